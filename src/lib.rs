@@ -1,1 +1,19 @@
+//! Learnable image encryption on the GPU: scramble an image set with a secret key so that people cannot read it and a
+//! network can still learn from it, and train on it without the pixels leaving the device.
+//!
+//! These schemes hide images from eyes; they are not ciphers. See each preset's documentation for what breaks it.
+//!
+//! The rooms, from the ground up (a room uses only those before it): [`image`], [`key`], [`schedule`], [`plan`], [`scheme`],
+//! [`engine`]; these also compile for a browser. Then `dataset`, `job`, `train` (feature `train`), `report`.
+//! ARCHITECTURE.md tells the way of the data through them.
 
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod engine;
+pub mod hex;
+pub mod image;
+pub mod key;
+pub mod plan;
+pub mod schedule;
+pub mod scheme;

@@ -1,0 +1,37 @@
+// Packed bytes through a plan to packed bytes. One invocation writes one word, four samples.
+// Needs shared/source.wgsl in front. Twin: permute() in src/engine/cpu.rs.
+
+@group(0) @binding(3) var<storage, read> plan: array<u32>;       // source in bits 0..31, flip in bit 31
+@group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
+
+// Off: the identity, which reads no table.
+override PLAN: bool = true;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let at = linear(group, groups, lane);
+    let image = at / params.stride;
+    if (image >= params.images) {
+        return;
+    }
+    let pick = picks[image];
+    let word = at % params.stride;
+    var packed = 0u;
+    for (var k = 0u; k < 4u; k++) {
+        let sample = word * 4u + k;
+        // The last word of an image may be only partly filled.
+        if (sample < params.samples) {
+            var entry = sample;
+            if (PLAN) {
+                entry = plan[sample];
+            }
+            let flip = 255u * (entry >> 31u);
+            packed |= (viewed(pick, entry & 0x7fffffffu) ^ flip) << (k * 8u);
+        }
+    }
+    encrypted[pick.slot * params.stride + word] = packed;
+}

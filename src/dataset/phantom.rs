@@ -1,0 +1,553 @@
+//! Phantom chest X-rays: drawn images for demonstrations and tests, in two classes, clear lungs and lungs
+//! with an opacity.
+//!
+//! They let every command be tried, and a small network be trained to a meaningful accuracy, without a
+//! download and without a patient. They come from a handful of smooth shapes whose place, size and contrast
+//! vary with the image's number. The same arguments give the same bytes on every platform: the draws are
+//! ChaCha20's, and the arithmetic is `+ - * /` and square root alone, which IEEE 754 defines to the last bit.
+//!
+//! The generator is no model of disease: nothing learned or measured on phantoms says anything about real
+//! X-rays. It never reads a file or a clock, and its random numbers never protect anything.
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// What a phantom shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PhantomClass {
+    /// Lungs without an opacity.
+    Clear,
+    /// One or two soft consolidation patches in the lungs.
+    Opacity,
+}
+
+impl PhantomClass {
+    /// Both classes, in the order of their labels.
+    pub const ALL: [Self; 2] = [Self::Clear, Self::Opacity];
+
+    /// The class's number in a training set: 0 for clear, 1 for opacity.
+    pub fn label(self) -> u32 {
+        match self {
+            Self::Clear => 0,
+            Self::Opacity => 1,
+        }
+    }
+
+    /// The class's name, as a folder of a data set is called: `clear` or `opacity`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Clear => "clear",
+            Self::Opacity => "opacity",
+        }
+    }
+}
+
+/// Image number `index` of a class: `size` x `size` grey values, row-major, frontal view with the patient's
+/// left on the right, bone white and air black.
+///
+/// The same arguments give the same bytes always. The same index and class at another size show the same
+/// anatomy. Size 0 gives an empty vector.
+pub fn phantom(index: u64, class: PhantomClass, size: usize) -> Vec<u8> {
+    let mut draws = Draws::new(index, class);
+    let scene = Scene::draw(&mut draws, class);
+
+    let mut pixels = Vec::with_capacity(size * size);
+    // Thin bones narrower than a pixel would flicker between rows; they are widened to about one.
+    let pixel = 1.0 / size as f64;
+    for row in 0..size {
+        for column in 0..size {
+            let u = (column as f64 + 0.5) * pixel;
+            let v = (row as f64 + 0.5) * pixel;
+            // Grain is drawn last and per pixel, so that the anatomy does not depend on the size.
+            let grey = scene.grey(u, v, pixel) + scene.grain * draws.grain();
+            pixels.push((grey * 255.0 + 0.5).clamp(0.0, 255.0) as u8);
+        }
+    }
+    pixels
+}
+
+/// The random numbers of one image.
+struct Draws(ChaCha20Rng);
+
+impl Draws {
+    fn new(index: u64, class: PhantomClass) -> Self {
+        let mut seed = [0u8; 32];
+        seed[..18].copy_from_slice(b"imgveil phantom v1");
+        seed[20..24].copy_from_slice(&class.label().to_le_bytes());
+        seed[24..].copy_from_slice(&index.to_le_bytes());
+        Self(ChaCha20Rng::from_seed(seed))
+    }
+
+    /// Uniform in 0..1.
+    fn unit(&mut self) -> f64 {
+        f64::from(self.0.next_u32()) / 4_294_967_296.0
+    }
+
+    /// Uniform between `low` and `high`.
+    fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// Mean 0, standard deviation close to 1, bell-shaped: the sum of four uniform bytes of one word.
+    fn grain(&mut self) -> f64 {
+        let sum: u32 = self.0.next_u32().to_le_bytes().map(u32::from).iter().sum();
+        (f64::from(sum) - 510.0) / 147.8
+    }
+}
+
+/// A smooth rise from 0 at `t <= 0` to 1 at `t >= 1`.
+fn rise(t: f64) -> f64 {
+    let t = t.clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// A soft edge: 0 where `distance` is below `-width`, 1 above `width`.
+fn edge(distance: f64, width: f64) -> f64 {
+    rise(0.5 + 0.5 * distance / width)
+}
+
+/// A smooth hill over the squared distance `r2` in units of its radius: 1 at the centre, 0 from 1 on.
+fn hill(r2: f64) -> f64 {
+    let t = 1.0 - r2.min(1.0);
+    t * t
+}
+
+/// The hill of an upright ellipse around (`cx`, `cy`).
+fn ellipse(x: f64, y: f64, cx: f64, cy: f64, rx: f64, ry: f64) -> f64 {
+    let (dx, dy) = ((x - cx) / rx, (y - cy) / ry);
+    hill(dx * dx + dy * dy)
+}
+
+/// Smooth noise over the unit square: values on a grid of `CELLS` x `CELLS` cells, joined by smooth rises.
+struct Noise<const CELLS: usize> {
+    values: Vec<f64>,
+}
+
+impl<const CELLS: usize> Noise<CELLS> {
+    fn draw(draws: &mut Draws) -> Self {
+        let nodes = (CELLS + 1) * (CELLS + 1);
+        let values = (0..nodes).map(|_| draws.between(-1.0, 1.0)).collect();
+        Self { values }
+    }
+
+    /// The noise at a place in the unit square, between -1 and 1; outside it, that of the nearest edge.
+    fn at(&self, u: f64, v: f64) -> f64 {
+        let (column, fx) = Self::cell(u);
+        let (row, fy) = Self::cell(v);
+        let first = row * (CELLS + 1) + column;
+        let second = first + CELLS + 1;
+        let top = self.values[first] + (self.values[first + 1] - self.values[first]) * fx;
+        let bottom = self.values[second] + (self.values[second + 1] - self.values[second]) * fx;
+        top + (bottom - top) * fy
+    }
+
+    /// The cell that a coordinate lies in, and how far it has risen through it.
+    fn cell(t: f64) -> (usize, f64) {
+        let t = (t * CELLS as f64).clamp(0.0, CELLS as f64);
+        let cell = (t as usize).min(CELLS - 1);
+        (cell, rise(t - cell as f64))
+    }
+}
+
+/// A vessel's shadow: a straight streak that thins from the hilum outwards.
+struct Vessel {
+    start: (f64, f64),
+    along: (f64, f64),
+    length2: f64,
+    strength: f64,
+}
+
+impl Vessel {
+    fn draw(draws: &mut Draws, side: f64) -> Self {
+        let start = (side * 0.085, draws.between(-0.06, 0.08));
+        let along = (side * draws.between(0.06, 0.20), draws.between(-0.20, 0.24));
+        Self { start, along, length2: along.0 * along.0 + along.1 * along.1, strength: draws.between(0.03, 0.09) }
+    }
+
+    fn shadow(&self, x: f64, y: f64, pixel: f64) -> f64 {
+        let (dx, dy) = (x - self.start.0, y - self.start.1);
+        let t = ((dx * self.along.0 + dy * self.along.1) / self.length2).clamp(0.0, 1.0);
+        let (ex, ey) = (dx - t * self.along.0, dy - t * self.along.1);
+        let width = (0.020 - 0.012 * t).max(0.7 * pixel);
+        self.strength * (1.0 - t) * hill((ex * ex + ey * ey) / (width * width))
+    }
+}
+
+/// A consolidation: a soft patch with an uneven rim.
+struct Patch {
+    centre: (f64, f64),
+    radius: (f64, f64),
+    /// The share of the air that is gone at the centre.
+    filling: f64,
+}
+
+/// Everything about an image but its pixels. Body coordinates: (0, 0) is the middle of the thorax, x grows to
+/// the right of the image, y downwards, and 1 is the side of an average image.
+struct Scene {
+    // Where the body lies in the image.
+    shift: (f64, f64),
+    cosine: f64,
+    sine: f64,
+    scale: f64,
+    // Anatomy.
+    lung_width: f64,
+    lung_height: f64,
+    /// Height of the top of each half of the diaphragm: image left, image right.
+    diaphragm: [f64; 2],
+    lung_air: f64,
+    heart: (f64, f64, f64, f64),
+    heart_strength: f64,
+    rib_start: f64,
+    rib_pitch: f64,
+    rib_slope: f64,
+    rib_strength: f64,
+    clavicle_height: f64,
+    clavicle_slope: f64,
+    vessels: Vec<Vessel>,
+    gas: (f64, f64, f64),
+    coarse: Noise<5>,
+    fine: Noise<14>,
+    texture: f64,
+    patches: Vec<Patch>,
+    // Exposure.
+    gain: f64,
+    offset: f64,
+    curve: f64,
+    grain: f64,
+}
+
+impl Scene {
+    fn draw(draws: &mut Draws, class: PhantomClass) -> Self {
+        let sine = draws.between(-0.04, 0.04);
+        let mut scene = Self {
+            shift: (draws.between(-0.03, 0.03), draws.between(-0.03, 0.03)),
+            cosine: (1.0 - sine * sine).sqrt(),
+            sine,
+            scale: draws.between(1.0, 1.16),
+            lung_width: draws.between(0.158, 0.188),
+            lung_height: draws.between(0.37, 0.42),
+            diaphragm: [draws.between(0.22, 0.28), draws.between(0.25, 0.31)],
+            lung_air: draws.between(0.34, 0.42),
+            heart: (
+                draws.between(0.035, 0.065),
+                draws.between(0.14, 0.18),
+                draws.between(0.165, 0.225),
+                draws.between(0.170, 0.205),
+            ),
+            heart_strength: draws.between(0.10, 0.17),
+            rib_start: draws.between(-0.40, -0.36),
+            rib_pitch: draws.between(0.074, 0.086),
+            rib_slope: draws.between(0.10, 0.26),
+            rib_strength: draws.between(0.04, 0.08),
+            clavicle_height: draws.between(-0.31, -0.26),
+            clavicle_slope: draws.between(0.10, 0.28),
+            vessels: Vec::new(),
+            gas: (draws.between(0.14, 0.24), draws.between(0.37, 0.42), draws.between(0.0, 0.16)),
+            coarse: Noise::draw(draws),
+            fine: Noise::draw(draws),
+            texture: draws.between(0.02, 0.05),
+            patches: Vec::new(),
+            gain: draws.between(0.85, 1.10),
+            offset: draws.between(-0.06, 0.06),
+            curve: draws.between(-0.3, 0.3),
+            grain: draws.between(0.006, 0.018),
+        };
+        for side in [-1.0, 1.0] {
+            for _ in 0..5 {
+                scene.vessels.push(Vessel::draw(draws, side));
+            }
+        }
+        if class == PhantomClass::Opacity {
+            let patches = if draws.unit() < 0.5 { 2 } else { 1 };
+            for _ in 0..patches {
+                let patch = scene.draw_patch(draws);
+                scene.patches.push(patch);
+            }
+        }
+        scene
+    }
+
+    /// A patch whose centre lies well inside a lung field.
+    fn draw_patch(&self, draws: &mut Draws) -> Patch {
+        let side = if draws.unit() < 0.5 { -1.0 } else { 1.0 };
+        // In the mid lung of every scene: where the patch goes should no drawn place be inside.
+        let mut centre = (side * 0.22, -0.02);
+        for _ in 0..16 {
+            let place = (side * draws.between(0.08, 0.36), draws.between(-0.32, 0.30));
+            if self.lung(place.0, place.1) * (1.0 - self.heart(place.0, place.1)) > 0.9 {
+                centre = place;
+                break;
+            }
+        }
+        Patch {
+            centre,
+            radius: (draws.between(0.12, 0.20), draws.between(0.12, 0.20)),
+            filling: draws.between(0.60, 1.0),
+        }
+    }
+
+    /// How much of the way through the body at (x, y) is lung, 0 to 1, heart and great vessels aside.
+    fn lung(&self, x: f64, y: f64) -> f64 {
+        let side = if x < 0.0 { 0 } else { 1 };
+        let across = x.abs();
+        let q = y / self.lung_height;
+        // Narrow at the apex, widest above the diaphragm.
+        let width = self.lung_width * (1.0 + 0.16 * q);
+        let dx = (across - 0.215) / width;
+        let dy = (y - 0.03) / self.lung_height;
+        // A fourth power of the height makes the sides steeper than an ellipse's.
+        let dy2 = dy * dy;
+        let inside = 1.0 - dx * dx - 0.35 * dy2 - 0.65 * dy2 * dy2;
+        // The diaphragm's dome, lowest at the outer (costophrenic) angle.
+        let bend = across - 0.19;
+        let dome = self.diaphragm[side] + 2.4 * bend * bend;
+        rise(inside / 0.55) * edge(dome - y, 0.018)
+    }
+
+    /// The silhouette of the heart and the great vessels, 0 to 1.
+    fn heart(&self, x: f64, y: f64) -> f64 {
+        let (cx, cy, rx, ry) = self.heart;
+        // Leaning: the apex points down and to the image's right.
+        let lean = x - 0.30 * (y - cy);
+        let heart = rise(2.2 * ellipse(lean, y, cx, cy, rx, ry));
+        let aorta = rise(1.6 * ellipse(x, y, 0.035, -0.13, 0.080, 0.10));
+        let trunk = rise(1.6 * ellipse(x, y, 0.005, -0.02, 0.100, 0.42));
+        // Joined smoothly, as the shadows of touching organs are.
+        1.0 - (1.0 - heart) * (1.0 - 0.8 * aorta) * (1.0 - 0.9 * trunk)
+    }
+
+    /// Ribs: two families of faint arcs at equal spacing, the posterior ones steeper outwards.
+    fn ribs(&self, x: f64, y: f64, pixel: f64) -> f64 {
+        let across = x.abs();
+        let cage = edge(0.385 - across, 0.03) * edge(across - 0.045, 0.03) * edge(0.36 - y, 0.08);
+        if cage == 0.0 {
+            return 0.0;
+        }
+        let bend = across - 0.13;
+        let posterior = y - self.rib_slope * across - 1.3 * bend * bend;
+        let anterior = y + 0.45 * across - 0.9 * across * across;
+        let half_width = (0.15 * self.rib_pitch).max(0.5 * pixel);
+        // At low resolution a widened rib is fainter, as one averaged over the pixel would be.
+        let thin = 0.15 * self.rib_pitch / half_width;
+        let arc = |height: f64, pitch: f64| {
+            let turns = (height - self.rib_start) / pitch;
+            if turns < -0.5 {
+                return 0.0;
+            }
+            let distance = (turns - (turns + 0.5).floor()) * pitch;
+            hill(distance * distance / (4.0 * half_width * half_width))
+        };
+        let front = arc(anterior, 1.25 * self.rib_pitch) * edge(across - 0.15, 0.08);
+        cage * thin * self.rib_strength * (arc(posterior, self.rib_pitch) + 0.45 * front)
+    }
+
+    /// The two collar bones, from beside the spine up to the shoulders.
+    fn clavicles(&self, x: f64, y: f64, pixel: f64) -> f64 {
+        let across = x.abs();
+        let ends = edge(across - 0.045, 0.02) * edge(0.36 - across, 0.03);
+        if ends == 0.0 {
+            return 0.0;
+        }
+        let t = (across - 0.04) / 0.32;
+        let middle = self.clavicle_height - 0.32 * self.clavicle_slope * t * (1.6 - 0.8 * t);
+        let half_width = 0.021_f64.max(0.9 * pixel);
+        let distance = (y - middle) / half_width;
+        0.10 * ends * hill(distance * distance)
+    }
+
+    /// The body's outline, 0 to 1: neck, shoulders, and sides that narrow below the armpits.
+    fn body(&self, x: f64, y: f64) -> f64 {
+        let across = x.abs();
+        let out = (across - 0.10).max(0.0);
+        let shoulder = edge(y + 0.425 - 0.9 * out * out - 0.14 * out, 0.025);
+        // The neck widens into the shoulders.
+        let flare = rise((y + 0.56) / 0.16);
+        let neck = edge(0.105 + 0.06 * flare * flare - across, 0.025);
+        let half_width = 0.455 + 0.12 * rise((-0.14 - y) / 0.16) + 0.02 * rise((y - 0.15) / 0.3);
+        shoulder.max(neck) * edge(half_width - across, 0.02)
+    }
+
+    /// The grey value at (u, v) of the unit square, before the grain; nominally 0 (air) to 1 (bone).
+    fn grey(&self, u: f64, v: f64, pixel: f64) -> f64 {
+        let (du, dv) = (u - 0.5 - self.shift.0, v - 0.5 - self.shift.1);
+        let x = (du * self.cosine + dv * self.sine) / self.scale;
+        let y = (dv * self.cosine - du * self.sine) / self.scale;
+        let across2 = x * x;
+
+        let body = self.body(x, y);
+        let lung = self.lung(x, y);
+        let heart = self.heart(x, y);
+        let air = lung * (1.0 - 0.92 * heart);
+        let coarse = self.coarse.at(u, v);
+        let fine = self.fine.at(u, v);
+
+        // Soft tissue: thick in the middle, thin at the sides and shoulders, thick again below the diaphragm.
+        let mut tissue = 0.60 - 0.75 * across2 + 0.10 * rise((y - 0.18) / 0.2) - 0.10 * rise((-0.2 - y) / 0.3);
+        tissue += 0.035 * coarse;
+        tissue -= self.gas.2 * ellipse(x, y, self.gas.0, self.gas.1, 0.10, 0.06);
+
+        // Bone and the organs between the lungs.
+        let spine = ellipse(x, 0.0, 0.0, 0.0, 0.060, 1.0);
+        let turns = y / 0.062;
+        let disc = turns - (turns + 0.5).floor();
+        tissue += spine * (0.10 - 0.03 * hill(16.0 * disc * disc));
+        // The heart thickens what lies above the diaphragm; below it, the liver hides its outline.
+        let (cx, cy, rx, ry) = self.heart;
+        let thick = 0.7 * ellipse(x - 0.30 * (y - cy), y, cx, cy, 1.15 * rx, 1.3 * ry)
+            + 0.6 * ellipse(x, y, 0.01, 0.0, 0.15, 0.55);
+        tissue += self.heart_strength * thick;
+        let trachea_end = edge(-0.13 - y, 0.05);
+        tissue -= 0.13 * trachea_end * ellipse(x, 0.0, 0.006, 0.0, 0.030_f64.max(pixel), 1.0);
+        // Shoulder blades: the faint outer rim of the upper lungs.
+        let blade = x.abs() - 0.37 + 0.25 * (y + 0.20);
+        tissue += 0.05 * edge(-0.02 - y, 0.06) * edge(y + 0.34, 0.06) * hill(blade * blade / 0.0036);
+
+        // A patch is lung filled with fluid: the air there stops nothing any more. Patches that overlap fill
+        // what the other left, so that none comes out denser than soft tissue.
+        let mut aerated = 1.0;
+        for patch in &self.patches {
+            let (dx, dy) = ((x - patch.centre.0) / patch.radius.0, (y - patch.centre.1) / patch.radius.1);
+            let uneven = (dx * dx + dy * dy) * (1.0 + 0.35 * fine + 0.25 * coarse);
+            aerated *= 1.0 - patch.filling * rise(1.15 * hill(uneven));
+        }
+        // The lungs take away what air does not stop.
+        let mut inside = -self.lung_air * aerated * (1.0 - 0.25 * y) + self.texture * (fine + 0.6 * coarse);
+        for vessel in &self.vessels {
+            inside += vessel.shadow(x, y, pixel);
+        }
+        inside += 0.07 * ellipse(x.abs(), y, 0.085, 0.01, 0.07, 0.12);
+
+        let bones = self.ribs(x, y, pixel) + self.clavicles(x, y, pixel);
+        let grey = 0.05 + body * (tissue + air * inside + bones - 0.02);
+
+        // Exposure: a tone curve that keeps black and white, then gain and offset.
+        let grey = grey.clamp(0.0, 1.0);
+        let toned = grey + self.curve * grey * (1.0 - grey);
+        toned * self.gain + self.offset
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// FNV-1a, 64 bits.
+    fn checksum(bytes: &[u8]) -> u64 {
+        bytes
+            .iter()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    }
+
+    fn mean(pixels: &[u8]) -> f64 {
+        pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / pixels.len() as f64
+    }
+
+    #[test]
+    fn the_bytes_are_pinned() {
+        let pinned = [
+            (0, PhantomClass::Clear, 32, 0x99a7_5180_6c35_7895),
+            (0, PhantomClass::Opacity, 32, 0xd8f6_78ae_ce04_8a1c),
+            (7, PhantomClass::Opacity, 128, 0x5431_b044_f13a_8ddb),
+            (u64::MAX, PhantomClass::Clear, 61, 0x029d_ba69_dcea_997d),
+        ];
+        let got = pinned.map(|(index, class, size, _)| {
+            let pixels = phantom(index, class, size);
+            (index, class, size, checksum(&pixels))
+        });
+        assert_eq!(got, pinned, "{got:#x?}");
+    }
+
+    #[test]
+    fn sizes_from_nothing_to_large() {
+        for size in [0, 1, 2, 32, 128, 200] {
+            for class in PhantomClass::ALL {
+                assert_eq!(phantom(3, class, size).len(), size * size);
+            }
+        }
+    }
+
+    #[test]
+    fn images_use_the_grey_range_without_drowning_in_it() {
+        for index in 0..50 {
+            for class in PhantomClass::ALL {
+                let pixels = phantom(index, class, 32);
+                let (low, high) = (pixels.iter().min(), pixels.iter().max());
+                assert!(low < Some(&90) && high > Some(&130), "image {index}");
+                let white = pixels.iter().filter(|&&p| p == 255).count();
+                assert!(white < pixels.len() / 10, "image {index}: {white} white");
+            }
+        }
+    }
+
+    #[test]
+    fn indices_and_classes_differ() {
+        let mut seen = std::collections::HashSet::new();
+        for index in 0..100 {
+            for class in PhantomClass::ALL {
+                assert!(seen.insert(phantom(index, class, 32)), "image {index}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_shows_the_same_anatomy_as_another() {
+        for class in PhantomClass::ALL {
+            let small = phantom(5, class, 32);
+            let large = phantom(5, class, 128);
+            let mut off = 0.0;
+            for (at, &pixel) in small.iter().enumerate() {
+                let (row, column) = (at / 32 * 4, at % 32 * 4);
+                let block: f64 = (0..16).map(|k| f64::from(large[(row + k / 4) * 128 + column + k % 4])).sum();
+                off += (block / 16.0 - f64::from(pixel)).abs();
+            }
+            assert!(off / 1024.0 < 8.0, "{}", off / 1024.0);
+        }
+    }
+
+    /// Brightness must not tell the classes apart, or a network would learn the exposure and not the patches.
+    #[test]
+    fn mean_brightness_does_not_give_the_class_away() {
+        let means = |class| -> Vec<f64> { (0..200).map(|i| mean(&phantom(i, class, 32))).collect() };
+        let clear = means(PhantomClass::Clear);
+        let opacity = means(PhantomClass::Opacity);
+        let mut brighter = 0.0;
+        for a in &opacity {
+            for b in &clear {
+                brighter += f64::from(u8::from(a > b)) + 0.5 * f64::from(u8::from(a == b));
+            }
+        }
+        let auc = brighter / (200.0 * 200.0);
+        assert!((0.35..0.65).contains(&auc), "area under the ROC curve {auc}");
+    }
+
+    /// The patches brighten the lungs: without that there would be nothing to learn.
+    #[test]
+    fn opacities_brighten_the_lungs_they_lie_in() {
+        for index in 0..50 {
+            let mut draws = Draws::new(index, PhantomClass::Opacity);
+            let mut scene = Scene::draw(&mut draws, PhantomClass::Opacity);
+            assert!(matches!(scene.patches.len(), 1 | 2));
+            let grid = |scene: &Scene| -> Vec<f64> {
+                (0..1024)
+                    .map(|at| {
+                        let (row, column) = (at / 32, at % 32);
+                        let (u, v) = (f64::from(column) + 0.5, f64::from(row) + 0.5);
+                        scene.grey(u / 32.0, v / 32.0, 1.0 / 32.0)
+                    })
+                    .collect()
+            };
+            let with = grid(&scene);
+            scene.patches.clear();
+            let without = grid(&scene);
+            let brightest = with.iter().zip(&without).map(|(a, b)| a - b).fold(0.0, f64::max);
+            assert!(brightest > 0.06, "image {index}: {brightest}");
+        }
+    }
+
+    #[test]
+    fn labels_count_the_classes() {
+        for (label, class) in PhantomClass::ALL.into_iter().enumerate() {
+            assert_eq!(class.label() as usize, label);
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! The GPU engine on wgpu. [`Gpu`] is the open device; [`Resident`] holds images on it as packed bytes; programs run
+//! from there into bytes or into a tensor's memory. Stays inside WebGPU's default limits; asks for no feature.
+//!
+//! Packed bytes: four samples to a word, every image beginning at a word.
+
+pub mod adapter;
+mod kernel;
+mod run;
+mod traffic;
+
+pub use kernel::{KERNELS, Kernel};
+pub use run::Resident;
+pub use traffic::{Counts, Traffic};
+
+use crate::engine::{Engine, EngineError, Pick, check};
+use crate::image::normalised;
+use crate::plan::Program;
+use kernel::Kernels;
+use run::{LoadedProgram, Sink};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// An open wgpu device with imgveil's kernels. One per process where burn trains on it too.
+pub struct Gpu {
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    info: wgpu::AdapterInfo,
+    /// Bytes that one binding, and one buffer, holds at most.
+    limit: u64,
+    kernels: Kernels,
+    traffic: Traffic,
+    /// `normalised()` on the device.
+    scale: wgpu::Buffer,
+    /// The tables of the program that ran last: a batch after a batch uploads none.
+    loaded: Mutex<Option<Arc<LoadedProgram>>>,
+}
+
+impl Gpu {
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    /// When the driver refuses.
+    pub fn open(found: adapter::Found) -> Result<Self, EngineError> {
+        let adapter::Found { instance, adapter } = found;
+        let info = adapter.get_info();
+        // burn, which shares this device, expects all that the adapter has. What wgpu calls experimental needs unsafe
+        // code to ask for, and burn's WGSL compiler none of it; mappable primary buffers make every buffer slower.
+        let unwanted = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
+        let limits = adapter.limits();
+        let limit = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
+        let (device, queue) = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("imgveil"),
+            required_features: adapter.features().difference(unwanted),
+            required_limits: limits,
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        }))
+        .map_err(|e| EngineError::Device {
+            device: info.name.clone(),
+            doing: "opening the device",
+            reason: e.to_string(),
+        })?;
+        let scale = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("imgveil scale"),
+            size: 1024,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        queue.write_buffer(&scale, 0, bytemuck::cast_slice(&normalised()));
+        let traffic = Traffic::default();
+        traffic.add_up(1024);
+        Ok(Self {
+            instance,
+            adapter,
+            device,
+            queue,
+            info,
+            limit,
+            kernels: Kernels::default(),
+            traffic,
+            scale,
+            loaded: Mutex::new(None),
+        })
+    }
+
+    /// The instance, for who shares the device.
+    pub fn instance(&self) -> &wgpu::Instance {
+        &self.instance
+    }
+
+    /// The adapter, for who shares the device.
+    pub fn adapter(&self) -> &wgpu::Adapter {
+        &self.adapter
+    }
+
+    /// The device, for who shares it.
+    pub fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
+    /// The queue, for who shares it.
+    pub fn queue(&self) -> &wgpu::Queue {
+        &self.queue
+    }
+
+    /// What crossed between host and device.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// Whether the adapter is a program on the CPU.
+    pub fn is_software(&self) -> bool {
+        self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Bytes that one binding holds at most.
+    pub fn binding_limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Waits until the device has done all that was submitted.
+    ///
+    /// # Errors
+    /// When the device was lost.
+    pub fn wait(&self) -> Result<(), EngineError> {
+        self.device
+            .poll(wgpu::PollType::Wait { submission_index: None, timeout: None })
+            .map(|_| ())
+            .map_err(|e| self.failed("waiting for the device", e.to_string()))
+    }
+
+    fn failed(&self, doing: &'static str, reason: String) -> EngineError {
+        EngineError::Device { device: self.info.name.clone(), doing, reason }
+    }
+
+    fn too_large(&self, what: &'static str, bytes: u64) -> EngineError {
+        EngineError::TooLarge { what, bytes, limit: self.limit, device: self.info.name.clone() }
+    }
+
+    /// Runs `work` and turns what the driver says against it into an error: whoever shares the device may have installed
+    /// a handler that panics on errors that nobody catches.
+    fn guarded<T>(&self, doing: &'static str, work: impl FnOnce() -> T) -> Result<T, EngineError> {
+        let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
+        let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
+        let result = work();
+        // Scopes are a stack: the last one pushed goes first. Popping is immediate, only the answer is a future.
+        let (internal, validation, memory) = (internal.pop(), validation.pop(), memory.pop());
+        let errors = [pollster::block_on(internal), pollster::block_on(validation), pollster::block_on(memory)];
+        match errors.into_iter().flatten().next() {
+            Some(error) => Err(self.failed(doing, error.to_string())),
+            None => Ok(result),
+        }
+    }
+
+    fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("imgveil"),
+            size: bytes.next_multiple_of(4).max(4),
+            usage,
+            mapped_at_creation: false,
+        })
+    }
+
+    /// The program's tables on the device; those of the last program are kept.
+    fn load(&self, program: &Program) -> Result<Arc<LoadedProgram>, EngineError> {
+        let mut kept = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = kept.as_ref()
+            && loaded.id() == program.id()
+        {
+            return Ok(loaded.clone());
+        }
+        let loaded = Arc::new(LoadedProgram::new(self, program)?);
+        *kept = Some(loaded.clone());
+        Ok(loaded)
+    }
+
+    /// Runs a program on picks of a resident set and writes normalised floats (N, C, H, W) to `output`: into the memory of
+    /// whoever owns the binding, such as a tensor. Nothing is read back. One dispatch for each step of the program and each
+    /// page of the set that the picks touch: one, for every permutation-flip scheme on a set within the binding limit.
+    ///
+    /// # Errors
+    /// When a pick is out of range or the device fails.
+    pub fn floats_into(
+        &self,
+        program: &Program,
+        resident: &Resident,
+        picks: &[Pick],
+        output: wgpu::BindingResource<'_>,
+    ) -> Result<(), EngineError> {
+        let loaded = self.load(program)?;
+        run::run(self, &loaded, resident, picks, Sink::Floats(output))
+    }
+
+    /// As [`Gpu::floats_into`], with packed bytes written to `output`.
+    ///
+    /// # Errors
+    /// When a pick is out of range or the device fails.
+    pub fn bytes_into(
+        &self,
+        program: &Program,
+        resident: &Resident,
+        picks: &[Pick],
+        output: wgpu::BindingResource<'_>,
+    ) -> Result<(), EngineError> {
+        let loaded = self.load(program)?;
+        run::run(self, &loaded, resident, picks, Sink::Bytes(output))
+    }
+
+    /// Copies a buffer to the host.
+    fn read(&self, buffer: &wgpu::Buffer, bytes: u64, mut take: impl FnMut(&[u8])) -> Result<(), EngineError> {
+        let doing = "reading results back";
+        let staging = self.guarded(doing, || {
+            let staging = self.buffer(bytes, wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST);
+            let mut encoder = self.device.create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+            self.queue.submit([encoder.finish()]);
+            staging
+        })?;
+        let (send, receive) = std::sync::mpsc::channel();
+        staging.slice(..).map_async(wgpu::MapMode::Read, move |result| {
+            // The receiver is gone only when waiting failed, and then the error is on its way.
+            let _ = send.send(result);
+        });
+        self.wait()?;
+        receive
+            .recv()
+            .map_err(|e| self.failed(doing, e.to_string()))?
+            .map_err(|e| self.failed(doing, e.to_string()))?;
+        take(&staging.slice(..bytes).get_mapped_range().map_err(|e| self.failed(doing, e.to_string()))?);
+        self.traffic.add_down(bytes);
+        Ok(())
+    }
+
+    /// Runs picks in parts whose output fits one binding and fetches each part.
+    fn in_parts(
+        &self,
+        program: &Program,
+        input: &[u8],
+        picks: &[Pick],
+        image_bytes: u64,
+        floats: bool,
+        mut take: impl FnMut(usize, &[u8]),
+    ) -> Result<(), EngineError> {
+        let resident = Resident::upload(self, program.geometry(), input)?;
+        let loaded = self.load(program)?;
+        let per_part = (self.limit / image_bytes) as usize;
+        if per_part == 0 {
+            return Err(self.too_large("one image of the batch", image_bytes));
+        }
+        for (part, picks) in picks.chunks(per_part).enumerate() {
+            let bytes = image_bytes * picks.len() as u64;
+            let output = self.guarded("making the output buffer", || {
+                self.buffer(bytes, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)
+            })?;
+            let binding = output.as_entire_binding();
+            let sink = if floats { Sink::Floats(binding) } else { Sink::Bytes(binding) };
+            run::run(self, &loaded, &resident, picks, sink)?;
+            self.read(&output, bytes, |data| take(part * per_part, data))?;
+        }
+        Ok(())
+    }
+}
+
+impl Engine for Gpu {
+    fn name(&self) -> String {
+        format!("{} ({}, {})", self.info.name, self.info.backend.to_str(), self.info.driver)
+    }
+
+    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
+        check(program, input.len(), picks, output.len())?;
+        let samples = program.geometry().samples();
+        let stride = samples.next_multiple_of(4);
+        self.in_parts(program, input, picks, stride as u64, false, |first, data| {
+            for (to, from) in output[first * samples..].chunks_exact_mut(samples).zip(data.chunks_exact(stride)) {
+                to.copy_from_slice(&from[..samples]);
+            }
+        })
+    }
+
+    fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError> {
+        check(program, input.len(), picks, output.len())?;
+        let samples = program.geometry().samples();
+        self.in_parts(program, input, picks, samples as u64 * 4, true, |first, data| {
+            let to = &mut output[first * samples..][..data.len() / 4];
+            bytemuck::cast_slice_mut(to).copy_from_slice(data);
+        })
+    }
+}

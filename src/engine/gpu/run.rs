@@ -1,0 +1,316 @@
+//! Resident sets, loaded programs, and the dispatches that run one on the other.
+
+use super::Gpu;
+use super::kernel::{Kernel, Variant, groups};
+use crate::engine::{EngineError, Pick, check_picks};
+use crate::image::{Geometry, View};
+use crate::plan::{Program, Step};
+use bytemuck::{Pod, Zeroable};
+
+const TABLE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
+
+/// Images of one geometry on the device, as packed bytes. A set larger than one binding lies in several pages.
+pub struct Resident {
+    geometry: Geometry,
+    images: usize,
+    per_page: usize,
+    pages: Vec<wgpu::Buffer>,
+}
+
+impl Resident {
+    /// Uploads images that lie one behind the other, interleaved.
+    ///
+    /// # Errors
+    /// When the samples are no whole number of images, one image exceeds the binding limit, or memory runs out.
+    pub fn upload(gpu: &Gpu, geometry: Geometry, samples: &[u8]) -> Result<Self, EngineError> {
+        let size = geometry.samples();
+        let images = samples.len() / size;
+        if images * size != samples.len() {
+            let what = "the resident set";
+            return Err(EngineError::Size { what, expected: size, found: samples.len(), geometry });
+        }
+        let stride = size.next_multiple_of(4);
+        let per_page = (gpu.limit / stride as u64) as usize;
+        if per_page == 0 {
+            return Err(gpu.too_large("an image", stride as u64));
+        }
+        let mut pages = Vec::new();
+        for part in samples.chunks(per_page * size) {
+            let bytes = part.len() / size * stride;
+            let page = gpu.guarded("making room for the images", || {
+                gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                    label: Some("imgveil images"),
+                    size: bytes as u64,
+                    usage: wgpu::BufferUsages::STORAGE,
+                    mapped_at_creation: true,
+                })
+            })?;
+            let failed = |e: wgpu::MapRangeError| gpu.failed("uploading images", e.to_string());
+            let mut view = page.slice(..).get_mapped_range_mut().map_err(failed)?;
+            if stride == size {
+                view.copy_from_slice(part);
+            } else {
+                for (i, image) in part.chunks_exact(size).enumerate() {
+                    view.slice(i * stride..i * stride + size).copy_from_slice(image);
+                }
+            }
+            drop(view);
+            page.unmap();
+            gpu.traffic.add_up(bytes as u64);
+            pages.push(page);
+        }
+        Ok(Self { geometry, images, per_page, pages })
+    }
+
+    /// The images' geometry.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// How many images there are.
+    pub fn images(&self) -> usize {
+        self.images
+    }
+
+    /// Bytes on the device.
+    pub fn bytes(&self) -> u64 {
+        self.pages.iter().map(wgpu::Buffer::size).sum()
+    }
+}
+
+/// `Params` of `shaders/shared/source.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct Params {
+    height: u32,
+    width: u32,
+    channels: u32,
+    samples: u32,
+    stride: u32,
+    images: u32,
+    padding: [u32; 2],
+    key: [u32; 8],
+}
+
+/// `Pick` of `shaders/shared/source.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct PickRecord {
+    index: u32,
+    slot: u32,
+    shift: u32,
+    mirrored: u32,
+    id: [u32; 2],
+}
+
+enum LoadedStep {
+    /// The plan's table; `None` is the identity.
+    Permute(Option<wgpu::Buffer>),
+    /// ChaCha20 key words.
+    Keystream([u32; 8]),
+}
+
+/// A program with its tables on the device.
+pub(super) struct LoadedProgram {
+    id: u64,
+    geometry: Geometry,
+    steps: Vec<LoadedStep>,
+    /// Where there is no plan, something must be bound all the same.
+    placeholder: wgpu::Buffer,
+}
+
+impl LoadedProgram {
+    pub(super) fn new(gpu: &Gpu, program: &Program) -> Result<Self, EngineError> {
+        let mut steps = Vec::new();
+        for step in program.steps() {
+            steps.push(match step {
+                Step::Permute(plan) => {
+                    let bytes: &[u8] = bytemuck::cast_slice(plan.table());
+                    if bytes.len() as u64 > gpu.limit {
+                        return Err(gpu.too_large("the plan", bytes.len() as u64));
+                    }
+                    let table = gpu.guarded("uploading the plan", || {
+                        let table = gpu.buffer(bytes.len() as u64, TABLE);
+                        gpu.queue.write_buffer(&table, 0, bytes);
+                        table
+                    })?;
+                    gpu.traffic.add_up(bytes.len() as u64);
+                    LoadedStep::Permute(Some(table))
+                }
+                Step::Keystream(subkey) => LoadedStep::Keystream(std::array::from_fn(|i| {
+                    u32::from_le_bytes([subkey[4 * i], subkey[4 * i + 1], subkey[4 * i + 2], subkey[4 * i + 3]])
+                })),
+            });
+        }
+        // Without a step there is still the way from bytes to where they are wanted.
+        if steps.is_empty() {
+            steps.push(LoadedStep::Permute(None));
+        }
+        let placeholder = gpu.guarded("making buffers", || gpu.buffer(4, TABLE))?;
+        Ok(Self { id: program.id(), geometry: program.geometry(), steps, placeholder })
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+}
+
+/// Where the last step writes.
+pub(super) enum Sink<'a> {
+    /// Packed bytes.
+    Bytes(wgpu::BindingResource<'a>),
+    /// Normalised floats (N, C, H, W).
+    Floats(wgpu::BindingResource<'a>),
+}
+
+/// Runs a loaded program on picks of a resident set.
+pub(super) fn run(
+    gpu: &Gpu,
+    program: &LoadedProgram,
+    resident: &Resident,
+    picks: &[Pick],
+    sink: Sink<'_>,
+) -> Result<(), EngineError> {
+    check_picks(picks, resident.images)?;
+    if resident.geometry != program.geometry {
+        let (expected, found) = (program.geometry.samples(), resident.geometry.samples());
+        return Err(EngineError::Size { what: "a resident image", expected, found, geometry: program.geometry });
+    }
+    // All steps but the last go from bytes to bytes of the batch.
+    let Some((last, earlier)) = program.steps.split_last() else { return Ok(()) };
+    let in_order: Vec<Pick> =
+        picks.iter().zip(0..).map(|(pick, index)| Pick { index, view: View::IDENTITY, id: pick.id }).collect();
+    let mut between: Option<wgpu::Buffer> = None;
+    for step in earlier {
+        let bytes = program.geometry.samples().next_multiple_of(4) as u64 * picks.len() as u64;
+        if bytes > gpu.limit {
+            return Err(gpu.too_large("a batch between two steps", bytes));
+        }
+        let written = gpu.guarded("making buffers", || gpu.buffer(bytes, wgpu::BufferUsages::STORAGE))?;
+        let output = || written.as_entire_binding();
+        match &between {
+            None => pages(gpu, program, step, resident, picks, &output, false)?,
+            Some(before) => dispatch(gpu, program, step, before, &records(&in_order), output(), false)?,
+        }
+        between = Some(written);
+    }
+    let (output, floats) = match sink {
+        Sink::Bytes(output) => (output, false),
+        Sink::Floats(output) => (output, true),
+    };
+    match &between {
+        None => pages(gpu, program, last, resident, picks, &|| output.clone(), floats),
+        Some(before) => dispatch(gpu, program, last, before, &records(&in_order), output, floats),
+    }
+}
+
+/// One step from the resident set: a dispatch for each page that the picks touch.
+fn pages<'a>(
+    gpu: &Gpu,
+    program: &LoadedProgram,
+    step: &LoadedStep,
+    resident: &Resident,
+    picks: &[Pick],
+    output: &dyn Fn() -> wgpu::BindingResource<'a>,
+    floats: bool,
+) -> Result<(), EngineError> {
+    let all = records(picks);
+    for (number, page) in resident.pages.iter().enumerate() {
+        let first = number * resident.per_page;
+        let here = first..first + resident.per_page;
+        let records: Vec<PickRecord> = all
+            .iter()
+            .filter(|record| here.contains(&(record.index as usize)))
+            .map(|record| PickRecord { index: record.index - first as u32, ..*record })
+            .collect();
+        if !records.is_empty() {
+            dispatch(gpu, program, step, page, &records, output(), floats)?;
+        }
+    }
+    Ok(())
+}
+
+fn records(picks: &[Pick]) -> Vec<PickRecord> {
+    let record = |(slot, pick): (usize, &Pick)| {
+        let stream = pick.id.stream();
+        PickRecord {
+            index: pick.index,
+            slot: slot as u32,
+            shift: u32::from(pick.view.dy as u16) | u32::from(pick.view.dx as u16) << 16,
+            mirrored: u32::from(pick.view.mirrored),
+            id: [stream as u32, (stream >> 32) as u32],
+        }
+    };
+    picks.iter().enumerate().map(record).collect()
+}
+
+fn dispatch(
+    gpu: &Gpu,
+    program: &LoadedProgram,
+    step: &LoadedStep,
+    pixels: &wgpu::Buffer,
+    records: &[PickRecord],
+    output: wgpu::BindingResource<'_>,
+    floats: bool,
+) -> Result<(), EngineError> {
+    let geometry = program.geometry;
+    let (samples, images) = (geometry.samples() as u64, records.len() as u64);
+    let stride = samples.div_ceil(4);
+    let views = records.iter().any(|record| record.shift != 0 || record.mirrored != 0);
+    let (kernel, plan, key, invocations) = match (step, floats) {
+        (LoadedStep::Permute(plan), false) => (Kernel::PermuteBytes, plan.as_ref(), [0; 8], stride * images),
+        (LoadedStep::Permute(plan), true) => (Kernel::PermuteFloats, plan.as_ref(), [0; 8], samples * images),
+        (LoadedStep::Keystream(key), false) => (Kernel::KeystreamBytes, None, *key, samples.div_ceil(64) * images),
+        (LoadedStep::Keystream(key), true) => (Kernel::KeystreamFloats, None, *key, samples.div_ceil(64) * images),
+    };
+    let params = Params {
+        height: geometry.height() as u32,
+        width: geometry.width() as u32,
+        channels: geometry.channels() as u32,
+        samples: samples as u32,
+        stride: stride as u32,
+        images: images as u32,
+        padding: [0; 2],
+        key,
+    };
+    let uniform_usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+    gpu.guarded("encrypting a batch", || {
+        // Small buffers of their own for every dispatch: earlier dispatches may still be reading theirs.
+        let uniform = gpu.buffer(size_of::<Params>() as u64, uniform_usage);
+        gpu.queue.write_buffer(&uniform, 0, bytemuck::bytes_of(&params));
+        let list = gpu.buffer(size_of_val(records) as u64, TABLE);
+        gpu.queue.write_buffer(&list, 0, bytemuck::cast_slice(records));
+        gpu.traffic.add_up((size_of::<Params>() + size_of_val(records)) as u64);
+
+        let variant = Variant { kernel, views, plan: plan.is_some() };
+        let pipeline = gpu.kernels.pipeline(&gpu.device, variant);
+        let bind = |binding, resource| wgpu::BindGroupEntry { binding, resource };
+        let mut entries = vec![
+            bind(0, uniform.as_entire_binding()),
+            bind(1, pixels.as_entire_binding()),
+            bind(2, list.as_entire_binding()),
+        ];
+        if let LoadedStep::Permute(_) = step {
+            entries.push(bind(3, plan.unwrap_or(&program.placeholder).as_entire_binding()));
+        }
+        if floats {
+            entries.push(bind(4, gpu.scale.as_entire_binding()));
+        }
+        entries.push(bind(if floats { 5 } else { 4 }, output));
+        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("imgveil"),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            let (x, y) = groups(invocations);
+            pass.dispatch_workgroups(x, y, 1);
+        }
+        gpu.queue.submit([encoder.finish()]);
+        gpu.traffic.add_dispatch();
+    })
+}

@@ -1,0 +1,191 @@
+//! Engines run programs on batches. [`CpuEngine`] and [`gpu::Gpu`] give the same bits; tests compare them for every
+//! scheme. Never reads files, never knows a scheme's name.
+
+mod cpu;
+pub mod gpu;
+
+pub use cpu::CpuEngine;
+
+use crate::image::{Geometry, View};
+use crate::plan::Program;
+use crate::schedule::ImageId;
+use std::fmt;
+use std::str::FromStr;
+
+/// One image of a batch: which of the input's images, seen how, and its id for stages keyed per image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pick {
+    /// Number of the image in the input.
+    pub index: u32,
+    /// Augmentation, before the program.
+    pub view: View,
+    /// The stream of the image's view; only programs keyed per image look at it.
+    pub id: ImageId,
+}
+
+impl Pick {
+    /// Images `0..count` as they are, without ids.
+    pub fn all(count: usize) -> Vec<Pick> {
+        (0..count as u32).map(|index| Pick { index, ..Pick::default() }).collect()
+    }
+}
+
+/// Runs programs on images in host memory.
+pub trait Engine: Send + Sync {
+    /// What runs it, for people: `CPU, 2 threads` or the adapter's name.
+    fn name(&self) -> String;
+
+    /// Bytes to bytes. `input` holds images of the program's geometry one behind the other, interleaved; the program
+    /// of every pick goes to `output`, in the order of the picks, in the same form.
+    ///
+    /// # Errors
+    /// When sizes do not fit each other, a pick is out of range, or the device fails.
+    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError>;
+
+    /// Bytes to normalised floats `(2p - 255) / 255`, planar: (N, C, H, W), as networks want them.
+    ///
+    /// # Errors
+    /// As [`Engine::bytes`].
+    fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError>;
+}
+
+/// Why an engine could not run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EngineError {
+    /// A buffer has the wrong size.
+    #[error("{what} has {found} samples, {expected} were expected for images of {geometry}")]
+    Size {
+        /// Which buffer.
+        what: &'static str,
+        /// Samples expected (or the multiple that was).
+        expected: usize,
+        /// Samples found.
+        found: usize,
+        /// The program's geometry.
+        geometry: Geometry,
+    },
+    /// A pick names an image that is not there.
+    #[error("image {index} was asked for, but there are {images}")]
+    Index {
+        /// The pick's index.
+        index: u32,
+        /// Images in the input.
+        images: usize,
+    },
+    /// No such device.
+    #[error("{0}")]
+    NoDevice(String),
+    /// An image or plan does not fit the device's limits.
+    #[error("{what} takes {bytes} bytes, but {device} binds at most {limit}: use --device cpu or smaller images")]
+    TooLarge {
+        /// What does not fit.
+        what: &'static str,
+        /// Its size.
+        bytes: u64,
+        /// The device's limit.
+        limit: u64,
+        /// The device's name.
+        device: String,
+    },
+    /// The device refused or failed.
+    #[error("{device} failed while {doing}: {reason}")]
+    Device {
+        /// The device's name.
+        device: String,
+        /// What was going on.
+        doing: &'static str,
+        /// The driver's words.
+        reason: String,
+    },
+}
+
+/// Checks the sizes that every engine relies on.
+fn check(program: &Program, input: usize, picks: &[Pick], output: usize) -> Result<(), EngineError> {
+    let geometry = program.geometry();
+    let samples = geometry.samples();
+    if !input.is_multiple_of(samples) {
+        return Err(EngineError::Size { what: "the input", expected: samples, found: input, geometry });
+    }
+    if output != picks.len() * samples {
+        let expected = picks.len() * samples;
+        return Err(EngineError::Size { what: "the output", expected, found: output, geometry });
+    }
+    check_picks(picks, input / samples)
+}
+
+fn check_picks(picks: &[Pick], images: usize) -> Result<(), EngineError> {
+    match picks.iter().find(|pick| pick.index as usize >= images) {
+        Some(pick) => Err(EngineError::Index { index: pick.index, images }),
+        None => Ok(()),
+    }
+}
+
+/// Which device the user wants: `auto|cpu|gpu|INDEX|NAME`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DeviceChoice {
+    /// A hardware GPU if there is one, else the CPU. Software adapters are slower than the CPU engine and are not taken.
+    #[default]
+    Auto,
+    /// The CPU engine.
+    Cpu,
+    /// The best adapter that there is, software too.
+    Gpu,
+    /// The adapter with this number in `imgveil devices`.
+    Index(usize),
+    /// The first adapter whose name contains this, whatever the case.
+    Name(String),
+}
+
+impl FromStr for DeviceChoice {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "cpu" => Self::Cpu,
+            "gpu" => Self::Gpu,
+            _ => text.parse().map_or_else(|_| Self::Name(text.to_owned()), Self::Index),
+        })
+    }
+}
+
+/// The device that a choice came to.
+pub enum Device {
+    /// The CPU engine, and why it was taken, for people.
+    Cpu(CpuEngine, &'static str),
+    /// An adapter.
+    Gpu(Box<gpu::Gpu>),
+}
+
+impl Device {
+    /// Opens the device of a choice.
+    ///
+    /// # Errors
+    /// When there is no such adapter, or it cannot be opened.
+    pub fn open(choice: &DeviceChoice) -> Result<Self, EngineError> {
+        if *choice == DeviceChoice::Cpu {
+            return Ok(Self::Cpu(CpuEngine, "as asked"));
+        }
+        match gpu::adapter::find(choice)? {
+            Some(adapter) => Ok(Self::Gpu(Box::new(gpu::Gpu::open(adapter)?))),
+            None => Ok(Self::Cpu(CpuEngine, "no hardware GPU found")),
+        }
+    }
+
+    /// The device as an engine.
+    pub fn engine(&self) -> &dyn Engine {
+        match self {
+            Device::Cpu(cpu, _) => cpu,
+            Device::Gpu(gpu) => &**gpu,
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Cpu(cpu, why) => write!(f, "{} ({why})", cpu.name()),
+            Device::Gpu(gpu) => f.write_str(&gpu.name()),
+        }
+    }
+}

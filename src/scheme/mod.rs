@@ -1,0 +1,60 @@
+//! Schemes: lists of stages. `stage` holds the moves, `preset` the schemes of the literature by name, `compile` turns
+//! a scheme, a key and a geometry into a [`crate::plan::Program`]. Never touches pixels.
+
+mod compile;
+mod preset;
+mod stage;
+
+pub use compile::{CompileError, compile};
+pub use preset::{Options, PRESETS, Preset, PresetError};
+pub use stage::{Block, KeyScope, Stage, StageError};
+
+use serde::{Deserialize, Serialize};
+
+/// A named list of stages. The stages alone decide the bits; the name is for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scheme {
+    /// The preset's name, such as `shuffle-flip`.
+    pub name: String,
+    /// The stages in the order in which they encrypt, in their canonical texts.
+    pub stages: Vec<Stage>,
+}
+
+impl Scheme {
+    /// The canonical text of the whole list, as the key schedule hashes it: stages joined by `; `.
+    pub fn canonical(&self) -> String {
+        let stages: Vec<String> = self.stages.iter().map(Stage::to_string).collect();
+        stages.join("; ")
+    }
+
+    /// The block that the scheme works on: that of its first stage that has one. What a network's first layer wants
+    /// to know.
+    pub fn block(&self) -> Option<Block> {
+        self.stages.iter().find_map(Stage::block)
+    }
+
+    /// The smallest block that images must be tiled by: height and width both the least common multiple of all stages'.
+    pub fn tile(&self) -> Block {
+        let lcm = |a: u32, b: u32| {
+            let (mut x, mut y) = (a, b);
+            while y != 0 {
+                (x, y) = (y, x % y);
+            }
+            // Saturating: an absurd tile divides no image and is reported as such.
+            (a / x).saturating_mul(b)
+        };
+        self.stages.iter().filter_map(Stage::block).fold(Block { height: 1, width: 1 }, |tile, block| Block {
+            height: lcm(tile.height, block.height),
+            width: lcm(tile.width, block.width),
+        })
+    }
+}
+
+impl std::fmt::Display for Scheme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.stages.is_empty() {
+            true => write!(f, "{}", self.name),
+            false => write!(f, "{} [{}]", self.name, self.canonical()),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What several integration tests need.
+#![allow(dead_code)]
+
+use imgveil::engine::gpu::Gpu;
+use imgveil::engine::{Device, DeviceChoice};
+use imgveil::image::Geometry;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+/// The one GPU device of this test process (software drivers leak a little with every device). `None` only where the
+/// switch `IMGVEIL_SKIP_GPU=1` says so, and then a line says that it was skipped.
+///
+/// `IMGVEIL_TEST_DEVICE` chooses the adapter as `--device` does; `gpu` by default, so a software adapter counts.
+pub fn gpu(test: &str) -> Option<&'static Gpu> {
+    static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
+    let device = DEVICE.get_or_init(|| {
+        if std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|v| v == "1") {
+            return None;
+        }
+        let choice: DeviceChoice =
+            std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into()).parse().expect("never fails");
+        Some(Device::open(&choice).expect("tests/run installs a software Vulkan driver; IMGVEIL_SKIP_GPU=1 skips"))
+    });
+    match device {
+        Some(Device::Gpu(gpu)) => Some(gpu),
+        Some(Device::Cpu(..)) => panic!("IMGVEIL_TEST_DEVICE must be an adapter"),
+        None => {
+            println!("SKIPPED {test}: IMGVEIL_SKIP_GPU=1");
+            None
+        }
+    }
+}
+
+/// The sample generator of the vectors: `((j * 2654435761) mod 2^32) >> 24`.
+pub fn ramp(samples: usize) -> Vec<u8> {
+    (0..samples as u32).map(|j| (j.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+/// A geometry that is known to be fine.
+pub fn geometry(height: u32, width: u32, channels: u32) -> Geometry {
+    Geometry::new(height, width, channels).expect("a valid geometry")
+}
+
+/// The real images that developers have beside the checkout; strangers have none, and then a line says so.
+pub fn shared_data(name: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
+    if !path.exists() {
+        println!("SKIPPED the part on real images: {name} is not here");
+        return None;
+    }
+    Some(path)
+}
