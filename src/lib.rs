@@ -17,3 +17,13 @@ pub mod key;
 pub mod plan;
 pub mod schedule;
 pub mod scheme;
+
+// What a browser lacks: files, threads, a terminal.
+#[cfg(not(target_family = "wasm"))]
+pub mod dataset;
+#[cfg(not(target_family = "wasm"))]
+pub mod job;
+#[cfg(not(target_family = "wasm"))]
+pub mod report;
+#[cfg(feature = "train")]
+pub mod train;

@@ -1,0 +1,81 @@
+//! Flags that several subcommands share.
+
+use crate::cli::exit::Failure;
+use crate::cli::output::Output;
+use imgveil::dataset::{Fit, Side};
+use imgveil::engine::{Device, DeviceChoice};
+use imgveil::key::Key;
+use imgveil::scheme::{Block, KeyScope, Options, Preset, Scheme};
+use std::path::Path;
+
+/// Which scheme.
+#[derive(clap::Args)]
+pub struct SchemeArgs {
+    /// Scheme: none (control), shuffle-flip, keystream (control: real encryption, nothing can be learned)
+    #[arg(short, long, default_value = "shuffle-flip", value_name = "NAME")]
+    pub scheme: String,
+    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4]
+    #[arg(long, value_name = "SIZE")]
+    pub block: Option<Block>,
+    /// One key for all blocks (shared), or one for each (block) [default: shared]
+    #[arg(long, value_name = "SCOPE")]
+    pub key_scope: Option<KeyScope>,
+    /// Scramble the blocks too
+    #[arg(long)]
+    pub scramble: bool,
+}
+
+impl SchemeArgs {
+    /// The scheme asked for.
+    pub fn scheme(&self) -> Result<Scheme, Failure> {
+        let options = Options { block: self.block, key_scope: self.key_scope, scramble: self.scramble };
+        Ok(Preset::named(&self.scheme)?.scheme(options)?)
+    }
+}
+
+/// How images are brought to size.
+#[derive(clap::Args)]
+pub struct FitArgs {
+    /// Resize every image: 224, or HEIGHTxWIDTH such as 192x256
+    #[arg(long, value_name = "SIZE")]
+    pub resize: Option<Side>,
+    /// Grow images to the next multiple of the block; decryption cuts them back
+    #[arg(long, conflicts_with = "crop")]
+    pub pad: bool,
+    /// Cut images to a multiple of the block; what is cut off is gone
+    #[arg(long)]
+    pub crop: bool,
+}
+
+impl FitArgs {
+    /// As the library wants it.
+    pub fn fit(&self) -> Fit {
+        Fit { resize: self.resize, pad: self.pad, crop: self.crop }
+    }
+}
+
+/// Which device.
+#[derive(clap::Args)]
+pub struct DeviceArgs {
+    /// auto (a hardware GPU, else the CPU), cpu, gpu (software adapters too), or an adapter's number or name
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceChoice,
+}
+
+impl DeviceArgs {
+    /// Opens it.
+    pub fn open(&self, out: &Output) -> Result<Device, Failure> {
+        let device = Device::open(&self.device)?;
+        out.detail(&format!("device: {device}"));
+        Ok(device)
+    }
+}
+
+/// Reads a key file and passes its warning on.
+pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
+    let loaded = Key::load(path)?;
+    if let Some(warning) = loaded.warning {
+        out.warn(&warning);
+    }
+    Ok(loaded.key)
+}

@@ -1,0 +1,83 @@
+//! The command line: one file a subcommand, thin. What several share is in `args` (flags), `exit` (errors and exit codes)
+//! and `output` (words and progress).
+
+mod args;
+mod decrypt;
+#[cfg(feature = "train")]
+mod demo;
+mod devices;
+mod encrypt;
+mod exit;
+mod keygen;
+mod output;
+#[cfg(feature = "train")]
+mod train;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 failed; 2 usage; 3 some files were set aside, the rest is done; 4 wrong key or damaged key \
+file; 5 damaged or foreign data set; 6 no such device.
+
+These schemes hide images from eyes; they are not ciphers. `imgveil encrypt --help` says more.";
+
+/// Learnable image encryption on the GPU: scramble an image set with a secret key so that people cannot read it and a
+/// network can still learn from it.
+#[derive(Parser)]
+#[command(name = "imgveil", version, after_help = AFTER_HELP, max_term_width = 100)]
+struct Cli {
+    /// Say more about what is done
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a new secret key
+    Keygen(keygen::Args),
+    /// Encrypt a data set
+    Encrypt(encrypt::Args),
+    /// Decrypt a data set that was encrypted
+    Decrypt(decrypt::Args),
+    /// List the GPU adapters
+    Devices(devices::Args),
+    /// Train a network on plain or encrypted images
+    #[cfg(feature = "train")]
+    Train(train::Args),
+    /// Try everything on drawn images: encrypt, train, compare
+    #[cfg(feature = "train")]
+    Demo(demo::Args),
+}
+
+/// Parses the command line, runs the command, reports.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // clap's own words and codes: 0 for --help and --version, 2 for usage. Printing fails only on a closed pipe.
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE));
+        }
+    };
+    let out = output::Output::new(cli.verbose);
+    let result = match cli.command {
+        Command::Keygen(args) => keygen::run(&args, &out),
+        Command::Encrypt(args) => encrypt::run(&args, &out),
+        Command::Decrypt(args) => decrypt::run(&args, &out),
+        Command::Devices(args) => devices::run(&args, &out),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(&args, &out),
+        #[cfg(feature = "train")]
+        Command::Demo(args) => demo::run(&args, &out),
+    };
+    match result {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            out.error(&failure.words);
+            failure.code.into()
+        }
+    }
+}

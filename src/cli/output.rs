@@ -1,0 +1,85 @@
+//! Words and progress. Results go to standard output, everything else to standard error; a closed pipe is no reason to
+//! panic.
+
+use crate::cli::exit::{FAILED, Failure};
+use imgveil::job::Watch;
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::Write;
+
+/// Where a command says things.
+pub struct Output {
+    verbose: bool,
+}
+
+impl Output {
+    /// `verbose` as the user asked.
+    pub fn new(verbose: bool) -> Self {
+        Self { verbose }
+    }
+
+    /// A result, for standard output.
+    pub fn say(&self, words: &str) {
+        let _ = writeln!(std::io::stdout(), "{words}");
+    }
+
+    /// Something to know on the way, for standard error.
+    pub fn note(&self, words: &str) {
+        let _ = writeln!(std::io::stderr(), "{words}");
+    }
+
+    /// Something only the curious want to know.
+    pub fn detail(&self, words: &str) {
+        if self.verbose {
+            self.note(words);
+        }
+    }
+
+    /// A warning.
+    pub fn warn(&self, words: &str) {
+        self.note(&format!("warning: {words}"));
+    }
+
+    /// What went wrong.
+    pub fn error(&self, words: &str) {
+        self.note(&format!("error: {words}"));
+    }
+
+    /// A value as JSON, for standard output.
+    pub fn json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|e| Failure { words: format!("cannot write JSON: {e}"), code: FAILED })?;
+        self.say(&text);
+        Ok(())
+    }
+}
+
+/// A progress bar over images; nothing where standard error is no terminal.
+pub struct ImageBar(ProgressBar);
+
+impl ImageBar {
+    /// A bar that begins with `verb`, such as `encrypting`.
+    pub fn new(verb: &'static str) -> Self {
+        let bar = ProgressBar::new(0).with_message(verb);
+        // A constant template that is known to be well formed; the default is fine if it ever is not.
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:32} {pos}/{len} images, {per_sec}, {eta} left") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+impl Watch for ImageBar {
+    fn start(&self, images: usize) {
+        self.0.set_length(images as u64);
+        self.0.reset_eta();
+    }
+
+    fn advance(&self, images: usize, _: u64) {
+        self.0.inc(images as u64);
+    }
+}

@@ -1,0 +1,174 @@
+//! Making images the size that a scheme needs: resized, grown or cut before encryption.
+
+use crate::image::{Geometry, Image};
+use crate::scheme::Block;
+use std::fmt;
+use std::str::FromStr;
+
+/// Height and width that images are resized to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// Rows.
+    pub height: u32,
+    /// Columns.
+    pub width: u32,
+}
+
+impl FromStr for Side {
+    type Err = String;
+
+    /// `224` (square) or `192x256` (height x width).
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let side = |t: &str| {
+            t.parse::<u16>()
+                .ok()
+                .filter(|&n| n > 0)
+                .map(u32::from)
+                .ok_or_else(|| format!("`{text}` is not a size: write 224 or HEIGHTxWIDTH such as 192x256"))
+        };
+        let (height, width) = text.split_once('x').unwrap_or((text, text));
+        Ok(Self { height: side(height)?, width: side(width)? })
+    }
+}
+
+impl fmt::Display for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.height, self.width)
+    }
+}
+
+/// How images are brought to a size that blocks tile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// Resize to this first (bilinear, antialiased).
+    pub resize: Option<Side>,
+    /// Grow to the next multiple of the block by repeating the last row and column; decryption cuts it off again.
+    pub pad: bool,
+    /// Cut to a multiple of the block, evenly on both sides. What is cut off is gone.
+    pub crop: bool,
+}
+
+impl Fit {
+    /// The geometry that an image of `geometry` is brought to.
+    pub fn geometry(self, geometry: Geometry, tile: Block) -> Geometry {
+        let (height, width) = match self.resize {
+            Some(side) => (side.height, side.width),
+            None => (geometry.height() as u32, geometry.width() as u32),
+        };
+        let round = |side: u32, tile: u32| match (self.pad, self.crop) {
+            (true, _) => side.checked_next_multiple_of(tile).unwrap_or(side),
+            (_, true) if side >= tile => side - side % tile,
+            // Smaller than a block: nothing to cut; the compiler says that it does not tile.
+            _ => side,
+        };
+        let channels = geometry.channels() as u32;
+        Geometry::new(round(height, tile.height), round(width, tile.width), channels).unwrap_or(geometry)
+    }
+
+    /// The geometry that decryption gives back: that of the image before padding.
+    pub fn original(self, geometry: Geometry, tile: Block) -> Geometry {
+        Fit { pad: false, ..self }.geometry(geometry, tile)
+    }
+
+    /// Brings an image to its size.
+    pub fn apply(self, image: Image, tile: Block) -> Image {
+        let target = self.geometry(image.geometry(), tile);
+        let image = match self.resize {
+            Some(side) => resize(image, side),
+            None => image,
+        };
+        let from = image.geometry();
+        if from == target {
+            return image;
+        }
+        // The window of the target in the image: centred when cutting, at the corner when growing.
+        let top = from.height().saturating_sub(target.height()) / 2;
+        let left = from.width().saturating_sub(target.width()) / 2;
+        window(&image, target, top, left)
+    }
+}
+
+/// Cuts the top left corner of `original` size out of an image: undoes padding.
+pub(crate) fn unpad(image: Image, original: Geometry) -> Image {
+    match image.geometry() == original {
+        true => image,
+        false => window(&image, original, 0, 0),
+    }
+}
+
+/// A window of an image; where it reaches beyond, the last row and column are repeated. Not black: a border that anyone
+/// can guess would give away the key of its blocks.
+fn window(image: &Image, target: Geometry, top: usize, left: usize) -> Image {
+    let (from, channels) = (image.geometry(), target.channels());
+    let mut samples = Vec::with_capacity(target.samples());
+    for y in 0..target.height() {
+        let y = (y + top).min(from.height() - 1);
+        for x in 0..target.width() {
+            let x = (x + left).min(from.width() - 1);
+            let at = (y * from.width() + x) * channels;
+            samples.extend_from_slice(&image.samples()[at..at + channels]);
+        }
+    }
+    // As many samples as the target has, by construction.
+    Image::new(target, samples).unwrap_or_else(|| image.clone())
+}
+
+fn resize(image: Image, side: Side) -> Image {
+    use image::imageops::{FilterType, resize};
+    let geometry = image.geometry();
+    let (height, width) = (geometry.height() as u32, geometry.width() as u32);
+    if (height, width) == (side.height, side.width) {
+        return image;
+    }
+    let Ok(target) = Geometry::new(side.height, side.width, geometry.channels() as u32) else { return image };
+    let kept = image.clone();
+    let samples = match geometry.channels() {
+        1 => image::GrayImage::from_raw(width, height, image.into_samples())
+            .map(|raw| resize(&raw, side.width, side.height, FilterType::Triangle).into_raw()),
+        _ => image::RgbImage::from_raw(width, height, image.into_samples())
+            .map(|raw| resize(&raw, side.width, side.height, FilterType::Triangle).into_raw()),
+    };
+    samples.and_then(|samples| Image::new(target, samples)).unwrap_or(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(height: u32, width: u32) -> Image {
+        let geometry = Geometry::new(height, width, 1).unwrap();
+        Image::new(geometry, (0..geometry.samples()).map(|i| i as u8).collect()).unwrap()
+    }
+
+    const TILE: Block = Block { height: 2, width: 4 };
+
+    #[test]
+    fn padding_repeats_the_border_and_comes_off_again() {
+        let fit = Fit { pad: true, ..Fit::default() };
+        let plain = image(3, 3);
+        let padded = fit.apply(plain.clone(), TILE);
+        assert_eq!(padded.geometry(), Geometry::new(4, 4, 1).unwrap());
+        assert_eq!(padded.samples(), [0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 6, 7, 8, 8]);
+        assert_eq!(fit.original(plain.geometry(), TILE), plain.geometry());
+        assert_eq!(unpad(padded, plain.geometry()), plain);
+    }
+
+    #[test]
+    fn cropping_cuts_evenly() {
+        let cut = Fit { crop: true, ..Fit::default() }.apply(image(4, 6), TILE);
+        assert_eq!(cut.samples(), [1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 15, 16, 19, 20, 21, 22]);
+        // Smaller than a block: left as it is, for the compiler to refuse.
+        let small = image(1, 3);
+        assert_eq!(Fit { crop: true, ..Fit::default() }.apply(small.clone(), TILE), small);
+    }
+
+    #[test]
+    fn resizing_keeps_channels_and_flat_areas() {
+        let geometry = Geometry::new(3, 5, 3).unwrap();
+        let flat = Image::new(geometry, vec![77; geometry.samples()]).unwrap();
+        let fit = Fit { resize: Some("8x4".parse().unwrap()), ..Fit::default() };
+        let resized = fit.apply(flat, TILE);
+        assert_eq!(resized.geometry(), Geometry::new(8, 4, 3).unwrap());
+        assert!(resized.samples().iter().all(|&sample| sample == 77));
+    }
+}

@@ -1,0 +1,76 @@
+//! A whole split in memory, as training wants it: samples one image behind the other, and labels.
+
+use super::{Fit, ReadError, Source};
+use crate::image::Geometry;
+use crate::scheme::Block;
+use rayon::prelude::*;
+
+/// A split in memory.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The images' geometry.
+    pub geometry: Geometry,
+    /// `images * geometry.samples()` interleaved samples.
+    pub samples: Vec<u8>,
+    /// One class an image.
+    pub labels: Vec<u32>,
+    /// The images' names.
+    pub names: Vec<String>,
+}
+
+/// Why a split cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// An image cannot be read. Training on a part of a set without saying so would be worse than stopping.
+    #[error("{0}; repair or remove it")]
+    Read(#[from] ReadError),
+    /// Images of several sizes.
+    #[error("{first} is {first_geometry} and {other} is {other_geometry}: bring them to one size with --resize")]
+    Mixed {
+        /// An image's name.
+        first: String,
+        /// Its geometry.
+        first_geometry: Geometry,
+        /// Another's name.
+        other: String,
+        /// Its geometry.
+        other_geometry: Geometry,
+    },
+    /// No class.
+    #[error("{0} has no class; training needs a folder for each class, or a labels array")]
+    Unlabelled(String),
+}
+
+/// Loads the images `wanted` of a source, brought to size for blocks of `tile`.
+///
+/// # Errors
+/// When an image cannot be read or has no class, or images differ in size.
+pub fn load(source: &dyn Source, wanted: &[usize], fit: Fit, tile: Block) -> Result<Option<Loaded>, LoadError> {
+    let items = source.items();
+    let Some(&first) = wanted.first() else { return Ok(None) };
+    let images: Vec<_> = wanted
+        .par_iter()
+        .map(|&i| source.read(i).map(|image| fit.apply(image, tile)))
+        .collect::<Result<_, ReadError>>()?;
+    let geometry = images[0].geometry();
+    let mut loaded = Loaded {
+        geometry,
+        samples: Vec::with_capacity(images.len() * geometry.samples()),
+        labels: Vec::with_capacity(images.len()),
+        names: Vec::with_capacity(images.len()),
+    };
+    for (image, item) in images.into_iter().zip(wanted.iter().map(|&i| &items[i])) {
+        if image.geometry() != geometry {
+            return Err(LoadError::Mixed {
+                first: items[first].name.clone(),
+                first_geometry: geometry,
+                other: item.name.clone(),
+                other_geometry: image.geometry(),
+            });
+        }
+        loaded.samples.extend_from_slice(image.samples());
+        loaded.labels.push(item.label.ok_or_else(|| LoadError::Unlabelled(item.name.clone()))?);
+        loaded.names.push(item.name.clone());
+    }
+    Ok(Some(loaded))
+}

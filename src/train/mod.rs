@@ -1,0 +1,3 @@
+//! Training on encrypted images.
+
+pub mod metrics;
