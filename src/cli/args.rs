@@ -11,9 +11,10 @@ use std::path::Path;
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none (control), shuffle-flip, keystream (control: real encryption, nothing can be learned)
-    #[arg(short, long, default_value = "shuffle-flip", value_name = "NAME")]
-    pub scheme: String,
+    /// Scheme: none (control), shuffle-flip, keystream (control: real encryption, nothing can be
+    /// learned) [default: shuffle-flip]
+    #[arg(short, long, value_name = "NAME")]
+    pub scheme: Option<String>,
     /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4]
     #[arg(long, value_name = "SIZE")]
     pub block: Option<Block>,
@@ -26,10 +27,17 @@ pub struct SchemeArgs {
 }
 
 impl SchemeArgs {
-    /// The scheme asked for.
+    /// The scheme asked for, or the house scheme.
     pub fn scheme(&self) -> Result<Scheme, Failure> {
         let options = Options { block: self.block, key_scope: self.key_scope, scramble: self.scramble };
-        Ok(Preset::named(&self.scheme)?.scheme(options)?)
+        let name = self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name());
+        Ok(Preset::named(name)?.scheme(options)?)
+    }
+
+    /// Whether any of its flags is on the command line.
+    #[cfg(feature = "train")]
+    pub fn is_given(&self) -> bool {
+        self.scheme.is_some() || self.block.is_some() || self.key_scope.is_some() || self.scramble
     }
 }
 

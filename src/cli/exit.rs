@@ -30,13 +30,6 @@ pub struct Failure {
     pub code: u8,
 }
 
-impl Failure {
-    /// A usage error.
-    pub fn usage(words: impl Into<String>) -> Self {
-        Self { words: words.into(), code: USAGE }
-    }
-}
-
 /// What a command returns: its exit code.
 pub type Outcome = Result<u8, Failure>;
 

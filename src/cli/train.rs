@@ -1,5 +1,291 @@
+//! `imgveil train`.
+
+use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, load_key};
+use crate::cli::exit::{DONE, Failure, Outcome, USAGE};
+use crate::cli::output::Output;
+use imgveil::scheme::Block;
+use imgveil::train::model::ModelKind;
+use imgveil::train::{Augment, Backend, Config, Epoch, Evaluation, OptimiserKind, Progress, RunFolder};
+use imgveil::train::{train, training_set};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil train --data images -k hospital.key -s shuffle-flip --block 4 --model cnn --epochs 5 --seed 1 -o runs/a
+  imgveil train --data encrypted --model resnet18 --epochs 5 -o runs/b      # the cloud's side: no key
+  imgveil train --data images -o runs/plain                                 # what encryption costs: the same without it
+
+The run's folder gets metrics.csv and curves.svg (after every epoch), best.bpk and last.bpk with model.json, and \
+summary.json.";
+
+/// Train a network on plain or encrypted images.
+///
+/// Takes a plain set, optionally with a key and a scheme (each batch is then encrypted on the device, after augmentation),
+/// or a set that is encrypted already, without a key. On a GPU the images stay on the device; without one, training runs
+/// on the CPU. The best epoch by validation AUC is kept and scored on the test images.
 #[derive(clap::Args)]
-pub struct Args {}
-pub fn run(_: &Args, _: &super::output::Output) -> super::exit::Outcome {
-    Ok(0)
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Folder or .npz file, plain or encrypted
+    #[arg(long, value_name = "IN")]
+    data: PathBuf,
+    /// Key file: encrypt each batch with the scheme
+    #[arg(short, long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    scheme: SchemeArgs,
+    #[command(flatten)]
+    fit: FitArgs,
+    /// Network: cnn (three convolutions) or resnet18
+    #[arg(long, default_value = "cnn")]
+    model: ModelKind,
+    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block]
+    #[arg(long, value_name = "SIZE")]
+    patch: Option<Block>,
+    /// Passes over the training images
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
+    /// Images of a step
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..))]
+    batch: u32,
+    /// Optimiser: adamw or sgd (momentum 0.9); the learning rate falls along a cosine
+    #[arg(long, default_value = "adamw", value_name = "NAME")]
+    optimiser: OptimiserKind,
+    /// Learning rate at the beginning [default: 0.001 for adamw, 0.05 for sgd]
+    #[arg(long, value_parser = positive)]
+    lr: Option<f64>,
+    /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd]
+    #[arg(long, value_parser = not_negative)]
+    weight_decay: Option<f64>,
+    /// Decides initial weights, order of the images and augmentation
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Random views of the plain images: none, flip, crop, crop=PIXELS, or crop,flip
+    #[arg(long, default_value = "none", value_name = "LIST")]
+    augment: Augment,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// New folder for the run [default: runs/MODEL-SCHEME-SEED]
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    not_negative(text).ok().filter(|&n| n > 0.0).ok_or_else(|| format!("`{text}` is no positive number"))
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0).ok_or_else(|| format!("`{text}` is no such number"))
+}
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    let key = args.key.as_ref().map(|path| load_key(path, out)).transpose()?;
+    // With a key the scheme is encrypt's default; without one, images are taken as they are.
+    let scheme = match (&key, args.scheme.is_given()) {
+        (None, false) => None,
+        _ => Some(args.scheme.scheme()?),
+    };
+    let set = training_set(&args.data, scheme, key, args.fit.fit())?;
+    let config = Config {
+        model: args.model,
+        patch: args.patch.map(|block| [block.height as usize, block.width as usize]),
+        epochs: args.epochs as usize,
+        batch: args.batch as usize,
+        optimiser: args.optimiser,
+        learning_rate: args.lr.unwrap_or(args.optimiser.default_learning_rate()),
+        weight_decay: args.weight_decay.unwrap_or(args.optimiser.default_weight_decay()),
+        seed: args.seed,
+        augment: args.augment,
+    };
+    let name = format!("runs/{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
+    let folder = RunFolder::create(args.output.as_deref().unwrap_or(name.as_ref()))?;
+    let backend = Backend::open(args.device.open(out)?)?;
+    out.note(&format!("training on {}", backend.name()));
+    if let Some(note) = &set.note {
+        out.note(note);
+    }
+    let images = |split: &Option<imgveil::train::Split>| split.as_ref().map_or(0, |split| split.len());
+    let (val, test) = (images(&set.val), images(&set.test));
+    let state = if set.encrypted { "encrypted before" } else { "scheme" };
+    let (train_images, geometry) = (set.train.len(), set.train.geometry);
+    out.note(&format!(
+        "{train_images} training, {val} validation and {test} test images of {geometry}, {} classes; {state}: {}",
+        set.classes.len(),
+        set.scheme
+    ));
+    let mut progress = Bars::new(config.epochs, out);
+    let outcome = train(&backend, &set, &config, Some(&folder), &mut progress);
+    progress.bar.finish_and_clear();
+    let outcome = outcome?;
+    let summary = serde_json::json!({
+        "tool": concat!("imgveil ", env!("CARGO_PKG_VERSION")),
+        "data": args.data,
+        "device": backend.name(),
+        "scheme": set.scheme,
+        "encrypted_before": set.encrypted,
+        "classes": set.classes,
+        "geometry": set.train.geometry.to_string(),
+        "images": { "train": train_images, "val": val, "test": test },
+        "config": config,
+        "best_epoch": outcome.best_epoch,
+        "val": outcome.best().and_then(|epoch| epoch.val.as_ref()),
+        "test": outcome.test,
+        "test_last": outcome.test_last,
+        "parameters": outcome.parameters,
+        "images_per_second": outcome.images_per_second,
+        "seconds": outcome.seconds,
+        "traffic": outcome.traffic,
+    });
+    folder.summary(&summary)?;
+    if args.json {
+        out.json(&summary)?;
+        return Ok(DONE);
+    }
+    out.say(&format!(
+        "trained {} ({} parameters) for {} epochs in {:.1} s, {:.0} images/s; best epoch {}",
+        config.model.name(),
+        outcome.parameters,
+        config.epochs,
+        outcome.seconds,
+        outcome.images_per_second,
+        outcome.best_epoch
+    ));
+    if let Some(val) = outcome.best().and_then(|epoch| epoch.val.as_ref()) {
+        out.say(&scores("validation", val));
+    }
+    if let Some(test) = &outcome.test {
+        out.say(&scores("test", test));
+        out.say(&confusion(&set.classes, &test.confusion));
+    }
+    if let Some(traffic) = &outcome.traffic {
+        out.say(&format!(
+            "per training step: {:.1} bytes an image host to device, {:.2} imgveil dispatches; device to host in {} steps: \
+             {} bytes (the losses shown)",
+            traffic.host_to_device_per_image, traffic.dispatches_per_step, traffic.steps, traffic.device_to_host
+        ));
+    }
+    out.say(&format!("written to {}", folder.path().display()));
+    Ok(DONE)
+}
+
+fn scores(name: &str, evaluation: &Evaluation) -> String {
+    let auc = evaluation.auc.map_or("not defined".into(), |auc| format!("{auc:.3}"));
+    format!(
+        "{name}: AUC {auc}, accuracy {:.3}, balanced accuracy {:.3}, loss {:.3} ({} images)",
+        evaluation.accuracy, evaluation.balanced_accuracy, evaluation.loss, evaluation.images
+    )
+}
+
+/// The confusion matrix as a table.
+fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
+    let widest = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
+    let mut lines = vec![format!("  {:>widest$}   predicted", "true")];
+    let header: Vec<String> = classes.iter().map(|class| format!("{class:>widest$}")).collect();
+    lines.push(format!("  {:>widest$}   {}", "", header.join(" ")));
+    for (class, row) in classes.iter().zip(matrix) {
+        let row: Vec<String> = row.iter().map(|count| format!("{count:>widest$}")).collect();
+        lines.push(format!("  {class:>widest$}   {}", row.join(" ")));
+    }
+    lines.join("\n")
+}
+
+/// A bar for every epoch; a line for every epoch where standard error is no terminal.
+struct Bars<'a> {
+    bar: ProgressBar,
+    epochs: usize,
+    out: &'a Output,
+    shown: Option<Instant>,
+}
+
+impl<'a> Bars<'a> {
+    fn new(epochs: usize, out: &'a Output) -> Self {
+        let bar = ProgressBar::new(0);
+        // A constant template that is known to be well formed; the default is fine if it ever is not.
+        let template = "{prefix} {bar:28} {pos}/{len} steps, {msg}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar, epochs, out, shown: None }
+    }
+}
+
+impl Progress for Bars<'_> {
+    fn epoch_begins(&mut self, epoch: usize, steps: usize) {
+        self.bar.reset();
+        self.bar.set_length(steps as u64);
+        self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
+    }
+
+    fn wants_loss(&mut self) -> bool {
+        // Fetching a loss waits for the device: twice a second is enough for eyes, and never where there are none.
+        let due = self.shown.is_none_or(|shown| shown.elapsed() > Duration::from_millis(500));
+        let wanted = due && std::io::stderr().is_terminal();
+        if wanted {
+            self.shown = Some(Instant::now());
+        }
+        wanted
+    }
+
+    fn step(&mut self, images: usize, loss: Option<f32>) {
+        self.bar.inc(1);
+        if let Some(loss) = loss {
+            let rate = self.bar.per_sec() * images as f64;
+            self.bar.set_message(format!("loss {loss:.4}, {rate:.0} images/s"));
+        }
+    }
+
+    fn epoch_ends(&mut self, epoch: &Epoch) {
+        let val = epoch.val.as_ref().map_or(String::new(), |val| {
+            let auc = val.auc.map_or(String::new(), |auc| format!(", AUC {auc:.3}"));
+            format!("; validation loss {:.4}{auc}, balanced accuracy {:.3}", val.loss, val.balanced_accuracy)
+        });
+        let line = format!(
+            "epoch {}/{}: loss {:.4}, {:.0} images/s{val}",
+            epoch.epoch, self.epochs, epoch.train_loss, epoch.images_per_second
+        );
+        self.bar.suspend(|| self.out.note(&line));
+    }
+}
+
+impl From<imgveil::train::DataError> for Failure {
+    fn from(error: imgveil::train::DataError) -> Self {
+        use imgveil::train::DataError;
+        let words = error.to_string();
+        match error {
+            DataError::Dataset(error) => error.into(),
+            DataError::Load(error) => error.into(),
+            DataError::Compile(error) => error.into(),
+            DataError::AlreadyEncrypted(_) | DataError::NoKey(_) | DataError::Mixed { .. } => {
+                Failure { words, code: USAGE }
+            }
+            DataError::Classes { .. } | DataError::NoTraining(_) => Failure { words, code: super::exit::DATASET },
+        }
+    }
+}
+
+impl From<imgveil::train::RunFolderError> for Failure {
+    fn from(error: imgveil::train::RunFolderError) -> Self {
+        use imgveil::train::RunFolderError;
+        let code = if matches!(error, RunFolderError::Exists(_)) { USAGE } else { super::exit::FAILED };
+        Failure { words: error.to_string(), code }
+    }
+}
+
+impl From<imgveil::train::TrainError> for Failure {
+    fn from(error: imgveil::train::TrainError) -> Self {
+        use imgveil::train::TrainError;
+        let code = match error {
+            TrainError::Folder(error) => return error.into(),
+            TrainError::AugmentEncrypted => USAGE,
+            TrainError::TooFew(_) => super::exit::DATASET,
+            _ => super::exit::FAILED,
+        };
+        Failure { words: error.to_string(), code }
+    }
 }

@@ -1,3 +1,26 @@
-//! Training on encrypted images.
+//! Training on encrypted images: plain images and a key (encrypted on the device, after augmentation, each step), or images
+//! that are encrypted already and no key.
+//!
+//! On a GPU the images stay on the device as packed bytes; a step sends 28 bytes an image up (which image, which view, which
+//! label) and one dispatch writes the network's input into burn's own memory. Nothing comes back but the loss, when it is shown.
+//! Without a GPU, burn's flex backend trains on what the CPU engine encrypts, to the same bits.
 
+mod augment;
+mod backend;
+mod checkpoint;
+mod data;
+mod feed;
 pub mod metrics;
+pub mod model;
+mod optimiser;
+mod run_folder;
+mod trainer;
+
+pub use augment::Augment;
+pub use backend::Backend;
+pub use checkpoint::{CheckpointError, load_checkpoint};
+pub use data::{DataError, TrainingSet, training_set};
+pub use feed::{Batch, Feed, FeedError, Split};
+pub use optimiser::OptimiserKind;
+pub use run_folder::{RunFolder, RunFolderError};
+pub use trainer::{Config, Epoch, Evaluation, Outcome, Progress, TrainError, train};

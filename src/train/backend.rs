@@ -1,0 +1,117 @@
+//! Where burn computes: on the wgpu device that imgveil's kernels use too, or on the CPU (flex).
+
+use crate::engine::gpu::Gpu;
+use crate::engine::{Device, EngineError};
+use burn::backend::wgpu::CubeTensor;
+use burn::backend::{DispatchDevice, Wgpu};
+use burn::tensor::wgpu::WgpuSetup;
+use burn::tensor::{DType, Shape, Tensor};
+use burn_cubecl::CubeDevice;
+use cubecl::client::Client;
+use cubecl::wgpu::{AutoCompiler, WgpuServer};
+
+/// A device to train on.
+pub enum Backend {
+    /// burn's wgpu backend on the shared device.
+    Wgpu(Box<Bridge>),
+    /// burn's CPU backend. Holds why, for people.
+    Flex(&'static str),
+}
+
+impl Backend {
+    /// Takes an opened device: a GPU becomes burn's as well. Once for each device.
+    ///
+    /// # Errors
+    /// When burn cannot use the GPU.
+    pub fn open(device: Device) -> Result<Self, EngineError> {
+        Ok(match device {
+            Device::Cpu(_, why) => Self::Flex(why),
+            Device::Gpu(gpu) => Self::Wgpu(Box::new(Bridge::adopt(*gpu)?)),
+        })
+    }
+
+    /// burn's device, without gradients.
+    pub fn device(&self) -> burn::tensor::Device {
+        match self {
+            Self::Wgpu(bridge) => bridge.device.clone(),
+            Self::Flex(_) => burn::tensor::Device::flex(),
+        }
+    }
+
+    /// The GPU, if it is one.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        match self {
+            Self::Wgpu(bridge) => Some(&bridge.gpu),
+            Self::Flex(_) => None,
+        }
+    }
+
+    /// What computes, for people.
+    pub fn name(&self) -> String {
+        use crate::engine::Engine;
+        match self {
+            Self::Wgpu(bridge) => format!("{}, burn's wgpu backend on the same device", bridge.gpu.name()),
+            Self::Flex(why) => format!("CPU, burn's flex backend ({why})"),
+        }
+    }
+}
+
+/// A wgpu device that imgveil's kernels and burn share.
+pub struct Bridge {
+    gpu: Gpu,
+    device: burn::tensor::Device,
+    cube: CubeDevice,
+    client: Client,
+}
+
+impl Bridge {
+    fn adopt(gpu: Gpu) -> Result<Self, EngineError> {
+        use crate::engine::Engine;
+        let failed =
+            |reason: String| EngineError::Device { device: gpu.name(), doing: "handing the device to burn", reason };
+        let setup = WgpuSetup {
+            instance: gpu.instance().clone(),
+            adapter: gpu.adapter().clone(),
+            device: gpu.device().clone(),
+            queue: gpu.queue().clone(),
+            backend: gpu.adapter().get_info().backend,
+        };
+        let device = burn::tensor::Device::wgpu_options().setup(setup).init().map_err(|e| failed(e.to_string()))?;
+        let cube = match device.as_dispatch() {
+            DispatchDevice::Cube(cube) => cube.clone(),
+            other => return Err(failed(format!("burn made {other:?} of it"))),
+        };
+        let client = cube.client();
+        Ok(Self { gpu, device, cube, client })
+    }
+
+    /// A burn tensor of `shape` (N, C, H, W) that `write` fills: it gets the tensor's own memory as a binding and submits its
+    /// dispatches to the shared queue. No copy is made and nothing is read back.
+    ///
+    /// # Errors
+    /// When burn has no memory left, or `write` fails.
+    pub(super) fn tensor(
+        &self,
+        shape: [usize; 4],
+        write: impl FnOnce(&Gpu, wgpu::BindingResource<'_>) -> Result<(), EngineError>,
+    ) -> Result<Tensor<4>, EngineError> {
+        use crate::engine::Engine;
+        let failed = |reason: String| EngineError::Device {
+            device: self.gpu.name(),
+            doing: "getting memory for a batch from burn",
+            reason,
+        };
+        let bytes = shape.iter().product::<usize>() * size_of::<f32>();
+        let handle = self.client.empty(bytes);
+        let resource =
+            self.client.get_resource::<WgpuServer<AutoCompiler>>(handle.clone()).map_err(|e| failed(e.to_string()))?;
+        // The slice may have been a freed tensor's whose kernels burn has queued but not submitted: they must run before
+        // ours writes. From here to the submit no burn operation may come between.
+        self.client.flush().map_err(|e| failed(e.to_string()))?;
+        write(&self.gpu, resource.resource().as_wgpu_bind_resource())?;
+        drop(resource);
+        let tensor =
+            CubeTensor::new_contiguous(self.client.clone(), self.cube.clone(), Shape::from(shape), handle, DType::F32);
+        Ok(Tensor::from_primitive::<Wgpu>(tensor))
+    }
+}

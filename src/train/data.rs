@@ -1,0 +1,168 @@
+//! From a data set on disk to what training takes: splits in memory, classes, the program that encrypts, if any.
+
+use super::feed::Split;
+use crate::dataset::{self, DatasetError, Fit, LoadError, Source};
+use crate::key::Key;
+use crate::plan::Program;
+use crate::scheme::{Block, CompileError, Scheme, compile};
+use std::path::{Path, PathBuf};
+
+/// Everything that training needs of a data set.
+pub struct TrainingSet {
+    /// To learn from.
+    pub train: Split,
+    /// To choose the best epoch by.
+    pub val: Option<Split>,
+    /// To report.
+    pub test: Option<Split>,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// What encrypts a batch; the identity for plain training and for a set that is encrypted already.
+    pub program: Program,
+    /// The key, for the ids of augmented views.
+    pub key: Option<Key>,
+    /// The scheme that the network sees: that of the program, or of the encrypted set.
+    pub scheme: Scheme,
+    /// Whether the set was encrypted before training.
+    pub encrypted: bool,
+    /// Something that the user should know about how the set was divided.
+    pub note: Option<String>,
+}
+
+/// Why a set cannot be trained on.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// The set cannot be opened.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// Its images cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The scheme does not fit the images.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Encrypted, and a key or scheme given.
+    #[error(
+        "{0} is encrypted already: train on it without a key, a scheme or resizing (or give the plain set and the key)"
+    )]
+    AlreadyEncrypted(PathBuf),
+    /// A scheme that needs a key, and none given.
+    #[error("scheme {0} needs a key: give -k KEY, or leave the scheme out to train on the images as they are")]
+    NoKey(String),
+    /// One class or none.
+    #[error("{path} has {classes} class(es); training needs at least two: a folder for each, or a labels array")]
+    Classes {
+        /// The set.
+        path: PathBuf,
+        /// How many it has.
+        classes: usize,
+    },
+    /// Nothing to learn from.
+    #[error("{0} has no training images: expected a train/ folder or array, or class folders")]
+    NoTraining(PathBuf),
+    /// Splits of different sizes.
+    #[error("the {split} images are {found} and the training images {expected}: bring them to one size with --resize")]
+    Mixed {
+        /// Which split.
+        split: &'static str,
+        /// Its geometry.
+        found: crate::image::Geometry,
+        /// The training images'.
+        expected: crate::image::Geometry,
+    },
+}
+
+/// Opens a set for training. `scheme` and `key` encrypt a plain set; a set that is encrypted already takes neither.
+///
+/// Where there are no validation images, every fifth training image of each class is held out for them.
+///
+/// # Errors
+/// When the set cannot be read, has fewer than two classes, or does not go with the scheme and key.
+pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: Fit) -> Result<TrainingSet, DataError> {
+    let opened = dataset::open(path)?;
+    let encrypted = opened.manifest.is_some();
+    let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
+    let (seen, applied) = match opened.manifest {
+        Some(manifest) => {
+            if key.is_some() || scheme.is_some() || fit != Fit::default() {
+                return Err(DataError::AlreadyEncrypted(path.to_owned()));
+            }
+            (manifest.scheme, plain_scheme())
+        }
+        None => {
+            let scheme = scheme.unwrap_or_else(plain_scheme);
+            (scheme.clone(), scheme)
+        }
+    };
+    let source = opened.source.as_ref();
+    let classes = source.classes().to_vec();
+    if classes.len() < 2 {
+        return Err(DataError::Classes { path: path.to_owned(), classes: classes.len() });
+    }
+    let division = divide(source);
+    let tile = applied.tile();
+    let load = |indices: &[usize]| load(source, indices, fit, tile, key.as_ref());
+    let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
+    let (val, test) = (load(&division.val)?, load(&division.test)?);
+    let expected = train.geometry;
+    for (split, part) in [("validation", &val), ("test", &test)] {
+        if let Some(part) = part
+            && part.geometry != expected
+        {
+            return Err(DataError::Mixed { split, found: part.geometry, expected });
+        }
+    }
+    let program = match (&key, applied.stages.is_empty()) {
+        (_, true) => Program::identity(train.geometry),
+        (Some(key), false) => compile(&applied, key, train.geometry)?,
+        (None, false) => return Err(DataError::NoKey(applied.name)),
+    };
+    Ok(TrainingSet { train, val, test, classes, program, key, scheme: seen, encrypted, note: division.note })
+}
+
+fn load(
+    source: &dyn Source,
+    indices: &[usize],
+    fit: Fit,
+    tile: Block,
+    key: Option<&Key>,
+) -> Result<Option<Split>, LoadError> {
+    Ok(dataset::load(source, indices, fit, tile)?.map(|loaded| Split::new(loaded, key)))
+}
+
+struct Division {
+    train: Vec<usize>,
+    val: Vec<usize>,
+    test: Vec<usize>,
+    note: Option<String>,
+}
+
+/// Which images are for what.
+fn divide(source: &dyn Source) -> Division {
+    let of = |split: dataset::Split| -> Vec<usize> {
+        let items = source.items().iter().enumerate();
+        items.filter(|(_, item)| item.split == split).map(|(index, _)| index).collect()
+    };
+    let mut train = of(dataset::Split::Train);
+    train.extend(of(dataset::Split::All));
+    let (mut val, test) = (of(dataset::Split::Val), of(dataset::Split::Test));
+    let mut note = None;
+    if val.is_empty() {
+        // Every fifth of each class in the set's fixed order: the same division in every run and on every machine.
+        let mut seen = vec![0usize; source.classes().len()];
+        let held_out = |&index: &usize| {
+            let label = source.items()[index].label.unwrap_or_default() as usize;
+            seen.get_mut(label).is_some_and(|count| {
+                *count += 1;
+                count.is_multiple_of(5)
+            })
+        };
+        (val, train) = train.into_iter().partition(held_out);
+        note = Some(format!(
+            "no validation images: every fifth image of each class is held out for validation ({} of {})",
+            val.len(),
+            val.len() + train.len()
+        ));
+    }
+    Division { train, val, test, note }
+}

@@ -1,0 +1,71 @@
+//! The small CNN: three convolutions with batch norm and ReLU, max pooling, a linear layer. The first convolution takes whole
+//! blocks (kernel and stride are the patch).
+
+use super::ModelConfig;
+use burn::module::Module;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+/// Cells a side that the linear layer sees at most: a larger map is averaged down, so that its weights do not grow with the
+/// image.
+const CELLS: usize = 4;
+
+/// The small CNN.
+#[derive(Module, Debug)]
+pub struct Cnn {
+    patch: Conv2d,
+    patch_norm: BatchNorm,
+    middle: Conv2d,
+    middle_norm: BatchNorm,
+    last: Conv2d,
+    last_norm: BatchNorm,
+    max_pool: Option<MaxPool2d>,
+    average: AdaptiveAvgPool2d,
+    linear: Linear,
+}
+
+impl Cnn {
+    pub(super) fn new(config: &ModelConfig, device: &Device) -> Self {
+        let [height, width] = config.patch.unwrap_or([4, 4]);
+        let conv = |channels, kernel: [usize; 2], stride: [usize; 2], padding| {
+            Conv2dConfig::new(channels, kernel).with_stride(stride).with_padding(padding).with_bias(false).init(device)
+        };
+        let same = || PaddingConfig2d::Explicit(1, 1, 1, 1);
+        let map = [config.size[0] / height, config.size[1] / width];
+        // A map of one row or column has nothing to pool.
+        let pooled = map.iter().all(|&side| side >= 2);
+        let map = map.map(|side| if pooled { side / 2 } else { side });
+        let cells = map.map(|side| side.clamp(1, CELLS));
+        Self {
+            patch: conv([config.channels, 64], [height, width], [height, width], PaddingConfig2d::Valid),
+            patch_norm: BatchNormConfig::new(64).init(device),
+            middle: conv([64, 64], [3, 3], [1, 1], same()),
+            middle_norm: BatchNormConfig::new(64).init(device),
+            last: conv([64, 128], [3, 3], [1, 1], same()),
+            last_norm: BatchNormConfig::new(128).init(device),
+            max_pool: pooled.then(|| MaxPool2dConfig::new([2, 2]).with_strides([2, 2]).init()),
+            average: AdaptiveAvgPool2dConfig::new(cells).init(),
+            linear: LinearConfig::new(128 * cells[0] * cells[1], config.classes).init(device),
+        }
+    }
+
+    /// Images (N, C, H, W) to logits (N, classes).
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = relu(self.patch_norm.forward(self.patch.forward(images)));
+        let x = relu(self.middle_norm.forward(self.middle.forward(x)));
+        let x = relu(self.last_norm.forward(self.last.forward(x)));
+        let x = match &self.max_pool {
+            Some(pool) => pool.forward(x),
+            None => x,
+        };
+        let [_, _, height, width] = x.dims();
+        let x = match [height, width] == self.average.output_size {
+            true => x,
+            false => self.average.forward(x),
+        };
+        self.linear.forward(x.flatten(1, 3))
+    }
+}
