@@ -21,6 +21,8 @@ pub mod scheme;
 // What a browser lacks: files, threads, a terminal.
 #[cfg(not(target_family = "wasm"))]
 pub mod dataset;
+#[cfg(feature = "train")]
+pub mod demo;
 #[cfg(not(target_family = "wasm"))]
 pub mod job;
 #[cfg(not(target_family = "wasm"))]

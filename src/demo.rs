@@ -1,0 +1,244 @@
+//! Everything once, on drawn images: draw a set, make a key, encrypt and decrypt it under several schemes, train on each
+//! encrypted set, compare, and show. What `imgveil demo` runs; needs nothing but a folder to write to.
+
+use crate::dataset::phantom::{PhantomClass, phantom};
+use crate::dataset::{self, DatasetError, Fit, Item, Split, write_atomically};
+use crate::engine::{Engine, EngineError, Pick};
+use crate::image::{Geometry, GeometryError, Image};
+use crate::job::{DecryptRequest, EncryptRequest, JobError, Summary, Watch, decrypt, encrypt};
+use crate::key::Key;
+use crate::key::file::KeyFileError;
+use crate::report::{Cell, ContactSheetError, Row, contact_sheet};
+use crate::schedule::ImageId;
+use crate::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, compile};
+use crate::train::model::ModelKind;
+use crate::train::{Augment, Backend, Config, DataError, OptimiserKind, TrainError, train, training_set};
+use std::path::{Path, PathBuf};
+
+/// Side of the images that are encrypted and learned from.
+const SIZE: usize = 32;
+/// Side of the images that the contact sheet shows beside them: a scheme hides less of a larger image.
+const LARGE: usize = 128;
+/// Images of each class in each split.
+const COUNTS: [(Split, u64); 3] = [(Split::Train, 500), (Split::Val, 100), (Split::Test, 200)];
+/// Passes over the training images.
+const EPOCHS: usize = 8;
+
+/// One line of the demo's table.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Line {
+    /// The scheme's name.
+    pub scheme: String,
+    /// Its options, in words.
+    pub options: &'static str,
+    /// Images encrypted in a second, from file to file.
+    pub encrypted_per_second: f64,
+    /// Images trained on in a second.
+    pub trained_per_second: f64,
+    /// On the test images, by the best epoch.
+    pub accuracy: f64,
+    /// Likewise; 0.5 is chance.
+    pub auc: Option<f64>,
+}
+
+/// What the demo did.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Demo {
+    /// A line for each scheme.
+    pub lines: Vec<Line>,
+    /// The contact sheet.
+    pub sheet: PathBuf,
+    /// What encrypted and trained.
+    pub device: String,
+}
+
+/// Why the demo stopped.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)] // each says itself
+pub enum DemoError {
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    #[error(transparent)]
+    Geometry(#[from] GeometryError),
+    #[error(transparent)]
+    Job(#[from] JobError),
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    #[error(transparent)]
+    Scheme(#[from] PresetError),
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error(transparent)]
+    Sheet(#[from] ContactSheetError),
+    /// An image did not come back as it went in.
+    #[error("{0} was not decrypted exactly; please report this")]
+    NotExact(String),
+}
+
+/// The schemes that the demo shows, with their options in words.
+fn schemes() -> Result<Vec<(Scheme, &'static str)>, PresetError> {
+    let block = "4".parse().ok();
+    let shuffle_flip = |options: Options| Preset::ShuffleFlip.scheme(Options { block, ..options });
+    Ok(vec![
+        (Preset::None.scheme(Options::default())?, "not encrypted: the control"),
+        (shuffle_flip(Options::default())?, "blocks of 4, one key for all blocks"),
+        (
+            shuffle_flip(Options { key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() })?,
+            "blocks of 4, a key per block, blocks scrambled",
+        ),
+        (Preset::Keystream.scheme(Options::default())?, "real encryption: the other control"),
+    ])
+}
+
+/// Runs the demo in `folder`, which must be empty or not there. `say` hears what is being done.
+///
+/// # Errors
+/// When the folder cannot be written, or a step fails.
+pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(&str)) -> Result<Demo, DemoError> {
+    let plain = folder.join("phantoms");
+    say(&format!("drawing phantom X-rays ({SIZE}x{SIZE}, two classes: clear, opacity)"));
+    draw(&plain)?;
+    let key = Key::generate()?;
+    let key_file = folder.join("demo.key");
+    key.save(&key_file)?;
+    let mut lines = Vec::new();
+    let schemes = schemes()?;
+    for (number, (scheme, options)) in schemes.iter().enumerate() {
+        let name = format!("{}-{}", number, scheme.name);
+        say(&format!("{} ({options}): encrypting, decrypting, training {EPOCHS} epochs", scheme.name));
+        let encrypted = folder.join(format!("encrypted-{name}"));
+        let summary =
+            there_and_back(&plain, &encrypted, &folder.join(format!("decrypted-{name}")), &key, scheme, engine)?;
+        // The cloud's side: the encrypted set and no key.
+        let set = training_set(&encrypted, None, None, Fit::default())?;
+        let optimiser = OptimiserKind::AdamW;
+        let config = Config {
+            model: ModelKind::Cnn,
+            patch: None,
+            epochs: EPOCHS,
+            batch: 32,
+            optimiser,
+            learning_rate: optimiser.default_learning_rate(),
+            weight_decay: optimiser.default_weight_decay(),
+            seed: 1,
+            augment: Augment::default(),
+        };
+        let outcome = train(backend, &set, &config, None, &mut ())?;
+        let test = outcome.test.as_ref();
+        lines.push(Line {
+            scheme: scheme.name.clone(),
+            options,
+            encrypted_per_second: summary.images as f64 / summary.seconds.max(1e-9),
+            trained_per_second: outcome.images_per_second,
+            accuracy: test.map_or(f64::NAN, |test| test.accuracy),
+            auc: test.and_then(|test| test.auc),
+        });
+    }
+    let sheet = folder.join("contact-sheet.png");
+    write_atomically(&sheet, &draw_sheet(&schemes, &key, engine, &sheet)?)?;
+    Ok(Demo { lines, sheet, device: backend.name() })
+}
+
+/// Writes the phantom set as a folder of class folders.
+fn draw(folder: &Path) -> Result<(), DemoError> {
+    let geometry = Geometry::new(SIZE as u32, SIZE as u32, 1)?;
+    let mut items = Vec::new();
+    let mut images = Vec::new();
+    // Splits never share an image: numbers go on from one to the next.
+    let mut first = 0;
+    for (split, count) in COUNTS {
+        for class in PhantomClass::ALL {
+            for index in first..first + count {
+                let name = format!("{}/{}/{index:04}", split.name().unwrap_or_default(), class.name());
+                items.push(Item { name, split, label: Some(class.label()) });
+                images.push((index, class));
+            }
+        }
+        first += count;
+    }
+    let sink = dataset::create(folder, &items, "imgveil demo: the phantom images are being drawn.\n")?;
+    for (place, (item, (index, class))) in items.iter().zip(images).enumerate() {
+        if let Some(image) = Image::new(geometry, phantom(index, class, SIZE)) {
+            sink.put(place, item, &image)?;
+        }
+    }
+    Ok(sink.finish(None)?)
+}
+
+struct Quiet;
+
+impl Watch for Quiet {
+    fn start(&self, _: usize) {}
+    fn advance(&self, _: usize, _: u64) {}
+}
+
+/// Encrypts the set, decrypts it again, and compares every image with the plain one.
+fn there_and_back(
+    plain: &Path,
+    encrypted: &Path,
+    decrypted: &Path,
+    key: &Key,
+    scheme: &Scheme,
+    engine: &dyn Engine,
+) -> Result<Summary, DemoError> {
+    let request = EncryptRequest { input: plain, output: encrypted, key, scheme, fit: Fit::default(), engine };
+    let summary = encrypt(&request, &Quiet)?;
+    decrypt(&DecryptRequest { input: encrypted, output: decrypted, key, engine }, &Quiet)?;
+    let (before, after) = (dataset::open(plain)?.source, dataset::open(decrypted)?.source);
+    for (index, item) in before.items().iter().enumerate() {
+        let same = after.items().get(index) == Some(item)
+            && matches!((before.read(index), after.read(index)), (Ok(a), Ok(b)) if a == b);
+        if !same {
+            return Err(DemoError::NotExact(item.name.clone()));
+        }
+    }
+    Ok(summary)
+}
+
+/// The contact sheet as PNG: for every scheme a small and a large phantom, plain, encrypted and decrypted.
+fn draw_sheet(
+    schemes: &[(Scheme, &'static str)],
+    key: &Key,
+    engine: &dyn Engine,
+    path: &Path,
+) -> Result<Vec<u8>, DemoError> {
+    let mut shown = Vec::new();
+    for (scheme, options) in schemes {
+        let mut images = Vec::new();
+        for size in [SIZE, LARGE] {
+            let geometry = Geometry::new(size as u32, size as u32, 1)?;
+            let plain = phantom(1, PhantomClass::Opacity, size);
+            let program = compile(scheme, key, geometry)?;
+            let pick = Pick { id: ImageId::new(key, "contact sheet", geometry, &plain), ..Pick::default() };
+            let (mut encrypted, mut decrypted) = (vec![0; plain.len()], vec![0; plain.len()]);
+            engine.bytes(&program, &plain, &[pick], &mut encrypted)?;
+            engine.bytes(&program.inverse(), &encrypted, &[pick], &mut decrypted)?;
+            images.extend([(size, plain), (size, encrypted), (size, decrypted)]);
+        }
+        shown.push((scheme.name.clone(), *options, images));
+    }
+    let rows: Vec<Row<'_>> = shown
+        .iter()
+        .map(|(name, options, images)| Row {
+            label: name.clone(),
+            note: (*options).to_owned(),
+            cells: images
+                .iter()
+                .map(|(size, pixels)| Cell { pixels, height: *size, width: *size, channels: 1 })
+                .collect(),
+        })
+        .collect();
+    let columns = ["32: plain", "encrypted", "decrypted", "128: plain", "encrypted", "decrypted"];
+    let sheet = contact_sheet("imgveil: phantom X-rays", &columns, &rows)?;
+    let mut png = std::io::Cursor::new(Vec::new());
+    sheet
+        .write_to(&mut png, image::ImageFormat::Png)
+        .map_err(|e| DatasetError::Encode { path: path.to_owned(), reason: e.to_string() })?;
+    Ok(png.into_inner())
+}
