@@ -40,9 +40,8 @@ fn failure(error: &dyn std::error::Error, code: u8) -> Failure {
 impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
         let code = match error {
-            KeyFileError::Exists(_) => USAGE,
+            KeyFileError::Exists(_) | KeyFileError::Missing(_) => USAGE,
             KeyFileError::Invalid { .. } => KEY,
-            KeyFileError::Io { doing: "read", .. } => KEY,
             KeyFileError::Io { .. } | KeyFileError::Random(_) => FAILED,
         };
         failure(&error, code)

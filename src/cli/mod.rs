@@ -15,6 +15,7 @@ mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 usage; 3 some files were set aside, the rest is done; 4 wrong key or damaged key \
@@ -63,21 +64,44 @@ pub fn main() -> ExitCode {
         }
     };
     let out = output::Output::new(cli.verbose);
-    let result = match cli.command {
-        Command::Keygen(args) => keygen::run(&args, &out),
-        Command::Encrypt(args) => encrypt::run(&args, &out),
-        Command::Decrypt(args) => decrypt::run(&args, &out),
-        Command::Devices(args) => devices::run(&args, &out),
-        #[cfg(feature = "train")]
-        Command::Train(args) => train::run(&args, &out),
-        #[cfg(feature = "train")]
-        Command::Demo(args) => demo::run(&args, &out),
-    };
-    match result {
+    match caught(|| dispatch(&cli.command, &out)) {
         Ok(code) => code.into(),
         Err(failure) => {
             out.error(&failure.words);
             failure.code.into()
         }
     }
+}
+
+fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
+    match command {
+        Command::Keygen(args) => keygen::run(args, out),
+        Command::Encrypt(args) => encrypt::run(args, out),
+        Command::Decrypt(args) => decrypt::run(args, out),
+        Command::Devices(args) => devices::run(args, out),
+        #[cfg(feature = "train")]
+        Command::Train(args) => train::run(args, out),
+        #[cfg(feature = "train")]
+        Command::Demo(args) => demo::run(args, out),
+    }
+}
+
+/// Runs a command; a panic becomes an error. imgveil's own code has none for any input, but burn and the drivers panic when
+/// a device runs out of memory or is lost.
+fn caught(command: impl FnOnce() -> exit::Outcome) -> exit::Outcome {
+    let first: Arc<Mutex<Option<String>>> = Arc::default();
+    let hook = first.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        let mut first = hook.lock().unwrap_or_else(PoisonError::into_inner);
+        // The first one is the cause; those that follow in other threads are its echoes.
+        first.get_or_insert_with(|| panic.to_string());
+    }));
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(command)).unwrap_or_else(|_| {
+        let cause = first.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
+        let words = format!(
+            "stopped unexpectedly: {cause}\nIf the device ran out of memory, try a smaller --batch or --device cpu; else please \
+             report this."
+        );
+        Err(exit::Failure { words, code: exit::FAILED })
+    })
 }

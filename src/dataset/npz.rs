@@ -82,8 +82,11 @@ fn plain(parts: BTreeMap<Split, Part>, labels: &BTreeMap<Split, Vec<u32>>) -> Re
             return Err(format!("{} has {count} images but {} labels", images_name(split), labels.len()));
         }
         for i in 0..count {
-            let name = format!("{}/{i:06}", split.name().unwrap_or("images"));
-            items.push(Item { name, split, label: labels.and_then(|labels| labels.get(i).copied()) });
+            // The class is in the name, as in a folder of class folders: written as one, the set keeps its labels.
+            let label = labels.and_then(|labels| labels.get(i).copied());
+            let class = label.map_or(String::new(), |label| format!("{label}/"));
+            let name = format!("{}/{class}{i:06}", split.name().unwrap_or("images"));
+            items.push(Item { name, split, label });
             places.push((split, i));
         }
     }
@@ -379,7 +382,7 @@ mod tests {
         let opened = open(&path).unwrap();
         let source = &opened.source;
         assert_eq!(source.classes(), ["0", "1"]);
-        assert_eq!(source.items()[1], Item { name: "train/000001".into(), split: Split::Train, label: Some(0) });
+        assert_eq!(source.items()[1], Item { name: "train/0/000001".into(), split: Split::Train, label: Some(0) });
         assert_eq!(source.read(1).unwrap().samples(), [6, 7, 8, 9, 10, 11]);
         let again = folder.path().join("again.npz");
         let sink = NpzSink::create(&again, source.items()).unwrap();

@@ -14,6 +14,9 @@ pub enum KeyFileError {
         "{0} exists already; a key is never overwritten, because what it encrypted would be lost: choose another name"
     )]
     Exists(PathBuf),
+    /// Nothing there.
+    #[error("there is no key file {0}: check the path, or make a key with `imgveil keygen -o FILE`")]
+    Missing(PathBuf),
     /// The operating system refused.
     #[error("cannot {doing} the key file {path}: {source}")]
     Io {
@@ -82,7 +85,10 @@ impl Key {
     /// # Errors
     /// When it cannot be read, or is damaged or foreign.
     pub fn load(path: &Path) -> Result<LoadedKey, KeyFileError> {
-        let io = |source| KeyFileError::Io { doing: "read", path: path.to_owned(), source };
+        let io = |source: std::io::Error| match source.kind() {
+            std::io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
+            _ => KeyFileError::Io { doing: "read", path: path.to_owned(), source },
+        };
         let text = Zeroizing::new(std::fs::read(path).map_err(io)?);
         let key = Key::parse(&text).map_err(|source| KeyFileError::Invalid { path: path.to_owned(), source })?;
         Ok(LoadedKey { key, warning: others_can_read(path) })
