@@ -108,3 +108,26 @@ impl Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing of a network may come from anywhere but the seed.
+    #[test]
+    fn the_seed_decides_every_weight() {
+        let geometry = Geometry::new(16, 16, 1).unwrap();
+        for kind in [ModelKind::Cnn, ModelKind::ResNet18] {
+            let config = ModelConfig::new(kind, geometry, 3, None);
+            let weights = |seed| config.init(seed, &Device::flex()).into_record();
+            let bytes = |seed| {
+                // Parameter ids are random names, not weights: compare the answers instead of the files.
+                let images = Tensor::<4>::ones([2, 1, 16, 16], &Device::flex());
+                let network = config.init(9, &Device::flex()).load_record(weights(seed));
+                network.forward(images).into_data().try_to_vec::<f32>().unwrap()
+            };
+            assert_eq!(bytes(1), bytes(1));
+            assert_ne!(bytes(1), bytes(2));
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The feed, the trainer and its checkpoints: on burn's CPU backend, and on the GPU that imgveil's kernels share with burn.
+#![cfg(feature = "train")]
+
+mod common;
+
+use burn::tensor::Tensor;
+use common::shared_data;
+use imgveil::dataset::phantom::{PhantomClass, phantom};
+use imgveil::dataset::{self, Fit, Item, Loaded};
+use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
+use imgveil::image::{Geometry, Image, View};
+use imgveil::job::{EncryptRequest, Watch, encrypt};
+use imgveil::key::Key;
+use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile};
+use imgveil::train::metrics::{Scores, softmax_rows};
+use imgveil::train::model::ModelKind;
+use imgveil::train::{
+    Augment, Backend, Config, Feed, OptimiserKind, Outcome, Progress, RunFolder, Split, TrainError, TrainingSet,
+    load_checkpoint, train, training_set,
+};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// The GPU of this process, one test at a time: burn keeps a stream for each thread, and the counters are one. `None` only
+/// where the switch says so, see `common::gpu`.
+fn gpu(test: &str) -> Option<(&'static Backend, MutexGuard<'static, ()>)> {
+    static BACKEND: OnceLock<Option<Backend>> = OnceLock::new();
+    static TURN: Mutex<()> = Mutex::new(());
+    let backend = BACKEND.get_or_init(|| {
+        if std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|v| v == "1") {
+            return None;
+        }
+        let choice: DeviceChoice = std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into()).parse().unwrap();
+        let device =
+            Device::open(&choice).expect("tests/run installs a software Vulkan driver; IMGVEIL_SKIP_GPU=1 skips");
+        Some(Backend::open(device).unwrap())
+    });
+    if backend.is_none() {
+        println!("SKIPPED {test}: IMGVEIL_SKIP_GPU=1");
+    }
+    Some((backend.as_ref()?, TURN.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+fn flex() -> Backend {
+    Backend::open(Device::open(&DeviceChoice::Cpu).unwrap()).unwrap()
+}
+
+fn key() -> Key {
+    Key::from_bytes([42; 32])
+}
+
+fn shuffle_flip() -> Scheme {
+    Preset::ShuffleFlip.scheme(Options::default()).unwrap()
+}
+
+const SIZE: usize = 16;
+
+/// Phantoms of both classes in turn, beginning with number `first`.
+fn phantoms(first: u64, count: usize) -> Split {
+    let geometry = Geometry::new(SIZE as u32, SIZE as u32, 1).unwrap();
+    let mut loaded = Loaded { geometry, samples: vec![], labels: vec![], names: vec![] };
+    for i in 0..count {
+        let class = PhantomClass::ALL[i % 2];
+        loaded.samples.extend(phantom(first + i as u64 / 2, class, SIZE));
+        loaded.labels.push(class.label());
+        loaded.names.push(format!("{i}"));
+    }
+    Split::new(loaded, Some(&key()))
+}
+
+fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
+    let train = phantoms(0, train_images);
+    let program = compile(&scheme, &key(), train.geometry).unwrap();
+    TrainingSet {
+        train,
+        val: Some(phantoms(10_000, 40)),
+        test: Some(phantoms(20_000, 60)),
+        classes: vec!["clear".into(), "opacity".into()],
+        program,
+        key: Some(key()),
+        scheme,
+        encrypted: false,
+        note: None,
+    }
+}
+
+fn config(epochs: usize) -> Config {
+    Config {
+        model: ModelKind::Cnn,
+        patch: None,
+        epochs,
+        batch: 16,
+        optimiser: OptimiserKind::AdamW,
+        learning_rate: 1e-3,
+        weight_decay: 1e-2,
+        seed: 7,
+        augment: Augment::default(),
+    }
+}
+
+/// Shows, and so fetches, every loss.
+#[derive(Default)]
+struct Losses(Vec<f32>);
+
+impl Progress for Losses {
+    fn wants_loss(&mut self) -> bool {
+        true
+    }
+    fn step(&mut self, _: usize, loss: Option<f32>) {
+        self.0.extend(loss);
+    }
+}
+
+fn bits(tensor: Tensor<4>) -> Vec<u32> {
+    tensor.into_data().try_to_vec::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
+}
+
+const WANTED: [(usize, View); 5] = [
+    (3, View::IDENTITY),
+    (0, View { dy: 2, dx: -3, mirrored: false }),
+    (7, View { dy: 0, dx: 0, mirrored: true }),
+    (3, View { dy: -4, dx: 1, mirrored: true }),
+    (9, View { dy: 16, dx: 0, mirrored: false }),
+];
+
+/// What the CPU engine makes of [`WANTED`], and through which ids.
+fn expected(set: &TrainingSet) -> Vec<u32> {
+    let picks: Vec<Pick> = WANTED
+        .iter()
+        .map(|&(index, view)| Pick { index: index as u32, view, id: set.train.ids[index].of_view(&key(), view) })
+        .collect();
+    let mut floats = vec![0.0; picks.len() * set.train.geometry.samples()];
+    CpuEngine.floats(&set.program, &set.train.samples, &picks, &mut floats).unwrap();
+    floats.into_iter().map(f32::to_bits).collect()
+}
+
+#[test]
+fn the_feed_gives_the_engines_bits_on_both_backends() {
+    let flex = flex();
+    let gpu = gpu("the feed on the GPU");
+    for preset in PRESETS {
+        let set = set(preset.scheme(Options::default()).unwrap(), 10);
+        for backend in [Some(&flex), gpu.as_ref().map(|(backend, _)| *backend)].into_iter().flatten() {
+            let mut feed = Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
+            let batch = feed.batch(&WANTED).unwrap();
+            assert_eq!(batch.images.dims(), [5, 1, SIZE, SIZE]);
+            assert_eq!(bits(batch.images), expected(&set), "{preset:?} on {}", backend.name());
+            let labels: Vec<i64> = batch.labels.into_data().iter::<i64>().collect();
+            assert_eq!(labels, [1, 0, 1, 1, 1]);
+            assert!(feed.batch(&[(10, View::IDENTITY)]).is_err());
+        }
+    }
+}
+
+/// burn frees a batch's memory while operations that read it are queued but not submitted, and gives it to the next batch:
+/// the next batch must not overtake them.
+#[test]
+fn a_batch_does_not_overtake_queued_operations_on_the_last_one() {
+    let Some((backend, _turn)) = gpu("a_batch_does_not_overtake_queued_operations_on_the_last_one") else { return };
+    let set = set(shuffle_flip(), 10);
+    let expected = expected(&set);
+    let mut feed = Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
+    let other = [(5, View::IDENTITY); 5];
+    for _ in 0..20 {
+        let images = feed.batch(&WANTED).unwrap().images;
+        let queued = images.clone() * 1.0;
+        drop(images);
+        let next = feed.batch(&other).unwrap();
+        assert_eq!(bits(queued), expected);
+        drop(next);
+    }
+}
+
+#[test]
+fn a_training_step_sends_little_and_fetches_only_what_is_shown() {
+    let Some((backend, _turn)) = gpu("a_training_step_sends_little_and_fetches_only_what_is_shown") else { return };
+    for scheme in [shuffle_flip(), Preset::Keystream.scheme(Options::default()).unwrap()] {
+        let set = set(scheme, 64);
+        let augmented = Config { augment: "crop,flip".parse().unwrap(), ..config(2) };
+        let traffic = train(backend, &set, &augmented, None, &mut ()).unwrap().traffic.unwrap();
+        assert_eq!(traffic.steps, 8);
+        assert!(traffic.host_to_device_per_image <= 64.0, "{traffic:?}");
+        // An upload of the images themselves would be 256 bytes each, and no upload at all would be no training.
+        assert!(traffic.host_to_device_per_image >= 8.0, "{traffic:?}");
+        assert_eq!(traffic.dispatches_per_step, 1.0);
+        // The mean loss of each epoch, four bytes.
+        assert_eq!(traffic.device_to_host, 8);
+        let traffic = train(backend, &set, &config(1), None, &mut Losses::default()).unwrap().traffic.unwrap();
+        assert_eq!(traffic.device_to_host, 4 * (traffic.steps + 1));
+    }
+}
+
+#[test]
+fn losses_on_both_backends_agree_for_twenty_steps() {
+    let Some((backend, _turn)) = gpu("losses_on_both_backends_agree_for_twenty_steps") else { return };
+    let set = set(shuffle_flip(), 320);
+    let losses = |backend: &Backend| {
+        let mut losses = Losses::default();
+        train(backend, &set, &config(1), None, &mut losses).unwrap();
+        losses.0
+    };
+    let (on_gpu, on_cpu) = (losses(backend), losses(&flex()));
+    assert_eq!(on_gpu.len(), 20);
+    let furthest = on_gpu.iter().zip(&on_cpu).map(|(a, b)| (a - b).abs() / b).fold(0.0, f32::max);
+    println!("largest relative difference in 20 steps: {furthest:e}");
+    // The same numbers but for the order of sums; 20 steps let that grow.
+    assert!(furthest < 1e-3, "{on_gpu:?} {on_cpu:?}");
+    assert!(on_cpu[19] < on_cpu[0]);
+}
+
+#[test]
+fn the_seed_decides_a_run() {
+    let set = set(shuffle_flip(), 96);
+    let losses = |seed: u64| {
+        let mut losses = Losses::default();
+        let config = Config { seed, augment: "crop=2,flip".parse().unwrap(), ..config(2) };
+        let outcome = train(&flex(), &set, &config, None, &mut losses).unwrap();
+        (losses.0, outcome.test)
+    };
+    let first = losses(1);
+    assert_eq!(first, losses(1));
+    assert_ne!(first.0, losses(2).0);
+}
+
+struct Quiet;
+
+impl Watch for Quiet {
+    fn start(&self, _: usize) {}
+    fn advance(&self, _: usize, _: u64) {}
+}
+
+fn write_phantoms(folder: &Path) {
+    let split = phantoms(0, 60);
+    let items: Vec<Item> = (0..60)
+        .map(|i| {
+            let class = PhantomClass::ALL[i % 2];
+            Item { name: format!("{}/{i:02}", class.name()), split: dataset::Split::All, label: Some(class.label()) }
+        })
+        .collect();
+    let sink = dataset::create(folder, &items, "test").unwrap();
+    for (i, item) in items.iter().enumerate() {
+        let samples = split.samples[i * SIZE * SIZE..][..SIZE * SIZE].to_vec();
+        sink.put(i, item, &Image::new(split.geometry, samples).unwrap()).unwrap();
+    }
+    sink.finish(None).unwrap();
+}
+
+/// The hospital's side and the cloud's side see the same images, so they learn the same.
+#[test]
+fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (plain, encrypted) = (folder.path().join("plain"), folder.path().join("encrypted"));
+    write_phantoms(&plain);
+    for scheme in [
+        Preset::ShuffleFlip
+            .scheme(Options { key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() })
+            .unwrap(),
+        Preset::Keystream.scheme(Options::default()).unwrap(),
+    ] {
+        let output = encrypted.with_extension(&scheme.name);
+        let fit = Fit::default();
+        let request =
+            EncryptRequest { input: &plain, output: &output, key: &key(), scheme: &scheme, fit, engine: &CpuEngine };
+        encrypt(&request, &Quiet).unwrap();
+        let losses = |set: TrainingSet| {
+            assert!(set.note.as_ref().unwrap().contains("12 of 60"));
+            let mut losses = Losses::default();
+            train(&flex(), &set, &config(1), None, &mut losses).unwrap();
+            losses.0
+        };
+        let with_key = losses(training_set(&plain, Some(scheme.clone()), Some(key()), fit).unwrap());
+        let without = losses(training_set(&output, None, None, fit).unwrap());
+        assert_eq!(with_key, without, "{scheme}");
+    }
+}
+
+#[test]
+fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = set(shuffle_flip(), 96);
+    for (kind, patch) in [(ModelKind::Cnn, None), (ModelKind::ResNet18, Some([8, 8]))] {
+        let path = folder.path().join(kind.name());
+        let run = RunFolder::create(&path).unwrap();
+        let epochs = if kind == ModelKind::Cnn { 3 } else { 1 };
+        let config = Config { model: kind, patch, ..config(epochs) };
+        let outcome = train(&flex(), &set, &config, Some(&run), &mut ()).unwrap();
+        for (file, test) in [("best.bpk", &outcome.test), ("last.bpk", &outcome.test_last)] {
+            let (info, network) = load_checkpoint(&path, file, &flex().device()).unwrap();
+            assert_eq!(info.classes, set.classes);
+            let split = set.test.as_ref().unwrap();
+            let backend = flex();
+            let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
+            let all: Vec<(usize, View)> = (0..split.len()).map(|i| (i, View::IDENTITY)).collect();
+            let logits = network.forward(feed.batch(&all).unwrap().images);
+            let logits = logits.into_data().try_to_vec::<f32>().unwrap();
+            let scores = Scores::new(2, softmax_rows(&logits, 2), split.labels.clone()).unwrap();
+            let test = test.as_ref().unwrap();
+            assert_eq!((scores.auc(), scores.confusion()), (test.auc, test.confusion.clone()), "{file}");
+        }
+        let table = std::fs::read_to_string(path.join("metrics.csv")).unwrap();
+        assert_eq!(table.lines().count(), 1 + epochs);
+        assert!(std::fs::read_to_string(path.join("curves.svg")).unwrap().contains("</svg>"));
+
+        let whole = std::fs::read(path.join("best.bpk")).unwrap();
+        for length in [0, 10, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(path.join("best.bpk"), &whole[..length]).unwrap();
+            assert!(load_checkpoint(&path, "best.bpk", &flex().device()).is_err(), "{length} bytes");
+        }
+        assert!(RunFolder::create(&path).is_err());
+    }
+}
+
+#[test]
+fn a_run_that_diverges_says_so() {
+    let config = Config { optimiser: OptimiserKind::Sgd, learning_rate: 1e30, ..config(3) };
+    let error = train(&flex(), &set(shuffle_flip(), 96), &config, None, &mut ()).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { .. } | TrainError::Scores(_)), "{error}");
+    assert!(error.to_string().contains("--lr"));
+}
+
+/// The figures of the README on real images: what encryption costs, and the control that must learn nothing.
+#[test]
+fn pneumonia_is_learned_through_shuffle_flip_and_not_through_a_keystream() {
+    let Some(path) = shared_data("pneumoniamnist.npz") else { return };
+    let run = |scheme: Option<Scheme>, epochs: usize| -> Outcome {
+        let set = training_set(&path, scheme, Some(key()), Fit::default()).unwrap();
+        let config = Config { batch: 64, seed: 2, ..config(epochs) };
+        train(&flex(), &set, &config, None, &mut ()).unwrap()
+    };
+    let auc = |outcome: Outcome| outcome.test.unwrap().auc.unwrap();
+    let plain = auc(run(None, 10));
+    let encrypted = auc(run(Some(shuffle_flip()), 10));
+    let keystream = auc(run(Some(Preset::Keystream.scheme(Options::default()).unwrap()), 2));
+    println!("test AUC: plain {plain:.3}, shuffle-flip {encrypted:.3}, keystream {keystream:.3}");
+    assert!(plain >= 0.945, "{plain}");
+    assert!(encrypted >= plain - 0.015, "{encrypted} against {plain}");
+    assert!((0.4..0.6).contains(&keystream), "{keystream}");
+}
