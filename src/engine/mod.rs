@@ -30,8 +30,8 @@ impl Pick {
     }
 }
 
-/// Runs programs on images in host memory.
-pub trait Engine: Send + Sync {
+/// Runs programs on images in host memory. `Send` and `Sync` where there are threads.
+pub trait Engine: wgpu::WasmNotSendSync {
     /// What runs it, for people: `CPU, 2 threads` or the adapter's name.
     fn name(&self) -> String;
 

@@ -1,0 +1,138 @@
+//! The core, timed: draws, plan compilation, both engines. Rows to compare with stand beside them: copying the same bytes,
+//! and the plain conversion without a scheme.
+//!
+//!     cargo bench --bench engines
+//!     cargo bench --bench engines -- 224x224x3      # one geometry
+//!
+//! Names say adapter and geometry; figures are of samples in, in bytes.
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use imgveil::engine::gpu::Resident;
+use imgveil::engine::gpu::adapter;
+use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
+use imgveil::image::Geometry;
+use imgveil::key::Key;
+use imgveil::plan::Program;
+use imgveil::schedule::Stream;
+use imgveil::scheme::{KeyScope, Options, Preset, Scheme, compile};
+use std::hint::black_box;
+
+/// Bytes of a batch, about.
+const BATCH: usize = 8 << 20;
+
+fn geometries() -> Vec<Geometry> {
+    ["28x28x1", "32x32x3", "224x224x3"].iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+fn schemes() -> Vec<(&'static str, Scheme)> {
+    let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() };
+    [
+        ("none", Preset::None, Options::default()),
+        ("shuffle-flip", Preset::ShuffleFlip, Options::default()),
+        ("shuffle-flip per block, scrambled", Preset::ShuffleFlip, per_block),
+        ("keystream", Preset::Keystream, Options::default()),
+    ]
+    .into_iter()
+    .filter_map(|(name, preset, options)| Some((name, preset.scheme(options).ok()?)))
+    .collect()
+}
+
+fn key() -> Key {
+    Key::from_bytes([7; 32])
+}
+
+fn schedule(c: &mut Criterion) {
+    let mut group = c.benchmark_group("schedule");
+    for n in [16u32, 3_136, 150_528] {
+        group.throughput(Throughput::Elements(u64::from(n)));
+        group.bench_with_input(BenchmarkId::new("permutation", n), &n, |b, &n| {
+            let mut stream = Stream::new(&[7; 32], 0);
+            b.iter(|| black_box(stream.permutation(n)));
+        });
+    }
+    group.finish();
+}
+
+fn compilation(c: &mut Criterion) {
+    let mut group = c.benchmark_group("compile");
+    for geometry in geometries() {
+        for (name, scheme) in schemes() {
+            group.bench_function(BenchmarkId::new(name, geometry), |b| {
+                b.iter(|| black_box(compile(&scheme, &key(), geometry)));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// An engine from host memory to host memory.
+fn engine(c: &mut Criterion, engine: &dyn Engine) {
+    for geometry in geometries() {
+        let images = (BATCH / geometry.samples()).max(1);
+        let input = vec![77u8; images * geometry.samples()];
+        let picks = Pick::all(images);
+        let mut group = c.benchmark_group(format!("{} {geometry}", engine.name()));
+        group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
+        let mut bytes = vec![0u8; input.len()];
+        let mut floats = vec![0f32; input.len()];
+        group.bench_function("memcpy", |b| b.iter(|| bytes.copy_from_slice(black_box(&input))));
+        for (name, scheme) in schemes() {
+            let Ok(program) = compile(&scheme, &key(), geometry) else { continue };
+            group.bench_function(format!("{name}, bytes to bytes"), |b| {
+                b.iter(|| engine.bytes(&program, &input, &picks, &mut bytes));
+            });
+            group.bench_function(format!("{name}, bytes to floats"), |b| {
+                b.iter(|| engine.floats(&program, &input, &picks, &mut floats));
+            });
+        }
+        group.finish();
+    }
+}
+
+/// The feed's way on a GPU: images resident, result stays there. Waits for the device every time.
+fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
+    for geometry in geometries() {
+        let images = (BATCH / geometry.samples()).max(1);
+        let input = vec![77u8; images * geometry.samples()];
+        let picks = Pick::all(images);
+        let Ok(set) = Resident::upload(gpu, geometry, &input) else { continue };
+        let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: (input.len() * 4) as u64,
+            usage: wgpu::BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        });
+        let mut group = c.benchmark_group(format!("{} resident {geometry}", gpu.name()));
+        group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
+        let mut bench = |name: &str, program: &Program| {
+            group.bench_function(format!("{name}, bytes to floats"), |b| {
+                b.iter(|| gpu.floats_into(program, &set, &picks, output.as_entire_binding()).and_then(|()| gpu.wait()));
+            });
+        };
+        for (name, scheme) in schemes() {
+            if let Ok(program) = compile(&scheme, &key(), geometry) {
+                bench(name, &program);
+            }
+        }
+        group.finish();
+    }
+}
+
+fn engines(c: &mut Criterion) {
+    engine(c, &CpuEngine);
+    if adapter::list().is_empty() {
+        println!("no GPU adapter: its rows are missing");
+        return;
+    }
+    match Device::open(&DeviceChoice::Gpu) {
+        Ok(Device::Gpu(gpu)) => {
+            engine(c, gpu.as_ref());
+            resident(c, &gpu);
+        }
+        Ok(Device::Cpu(..)) => {}
+        Err(error) => println!("the GPU's rows are missing: {error}"),
+    }
+}
+
+criterion_group!(benches, schedule, compilation, engines);
+criterion_main!(benches);
