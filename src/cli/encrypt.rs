@@ -2,15 +2,15 @@
 
 use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, load_key};
 use crate::cli::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
-use crate::cli::output::{ImageBar, Output};
+use crate::cli::output::{ImageBar, Output, counted};
 use imgveil::job::{EncryptRequest, Failure, Summary, encrypt};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 const AFTER_HELP: &str = "\
 Examples:
   imgveil encrypt -k hospital.key images encrypted
-  imgveil encrypt -k hospital.key -s shuffle-flip --block 8 --key-scope block --scramble images encrypted
+  imgveil encrypt -k hospital.key --block 8 --key-scope block --scramble images encrypted
   imgveil encrypt -k hospital.key set.npz encrypted.npz
 
 What it does not protect: file and class names and labels are kept; whoever holds one plain image with its encryption \
@@ -73,11 +73,13 @@ pub fn report(verb: &str, output: &Path, summary: &Summary, json: bool, out: &Ou
         let Summary { images, bytes, seconds, device, key, scheme, ignored, .. } = summary;
         let (rate, mb) = (*images as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
         out.say(&format!(
-            "{verb} {images} images ({mb:.1} MB of pixels) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
+            "{verb} {} ({mb:.1} MB of pixels) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
+            counted(*images, "image"),
             scheme.name
         ));
         if *ignored > 0 {
-            out.note(&format!("passed over {ignored} files that are no PNG or JPEG"));
+            let is = if *ignored == 1 { "is" } else { "are" };
+            out.note(&format!("passed over {} that {is} no PNG or JPEG", counted(*ignored, "file")));
         }
     }
     if summary.failed.is_empty() {
@@ -85,7 +87,8 @@ pub fn report(verb: &str, output: &Path, summary: &Summary, json: bool, out: &Ou
     }
     const SHOWN: usize = 10;
     let failed = &summary.failed;
-    out.warn(&format!("{} images were set aside:", failed.len()));
+    let were = if failed.len() == 1 { "was" } else { "were" };
+    out.warn(&format!("{} {were} set aside:", counted(failed.len(), "image")));
     for failure in failed.iter().take(SHOWN) {
         out.note(&format!("  {}: {}", failure.path, failure.reason));
     }
@@ -100,6 +103,10 @@ pub fn report(verb: &str, output: &Path, summary: &Summary, json: bool, out: &Ou
 }
 
 fn failed_list(output: &Path) -> PathBuf {
+    // `.` and `..` have names too; the output is there by now.
+    let named = matches!(output.components().next_back(), Some(Component::Normal(_)));
+    let resolved = output.canonicalize().unwrap_or_else(|_| output.to_owned());
+    let output = if named { output } else { &resolved };
     let mut name = output.file_name().unwrap_or_default().to_owned();
     name.push(".failed.csv");
     output.with_file_name(name)

@@ -40,7 +40,7 @@ fn failure(error: &dyn std::error::Error, code: u8) -> Failure {
 impl From<KeyFileError> for Failure {
     fn from(error: KeyFileError) -> Self {
         let code = match error {
-            KeyFileError::Exists(_) | KeyFileError::Missing(_) => USAGE,
+            KeyFileError::Exists(_) | KeyFileError::Missing(_) | KeyFileError::NoFolder(_) => USAGE,
             KeyFileError::Invalid { .. } => KEY,
             KeyFileError::Io { .. } | KeyFileError::Random(_) => FAILED,
         };
@@ -76,6 +76,7 @@ impl From<DatasetError> for Failure {
             DatasetError::Missing(_) | DatasetError::OutputExists(_) | DatasetError::Collision(_) => USAGE,
             DatasetError::Empty { .. }
             | DatasetError::Foreign(_)
+            | DatasetError::Unfinished(_)
             | DatasetError::Npz { .. }
             | DatasetError::Manifest { .. } => DATASET,
             DatasetError::Write { .. } | DatasetError::Read { .. } | DatasetError::Encode { .. } => FAILED,

@@ -37,18 +37,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Make a new secret key
+    // No comments on these: each command's own words (on its `Args`) are its help.
     Keygen(keygen::Args),
-    /// Encrypt a data set
     Encrypt(encrypt::Args),
-    /// Decrypt a data set that was encrypted
     Decrypt(decrypt::Args),
-    /// List the GPU adapters
     Devices(devices::Args),
-    /// Train a network on plain or encrypted images
     #[cfg(feature = "train")]
     Train(train::Args),
-    /// Try everything on drawn images: encrypt, train, compare
     #[cfg(feature = "train")]
     Demo(demo::Args),
 }

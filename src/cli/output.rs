@@ -53,6 +53,11 @@ impl Output {
     }
 }
 
+/// `1 image`, `2 images`.
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// A progress bar over images; nothing where standard error is no terminal.
 pub struct ImageBar(ProgressBar);
 

@@ -6,7 +6,7 @@ use crate::cli::output::Output;
 use imgveil::scheme::Block;
 use imgveil::train::model::ModelKind;
 use imgveil::train::{Augment, Backend, Config, Epoch, Evaluation, OptimiserKind, Progress, RunFolder};
-use imgveil::train::{train, training_set};
+use imgveil::train::{check, train, training_set};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 const AFTER_HELP: &str = "\
 Examples:
-  imgveil train --data images -k hospital.key -s shuffle-flip --block 4 --model cnn --epochs 5 --seed 1 -o runs/a
-  imgveil train --data encrypted --model resnet18 --epochs 5 -o runs/b      # the cloud's side: no key
-  imgveil train --data images -o runs/plain                                 # what encryption costs: the same without it
+  imgveil train --data images -k hospital.key -s shuffle-flip --block 4 --epochs 5 -o runs/a
+  imgveil train --data encrypted --model resnet18 --epochs 5 -o runs/b   # the cloud: no key
+  imgveil train --data images -o runs/plain                              # not encrypted
 
 The run's folder gets metrics.csv and curves.svg (after every epoch), best.bpk and last.bpk with model.json, and \
 summary.json.";
@@ -51,13 +51,13 @@ pub struct Args {
     /// Images of a step
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..))]
     batch: u32,
-    /// Optimiser: adamw or sgd (momentum 0.9); the learning rate falls along a cosine
-    #[arg(long, default_value = "adamw", value_name = "NAME")]
+    /// Optimiser: sgd (momentum 0.9) or adamw; the learning rate falls along a cosine
+    #[arg(long, default_value = "sgd", value_name = "NAME")]
     optimiser: OptimiserKind,
-    /// Learning rate at the beginning [default: 0.001 for adamw, 0.05 for sgd]
+    /// Learning rate at the beginning [default: 0.05 for sgd, 0.001 for adamw]
     #[arg(long, value_parser = positive)]
     lr: Option<f64>,
-    /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd]
+    /// Weight decay [default: 0.0005 for sgd, 0.01 for adamw]
     #[arg(long, value_parser = not_negative)]
     weight_decay: Option<f64>,
     /// Decides initial weights, order of the images and augmentation
@@ -103,9 +103,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         seed: args.seed,
         augment: args.augment,
     };
+    // Everything that can be refused is, before anything is written.
+    check(&set, &config)?;
+    let backend = Backend::open(args.device.open(out)?)?;
     let name = format!("runs/{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
     let folder = RunFolder::create(args.output.as_deref().unwrap_or(name.as_ref()))?;
-    let backend = Backend::open(args.device.open(out)?)?;
     out.note(&format!("training on {}", backend.name()));
     if let Some(note) = &set.note {
         out.note(note);
@@ -282,7 +284,7 @@ impl From<imgveil::train::TrainError> for Failure {
         use imgveil::train::TrainError;
         let code = match error {
             TrainError::Folder(error) => return error.into(),
-            TrainError::AugmentEncrypted => USAGE,
+            TrainError::AugmentEncrypted | TrainError::Patch { .. } => USAGE,
             TrainError::TooFew(_) => super::exit::DATASET,
             _ => super::exit::FAILED,
         };

@@ -6,9 +6,10 @@ use super::{
 use crate::image::{Geometry, Image};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// A folder of images.
 pub struct FolderSource {
@@ -21,18 +22,28 @@ pub struct FolderSource {
     hashes: Vec<String>,
 }
 
-/// Where an item lies.
+/// Where an item lies, relative to the root.
 enum Place {
-    /// A file, relative to the root.
+    /// A file.
     File(PathBuf),
-    /// The walk came here and no further: a dangling link, a folder that may not be read.
-    Unreadable(String),
+    /// The walk came here and no further: a dangling link, a folder that may not be read. With the system's words.
+    Unreadable(PathBuf, String),
     /// A file whose name is not text.
-    NotText,
+    NotText(PathBuf),
+}
+
+impl Place {
+    fn path(&self) -> &Path {
+        let (Place::File(path) | Place::Unreadable(path, _) | Place::NotText(path)) = self;
+        path
+    }
 }
 
 /// Opens a folder, plain or encrypted.
 pub(super) fn open(root: &Path) -> Result<Opened, DatasetError> {
+    if root.join(PARTIAL).exists() {
+        return Err(DatasetError::Unfinished(root.to_owned()));
+    }
     let path = root.join(MANIFEST);
     match std::fs::read(&path) {
         Ok(text) => {
@@ -92,8 +103,8 @@ impl FolderSource {
             }
             let parts: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
             let place = match problem {
-                Some(problem) => Place::Unreadable(problem),
-                None if relative.to_str().is_none() => Place::NotText,
+                Some(problem) => Place::Unreadable(relative.to_owned(), problem),
+                None if relative.to_str().is_none() => Place::NotText(relative.to_owned()),
                 None => Place::File(relative.to_owned()),
             };
             files.push(File { parts, place });
@@ -101,13 +112,15 @@ impl FolderSource {
         if files.is_empty() {
             return Err(DatasetError::Empty { path: root.to_owned(), ignored: ignored.len() });
         }
+        // What cannot be read says nothing of how the set is laid out.
+        let readable = || files.iter().filter(|file| !matches!(file.place, Place::Unreadable(..)));
         // Splits only where every image lies in one: a class may be called "test".
-        let has_splits = files
-            .iter()
-            .all(|file| file.parts.len() > 1 && file.parts.first().is_some_and(|p| Split::named(p).is_some()));
+        let in_split =
+            |file: &File| file.parts.len() > 1 && file.parts.first().is_some_and(|p| Split::named(p).is_some());
+        let has_splits = readable().all(in_split);
         let class_at = usize::from(has_splits);
         let class = |file: &File| file.parts.get(class_at).filter(|_| file.parts.len() > class_at + 1).cloned();
-        let classes: BTreeSet<String> = files.iter().filter_map(class).collect();
+        let classes: BTreeSet<String> = readable().filter_map(class).collect();
         let classes: Vec<String> = classes.into_iter().collect();
         let item = |file: &File| {
             let name = file.parts.join("/");
@@ -122,11 +135,7 @@ impl FolderSource {
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
-        let path = match (self.places.get(index), self.items.get(index)) {
-            (Some(Place::File(path)), _) => path.display().to_string(),
-            (_, Some(item)) => item.name.clone(),
-            _ => format!("image {index}"),
-        };
+        let path = self.places.get(index).map_or(format!("image {index}"), |place| place.path().display().to_string());
         ReadError { path, kind }
     }
 
@@ -136,8 +145,8 @@ impl FolderSource {
                 Ok(bytes) => return Ok(bytes),
                 Err(e) => ReadErrorKind::Io(e),
             },
-            Some(Place::Unreadable(words)) => ReadErrorKind::Io(std::io::Error::other(words.clone())),
-            Some(Place::NotText) => ReadErrorKind::Name,
+            Some(Place::Unreadable(_, words)) => ReadErrorKind::Io(std::io::Error::other(words.clone())),
+            Some(Place::NotText(_)) => ReadErrorKind::Name,
             None => ReadErrorKind::Io(std::io::ErrorKind::NotFound.into()),
         };
         Err(self.fail(index, kind))
@@ -186,10 +195,15 @@ fn format(bytes: &[u8]) -> Result<ImageFormat, ReadErrorKind> {
     }
 }
 
+/// A decoder's words on one line: they end up in lists.
+fn damaged(error: &image::ImageError) -> ReadErrorKind {
+    let words = error.to_string();
+    ReadErrorKind::Damaged(words.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 fn header(bytes: &[u8]) -> Result<(Geometry, ImageFormat), ReadErrorKind> {
     let format = format(bytes)?;
-    let damaged = |e: image::ImageError| ReadErrorKind::Damaged(e.to_string());
-    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(damaged)?;
+    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|e| damaged(&e))?;
     let channels = match decoder.color_type() {
         ColorType::L8 => 1,
         ColorType::Rgb8 => 3,
@@ -207,7 +221,7 @@ fn decode(bytes: &[u8]) -> Result<Image, ReadErrorKind> {
         return Err(ReadErrorKind::Damaged("the file ends before the image does (truncated JPEG)".into()));
     }
     let decoded = ImageReader::with_format(Cursor::new(bytes), format).decode();
-    let samples = match decoded.map_err(|e| ReadErrorKind::Damaged(e.to_string()))? {
+    let samples = match decoded.map_err(|e| damaged(&e))? {
         DynamicImage::ImageLuma8(image) => image.into_raw(),
         DynamicImage::ImageRgb8(image) => image.into_raw(),
         other => return Err(ReadErrorKind::Samples(format!("{:?}", other.color()))),
@@ -233,6 +247,8 @@ fn has_end_of_image(bytes: &[u8]) -> bool {
 /// A folder of PNG files to write.
 pub struct FolderSink {
     root: PathBuf,
+    /// Where an earlier run of the same job was cut: what this run has written, to find what is left of the other.
+    rewritten: Option<Mutex<HashSet<PathBuf>>>,
 }
 
 /// Left in an output folder while it is being written, and holds what the run is about: the same run may start again
@@ -242,31 +258,49 @@ const PARTIAL: &str = ".imgveil-partial";
 impl FolderSink {
     pub(super) fn create(root: &Path, run: &str) -> Result<Self, DatasetError> {
         let write = |source| DatasetError::Write { path: root.to_owned(), source };
-        let read = |source| DatasetError::Read { path: root.to_owned(), source };
         let partial = root.join(PARTIAL);
+        let mut same_run = false;
         if root.exists() {
             if !root.is_dir() {
                 return Err(DatasetError::OutputExists(root.to_owned()));
             }
-            let same_run = std::fs::read_to_string(&partial).is_ok_and(|text| text == run);
-            if same_run {
-                remove_temporary(root)?;
-            } else if root.read_dir().map_err(read)?.next().is_some() {
+            same_run = std::fs::read_to_string(&partial).is_ok_and(|text| text == run);
+            if !same_run && !holds_only_temporary(root)? {
                 return Err(DatasetError::OutputExists(root.to_owned()));
             }
+            remove_files(root, &|path| is_temporary(path))?;
         }
         std::fs::create_dir_all(root).map_err(write)?;
         write_atomically(&partial, run.as_bytes())?;
-        Ok(Self { root: root.to_owned() })
+        Ok(Self { root: root.to_owned(), rewritten: same_run.then(Mutex::default) })
     }
 }
 
-/// Removes what a killed run left half-written beside its place.
-fn remove_temporary(root: &Path) -> Result<(), DatasetError> {
+/// Whether a file was left half-written by a killed run.
+fn is_temporary(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| {
+        let name = name.to_string_lossy();
+        name.starts_with(super::TEMPORARY) && name != PARTIAL
+    })
+}
+
+/// Whether a folder is as good as empty: a run that was killed at its very beginning leaves nothing else.
+fn holds_only_temporary(root: &Path) -> Result<bool, DatasetError> {
+    let read = |source| DatasetError::Read { path: root.to_owned(), source };
+    for entry in root.read_dir().map_err(read)? {
+        let entry = entry.map_err(read)?;
+        if !entry.file_type().map_err(read)?.is_file() || !is_temporary(&entry.path()) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Removes the files of a tree that are `unwanted`.
+fn remove_files(root: &Path, unwanted: &dyn Fn(&Path) -> bool) -> Result<(), DatasetError> {
     for entry in walkdir::WalkDir::new(root).into_iter().flatten() {
-        let name = entry.file_name().to_string_lossy();
-        if entry.file_type().is_file() && name.starts_with(super::TEMPORARY) && name != PARTIAL {
-            let path = entry.path();
+        let path = entry.path();
+        if entry.file_type().is_file() && unwanted(path) {
             std::fs::remove_file(path).map_err(|source| DatasetError::Write { path: path.to_owned(), source })?;
         }
     }
@@ -282,6 +316,9 @@ impl Sink for FolderSink {
         }
         let png = encode(image).map_err(|reason| DatasetError::Encode { path: path.clone(), reason })?;
         write_atomically(&path, &png)?;
+        if let Some(rewritten) = &self.rewritten {
+            rewritten.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
+        }
         Ok(blake3::hash(&png))
     }
 
@@ -289,7 +326,19 @@ impl Sink for FolderSink {
         format!("{}.png", item.name)
     }
 
+    fn abandon(&self) {
+        // Best effort: an error is on its way already, and a folder with something in it stays.
+        let _ = std::fs::remove_file(self.root.join(PARTIAL));
+        let _ = std::fs::remove_dir(&self.root);
+    }
+
     fn finish(self: Box<Self>, manifest: Option<&Manifest>) -> Result<(), DatasetError> {
+        if let Some(rewritten) = &self.rewritten {
+            // An image that was taken out of the input between the two runs must not stay in the output.
+            let rewritten = rewritten.lock().unwrap_or_else(PoisonError::into_inner);
+            let partial = self.root.join(PARTIAL);
+            remove_files(&self.root, &|path| path != partial && !rewritten.contains(path))?;
+        }
         if let Some(manifest) = manifest {
             let path = self.root.join(MANIFEST);
             let text =

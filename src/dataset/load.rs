@@ -25,7 +25,10 @@ pub enum LoadError {
     #[error("{0}; repair or remove it")]
     Read(#[from] ReadError),
     /// Images of several sizes.
-    #[error("{first} is {first_geometry} and {other} is {other_geometry}: bring them to one size with --resize")]
+    #[error(
+        "images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}; bring them to one \
+         size with --resize HEIGHTxWIDTH, and to one number of channels beforehand"
+    )]
     Mixed {
         /// An image's name.
         first: String,

@@ -100,6 +100,9 @@ pub trait Sink: Send + Sync {
     /// Where an image will lie, relative to the set, given its item and how many of its split come before it.
     fn path(&self, item: &Item, before: usize) -> String;
 
+    /// Takes back what was begun, as far as that is possible, where not one image could be written.
+    fn abandon(&self) {}
+
     /// Completes the set. `manifest` is written last, so that a set with one is complete; a plain set has none.
     ///
     /// # Errors
@@ -152,10 +155,19 @@ pub enum DatasetError {
     /// Nothing there.
     #[error("there is no {0}: check the path")]
     Missing(PathBuf),
+    /// An output of ours that is not complete.
+    #[error(
+        "{0} is not complete: the run that writes it is still at work or was cut; run the same command again to complete it"
+    )]
+    Unfinished(PathBuf),
     /// No image in it.
     #[error(
         "{path} holds no PNG or JPEG image{}; expected images, a folder of class folders, or train/ val/ test/ of them",
-        if *ignored == 0 { String::new() } else { format!(" ({ignored} other files)") }
+        match *ignored {
+            0 => String::new(),
+            1 => " (1 other file)".to_owned(),
+            more => format!(" ({more} other files)"),
+        }
     )]
     Empty {
         /// The folder.

@@ -76,7 +76,9 @@ pub enum EngineError {
     #[error("{0}")]
     NoDevice(String),
     /// An image or plan does not fit the device's limits.
-    #[error("{what} takes {bytes} bytes, but {device} binds at most {limit}: use --device cpu or smaller images")]
+    #[error(
+        "{what} takes {bytes} bytes, but {device} binds at most {limit}: use a smaller --batch, smaller images, or --device cpu"
+    )]
     TooLarge {
         /// What does not fit.
         what: &'static str,

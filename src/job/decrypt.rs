@@ -11,6 +11,7 @@ use crate::plan::Program;
 use crate::schedule::plain_hash;
 use crate::scheme::compile;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::Path;
 use std::time::Instant;
 
@@ -42,9 +43,8 @@ pub fn decrypt(request: &DecryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     let source = opened.source.as_ref();
     let mut programs = HashMap::new();
     for entry in &manifest.images {
-        if !programs.contains_key(&entry.geometry) {
-            let program = compile(&manifest.scheme, request.key, entry.geometry)?.inverse();
-            programs.insert(entry.geometry, program);
+        if let Entry::Vacant(place) = programs.entry(entry.geometry) {
+            place.insert(compile(&manifest.scheme, request.key, entry.geometry)?.inverse());
         }
     }
     let hash = blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex();
@@ -55,6 +55,7 @@ pub fn decrypt(request: &DecryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     let job = Decryption { request, source, manifest: &manifest, programs: &programs, sink: sink.as_ref() };
     let all: Vec<usize> = (0..manifest.images.len()).collect();
     let done = pipeline::run(&job, &all, |index| manifest.images[index].geometry.samples(), watch)?;
+    super::some_written(done.written.len(), &done.failed, sink.as_ref())?;
     sink.finish(None)?;
     Ok(Summary {
         images: done.written.len(),

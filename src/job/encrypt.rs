@@ -62,6 +62,7 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     let job = Encryption { request, source, scan: &scan, programs: &programs, sink: sink.as_ref(), place: &place };
     let done = pipeline::run(&job, &usable, |index| scan.geometries[&index].fitted.samples(), watch)?;
 
+    super::some_written(done.written.len(), &done.failed, sink.as_ref())?;
     let mut before: HashMap<Split, usize> = HashMap::new();
     let (mut images, mut bytes) = (Vec::with_capacity(done.written.len()), 0);
     for (index, written) in done.written {

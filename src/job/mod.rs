@@ -9,7 +9,7 @@ mod pipeline;
 pub use decrypt::{DecryptRequest, decrypt};
 pub use encrypt::{EncryptRequest, encrypt};
 
-use crate::dataset::DatasetError;
+use crate::dataset::{DatasetError, Sink};
 use crate::engine::{Engine, EngineError, Pick};
 use crate::image::Geometry;
 use crate::key::Fingerprint;
@@ -144,6 +144,17 @@ fn check_apart(input: &std::path::Path, output: &std::path::Path) -> Result<(), 
     let there = ancestors.next().and_then(|ancestor| ancestor.canonicalize().ok());
     match there {
         Some(there) if input.is_dir() && there.starts_with(&input) => Err(JobError::Inside { input, output }),
+        _ => Ok(()),
+    }
+}
+
+/// An output without a single image is none: what was begun is taken back, and the first failure told.
+fn some_written(written: usize, failed: &[(usize, Failure)], sink: &dyn Sink) -> Result<(), JobError> {
+    match failed.first() {
+        Some((_, first)) if written == 0 => {
+            sink.abandon();
+            Err(JobError::NothingReadable { images: failed.len(), first: first.clone() })
+        }
         _ => Ok(()),
     }
 }

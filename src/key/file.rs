@@ -17,6 +17,9 @@ pub enum KeyFileError {
     /// Nothing there.
     #[error("there is no key file {0}: check the path, or make a key with `imgveil keygen -o FILE`")]
     Missing(PathBuf),
+    /// Its folder is not there.
+    #[error("there is no folder {0}: make it first, or choose another path for the key")]
+    NoFolder(PathBuf),
     /// The operating system refused.
     #[error("cannot {doing} the key file {path}: {source}")]
     Io {
@@ -69,6 +72,9 @@ impl Key {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
+        if !folder.is_dir() {
+            return Err(KeyFileError::NoFolder(folder.to_owned()));
+        }
         // tempfile makes it with mode 0600; persist_noclobber neither overwrites nor leaves a half-written key.
         let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
         file.write_all(self.to_text(&now()).as_bytes()).map_err(io)?;

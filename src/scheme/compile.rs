@@ -23,6 +23,19 @@ pub enum CompileError {
         /// Columns.
         width: usize,
     },
+    /// The image is smaller than one block.
+    #[error(
+        "blocks of {block} pixels are larger than an image of {height}x{width}: use a smaller --block, --resize, or --pad \
+         (grow the image; decryption restores its size)"
+    )]
+    Small {
+        /// The block.
+        block: Block,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+    },
     /// A stage made no valid plan.
     #[error("stage {stage} made no valid plan: {source}")]
     Plan {
@@ -80,6 +93,9 @@ struct Tiling {
 impl Tiling {
     fn new(block: Block, geometry: Geometry) -> Result<Self, CompileError> {
         let (height, width) = (geometry.height(), geometry.width());
+        if height < block.height as usize || width < block.width as usize {
+            return Err(CompileError::Small { block, height, width });
+        }
         if !height.is_multiple_of(block.height as usize) || !width.is_multiple_of(block.width as usize) {
             return Err(CompileError::Tiling { block, height, width });
         }

@@ -102,6 +102,8 @@ impl Bridge {
             reason,
         };
         let bytes = shape.iter().product::<usize>() * size_of::<f32>();
+        // burn would find out late, and panic.
+        self.gpu.check_binding("a batch of floats", bytes as u64)?;
         let handle = self.client.empty(bytes);
         let resource =
             self.client.get_resource::<WgpuServer<AutoCompiler>>(handle.clone()).map_err(|e| failed(e.to_string()))?;

@@ -61,7 +61,10 @@ pub enum DataError {
     #[error("{0} has no training images: expected a train/ folder or array, or class folders")]
     NoTraining(PathBuf),
     /// Splits of different sizes.
-    #[error("the {split} images are {found} and the training images {expected}: bring them to one size with --resize")]
+    #[error(
+        "the {split} images are {found} (height x width x channels) and the training images {expected}; bring them to one size \
+         with --resize HEIGHTxWIDTH, and to one number of channels beforehand"
+    )]
     Mixed {
         /// Which split.
         split: &'static str,

@@ -23,4 +23,4 @@ pub use data::{DataError, TrainingSet, training_set};
 pub use feed::{Batch, Feed, FeedError, Split};
 pub use optimiser::OptimiserKind;
 pub use run_folder::{RunFolder, RunFolderError};
-pub use trainer::{Config, Epoch, Evaluation, Outcome, Progress, TrainError, train};
+pub use trainer::{Config, Epoch, Evaluation, Outcome, Progress, StepTraffic, TrainError, check, train};

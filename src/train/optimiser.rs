@@ -10,9 +10,10 @@ use std::str::FromStr;
 #[serde(rename_all = "lowercase")]
 pub enum OptimiserKind {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
-    #[default]
     AdamW,
-    /// Stochastic gradient descent with momentum 0.9.
+    /// Stochastic gradient descent with momentum 0.9. The default: on our medical images it generalised better than AdamW
+    /// (README, "What encryption costs").
+    #[default]
     Sgd,
 }
 

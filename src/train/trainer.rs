@@ -16,9 +16,6 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use std::time::Instant;
 
-/// Images of an evaluation batch.
-const EVALUATION_BATCH: usize = 256;
-
 /// How to train.
 #[derive(Clone, Debug, Serialize)]
 pub struct Config {
@@ -167,9 +164,37 @@ pub enum TrainError {
         "augmentation comes before encryption, but this set is encrypted already: train on the plain set with the key"
     )]
     AugmentEncrypted,
+    /// A first convolution larger than the images.
+    #[error("a first convolution of {patch:?} (--patch) is larger than the images, {geometry}")]
+    Patch {
+        /// Its kernel.
+        patch: [usize; 2],
+        /// The images.
+        geometry: crate::image::Geometry,
+    },
     /// Fewer than two images.
     #[error("{0} training images are too few: at least two are needed")]
     TooFew(usize),
+}
+
+/// Whether a set can be trained on in this way; [`train`] checks it too.
+///
+/// # Errors
+/// When an encrypted set is to be augmented, there are too few images, or the first convolution is larger than they are.
+pub fn check(set: &TrainingSet, config: &Config) -> Result<(), TrainError> {
+    if set.encrypted && !config.augment.is_none() {
+        return Err(TrainError::AugmentEncrypted);
+    }
+    if set.train.len() < 2 {
+        return Err(TrainError::TooFew(set.train.len()));
+    }
+    let geometry = set.train.geometry;
+    if let Some(patch) = config.patch
+        && (patch[0] > geometry.height() || patch[1] > geometry.width())
+    {
+        return Err(TrainError::Patch { patch, geometry });
+    }
+    Ok(())
 }
 
 /// Trains a network. With a `folder`, metrics and curves are written there after every epoch, and the weights of the best
@@ -184,15 +209,11 @@ pub fn train(
     folder: Option<&RunFolder>,
     progress: &mut dyn Progress,
 ) -> Result<Outcome, TrainError> {
-    if set.encrypted && !config.augment.is_none() {
-        return Err(TrainError::AugmentEncrypted);
-    }
-    if set.train.len() < 2 {
-        return Err(TrainError::TooFew(set.train.len()));
-    }
+    check(set, config)?;
+    let geometry = set.train.geometry;
     let started = Instant::now();
     let device = backend.device().autodiff();
-    let mut model = ModelConfig::new(config.model, set.train.geometry, set.classes.len(), set.scheme.block());
+    let mut model = ModelConfig::new(config.model, geometry, set.classes.len(), set.scheme.block());
     if config.patch.is_some() {
         model.patch = config.patch;
     }
@@ -263,7 +284,7 @@ pub fn train(
         };
         let trained = network.valid();
         let val = match &mut val_feed {
-            Some(feed) => Some(evaluate(backend, &trained, feed, set.classes.len())?),
+            Some(feed) => Some(evaluate(backend, &trained, feed, config.batch, set.classes.len())?),
             None => None,
         };
         // Without validation the last epoch is as good as any.
@@ -290,9 +311,9 @@ pub fn train(
         let mut feed = Feed::new(backend, &set.program, key, split)?;
         let classes = set.classes.len();
         if let Some((_, _, best)) = &best {
-            test = Some(evaluate(backend, best, &mut feed, classes)?);
+            test = Some(evaluate(backend, best, &mut feed, config.batch, classes)?);
         }
-        test_last = Some(evaluate(backend, &network.valid(), &mut feed, classes)?);
+        test_last = Some(evaluate(backend, &network.valid(), &mut feed, config.batch, classes)?);
     }
     Ok(Outcome {
         epochs,
@@ -329,16 +350,17 @@ fn fetch<const D: usize>(backend: &Backend, tensor: Tensor<D>) -> Result<Vec<f32
     Ok(values)
 }
 
-/// A network's scores on a split; the network is without gradients.
+/// A network's scores on a split; the network is without gradients. In batches of the size that training fits in memory.
 fn evaluate(
     backend: &Backend,
     network: &Network,
     feed: &mut Feed<'_>,
+    batch: usize,
     classes: usize,
 ) -> Result<Evaluation, TrainError> {
     let all: Vec<(usize, View)> = (0..feed.len()).map(|index| (index, View::IDENTITY)).collect();
     let mut probabilities = Vec::with_capacity(all.len() * classes);
-    for wanted in all.chunks(EVALUATION_BATCH) {
+    for wanted in all.chunks(batch.max(1)) {
         let logits = network.forward(feed.batch(wanted)?.images);
         probabilities.extend(softmax_rows(&fetch(backend, logits)?, classes));
     }

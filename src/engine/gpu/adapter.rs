@@ -70,7 +70,7 @@ fn missing(choice: &DeviceChoice, adapters: &[wgpu::Adapter]) -> String {
         adapters.iter().enumerate().map(|(index, a)| format!("{index} ({})", a.get_info().name)).collect();
     match names.is_empty() {
         true => format!("{what}: no Vulkan, Metal or DX12 driver was found; install one or use --device cpu"),
-        false => format!("{what}: there are {}; or use --device cpu", names.join(", ")),
+        false => format!("{what}: the adapters are {}; or use --device cpu", names.join(", ")),
     }
 }
 

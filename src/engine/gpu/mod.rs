@@ -114,9 +114,15 @@ impl Gpu {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// Bytes that one binding holds at most.
-    pub fn binding_limit(&self) -> u64 {
-        self.limit
+    /// Checks that `bytes` fit one binding; `what` is named in the error.
+    ///
+    /// # Errors
+    /// When they do not.
+    pub fn check_binding(&self, what: &'static str, bytes: u64) -> Result<(), EngineError> {
+        match bytes <= self.limit {
+            true => Ok(()),
+            false => Err(self.too_large(what, bytes)),
+        }
     }
 
     /// Waits until the device has done all that was submitted.
@@ -191,21 +197,6 @@ impl Gpu {
     ) -> Result<(), EngineError> {
         let loaded = self.load(program)?;
         run::run(self, &loaded, resident, picks, Sink::Floats(output))
-    }
-
-    /// As [`Gpu::floats_into`], with packed bytes written to `output`.
-    ///
-    /// # Errors
-    /// When a pick is out of range or the device fails.
-    pub fn bytes_into(
-        &self,
-        program: &Program,
-        resident: &Resident,
-        picks: &[Pick],
-        output: wgpu::BindingResource<'_>,
-    ) -> Result<(), EngineError> {
-        let loaded = self.load(program)?;
-        run::run(self, &loaded, resident, picks, Sink::Bytes(output))
     }
 
     /// Copies a buffer to the host.
