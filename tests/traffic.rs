@@ -6,7 +6,7 @@ use common::{geometry, gpu, ramp};
 use imgveil::engine::Pick;
 use imgveil::engine::gpu::Resident;
 use imgveil::key::Key;
-use imgveil::scheme::{Options, Preset, compile};
+use imgveil::scheme::{Options, compile};
 
 /// One dispatch from the resident set into the caller's memory, for every preset; nothing comes back.
 #[test]

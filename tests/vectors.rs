@@ -123,10 +123,19 @@ fn ids_and_hashes_of_images() {
     }
 }
 
-/// A case of `schemes.json`: the program, the plain image, its pick, the cipher image's hash (and bytes).
-fn scheme_cases() -> Vec<(String, Program, Vec<u8>, Pick, String, Option<Vec<u8>>)> {
-    let file = vectors("schemes.json");
-    let cases = list(&file, "cases").iter().map(|case| {
+/// A case of `schemes.json`.
+struct Case {
+    name: String,
+    program: Program,
+    plain: Vec<u8>,
+    pick: Pick,
+    hash: String,
+    /// Small outputs in full.
+    encrypted: Option<Vec<u8>>,
+}
+
+impl Case {
+    fn read(case: &Value) -> Self {
         let key = Key::from_bytes(bytes32(case, "secret"));
         let geometry = geometry(number(case, "height"), number(case, "width"), number(case, "channels"));
         let side = |i: usize| case["block"][i].as_u64().unwrap();
@@ -139,22 +148,25 @@ fn scheme_cases() -> Vec<(String, Program, Vec<u8>, Pick, String, Option<Vec<u8>
         let stages: Vec<String> = scheme.stages.iter().map(|stage| stage.to_string()).collect();
         let expected: Vec<&str> = case["stages"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
         assert_eq!(stages, expected);
-        let pixels = ramp(geometry.samples());
-        let id = ImageId::new(&key, text(case, "name"), geometry, &pixels);
-        let program = compile(&scheme, &key, geometry).unwrap();
-        let output = case["output"].as_str().map(any_bytes);
-        let pick = Pick { id, ..Pick::default() };
-        (format!("{scheme} {geometry}"), program, pixels, pick, text(case, "output_blake3").to_owned(), output)
-    });
-    cases.collect()
+        let plain = ramp(geometry.samples());
+        Case {
+            name: format!("{scheme} {geometry}"),
+            program: compile(&scheme, &key, geometry).unwrap(),
+            pick: Pick { id: ImageId::new(&key, text(case, "name"), geometry, &plain), ..Pick::default() },
+            plain,
+            hash: text(case, "output_blake3").to_owned(),
+            encrypted: case["output"].as_str().map(any_bytes),
+        }
+    }
 }
 
 fn check_schemes(engine: &dyn Engine) {
-    for (name, program, plain, pick, hash, output) in scheme_cases() {
+    for case in list(&vectors("schemes.json"), "cases") {
+        let Case { name, program, plain, pick, hash, encrypted: expected } = Case::read(case);
         let mut encrypted = vec![0; plain.len()];
         engine.bytes(&program, &plain, &[pick], &mut encrypted).unwrap();
-        if let Some(output) = output {
-            assert_eq!(encrypted, output, "{name}");
+        if let Some(expected) = expected {
+            assert_eq!(encrypted, expected, "{name}");
         }
         assert_eq!(blake3::hash(&encrypted).to_hex().as_str(), hash, "{name}");
         let mut back = vec![0; plain.len()];
