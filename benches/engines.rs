@@ -17,8 +17,8 @@ use imgveil::schedule::Stream;
 use imgveil::scheme::{KeyScope, Options, Preset, Scheme, compile};
 use std::hint::black_box;
 
-/// Bytes of a batch, about.
-const BATCH: usize = 8 << 20;
+/// Bytes of a batch, about: more than any cache holds.
+const BATCH: usize = 64 << 20;
 
 fn geometries() -> Vec<Geometry> {
     ["28x28x1", "32x32x3", "224x224x3"].iter().filter_map(|text| text.parse().ok()).collect()

@@ -90,7 +90,7 @@ pub enum EngineError {
         device: String,
     },
     /// The device refused or failed.
-    #[error("{device} failed while {doing}: {reason}")]
+    #[error("{device} failed while {doing}: {reason}; --device cpu works without it")]
     Device {
         /// The device's name.
         device: String,
