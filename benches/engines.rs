@@ -58,7 +58,7 @@ fn compilation(c: &mut Criterion) {
     for geometry in geometries() {
         for (name, scheme) in schemes() {
             group.bench_function(BenchmarkId::new(name, geometry), |b| {
-                b.iter(|| black_box(compile(&scheme, &key(), geometry)));
+                b.iter(|| black_box(compile(&scheme, &key(), geometry).expect("blocks of 4 tile it")));
             });
         }
     }
@@ -77,12 +77,12 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
         let mut floats = vec![0f32; input.len()];
         group.bench_function("memcpy", |b| b.iter(|| bytes.copy_from_slice(black_box(&input))));
         for (name, scheme) in schemes() {
-            let Ok(program) = compile(&scheme, &key(), geometry) else { continue };
+            let program = compile(&scheme, &key(), geometry).expect("blocks of 4 tile it");
             group.bench_function(format!("{name}, bytes to bytes"), |b| {
-                b.iter(|| engine.bytes(&program, &input, &picks, &mut bytes));
+                b.iter(|| engine.bytes(&program, &input, &picks, &mut bytes).expect("the engine runs"));
             });
             group.bench_function(format!("{name}, bytes to floats"), |b| {
-                b.iter(|| engine.floats(&program, &input, &picks, &mut floats));
+                b.iter(|| engine.floats(&program, &input, &picks, &mut floats).expect("the engine runs"));
             });
         }
         group.finish();
@@ -92,10 +92,11 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
 /// The feed's way on a GPU: images resident, result stays there. Waits for the device every time.
 fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
     for geometry in geometries() {
-        let images = (BATCH / geometry.samples()).max(1);
+        // As floats the batch must fit WebGPU's default binding, 128 MiB.
+        let images = (BATCH / 4 / geometry.samples()).max(1);
         let input = vec![77u8; images * geometry.samples()];
         let picks = Pick::all(images);
-        let Ok(set) = Resident::upload(gpu, geometry, &input) else { continue };
+        let set = Resident::upload(gpu, geometry, &input).expect("the images fit the device");
         let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: (input.len() * 4) as u64,
@@ -106,13 +107,14 @@ fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
         group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
         let mut bench = |name: &str, program: &Program| {
             group.bench_function(format!("{name}, bytes to floats"), |b| {
-                b.iter(|| gpu.floats_into(program, &set, &picks, output.as_entire_binding()).and_then(|()| gpu.wait()));
+                b.iter(|| {
+                    gpu.floats_into(program, &set, &picks, output.as_entire_binding()).expect("the kernel runs");
+                    gpu.wait().expect("the device is there");
+                });
             });
         };
         for (name, scheme) in schemes() {
-            if let Ok(program) = compile(&scheme, &key(), geometry) {
-                bench(name, &program);
-            }
+            bench(name, &compile(&scheme, &key(), geometry).expect("blocks of 4 tile it"));
         }
         group.finish();
     }

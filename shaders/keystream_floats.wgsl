@@ -6,28 +6,29 @@
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let at = linear(group, groups, lane);
+fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let blocks = (params.samples + 63u) / 64u;
-    let image = at / blocks;
-    if (image >= params.images) {
-        return;
-    }
-    let pick = picks[image];
-    let block = at % blocks;
     let pixels_per_plane = params.height * params.width;
-    var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), pick.id);
-    for (var i = 0u; i < 64u; i++) {
-        let sample = block * 64u + i;
-        if (sample >= params.samples) {
-            break;
+    for (var image = at.y; image < params.images; image += groups.y) {
+        let pick = picks[image];
+        let first = pick.slot * params.samples;
+        for (var block = at.x; block < blocks; block += groups.x * 64u) {
+            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), pick.id);
+            var pixel = block * 64u / params.channels;
+            var channel = block * 64u % params.channels;
+            for (var i = 0u; i < 64u; i++) {
+                let sample = block * 64u + i;
+                if (sample >= params.samples) {
+                    break;
+                }
+                let byte = viewed(pick, sample) ^ ((stream[i >> 2u] >> ((i & 3u) * 8u)) & 255u);
+                tensor[first + channel * pixels_per_plane + pixel] = scale[byte];
+                channel++;
+                if (channel == params.channels) {
+                    channel = 0u;
+                    pixel++;
+                }
+            }
         }
-        let byte = viewed(pick, sample) ^ ((stream[i >> 2u] >> ((i & 3u) * 8u)) & 255u);
-        let planar = (sample % params.channels) * pixels_per_plane + sample / params.channels;
-        tensor[pick.slot * params.samples + planar] = scale[byte];
     }
 }

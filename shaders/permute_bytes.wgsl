@@ -1,4 +1,4 @@
-// Packed bytes through a plan to packed bytes. One invocation writes one word, four samples.
+// Packed bytes through a plan to packed bytes. One invocation writes one word, four samples, of an image.
 // Needs shared/source.wgsl in front. Twin: permute() in src/engine/cpu.rs.
 
 @group(0) @binding(3) var<storage, read> plan: array<u32>;       // source in bits 0..31, flip in bit 31
@@ -8,30 +8,24 @@
 override PLAN: bool = true;
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let at = linear(group, groups, lane);
-    let image = at / params.stride;
-    if (image >= params.images) {
-        return;
-    }
-    let pick = picks[image];
-    let word = at % params.stride;
-    var packed = 0u;
-    for (var k = 0u; k < 4u; k++) {
-        let sample = word * 4u + k;
-        // The last word of an image may be only partly filled.
-        if (sample < params.samples) {
-            var entry = sample;
-            if (PLAN) {
-                entry = plan[sample];
+fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    for (var image = at.y; image < params.images; image += groups.y) {
+        let pick = picks[image];
+        for (var word = at.x; word < params.stride; word += groups.x * 64u) {
+            var packed = 0u;
+            for (var k = 0u; k < 4u; k++) {
+                let sample = word * 4u + k;
+                // The last word of an image may be only partly filled.
+                if (sample < params.samples) {
+                    var entry = sample;
+                    if (PLAN) {
+                        entry = plan[sample];
+                    }
+                    let flip = 255u * (entry >> 31u);
+                    packed |= (viewed(pick, entry & 0x7fffffffu) ^ flip) << (k * 8u);
+                }
             }
-            let flip = 255u * (entry >> 31u);
-            packed |= (viewed(pick, entry & 0x7fffffffu) ^ flip) << (k * 8u);
+            encrypted[pick.slot * params.stride + word] = packed;
         }
     }
-    encrypted[pick.slot * params.stride + word] = packed;
 }

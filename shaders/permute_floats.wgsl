@@ -1,5 +1,5 @@
 // Packed bytes through a plan to normalised floats, planar (N, C, H, W): one dispatch from the resident set
-// into the network's input. One invocation writes one float. Needs shared/source.wgsl in front.
+// into the network's input. One invocation writes one float of an image. Needs shared/source.wgsl in front.
 // Twin: CpuEngine::floats in src/engine/cpu.rs.
 
 @group(0) @binding(3) var<storage, read> plan: array<u32>;       // source in bits 0..31, flip in bit 31
@@ -11,26 +11,21 @@
 override PLAN: bool = true;
 
 @compute @workgroup_size(64)
-fn main(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
-) {
-    let at = linear(group, groups, lane);
-    let image = at / params.samples;
-    if (image >= params.images) {
-        return;
-    }
-    let pick = picks[image];
-    let planar = at % params.samples;
+fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let pixels_per_plane = params.height * params.width;
-    let channel = planar / pixels_per_plane;
-    let pixel = planar % pixels_per_plane;
-    var entry = pixel * params.channels + channel;
-    if (PLAN) {
-        entry = plan[entry];
+    // The third dimension is the channel.
+    let channel = at.z;
+    for (var image = at.y; image < params.images; image += groups.y) {
+        let pick = picks[image];
+        let plane = pick.slot * params.samples + channel * pixels_per_plane;
+        for (var pixel = at.x; pixel < pixels_per_plane; pixel += groups.x * 64u) {
+            var entry = pixel * params.channels + channel;
+            if (PLAN) {
+                entry = plan[entry];
+            }
+            let value = scale[viewed(pick, entry & 0x7fffffffu)];
+            // Flipping a sample is flipping the sign of its float, exactly.
+            tensor[plane + pixel] = bitcast<f32>(bitcast<u32>(value) ^ (entry & 0x80000000u));
+        }
     }
-    let value = scale[viewed(pick, entry & 0x7fffffffu)];
-    // Flipping a sample is flipping the sign of its float, exactly.
-    tensor[pick.slot * params.samples + planar] = bitcast<f32>(bitcast<u32>(value) ^ (entry & 0x80000000u));
 }

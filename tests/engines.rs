@@ -176,6 +176,29 @@ fn real_sizes_are_equal_on_both_engines() {
     }
 }
 
+/// More images, and more parts of an image, than a dimension of a grid holds.
+#[test]
+fn grids_go_on_in_strides() {
+    let Some(gpu) = gpu("grids_go_on_in_strides") else { return };
+    let key = Key::from_bytes([5; 32]);
+    let block = Some("1".parse().unwrap());
+    for (geometry, images) in [(geometry(1, 2, 1), 70_000), (geometry(4200, 4200, 1), 1)] {
+        let input = ramp(geometry.samples() * images);
+        let picks: Vec<Pick> = Pick::all(images)
+            .into_iter()
+            .map(|p| Pick { id: ImageId((u64::from(p.index) + 1).to_le_bytes()), ..p })
+            .collect();
+        for (preset, options) in [
+            (Preset::Keystream, Options::default()),
+            (Preset::ShuffleFlip, Options { block, key_scope: Some(KeyScope::Block), scramble: true }),
+        ] {
+            let program = compile(&preset.scheme(options).unwrap(), &key, geometry).unwrap();
+            let (on_gpu, on_cpu) = (run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));
+            assert!(on_gpu == on_cpu, "{preset:?} {geometry}");
+        }
+    }
+}
+
 #[test]
 fn wrong_sizes_are_errors_on_both_engines() {
     let program = Program::identity(geometry(4, 4, 1));

@@ -1,3 +1,7 @@
+// A dispatch has a row of workgroups along x for the parts of an image, and a row along y for each image of the
+// batch: no index is ever divided out of another (a division costs more than the rest of a kernel). A dimension
+// holds 65,535 workgroups at most, so every kernel goes on in strides of the grid.
+//
 // The input side of every kernel: packed bytes, four to a word, every image beginning at a word; and the
 // picks that say which image a batch position shows and how. Twin: View::copy in src/image.rs.
 
@@ -53,9 +57,4 @@ fn viewed(pick: Pick, sample: u32) -> u32 {
         x = width - 1 - x;
     }
     return byte_at(pick.index, (u32(y) * params.width + u32(x)) * params.channels + channel);
-}
-
-// A dispatch may need more workgroups than one dimension holds (65,535): they are laid out in rows.
-fn linear(group: vec3<u32>, groups: vec3<u32>, lane: u32) -> u32 {
-    return (group.y * groups.x + group.x) * 64u + lane;
 }

@@ -114,9 +114,9 @@ fn make(device: &wgpu::Device, variant: Variant) -> wgpu::ComputePipeline {
     })
 }
 
-/// Workgroups for `invocations`, laid out in rows so that no dimension exceeds its limit.
-pub fn groups(invocations: u64) -> (u32, u32) {
-    let total = invocations.div_ceil(WORKGROUP).max(1);
-    let x = total.min(MAX_GROUPS);
-    (x as u32, total.div_ceil(x) as u32)
+/// The grid of a dispatch: `parts` of an image along x, images along y, `planes` along z. Where there are more of them than a
+/// dimension holds, the kernels go on in strides of the grid.
+pub fn grid(parts: u64, images: u64, planes: u32) -> [u32; 3] {
+    let fitting = |groups: u64| groups.clamp(1, MAX_GROUPS) as u32;
+    [fitting(parts.div_ceil(WORKGROUP)), fitting(images), planes]
 }

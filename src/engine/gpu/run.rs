@@ -1,7 +1,7 @@
 //! Resident sets, loaded programs, and the dispatches that run one on the other.
 
 use super::Gpu;
-use super::kernel::{Kernel, Variant, groups};
+use super::kernel::{Kernel, Variant, grid};
 use crate::engine::{EngineError, Pick, check_picks};
 use crate::image::{Geometry, View};
 use crate::plan::{Program, Step};
@@ -257,16 +257,21 @@ fn dispatch(
     let (samples, images) = (geometry.samples() as u64, records.len() as u64);
     let stride = samples.div_ceil(4);
     let views = records.iter().any(|record| record.shift != 0 || record.mirrored != 0);
-    let (kernel, plan, key, invocations) = match (step, floats) {
-        (LoadedStep::Permute(plan), false) => (Kernel::PermuteBytes, plan.as_ref(), [0; 8], stride * images),
-        (LoadedStep::Permute(plan), true) => (Kernel::PermuteFloats, plan.as_ref(), [0; 8], samples * images),
-        (LoadedStep::Keystream(key), false) => (Kernel::KeystreamBytes, None, *key, samples.div_ceil(64) * images),
-        (LoadedStep::Keystream(key), true) => (Kernel::KeystreamFloats, None, *key, samples.div_ceil(64) * images),
+    let (plane, channels) = (geometry.pixels() as u64, geometry.channels() as u32);
+    // A ChaCha20 block is 64 bytes.
+    let blocks = samples.div_ceil(64);
+    let (kernel, plan, key, [x, y, z]) = match (step, floats) {
+        (LoadedStep::Permute(plan), false) => (Kernel::PermuteBytes, plan.as_ref(), [0; 8], grid(stride, images, 1)),
+        (LoadedStep::Permute(plan), true) => {
+            (Kernel::PermuteFloats, plan.as_ref(), [0; 8], grid(plane, images, channels))
+        }
+        (LoadedStep::Keystream(key), false) => (Kernel::KeystreamBytes, None, *key, grid(blocks, images, 1)),
+        (LoadedStep::Keystream(key), true) => (Kernel::KeystreamFloats, None, *key, grid(blocks, images, 1)),
     };
     let params = Params {
         height: geometry.height() as u32,
         width: geometry.width() as u32,
-        channels: geometry.channels() as u32,
+        channels,
         samples: samples as u32,
         stride: stride as u32,
         images: images as u32,
@@ -307,8 +312,7 @@ fn dispatch(
             let mut pass = encoder.begin_compute_pass(&Default::default());
             pass.set_pipeline(&pipeline);
             pass.set_bind_group(0, &group, &[]);
-            let (x, y) = groups(invocations);
-            pass.dispatch_workgroups(x, y, 1);
+            pass.dispatch_workgroups(x, y, z);
         }
         gpu.queue.submit([encoder.finish()]);
         gpu.traffic.add_dispatch();
