@@ -4,7 +4,7 @@
 mod common;
 
 use burn::tensor::Tensor;
-use common::shared_data;
+use common::{open_gpu, say_skipped, shared_data};
 use imgveil::dataset::phantom::{PhantomClass, phantom};
 use imgveil::dataset::{self, Fit, Item, Loaded};
 use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
@@ -21,22 +21,14 @@ use imgveil::train::{
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The GPU of this process, one test at a time: burn keeps a stream for each thread, and the counters are one. `None` only
-/// where the switch says so, see `common::gpu`.
+/// The GPU of this process as burn's backend, one test at a time: burn keeps a stream for each thread, and the counters are
+/// one.
 fn gpu(test: &str) -> Option<(&'static Backend, MutexGuard<'static, ()>)> {
     static BACKEND: OnceLock<Option<Backend>> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
-    let backend = BACKEND.get_or_init(|| {
-        if std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|v| v == "1") {
-            return None;
-        }
-        let choice: DeviceChoice = std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into()).parse().unwrap();
-        let device =
-            Device::open(&choice).expect("tests/run installs a software Vulkan driver; IMGVEIL_SKIP_GPU=1 skips");
-        Some(Backend::open(device).unwrap())
-    });
+    let backend = BACKEND.get_or_init(|| open_gpu().map(|device| Backend::open(device).unwrap()));
     if backend.is_none() {
-        println!("SKIPPED {test}: IMGVEIL_SKIP_GPU=1");
+        say_skipped(&format!("{test}: IMGVEIL_SKIP_GPU=1"));
     }
     Some((backend.as_ref()?, TURN.lock().unwrap_or_else(PoisonError::into_inner)))
 }

@@ -4,28 +4,41 @@
 use imgveil::engine::gpu::Gpu;
 use imgveil::engine::{Device, DeviceChoice};
 use imgveil::image::Geometry;
+use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-/// The one GPU device of this test process (software drivers leak a little with every device). `None` only where the
-/// switch `IMGVEIL_SKIP_GPU=1` says so, and then a line says that it was skipped.
+/// Says, once, that something was left out, past the test harness, which keeps what a passing test prints to itself.
+pub fn say_skipped(words: &str) {
+    static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(words.to_owned()) {
+        let _ = writeln!(std::io::stderr(), "SKIPPED {words}");
+    }
+}
+
+/// Opens the GPU that the tests use. `None` only where the switch `IMGVEIL_SKIP_GPU=1` says so.
 ///
 /// `IMGVEIL_TEST_DEVICE` chooses the adapter as `--device` does; `gpu` by default, so a software adapter counts.
+pub fn open_gpu() -> Option<Device> {
+    if std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|v| v == "1") {
+        return None;
+    }
+    let choice: DeviceChoice =
+        std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into()).parse().expect("never fails");
+    let device = Device::open(&choice).expect("tests/run installs a software Vulkan driver; IMGVEIL_SKIP_GPU=1 skips");
+    assert!(matches!(device, Device::Gpu(_)), "IMGVEIL_TEST_DEVICE must be an adapter");
+    Some(device)
+}
+
+/// The one GPU of this test process (software drivers leak a little with every device), or a line that says that `test` was
+/// skipped.
 pub fn gpu(test: &str) -> Option<&'static Gpu> {
     static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
-    let device = DEVICE.get_or_init(|| {
-        if std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|v| v == "1") {
-            return None;
-        }
-        let choice: DeviceChoice =
-            std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into()).parse().expect("never fails");
-        Some(Device::open(&choice).expect("tests/run installs a software Vulkan driver; IMGVEIL_SKIP_GPU=1 skips"))
-    });
-    match device {
+    match DEVICE.get_or_init(open_gpu) {
         Some(Device::Gpu(gpu)) => Some(gpu),
-        Some(Device::Cpu(..)) => panic!("IMGVEIL_TEST_DEVICE must be an adapter"),
-        None => {
-            println!("SKIPPED {test}: IMGVEIL_SKIP_GPU=1");
+        _ => {
+            say_skipped(&format!("{test}: IMGVEIL_SKIP_GPU=1"));
             None
         }
     }
@@ -45,7 +58,7 @@ pub fn geometry(height: u32, width: u32, channels: u32) -> Geometry {
 pub fn shared_data(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
     if !path.exists() {
-        println!("SKIPPED the part on real images: {name} is not here");
+        say_skipped(&format!("the part on real images: {name} is not here"));
         return None;
     }
     Some(path)
