@@ -145,19 +145,21 @@ fn the_feed_gives_the_engines_bits_on_both_backends() {
 }
 
 /// burn frees a batch's memory while operations that read it are queued but not submitted, and gives it to the next batch:
-/// the next batch must not overtake them.
+/// the next batch must not overtake them. (With the pinned versions it does not even without the flush in `Bridge::tensor`;
+/// this is here for the day when burn orders its work in another way.)
 #[test]
 fn a_batch_does_not_overtake_queued_operations_on_the_last_one() {
     let Some((backend, _turn)) = gpu("a_batch_does_not_overtake_queued_operations_on_the_last_one") else { return };
     let set = set(shuffle_flip(), 10);
-    let expected = expected(&set);
     let mut feed = Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
-    let other = [(5, View::IDENTITY); 5];
+    let many = |index: usize| vec![(index, View::IDENTITY); 64];
+    let (first, second) = (many(3), many(5));
+    let expected = bits(feed.batch(&first).unwrap().images);
     for _ in 0..20 {
-        let images = feed.batch(&WANTED).unwrap().images;
+        let images = feed.batch(&first).unwrap().images;
         let queued = images.clone() * 1.0;
         drop(images);
-        let next = feed.batch(&other).unwrap();
+        let next = feed.batch(&second).unwrap();
         assert_eq!(bits(queued), expected);
         drop(next);
     }
