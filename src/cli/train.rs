@@ -197,7 +197,7 @@ fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
     lines.join("\n")
 }
 
-/// A bar for every epoch; a line for every epoch where standard error is no terminal.
+/// A bar over the run, and a line for every epoch.
 struct Bars<'a> {
     bar: ProgressBar,
     epochs: usize,
@@ -219,8 +219,8 @@ impl<'a> Bars<'a> {
 
 impl Progress for Bars<'_> {
     fn epoch_begins(&mut self, epoch: usize, steps: usize) {
-        self.bar.reset();
-        self.bar.set_length(steps as u64);
+        // One bar over the whole run: the time left is that of the run, not of the epoch.
+        self.bar.set_length((steps * self.epochs) as u64);
         self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
     }
 
