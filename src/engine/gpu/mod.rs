@@ -1,5 +1,6 @@
 //! The GPU engine on wgpu. [`Gpu`] is the open device; [`Resident`] holds images on it as packed bytes; programs run
-//! from there into bytes or into a tensor's memory. Stays inside WebGPU's default limits; asks for no feature.
+//! from there into bytes or into a tensor's memory. The kernels stay inside WebGPU's default limits and need no feature; the
+//! device is opened with all that the adapter has, because burn shares it.
 //!
 //! Packed bytes: four samples to a word, every image beginning at a word.
 
