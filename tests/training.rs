@@ -205,15 +205,19 @@ fn losses_on_both_backends_agree_for_twenty_steps() {
 #[test]
 fn the_seed_decides_a_run() {
     let set = set(shuffle_flip(), 96);
-    let losses = |seed: u64| {
+    let losses = |seed: u64, augment: &str| {
         let mut losses = Losses::default();
-        let config = Config { seed, augment: "crop=2,flip".parse().unwrap(), ..config(2) };
+        let config = Config { seed, augment: augment.parse().unwrap(), ..config(2) };
         let outcome = train(&flex(), &set, &config, None, &mut losses).unwrap();
         (losses.0, outcome.test)
     };
-    let first = losses(1);
-    assert_eq!(first, losses(1));
-    assert_ne!(first.0, losses(2).0);
+    let first = losses(1, "crop=2,flip");
+    assert_eq!(first, losses(1, "crop=2,flip"));
+    assert_ne!(first.0, losses(2, "crop=2,flip").0);
+    // And augmentation is not only parsed.
+    let plain = losses(1, "none").0;
+    assert_ne!(plain, losses(1, "crop=2").0);
+    assert_ne!(plain, losses(1, "flip").0);
 }
 
 struct Quiet;
@@ -291,6 +295,12 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
             let test = test.as_ref().unwrap();
             assert_eq!((scores.auc(), scores.confusion()), (test.auc, test.confusion.clone()), "{file}");
         }
+        // The best epoch is the one that validated best, and the learning rate fell along the cosine.
+        let auc = |epoch: &imgveil::train::Epoch| epoch.val.as_ref().unwrap().auc.unwrap();
+        let best = outcome.epochs.iter().map(auc).fold(0.0, f64::max);
+        assert_eq!(auc(outcome.best().unwrap()), best);
+        let rates: Vec<f64> = outcome.epochs.iter().map(|epoch| epoch.learning_rate).collect();
+        assert!(rates.is_sorted_by(|a, b| a > b) && rates[epochs - 1] < 0.2 * config.learning_rate, "{rates:?}");
         let table = std::fs::read_to_string(path.join("metrics.csv")).unwrap();
         assert_eq!(table.lines().count(), 1 + epochs);
         assert!(std::fs::read_to_string(path.join("curves.svg")).unwrap().contains("</svg>"));

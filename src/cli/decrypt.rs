@@ -1,8 +1,8 @@
 //! `imgveil decrypt`.
 
 use crate::cli::args::{DeviceArgs, load_key};
-use crate::cli::encrypt::report;
 use crate::cli::exit::Outcome;
+use crate::cli::job_report::report;
 use crate::cli::output::{ImageBar, Output};
 use imgveil::job::{DecryptRequest, decrypt};
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
 //! `imgveil demo`.
 
 use crate::cli::args::DeviceArgs;
-use crate::cli::exit::{DONE, Failure, Outcome};
+use crate::cli::exit::{DONE, Outcome};
 use crate::cli::output::Output;
-use imgveil::demo::{DemoError, demo};
+use imgveil::demo::demo;
 use imgveil::engine::{CpuEngine, Engine};
 use imgveil::train::Backend;
 use std::path::PathBuf;
@@ -66,22 +66,4 @@ fn next_free() -> PathBuf {
         return first;
     }
     (2..).map(|n| PathBuf::from(format!("imgveil-demo-{n}"))).find(|path| !path.exists()).unwrap_or(first)
-}
-
-impl From<DemoError> for Failure {
-    fn from(error: DemoError) -> Self {
-        match error {
-            DemoError::Dataset(error) => error.into(),
-            DemoError::Job(error) => error.into(),
-            DemoError::Key(error) => error.into(),
-            DemoError::Scheme(error) => error.into(),
-            DemoError::Compile(error) => error.into(),
-            DemoError::Engine(error) => error.into(),
-            DemoError::Data(error) => error.into(),
-            DemoError::Train(error) => error.into(),
-            DemoError::Geometry(_) | DemoError::Sheet(_) | DemoError::NotExact(_) => {
-                Failure { words: error.to_string(), code: super::exit::FAILED }
-            }
-        }
-    }
 }

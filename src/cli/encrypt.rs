@@ -1,11 +1,11 @@
-//! `imgveil encrypt`; and what it shares with `decrypt`: the report of a job.
+//! `imgveil encrypt`.
 
 use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, load_key};
-use crate::cli::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
-use crate::cli::output::{ImageBar, Output, counted};
-use imgveil::job::{EncryptRequest, Failure, Summary, encrypt};
-use std::fmt::Write;
-use std::path::{Component, Path, PathBuf};
+use crate::cli::exit::Outcome;
+use crate::cli::job_report::report;
+use crate::cli::output::{ImageBar, Output};
+use imgveil::job::{EncryptRequest, encrypt};
+use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -62,61 +62,4 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = encrypt(&request, &bar);
     bar.finish();
     report("encrypted", &args.output, &result?, args.json, out)
-}
-
-/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv`: beside the output, which may be
-/// handed out, because the list names the plain files.
-pub fn report(verb: &str, output: &Path, summary: &Summary, json: bool, out: &Output) -> Outcome {
-    if json {
-        out.json(summary)?;
-    } else {
-        let Summary { images, bytes, seconds, device, key, scheme, ignored, .. } = summary;
-        let (rate, mb) = (*images as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
-        out.say(&format!(
-            "{verb} {} ({mb:.1} MB of pixels) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
-            counted(*images, "image"),
-            scheme.name
-        ));
-        if *ignored > 0 {
-            let is = if *ignored == 1 { "is" } else { "are" };
-            out.note(&format!("passed over {} that {is} no PNG or JPEG", counted(*ignored, "file")));
-        }
-    }
-    if summary.failed.is_empty() {
-        return Ok(DONE);
-    }
-    const SHOWN: usize = 10;
-    let failed = &summary.failed;
-    let were = if failed.len() == 1 { "was" } else { "were" };
-    out.warn(&format!("{} {were} set aside:", counted(failed.len(), "image")));
-    for failure in failed.iter().take(SHOWN) {
-        out.note(&format!("  {}: {}", failure.path, failure.reason));
-    }
-    if failed.len() > SHOWN {
-        out.note(&format!("  and {} more", failed.len() - SHOWN));
-    }
-    let list = failed_list(output);
-    std::fs::write(&list, csv(failed))
-        .map_err(|e| Fail { words: format!("cannot write {}: {e}", list.display()), code: FAILED })?;
-    out.note(&format!("the whole list is in {}", list.display()));
-    Ok(PARTLY)
-}
-
-fn failed_list(output: &Path) -> PathBuf {
-    // `.` and `..` have names too; the output is there by now.
-    let named = matches!(output.components().next_back(), Some(Component::Normal(_)));
-    let resolved = output.canonicalize().unwrap_or_else(|_| output.to_owned());
-    let output = if named { output } else { &resolved };
-    let mut name = output.file_name().unwrap_or_default().to_owned();
-    name.push(".failed.csv");
-    output.with_file_name(name)
-}
-
-fn csv(failed: &[Failure]) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    failed.iter().fold("path,reason\n".to_owned(), |mut text, failure| {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{},{}", quoted(&failure.path), quoted(&failure.reason));
-        text
-    })
 }

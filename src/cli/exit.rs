@@ -109,3 +109,63 @@ impl From<JobError> for Failure {
         failure(&error, code)
     }
 }
+
+#[cfg(feature = "train")]
+impl From<imgveil::train::DataError> for Failure {
+    fn from(error: imgveil::train::DataError) -> Self {
+        use imgveil::train::DataError;
+        let words = error.to_string();
+        match error {
+            DataError::Dataset(error) => error.into(),
+            DataError::Load(error) => error.into(),
+            DataError::Compile(error) => error.into(),
+            DataError::AlreadyEncrypted(_) | DataError::NoKey(_) | DataError::Mixed { .. } => {
+                Failure { words, code: USAGE }
+            }
+            DataError::Classes { .. } | DataError::NoTraining(_) => Failure { words, code: DATASET },
+        }
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::train::RunFolderError> for Failure {
+    fn from(error: imgveil::train::RunFolderError) -> Self {
+        use imgveil::train::RunFolderError;
+        let code = if matches!(error, RunFolderError::Exists(_)) { USAGE } else { FAILED };
+        Failure { words: error.to_string(), code }
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::train::TrainError> for Failure {
+    fn from(error: imgveil::train::TrainError) -> Self {
+        use imgveil::train::TrainError;
+        let code = match error {
+            TrainError::Folder(error) => return error.into(),
+            TrainError::AugmentEncrypted | TrainError::Patch { .. } => USAGE,
+            TrainError::TooFew(_) => DATASET,
+            _ => FAILED,
+        };
+        Failure { words: error.to_string(), code }
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::demo::DemoError> for Failure {
+    fn from(error: imgveil::demo::DemoError) -> Self {
+        use imgveil::demo::DemoError;
+        match error {
+            DemoError::Dataset(error) => error.into(),
+            DemoError::Job(error) => error.into(),
+            DemoError::Key(error) => error.into(),
+            DemoError::Scheme(error) => error.into(),
+            DemoError::Compile(error) => error.into(),
+            DemoError::Engine(error) => error.into(),
+            DemoError::Data(error) => error.into(),
+            DemoError::Train(error) => error.into(),
+            DemoError::Geometry(_) | DemoError::Sheet(_) | DemoError::NotExact(_) => {
+                Failure { words: error.to_string(), code: FAILED }
+            }
+        }
+    }
+}

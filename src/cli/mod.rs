@@ -8,6 +8,7 @@ mod demo;
 mod devices;
 mod encrypt;
 mod exit;
+mod job_report;
 mod keygen;
 mod output;
 #[cfg(feature = "train")]

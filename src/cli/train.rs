@@ -1,7 +1,7 @@
 //! `imgveil train`.
 
 use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, load_key};
-use crate::cli::exit::{DONE, Failure, Outcome, USAGE};
+use crate::cli::exit::{DONE, Outcome};
 use crate::cli::output::Output;
 use imgveil::scheme::Block;
 use imgveil::train::model::ModelKind;
@@ -126,7 +126,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     progress.bar.finish_and_clear();
     let outcome = outcome?;
     let summary = serde_json::json!({
-        "tool": concat!("imgveil ", env!("CARGO_PKG_VERSION")),
+        "tool": imgveil::dataset::manifest::TOOL,
         "data": args.data,
         "device": backend.name(),
         "scheme": set.scheme,
@@ -252,42 +252,5 @@ impl Progress for Bars<'_> {
             epoch.epoch, self.epochs, epoch.train_loss, epoch.images_per_second
         );
         self.bar.suspend(|| self.out.note(&line));
-    }
-}
-
-impl From<imgveil::train::DataError> for Failure {
-    fn from(error: imgveil::train::DataError) -> Self {
-        use imgveil::train::DataError;
-        let words = error.to_string();
-        match error {
-            DataError::Dataset(error) => error.into(),
-            DataError::Load(error) => error.into(),
-            DataError::Compile(error) => error.into(),
-            DataError::AlreadyEncrypted(_) | DataError::NoKey(_) | DataError::Mixed { .. } => {
-                Failure { words, code: USAGE }
-            }
-            DataError::Classes { .. } | DataError::NoTraining(_) => Failure { words, code: super::exit::DATASET },
-        }
-    }
-}
-
-impl From<imgveil::train::RunFolderError> for Failure {
-    fn from(error: imgveil::train::RunFolderError) -> Self {
-        use imgveil::train::RunFolderError;
-        let code = if matches!(error, RunFolderError::Exists(_)) { USAGE } else { super::exit::FAILED };
-        Failure { words: error.to_string(), code }
-    }
-}
-
-impl From<imgveil::train::TrainError> for Failure {
-    fn from(error: imgveil::train::TrainError) -> Self {
-        use imgveil::train::TrainError;
-        let code = match error {
-            TrainError::Folder(error) => return error.into(),
-            TrainError::AugmentEncrypted | TrainError::Patch { .. } => USAGE,
-            TrainError::TooFew(_) => super::exit::DATASET,
-            _ => super::exit::FAILED,
-        };
-        Failure { words: error.to_string(), code }
     }
 }

@@ -1,6 +1,6 @@
 //! Making images the size that a scheme needs: resized, grown or cut before encryption.
 
-use crate::image::{Geometry, Image};
+use crate::image::{Geometry, GeometryError, Image};
 use crate::scheme::Block;
 use std::fmt;
 use std::str::FromStr;
@@ -50,41 +50,50 @@ pub struct Fit {
 
 impl Fit {
     /// The geometry that an image of `geometry` is brought to.
-    pub fn geometry(self, geometry: Geometry, tile: Block) -> Geometry {
+    ///
+    /// # Errors
+    /// When there is no such geometry: too many samples.
+    pub fn geometry(self, geometry: Geometry, tile: Block) -> Result<Geometry, GeometryError> {
         let (height, width) = match self.resize {
             Some(side) => (side.height, side.width),
             None => (geometry.height() as u32, geometry.width() as u32),
         };
         let round = |side: u32, tile: u32| match (self.pad, self.crop) {
-            (true, _) => side.checked_next_multiple_of(tile).unwrap_or(side),
+            // Saturated, it is too large to be a geometry.
+            (true, _) => side.checked_next_multiple_of(tile).unwrap_or(u32::MAX),
             (_, true) if side >= tile => side - side % tile,
             // Smaller than a block: nothing to cut; the compiler says that it does not tile.
             _ => side,
         };
-        let channels = geometry.channels() as u32;
-        Geometry::new(round(height, tile.height), round(width, tile.width), channels).unwrap_or(geometry)
+        Geometry::new(round(height, tile.height), round(width, tile.width), geometry.channels() as u32)
     }
 
     /// The geometry that decryption gives back: that of the image before padding.
-    pub fn original(self, geometry: Geometry, tile: Block) -> Geometry {
+    ///
+    /// # Errors
+    /// As [`Fit::geometry`].
+    pub fn original(self, geometry: Geometry, tile: Block) -> Result<Geometry, GeometryError> {
         Fit { pad: false, ..self }.geometry(geometry, tile)
     }
 
     /// Brings an image to its size.
-    pub fn apply(self, image: Image, tile: Block) -> Image {
-        let target = self.geometry(image.geometry(), tile);
+    ///
+    /// # Errors
+    /// As [`Fit::geometry`].
+    pub fn apply(self, image: Image, tile: Block) -> Result<Image, GeometryError> {
+        let target = self.geometry(image.geometry(), tile)?;
         let image = match self.resize {
-            Some(side) => resize(image, side),
+            Some(side) => resize(image, side)?,
             None => image,
         };
         let from = image.geometry();
         if from == target {
-            return image;
+            return Ok(image);
         }
         // The window of the target in the image: centred when cutting, at the corner when growing.
         let top = from.height().saturating_sub(target.height()) / 2;
         let left = from.width().saturating_sub(target.width()) / 2;
-        window(&image, target, top, left)
+        Ok(window(&image, target, top, left))
     }
 }
 
@@ -113,22 +122,23 @@ fn window(image: &Image, target: Geometry, top: usize, left: usize) -> Image {
     Image::new(target, samples).unwrap_or_else(|| image.clone())
 }
 
-fn resize(image: Image, side: Side) -> Image {
+fn resize(image: Image, side: Side) -> Result<Image, GeometryError> {
     use image::imageops::{FilterType, resize};
     let geometry = image.geometry();
-    let (height, width) = (geometry.height() as u32, geometry.width() as u32);
-    if (height, width) == (side.height, side.width) {
-        return image;
+    let (height, width, channels) = (geometry.height() as u32, geometry.width() as u32, geometry.channels() as u32);
+    let target = Geometry::new(side.height, side.width, channels)?;
+    if target == geometry {
+        return Ok(image);
     }
-    let Ok(target) = Geometry::new(side.height, side.width, geometry.channels() as u32) else { return image };
     let kept = image.clone();
-    let samples = match geometry.channels() {
+    let samples = match channels {
         1 => image::GrayImage::from_raw(width, height, image.into_samples())
             .map(|raw| resize(&raw, side.width, side.height, FilterType::Triangle).into_raw()),
         _ => image::RgbImage::from_raw(width, height, image.into_samples())
             .map(|raw| resize(&raw, side.width, side.height, FilterType::Triangle).into_raw()),
     };
-    samples.and_then(|samples| Image::new(target, samples)).unwrap_or(kept)
+    // Both are there: an Image has as many samples as its geometry says, and resizing gives the target's.
+    Ok(samples.and_then(|samples| Image::new(target, samples)).unwrap_or(kept))
 }
 
 #[cfg(test)]
@@ -146,20 +156,20 @@ mod tests {
     fn padding_repeats_the_border_and_comes_off_again() {
         let fit = Fit { pad: true, ..Fit::default() };
         let plain = image(3, 3);
-        let padded = fit.apply(plain.clone(), TILE);
+        let padded = fit.apply(plain.clone(), TILE).unwrap();
         assert_eq!(padded.geometry(), Geometry::new(4, 4, 1).unwrap());
         assert_eq!(padded.samples(), [0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 8, 6, 7, 8, 8]);
-        assert_eq!(fit.original(plain.geometry(), TILE), plain.geometry());
+        assert_eq!(fit.original(plain.geometry(), TILE), Ok(plain.geometry()));
         assert_eq!(unpad(padded, plain.geometry()), plain);
     }
 
     #[test]
     fn cropping_cuts_evenly() {
-        let cut = Fit { crop: true, ..Fit::default() }.apply(image(4, 6), TILE);
+        let cut = Fit { crop: true, ..Fit::default() }.apply(image(4, 6), TILE).unwrap();
         assert_eq!(cut.samples(), [1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 15, 16, 19, 20, 21, 22]);
         // Smaller than a block: left as it is, for the compiler to refuse.
         let small = image(1, 3);
-        assert_eq!(Fit { crop: true, ..Fit::default() }.apply(small.clone(), TILE), small);
+        assert_eq!(Fit { crop: true, ..Fit::default() }.apply(small.clone(), TILE), Ok(small));
     }
 
     #[test]
@@ -167,8 +177,14 @@ mod tests {
         let geometry = Geometry::new(3, 5, 3).unwrap();
         let flat = Image::new(geometry, vec![77; geometry.samples()]).unwrap();
         let fit = Fit { resize: Some("8x4".parse().unwrap()), ..Fit::default() };
-        let resized = fit.apply(flat, TILE);
+        let resized = fit.apply(flat, TILE).unwrap();
         assert_eq!(resized.geometry(), Geometry::new(8, 4, 3).unwrap());
         assert!(resized.samples().iter().all(|&sample| sample == 77));
+    }
+
+    #[test]
+    fn a_size_that_no_plan_can_address_is_an_error() {
+        let fit = Fit { resize: Some("65535".parse().unwrap()), ..Fit::default() };
+        assert!(matches!(fit.apply(image(4, 4), TILE), Err(GeometryError::TooLarge { .. })));
     }
 }

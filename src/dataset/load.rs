@@ -1,7 +1,7 @@
 //! A whole split in memory, as training wants it: samples one image behind the other, and labels.
 
 use super::{Fit, ReadError, Source};
-use crate::image::Geometry;
+use crate::image::{Geometry, GeometryError, Image};
 use crate::scheme::Block;
 use rayon::prelude::*;
 
@@ -25,20 +25,8 @@ pub enum LoadError {
     #[error("{0}; repair or remove it")]
     Read(#[from] ReadError),
     /// Images of several sizes.
-    #[error(
-        "images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}; bring them to one \
-         size with --resize HEIGHTxWIDTH, and to one number of channels beforehand"
-    )]
-    Mixed {
-        /// An image's name.
-        first: String,
-        /// Its geometry.
-        first_geometry: Geometry,
-        /// Another's name.
-        other: String,
-        /// Its geometry.
-        other_geometry: Geometry,
-    },
+    #[error(transparent)]
+    Mixed(#[from] Mixed),
     /// No class.
     #[error("{0} has no class; training needs a folder for each class, or a labels array")]
     Unlabelled(String),
@@ -51,10 +39,8 @@ pub enum LoadError {
 pub fn load(source: &dyn Source, wanted: &[usize], fit: Fit, tile: Block) -> Result<Option<Loaded>, LoadError> {
     let items = source.items();
     let Some(&first) = wanted.first() else { return Ok(None) };
-    let images: Vec<_> = wanted
-        .par_iter()
-        .map(|&i| source.read(i).map(|image| fit.apply(image, tile)))
-        .collect::<Result<_, ReadError>>()?;
+    let images: Vec<_> =
+        wanted.par_iter().map(|&i| read_fitted(source, i, fit, tile)).collect::<Result<_, ReadError>>()?;
     let geometry = images[0].geometry();
     let mut loaded = Loaded {
         geometry,
@@ -64,16 +50,39 @@ pub fn load(source: &dyn Source, wanted: &[usize], fit: Fit, tile: Block) -> Res
     };
     for (image, item) in images.into_iter().zip(wanted.iter().map(|&i| &items[i])) {
         if image.geometry() != geometry {
-            return Err(LoadError::Mixed {
+            return Err(LoadError::Mixed(Mixed {
                 first: items[first].name.clone(),
                 first_geometry: geometry,
                 other: item.name.clone(),
                 other_geometry: image.geometry(),
-            });
+            }));
         }
         loaded.samples.extend_from_slice(image.samples());
         loaded.labels.push(item.label.ok_or_else(|| LoadError::Unlabelled(item.name.clone()))?);
         loaded.names.push(item.name.clone());
     }
     Ok(Some(loaded))
+}
+
+/// Reads image `index` and brings it to its size.
+pub(crate) fn read_fitted(source: &dyn Source, index: usize, fit: Fit, tile: Block) -> Result<Image, ReadError> {
+    let unfit = |e: GeometryError| ReadError { path: source.items()[index].name.clone(), kind: e.into() };
+    fit.apply(source.read(index)?, tile).map_err(unfit)
+}
+
+/// Two images of a set that must be of one size and are not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}; bring them to one size \
+     with --resize HEIGHTxWIDTH, and to one number of channels beforehand"
+)]
+pub struct Mixed {
+    /// An image's name.
+    pub first: String,
+    /// Its geometry.
+    pub first_geometry: Geometry,
+    /// Another's name.
+    pub other: String,
+    /// Its geometry.
+    pub other_geometry: Geometry,
 }

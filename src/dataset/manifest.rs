@@ -15,6 +15,9 @@ pub const MANIFEST: &str = "imgveil.json";
 /// The format version that this code writes and reads.
 pub const FORMAT: u32 = 1;
 
+/// What writes sets and runs, with its version.
+pub const TOOL: &str = concat!("imgveil ", env!("CARGO_PKG_VERSION"));
+
 /// What an encrypted set says of itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {

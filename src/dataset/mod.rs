@@ -10,7 +10,8 @@ pub mod phantom;
 
 pub(crate) use fit::unpad;
 pub use fit::{Fit, Side};
-pub use load::{LoadError, Loaded, load};
+pub(crate) use load::read_fitted;
+pub use load::{LoadError, Loaded, Mixed, load};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 
 use crate::image::{Geometry, GeometryError, Image};

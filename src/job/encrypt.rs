@@ -2,7 +2,7 @@
 
 use super::pipeline::{self, Job, Stages};
 use super::{Failure, JobError, Summary, Watch, check_apart};
-use crate::dataset::{self, Entry, Fit, Item, Manifest, ReadError, Sink, Source, Split};
+use crate::dataset::{self, Entry, Fit, Item, Manifest, Mixed, ReadError, Sink, Source, Split};
 use crate::engine::Engine;
 use crate::hex;
 use crate::image::{Geometry, Image};
@@ -85,7 +85,7 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     }
     let manifest = Manifest {
         format: dataset::manifest::FORMAT,
-        tool: concat!("imgveil ", env!("CARGO_PKG_VERSION")).into(),
+        tool: dataset::manifest::TOOL.into(),
         scheme: request.scheme.clone(),
         key: request.key.fingerprint(),
         classes: source.classes().to_vec(),
@@ -127,25 +127,29 @@ fn scan(source: &dyn Source, request: &EncryptRequest<'_>) -> Result<Scan, JobEr
     let mut scan = Scan { geometries: HashMap::new(), failed: Vec::new() };
     let mut first: Option<(usize, Geometry)> = None;
     for (index, header) in headers.into_iter().enumerate() {
-        let geometry = match header {
-            Ok(geometry) => geometry,
+        // `original` is before padding: two sizes that happen to grow to one are still two.
+        let fitted = header.and_then(|geometry| {
+            let fit = request.fit;
+            let sizes = fit.geometry(geometry, tile).and_then(|fitted| Ok((fitted, fit.original(geometry, tile)?)));
+            sizes.map_err(|e| ReadError { path: source.items()[index].name.clone(), kind: e.into() })
+        });
+        let (fitted, original) = match fitted {
+            Ok(sizes) => sizes,
             Err(error) => {
                 scan.failed.push((index, error.into()));
                 continue;
             }
         };
-        // Before padding: two sizes that happen to grow to one are still two.
-        let original = request.fit.original(geometry, tile);
         let &mut (first_index, first_geometry) = first.get_or_insert((index, original));
         if original != first_geometry {
-            return Err(JobError::Mixed {
+            return Err(JobError::Mixed(Mixed {
                 first: source.items()[first_index].name.clone(),
                 first_geometry,
                 other: source.items()[index].name.clone(),
                 other_geometry: original,
-            });
+            }));
         }
-        scan.geometries.insert(index, Fitted { fitted: request.fit.geometry(geometry, tile), original });
+        scan.geometries.insert(index, Fitted { fitted, original });
     }
     match scan.failed.first() {
         Some((_, first)) if scan.geometries.is_empty() => {
@@ -191,7 +195,7 @@ impl Stages for Encryption<'_> {
 
     fn decode(&self, index: usize) -> Result<(Image, Plain), ReadError> {
         let item = &self.source.items()[index];
-        let image = self.request.fit.apply(self.source.read(index)?, self.request.scheme.tile());
+        let image = dataset::read_fitted(self.source, index, self.request.fit, self.request.scheme.tile())?;
         if self.scan.geometries.get(&index).map(|g| g.fitted) != Some(image.geometry()) {
             let kind = dataset::ReadErrorKind::Damaged("it changed while it was being read".into());
             return Err(ReadError { path: item.name.clone(), kind });

@@ -9,9 +9,8 @@ mod pipeline;
 pub use decrypt::{DecryptRequest, decrypt};
 pub use encrypt::{EncryptRequest, encrypt};
 
-use crate::dataset::{DatasetError, Sink};
+use crate::dataset::{DatasetError, Mixed, Sink};
 use crate::engine::{Engine, EngineError, Pick};
-use crate::image::Geometry;
 use crate::key::Fingerprint;
 use crate::plan::Program;
 use crate::schedule::ImageId;
@@ -75,20 +74,8 @@ pub enum JobError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     /// Images of several sizes.
-    #[error(
-        "images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}; bring them \
-         to one size with --resize HEIGHTxWIDTH, and to one number of channels beforehand"
-    )]
-    Mixed {
-        /// An image.
-        first: String,
-        /// Its geometry.
-        first_geometry: Geometry,
-        /// Another.
-        other: String,
-        /// Its geometry.
-        other_geometry: Geometry,
-    },
+    #[error(transparent)]
+    Mixed(#[from] Mixed),
     /// The input is an output of ours.
     #[error("{path} is encrypted already (scheme {scheme}, key {key}); decrypt it first if you want another scheme")]
     AlreadyEncrypted {
