@@ -4,15 +4,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// Bits of one sample.
-///
-/// Only 8-bit samples are implemented so far; the type exists so that every geometry names its depth in the key
-/// schedule and no later depth can ever share a stream with this one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+/// Bits of one sample. A geometry names its depth in the key schedule, so that no two depths share a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Depth {
     /// 8 bits a sample, one byte.
+    #[default]
     U8,
+    /// 16 bits a sample, two bytes, the less significant one first.
+    U16,
 }
 
 impl Depth {
@@ -20,7 +19,18 @@ impl Depth {
     pub fn bits(self) -> u32 {
         match self {
             Depth::U8 => 8,
+            Depth::U16 => 16,
         }
+    }
+
+    /// Bytes of one sample.
+    pub fn bytes(self) -> usize {
+        self.bits() as usize / 8
+    }
+
+    /// The largest sample: 255 or 65,535. Flipping the sign of `p` is `max - p`.
+    pub fn max(self) -> u32 {
+        (1 << self.bits()) - 1
     }
 }
 
@@ -66,7 +76,9 @@ pub enum GeometryError {
         channels: u32,
     },
     /// Not of the form `HEIGHTxWIDTHxCHANNELS`.
-    #[error("`{0}` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as 224x224x3")]
+    #[error(
+        "`{0}` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as 224x224x3, and x16 behind it for 16-bit samples"
+    )]
     Syntax(String),
 }
 
@@ -87,6 +99,11 @@ impl Geometry {
             return Err(GeometryError::TooLarge { height, width, channels });
         }
         Ok(Self { height, width, channels, depth: Depth::U8 })
+    }
+
+    /// The same sides and channels with samples of another depth.
+    pub fn with_depth(self, depth: Depth) -> Self {
+        Self { depth, ..self }
     }
 
     /// Rows.
@@ -118,12 +135,26 @@ impl Geometry {
     pub fn samples(self) -> usize {
         self.pixels() * self.channels()
     }
+
+    /// Bytes of one image as it is stored: samples x bytes of a sample.
+    pub fn bytes(self) -> usize {
+        self.samples() * self.depth.bytes()
+    }
+
+    /// `HEIGHTxWIDTHxCHANNELS`, without the depth: as the key schedule names it.
+    pub fn size(self) -> String {
+        format!("{}x{}x{}", self.height, self.width, self.channels)
+    }
 }
 
 impl fmt::Display for Geometry {
-    /// `HEIGHTxWIDTHxCHANNELS`, as in the key schedule.
+    /// `HEIGHTxWIDTHxCHANNELS`, and `x16` behind it for 16-bit samples.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}x{}", self.height, self.width, self.channels)
+        f.write_str(&self.size())?;
+        match self.depth {
+            Depth::U8 => Ok(()),
+            Depth::U16 => f.write_str("x16"),
+        }
     }
 }
 
@@ -135,12 +166,13 @@ impl FromStr for Geometry {
         let sides: Vec<u32> = text.split('x').map(str::parse).collect::<Result<_, _>>().map_err(|_| syntax())?;
         match sides[..] {
             [height, width, channels] => Self::new(height, width, channels),
+            [height, width, channels, 16] => Ok(Self::new(height, width, channels)?.with_depth(Depth::U16)),
             _ => Err(syntax()),
         }
     }
 }
 
-/// One decoded image: interleaved 8-bit samples, `geometry.samples()` of them.
+/// One decoded image: interleaved samples as they are stored, `geometry.bytes()` of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     geometry: Geometry,
@@ -150,9 +182,9 @@ pub struct Image {
 impl Image {
     /// Wraps interleaved samples.
     ///
-    /// Returns `None` when their number is not `geometry.samples()`.
+    /// Returns `None` when they are not `geometry.bytes()` bytes.
     pub fn new(geometry: Geometry, samples: Vec<u8>) -> Option<Self> {
-        (samples.len() == geometry.samples()).then_some(Self { geometry, samples })
+        (samples.len() == geometry.bytes()).then_some(Self { geometry, samples })
     }
 
     /// The image's geometry.
@@ -160,7 +192,7 @@ impl Image {
         self.geometry
     }
 
-    /// Interleaved samples, row by row.
+    /// Interleaved samples, row by row; those of 16 bits as two bytes, the less significant one first.
     pub fn samples(&self) -> &[u8] {
         &self.samples
     }
@@ -195,28 +227,30 @@ impl View {
             output.copy_from_slice(input);
             return;
         }
-        let (height, width, channels) = (geometry.height(), geometry.width(), geometry.channels());
+        let (height, width) = (geometry.height(), geometry.width());
+        let bytes = geometry.channels() * geometry.depth().bytes();
         for y in 0..height {
             for x in 0..width {
                 let (sy, sx) = (y as i64 + i64::from(self.dy), x as i64 + i64::from(self.dx));
                 let inside = (0..height as i64).contains(&sy) && (0..width as i64).contains(&sx);
-                let to = (y * width + x) * channels;
+                let to = (y * width + x) * bytes;
                 if !inside {
-                    output[to..to + channels].fill(0);
+                    output[to..to + bytes].fill(0);
                     continue;
                 }
                 let sx = if self.mirrored { width - 1 - sx as usize } else { sx as usize };
-                let from = (sy as usize * width + sx) * channels;
-                output[to..to + channels].copy_from_slice(&input[from..from + channels]);
+                let from = (sy as usize * width + sx) * bytes;
+                output[to..to + bytes].copy_from_slice(&input[from..from + bytes]);
             }
         }
     }
 }
 
-/// The scale for training: `(2p - 255) / 255`, so that flipping a sample (`p -> 255 - p`) is exactly flipping the sign
-/// of its float. 256 entries, the same bits on every engine because every engine reads this table.
-pub fn normalised() -> [f32; 256] {
-    std::array::from_fn(|p| (2.0 * p as f32 - 255.0) / 255.0)
+/// The scale for training: `(2p - max) / max`, so that flipping a sample (`p -> max - p`) is exactly flipping the sign of its
+/// float. An entry for every sample of this depth, the same bits on every engine because every engine reads this table.
+pub fn normalised(depth: Depth) -> Vec<f32> {
+    let max = depth.max() as f32;
+    (0..=depth.max()).map(|p| (2.0 * p as f32 - max) / max).collect()
 }
 
 #[cfg(test)]
@@ -230,16 +264,21 @@ mod tests {
         assert!(matches!(Geometry::new(u32::MAX, u32::MAX, 3), Err(GeometryError::TooLarge { .. })));
         assert!(Geometry::new(1 << 15, (1 << 16) - 1, 1).is_ok());
         assert!(matches!("28x28".parse::<Geometry>(), Err(GeometryError::Syntax(_))));
-        assert_eq!("28x30x3".parse::<Geometry>().unwrap().to_string(), "28x30x3");
+        assert!(matches!("28x28x1x12".parse::<Geometry>(), Err(GeometryError::Syntax(_))));
+        for text in ["28x30x3", "28x30x1x16"] {
+            assert_eq!(text.parse::<Geometry>().unwrap().to_string(), text);
+        }
     }
 
     #[test]
     fn flipping_a_sample_flips_only_the_sign_bit() {
-        let scale = normalised();
-        for p in 0..=255usize {
-            assert_eq!(scale[255 - p].to_bits(), scale[p].to_bits() ^ (1 << 31));
+        for depth in [Depth::U8, Depth::U16] {
+            let (scale, max) = (normalised(depth), depth.max() as usize);
+            for p in 0..=max {
+                assert_eq!(scale[max - p].to_bits(), scale[p].to_bits() ^ (1 << 31));
+            }
+            assert_eq!((scale[0], scale[max]), (-1.0, 1.0));
         }
-        assert_eq!((scale[0], scale[255]), (-1.0, 1.0));
     }
 
     #[test]
@@ -249,5 +288,9 @@ mod tests {
         View { dy: 1, dx: -1, mirrored: true }.copy(g, &[1, 2, 3, 4, 5, 6], &mut out);
         // mirrored: 3 2 1 / 6 5 4; one row down, one column left: row 0 shows row 1, column 0 is outside
         assert_eq!(out, [0, 6, 5, 0, 0, 0]);
+        let wide = g.with_depth(Depth::U16);
+        let mut out = [9; 12];
+        View { dy: 1, dx: -1, mirrored: true }.copy(wide, &[1, 0, 2, 0, 3, 0, 4, 0, 5, 1, 6, 2], &mut out);
+        assert_eq!(out, [0, 0, 6, 2, 5, 1, 0, 0, 0, 0, 0, 0]);
     }
 }

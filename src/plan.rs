@@ -1,77 +1,124 @@
-//! The compiled form of a scheme. A [`Plan`] is one gather: for every sample where it comes from and whether it is
+//! The compiled form of a scheme. A [`Plan`] is one gather: for every element where it comes from and whether it is
 //! flipped; permutations and flips compose, so any run of such stages is one plan. A [`Program`] is what an engine
 //! runs: plans, and the steps that are no plan. Knows nothing of schemes, keys' files or devices.
 
-use crate::image::Geometry;
+mod mixing;
+
+pub use mixing::{Mixing, WEIGHT_ONE};
+
+use crate::image::{Depth, Geometry};
 use crate::schedule::Subkey;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Bit 31 of a table entry: the sample is flipped (`p -> 255 - p`). Bits 0..31 are the source.
+/// Bit 31 of a table entry: the element is flipped (`p -> max - p`). Bits 0..31 are the source.
 pub const FLIP: u32 = 1 << 31;
 
-/// A permutation of an image's samples with flips: `out[i] = in[source(i)]`, flipped or not.
+/// What a plan moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Whole samples, of the image's depth.
+    Sample,
+    /// Nibbles: 4 bits, two or four to a sample, the least significant one first.
+    Nibble,
+}
+
+impl Unit {
+    /// Bits of one element.
+    pub fn bits(self, depth: Depth) -> u32 {
+        match self {
+            Unit::Sample => depth.bits(),
+            Unit::Nibble => 4,
+        }
+    }
+
+    /// Elements of one sample.
+    pub fn per_sample(self, depth: Depth) -> usize {
+        (depth.bits() / self.bits(depth)) as usize
+    }
+}
+
+/// A gather over an image's elements with flips: `out[i] = in[source(i)]`, flipped or not. Elements are counted in stored
+/// order: sample by sample, and the nibbles of a sample from the least significant one.
 ///
-/// Invariant: the sources are a permutation of `0..geometry.samples()`, so every plan has an inverse.
+/// Invariant: every source is an element of the image. Where no source is taken twice the plan is a permutation and has an
+/// inverse; all but one stage of the literature's are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     geometry: Geometry,
+    unit: Unit,
     table: Vec<u32>,
+    permutation: bool,
 }
 
 /// Why a table is no plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// Not one entry a sample.
+    /// Not one entry an element.
     #[error("a plan for {geometry} has {expected} entries, this table has {found}")]
     Length {
         /// The plan's geometry.
         geometry: Geometry,
-        /// Samples of an image.
+        /// Elements of an image.
         expected: usize,
         /// Entries found.
         found: usize,
     },
-    /// A source out of range or taken twice.
-    #[error("entry {index} of the table takes sample {source_sample}, which is out of range or was taken before")]
-    NotAPermutation {
+    /// A source out of range.
+    #[error("entry {index} of the table takes element {source_element}, but an image of {geometry} has only {elements}")]
+    Range {
         /// The first bad entry.
         index: usize,
         /// Its source.
-        source_sample: u32,
+        source_element: u32,
+        /// The plan's geometry.
+        geometry: Geometry,
+        /// Elements of an image.
+        elements: usize,
     },
+    /// Too many nibbles for a table.
+    #[error("an image of {geometry} has too many nibbles (2^31 or more) for one table; cut it into tiles first")]
+    TooLarge {
+        /// The plan's geometry.
+        geometry: Geometry,
+    },
+}
+
+/// Elements of an image; fewer than 2^31, so that an entry has a bit to spare.
+fn elements(geometry: Geometry, unit: Unit) -> Result<usize, PlanError> {
+    // Samples alone are fewer than 2^31: Geometry's invariant.
+    let elements = geometry.samples() as u64 * unit.per_sample(geometry.depth()) as u64;
+    match elements < u64::from(FLIP) {
+        true => Ok(elements as usize),
+        false => Err(PlanError::TooLarge { geometry }),
+    }
 }
 
 impl Plan {
     /// The plan that changes nothing.
     pub fn identity(geometry: Geometry) -> Self {
-        // Fewer than 2^31 samples: Geometry's invariant.
-        Self { geometry, table: (0..geometry.samples() as u32).collect() }
+        let table = (0..geometry.samples() as u32).collect();
+        Self { geometry, unit: Unit::Sample, table, permutation: true }
     }
 
-    /// A plan from its table: per sample the source in bits 0..31 and [`FLIP`].
+    /// A plan from its table: per element the source in bits 0..31 and [`FLIP`].
     ///
     /// # Errors
-    /// When the sources are no permutation of the image's samples.
-    pub fn from_table(geometry: Geometry, table: Vec<u32>) -> Result<Self, PlanError> {
-        let expected = geometry.samples();
-        if table.len() != expected {
-            return Err(PlanError::Length { geometry, expected, found: table.len() });
+    /// When the table has not one entry an element, or a source is no element of the image.
+    pub fn from_table(geometry: Geometry, unit: Unit, table: Vec<u32>) -> Result<Self, PlanError> {
+        let elements = elements(geometry, unit)?;
+        if table.len() != elements {
+            return Err(PlanError::Length { geometry, expected: elements, found: table.len() });
         }
-        let mut taken = vec![false; expected];
+        let mut taken = vec![false; elements];
+        let mut permutation = true;
         for (index, &entry) in table.iter().enumerate() {
-            let source = entry & !FLIP;
-            match taken.get_mut(source as usize) {
-                Some(place) if !*place => *place = true,
-                _ => return Err(PlanError::NotAPermutation { index, source_sample: source }),
+            let source_element = entry & !FLIP;
+            match taken.get_mut(source_element as usize) {
+                Some(place) => permutation &= !std::mem::replace(place, true),
+                None => return Err(PlanError::Range { index, source_element, geometry, elements }),
             }
         }
-        Ok(Self { geometry, table })
-    }
-
-    /// A plan that its maker knows to be one; checked in debug builds.
-    pub(crate) fn trusted(geometry: Geometry, table: Vec<u32>) -> Self {
-        debug_assert!(Self::from_table(geometry, table.clone()).is_ok());
-        Self { geometry, table }
+        Ok(Self { geometry, unit, table, permutation })
     }
 
     /// The images that the plan is for.
@@ -79,7 +126,17 @@ impl Plan {
         self.geometry
     }
 
-    /// The table, an entry a sample: source in bits 0..31, [`FLIP`] in bit 31.
+    /// What it moves.
+    pub fn unit(&self) -> Unit {
+        self.unit
+    }
+
+    /// Bits of an element.
+    pub fn bits(&self) -> u32 {
+        self.unit.bits(self.geometry.depth())
+    }
+
+    /// The table, an entry an element: source in bits 0..31, [`FLIP`] in bit 31.
     pub fn table(&self) -> &[u32] {
         &self.table
     }
@@ -89,7 +146,19 @@ impl Plan {
         self.table.iter().enumerate().all(|(i, &entry)| entry == i as u32)
     }
 
-    /// This plan and then `next`, as one plan. Both are for the same geometry.
+    /// The same plan, nibble by nibble. Flipping a sample is flipping each of its nibbles.
+    fn refined(&self) -> Result<Plan, PlanError> {
+        let length = elements(self.geometry, Unit::Nibble)?;
+        let per_sample = (length / self.geometry.samples()) as u32;
+        let mut table = Vec::with_capacity(length);
+        for entry in &self.table {
+            let (source, flip) = (entry & !FLIP, entry & FLIP);
+            table.extend((0..per_sample).map(|nibble| (source * per_sample + nibble) | flip));
+        }
+        Ok(Plan { unit: Unit::Nibble, table, ..*self })
+    }
+
+    /// This plan and then `next`, as one plan. Both are for the same geometry; nibbles where one of them moves nibbles.
     ///
     /// # Errors
     /// When the geometries differ.
@@ -97,32 +166,79 @@ impl Plan {
         if self.geometry != next.geometry {
             return Err(PlanError::Length {
                 geometry: next.geometry,
-                expected: next.geometry.samples(),
+                expected: next.table.len(),
                 found: self.table.len(),
             });
         }
+        match (self.unit, next.unit) {
+            (Unit::Sample, Unit::Nibble) => return self.refined()?.then(next),
+            (Unit::Nibble, Unit::Sample) => return self.then(&next.refined()?),
+            _ => {}
+        }
         let table = next.table.iter().map(|&entry| self.table[(entry & !FLIP) as usize] ^ (entry & FLIP)).collect();
-        Ok(Plan { geometry: self.geometry, table })
+        Ok(Plan { table, permutation: self.permutation && next.permutation, ..*self })
     }
 
-    /// The plan that undoes this one.
-    pub fn inverse(&self) -> Plan {
+    /// The plan that undoes this one; `None` where elements were lost.
+    pub fn inverse(&self) -> Option<Plan> {
+        if !self.permutation {
+            return None;
+        }
         let mut table = vec![0; self.table.len()];
         for (i, &entry) in self.table.iter().enumerate() {
             table[(entry & !FLIP) as usize] = i as u32 | (entry & FLIP);
         }
-        Plan { geometry: self.geometry, table }
+        Some(Plan { table, ..*self })
     }
 }
+
+/// A block's statistic (`docs/SCHEDULE.md`, "Stages").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Statistic {
+    /// The middle value; the mean of the middle two, half up.
+    Median,
+    /// The mean, half up.
+    Mean,
+    /// The largest.
+    Max,
+    /// The smallest.
+    Min,
+}
+
+/// Keys per image, pixel by pixel: sign bits, and then the orders of the channels. An engine draws both itself, from the
+/// image's own stream.
+#[derive(Clone)]
+pub struct PixelKeys {
+    /// Pixel negative-positive, first.
+    pub negative: Option<Subkey>,
+    /// Colour shuffling of single pixels, second.
+    pub colour: Option<Subkey>,
+    /// Both undone, in the reverse order.
+    pub inverse: bool,
+}
+
+/// The orders of three channels in the order of their digits: output channel j is input channel `COLOUR_ORDERS[d][j]`.
+pub const COLOUR_ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
 /// One step of a program.
 #[derive(Clone)]
 pub enum Step {
-    /// Move and flip samples.
+    /// Move and flip elements.
     Permute(Plan),
+    /// Flip samples and order the channels of pixels, with keys of the image's own.
+    PixelKeyed(PixelKeys),
+    /// Fill every block (rows, columns), channel by channel, with its statistic.
+    BlockStatistic((u32, u32), Statistic),
     /// XOR with the image's own ChaCha20 stream under this subkey.
     Keystream(Subkey),
+    /// Mix several images into one, as floats. The last step of its program.
+    Mix(Mixing),
 }
+
+/// A program has no inverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Lossy(pub &'static str);
 
 /// What an engine runs on every image of one geometry: steps in order, none for the identity.
 #[derive(Clone)]
@@ -143,28 +259,38 @@ impl Program {
         self.id
     }
 
-    /// Appends a step. A plan after a plan folds into one; the identity is left out.
+    /// Appends a step. A plan after a plan folds into one, and the identity is left out; colours after signs, both keyed per
+    /// image, fold as well.
     ///
     /// # Errors
     /// When a plan is for another geometry.
     pub fn push(&mut self, step: Step) -> Result<(), PlanError> {
         self.id = next_id();
-        let Step::Permute(next) = step else {
-            self.steps.push(step);
-            return Ok(());
+        let folded = match (self.steps.last(), &step) {
+            (Some(Step::Permute(before)), Step::Permute(next)) => Some(Step::Permute(before.then(next)?)),
+            (
+                Some(Step::PixelKeyed(PixelKeys { negative, colour: None, inverse: false })),
+                Step::PixelKeyed(PixelKeys { negative: None, colour, inverse: false }),
+            ) => {
+                let (negative, colour) = (negative.clone(), colour.clone());
+                Some(Step::PixelKeyed(PixelKeys { negative, colour, inverse: false }))
+            }
+            _ => None,
         };
-        let before = match self.steps.last() {
-            Some(Step::Permute(before)) => before.clone(),
-            _ => Plan::identity(self.geometry),
-        };
-        let folded = before.then(&next)?;
-        if let Some(Step::Permute(_)) = self.steps.last() {
+        if folded.is_some() {
             self.steps.pop();
         }
-        if !folded.is_identity() {
-            self.steps.push(Step::Permute(folded));
+        match folded.unwrap_or(step) {
+            Step::Permute(plan) if plan.geometry() != self.geometry => {
+                let (expected, found) = (self.geometry.samples(), plan.table().len());
+                Err(PlanError::Length { geometry: self.geometry, expected, found })
+            }
+            Step::Permute(plan) if plan.is_identity() => Ok(()),
+            step => {
+                self.steps.push(step);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     /// The images that the program is for.
@@ -179,16 +305,35 @@ impl Program {
 
     /// Whether a step depends on the image's id.
     pub fn keyed_per_image(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Keystream(_)))
+        self.steps.iter().any(|step| matches!(step, Step::Keystream(_) | Step::PixelKeyed(_) | Step::Mix(_)))
+    }
+
+    /// How it mixes images, if it does: the output is floats then, one image for every `images` picks.
+    pub fn mixing(&self) -> Option<&Mixing> {
+        match self.steps.last() {
+            Some(Step::Mix(mixing)) => Some(mixing),
+            _ => None,
+        }
     }
 
     /// The program that undoes this one.
-    pub fn inverse(&self) -> Program {
-        let steps = self.steps.iter().rev().map(|step| match step {
-            Step::Permute(plan) => Step::Permute(plan.inverse()),
-            Step::Keystream(subkey) => Step::Keystream(subkey.clone()),
-        });
-        Program { geometry: self.geometry, steps: steps.collect(), id: next_id() }
+    ///
+    /// # Errors
+    /// When a step loses what it does; the error names it.
+    pub fn inverse(&self) -> Result<Program, Lossy> {
+        let inverted = |step: &Step| {
+            Ok(match step {
+                Step::Permute(plan) => {
+                    Step::Permute(plan.inverse().ok_or(Lossy("colour shuffling as published drops channels"))?)
+                }
+                Step::PixelKeyed(keys) => Step::PixelKeyed(PixelKeys { inverse: !keys.inverse, ..keys.clone() }),
+                Step::Keystream(subkey) => Step::Keystream(subkey.clone()),
+                Step::BlockStatistic(..) => return Err(Lossy("the block statistic keeps one value of each block")),
+                Step::Mix(_) => return Err(Lossy("mixing adds several images up")),
+            })
+        };
+        let steps = self.steps.iter().rev().map(inverted).collect::<Result<_, _>>()?;
+        Ok(Program { geometry: self.geometry, steps, id: next_id() })
     }
 }
 
@@ -213,7 +358,23 @@ mod tests {
         let table = stream.permutation(geometry.samples() as u32);
         let flips = stream.bits(geometry.samples());
         let table = table.iter().zip(flips).map(|(&s, f)| s | if f { FLIP } else { 0 }).collect();
-        Plan::from_table(geometry, table).unwrap()
+        Plan::from_table(geometry, Unit::Sample, table).unwrap()
+    }
+
+    fn random_nibbles(geometry: Geometry, seed: u8) -> Plan {
+        let mut stream = Stream::new(&[seed; 32], 1);
+        let n = geometry.samples() * 2;
+        let (table, flips) = (stream.permutation(n as u32), stream.bits(n));
+        let table = table.iter().zip(flips).map(|(&s, f)| s | if f { FLIP } else { 0 }).collect();
+        Plan::from_table(geometry, Unit::Nibble, table).unwrap()
+    }
+
+    /// The oracle nibble by nibble, the low one of a byte first.
+    fn apply_nibbles(plan: &Plan, image: &[u8]) -> Vec<u8> {
+        let nibble = |i: u32| image[i as usize / 2] >> (4 * (i % 2)) & 15;
+        let moved: Vec<u8> =
+            plan.table().iter().map(|&e| nibble(e & !FLIP) ^ if e & FLIP == 0 { 0 } else { 15 }).collect();
+        moved.chunks(2).map(|pair| pair[0] | pair[1] << 4).collect()
     }
 
     proptest! {
@@ -223,17 +384,33 @@ mod tests {
             let (a, b) = (random(geometry, a), random(geometry, b));
             let image: Vec<u8> = (0..geometry.samples()).map(|i| (i * 37) as u8).collect();
             prop_assert_eq!(apply(&a.then(&b).unwrap(), &image), apply(&b, &apply(&a, &image)));
-            prop_assert!(a.then(&a.inverse()).unwrap().is_identity());
-            prop_assert!(a.inverse().then(&a).unwrap().is_identity());
+            prop_assert!(a.then(&a.inverse().unwrap()).unwrap().is_identity());
+            prop_assert!(a.inverse().unwrap().then(&a).unwrap().is_identity());
+        }
+
+        #[test]
+        fn plans_of_samples_and_of_nibbles_fold(h in 1u32..7, w in 1u32..7, rgb: bool, a: u8, b: u8) {
+            let geometry = Geometry::new(h, w, if rgb { 3 } else { 1 }).unwrap();
+            let (a, b) = (random(geometry, a), random_nibbles(geometry, b));
+            let image: Vec<u8> = (0..geometry.samples()).map(|i| (i * 37) as u8).collect();
+            let (ab, ba) = (a.then(&b).unwrap(), b.then(&a).unwrap());
+            prop_assert_eq!(apply_nibbles(&ab, &image), apply_nibbles(&b, &apply(&a, &image)));
+            prop_assert_eq!(apply_nibbles(&ba, &image), apply(&a, &apply_nibbles(&b, &image)));
+            prop_assert!(ab.then(&ab.inverse().unwrap()).unwrap().is_identity());
         }
     }
 
     #[test]
-    fn a_table_that_is_no_permutation_is_refused() {
+    fn a_table_that_leaves_the_image_is_refused_and_one_that_loses_samples_has_no_inverse() {
         let geometry = Geometry::new(1, 3, 1).unwrap();
-        assert!(matches!(Plan::from_table(geometry, vec![0, 1]), Err(PlanError::Length { found: 2, .. })));
-        for bad in [vec![0, 1, 1], vec![0, 3, 1], vec![0, 1, 1 | FLIP]] {
-            assert!(matches!(Plan::from_table(geometry, bad), Err(PlanError::NotAPermutation { .. })));
+        let plan = |table: &[u32]| Plan::from_table(geometry, Unit::Sample, table.to_vec());
+        assert!(matches!(plan(&[0, 1]), Err(PlanError::Length { found: 2, .. })));
+        assert!(matches!(plan(&[0, 3, 1]), Err(PlanError::Range { index: 1, source_element: 3, .. })));
+        assert!(plan(&[0, 2, 1 | FLIP]).unwrap().inverse().is_some());
+        for lossy in [[0, 1, 1], [0, 1, 1 | FLIP]] {
+            let lossy = plan(&lossy).unwrap();
+            assert!(lossy.inverse().is_none());
+            assert!(Plan::identity(geometry).then(&lossy).unwrap().inverse().is_none());
         }
     }
 
@@ -245,7 +422,7 @@ mod tests {
         program.push(Step::Permute(plan.clone())).unwrap();
         program.push(Step::Permute(plan.clone())).unwrap();
         assert_eq!(program.steps().len(), 1);
-        program.push(Step::Permute(plan.then(&plan).unwrap().inverse())).unwrap();
+        program.push(Step::Permute(plan.then(&plan).unwrap().inverse().unwrap())).unwrap();
         assert_eq!(program.steps().len(), 0);
     }
 }

@@ -27,6 +27,13 @@ impl Stream {
         Self(rng)
     }
 
+    /// The stream from word number `word` on.
+    pub fn at(subkey: &[u8; 32], id: u64, word: u64) -> Self {
+        let mut stream = Self::new(subkey, id);
+        stream.0.set_word_pos(u128::from(word));
+        stream
+    }
+
     /// The next 32-bit word.
     pub fn word(&mut self) -> u32 {
         self.0.next_u32()
@@ -64,6 +71,76 @@ impl Stream {
         }
         bits.truncate(n);
         bits
+    }
+
+    /// `count` uniform integers below `n` (1 <= n), each by its place in the stream: digit i takes the first fair word of those
+    /// number i, count + i, 2 count + i and so on, from the stream's beginning, so that a GPU can draw any of them alone.
+    pub fn digits(subkey: &[u8; 32], id: u64, n: u32, count: usize) -> Vec<u32> {
+        let mut stream = Self::new(subkey, id);
+        let threshold = n.wrapping_neg() % n;
+        let product = |word: u32| u64::from(word) * u64::from(n);
+        let mut digits = Vec::with_capacity(count);
+        for i in 0..count {
+            let mut m = product(stream.word());
+            let mut place = i as u64;
+            while (m as u32) < threshold {
+                place += count as u64;
+                m = product(Self::at(subkey, id, place).word());
+            }
+            digits.push((m >> 32) as u32);
+        }
+        digits
+    }
+
+    /// |x| of a standard normal x in units of 2^-32: Karney, "Sampling exactly from the normal distribution", ACM TOMS 42(1),
+    /// 2016, algorithm N, on 32-bit uniform deviates. Integers are compared and nothing is rounded, so no two machines differ.
+    pub fn half_normal(&mut self) -> u64 {
+        'again: loop {
+            let mut k = 0u64;
+            while self.half() {
+                k += 1;
+            }
+            for _ in 0..k * k.saturating_sub(1) {
+                if !self.half() {
+                    continue 'again;
+                }
+            }
+            let x = self.word();
+            for _ in 0..=k {
+                if !self.trial(k, x) {
+                    continue 'again;
+                }
+            }
+            return k << 32 | u64::from(x);
+        }
+    }
+
+    /// Yes with probability exp(-1/2): the length of a falling run below 1/2 is even (von Neumann).
+    fn half(&mut self) -> bool {
+        let (mut bound, mut even) = (1 << 31, true);
+        loop {
+            let u = self.word();
+            if u >= bound {
+                return even;
+            }
+            (bound, even) = (u, !even);
+        }
+    }
+
+    /// Yes with probability exp(-x (2k + x) / (2k + 2)).
+    fn trial(&mut self, k: u64, x: u32) -> bool {
+        let (mut bound, mut even) = (x, true);
+        loop {
+            let u = self.word();
+            if u >= bound {
+                return even;
+            }
+            let v = u64::from(self.word());
+            if v * (2 * k + 2) >= (2 * k << 32) + u64::from(x) {
+                return even;
+            }
+            (bound, even) = (u, !even);
+        }
     }
 
     /// XORs the stream's next bytes into `data`, each word least significant byte first.
@@ -121,6 +198,14 @@ impl ImageId {
         Self(first_8(&hasher))
     }
 
+    /// The id that stands for this one in an epoch of a training that draws anew in every epoch.
+    pub fn of_epoch(self, key: &Key, epoch: u32) -> Self {
+        let mut hasher = blake3::Hasher::new_keyed(&key.derive("imgveil v1 epoch id", b""));
+        hasher.update(&self.0);
+        hasher.update(&epoch.to_le_bytes());
+        Self(first_8(&hasher))
+    }
+
     /// The id as a stream number.
     pub fn stream(self) -> u64 {
         u64::from_le_bytes(self.0)
@@ -165,6 +250,40 @@ mod tests {
             stream.xor(a);
             stream.xor(b);
             prop_assert_eq!(whole, parts);
+        }
+    }
+
+    #[test]
+    fn half_normal_numbers_are_half_normal() {
+        let mut stream = Stream::new(&[9; 32], 0);
+        let drawn: Vec<f64> = (0..40_000).map(|_| stream.half_normal() as f64 / 4_294_967_296.0).collect();
+        // Kolmogorov-Smirnov against erf(x / sqrt 2), by the probabilities at a few places; 0.1% point 1.95 / sqrt(n).
+        for (x, below) in [(0.1, 0.079_656), (0.5, 0.382_925), (1.0, 0.682_689), (1.5, 0.866_386), (2.0, 0.954_500)] {
+            let found = drawn.iter().filter(|&&d| d < x).count() as f64 / drawn.len() as f64;
+            assert!((found - below).abs() < 0.009_75, "P(|x| < {x}) = {found}");
+        }
+        let second: f64 = drawn.iter().map(|d| d * d).sum::<f64>() / drawn.len() as f64;
+        assert!((second - 1.0).abs() < 0.03, "second moment {second}");
+    }
+
+    #[test]
+    fn digits_are_drawn_by_their_place() {
+        // n just above half of 2^32: nearly every second word is refused, so later rounds are used all the time.
+        let (key, n, count) = ([4; 32], (1 << 31) + 1, 100);
+        let words: Vec<u32> = (0..10_000).map(|i| Stream::at(&key, 7, i).word()).collect();
+        let fair = |w: u32| (u64::from(w) * u64::from(n)) as u32 >= n.wrapping_neg() % n;
+        let naive = (0..count).map(|i| {
+            let word = (i..words.len()).step_by(count).map(|place| words[place]).find(|&w| fair(w)).unwrap();
+            (u64::from(word) * u64::from(n) >> 32) as u32
+        });
+        let digits = Stream::digits(&key, 7, n, count);
+        assert_eq!(digits, naive.collect::<Vec<_>>());
+        assert!(digits.iter().zip(&words).filter(|(d, w)| **d != (u64::from(**w) * u64::from(n) >> 32) as u32).count() > 20);
+        let sixes = Stream::digits(&key, 7, 6, 60_000);
+        for digit in 0..6 {
+            let seen = sixes.iter().filter(|&&d| d == digit).count();
+            // spread 91
+            assert!(seen.abs_diff(10_000) < 400, "{digit}: {seen}");
         }
     }
 

@@ -1,11 +1,12 @@
 //! The compiler: a scheme, a key and a geometry become a [`Program`]. Every stage draws from its own subkey; runs of
-//! permutations and flips fold into one plan.
+//! permutations and flips fold into one plan. What a stage's key is and does is in `stage_key`.
 
-use super::{Block, KeyScope, Scheme, Stage};
-use crate::image::Geometry;
+use super::stage_key::{PlanOrTiling, StageKey};
+use super::{Block, Scheme, Stage};
+use crate::image::{Depth, Geometry};
 use crate::key::Key;
-use crate::plan::{FLIP, Plan, PlanError, Program, Step};
-use crate::schedule::{Stream, subkey};
+use crate::plan::{Mixing, PixelKeys, Plan, PlanError, Program, Step};
+use crate::schedule::{Subkey, subkey};
 
 /// Why a scheme cannot be compiled for a geometry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -44,32 +45,88 @@ pub enum CompileError {
         /// What is wrong.
         source: PlanError,
     },
+    /// Mixing gives floats, and nothing works on them after it.
+    #[error("mixing gives floats, so it must be the last stage; {0} comes after it")]
+    AfterMixing(String),
+    /// Mixing of 16-bit samples.
+    #[error("mixing works on 8-bit samples, and these images have 16 bits a sample: bring them to 8 bits first")]
+    MixingDepth,
 }
 
 /// Compiles `scheme` under `key` for images of `geometry`.
 ///
 /// # Errors
-/// When a stage's block does not divide the image's sides.
+/// When a stage's block does not tile the image, or stages do not go with each other or with the image.
 pub fn compile(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Program, CompileError> {
+    let subkey = |index| subkey(key, &descriptor(scheme, index, geometry));
+    assemble(scheme, geometry, |index, stage| {
+        let subkey = subkey(index);
+        Ok(match stage {
+            stage if stage.keyed_per_image() => Keyed::Image(subkey),
+            stage => Keyed::Fixed(StageKey::draw(stage, &subkey, geometry)?),
+        })
+    })
+}
+
+/// The written-out keys of all stages of `scheme` under `key`, as [`compile`] uses them; those of stages keyed per image are
+/// empty.
+///
+/// # Errors
+/// As [`compile`].
+pub fn write_out(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Vec<StageKey>, CompileError> {
+    let draw = |(index, stage): (usize, &Stage)| {
+        StageKey::draw(stage, &subkey(key, &descriptor(scheme, index, geometry)), geometry)
+    };
+    scheme.stages.iter().enumerate().map(draw).collect()
+}
+
+/// Compiles `scheme` under written-out keys, one a stage, each of its stage's shape.
+pub(super) fn compile_written_out(
+    scheme: &Scheme,
+    keys: &[StageKey],
+    geometry: Geometry,
+) -> Result<Program, CompileError> {
+    assemble(scheme, geometry, |index, _| Ok(Keyed::Fixed(keys.get(index).cloned().unwrap_or_default())))
+}
+
+/// The key of a stage: fixed for all images, or the subkey from which each image draws its own.
+enum Keyed {
+    Fixed(StageKey),
+    Image(Subkey),
+}
+
+fn assemble(
+    scheme: &Scheme,
+    geometry: Geometry,
+    key: impl Fn(usize, &Stage) -> Result<Keyed, CompileError>,
+) -> Result<Program, CompileError> {
     let mut program = Program::identity(geometry);
     for (index, stage) in scheme.stages.iter().enumerate() {
-        let subkey = subkey(key, &descriptor(scheme, index, geometry));
-        let step = match *stage {
-            Stage::Keystream => Step::Keystream(subkey),
-            Stage::PixelShuffling { block, scope } => {
-                let tiling = Tiling::new(block, geometry)?;
-                Step::Permute(pixel_shuffling(&tiling, scope, &mut Stream::new(&subkey, 0)))
+        if program.mixing().is_some() {
+            return Err(CompileError::AfterMixing(stage.to_string()));
+        }
+        let wrong = |source| CompileError::Plan { stage: index, source };
+        let step = match (*stage, key(index, stage)?) {
+            (Stage::BlockStatistic { block, statistic }, _) => {
+                Step::BlockStatistic((block.height, block.width), statistic)
             }
-            Stage::SignFlip { block, scope } => {
-                let tiling = Tiling::new(block, geometry)?;
-                Step::Permute(sign_flip(&tiling, scope, &mut Stream::new(&subkey, 0)))
+            (Stage::Keystream, Keyed::Image(subkey)) => Step::Keystream(subkey),
+            (Stage::Mixing { .. }, _) if geometry.depth() != Depth::U8 => return Err(CompileError::MixingDepth),
+            (Stage::Mixing { images }, Keyed::Image(subkey)) => Step::Mix(Mixing { images, subkey }),
+            (Stage::PixelNegativePositive { .. }, Keyed::Image(subkey)) => {
+                Step::PixelKeyed(PixelKeys { negative: Some(subkey), colour: None, inverse: false })
             }
-            Stage::BlockScrambling { block } => {
-                let tiling = Tiling::new(block, geometry)?;
-                Step::Permute(block_scrambling(&tiling, &mut Stream::new(&subkey, 0)))
+            (Stage::ColourShuffling { .. }, Keyed::Image(subkey)) if geometry.channels() == 3 => {
+                Step::PixelKeyed(PixelKeys { negative: None, colour: Some(subkey), inverse: false })
             }
+            // One channel has one order. No other stage is keyed per image.
+            (_, Keyed::Image(_)) => Step::Permute(Plan::identity(geometry)),
+            (_, Keyed::Fixed(key)) => Step::Permute(key.plan(stage, geometry).map_err(|error| match error {
+                PlanOrTiling::Plan(source) => wrong(source),
+                PlanOrTiling::Tiling(error) => error,
+            })?),
         };
-        program.push(step).map_err(|source| CompileError::Plan { stage: index, source })?;
+        program.push(step).map_err(wrong)?;
     }
     Ok(program)
 }
@@ -77,90 +134,11 @@ pub fn compile(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Program
 /// The line that names a stage to the key schedule.
 fn descriptor(scheme: &Scheme, index: usize, geometry: Geometry) -> String {
     format!(
-        "imgveil/1 scheme=[{}] stage={index} image={geometry} depth={}",
+        "imgveil/1 scheme=[{}] stage={index} image={} depth={}",
         scheme.canonical(),
+        geometry.size(),
         geometry.depth().bits()
     )
-}
-
-/// Blocks over an image: numbered row by row; inside a block, elements count (row, column, channel).
-struct Tiling {
-    geometry: Geometry,
-    block: Block,
-    columns: usize,
-}
-
-impl Tiling {
-    fn new(block: Block, geometry: Geometry) -> Result<Self, CompileError> {
-        let (height, width) = (geometry.height(), geometry.width());
-        if height < block.height as usize || width < block.width as usize {
-            return Err(CompileError::Small { block, height, width });
-        }
-        if !height.is_multiple_of(block.height as usize) || !width.is_multiple_of(block.width as usize) {
-            return Err(CompileError::Tiling { block, height, width });
-        }
-        Ok(Self { geometry, block, columns: width / block.width as usize })
-    }
-
-    fn blocks(&self) -> usize {
-        self.geometry.height() / self.block.height as usize * self.columns
-    }
-
-    /// D: elements of a block.
-    fn elements(&self) -> usize {
-        self.block.height as usize * self.block.width as usize * self.geometry.channels()
-    }
-
-    /// The sample of the image that is element `i` of block `b`.
-    fn sample(&self, b: usize, i: usize) -> usize {
-        let (rows, columns, channels) =
-            (self.block.height as usize, self.block.width as usize, self.geometry.channels());
-        let (pixel, channel) = (i / channels, i % channels);
-        let y = b / self.columns * rows + pixel / columns;
-        let x = b % self.columns * columns + pixel % columns;
-        (y * self.geometry.width() + x) * channels + channel
-    }
-
-    /// A plan from `entry(b, i)`: what element `i` of output block `b` is.
-    fn plan(&self, mut entry: impl FnMut(usize, usize) -> u32) -> Plan {
-        let mut table = vec![0; self.geometry.samples()];
-        for b in 0..self.blocks() {
-            for i in 0..self.elements() {
-                table[self.sample(b, i)] = entry(b, i);
-            }
-        }
-        Plan::trusted(self.geometry, table)
-    }
-}
-
-fn pixel_shuffling(tiling: &Tiling, scope: KeyScope, stream: &mut Stream) -> Plan {
-    let elements = tiling.elements();
-    let shared = matches!(scope, KeyScope::Shared);
-    let mut permutation = Vec::new();
-    tiling.plan(|b, i| {
-        // Blocks are visited in order, so a key per block is drawn as the contract says: block 0's first.
-        if i == 0 && (b == 0 || !shared) {
-            permutation = stream.permutation(elements as u32);
-        }
-        tiling.sample(b, permutation[i] as usize) as u32
-    })
-}
-
-fn sign_flip(tiling: &Tiling, scope: KeyScope, stream: &mut Stream) -> Plan {
-    let elements = tiling.elements();
-    let bits = match scope {
-        KeyScope::Shared => stream.bits(elements),
-        KeyScope::Block => stream.bits(tiling.blocks() * elements),
-    };
-    tiling.plan(|b, i| {
-        let flip = bits[(b * elements + i) % bits.len()];
-        tiling.sample(b, i) as u32 | if flip { FLIP } else { 0 }
-    })
-}
-
-fn block_scrambling(tiling: &Tiling, stream: &mut Stream) -> Plan {
-    let permutation = stream.permutation(tiling.blocks() as u32);
-    tiling.plan(|b, i| tiling.sample(permutation[b] as usize, i) as u32)
 }
 
 #[cfg(test)]
@@ -176,6 +154,20 @@ mod tests {
         let program = compile(&scheme, &Key::from_bytes([1; 32]), geometry).unwrap();
         assert_eq!(program.steps().len(), 1);
         assert!(!program.keyed_per_image());
+    }
+
+    #[test]
+    fn mixing_comes_last_and_takes_8_bits() {
+        let stages = |texts: &[&str]| Scheme {
+            name: "test".into(),
+            stages: texts.iter().map(|text| text.parse().unwrap()).collect(),
+        };
+        let (key, geometry) = (Key::from_bytes([1; 32]), Geometry::new(28, 28, 1).unwrap());
+        let after = stages(&["mixing images=4 key=image", "keystream key=image"]);
+        assert!(matches!(compile(&after, &key, geometry), Err(CompileError::AfterMixing(_))));
+        let mixing = stages(&["block-scrambling block=4x4", "mixing images=4 key=image"]);
+        assert!(compile(&mixing, &key, geometry).unwrap().mixing().is_some());
+        assert!(matches!(compile(&mixing, &key, geometry.with_depth(Depth::U16)), Err(CompileError::MixingDepth)));
     }
 
     #[test]

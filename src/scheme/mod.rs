@@ -1,13 +1,20 @@
 //! Schemes: lists of stages. `stage` holds the moves, `preset` the schemes of the literature by name, `compile` turns
-//! a scheme, a key and a geometry into a [`crate::plan::Program`]. Never touches pixels.
+//! a scheme, a key and a geometry into a [`crate::plan::Program`]; `stage_key` is what a key says of a stage. Never touches
+//! pixels.
 
 mod compile;
 mod preset;
 mod stage;
+mod stage_key;
+mod tiling;
 
-pub use compile::{CompileError, compile};
+pub use crate::plan::Statistic;
+pub use compile::{CompileError, compile, write_out};
 pub use preset::{Options, PRESETS, Preset, PresetError};
-pub use stage::{Block, KeyScope, Stage, StageError};
+pub use stage::{Block, KINDS, KeyScope, Order, Orders, Stage, StageError};
+pub use stage_key::{Shape, StageKey};
+
+use crate::image::Geometry;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,10 +50,30 @@ impl Scheme {
             // Saturating: an absurd tile divides no image and is reported as such.
             (a / x).saturating_mul(b)
         };
-        self.stages.iter().filter_map(Stage::block).fold(Block { height: 1, width: 1 }, |tile, block| Block {
+        self.stages.iter().filter_map(Stage::tile).fold(Block { height: 1, width: 1 }, |tile, block| Block {
             height: lcm(tile.height, block.height),
             width: lcm(tile.width, block.width),
         })
+    }
+
+    /// Whether every image has a key of its own.
+    pub fn keyed_per_image(&self) -> bool {
+        self.stages.iter().any(Stage::keyed_per_image)
+    }
+
+    /// Whether it can be undone with the key.
+    pub fn has_inverse(&self) -> bool {
+        self.stages.iter().all(Stage::has_inverse)
+    }
+
+    /// Whether it mixes images, and so gives floats.
+    pub fn mixes(&self) -> bool {
+        self.stages.iter().any(|stage| matches!(stage, Stage::Mixing { .. }))
+    }
+
+    /// The stages that do nothing to images of this geometry, each with the reason.
+    pub fn idle(&self, geometry: Geometry) -> Vec<(Stage, &'static str)> {
+        self.stages.iter().filter_map(|stage| Some((*stage, stage.idle(geometry)?))).collect()
     }
 }
 

@@ -1,16 +1,22 @@
 //! The schemes by name. Each says where it comes from and what it does not protect.
 
-use super::{Block, KeyScope, Scheme, Stage};
+use super::{Block, KeyScope, Order, Orders, Scheme, Stage, Statistic};
 
-/// What the user may choose of a preset.
+/// What the user may choose of a preset; a preset's own default where `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The block; a preset's own default when `None`.
+    /// The block.
     pub block: Option<Block>,
-    /// One key for all blocks or one each; shared when `None`.
+    /// What has a key of its own.
     pub key_scope: Option<KeyScope>,
     /// Whether the blocks are scrambled too.
     pub scramble: bool,
+    /// Whether signs are flipped too.
+    pub sign_flip: bool,
+    /// Which statistic fills a block.
+    pub statistic: Option<Statistic>,
+    /// What the orders of the channels are.
+    pub orders: Option<Orders>,
 }
 
 /// A scheme of the literature, by name.
@@ -26,12 +32,89 @@ pub enum Preset {
     /// off), nor statistics of a block, which it keeps: its histogram up to negation. With a shared key, equal blocks
     /// look equal. Smooth regions keep their shapes.
     ShuffleFlip,
+    /// LE: Tanaka, "Learnable image encryption", ICCE-TW 2018, section II. 4x4 blocks; each byte is cut into two nibbles, low ones
+    /// first; flip, shuffle, flip; one key for all blocks of all images.
+    ///
+    /// The published code derives the flips from the permutation (`rev = key > n/2`), so its key space is n!, not n! * 2^n;
+    /// imported keys are read so. Native keys draw both independently; even then the two flips cancel where a cycle of the
+    /// permutation has equal bits, so that of the n! * 2^n keys (2n-1)!! = 1*3*5*...*(2n-1) differ in what they do.
+    /// Samples of 16 bits, which the paper does not have, are cut into four nibbles.
+    ///
+    /// Does not protect against: one plain image with its encryption gives the key away; blocks that are equal stay
+    /// equal, so outlines show, and ciphertext alone has been attacked (Chang & Li, "Attacks on image encryption schemes for
+    /// privacy-preserving deep neural networks", 2020).
+    Le,
+    /// ELE: Madono, Tanaka, Onishi & Ogawa, "Block-wise scrambled image recognition using adaptation network", AAAI workshop 2020,
+    /// section 3: [`Preset::Le`] with a key for every block, taken by the source block, and then block scrambling.
+    ///
+    /// Imported keys: 64 keys of 96 and a permutation of 64 for 32x32x3. Does not protect against: all images share the keys, so a few
+    /// plain images with their encryptions give them away block by block.
+    Ele,
+    /// EtC: Chuman, Sirichotedumrong & Kiya, "Encryption-then-compression systems using grayscale-based image encryption for
+    /// JPEG images", IEEE TIFS 14(6), 2019, section II-B (the colour scheme that it starts from); 16x16 blocks. Rotation and
+    /// inversion, negative-positive, colour component shuffling, block scrambling. Blocks keep their smoothness, so the result compresses
+    /// as JPEG (8x8 blocks of it for grey images or without chroma subsampling).
+    ///
+    /// The published code orders channels by assigning them one after another in place, which loses channels in five of its six
+    /// cases and has no inverse: `orders=as-published` does the same, for who compares with its results. Our keys draw the 8 symmetries of
+    /// the square uniformly; the rotations and inversions of the paper, drawn apart, give some of them twice.
+    ///
+    /// Does not protect against: whoever puts the blocks together as a jigsaw puzzle; the content of a block is plain to see.
+    Etc,
+    /// SKK: Sirichotedumrong, Kinoshita & Kiya, "Pixel-based image encryption without key management for privacy-preserving deep
+    /// neural networks", IEEE Access 7, 2019, section III. Every sample of a pixel is flipped or not by a bit of its own (three separate bit streams), and
+    /// every pixel's channels are put into one of 6 orders. The same key for all images, or a key for each.
+    ///
+    /// Does not protect against: smooth regions and edges stay visible up to negation, and that the flip of a sample is its own
+    /// inverse: neighbours give it away (Chang & Li 2020, section III, recover images from ciphertext alone).
+    Skk,
+    /// SKK and then every block filled with its median, mean, maximum or minimum, channel by channel: our reading of Huang, Yap, Chiu & Sun,
+    /// "Privacy-preserving deep learning with learnable image encryption on medical images", IEEE Access 10, 2022,
+    /// which enhances SKK by statistical filtering.
+    ///
+    /// What our reading leaves open: the paper's exact filter, by blocks or with a sliding window, and its size, is not public to
+    /// us. This one works by blocks (4x4 unless told otherwise), and those at the edge may be smaller. No inverse: one value of each
+    /// block is left. What is left is as exposed as a small SKK image.
+    SkkFilter,
+    /// SHF: AprilPyone & Kiya, "Encryption inspired adversarial defense for visual classification", ICIP 2020, section 3: pixel shuffling with
+    /// one key for all blocks. A defence against adversarial examples there; as encryption it is the weaker half of [`Preset::ShuffleFlip`].
+    Shf,
+    /// NP: AprilPyone & Kiya, ICIP 2020, section 3: sign flips with one key for all blocks. Imported keys flip where `key > n/2`, as the
+    /// published code does; ours flip where a key bit says so. Edges and shapes stay visible.
+    Np,
+    /// The block-wise scheme for vision transformers: Kiya, Iijima, AprilPyone & Kinoshita, "Image and model transformation with secret key
+    /// for vision transformer", IEICE Trans. Inf. & Syst. E106-D, 2023, section 3: pixel shuffling (and flips, if asked for) inside
+    /// patches, whose samples are counted (channel, row, column), one key for all patches; then patch scrambling.
+    ///
+    /// A vision transformer whose patch and position embeddings are permuted with the same key gives the plain model's outputs. Does not
+    /// protect against: one plain image with its encryption gives the key away.
+    Vit,
+    /// InstaHide: Huang, Song, Li & Arora, "InstaHide: Instance-hiding schemes for private distributed learning", ICML 2020,
+    /// section 2 and algorithm 1: every image is mixed with 3 others, with weights that are normalised half-normal numbers, none
+    /// above 0.65, then every value's sign is flipped or not. The labels are mixed alike. Floats come out; no inverse.
+    ///
+    /// Partners come from the set itself ("inside-dataset"). Does not protect against: Carlini et al., "Is private learning possible with
+    /// instance encoding?", IEEE S&P 2021, recover the images of its public challenge from the mixtures alone.
+    InstaHide,
     /// ChaCha20 XOR with a stream per image: real encryption, the other control. Training must fall to chance.
     Keystream,
 }
 
 /// All presets, in the order in which they are shown.
-pub const PRESETS: [Preset; 3] = [Preset::None, Preset::ShuffleFlip, Preset::Keystream];
+pub const PRESETS: [Preset; 12] = [
+    Preset::None,
+    Preset::ShuffleFlip,
+    Preset::Le,
+    Preset::Ele,
+    Preset::Etc,
+    Preset::Skk,
+    Preset::SkkFilter,
+    Preset::Shf,
+    Preset::Np,
+    Preset::Vit,
+    Preset::InstaHide,
+    Preset::Keystream,
+];
 
 /// Why a preset was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -50,11 +133,31 @@ pub enum PresetError {
         /// The option.
         option: &'static str,
     },
+    /// A key scope that the preset has not.
+    #[error("scheme `{preset}` has no key scope `{scope}`, only {}", .known.iter().map(KeyScope::to_string).collect::<Vec<_>>().join(" and "))]
+    Scope {
+        /// The preset's name.
+        preset: &'static str,
+        /// As given.
+        scope: KeyScope,
+        /// Those that it has.
+        known: &'static [KeyScope],
+    },
 }
 
 fn names() -> String {
     let names: Vec<&str> = PRESETS.iter().map(|preset| preset.name()).collect();
     names.join(", ")
+}
+
+/// Which options a preset has.
+struct Has {
+    block: Option<Block>,
+    scopes: &'static [KeyScope],
+    scramble: bool,
+    sign_flip: bool,
+    statistic: bool,
+    orders: bool,
 }
 
 impl Preset {
@@ -72,7 +175,33 @@ impl Preset {
         match self {
             Preset::None => "none",
             Preset::ShuffleFlip => "shuffle-flip",
+            Preset::Le => "le",
+            Preset::Ele => "ele",
+            Preset::Etc => "etc",
+            Preset::Skk => "skk",
+            Preset::SkkFilter => "skk-filter",
+            Preset::Shf => "shf",
+            Preset::Np => "np",
+            Preset::Vit => "vit",
+            Preset::InstaHide => "instahide",
             Preset::Keystream => "keystream",
+        }
+    }
+
+    fn has(self) -> Has {
+        const KEYS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Block];
+        const SETS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Image];
+        let block = |side| Some(Block::square(side));
+        let none =
+            Has { block: None, scopes: &[], scramble: false, sign_flip: false, statistic: false, orders: false };
+        match self {
+            Preset::None | Preset::InstaHide | Preset::Keystream => none,
+            Preset::ShuffleFlip => Has { block: block(4), scopes: KEYS, scramble: true, ..none },
+            Preset::Le | Preset::Ele | Preset::Shf | Preset::Np => Has { block: block(4), ..none },
+            Preset::Etc => Has { block: block(16), orders: true, ..none },
+            Preset::Skk => Has { scopes: SETS, ..none },
+            Preset::SkkFilter => Has { block: block(4), scopes: SETS, statistic: true, ..none },
+            Preset::Vit => Has { block: block(16), sign_flip: true, ..none },
         }
     }
 
@@ -81,29 +210,70 @@ impl Preset {
     /// # Errors
     /// When an option means nothing for the preset: better refused than silently without effect.
     pub fn scheme(self, options: Options) -> Result<Scheme, PresetError> {
-        let stages = match self {
-            Preset::None | Preset::Keystream => {
-                let given = [
-                    (options.block.is_some(), "block"),
-                    (options.key_scope.is_some(), "key scope"),
-                    (options.scramble, "block scrambling"),
-                ];
-                if let Some((_, option)) = given.into_iter().find(|(given, _)| *given) {
-                    return Err(PresetError::Option { preset: self.name(), option });
-                }
-                if self == Preset::None { vec![] } else { vec![Stage::Keystream] }
+        let (has, preset) = (self.has(), self.name());
+        let unknown = [
+            (options.block.is_some() && has.block.is_none(), "block"),
+            (options.key_scope.is_some() && has.scopes.is_empty(), "key scope"),
+            (options.scramble && !has.scramble, "block scrambling to choose"),
+            (options.sign_flip && !has.sign_flip, "sign flips to choose"),
+            (options.statistic.is_some() && !has.statistic, "statistic"),
+            (options.orders.is_some() && !has.orders, "channel table"),
+        ];
+        if let Some((_, option)) = unknown.into_iter().find(|(is, _)| *is) {
+            return Err(PresetError::Option { preset, option });
+        }
+        let scope = options.key_scope.unwrap_or_default();
+        if options.key_scope.is_some() && !has.scopes.contains(&scope) {
+            return Err(PresetError::Scope { preset, scope, known: has.scopes });
+        }
+        // Presets without blocks never look at it.
+        let block = options.block.or(has.block).unwrap_or(Block::square(1));
+        let order = Order::RowColumnChannel;
+        let shuffling = Stage::PixelShuffling { block, scope, order };
+        let flip = Stage::SignFlip { block, scope, order };
+        let scrambling = Stage::BlockScrambling { block };
+        let colours = match scope {
+            KeyScope::Image => KeyScope::Image,
+            KeyScope::Shared | KeyScope::Block => KeyScope::Block,
+        };
+        let skk = [
+            Stage::PixelNegativePositive { scope },
+            Stage::ColourShuffling { block: Block::square(1), scope: colours, orders: Orders::Permutations },
+        ];
+        let mut stages = match self {
+            Preset::None => vec![],
+            Preset::ShuffleFlip => vec![shuffling, flip],
+            Preset::Le => vec![Stage::NibbleShuffling { block, scope }],
+            Preset::Ele => vec![Stage::NibbleShuffling { block, scope: KeyScope::Block }, scrambling],
+            Preset::Etc => vec![
+                Stage::RotationInversion { block },
+                Stage::NegativePositive { block },
+                Stage::ColourShuffling { block, scope: KeyScope::Block, orders: options.orders.unwrap_or_default() },
+                scrambling,
+            ],
+            Preset::Skk => skk.to_vec(),
+            Preset::SkkFilter => {
+                let statistic = options.statistic.unwrap_or(Statistic::Median);
+                [&skk[..], &[Stage::BlockStatistic { block, statistic }]].concat()
             }
-            Preset::ShuffleFlip => {
-                let block = options.block.unwrap_or(Block { height: 4, width: 4 });
-                let scope = options.key_scope.unwrap_or_default();
-                let mut stages = vec![Stage::PixelShuffling { block, scope }, Stage::SignFlip { block, scope }];
-                if options.scramble {
-                    stages.push(Stage::BlockScrambling { block });
+            Preset::Shf => vec![shuffling],
+            Preset::Np => vec![flip],
+            Preset::Vit => {
+                let order = Order::ChannelRowColumn;
+                let mut stages = vec![Stage::PixelShuffling { block, scope, order }];
+                if options.sign_flip {
+                    stages.push(Stage::SignFlip { block, scope, order });
                 }
+                stages.push(scrambling);
                 stages
             }
+            Preset::InstaHide => vec![Stage::Mixing { images: 4 }],
+            Preset::Keystream => vec![Stage::Keystream],
         };
-        Ok(Scheme { name: self.name().to_owned(), stages })
+        if options.scramble {
+            stages.push(scrambling);
+        }
+        Ok(Scheme { name: preset.to_owned(), stages })
     }
 }
 
@@ -115,10 +285,23 @@ mod tests {
     fn names_are_found_again_and_options_are_not_swallowed() {
         for preset in PRESETS {
             assert_eq!(Preset::named(preset.name()).unwrap(), preset);
+            assert_eq!(preset.scheme(Options::default()).unwrap().name, preset.name());
         }
-        assert!(Preset::named("rot13").unwrap_err().to_string().contains("none, shuffle-flip, keystream"));
-        let options = Options { scramble: true, ..Options::default() };
-        assert!(Preset::Keystream.scheme(options).is_err());
-        assert_eq!(Preset::ShuffleFlip.scheme(options).unwrap().stages.len(), 3);
+        assert!(Preset::named("rot13").unwrap_err().to_string().contains("none, shuffle-flip, le, ele"));
+        let scramble = Options { scramble: true, ..Options::default() };
+        assert!(Preset::Keystream.scheme(scramble).is_err());
+        assert_eq!(Preset::ShuffleFlip.scheme(scramble).unwrap().stages.len(), 3);
+        let image = Options { key_scope: Some(KeyScope::Image), ..Options::default() };
+        assert!(Preset::Skk.scheme(image).unwrap().keyed_per_image());
+        assert!(Preset::ShuffleFlip.scheme(image).unwrap_err().to_string().contains("only shared and block"));
+    }
+
+    #[test]
+    fn stages_of_a_preset_can_be_written_down() {
+        for preset in PRESETS {
+            for stage in preset.scheme(Options::default()).unwrap().stages {
+                assert_eq!(stage.to_string().parse::<Stage>().unwrap(), stage);
+            }
+        }
     }
 }

@@ -12,25 +12,14 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import mixing_cases
 import schedule
-import schemes
-from blake3 import blake3_hash, derive
+import scheme_cases
+import stages as st
+import table_cases
+from cases import COUNT, HASHED, PIXELS, STREAM_KEY, ZERO, ramp
 
 VECTORS = Path(__file__).resolve().parents[2] / "assets" / "vectors"
-
-ZERO = bytes(32)
-COUNT = bytes(range(32))
-HASHED = blake3_hash(b"imgveil known answer")
-
-# A key for streams that is no secret's subkey.
-STREAM_KEY = derive("imgveil known answer stream", HASHED)
-
-PIXELS = "Input pixel j of every case, in stored order from j = 0, is ((j * 2654435761) mod 2^32) >> 24."
-
-
-def input_pixels(count):
-    """The input of every case of schemes.json, as its "pixels" says (no section of docs/SCHEDULE.md)."""
-    return bytes((j * 2654435761) % 2**32 >> 24 for j in range(count))
 
 
 def keys():
@@ -43,20 +32,46 @@ def subkeys():
     """Vectors of "Subkeys" of docs/SCHEDULE.md."""
     def shuffle_flip(block, key, scramble):
         """A scheme of the preset shuffle-flip ("Stages" of docs/SCHEDULE.md)."""
-        return schemes.preset("shuffle-flip", block, key, scramble)
+        return st.preset("shuffle-flip", block, key, scramble)
 
+    skk_filter = st.preset("skk-filter", key="image", statistic="mean")
     cases = [
-        (ZERO, shuffle_flip((4, 4), "shared", False), 0, (28, 28, 1)),
-        (COUNT, shuffle_flip((4, 4), "shared", False), 1, (28, 28, 1)),
-        (COUNT, shuffle_flip((4, 4), "block", False), 0, (32, 32, 3)),
-        (COUNT, shuffle_flip((2, 8), "block", True), 1, (32, 32, 3)),
-        (HASHED, shuffle_flip((2, 8), "shared", True), 2, (32, 32, 3)),
-        (HASHED, schemes.preset("keystream"), 0, (28, 28, 1)),
-        (ZERO, schemes.preset("keystream"), 0, (224, 224, 3)),
+        (ZERO, shuffle_flip((4, 4), "shared", False), 0, (28, 28, 1), 8),
+        (COUNT, shuffle_flip((4, 4), "shared", False), 1, (28, 28, 1), 8),
+        (COUNT, shuffle_flip((4, 4), "block", False), 0, (32, 32, 3), 8),
+        (COUNT, shuffle_flip((2, 8), "block", True), 1, (32, 32, 3), 8),
+        (HASHED, shuffle_flip((2, 8), "shared", True), 2, (32, 32, 3), 8),
+        (HASHED, st.preset("keystream"), 0, (28, 28, 1), 8),
+        (ZERO, st.preset("keystream"), 0, (224, 224, 3), 8),
+        (ZERO, shuffle_flip((4, 4), "shared", False), 0, (28, 28, 1), 16),
+        (HASHED, st.preset("keystream"), 0, (28, 28, 1), 16),
+        (COUNT, st.preset("le"), 0, (28, 28, 1), 8),
+        (COUNT, st.preset("ele"), 0, (32, 32, 3), 16),
+        (COUNT, st.preset("ele"), 1, (32, 32, 3), 8),
+        (COUNT, st.preset("etc"), 0, (224, 224, 3), 8),
+        (HASHED, st.preset("etc", orders=st.PUBLISHED), 1, (224, 224, 3), 8),
+        (HASHED, st.preset("etc", orders=st.PUBLISHED), 2, (224, 224, 3), 8),
+        (HASHED, st.preset("etc", (4, 4)), 3, (28, 28, 1), 16),
+        (COUNT, st.preset("skk", key="shared"), 0, (32, 32, 3), 8),
+        (COUNT, st.preset("skk", key="shared"), 1, (32, 32, 3), 8),
+        (COUNT, st.preset("skk", key="image"), 1, (32, 32, 3), 16),
+        (HASHED, skk_filter, 0, (29, 31, 3), 8),
+        (HASHED, skk_filter, 2, (29, 31, 3), 8),
+    ]
+    cases += [(HASHED, st.preset("skk-filter", (5, 3), "shared", statistic=name), 1, (29, 31, 1), 16)
+              for name in scheme_cases.STATISTICS]
+    cases += [
+        (COUNT, st.preset("shf"), 0, (32, 32, 3), 8),
+        (COUNT, st.preset("np"), 0, (32, 32, 3), 8),
+        (COUNT, st.preset("vit"), 0, (224, 224, 3), 8),
+        (COUNT, st.preset("vit", flip=True), 1, (224, 224, 3), 8),
+        (COUNT, st.preset("vit", flip=True), 2, (224, 224, 3), 16),
+        (COUNT, st.preset("instahide"), 0, (32, 32, 3), 8),
+        (HASHED, st.preset("instahide", images=12), 0, (28, 28, 1), 8),
     ]
     out = []
-    for secret, stages, number, shape in cases:
-        line = schedule.descriptor([s.text() for s in stages], number, *shape)
+    for secret, stages, number, shape, depth in cases:
+        line = schedule.descriptor([s.text() for s in stages], number, *shape, depth)
         out.append({"secret": secret.hex(), "descriptor": line, "subkey": schedule.subkey(secret, line).hex()})
     return out
 
@@ -107,93 +122,95 @@ def bits():
     return out
 
 
+def digits():
+    """Vectors of digits(n, count) ("Streams and draws" of docs/SCHEDULE.md)."""
+    out = []
+    cases = ((6, 100), (8, 100), (1, 3), (2, 16), (3, 17), (10, 33), (6, 1), (1000, 40), (2**31 + 1, 50),
+             (2**31 + 1, 1), (3 * 2**30, 64), (2**32 - 1, 5))
+    for number, (n, count) in enumerate(cases):
+        case, draws = draws_of(number)
+        out.append(dict(case, n=n, count=count, values=draws.digits(n, count)))
+    return out
+
+
+def half_normals():
+    """Vectors of half-normal() ("Streams and draws" of docs/SCHEDULE.md)."""
+    out = []
+    for number in range(4):
+        case, draws = draws_of(number)
+        out.append(dict(case, values=[str(draws.half_normal()) for _ in range(40)]))
+    return out
+
+
+def epochs():
+    """Vectors of ids in epochs ("Mixing", last paragraph, of docs/SCHEDULE.md): of images, and of splits."""
+    identity = schedule.image_id(COUNT, "train/1/000017", 2, 3, 1, ramp(6))
+    cases = [(secret, identity, epoch) for secret in (COUNT, HASHED) for epoch in (1, 2, 256, 2**32 - 1)]
+    cases += [(COUNT, split.to_bytes(8, "little"), epoch) for split in range(4) for epoch in (1, 2)]
+    return [{"secret": secret.hex(), "id": which.hex(), "epoch": epoch,
+             "result": schedule.epoch_id(secret, which, epoch).hex()} for secret, which, epoch in cases]
+
+
 def images():
     """Vectors of "Ids and hashes of images" of docs/SCHEDULE.md."""
     views = [(0, 0, False), (0, 0, True), (1, 0, False), (0, 1, False), (-1, 2, False), (2, -3, True),
              (-4, -4, True)]
     cases = [
-        (COUNT, "digits/00000.png", 2, 3, 1),
-        (COUNT, "digits/00001.png", 2, 3, 1),
-        (COUNT, "gr\u00f6\u00dfe/\u732b.png", 2, 3, 1),
-        (COUNT, "", 3, 2, 1),
-        (HASHED, "digits/00000.png", 2, 3, 1),
-        (HASHED, "gr\u00f6\u00dfe/\u732b.png", 4, 4, 3),
+        (COUNT, "digits/00000.png", 2, 3, 1, 8),
+        (COUNT, "digits/00001.png", 2, 3, 1, 8),
+        (COUNT, "gr\u00f6\u00dfe/\u732b.png", 2, 3, 1, 8),
+        (COUNT, "", 3, 2, 1, 8),
+        (HASHED, "digits/00000.png", 2, 3, 1, 8),
+        (HASHED, "gr\u00f6\u00dfe/\u732b.png", 4, 4, 3, 8),
+        (COUNT, "digits/00000.png", 2, 3, 1, 16),
+        (HASHED, "gr\u00f6\u00dfe/\u732b.png", 4, 4, 3, 16),
     ]
     out = []
-    for secret, name, height, width, channels in cases:
-        pixels = input_pixels(height * width * channels)
-        image = schedule.image_id(secret, name, height, width, channels, pixels)
+    for secret, name, height, width, channels, depth in cases:
+        pixels = ramp(height * width * channels, depth)
+        image = schedule.image_id(secret, name, height, width, channels, pixels, depth)
         out.append({
             "secret": secret.hex(), "name": name, "height": height, "width": width, "channels": channels,
-            "pixels": pixels.hex(), "id": image.hex(),
-            "plain_hash": schedule.plain_hash(secret, height, width, channels, pixels).hex(),
+            "depth": depth, "pixels": pixels.hex(), "id": image.hex(),
+            "plain_hash": schedule.plain_hash(secret, height, width, channels, pixels, depth).hex(),
             "views": [{"dy": dy, "dx": dx, "mirrored": m,
                        "id": schedule.view_id(secret, image, dy, dx, m).hex()} for dy, dx, m in views],
         })
     return out
 
 
-def scheme_cases():
-    """Vectors of "Stages" of docs/SCHEDULE.md."""
-    flip, stream = "shuffle-flip", "keystream"
-    cases = [
-        # secret, preset, block, key, scramble, (height, width, channels), name
-        (COUNT, "none", None, None, False, (28, 28, 1), "a.png"),
-        (COUNT, flip, (4, 4), "shared", False, (28, 28, 1), "a.png"),
-        (COUNT, flip, (4, 4), "shared", False, (32, 32, 3), "a.png"),
-        (COUNT, flip, (4, 4), "block", False, (28, 28, 1), "a.png"),
-        (COUNT, flip, (4, 4), "block", False, (32, 32, 3), "a.png"),
-        (COUNT, flip, (4, 4), "shared", True, (28, 28, 1), "a.png"),
-        (COUNT, flip, (4, 4), "block", True, (28, 28, 1), "a.png"),
-        (HASHED, flip, (4, 4), "shared", True, (32, 32, 3), "a.png"),
-        (HASHED, flip, (4, 4), "block", True, (32, 32, 3), "a.png"),
-        (HASHED, flip, (2, 8), "shared", False, (6, 16, 3), "a.png"),
-        (HASHED, flip, (2, 8), "shared", True, (6, 16, 3), "a.png"),
-        (HASHED, flip, (2, 8), "block", False, (6, 16, 3), "a.png"),
-        (HASHED, flip, (2, 8), "block", True, (6, 16, 3), "a.png"),
-        (HASHED, flip, (5, 7), "shared", True, (5, 7, 1), "a.png"),
-        (HASHED, flip, (5, 7), "block", True, (5, 7, 1), "a.png"),
-        (HASHED, flip, (1, 1), "shared", True, (5, 7, 1), "a.png"),
-        (HASHED, flip, (1, 1), "block", True, (5, 7, 1), "a.png"),
-        (COUNT, flip, (4, 4), "shared", False, (224, 224, 3), "a.png"),
-        (COUNT, flip, (16, 16), "block", True, (224, 224, 3), "a.png"),
-        (COUNT, stream, None, None, False, (28, 28, 1), "a.png"),
-        (COUNT, stream, None, None, False, (32, 32, 3), "a.png"),
-        (HASHED, stream, None, None, False, (5, 7, 1), "gr\u00f6\u00dfe/\u732b.png"),
-        (COUNT, stream, None, None, False, (224, 224, 3), "a.png"),
-        (COUNT, stream, None, None, False, (224, 224, 3), "b.png"),
-    ]
-    out = []
-    for secret, name, block, key, scramble, shape, item in cases:
-        stages = schemes.preset(name, block, key, scramble)
-        height, width, channels = shape
-        pixels = input_pixels(height * width * channels)
-        image = schedule.image_id(secret, item, height, width, channels, pixels)
-        output = schemes.encrypt(secret, stages, shape, pixels, image)
-        out.append({
-            "secret": secret.hex(), "preset": name, "block": list(block) if block else None, "key": key,
-            "scramble": scramble, "height": height, "width": width, "channels": channels, "name": item,
-            "stages": [s.text() for s in stages],
-            "output": output.hex() if len(output) <= 3072 else None,
-            "output_blake3": blake3_hash(output).hex(),
-        })
-    return out
+def _numbers(value):
+    """Whether a value is a number or a list of nothing else (no section of docs/SCHEDULE.md)."""
+    return isinstance(value, (int, float)) or isinstance(value, list) and all(_numbers(v) for v in value)
+
+
+def text(value, level=0):
+    """A value as JSON: keys in the order given, lists of numbers on one line (no section of
+    docs/SCHEDULE.md)."""
+    if not isinstance(value, (dict, list)) or not value or _numbers(value):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    inner, outer = "\n" + " " * (level + 1), "\n" + " " * level
+    if isinstance(value, dict):
+        parts = [json.dumps(key, ensure_ascii=False) + ": " + text(v, level + 1) for key, v in value.items()]
+        return "{" + inner + ("," + inner).join(parts) + outer + "}"
+    return "[" + inner + ("," + inner).join(text(v, level + 1) for v in value) + outer + "]"
 
 
 def files():
     """The bytes of every vector file by its name (all sections of docs/SCHEDULE.md)."""
-    def text(value):
-        """A value as JSON, its keys in the order given (no section of docs/SCHEDULE.md)."""
-        return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
-
-    return {
-        "schedule.json": text({
+    contents = {
+        "schedule.json": {
             "keys": keys(), "subkeys": subkeys(), "streams": streams(), "below": below(),
-            "permutations": permutations(), "bits": bits(), "images": images(),
-        }),
-        "schemes.json": text({"pixels": PIXELS, "cases": scheme_cases()}),
-        "example.key": schedule.key_file(COUNT, "2026-01-01T00:00:00Z").encode("utf-8"),
+            "permutations": permutations(), "bits": bits(), "digits": digits(), "half_normals": half_normals(),
+            "images": images(), "epochs": epochs(),
+        },
+        "schemes.json": {"pixels": PIXELS, "cases": scheme_cases.cases()},
+        "tables.json": {"pixels": PIXELS, "cases": table_cases.cases(), "export": table_cases.exports()},
+        "mixing.json": {"pixels": mixing_cases.INPUTS, "cases": mixing_cases.cases()},
     }
+    out = {name: (text(value) + "\n").encode("utf-8") for name, value in contents.items()}
+    out["example.key"] = schedule.key_file(COUNT, "2026-01-01T00:00:00Z").encode("utf-8")
+    return out
 
 
 def write(folder):

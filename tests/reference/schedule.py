@@ -34,11 +34,11 @@ def key_file(secret, created):
 # Subkeys
 
 
-def descriptor(texts, number, height, width, channels):
+def descriptor(texts, number, height, width, channels, depth=8):
     """The descriptor of stage `number` of the scheme with these stage texts ("Subkeys" of
     docs/SCHEDULE.md)."""
-    return "imgveil/1 scheme=[{}] stage={} image={}x{}x{} depth=8".format(
-        "; ".join(texts), number, height, width, channels)
+    return "imgveil/1 scheme=[{}] stage={} image={}x{}x{} depth={}".format(
+        "; ".join(texts), number, height, width, channels, depth)
 
 
 def subkey(secret, line):
@@ -54,6 +54,7 @@ class Draws:
 
     def __init__(self, key, stream=0):
         """A stream from its first word ("Streams and draws" of docs/SCHEDULE.md)."""
+        self._key, self._stream = key, stream
         self._words = chacha20.words(key, stream)
 
     def word(self):
@@ -88,27 +89,95 @@ class Draws:
         drawn = [self.word() for _ in range((n + 3) // 4)]
         return struct.pack("<%dI" % len(drawn), *drawn)[:n]
 
+    def digits(self, n, count):
+        """`count` numbers below n, each from the words of its own places in the stream, whatever has been
+        drawn before ("Streams and draws", digits, of docs/SCHEDULE.md)."""
+        reject = ((1 << 32) - n) % n
+        digits = [None] * count
+        left = range(count)
+        words = chacha20.words(self._key, self._stream)
+        while left:
+            # The next `count` words: one more for every digit, of use to those that have none yet.
+            row = [next(words) for _ in range(count)]
+            for i in left:
+                if row[i] * n % (1 << 32) >= reject:
+                    digits[i] = row[i] * n >> 32
+            left = [i for i in left if digits[i] is None]
+        return digits
+
+    def _half(self):
+        """Yes with probability exp(-1/2) ("Streams and draws", half-normal, step 1, of docs/SCHEDULE.md)."""
+        b, n = 1 << 31, 0
+        while True:
+            u = self.word()
+            if u >= b:
+                return n % 2 == 0
+            b, n = u, n + 1
+
+    def _trial(self, k, x):
+        """Yes with probability exp(-x(2k + x)/(2k + 2)), x in units of 2^-32 ("Streams and draws",
+        half-normal, step 4, of docs/SCHEDULE.md)."""
+        b, n = x, 0
+        while True:
+            u = self.word()
+            if u >= b:
+                return n % 2 == 0
+            v = self.word()
+            if v * (2 * k + 2) >= 2 * k * (1 << 32) + x:
+                return n % 2 == 0
+            b, n = u, n + 1
+
+    def half_normal(self):
+        """|x| of a standard normal x, in units of 2^-32 ("Streams and draws", half-normal, of
+        docs/SCHEDULE.md)."""
+        while True:
+            k = 0
+            while self._half():
+                k += 1
+            if not all(self._half() for _ in range(k * (k - 1))):
+                continue
+            x = self.word()
+            if all(self._trial(k, x) for _ in range(k + 1)):
+                return (k << 32) + x
+
+
+# Written-out tables
+
+
+def tables_secret(arrays):
+    """The secret of a set encrypted with tables, for ids and hashes: `arrays` has a (shape, values) for every
+    name ("Written-out tables", last paragraph, of docs/SCHEDULE.md)."""
+    material = b""
+    for name in sorted(arrays, key=lambda n: n.encode("utf-8")):
+        if name in ("plan", "plan_bits"):
+            continue
+        shape, values = arrays[name]
+        text = name.encode("utf-8")
+        material += struct.pack("<I", len(text)) + text + struct.pack("<I", len(shape))
+        material += struct.pack("<%dI" % len(shape), *shape) + struct.pack("<%dI" % len(values), *values)
+    return derive("imgveil v1 tables", material)
+
 
 # Ids and hashes of images
 
 
-def _plain(height, width, channels, pixels):
+def _plain(height, width, channels, pixels, depth):
     """The bytes P ("Ids and hashes of images" of docs/SCHEDULE.md)."""
-    if len(pixels) != height * width * channels:
-        raise ValueError("the pixels are not H*W*C bytes")
-    return struct.pack("<4I", height, width, channels, 8) + bytes(pixels)
+    if len(pixels) != height * width * channels * depth // 8:
+        raise ValueError("the pixels are not H*W*C samples")
+    return struct.pack("<4I", height, width, channels, depth) + bytes(pixels)
 
 
-def image_id(secret, name, height, width, channels, pixels):
+def image_id(secret, name, height, width, channels, pixels, depth=8):
     """The image id, 8 bytes ("Ids and hashes of images" of docs/SCHEDULE.md)."""
     text = name.encode("utf-8")
-    message = struct.pack("<I", len(text)) + text + _plain(height, width, channels, pixels)
+    message = struct.pack("<I", len(text)) + text + _plain(height, width, channels, pixels, depth)
     return keyed(derive("imgveil v1 image id", secret), message)[:8]
 
 
-def plain_hash(secret, height, width, channels, pixels):
+def plain_hash(secret, height, width, channels, pixels, depth=8):
     """The plain hash, 16 bytes ("Ids and hashes of images" of docs/SCHEDULE.md)."""
-    return keyed(derive("imgveil v1 plain hash", secret), _plain(height, width, channels, pixels))[:16]
+    return keyed(derive("imgveil v1 plain hash", secret), _plain(height, width, channels, pixels, depth))[:16]
 
 
 def view_id(secret, image, dy, dx, mirrored):
@@ -123,3 +192,9 @@ def view_id(secret, image, dy, dx, mirrored):
 def stream_id(identity):
     """An image's or view's id as a stream id ("Ids and hashes of images" of docs/SCHEDULE.md)."""
     return int.from_bytes(identity, "little")
+
+
+def epoch_id(secret, identity, epoch):
+    """What stands for an id of 8 bytes in an epoch of training, from 1 on ("Mixing", last paragraph, of
+    docs/SCHEDULE.md)."""
+    return keyed(derive("imgveil v1 epoch id", secret), identity + struct.pack("<I", epoch))[:8]

@@ -1,130 +1,226 @@
-"""The stages and presets of docs/SCHEDULE.md: encryption and decryption of one image."""
+"""The encryption and decryption of one image ("Stages" of docs/SCHEDULE.md)."""
 
-from typing import NamedTuple, Optional, Tuple
+import struct
 
-from schedule import Draws, descriptor, stream_id, subkey
-
-SHUFFLING = "pixel-shuffling"
-FLIP = "sign-flip"
-SCRAMBLING = "block-scrambling"
-KEYSTREAM = "keystream"
+import stagekeys
+import stages as s
+from stages import Stage, positions, preset  # noqa: F401: the names that users of this file need
 
 
-class Stage(NamedTuple):
-    """One stage of a scheme ("Subkeys" of docs/SCHEDULE.md)."""
-
-    kind: str
-    block: Optional[Tuple[int, int]] = None
-    key: Optional[str] = None
-
-    def text(self):
-        """The stage's canonical text ("Subkeys" of docs/SCHEDULE.md)."""
-        parts = [self.kind]
-        if self.block is not None:
-            parts.append("block=%dx%d" % self.block)
-        if self.key is not None:
-            parts.append("key=" + self.key)
-        return " ".join(parts)
+def unpack(pixels, depth):
+    """The samples in stored bytes ("Stages", first paragraph and keystream, of docs/SCHEDULE.md)."""
+    if depth == 8:
+        return list(pixels)
+    return list(struct.unpack("<%dH" % (len(pixels) // 2), pixels))
 
 
-def preset(name, block=None, key=None, scramble=False):
-    """The stages of a preset ("Stages", the second table, of docs/SCHEDULE.md)."""
-    if name == "none":
-        return []
-    if name == "keystream":
-        return [Stage(KEYSTREAM, key="image")]
-    if name == "shuffle-flip" and key in ("shared", "block"):
-        stages = [Stage(SHUFFLING, block, key), Stage(FLIP, block, key)]
-        return stages + ([Stage(SCRAMBLING, block)] if scramble else [])
-    raise ValueError("no such preset")
+def pack(samples, depth):
+    """Samples as stored bytes ("Stages", first paragraph and keystream, of docs/SCHEDULE.md)."""
+    if depth == 8:
+        return bytes(samples)
+    return struct.pack("<%dH" % len(samples), *samples)
 
 
-def positions(block, height, width, channels):
-    """For every block, the stored index of each of its elements in their order ("Stages", first
-    paragraph, of docs/SCHEDULE.md)."""
-    bh, bw = block
-    if height % bh or width % bw:
-        raise ValueError("the blocks do not tile the image")
-    table = [[None] * (bh * bw * channels) for _ in range((height // bh) * (width // bw))]
-    for y in range(height):
-        for x in range(width):
-            for c in range(channels):
-                b = (y // bh) * (width // bw) + x // bw
-                i = ((y % bh) * bw + x % bw) * channels + c
-                table[b][i] = (y * width + x) * channels + c
-    return table
+def _cut(samples, where):
+    """The elements of every block ("Stages", first paragraph, of docs/SCHEDULE.md)."""
+    return [[samples[j] for j in block] for block in where]
 
 
-def _gather(stage, draws, height, width, channels):
-    """For every stored element, the stored index that the stage takes it from ("Stages", pixel
-    shuffling and block scrambling, of docs/SCHEDULE.md)."""
-    where = positions(stage.block, height, width, channels)
-    blocks, d = len(where), len(where[0])
-    source = [None] * (height * width * channels)
-    if stage.kind == SCRAMBLING:
-        order = draws.permutation(blocks)
-        for b in range(blocks):
-            for i in range(d):
-                source[where[b][i]] = where[order[b]][i]
-        return source
-    shared = draws.permutation(d) if stage.key == "shared" else None
-    for b in range(blocks):
-        order = shared if shared is not None else draws.permutation(d)
-        for i in range(d):
-            source[where[b][i]] = where[b][order[i]]
-    return source
+def _join(blocks, where):
+    """The samples in stored order again ("Stages", first paragraph, of docs/SCHEDULE.md)."""
+    samples = [None] * sum(len(block) for block in where)
+    for block, place in zip(blocks, where):
+        for sample, j in zip(block, place):
+            samples[j] = sample
+    return samples
 
 
-def _mask(stage, draws, height, width, channels):
-    """For every stored element, the byte that the stage combines with it ("Stages", sign flip and
-    keystream, of docs/SCHEDULE.md)."""
-    if stage.kind == KEYSTREAM:
-        return draws.bytes(height * width * channels)
-    where = positions(stage.block, height, width, channels)
-    blocks, d = len(where), len(where[0])
-    signs = draws.bits(d) * blocks if stage.key == "shared" else draws.bits(blocks * d)
-    mask = bytearray(height * width * channels)
-    for b in range(blocks):
-        for i in range(d):
-            mask[where[b][i]] = 255 * signs[b * d + i]
-    return bytes(mask)
-
-
-def _draws(secret, stages, number, shape, image):
-    """The draws of stage `number` ("Subkeys" and "Streams and draws" of docs/SCHEDULE.md)."""
-    key = subkey(secret, descriptor([s.text() for s in stages], number, *shape))
-    if stages[number].kind != KEYSTREAM:
-        return Draws(key, 0)
-    if image is None:
-        raise ValueError("a keystream needs the image's id")
-    return Draws(key, stream_id(image))
-
-
-def _apply(secret, stages, number, shape, pixels, image, backwards):
-    """One stage, or its inverse ("Stages" of docs/SCHEDULE.md)."""
-    stage = stages[number]
-    draws = _draws(secret, stages, number, shape, image)
-    if stage.kind in (FLIP, KEYSTREAM):
-        return bytes(p ^ m for p, m in zip(pixels, _mask(stage, draws, *shape)))
-    source = _gather(stage, draws, *shape)
+def _gather(table, values, backwards):
+    """`out[i] = in[table[i]]`, or its inverse ("Stages", first paragraph, of docs/SCHEDULE.md)."""
     if not backwards:
-        return bytes(pixels[s] for s in source)
-    out = bytearray(len(pixels))
-    for j, s in enumerate(source):
-        out[s] = pixels[j]
-    return bytes(out)
+        return [values[j] for j in table]
+    out = [None] * len(values)
+    for value, j in zip(values, table):
+        out[j] = value
+    return out
 
 
-def encrypt(secret, stages, shape, pixels, image=None):
+def _flipped(samples, flips, top):
+    """The samples, `p -> top - p` where flipped ("Stages", first paragraph, of docs/SCHEDULE.md)."""
+    return [top - p if f else p for p, f in zip(samples, flips)]
+
+
+def _each(stage, key, name, number):
+    """Block `number`'s part of what the key says ("Stages" of docs/SCHEDULE.md)."""
+    return key[name] if stage.key == "shared" else key[name][number]
+
+
+def _shuffling(stage, key, shape, depth, samples, backwards):
+    """"Stages", pixel shuffling, of docs/SCHEDULE.md."""
+    where = positions(stage.block, *shape, stage.order)
+    blocks = [_gather(_each(stage, key, "perm", b), block, backwards)
+              for b, block in enumerate(_cut(samples, where))]
+    return _join(blocks, where)
+
+
+def _flip(stage, key, shape, depth, samples, backwards):
+    """"Stages", sign flip, of docs/SCHEDULE.md."""
+    where = positions(stage.block, *shape, stage.order)
+    blocks = [_flipped(block, _each(stage, key, "flip", b), 2**depth - 1)
+              for b, block in enumerate(_cut(samples, where))]
+    return _join(blocks, where)
+
+
+def _nibble_block(block, perm, rev, count, backwards):
+    """A block's samples of `count` nibbles each, shuffled ("Stages", nibble shuffling, of
+    docs/SCHEDULE.md)."""
+    d = len(block)
+    nibbles = [p >> 4 * low & 15 for low in range(count) for p in block]
+    nibbles = _flipped(_gather(perm, _flipped(nibbles, rev, 15), backwards), rev, 15)
+    return [sum(nibbles[low * d + i] << 4 * low for low in range(count)) for i in range(d)]
+
+
+def _nibbles(stage, key, shape, depth, samples, backwards):
+    """"Stages", nibble shuffling, of docs/SCHEDULE.md."""
+    where = positions(stage.block, *shape)
+    blocks = [_nibble_block(block, _each(stage, key, "perm", b), _each(stage, key, "rev", b),
+                            stagekeys.nibbles(depth), backwards)
+              for b, block in enumerate(_cut(samples, where))]
+    return _join(blocks, where)
+
+
+def turned(rows):
+    """One quarter turn counter-clockwise ("Stages", rotation and inversion, of docs/SCHEDULE.md)."""
+    size = len(rows)
+    return [[rows[x][size - 1 - y] for x in range(size)] for y in range(size)]
+
+
+def mirrored(rows):
+    """Mirrored left to right ("Stages", rotation and inversion, of docs/SCHEDULE.md)."""
+    size = len(rows)
+    return [[rows[y][size - 1 - x] for x in range(size)] for y in range(size)]
+
+
+def symmetry(rows, number, backwards=False):
+    """A square block turned and mirrored ("Stages", rotation and inversion, of docs/SCHEDULE.md)."""
+    if backwards and number >= 4:
+        rows = mirrored(rows)
+    for _ in range(-number % 4 if backwards else number % 4):
+        rows = turned(rows)
+    if not backwards and number >= 4:
+        rows = mirrored(rows)
+    return rows
+
+
+def _rotation(stage, key, shape, depth, samples, backwards):
+    """"Stages", rotation and inversion, of docs/SCHEDULE.md."""
+    size, channels = stage.block[0], shape[2]
+    if stage.block != (size, size):
+        raise ValueError("only square blocks can be turned")
+    where = positions(stage.block, *shape)
+    out = []
+    for number, block in zip(key["symmetry"], _cut(samples, where)):
+        rows = [[block[(y * size + x) * channels:(y * size + x + 1) * channels] for x in range(size)]
+                for y in range(size)]
+        out.append([p for row in symmetry(rows, number, backwards) for pixel in row for p in pixel])
+    return _join(out, where)
+
+
+def _negative(stage, key, shape, depth, samples, backwards):
+    """"Stages", negative-positive, of docs/SCHEDULE.md."""
+    where = positions(stage.block, *shape)
+    blocks = [_flipped(block, [key["flip"][b]] * len(block), 2**depth - 1)
+              for b, block in enumerate(_cut(samples, where))]
+    return _join(blocks, where)
+
+
+def _pixel_negative(stage, key, shape, depth, samples, backwards):
+    """"Stages", pixel negative-positive, of docs/SCHEDULE.md."""
+    return _flipped(samples, key["flip"], 2**depth - 1)
+
+
+def _colour(stage, key, shape, depth, samples, backwards):
+    """"Stages", colour shuffling, of docs/SCHEDULE.md."""
+    if shape[2] == 1:
+        return samples
+    if stage.key == "image" and stage.block != (1, 1):
+        raise ValueError("a key per image needs blocks of 1x1")
+    orders = s.PUBLISHED_ORDERS if stage.orders == s.PUBLISHED else s.ORDERS
+    where = positions(stage.block, *shape)
+    out = []
+    for number, block in zip(key["channel"], _cut(samples, where)):
+        pixels = [block[i:i + 3] for i in range(0, len(block), 3)]
+        out.append([p for pixel in pixels for p in _gather(orders[number], pixel, backwards)])
+    return _join(out, where)
+
+
+def _scrambling(stage, key, shape, depth, samples, backwards):
+    """"Stages", block scrambling, of docs/SCHEDULE.md."""
+    where = positions(stage.block, *shape)
+    return _join(_gather(key["perm"], _cut(samples, where), backwards), where)
+
+
+def statistic(name, values):
+    """The statistic of some samples ("Stages", block statistic, of docs/SCHEDULE.md)."""
+    v, m = sorted(values), len(values)
+    if name == "median":
+        return v[(m - 1) // 2] if m % 2 else (v[m // 2 - 1] + v[m // 2] + 1) // 2
+    if name == "mean":
+        return (2 * sum(v) + m) // (2 * m)
+    return {"min": v[0], "max": v[-1]}[name]
+
+
+def _statistic(stage, key, shape, depth, samples, backwards):
+    """"Stages", block statistic, of docs/SCHEDULE.md."""
+    height, width, channels = shape
+    bh, bw = stage.block
+    out = [None] * len(samples)
+    for top in range(0, height, bh):
+        for left in range(0, width, bw):
+            for c in range(channels):
+                places = [(y * width + x) * channels + c for y in range(top, min(top + bh, height))
+                          for x in range(left, min(left + bw, width))]
+                value = statistic(stage.statistic, [samples[j] for j in places])
+                for j in places:
+                    out[j] = value
+    return out
+
+
+def _keystream(stage, key, shape, depth, samples, backwards):
+    """"Stages", keystream, of docs/SCHEDULE.md."""
+    return unpack(bytes(p ^ k for p, k in zip(pack(samples, depth), key["mask"])), depth)
+
+
+KINDS = {s.SHUFFLING: _shuffling, s.FLIP: _flip, s.NIBBLES: _nibbles, s.ROTATION: _rotation, s.NEGATIVE: _negative,
+         s.PIXEL_NEGATIVE: _pixel_negative, s.COLOUR: _colour, s.SCRAMBLING: _scrambling,
+         s.STATISTIC: _statistic, s.KEYSTREAM: _keystream}
+
+
+def encrypt_with(keys, stages, shape, pixels, depth=8):
+    """The encrypted pixels of an image of `shape` (H, W, C), `keys` being what each stage is told ("Stages" of
+    docs/SCHEDULE.md)."""
+    samples = unpack(pixels, depth)
+    for key, stage in zip(keys, stages):
+        samples = KINDS[stage.kind](stage, key, shape, depth, samples, False)
+    return pack(samples, depth)
+
+
+def decrypt_with(keys, stages, shape, pixels, depth=8):
+    """The pixels again: the stages' inverses, last stage first ("Stages" of docs/SCHEDULE.md)."""
+    if s.lossy(stages, shape[2]):
+        raise ValueError("the scheme has no inverse")
+    samples = unpack(pixels, depth)
+    for key, stage in reversed(list(zip(keys, stages))):
+        samples = KINDS[stage.kind](stage, key, shape, depth, samples, True)
+    return pack(samples, depth)
+
+
+def encrypt(secret, stages, shape, pixels, image=None, depth=8):
     """The encrypted pixels of an image of `shape` (H, W, C); `image` is its id ("Stages" of
     docs/SCHEDULE.md)."""
-    for number in range(len(stages)):
-        pixels = _apply(secret, stages, number, shape, pixels, image, False)
-    return pixels
+    return encrypt_with(stagekeys.drawn(secret, stages, shape, depth, image), stages, shape, pixels, depth)
 
 
-def decrypt(secret, stages, shape, pixels, image=None):
-    """The pixels again: the stages' inverses, last stage first ("Stages" of docs/SCHEDULE.md)."""
-    for number in reversed(range(len(stages))):
-        pixels = _apply(secret, stages, number, shape, pixels, image, True)
-    return pixels
+def decrypt(secret, stages, shape, pixels, image=None, depth=8):
+    """The pixels again ("Stages" of docs/SCHEDULE.md)."""
+    return decrypt_with(stagekeys.drawn(secret, stages, shape, depth, image), stages, shape, pixels, depth)
