@@ -1,28 +1,29 @@
-// Packed bytes XOR each image's own ChaCha20 stream, to normalised floats, planar (N, C, H, W). One invocation
-// computes one ChaCha20 block and so writes 64 floats. Needs shared/source.wgsl and shared/chacha20.wgsl in
-// front. Twin: Stream::xor in src/schedule.rs and CpuEngine::floats in src/engine/cpu.rs.
+// Packed words XOR each image's own ChaCha20 stream, to normalised floats, planar (N, C, H, W). One invocation
+// computes one ChaCha20 block and so writes 64 floats, or 32 of 16-bit samples. Needs shared/source.wgsl and
+// shared/chacha20.wgsl in front. Twin: Stream::xor in src/schedule.rs and CpuEngine::floats in src/engine/cpu.rs.
 
-@group(0) @binding(4) var<storage, read> scale: array<f32, 256>;  // (2p - 255) / 255 for every byte
+@group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let blocks = (params.samples + 63u) / 64u;
+    let blocks = (params.stride + 15u) / 16u;
+    let in_block = 16u * PER_WORD;
     let pixels_per_plane = params.height * params.width;
     for (var image = at.y; image < params.images; image += groups.y) {
         let pick = picks[image];
         let first = pick.slot * params.samples;
         for (var block = at.x; block < blocks; block += groups.x * 64u) {
             var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), pick.id);
-            var pixel = block * 64u / params.channels;
-            var channel = block * 64u % params.channels;
-            for (var i = 0u; i < 64u; i++) {
-                let sample = block * 64u + i;
+            var pixel = block * in_block / params.channels;
+            var channel = block * in_block % params.channels;
+            for (var i = 0u; i < in_block; i++) {
+                let sample = block * in_block + i;
                 if (sample >= params.samples) {
                     break;
                 }
-                let byte = viewed(pick, sample) ^ ((stream[i >> 2u] >> ((i & 3u) * 8u)) & 255u);
-                tensor[first + channel * pixels_per_plane + pixel] = scale[byte];
+                let pad = (stream[i / PER_WORD] >> ((i % PER_WORD) * BITS)) & ONES;
+                tensor[first + channel * pixels_per_plane + pixel] = scale[viewed(pick, sample) ^ pad];
                 channel++;
                 if (channel == params.channels) {
                     channel = 0u;

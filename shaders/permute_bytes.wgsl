@@ -1,5 +1,5 @@
-// Packed bytes through a plan to packed bytes. One invocation writes one word, four samples, of an image.
-// Needs shared/source.wgsl in front. Twin: permute() in src/engine/cpu.rs.
+// Packed words through a plan to packed words. One invocation writes one word of an image: eight nibbles, four
+// 8-bit samples or two of 16 bits. Needs shared/source.wgsl in front. Twin: permute() in src/engine/cpu.rs.
 
 @group(0) @binding(3) var<storage, read> plan: array<u32>;       // source in bits 0..31, flip in bit 31
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
@@ -9,20 +9,21 @@ override PLAN: bool = true;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let elements = params.samples * PER_SAMPLE;
     for (var image = at.y; image < params.images; image += groups.y) {
         let pick = picks[image];
         for (var word = at.x; word < params.stride; word += groups.x * 64u) {
             var packed = 0u;
-            for (var k = 0u; k < 4u; k++) {
-                let sample = word * 4u + k;
+            for (var k = 0u; k < PER_WORD; k++) {
+                let element = word * PER_WORD + k;
                 // The last word of an image may be only partly filled.
-                if (sample < params.samples) {
-                    var entry = sample;
+                if (element < elements) {
+                    var entry = element;
                     if (PLAN) {
-                        entry = plan[sample];
+                        entry = plan[element];
                     }
-                    let flip = 255u * (entry >> 31u);
-                    packed |= (viewed(pick, entry & 0x7fffffffu) ^ flip) << (k * 8u);
+                    let flip = ONES * (entry >> 31u);
+                    packed |= (viewed(pick, entry & 0x7fffffffu) ^ flip) << (k * BITS);
                 }
             }
             encrypted[pick.slot * params.stride + word] = packed;

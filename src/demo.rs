@@ -8,6 +8,7 @@ use crate::image::{Geometry, GeometryError, Image};
 use crate::job::{DecryptRequest, EncryptRequest, JobError, Summary, Watch, decrypt, encrypt};
 use crate::key::Key;
 use crate::key::file::KeyFileError;
+use crate::plan::Lossy;
 use crate::report::{Cell, ContactSheetError, Row, contact_sheet};
 use crate::schedule::ImageId;
 use crate::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, compile};
@@ -68,6 +69,8 @@ pub enum DemoError {
     Scheme(#[from] PresetError),
     #[error(transparent)]
     Compile(#[from] CompileError),
+    #[error(transparent)]
+    Lossy(#[from] Lossy),
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
@@ -215,10 +218,11 @@ fn draw_sheet(
             let geometry = Geometry::new(size as u32, size as u32, 1)?;
             let plain = phantom(1, PhantomClass::Opacity, size);
             let program = compile(scheme, key, geometry)?;
+            let inverse = program.inverse()?;
             let pick = Pick { id: ImageId::new(key, "contact sheet", geometry, &plain), ..Pick::default() };
             let (mut encrypted, mut decrypted) = (vec![0; plain.len()], vec![0; plain.len()]);
             engine.bytes(&program, &plain, &[pick], &mut encrypted)?;
-            engine.bytes(&program.inverse(), &encrypted, &[pick], &mut decrypted)?;
+            engine.bytes(&inverse, &encrypted, &[pick], &mut decrypted)?;
             images.extend([(size, plain), (size, encrypted), (size, decrypted)]);
         }
         shown.push((scheme.name.clone(), *options, images));

@@ -64,7 +64,9 @@ pub enum PlanError {
         found: usize,
     },
     /// A source out of range.
-    #[error("entry {index} of the table takes element {source_element}, but an image of {geometry} has only {elements}")]
+    #[error(
+        "entry {index} of the table takes element {source_element}, but an image of {geometry} has only {elements}"
+    )]
     Range {
         /// The first bad entry.
         index: usize,

@@ -136,7 +136,7 @@ impl Stream {
                 return even;
             }
             let v = u64::from(self.word());
-            if v * (2 * k + 2) >= (2 * k << 32) + u64::from(x) {
+            if v * (2 * k + 2) >= ((2 * k) << 32) + u64::from(x) {
                 return even;
             }
             (bound, even) = (u, !even);
@@ -269,16 +269,19 @@ mod tests {
     #[test]
     fn digits_are_drawn_by_their_place() {
         // n just above half of 2^32: nearly every second word is refused, so later rounds are used all the time.
-        let (key, n, count) = ([4; 32], (1 << 31) + 1, 100);
+        let (key, n, count) = ([4; 32], (1u32 << 31) + 1, 100);
         let words: Vec<u32> = (0..10_000).map(|i| Stream::at(&key, 7, i).word()).collect();
         let fair = |w: u32| (u64::from(w) * u64::from(n)) as u32 >= n.wrapping_neg() % n;
         let naive = (0..count).map(|i| {
             let word = (i..words.len()).step_by(count).map(|place| words[place]).find(|&w| fair(w)).unwrap();
-            (u64::from(word) * u64::from(n) >> 32) as u32
+            ((u64::from(word) * u64::from(n)) >> 32) as u32
         });
         let digits = Stream::digits(&key, 7, n, count);
         assert_eq!(digits, naive.collect::<Vec<_>>());
-        assert!(digits.iter().zip(&words).filter(|(d, w)| **d != (u64::from(**w) * u64::from(n) >> 32) as u32).count() > 20);
+        assert!(
+            digits.iter().zip(&words).filter(|(d, w)| **d != ((u64::from(**w) * u64::from(n)) >> 32) as u32).count()
+                > 20
+        );
         let sixes = Stream::digits(&key, 7, 6, 60_000);
         for digit in 0..6 {
             let seen = sixes.iter().filter(|&&d| d == digit).count();

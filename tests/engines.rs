@@ -6,11 +6,11 @@ mod common;
 use common::{geometry, gpu, ramp};
 use imgveil::engine::gpu::KERNELS;
 use imgveil::engine::{CpuEngine, Engine, EngineError, Pick};
-use imgveil::image::{Geometry, View, normalised};
+use imgveil::image::{Depth, Geometry, View, normalised};
 use imgveil::key::Key;
-use imgveil::plan::Program;
-use imgveil::schedule::ImageId;
-use imgveil::scheme::{Block, KeyScope, Options, Preset, Scheme, Stage, compile};
+use imgveil::plan::{Program, Step};
+use imgveil::schedule::{ImageId, Stream};
+use imgveil::scheme::{Block, KeyScope, Options, Order, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
 use proptest::prelude::*;
 
 #[test]
@@ -27,43 +27,81 @@ fn naga_accepts_every_shader() {
     }
 }
 
-/// Blocks, and how many of them, so that every scheme tiles.
+/// A stage of any kind that works on this block, by a number.
+fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Stage {
+    let scope = if per_block { KeyScope::Block } else { KeyScope::Shared };
+    let order = if rgb_order { Order::RowColumnChannel } else { Order::ChannelRowColumn };
+    let pixels = if per_block { KeyScope::Image } else { KeyScope::Shared };
+    match kind {
+        0 => Stage::PixelShuffling { block, scope, order },
+        1 => Stage::SignFlip { block, scope, order },
+        2 => Stage::NibbleShuffling { block, scope },
+        3 if block.height == block.width => Stage::RotationInversion { block },
+        3 | 4 => Stage::NegativePositive { block },
+        5 => Stage::PixelNegativePositive { scope: pixels },
+        6 if per_block => {
+            Stage::ColourShuffling { block: Block::square(1), scope: KeyScope::Image, orders: Orders::Permutations }
+        }
+        6 => Stage::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::Permutations },
+        7 => Stage::BlockScrambling { block },
+        8 => Stage::Keystream,
+        9 => Stage::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::AsPublished },
+        _ => {
+            let statistic = match (per_block, rgb_order) {
+                (false, false) => Statistic::Median,
+                (false, true) => Statistic::Mean,
+                (true, false) => Statistic::Max,
+                (true, true) => Statistic::Min,
+            };
+            // Need not tile, and here seldom does.
+            Stage::BlockStatistic {
+                block: Block { height: block.height + 1, width: block.width.max(2) - 1 },
+                statistic,
+            }
+        }
+    }
+}
+
+/// Any list of stages of any kind, at a geometry that its blocks tile, on a few images.
 fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<Pick>, usize)> {
-    let block = (1u32..7, 1u32..7);
-    let scheme = (0..5usize, any::<bool>(), any::<bool>());
+    let block = (1u32..7, 1u32..7, any::<bool>());
+    let stages = prop::collection::vec((0..11usize, any::<bool>(), any::<bool>()), 0..5);
     let picks = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), -3i16..4, -9i16..10, any::<bool>()), 1..6);
-    (block, 1u32..6, 1u32..6, any::<bool>(), scheme, 1usize..5, picks, any::<bool>()).prop_map(
-        |((bh, bw), rows, columns, rgb, (kind, per_block, scramble), images, picks, views)| {
-            let geometry = geometry(bh * rows, bw * columns, if rgb { 3 } else { 1 });
-            let block = Block { height: bh, width: bw };
-            let options = Options {
-                block: Some(block),
-                key_scope: Some(if per_block { KeyScope::Block } else { KeyScope::Shared }),
-                scramble,
-            };
-            let scheme = match kind {
-                0 => Preset::None.scheme(Options::default()).unwrap(),
-                1 => Preset::Keystream.scheme(Options::default()).unwrap(),
-                // No preset needs several dispatches, but the engine must be right when a scheme does.
-                2 => Scheme {
-                    name: "sandwich".into(),
-                    stages: vec![Stage::Keystream, Stage::BlockScrambling { block }, Stage::Keystream],
-                },
-                _ => Preset::ShuffleFlip.scheme(options).unwrap(),
-            };
+    (block, 1u32..6, 1u32..6, any::<(bool, bool)>(), stages, 1usize..5, picks, any::<bool>()).prop_map(
+        |((bh, bw, square), rows, columns, (rgb, wide), stages, images, picks, views)| {
+            let block = Block { height: bh, width: if square { bh } else { bw } };
+            let depth = if wide { Depth::U16 } else { Depth::U8 };
+            let (height, width) = (block.height * rows, block.width * columns);
+            let geometry = geometry(height, width, if rgb { 3 } else { 1 }).with_depth(depth);
+            let stages = stages.into_iter().map(|(kind, per_block, order)| stage(kind, block, per_block, order));
             let picks = picks.into_iter().map(|(index, id, dy, dx, mirrored)| Pick {
                 index: index % images as u32,
                 view: if views { View { dy, dx, mirrored } } else { View::IDENTITY },
                 id: ImageId(id),
+                weight: 0,
             });
-            (geometry, scheme, picks.collect(), images)
+            (geometry, Scheme { name: "random".into(), stages: stages.collect() }, picks.collect(), images)
         },
     )
 }
 
-/// Slow and plain: the view by its definition, then stage by stage with the CPU engine's own steps one at a time.
+/// Stored bytes as samples.
+fn unpacked(depth: Depth, bytes: &[u8]) -> Vec<u32> {
+    match depth {
+        Depth::U8 => bytes.iter().map(|&b| u32::from(b)).collect(),
+        Depth::U16 => bytes.chunks(2).map(|pair| u32::from(pair[0]) + 256 * u32::from(pair[1])).collect(),
+    }
+}
+
+fn packed(depth: Depth, samples: &[u32]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()[..depth.bytes()].to_vec()).collect()
+}
+
+/// Slow and plain: the view by its definition, then step by step, each in the most obvious way.
 fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
     let geometry = program.geometry();
+    let (depth, max) = (geometry.depth(), geometry.depth().max());
+    let image = unpacked(depth, image);
     let (h, w, c) = (geometry.height() as i64, geometry.width() as i64, geometry.channels());
     let at = |y: i64, x: i64, channel: usize| {
         if !(0..h).contains(&y) || !(0..w).contains(&x) {
@@ -73,67 +111,119 @@ fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
         image[(y * w + x) as usize * c + channel]
     };
     let (dy, dx) = (i64::from(pick.view.dy), i64::from(pick.view.dx));
-    let mut samples: Vec<u8> =
+    let mut samples: Vec<u32> =
         (0..geometry.samples()).map(|i| at((i / c) as i64 / w + dy, (i / c) as i64 % w + dx, i % c)).collect();
     for step in program.steps() {
+        let before = samples.clone();
         match step {
-            imgveil::plan::Step::Permute(plan) => {
-                let before = samples.clone();
+            Step::Permute(plan) => {
+                let (bits, per_sample) = (plan.bits(), plan.unit().per_sample(depth));
+                let ones = (1u32 << bits) - 1;
+                let element = |e: usize| before[e / per_sample] >> (bits as usize * (e % per_sample)) & ones;
+                samples.fill(0);
                 for (i, &entry) in plan.table().iter().enumerate() {
-                    let sample = before[(entry & 0x7fff_ffff) as usize];
-                    samples[i] = if entry >> 31 == 1 { 255 - sample } else { sample };
+                    let moved = element((entry & 0x7fff_ffff) as usize);
+                    let moved = if entry >> 31 == 1 { ones - moved } else { moved };
+                    samples[i / per_sample] |= moved << (bits as usize * (i % per_sample));
                 }
             }
-            imgveil::plan::Step::Keystream(subkey) => {
-                let mut stream = imgveil::schedule::Stream::new(subkey, pick.id.stream());
-                let words: Vec<u32> = (0..samples.len().div_ceil(4)).map(|_| stream.word()).collect();
+            Step::PixelKeyed(keys) => {
+                assert!(!keys.inverse, "an oracle for encryption");
+                let id = pick.id.stream();
+                if let Some(subkey) = &keys.negative {
+                    let mut stream = Stream::new(subkey, id);
+                    for channel in 0..c {
+                        for (p, flip) in stream.bits(geometry.pixels()).into_iter().enumerate() {
+                            let sample = &mut samples[p * c + channel];
+                            *sample = if flip { max - *sample } else { *sample };
+                        }
+                    }
+                }
+                if let Some(subkey) = &keys.colour {
+                    for (p, digit) in Stream::digits(subkey, id, 6, geometry.pixels()).into_iter().enumerate() {
+                        let order = ["012", "021", "102", "120", "201", "210"][digit as usize];
+                        let pixel = samples[p * c..][..c].to_vec();
+                        for (j, from) in order.bytes().enumerate() {
+                            samples[p * c + j] = pixel[usize::from(from - b'0')];
+                        }
+                    }
+                }
+            }
+            Step::BlockStatistic((bh, bw), statistic) => {
+                let block = |i: usize| {
+                    let (y, x) = (i / c / w as usize, i / c % w as usize);
+                    (y / *bh as usize, x / *bw as usize, i % c)
+                };
                 for (i, sample) in samples.iter_mut().enumerate() {
-                    *sample ^= (words[i / 4] >> (8 * (i % 4))) as u8;
+                    let mut values: Vec<u32> =
+                        before.iter().enumerate().filter(|(j, _)| block(*j) == block(i)).map(|(_, &v)| v).collect();
+                    values.sort_unstable();
+                    let (m, sum) = (values.len(), values.iter().sum::<u32>());
+                    *sample = match statistic {
+                        Statistic::Max => values[m - 1],
+                        Statistic::Min => values[0],
+                        Statistic::Mean => (f64::from(sum) / m as f64 + 0.5).floor() as u32,
+                        Statistic::Median if m % 2 == 1 => values[m / 2],
+                        Statistic::Median => (values[m / 2 - 1] + values[m / 2] + 1) / 2,
+                    };
                 }
             }
+            Step::Keystream(subkey) => {
+                let mut stream = Stream::new(subkey, pick.id.stream());
+                let words: Vec<u32> = (0..geometry.bytes().div_ceil(4)).map(|_| stream.word()).collect();
+                let pad: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+                let pad = unpacked(depth, &pad[..geometry.bytes()]);
+                samples.iter_mut().zip(pad).for_each(|(sample, pad)| *sample ^= pad);
+            }
+            Step::Mix(_) => unreachable!("no mixing in these schemes"),
         }
     }
-    samples
+    packed(depth, &samples)
 }
 
-fn planar(geometry: Geometry, samples: &[u8]) -> Vec<u32> {
+fn planar(geometry: Geometry, bytes: &[u8]) -> Vec<u32> {
     let (pixels, c) = (geometry.pixels(), geometry.channels());
-    let scale = normalised();
+    let (scale, samples) = (normalised(geometry.depth()), unpacked(geometry.depth(), bytes));
     (0..c * pixels).map(|i| scale[samples[i % pixels * c + i / pixels] as usize].to_bits()).collect()
 }
 
 /// Bytes and float bits of an engine.
 fn run(engine: &dyn Engine, program: &Program, input: &[u8], picks: &[Pick]) -> (Vec<u8>, Vec<u32>) {
-    let size = program.geometry().samples() * picks.len();
-    let (mut bytes, mut floats) = (vec![0; size], vec![0.0; size]);
+    let geometry = program.geometry();
+    let (mut bytes, mut floats) =
+        (vec![0; geometry.bytes() * picks.len()], vec![0.0; geometry.samples() * picks.len()]);
     engine.bytes(program, input, picks, &mut bytes).unwrap();
     engine.floats(program, input, picks, &mut floats).unwrap();
     (bytes, floats.into_iter().map(f32::to_bits).collect())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn the_cpu_engine_is_the_definition((geometry, scheme, picks, images) in case(), secret: [u8; 32]) {
         let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
-        let input = ramp(geometry.samples() * images);
+        let size = geometry.bytes();
+        let input = ramp(size * images);
         let (bytes, floats) = run(&CpuEngine, &program, &input, &picks);
         for (i, pick) in picks.iter().enumerate() {
-            let image = &input[pick.index as usize * geometry.samples()..][..geometry.samples()];
+            let image = &input[pick.index as usize * size..][..size];
             let expected = naive(&program, image, pick);
-            let here = i * geometry.samples()..(i + 1) * geometry.samples();
-            prop_assert_eq!(&bytes[here.clone()], &expected[..]);
-            prop_assert_eq!(&floats[here], &planar(geometry, &expected)[..]);
+            prop_assert_eq!(&bytes[i * size..][..size], &expected[..]);
+            prop_assert_eq!(&floats[i * geometry.samples()..][..geometry.samples()], &planar(geometry, &expected)[..]);
         }
         // And back.
-        let ids: Vec<Pick> = (0..).zip(&picks).map(|(index, p)| Pick { index, id: p.id, ..Pick::default() }).collect();
-        let (plain, _) = run(&CpuEngine, &program.inverse(), &bytes, &ids);
-        for (i, pick) in picks.iter().enumerate() {
-            let image = &input[pick.index as usize * geometry.samples()..][..geometry.samples()];
-            let mut viewed = vec![0; image.len()];
-            pick.view.copy(geometry, image, &mut viewed);
-            prop_assert_eq!(&plain[i * image.len()..][..image.len()], &viewed[..]);
+        let inverse = program.inverse();
+        prop_assert!(inverse.is_ok() || !scheme.has_inverse(), "{}", scheme);
+        if let Ok(inverse) = inverse {
+            let ids: Vec<Pick> =
+                (0..).zip(&picks).map(|(index, p)| Pick { index, id: p.id, ..Pick::default() }).collect();
+            let (plain, _) = run(&CpuEngine, &inverse, &bytes, &ids);
+            for (i, pick) in picks.iter().enumerate() {
+                let mut viewed = vec![0; size];
+                pick.view.copy(geometry, &input[pick.index as usize * size..][..size], &mut viewed);
+                prop_assert_eq!(&plain[i * size..][..size], &viewed[..]);
+            }
         }
     }
 
@@ -141,13 +231,73 @@ proptest! {
     fn the_gpu_engine_is_the_cpu_engine((geometry, scheme, picks, images) in case(), secret: [u8; 32]) {
         if let Some(gpu) = gpu("the_gpu_engine_is_the_cpu_engine") {
             let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
-            let input = ramp(geometry.samples() * images);
-            prop_assert_eq!(run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));
+            let input = ramp(geometry.bytes() * images);
+            prop_assert!(run(gpu, &program, &input, &picks) == run(&CpuEngine, &program, &input, &picks), "{}", scheme);
+            if let Ok(inverse) = program.inverse() {
+                prop_assert!(run(gpu, &inverse, &input, &picks) == run(&CpuEngine, &inverse, &input, &picks), "{} undone", scheme);
+            }
         }
+    }
+
+    #[test]
+    fn mixtures_are_the_definition_on_both_engines(
+        (h, w, rgb) in (1u32..40, 1u32..40, any::<bool>()),
+        shuffled: bool,
+        k in 2u32..9,
+        groups in prop::collection::vec((any::<[u8; 8]>(), any::<u32>(), -3i16..4, any::<bool>()), 1..4),
+        secret: [u8; 32],
+    ) {
+        let geometry = geometry(h, w, if rgb { 3 } else { 1 });
+        let mut stages = vec![Stage::Mixing { images: k }];
+        if shuffled {
+            stages.insert(0, Stage::BlockScrambling { block: Block::square(1) });
+        }
+        let program = compile(&Scheme { name: "test".into(), stages }, &Key::from_bytes(secret), geometry).unwrap();
+        let mixing = program.mixing().unwrap();
+        let (size, images) = (geometry.samples(), 5);
+        let input = ramp(size * images);
+        let mut picks = Vec::new();
+        for (id, partner, dy, mirrored) in groups {
+            let id = ImageId(id);
+            for (weight, j) in mixing.weights(id, size).into_iter().zip(0..) {
+                let index = (partner.wrapping_mul(j + 1) >> 8) % images as u32;
+                picks.push(Pick { index, view: View { dy, dx: 0, mirrored }, id, weight });
+            }
+        }
+        let mut expected = Vec::new();
+        for group in picks.chunks(k as usize) {
+            let before = Program::identity(geometry);
+            let mut first = program.steps().to_vec();
+            first.pop();
+            let mut shuffle = before;
+            first.into_iter().for_each(|step| shuffle.push(step).unwrap());
+            let mut sums = vec![0i64; size];
+            for pick in group {
+                let image = naive(&shuffle, &input[pick.index as usize * size..][..size], pick);
+                sums.iter_mut().zip(image).for_each(|(sum, p)| *sum += i64::from(pick.weight) * (2 * i64::from(p) - 255));
+            }
+            let signs = Stream::new(&mixing.subkey, group[0].id.stream()).bits(size);
+            let c = geometry.channels();
+            for i in 0..size {
+                let sample = i % geometry.pixels() * c + i / geometry.pixels();
+                let value = sums[sample] as f32 * (1.0f32 / 16_711_680.0);
+                expected.push(if signs[sample] { (-value).to_bits() } else { value.to_bits() });
+            }
+        }
+        let mut floats = vec![0.0; expected.len()];
+        CpuEngine.floats(&program, &input, &picks, &mut floats).unwrap();
+        prop_assert_eq!(floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), &expected[..]);
+        if let Some(gpu) = gpu("mixtures_are_the_definition_on_both_engines") {
+            floats.fill(0.0);
+            gpu.floats(&program, &input, &picks, &mut floats).unwrap();
+            prop_assert_eq!(floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), &expected[..]);
+            prop_assert_eq!(gpu.bytes(&program, &input, &picks, &mut []), Err(EngineError::FloatsOnly));
+        }
+        prop_assert_eq!(CpuEngine.bytes(&program, &input, &picks, &mut []), Err(EngineError::FloatsOnly));
     }
 }
 
-/// The sizes that data sets have, with odd ones; whole batches.
+/// Every preset with every option, at the sizes that data sets have and at odd ones; whole batches.
 #[test]
 fn real_sizes_are_equal_on_both_engines() {
     let Some(gpu) = gpu("real_sizes_are_equal_on_both_engines") else { return };
@@ -156,22 +306,39 @@ fn real_sizes_are_equal_on_both_engines() {
         (geometry(28, 28, 1), "4"),
         (geometry(32, 32, 3), "4"),
         (geometry(224, 224, 3), "16"),
-        (geometry(224, 224, 1), "4x8"),
-        (geometry(15, 35, 3), "5x7"),
+        (geometry(48, 80, 1), "16"),
+        (geometry(35, 15, 3), "5"),
+        (geometry(24, 40, 1).with_depth(Depth::U16), "8"),
+        (geometry(64, 48, 3).with_depth(Depth::U16), "4"),
     ] {
-        let input = ramp(geometry.samples() * 9);
+        let input = ramp(geometry.bytes() * 9);
         let picks: Vec<Pick> =
             Pick::all(9).into_iter().map(|p| Pick { id: ImageId([p.index as u8; 8]), ..p }).rev().collect();
-        let block = Some(block.parse().unwrap());
-        for (preset, options) in [
-            (Preset::None, Options::default()),
-            (Preset::Keystream, Options::default()),
-            (Preset::ShuffleFlip, Options { block, ..Options::default() }),
-            (Preset::ShuffleFlip, Options { block, key_scope: Some(KeyScope::Block), scramble: true }),
-        ] {
-            let program = compile(&preset.scheme(options).unwrap(), &key, geometry).unwrap();
+        let options = |scope, scramble, sign_flip, statistic, orders| Options {
+            block: Some(block.parse().unwrap()),
+            key_scope: scope,
+            scramble,
+            sign_flip,
+            statistic,
+            orders,
+        };
+        let plain = options(None, false, false, None, None);
+        let mut schemes: Vec<Scheme> = Vec::new();
+        for preset in PRESETS.into_iter().filter(|preset| *preset != Preset::InstaHide) {
+            let unblocked = Options { block: None, ..plain };
+            schemes.push(preset.scheme(plain).or_else(|_| preset.scheme(unblocked)).unwrap());
+        }
+        schemes.push(Preset::ShuffleFlip.scheme(options(Some(KeyScope::Block), true, false, None, None)).unwrap());
+        schemes.push(Preset::Vit.scheme(options(None, false, true, None, None)).unwrap());
+        schemes.push(Preset::Etc.scheme(options(None, false, false, None, Some(Orders::AsPublished))).unwrap());
+        for statistic in [Statistic::Median, Statistic::Mean, Statistic::Max, Statistic::Min] {
+            let options = options(Some(KeyScope::Image), false, false, Some(statistic), None);
+            schemes.push(Preset::SkkFilter.scheme(options).unwrap());
+        }
+        for scheme in schemes {
+            let program = compile(&scheme, &key, geometry).unwrap();
             let (on_gpu, on_cpu) = (run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));
-            assert!(on_gpu == on_cpu, "{preset:?} {geometry}");
+            assert!(on_gpu == on_cpu, "{scheme} {geometry}");
         }
     }
 }
@@ -190,7 +357,10 @@ fn grids_go_on_in_strides() {
             .collect();
         for (preset, options) in [
             (Preset::Keystream, Options::default()),
-            (Preset::ShuffleFlip, Options { block, key_scope: Some(KeyScope::Block), scramble: true }),
+            (
+                Preset::ShuffleFlip,
+                Options { block, key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() },
+            ),
         ] {
             let program = compile(&preset.scheme(options).unwrap(), &key, geometry).unwrap();
             let (on_gpu, on_cpu) = (run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));

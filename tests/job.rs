@@ -42,7 +42,7 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 
 fn schemes() -> Vec<Scheme> {
     let block = Some("8x4".parse().unwrap());
-    let per_block = Options { block, key_scope: Some(KeyScope::Block), scramble: true };
+    let per_block = Options { block, key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() };
     vec![
         Preset::None.scheme(Options::default()).unwrap(),
         Preset::ShuffleFlip.scheme(Options::default()).unwrap(),

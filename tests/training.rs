@@ -119,7 +119,12 @@ const WANTED: [(usize, View); 5] = [
 fn expected(set: &TrainingSet) -> Vec<u32> {
     let picks: Vec<Pick> = WANTED
         .iter()
-        .map(|&(index, view)| Pick { index: index as u32, view, id: set.train.ids[index].of_view(&key(), view) })
+        .map(|&(index, view)| Pick {
+            index: index as u32,
+            view,
+            id: set.train.ids[index].of_view(&key(), view),
+            ..Pick::default()
+        })
         .collect();
     let mut floats = vec![0.0; picks.len() * set.train.geometry.samples()];
     CpuEngine.floats(&set.program, &set.train.samples, &picks, &mut floats).unwrap();

@@ -5,10 +5,10 @@ mod common;
 
 use common::{geometry, gpu, ramp};
 use imgveil::engine::{CpuEngine, Engine, Pick};
-use imgveil::image::View;
+use imgveil::image::{Depth, Geometry, View};
 use imgveil::key::Key;
 use imgveil::schedule::{ImageId, Stream, plain_hash, subkey};
-use imgveil::scheme::{Options, Preset, compile};
+use imgveil::scheme::{Options, Preset, Scheme, compile};
 use imgveil::{hex, plan::Program};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -38,6 +38,26 @@ fn number(value: &Value, field: &str) -> u32 {
 
 fn bytes32(value: &Value, field: &str) -> [u8; 32] {
     hex::decode(text(value, field)).unwrap()
+}
+
+fn numbers(value: &Value, field: &str) -> Vec<u32> {
+    list(value, field).iter().map(|v| v.as_u64().unwrap() as u32).collect()
+}
+
+/// The geometry that a case states.
+fn stated_geometry(case: &Value) -> Geometry {
+    let depth = if number(case, "depth") == 16 { Depth::U16 } else { Depth::U8 };
+    geometry(number(case, "height"), number(case, "width"), number(case, "channels")).with_depth(depth)
+}
+
+/// The input of every case: 8-bit samples are the ramp's top 8 bits, 16-bit samples its top 16.
+fn input(geometry: Geometry) -> Vec<u8> {
+    match geometry.depth() {
+        Depth::U8 => ramp(geometry.samples()),
+        Depth::U16 => (0..geometry.samples() as u32)
+            .flat_map(|j| ((j.wrapping_mul(2_654_435_761) >> 16) as u16).to_le_bytes())
+            .collect(),
+    }
 }
 
 fn any_bytes(digits: &str) -> Vec<u8> {
@@ -95,8 +115,18 @@ fn streams_and_draws() {
         }
     }
     for case in list(&file, "permutations") {
-        let values: Vec<u32> = list(case, "values").iter().map(|v| v.as_u64().unwrap() as u32).collect();
-        assert_eq!(stream(case).permutation(number(case, "n")), values);
+        assert_eq!(stream(case).permutation(number(case, "n")), numbers(case, "values"));
+    }
+    for case in list(&file, "digits") {
+        let (n, count) = (number(case, "n"), number(case, "count") as usize);
+        let stream: u64 = text(case, "stream").parse().unwrap();
+        assert_eq!(Stream::digits(&bytes32(case, "key"), stream, n, count), numbers(case, "values"));
+    }
+    for case in list(&file, "half_normals") {
+        let mut stream = stream(case);
+        for value in list(case, "values") {
+            assert_eq!(stream.half_normal().to_string(), value.as_str().unwrap());
+        }
     }
     for case in list(&file, "bits") {
         let bits = stream(case).bits(number(case, "n") as usize);
@@ -109,7 +139,7 @@ fn streams_and_draws() {
 fn ids_and_hashes_of_images() {
     for case in list(&vectors("schedule.json"), "images") {
         let key = Key::from_bytes(bytes32(case, "secret"));
-        let geometry = geometry(number(case, "height"), number(case, "width"), number(case, "channels"));
+        let geometry = stated_geometry(case);
         let pixels = any_bytes(text(case, "pixels"));
         let id = ImageId::new(&key, text(case, "name"), geometry, &pixels);
         assert_eq!(hex::encode(&id.0), text(case, "id"));
@@ -123,55 +153,128 @@ fn ids_and_hashes_of_images() {
     }
 }
 
-/// A case of `schemes.json`.
-struct Case {
-    name: String,
-    program: Program,
-    plain: Vec<u8>,
-    pick: Pick,
-    hash: String,
-    /// Small outputs in full.
-    encrypted: Option<Vec<u8>>,
+/// The scheme that a case states: a preset with options, whose stages must be the stated ones, or a list of stages.
+fn stated_scheme(case: &Value) -> Scheme {
+    let stated: Vec<&str> = case["stages"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
+    let Some(preset) = case["preset"].as_str() else {
+        let stages = stated.iter().map(|stage| stage.parse().unwrap()).collect();
+        return Scheme { name: "custom".into(), stages };
+    };
+    let side = |i: usize| case["block"][i].as_u64().unwrap();
+    let options = Options {
+        block: case["block"].is_array().then(|| format!("{}x{}", side(0), side(1)).parse().unwrap()),
+        key_scope: case["key"].as_str().map(|scope| scope.parse().unwrap()),
+        scramble: case["scramble"].as_bool().unwrap(),
+        sign_flip: case["flip"].as_bool().unwrap(),
+        statistic: case["statistic"].as_str().map(|name| name.parse().unwrap()),
+        orders: case["orders"].as_str().map(|name| name.parse().unwrap()),
+    };
+    let scheme = Preset::named(preset).unwrap().scheme(options).unwrap();
+    assert_eq!(scheme.stages.iter().map(|stage| stage.to_string()).collect::<Vec<_>>(), stated);
+    scheme
 }
 
-impl Case {
-    fn read(case: &Value) -> Self {
-        let key = Key::from_bytes(bytes32(case, "secret"));
-        let geometry = geometry(number(case, "height"), number(case, "width"), number(case, "channels"));
-        let side = |i: usize| case["block"][i].as_u64().unwrap();
-        let options = Options {
-            block: case["block"].is_array().then(|| format!("{}x{}", side(0), side(1)).parse().unwrap()),
-            key_scope: case["key"].as_str().map(|scope| scope.parse().unwrap()),
-            scramble: case["scramble"].as_bool().unwrap(),
-        };
-        let scheme = Preset::named(text(case, "preset")).unwrap().scheme(options).unwrap();
-        let stages: Vec<String> = scheme.stages.iter().map(|stage| stage.to_string()).collect();
-        let expected: Vec<&str> = case["stages"].as_array().unwrap().iter().map(|s| s.as_str().unwrap()).collect();
-        assert_eq!(stages, expected);
-        let plain = ramp(geometry.samples());
-        Case {
-            name: format!("{scheme} {geometry}"),
-            program: compile(&scheme, &key, geometry).unwrap(),
-            pick: Pick { id: ImageId::new(&key, text(case, "name"), geometry, &plain), ..Pick::default() },
-            plain,
-            hash: text(case, "output_blake3").to_owned(),
-            encrypted: case["output"].as_str().map(any_bytes),
+/// Encrypts a case's input, compares, and decrypts.
+fn check_case(engine: &dyn Engine, case: &Value, scheme: &Scheme, program: &Program) {
+    let geometry = program.geometry();
+    let plain = input(geometry);
+    let pick = Pick { id: ImageId(hex::decode(text(case, "id")).unwrap()), ..Pick::default() };
+    let mut encrypted = vec![0; plain.len()];
+    engine.bytes(program, &plain, &[pick], &mut encrypted).unwrap();
+    if let Some(expected) = case["output"].as_str() {
+        assert_eq!(encrypted, any_bytes(expected), "{scheme} {geometry}");
+    }
+    assert_eq!(blake3::hash(&encrypted).to_hex().as_str(), text(case, "output_blake3"), "{scheme} {geometry}");
+    match program.inverse() {
+        Ok(inverse) => {
+            assert!(!case["lossy"].as_bool().unwrap(), "{scheme} {geometry}");
+            let mut back = vec![0; plain.len()];
+            engine.bytes(&inverse, &encrypted, &[pick], &mut back).unwrap();
+            assert_eq!(back, plain, "{scheme} {geometry}");
         }
+        Err(_) => assert!(case["lossy"].as_bool().unwrap(), "{scheme} {geometry}"),
     }
 }
 
 fn check_schemes(engine: &dyn Engine) {
     for case in list(&vectors("schemes.json"), "cases") {
-        let Case { name, program, plain, pick, hash, encrypted: expected } = Case::read(case);
-        let mut encrypted = vec![0; plain.len()];
-        engine.bytes(&program, &plain, &[pick], &mut encrypted).unwrap();
-        if let Some(expected) = expected {
-            assert_eq!(encrypted, expected, "{name}");
+        let (scheme, geometry) = (stated_scheme(case), stated_geometry(case));
+        let key = Key::from_bytes(bytes32(case, "secret"));
+        check_case(engine, case, &scheme, &compile(&scheme, &key, geometry).unwrap());
+    }
+}
+
+fn check_mixtures(engine: &dyn Engine) {
+    for case in list(&vectors("mixing.json"), "cases") {
+        let (geometry, count, images) = (stated_geometry(case), number(case, "count"), number(case, "images"));
+        let key = Key::from_bytes(bytes32(case, "secret"));
+        let stages = list(case, "stages").iter().map(|stage| stage.as_str().unwrap().parse().unwrap()).collect();
+        let program = compile(&Scheme { name: "custom".into(), stages }, &key, geometry).unwrap();
+        let mixing = program.mixing().unwrap();
+        let size = geometry.samples();
+        let plain = ramp(size * count as usize);
+        let mut ids: Vec<ImageId> = (0..)
+            .zip(list(case, "names"))
+            .map(|(i, name): (usize, _)| {
+                ImageId::new(&key, name.as_str().unwrap(), geometry, &plain[i * size..][..size])
+            })
+            .collect();
+        let stated: Vec<&str> = list(case, "ids").iter().map(|id| id.as_str().unwrap()).collect();
+        assert_eq!(ids.iter().map(|id| hex::encode(&id.0)).collect::<Vec<_>>(), stated);
+        let mut part = ImageId(case["split"].as_u64().unwrap().to_le_bytes());
+        let epoch = number(case, "epoch");
+        if epoch > 0 {
+            part = part.of_epoch(&key, epoch);
+            ids.iter_mut().for_each(|id| *id = id.of_epoch(&key, epoch));
         }
-        assert_eq!(blake3::hash(&encrypted).to_hex().as_str(), hash, "{name}");
-        let mut back = vec![0; plain.len()];
-        engine.bytes(&program.inverse(), &encrypted, &[pick], &mut back).unwrap();
-        assert_eq!(back, plain, "{name}");
+        let partners = mixing.partners(part.stream(), count);
+        let mut picks = Vec::new();
+        for (i, &id) in ids.iter().enumerate() {
+            let mixed: Vec<u32> = partners.iter().map(|list| list[i]).collect();
+            let weights = mixing.weights(id, size);
+            let stated = |field: &str| -> Vec<u32> {
+                case[field][i].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as u32).collect()
+            };
+            assert_eq!((mixed.len(), &mixed), (images as usize - 1, &stated("partners")));
+            assert_eq!(weights, stated("weights"));
+            let indices = std::iter::once(i as u32).chain(mixed);
+            picks.extend(indices.zip(weights).map(|(index, weight)| Pick { index, id, weight, ..Pick::default() }));
+        }
+        let mut floats = vec![0.0f32; plain.len()];
+        engine.floats(&program, &plain, &picks, &mut floats).unwrap();
+        // Engines write (N, C, H, W); the vectors have the stored order.
+        let (pixels, channels) = (geometry.pixels(), geometry.channels());
+        let stored: Vec<u8> = (0..plain.len())
+            .flat_map(|j| {
+                let (image, sample) = (j / size, j % size);
+                floats[image * size + sample % channels * pixels + sample / channels].to_le_bytes()
+            })
+            .collect();
+        if let Some(expected) = case["output"].as_str() {
+            assert_eq!(stored, any_bytes(expected), "{case}");
+        }
+        assert_eq!(blake3::hash(&stored).to_hex().as_str(), text(case, "output_blake3"));
+    }
+}
+
+#[test]
+fn mixtures_on_the_cpu() {
+    check_mixtures(&CpuEngine);
+}
+
+#[test]
+fn mixtures_on_the_gpu() {
+    if let Some(gpu) = gpu("mixtures_on_the_gpu") {
+        check_mixtures(gpu);
+    }
+}
+
+#[test]
+fn ids_of_epochs() {
+    for case in list(&vectors("schedule.json"), "epochs") {
+        let key = Key::from_bytes(bytes32(case, "secret"));
+        let id = ImageId(hex::decode(text(case, "id")).unwrap());
+        assert_eq!(hex::encode(&id.of_epoch(&key, number(case, "epoch")).0), text(case, "result"));
     }
 }
 

@@ -5,31 +5,49 @@ use crate::cli::output::Output;
 use imgveil::dataset::{Fit, Side};
 use imgveil::engine::{Device, DeviceChoice};
 use imgveil::key::Key;
-use imgveil::scheme::{Block, KeyScope, Options, Preset, Scheme};
+use imgveil::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Statistic};
 use std::path::Path;
 
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none (control), shuffle-flip, keystream (control: real encryption, nothing can be
-    /// learned) [default: shuffle-flip]
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream; `imgveil schemes` explains
+    /// them [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
-    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4]
+    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
     #[arg(long, value_name = "SIZE")]
     pub block: Option<Block>,
-    /// One key for all blocks (shared), or one for each (block) [default: shared]
+    /// One key for all blocks (shared) or one for each (block): shuffle-flip. One for all images (shared) or one for each (image):
+    /// skk, skk-filter [default: shared]
     #[arg(long, value_name = "SCOPE")]
     pub key_scope: Option<KeyScope>,
-    /// Scramble the blocks too
+    /// Scramble the blocks too: shuffle-flip
     #[arg(long)]
     pub scramble: bool,
+    /// Flip signs too: vit
+    #[arg(long)]
+    pub sign_flip: bool,
+    /// What fills a block of skk-filter: median, mean, max or min [default: median]
+    #[arg(long, value_name = "NAME")]
+    pub statistic: Option<Statistic>,
+    /// Orders of the channels of etc: permutations, or as-published (loses channels, as the published code does) [default:
+    /// permutations]
+    #[arg(long, value_name = "NAME")]
+    pub channel_table: Option<Orders>,
 }
 
 impl SchemeArgs {
     /// The scheme asked for, or the house scheme.
     pub fn scheme(&self) -> Result<Scheme, Failure> {
-        let options = Options { block: self.block, key_scope: self.key_scope, scramble: self.scramble };
+        let options = Options {
+            block: self.block,
+            key_scope: self.key_scope,
+            scramble: self.scramble,
+            sign_flip: self.sign_flip,
+            statistic: self.statistic,
+            orders: self.channel_table,
+        };
         let name = self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name());
         Ok(Preset::named(name)?.scheme(options)?)
     }
@@ -37,7 +55,13 @@ impl SchemeArgs {
     /// Whether any of its flags is on the command line.
     #[cfg(feature = "train")]
     pub fn is_given(&self) -> bool {
-        self.scheme.is_some() || self.block.is_some() || self.key_scope.is_some() || self.scramble
+        self.scheme.is_some()
+            || self.block.is_some()
+            || self.key_scope.is_some()
+            || self.scramble
+            || self.sign_flip
+            || self.statistic.is_some()
+            || self.channel_table.is_some()
     }
 }
 

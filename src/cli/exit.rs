@@ -101,7 +101,10 @@ impl From<JobError> for Failure {
             JobError::Dataset(error) => return error.into(),
             JobError::Compile(error) => return error.into(),
             JobError::Engine(error) => return error.into(),
-            JobError::Mixed { .. } | JobError::AlreadyEncrypted { .. } | JobError::Inside { .. } => USAGE,
+            JobError::Mixed { .. }
+            | JobError::AlreadyEncrypted { .. }
+            | JobError::Inside { .. }
+            | JobError::Lossy { .. } => USAGE,
             JobError::WrongKey { .. } => KEY,
             JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => DATASET,
             JobError::Worker => FAILED,
@@ -163,7 +166,7 @@ impl From<imgveil::demo::DemoError> for Failure {
             DemoError::Engine(error) => error.into(),
             DemoError::Data(error) => error.into(),
             DemoError::Train(error) => error.into(),
-            DemoError::Geometry(_) | DemoError::Sheet(_) | DemoError::NotExact(_) => {
+            DemoError::Geometry(_) | DemoError::Lossy(_) | DemoError::Sheet(_) | DemoError::NotExact(_) => {
                 Failure { words: error.to_string(), code: FAILED }
             }
         }

@@ -1,8 +1,8 @@
 //! The CPU engine: the twin of every shader, same steps, same bits. All cores where there are threads, one in a browser.
 
 use super::{Engine, EngineError, Pick, check};
-use crate::image::normalised;
-use crate::plan::{FLIP, Plan, Program, Step};
+use crate::image::{Depth, Geometry, View, normalised};
+use crate::plan::{COLOUR_ORDERS, FLIP, Mixing, PixelKeys, Plan, Program, Statistic, Step, Unit};
 use crate::schedule::Stream;
 
 /// Runs programs on the host.
@@ -15,31 +15,31 @@ impl Engine for CpuEngine {
     }
 
     fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
-        check(program, input.len(), picks, output.len())?;
-        let samples = program.geometry().samples();
-        each_image(output, samples, picks, |scratch, pick, output| {
-            let image = &input[pick.index as usize * samples..][..samples];
-            encrypt_one(program, image, pick, scratch, output);
+        if program.mixing().is_some() {
+            return Err(EngineError::FloatsOnly);
+        }
+        let size = program.geometry().bytes();
+        check(program, input.len(), picks, output.len(), size)?;
+        each_image(output, size, picks, 1, |scratch, picks, output| {
+            encrypt_one(program, input, &picks[0], &mut scratch.step, output);
         });
         Ok(())
     }
 
     fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError> {
-        check(program, input.len(), picks, output.len())?;
         let geometry = program.geometry();
-        let (samples, pixels, channels) = (geometry.samples(), geometry.pixels(), geometry.channels());
-        let scale = normalised();
-        each_image(output, samples, picks, |scratch, pick, output: &mut [f32]| {
-            let image = &input[pick.index as usize * samples..][..samples];
-            let mut bytes = std::mem::take(&mut scratch.encrypted);
-            bytes.resize(samples, 0);
-            encrypt_one(program, image, pick, scratch, &mut bytes);
-            for (channel, plane) in output.chunks_exact_mut(pixels).enumerate() {
-                for (value, pixel) in plane.iter_mut().zip(bytes.chunks_exact(channels)) {
-                    *value = scale[pixel[channel] as usize];
-                }
-            }
-            scratch.encrypted = bytes;
+        check(program, input.len(), picks, output.len(), geometry.samples())?;
+        if let Some(mixing) = program.mixing() {
+            each_image(output, geometry.samples(), picks, mixing.images as usize, |scratch, picks, output| {
+                mix(program, mixing, input, picks, scratch, output);
+            });
+            return Ok(());
+        }
+        let scale = normalised(geometry.depth());
+        each_image(output, geometry.samples(), picks, 1, |scratch, picks, output| {
+            scratch.encrypted.resize(geometry.bytes(), 0);
+            encrypt_one(program, input, &picks[0], &mut scratch.step, &mut scratch.encrypted);
+            planar(geometry, output, |sample| scale[sample_at(geometry.depth(), &scratch.encrypted, sample)]);
         });
         Ok(())
     }
@@ -48,74 +48,209 @@ impl Engine for CpuEngine {
 /// Memory that a thread reuses from image to image.
 #[derive(Default)]
 struct Scratch {
-    viewed: Vec<u8>,
     step: Vec<u8>,
     encrypted: Vec<u8>,
+    sums: Vec<i32>,
 }
 
-/// One image through view and program.
-fn encrypt_one(program: &Program, image: &[u8], pick: &Pick, scratch: &mut Scratch, output: &mut [u8]) {
+/// Writes one image of floats (C, H, W) from `value(sample)`, samples in stored order.
+fn planar(geometry: Geometry, output: &mut [f32], value: impl Fn(usize) -> f32) {
+    let channels = geometry.channels();
+    for (channel, plane) in output.chunks_exact_mut(geometry.pixels()).enumerate() {
+        for (pixel, place) in plane.iter_mut().enumerate() {
+            *place = value(pixel * channels + channel);
+        }
+    }
+}
+
+/// Sample number `sample` of stored bytes.
+fn sample_at(depth: Depth, bytes: &[u8], sample: usize) -> usize {
+    match depth {
+        Depth::U8 => usize::from(bytes[sample]),
+        Depth::U16 => usize::from(u16::from_le_bytes([bytes[2 * sample], bytes[2 * sample + 1]])),
+    }
+}
+
+/// One image through view and program, up to where it mixes.
+fn encrypt_one(program: &Program, input: &[u8], pick: &Pick, step_input: &mut Vec<u8>, output: &mut [u8]) {
     let geometry = program.geometry();
-    // A plan reads any sample at any time, so it needs its input whole; a view or an in-place step does not.
-    let mut first = true;
-    for step in program.steps() {
+    let size = geometry.bytes();
+    let image = &input[pick.index as usize * size..][..size];
+    let mut steps = program.steps();
+    // A plan reads any element at any time, so it needs its input whole; a view or another step does not.
+    match steps.split_first() {
+        Some((Step::Permute(plan), rest)) if pick.view == View::IDENTITY => {
+            permute(plan, image, output);
+            steps = rest;
+        }
+        _ => pick.view.copy(geometry, image, output),
+    }
+    for step in steps {
         match step {
             Step::Permute(plan) => {
-                if first && pick.view == crate::image::View::IDENTITY {
-                    permute(plan, image, output);
-                } else if first {
-                    scratch.viewed.resize(image.len(), 0);
-                    pick.view.copy(geometry, image, &mut scratch.viewed);
-                    permute(plan, &scratch.viewed, output);
-                } else {
-                    scratch.step.clear();
-                    scratch.step.extend_from_slice(output);
-                    permute(plan, &scratch.step, output);
-                }
+                step_input.clear();
+                step_input.extend_from_slice(output);
+                permute(plan, step_input, output);
             }
-            Step::Keystream(subkey) => {
-                if first {
-                    pick.view.copy(geometry, image, output);
-                }
-                Stream::new(subkey, pick.id.stream()).xor(output);
-            }
+            Step::PixelKeyed(keys) => pixel_keyed(geometry, keys, pick, output),
+            Step::BlockStatistic(block, statistic) => block_statistic(geometry, *block, *statistic, output),
+            Step::Keystream(subkey) => Stream::new(subkey, pick.id.stream()).xor(output),
+            // The last step of its program; `mix` does it.
+            Step::Mix(_) => {}
         }
-        first = false;
-    }
-    if first {
-        pick.view.copy(geometry, image, output);
     }
 }
 
 /// One image through one plan: the twin of `shaders/permute_bytes.wgsl`.
 fn permute(plan: &Plan, input: &[u8], output: &mut [u8]) {
-    for (sample, &entry) in output.iter_mut().zip(plan.table()) {
-        // 255 where the flip bit is set, else 0: no branch.
-        let flip = ((entry as i32) >> 31) as u8;
-        *sample = input[(entry & !FLIP) as usize] ^ flip;
+    let source = |entry: u32| (entry & !FLIP) as usize;
+    // All ones where the flip bit is set, else 0: no branch.
+    let flip = |entry: u32| (entry as i32) >> 31;
+    match (plan.unit(), plan.geometry().depth()) {
+        (Unit::Sample, Depth::U8) => {
+            for (sample, &entry) in output.iter_mut().zip(plan.table()) {
+                *sample = input[source(entry)] ^ flip(entry) as u8;
+            }
+        }
+        (Unit::Sample, Depth::U16) => {
+            for (sample, &entry) in output.chunks_exact_mut(2).zip(plan.table()) {
+                let from = 2 * source(entry);
+                sample[0] = input[from] ^ flip(entry) as u8;
+                sample[1] = input[from + 1] ^ flip(entry) as u8;
+            }
+        }
+        (Unit::Nibble, _) => {
+            let nibble = |entry: u32| {
+                let from = source(entry);
+                (input[from / 2] >> (4 * (from % 2)) ^ flip(entry) as u8) & 15
+            };
+            for (byte, entries) in output.iter_mut().zip(plan.table().chunks_exact(2)) {
+                *byte = nibble(entries[0]) | nibble(entries[1]) << 4;
+            }
+        }
     }
 }
 
-/// Runs `work` on every pick with its part of the output.
+/// One image under its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`.
+fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, pick: &Pick, image: &mut [u8]) {
+    let (pixels, channels, bytes) = (geometry.pixels(), geometry.channels(), geometry.depth().bytes());
+    let signs: Vec<Vec<bool>> = keys.negative.as_ref().map_or(Vec::new(), |subkey| {
+        let mut stream = Stream::new(subkey, pick.id.stream());
+        (0..channels).map(|_| stream.bits(pixels)).collect()
+    });
+    let digits = keys.colour.as_ref().map(|subkey| Stream::digits(subkey, pick.id.stream(), 6, pixels));
+    let mut before = [0u8; 6];
+    for (p, pixel) in image.chunks_exact_mut(channels * bytes).enumerate() {
+        let before = &mut before[..pixel.len()];
+        before.copy_from_slice(pixel);
+        let order = digits.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[p] as usize]);
+        for (j, &c) in order.iter().enumerate().take(channels) {
+            let c = usize::from(c);
+            // Output channel j is input channel c, flipped as channel c is; undone, c comes back from j.
+            let (from, to) = if keys.inverse { (j, c) } else { (c, j) };
+            let flip = if signs.get(c).is_some_and(|plane| plane[p]) { 255 } else { 0 };
+            for byte in 0..bytes {
+                pixel[to * bytes + byte] = before[from * bytes + byte] ^ flip;
+            }
+        }
+    }
+}
+
+/// Every block filled with its statistic: the twin of `shaders/block_statistic.wgsl` and `shaders/fill_bytes.wgsl`.
+fn block_statistic(geometry: Geometry, (rows, columns): (u32, u32), statistic: Statistic, image: &mut [u8]) {
+    let (height, width, channels) = (geometry.height(), geometry.width(), geometry.channels());
+    let depth = geometry.depth();
+    let mut values = Vec::new();
+    for top in (0..height).step_by(rows as usize) {
+        for left in (0..width).step_by(columns as usize) {
+            let bottom = height.min(top + rows as usize);
+            let right = width.min(left + columns as usize);
+            for channel in 0..channels {
+                let places = || {
+                    (top..bottom).flat_map(move |y| (left..right).map(move |x| (y * width + x) * channels + channel))
+                };
+                values.clear();
+                values.extend(places().map(|sample| sample_at(depth, image, sample) as u32));
+                let value = statistic_of(statistic, &mut values);
+                for sample in places() {
+                    match depth {
+                        Depth::U8 => image[sample] = value as u8,
+                        Depth::U16 => image[2 * sample..][..2].copy_from_slice(&(value as u16).to_le_bytes()),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The statistic of at least one value.
+fn statistic_of(statistic: Statistic, values: &mut [u32]) -> u32 {
+    let m = values.len();
+    match statistic {
+        Statistic::Max => values.iter().copied().max().unwrap_or_default(),
+        Statistic::Min => values.iter().copied().min().unwrap_or_default(),
+        Statistic::Mean => {
+            let sum: u64 = values.iter().map(|&value| u64::from(value)).sum();
+            ((2 * sum + m as u64) / (2 * m as u64)) as u32
+        }
+        Statistic::Median => {
+            let (below, upper, _) = values.select_nth_unstable(m / 2);
+            match (m % 2, below.iter().max()) {
+                (0, Some(lower)) => (lower + *upper).div_ceil(2),
+                _ => *upper,
+            }
+        }
+    }
+}
+
+/// Several images into one: the twin of `shaders/mix_floats.wgsl`.
+fn mix(program: &Program, mixing: &Mixing, input: &[u8], picks: &[Pick], scratch: &mut Scratch, output: &mut [f32]) {
+    let geometry = program.geometry();
+    scratch.encrypted.resize(geometry.bytes(), 0);
+    scratch.sums.clear();
+    scratch.sums.resize(geometry.samples(), 0);
+    for pick in picks {
+        encrypt_one(program, input, pick, &mut scratch.step, &mut scratch.encrypted);
+        for (sum, &p) in scratch.sums.iter_mut().zip(&scratch.encrypted) {
+            *sum += pick.weight as i32 * (2 * i32::from(p) - 255);
+        }
+    }
+    let signs = Stream::new(&mixing.subkey, picks[0].id.stream()).bits(geometry.samples());
+    // Every sum is an integer below 2^24, so a float holds it; one product, one rounding.
+    let unit = 1.0 / Mixing::FULL_SCALE as f32;
+    planar(geometry, output, |sample| {
+        let value = scratch.sums[sample] as f32 * unit;
+        f32::from_bits(value.to_bits() ^ u32::from(signs[sample]) << 31)
+    });
+}
+
+/// Runs `work` on every group of picks with its image of the output.
 #[cfg(not(target_family = "wasm"))]
 fn each_image<T: Send>(
     output: &mut [T],
-    samples: usize,
+    size: usize,
     picks: &[Pick],
-    work: impl Fn(&mut Scratch, &Pick, &mut [T]) + Send + Sync,
+    group: usize,
+    work: impl Fn(&mut Scratch, &[Pick], &mut [T]) + Send + Sync,
 ) {
     use rayon::prelude::*;
     output
-        .par_chunks_exact_mut(samples)
-        .zip(picks)
-        .for_each_init(Scratch::default, |scratch, (part, pick)| work(scratch, pick, part));
+        .par_chunks_exact_mut(size)
+        .zip(picks.par_chunks_exact(group))
+        .for_each_init(Scratch::default, |scratch, (image, picks)| work(scratch, picks, image));
 }
 
 #[cfg(target_family = "wasm")]
-fn each_image<T>(output: &mut [T], samples: usize, picks: &[Pick], work: impl Fn(&mut Scratch, &Pick, &mut [T])) {
+fn each_image<T>(
+    output: &mut [T],
+    size: usize,
+    picks: &[Pick],
+    group: usize,
+    work: impl Fn(&mut Scratch, &[Pick], &mut [T]),
+) {
     let mut scratch = Scratch::default();
-    for (part, pick) in output.chunks_exact_mut(samples).zip(picks) {
-        work(&mut scratch, pick, part);
+    for (image, picks) in output.chunks_exact_mut(size).zip(picks.chunks_exact(group)) {
+        work(&mut scratch, picks, image);
     }
 }
 

@@ -21,6 +21,9 @@ pub struct Pick {
     pub view: View,
     /// The stream of the image's view; only programs keyed per image look at it.
     pub id: ImageId,
+    /// How much of the mixture it is, in units of 1 / [`WEIGHT_ONE`](crate::plan::WEIGHT_ONE); only programs that mix look at
+    /// it.
+    pub weight: u32,
 }
 
 impl Pick {
@@ -31,18 +34,22 @@ impl Pick {
 }
 
 /// Runs programs on images in host memory. `Send` and `Sync` where there are threads.
+///
+/// A program that mixes takes its picks in groups of `Mixing::images`, each group one output image: the image itself, whose id
+/// gives the signs, and its partners. It gives floats only.
 pub trait Engine: wgpu::WasmNotSendSync {
     /// What runs it, for people: `CPU, 2 threads` or the adapter's name.
     fn name(&self) -> String;
 
-    /// Bytes to bytes. `input` holds images of the program's geometry one behind the other, interleaved; the program
-    /// of every pick goes to `output`, in the order of the picks, in the same form.
+    /// Bytes to bytes. `input` holds images of the program's geometry one behind the other, interleaved, samples of 16 bits as
+    /// two bytes, the less significant one first; the program of every pick goes to `output`, in the order of the picks, in
+    /// the same form.
     ///
     /// # Errors
     /// When sizes do not fit each other, a pick is out of range, or the device fails.
     fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError>;
 
-    /// Bytes to normalised floats `(2p - 255) / 255`, planar: (N, C, H, W), as networks want them.
+    /// Bytes to normalised floats `(2p - max) / max`, planar: (N, C, H, W), as networks want them.
     ///
     /// # Errors
     /// As [`Engine::bytes`].
@@ -53,13 +60,13 @@ pub trait Engine: wgpu::WasmNotSendSync {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
     /// A buffer has the wrong size.
-    #[error("{what} has {found} samples, {expected} were expected for images of {geometry}")]
+    #[error("{what} has a size of {found}, {expected} was expected for images of {geometry}")]
     Size {
-        /// Which buffer.
+        /// Which buffer, and what is counted.
         what: &'static str,
-        /// Samples expected (or the multiple that was).
+        /// The size expected (or what it must be a multiple of).
         expected: usize,
-        /// Samples found.
+        /// The size found.
         found: usize,
         /// The program's geometry.
         geometry: Geometry,
@@ -72,6 +79,9 @@ pub enum EngineError {
         /// Images in the input.
         images: usize,
     },
+    /// A program that mixes, and bytes wanted.
+    #[error("a scheme that mixes images gives floats, and bytes were wanted")]
+    FloatsOnly,
     /// No such device.
     #[error("{0}")]
     NoDevice(String),
@@ -101,18 +111,33 @@ pub enum EngineError {
     },
 }
 
-/// Checks the sizes that every engine relies on.
-fn check(program: &Program, input: usize, picks: &[Pick], output: usize) -> Result<(), EngineError> {
+/// Checks the sizes that every engine relies on; `of_output` are the bytes or floats of one image.
+fn check(program: &Program, input: usize, picks: &[Pick], output: usize, of_output: usize) -> Result<(), EngineError> {
     let geometry = program.geometry();
-    let samples = geometry.samples();
-    if !input.is_multiple_of(samples) {
-        return Err(EngineError::Size { what: "the input", expected: samples, found: input, geometry });
+    let size = geometry.bytes();
+    if !input.is_multiple_of(size) {
+        return Err(EngineError::Size { what: "the input (bytes)", expected: size, found: input, geometry });
     }
-    if output != picks.len() * samples {
-        let expected = picks.len() * samples;
+    let images = outputs(program, picks)?;
+    if output != images * of_output {
+        let expected = images * of_output;
         return Err(EngineError::Size { what: "the output", expected, found: output, geometry });
     }
-    check_picks(picks, input / samples)
+    check_picks(picks, input / size)
+}
+
+/// How many images a program makes of these picks.
+fn outputs(program: &Program, picks: &[Pick]) -> Result<usize, EngineError> {
+    let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
+    match picks.len().is_multiple_of(group) {
+        true => Ok(picks.len() / group),
+        false => Err(EngineError::Size {
+            what: "the list of picks for mixtures",
+            expected: group,
+            found: picks.len(),
+            geometry: program.geometry(),
+        }),
+    }
 }
 
 fn check_picks(picks: &[Pick], images: usize) -> Result<(), EngineError> {

@@ -44,7 +44,9 @@ pub fn decrypt(request: &DecryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     let mut programs = HashMap::new();
     for entry in &manifest.images {
         if let Entry::Vacant(place) = programs.entry(entry.geometry) {
-            place.insert(compile(&manifest.scheme, request.key, entry.geometry)?.inverse());
+            let program = compile(&manifest.scheme, request.key, entry.geometry)?;
+            let scheme = || manifest.scheme.name.clone();
+            place.insert(program.inverse().map_err(|lossy| JobError::Lossy { scheme: scheme(), lossy })?);
         }
     }
     let hash = blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex();

@@ -12,7 +12,7 @@ pub use encrypt::{EncryptRequest, encrypt};
 use crate::dataset::{DatasetError, Mixed, Sink};
 use crate::engine::{Engine, EngineError, Pick};
 use crate::key::Fingerprint;
-use crate::plan::Program;
+use crate::plan::{Lossy, Program};
 use crate::schedule::ImageId;
 use crate::scheme::CompileError;
 use std::path::PathBuf;
@@ -100,6 +100,17 @@ pub enum JobError {
         set: Fingerprint,
         /// The one given.
         given: Fingerprint,
+    },
+    /// The scheme cannot be undone.
+    #[error(
+        "this set was encrypted with {scheme}, which cannot be undone: {lossy}. Nothing was written; keep the plain images if \
+         you need them again"
+    )]
+    Lossy {
+        /// The scheme's name.
+        scheme: String,
+        /// Why.
+        lossy: Lossy,
     },
     /// The output lies in the input.
     #[error("the output {output} lies inside the input {input}: choose a folder outside of it")]

@@ -81,6 +81,7 @@ pub fn write_out(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Vec<S
 }
 
 /// Compiles `scheme` under written-out keys, one a stage, each of its stage's shape.
+#[allow(dead_code)] // TABLES
 pub(super) fn compile_written_out(
     scheme: &Scheme,
     keys: &[StageKey],

@@ -192,8 +192,7 @@ impl Preset {
         const KEYS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Block];
         const SETS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Image];
         let block = |side| Some(Block::square(side));
-        let none =
-            Has { block: None, scopes: &[], scramble: false, sign_flip: false, statistic: false, orders: false };
+        let none = Has { block: None, scopes: &[], scramble: false, sign_flip: false, statistic: false, orders: false };
         match self {
             Preset::None | Preset::InstaHide | Preset::Keystream => none,
             Preset::ShuffleFlip => Has { block: block(4), scopes: KEYS, scramble: true, ..none },

@@ -262,7 +262,9 @@ pub enum StageError {
         known: &'static [&'static str],
     },
     /// A key per image for more than single pixels.
-    #[error("colour-shuffling with a key per image works on single pixels and permutations: write block 1x1, no orders")]
+    #[error(
+        "colour-shuffling with a key per image works on single pixels and permutations: write block 1x1, no orders"
+    )]
     ImageColour,
     /// Not an order.
     #[error("`{0}` is not an order: write `row-column-channel` or `channel-row-column`")]
@@ -301,8 +303,11 @@ pub enum StageError {
     #[error("`{0}` is not a stage that this version knows; a newer imgveil may have written it")]
     Stage(String),
     /// Not a kind of stage.
-    #[error("`{0}` is not a stage; the stages are {}", KINDS.map(|(name, _)| name).join(", "))]
-    Kind(String),
+    #[error("`{kind}` is not a stage; the stages are {}", KINDS.map(|(name, _)| name).join(", "))]
+    Kind {
+        /// As given.
+        kind: String,
+    },
 }
 
 impl StageError {
@@ -317,7 +322,7 @@ impl StageError {
             Self::Images(_) => Some("images"),
             Self::Field { field, .. } => Some(field),
             Self::Missing { .. } | Self::Stage(_) => None,
-            Self::Kind(_) => Some("stage"),
+            Self::Kind { .. } => Some("stage"),
         }
     }
 }
@@ -330,7 +335,7 @@ impl Stage {
     /// When there is no such kind, a field is unknown or missing, or a value means nothing.
     pub fn from_fields(kind: &str, fields: &[(&str, &str)]) -> Result<Self, StageError> {
         let &(stage, known) =
-            KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| StageError::Kind(kind.to_owned()))?;
+            KINDS.iter().find(|(name, _)| *name == kind).ok_or_else(|| StageError::Kind { kind: kind.to_owned() })?;
         if let Some((field, _)) = fields.iter().find(|(field, _)| !known.contains(field)) {
             return Err(StageError::Field { stage, field: (*field).to_owned(), known });
         }
@@ -431,7 +436,9 @@ impl Stage {
         let one_pixel = |block: Block| block == Block::square(1);
         let one_block = |block: Block| (block.height as usize, block.width as usize) == (height, width);
         match *self {
-            Stage::ColourShuffling { .. } if geometry.channels() == 1 => Some("the images are grey: one channel has one order"),
+            Stage::ColourShuffling { .. } if geometry.channels() == 1 => {
+                Some("the images are grey: one channel has one order")
+            }
             Stage::PixelShuffling { block, .. } if one_pixel(block) && geometry.channels() == 1 => {
                 Some("a block is a single sample")
             }

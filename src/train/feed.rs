@@ -130,7 +130,7 @@ impl<'a> Feed<'a> {
                 Some(key) if keyed => id.of_view(key, view),
                 _ => id,
             };
-            picks.push(Pick { index: index as u32, view, id });
+            picks.push(Pick { index: index as u32, view, id, weight: 0 });
             labels.push(label as i32);
         }
         let geometry = self.split.geometry;

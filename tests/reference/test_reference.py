@@ -3,16 +3,24 @@
     python3 tests/reference/test_reference.py
 """
 
+import math
+import struct
 import sys
 import unittest
+from fractions import Fraction
 
 sys.dont_write_bytecode = True
 
 import bech32
 import blake3
 import chacha20
+import mixing
 import schedule
 import schemes
+import stagekeys
+import stages as st
+import tables
+from stages import Stage
 
 SECRET = bytes(range(32))
 
@@ -107,6 +115,12 @@ def pixels(count):
     return bytes((k * k + 7 * k) % 251 for k in range(count))
 
 
+def draws_of(stages, number, shape, depth=8, stream=0):
+    """The draws of a stage, for a test to repeat ("Subkeys" of docs/SCHEDULE.md)."""
+    line = schedule.descriptor([s.text() for s in stages], number, *shape, depth)
+    return schedule.Draws(schedule.subkey(SECRET, line), stream)
+
+
 class Published(unittest.TestCase):
     """The functions that docs/SCHEDULE.md takes from elsewhere."""
 
@@ -133,6 +147,9 @@ class Published(unittest.TestCase):
         words = chacha20.words(SECRET, 5)
         drawn = [next(words) for _ in range(48)]
         self.assertEqual(drawn, sum((chacha20.block(SECRET, k, 5) for k in range(3)), []))
+        start = 2**32 - 3
+        self.assertEqual(chacha20.blocks(SECRET, start, 2**64 - 1, 5),
+                         sum((chacha20.block(SECRET, start + k, 2**64 - 1) for k in range(5)), []))
 
     def test_bech32(self):
         """"Secret and key file" of docs/SCHEDULE.md."""
@@ -156,7 +173,7 @@ class Schedule(unittest.TestCase):
 
     def test_descriptor(self):
         """"Subkeys" of docs/SCHEDULE.md: the page's own example."""
-        stages = schemes.preset("shuffle-flip", (4, 4), "shared")
+        stages = st.preset("shuffle-flip", (4, 4), "shared")
         self.assertEqual(
             schedule.descriptor([s.text() for s in stages], 1, 28, 28, 1),
             "imgveil/1 scheme=[pixel-shuffling block=4x4 key=shared; sign-flip block=4x4 key=shared] "
@@ -164,10 +181,27 @@ class Schedule(unittest.TestCase):
 
     def test_stage_texts(self):
         """"Subkeys" of docs/SCHEDULE.md: the table of canonical texts."""
-        stages = schemes.preset("shuffle-flip", (2, 8), "block", True) + schemes.preset("keystream")
+        stages = st.preset("shuffle-flip", (2, 8), "block", True) + st.preset("keystream")
         self.assertEqual([s.text() for s in stages], [
             "pixel-shuffling block=2x8 key=block", "sign-flip block=2x8 key=block",
             "block-scrambling block=2x8", "keystream key=image"])
+        stages = (st.preset("ele") + st.preset("etc")[:3]
+                  + st.preset("skk-filter", key="shared", statistic="median")
+                  + st.preset("skk", key="image") + st.preset("etc", orders="as-published")[2:3]
+                  + st.preset("vit", flip=True) + st.preset("instahide"))
+        self.assertEqual([s.text() for s in stages], [
+            "nibble-shuffling block=4x4 key=block", "block-scrambling block=4x4",
+            "rotation-inversion block=16x16", "negative-positive block=16x16",
+            "colour-shuffling block=16x16 key=block",
+            "pixel-negative-positive key=shared", "colour-shuffling block=1x1 key=block",
+            "block-statistic block=4x4 statistic=median",
+            "pixel-negative-positive key=image", "colour-shuffling block=1x1 key=image",
+            "colour-shuffling block=16x16 key=block orders=as-published",
+            "pixel-shuffling block=16x16 key=shared order=channel-row-column",
+            "sign-flip block=16x16 key=shared order=channel-row-column", "block-scrambling block=16x16",
+            "mixing images=4 key=image"])
+        self.assertEqual(schedule.descriptor(["keystream key=image"], 0, 28, 28, 1, 16),
+                         "imgveil/1 scheme=[keystream key=image] stage=0 image=28x28x1 depth=16")
 
     def test_key_file(self):
         """"Secret and key file" of docs/SCHEDULE.md."""
@@ -199,6 +233,47 @@ class Schedule(unittest.TestCase):
         bits = schedule.Draws(SECRET).bits(100)
         self.assertEqual(bits, [data[k // 8] >> (k % 8) & 1 for k in range(100)])
 
+    def test_digits(self):
+        """"Streams and draws" of docs/SCHEDULE.md: each digit by its place, and uniform."""
+        for n, count in ((6, 5), (8, 33), (1, 2), (3 * 2**30, 40), (2**31 + 1, 1)):
+            digits = schedule.Draws(SECRET).digits(n, count)
+            raw = schedule.Draws(SECRET)
+            words = [raw.word() for _ in range(40 * count)]
+            for i in range(count):
+                kept = [w for w in words[i::count] if w * n % 2**32 >= (2**32 - n) % n]
+                self.assertEqual(digits[i], kept[0] * n // 2**32)
+        for n in (6, 8, 10):
+            digits = schedule.Draws(SECRET).digits(n, 12000)
+            expected = 12000 / n
+            surprise = sum((digits.count(d) - expected) ** 2 / expected for d in range(n))
+            self.assertLess(surprise, 30)
+            self.assertEqual(sorted(set(digits)), list(range(n)))
+
+    def test_half_normal(self):
+        """"Streams and draws" of docs/SCHEDULE.md: the moments and the distribution of |x|."""
+        draws, count = schedule.Draws(SECRET), 20000
+        values = [draws.half_normal() / 2**32 for _ in range(count)]
+        for power, expected in ((1, math.sqrt(2 / math.pi)), (2, 1), (3, 2 * math.sqrt(2 / math.pi)), (4, 3)):
+            self.assertAlmostEqual(sum(v**power for v in values) / count, expected, delta=0.012 * 3**power)
+        for edge in (0.1, 0.5, 1, 1.5, 2, 2.5):
+            below = sum(v < edge for v in values) / count
+            self.assertAlmostEqual(below, math.erf(edge / math.sqrt(2)), delta=0.012)
+
+    def test_depth(self):
+        """"Ids and hashes of images" of docs/SCHEDULE.md: the depth is part of P."""
+        data = pixels(12)
+        self.assertNotEqual(schedule.image_id(SECRET, "a", 2, 3, 1, data, 16),
+                            schedule.image_id(SECRET, "a", 4, 3, 1, data))
+        self.assertEqual(schedule.plain_hash(SECRET, 2, 3, 1, data, 16), blake3.keyed(
+            blake3.derive("imgveil v1 plain hash", SECRET), struct.pack("<4I", 2, 3, 1, 16) + data)[:16])
+        with self.assertRaises(ValueError):
+            schedule.image_id(SECRET, "a", 2, 3, 1, data)
+
+    def test_epochs(self):
+        """"Mixing", last paragraph, of docs/SCHEDULE.md: ids are other ones in every epoch."""
+        ids = [bytes(8), bytes([1]) + bytes(7)]
+        self.assertEqual(len({schedule.epoch_id(SECRET, i, e) for i in ids for e in (1, 2, 256)}), 6)
+
     def test_ids(self):
         """"Ids and hashes of images" of docs/SCHEDULE.md: what the ids and the hash depend on."""
         data = pixels(6)
@@ -217,42 +292,285 @@ class Schedule(unittest.TestCase):
 class Schemes(unittest.TestCase):
     """"Stages" of docs/SCHEDULE.md."""
 
-    SHAPES = [((8, 16, 1), (4, 4)), ((8, 16, 3), (2, 8)), ((5, 7, 3), (5, 7)), ((5, 7, 1), (1, 1))]
+    # Size, block, and a square block.
+    SHAPES = [((8, 16, 1), (4, 4), (8, 8)), ((8, 16, 3), (2, 8), (4, 4)), ((5, 7, 3), (5, 7), (1, 1)),
+              ((5, 7, 1), (1, 1), (1, 1))]
 
     def test_positions(self):
         """The numbers of blocks and elements ("Stages" of docs/SCHEDULE.md)."""
-        self.assertEqual(schemes.positions((1, 2), 2, 4, 1), [[0, 1], [2, 3], [4, 5], [6, 7]])
-        self.assertEqual(schemes.positions((2, 1), 2, 2, 3),
-                         [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]])
+        self.assertEqual(st.positions((1, 2), 2, 4, 1), [[0, 1], [2, 3], [4, 5], [6, 7]])
+        self.assertEqual(st.positions((2, 1), 2, 2, 3), [[0, 1, 2, 6, 7, 8], [3, 4, 5, 9, 10, 11]])
+        self.assertEqual(st.positions((2, 1), 2, 2, 3, "channel-row-column"),
+                         [[0, 6, 1, 7, 2, 8], [3, 9, 4, 10, 5, 11]])
         with self.assertRaises(ValueError):
-            schemes.positions((2, 3), 4, 4, 1)
+            st.positions((2, 3), 4, 4, 1)
+
+    def lists(self, block, square):
+        """Schemes with an inverse ("Stages" of docs/SCHEDULE.md)."""
+        lists = [st.preset(name, block) for name in ("none", "keystream", "le", "ele", "shf", "np")]
+        lists += [st.preset("shuffle-flip", block, key, scramble)
+                  for key in ("shared", "block") for scramble in (False, True)]
+        lists += [st.preset("vit", block, flip=flip) for flip in (False, True)]
+        lists += [st.preset("skk", key=key) for key in ("shared", "image")]
+        lists += [st.preset("etc", square),
+                  st.preset("etc", square) + st.preset("keystream") + st.preset("le", block),
+                  [Stage(st.FLIP, block, "block", "channel-row-column"), Stage(st.COLOUR, block, "block"),
+                   Stage(st.COLOUR, (1, 1), "image"), Stage(st.NEGATIVE, block)]]
+        return lists
 
     def test_round_trip(self):
-        """Decryption undoes encryption, for every preset ("Stages" of docs/SCHEDULE.md)."""
-        for shape, block in self.SHAPES:
-            plain = pixels(shape[0] * shape[1] * shape[2])
-            image = schedule.image_id(SECRET, "a", *shape, plain)
-            schemes_here = [schemes.preset("none"), schemes.preset("keystream")]
-            schemes_here += [schemes.preset("shuffle-flip", block, key, scramble)
-                             for key in ("shared", "block") for scramble in (False, True)]
-            for stages in schemes_here:
-                hidden = schemes.encrypt(SECRET, stages, shape, plain, image)
-                self.assertEqual(hidden != plain, bool(stages))
-                self.assertEqual(schemes.decrypt(SECRET, stages, shape, hidden, image), plain)
+        """Decryption undoes encryption ("Stages" of docs/SCHEDULE.md)."""
+        for shape, block, square in self.SHAPES:
+            for depth in (8, 16):
+                plain = pixels(shape[0] * shape[1] * shape[2] * depth // 8)
+                image = schedule.image_id(SECRET, "a", *shape, plain, depth)
+                for stages in self.lists(block, square):
+                    hidden = schemes.encrypt(SECRET, stages, shape, plain, image, depth)
+                    if block != (1, 1) or not stages:
+                        self.assertEqual(hidden != plain, bool(stages))
+                    self.assertEqual(schemes.decrypt(SECRET, stages, shape, hidden, image, depth), plain)
+
+    def test_lossy(self):
+        """Schemes without an inverse ("Stages" of docs/SCHEDULE.md)."""
+        for stages in (st.preset("skk-filter", (2, 2), "image", statistic="mean"),
+                       st.preset("etc", (2, 2), orders="as-published")):
+            hidden = schemes.encrypt(SECRET, stages, (4, 4, 3), pixels(48), bytes(8))
+            with self.assertRaises(ValueError):
+                schemes.decrypt(SECRET, stages, (4, 4, 3), hidden, bytes(8))
+        self.assertEqual([st.lossy(st.preset("etc", orders=orders), channels) for orders, channels in
+                          ((None, 3), ("as-published", 3), ("as-published", 1))], [False, True, False])
 
     def test_shuffling_is_a_gather(self):
         """Pixel shuffling and block scrambling by hand ("Stages" of docs/SCHEDULE.md)."""
-        plain = bytes(range(8))
-        for stage in (schemes.Stage(schemes.SHUFFLING, (1, 4), "block"),
-                      schemes.Stage(schemes.SHUFFLING, (1, 4), "shared")):
-            draws = schedule.Draws(schedule.subkey(SECRET, schedule.descriptor([stage.text()], 0, 2, 4, 1)))
+        plain, shape = bytes(range(8)), (2, 4, 1)
+        for stage in (Stage(st.SHUFFLING, (1, 4), "block"), Stage(st.SHUFFLING, (1, 4), "shared")):
+            draws = draws_of([stage], 0, shape)
             first = draws.permutation(4)
             second = first if stage.key == "shared" else draws.permutation(4)
-            self.assertEqual(schemes.encrypt(SECRET, [stage], (2, 4, 1), plain),
+            self.assertEqual(schemes.encrypt(SECRET, [stage], shape, plain),
                              bytes([plain[p] for p in first] + [plain[4 + p] for p in second]))
-        stage = schemes.Stage(schemes.SCRAMBLING, (1, 1))
-        draws = schedule.Draws(schedule.subkey(SECRET, schedule.descriptor([stage.text()], 0, 2, 4, 1)))
-        self.assertEqual(schemes.encrypt(SECRET, [stage], (2, 4, 1), plain), bytes(draws.permutation(8)))
+        stage = Stage(st.SCRAMBLING, (1, 1))
+        self.assertEqual(schemes.encrypt(SECRET, [stage], shape, plain),
+                         bytes(draws_of([stage], 0, shape).permutation(8)))
+
+    def test_source_block(self):
+        """A block's own key goes with the source block ("Stages" of docs/SCHEDULE.md)."""
+        stages, shape, plain = st.preset("ele", (2, 2)), (4, 6, 1), pixels(24)
+        keys = stagekeys.drawn(SECRET, stages, shape, 8)
+        still = [{"perm": keys[0]["perm"], "rev": keys[0]["rev"]}, {"perm": list(range(6))}]
+        inside = schemes.encrypt_with(still, stages, shape, plain)
+        where = st.positions((2, 2), *shape)
+        hidden = schemes.encrypt(SECRET, stages, shape, plain)
+        for b, source in enumerate(keys[1]["perm"]):
+            self.assertEqual([hidden[j] for j in where[b]], [inside[j] for j in where[source]])
+
+    def test_nibbles(self):
+        """Nibble shuffling by hand ("Stages", nibble shuffling, of docs/SCHEDULE.md): one block of two samples of
+        16 bits, whose nibbles are 0, 4 (lowest), 1, 5, 2, 6, 3, 7 (highest)."""
+        stage, plain = Stage(st.NIBBLES, (1, 2), "shared"), struct.pack("<2H", 0x3210, 0x7654)
+        perm, rev = [7, 1, 2, 3, 4, 5, 6, 0], [1, 0, 0, 0, 0, 0, 1, 1]
+        hidden = schemes.encrypt_with([{"perm": perm, "rev": rev}], [stage], (1, 2, 1), plain, 16)
+        # Nibbles 0 and 7 change places and are inverted twice, number 6 stays and is inverted twice.
+        self.assertEqual(struct.unpack("<2H", hidden), (0x3217, 0x0654))
+        rev = [1, 1, 0, 0, 0, 0, 0, 0]
+        hidden = schemes.encrypt_with([{"perm": perm, "rev": rev}], [stage], (1, 2, 1), plain, 16)
+        # Place 0 gets 7, inverted after; place 7 gets 0, inverted before; place 1 keeps 4, inverted twice.
+        self.assertEqual(struct.unpack("<2H", hidden), (0x3218, 0xF654))
+
+    def test_symmetries(self):
+        """A block of 3x3 turned and mirrored by hand ("Stages", rotation and inversion, of docs/SCHEDULE.md)."""
+        rows = ["abc", "def", "ghi"]
+        turns = [["abc", "def", "ghi"], ["cfi", "beh", "adg"], ["ihg", "fed", "cba"], ["gda", "heb", "ifc"]]
+        images = turns + [[row[::-1] for row in image] for image in turns]
+        for number, image in enumerate(images):
+            self.assertEqual(["".join(row) for row in schemes.symmetry(rows, number)], image)
+            self.assertEqual(["".join(row) for row in schemes.symmetry(image, number, True)], rows)
+
+    def test_pixel_negative(self):
+        """Each channel's bits begin at a new word ("Stages", pixel negative-positive, of docs/SCHEDULE.md)."""
+        stages, shape = st.preset("skk", key="image")[:1], (5, 7, 3)
+        draws = draws_of(stages, 0, shape, 16, 1 << 56)
+        words = [draws.word() for _ in range(6)]
+        hidden = schemes.encrypt(SECRET, stages, shape, bytes(210), bytes(7) + b"\1", 16)
+        for p in range(35):
+            for c in range(3):
+                bit = words[2 * c + p // 32] >> p % 32 & 1
+                self.assertEqual(hidden[6 * p + 2 * c:6 * p + 2 * c + 2], b"\xff\xff" if bit else b"\0\0")
+
+    def test_colours(self):
+        """Colour shuffling by hand ("Stages", colour shuffling, of docs/SCHEDULE.md)."""
+        shape, plain = (1, 6, 3), bytes(range(18))
+        channel = [5, 4, 3, 2, 1, 0]
+        for orders, expected in ((None, ["210", "201", "120", "102", "021", "012"]),
+                                 ("as-published", ["121", "222", "022", "212", "112", "012"])):
+            stage = Stage(st.COLOUR, (1, 1), "block", orders=orders)
+            hidden = schemes.encrypt_with([{"channel": channel}], [stage], shape, plain)
+            self.assertEqual(hidden, bytes(3 * p + int(c) for p, order in enumerate(expected) for c in order))
+        stage = Stage(st.COLOUR, (2, 2), "block")
+        self.assertEqual(schemes.encrypt(SECRET, [stage], (2, 4, 1), plain[:8]), plain[:8])
+        digits = draws_of([stage], 0, (2, 4, 3)).digits(6, 2)
+        hidden = schemes.encrypt(SECRET, [stage], (2, 4, 3), bytes([0, 1, 2] * 8))
+        for p in range(8):
+            self.assertEqual(tuple(hidden[3 * p:3 * p + 3]), st.ORDERS[digits[p % 4 // 2]])
+
+    def test_statistics(self):
+        """Blocks at the edges, and rounding ("Stages", block statistic, of docs/SCHEDULE.md)."""
+        for name, values, expected in (("median", [9], 9), ("median", [3, 4], 4), ("median", [7, 1, 2], 2),
+                                       ("median", [1, 2, 8, 5], 4), ("mean", [9], 9), ("mean", [3, 4], 4),
+                                       ("mean", [1, 1, 2], 1), ("mean", [1, 2, 2], 2), ("mean", [1, 1, 1, 3], 2)):
+            self.assertEqual(schemes.statistic(name, values), expected)
+        stage = Stage(st.STATISTIC, (2, 2), statistic="max")
+        hidden = schemes.encrypt(SECRET, [stage], (3, 3, 1), bytes([1, 2, 3, 4, 5, 6, 7, 8, 9]))
+        self.assertEqual(list(hidden), [5, 5, 6, 5, 5, 6, 8, 8, 9])
+        stage = Stage(st.STATISTIC, (4, 4), statistic="min")
+        hidden = schemes.encrypt(SECRET, [stage], (1, 2, 3), bytes([9, 2, 5, 8, 7, 1]))
+        self.assertEqual(list(hidden), [8, 2, 1, 8, 2, 1])
+
+    def test_keystream(self):
+        """The key's bytes are the image's own ("Stages", keystream, of docs/SCHEDULE.md)."""
+        stages = st.preset("keystream")
+        for depth, count in ((8, 35), (16, 70)):
+            self.assertEqual(schemes.encrypt(SECRET, stages, (5, 7, 1), bytes(count), b"\2" + bytes(7), depth),
+                             draws_of(stages, 0, (5, 7, 1), depth, 2).bytes(count))
+
+
+class Mixing(unittest.TestCase):
+    """"Mixing" of docs/SCHEDULE.md."""
+
+    SHAPE = (3, 5, 3)
+
+    def mixed(self, count, images, split=1, epoch=0):
+        """A mixed split ("Mixing" of docs/SCHEDULE.md)."""
+        data = [bytes((p + 11 * i) % 256 for p in pixels(45)) for i in range(count)]
+        ids = [schedule.image_id(SECRET, str(i), *self.SHAPE, d) for i, d in enumerate(data)]
+        return data, mixing.mix(SECRET, images, self.SHAPE, data, ids, split, epoch)
+
+    def test_scale(self):
+        """The constant is the 32-bit float nearest to 1/16711680 ("Mixing" of docs/SCHEDULE.md)."""
+        exact, scale = Fraction(1, 16711680), Fraction(mixing.SCALE)
+        bits = struct.unpack("<I", struct.pack("<f", mixing.SCALE))[0]
+        for other in (bits - 1, bits + 1):
+            value = Fraction(struct.unpack("<f", struct.pack("<I", other))[0])
+            self.assertLess(abs(scale - exact), abs(value - exact))
+
+    def test_floats(self):
+        """The floats are the nearest to the exact product ("Mixing" of docs/SCHEDULE.md)."""
+        data, results = self.mixed(6, 4)
+        for i, (partners, weights, bits) in enumerate(results):
+            inputs = [data[i]] + [data[j] for j in partners]
+            for j, value in enumerate(bits):
+                total = sum(w * (2 * x[j] - 255) for w, x in zip(weights, inputs))
+                exact = abs(total) * Fraction(mixing.SCALE)
+                here, = struct.unpack("<f", struct.pack("<I", value & 0x7FFFFFFF))
+                for other in (value - 1, value + 1):
+                    there, = struct.unpack("<f", struct.pack("<I", other & 0x7FFFFFFF))
+                    self.assertLessEqual(abs(exact - Fraction(here)), abs(exact - Fraction(there)))
+        signs = [mixing.mixed([65536], [b"\0\0"], [sign, 0])[0] >> 31 for sign in (0, 1)]
+        self.assertEqual(signs, [1, 0])
+        self.assertEqual(mixing.mixed([32768, 32768], [b"\0", b"\xff"], [1]), [0x80000000])
+
+    def test_weights(self):
+        """The weights sum to 1, and none is above 0.65 but by rounding ("Mixing" of docs/SCHEDULE.md)."""
+        draws = schedule.Draws(SECRET)
+        for images in (2, 3, 4, 6):
+            for _ in range(300):
+                weights = mixing.weights(draws, images)
+                self.assertEqual(sum(weights), 65536)
+                self.assertLessEqual(max(weights), 0.65 * 65536 + images)
+
+        class Given:
+            """Half-normals that are given (no section of docs/SCHEDULE.md)."""
+
+            def __init__(self, values):
+                """These (no section of docs/SCHEDULE.md)."""
+                self._values = iter(values)
+
+            def half_normal(self):
+                """The next one (no section of docs/SCHEDULE.md)."""
+                return next(self._values)
+
+        # Drawn again: nothing but zeros, and one above 0.65.
+        self.assertEqual(mixing.weights(Given([0, 0, 0, 66, 0, 34, 65, 0, 35]), 3), [42599, 0, 22937])
+        # What rounding takes from the others is the first one's.
+        self.assertEqual(mixing.weights(Given([0, 2, 2, 3]), 4), [2, 18724, 18724, 28086])
+
+    def test_partners(self):
+        """Every image is everybody's partner once a table, and epochs and splits differ ("Mixing" of
+        docs/SCHEDULE.md)."""
+        seen = set()
+        for split, epoch in ((0, 0), (1, 0), (2, 0), (3, 0), (1, 1), (1, 2)):
+            _, results = self.mixed(9, 4, split, epoch)
+            for table in zip(*(partners for partners, _, _ in results)):
+                self.assertEqual(sorted(table), list(range(9)))
+                seen.add(table)
+        self.assertEqual(len(seen), 18)
+        _, results = self.mixed(1, 4)
+        self.assertEqual(results[0][0], [0, 0, 0])
+
+    def test_labels(self):
+        """Soft labels ("Mixing" of docs/SCHEDULE.md)."""
+        self.assertEqual(mixing.soft_label([32768, 16384, 8192, 8192], [3, 0, 3, 1], [0, 1, 1, 2], 4),
+                         [0.25, 0.125, 0.625, 0])
+
+
+class Tables(unittest.TestCase):
+    """"Written-out tables" of docs/SCHEDULE.md."""
+
+    def test_secret(self):
+        """The secret of tables, by hand ("Written-out tables" of docs/SCHEDULE.md)."""
+        arrays = {"b": ((2,), [1, 0]), "A": ((1, 1), [7]), "plan": ((1,), [3]), "plan_bits": ((1,), [8])}
+        material = struct.pack("<I1sIIII", 1, b"A", 2, 1, 1, 7) + struct.pack("<I1sIIII", 1, b"b", 1, 2, 1, 0)
+        self.assertEqual(schedule.tables_secret(arrays), blake3.derive("imgveil v1 tables", material))
+
+    def test_etc(self):
+        """The symmetries of `etc` by hand ("Written-out tables", `etc`, of docs/SCHEDULE.md)."""
+        rows = ["abc", "def", "ghi"]
+        turns = [["cfi", "beh", "adg"], ["ihg", "fed", "cba"], ["gda", "heb", "ifc"], ["abc", "def", "ghi"]]
+        flips = [lambda image: image[::-1], lambda image: [row[::-1] for row in image], lambda image: image]
+        arrays = {"rotate": ((12,), [k // 3 for k in range(12)]), "flip": ((12,), [k % 3 for k in range(12)]),
+                  "negaposi": ((12,), [0, 1] * 6), "channel": ((12,), [0, 1, 2, 3, 4, 5] * 2),
+                  "permutation": ((12,), list(range(12)))}
+        keys = tables.imported(arrays, "etc", st.preset("etc", (3, 3)), (9, 12, 3))
+        for k, number in enumerate(keys[0]["symmetry"]):
+            self.assertEqual(["".join(row) for row in schemes.symmetry(rows, number)], flips[k % 3](turns[k // 3]))
+        self.assertEqual(keys[1]["flip"], [1, 0] * 6)
+        self.assertEqual([st.ORDERS[number] for number in keys[2]["channel"][:6]],
+                         [(0, 1, 2), (1, 0, 2), (2, 1, 0), (0, 2, 1), (2, 0, 1), (1, 2, 0)])
+
+    def test_defaults(self):
+        """What is above half ("Written-out tables" of docs/SCHEDULE.md)."""
+        keys = tables.imported({"key": ((8,), [4, 5, 0, 7, 1, 2, 3, 6])}, "le", st.preset("le", (2, 2)), (2, 2, 1))
+        self.assertEqual(keys[0]["rev"], [0, 1, 0, 1, 0, 0, 0, 1])
+        keys = tables.imported({"key": ((3,), [2, 0, 1])}, "np", st.preset("np", (1, 3)), (1, 3, 1))
+        self.assertEqual(keys[0]["flip"], [1, 0, 0])
+
+    def test_refused(self):
+        """Arrays that do not fit ("Written-out tables" of docs/SCHEDULE.md)."""
+        stages, shape = st.preset("shf", (1, 3)), (1, 3, 1)
+        for arrays in ({"key": ((3,), [0, 1, 1])}, {"key": ((4,), [0, 1, 2, 3])}, {"key": ((3,), [0, 1, 3])},
+                       {"key": ((3,), [0, 1, 2]), "rev": ((3,), [0, 1, 1])}):
+            with self.assertRaises(ValueError):
+                tables.imported(arrays, "shf", stages, shape)
+
+    def test_plans(self):
+        """Arrays that are exported and imported, and the plan, do what the secret does ("Written-out tables" of
+        docs/SCHEDULE.md)."""
+        presets = [("shuffle-flip", "shared"), ("shuffle-flip", "block"), ("skk", "shared")]
+        presets += [(preset, None) for preset in ("le", "ele", "etc", "shf", "np", "vit")]
+        lists = [(preset, st.preset(preset, (4, 4), key, True, True)) for preset, key in presets]
+        lists.append(("etc", st.preset("etc", (4, 4), orders="as-published")))
+        lists.append((None, st.preset("etc", (2, 2)) + st.preset("ele") + st.preset("vit", (2, 4), flip=True)
+                      + st.preset("skk", key="shared") + st.preset("shuffle-flip", (4, 2), "block")))
+        for preset, stages in lists:
+            for shape, depth in (((8, 12, 3), 8), ((8, 8, 1), 8), ((4, 8, 3), 16), ((8, 12, 1), 16)):
+                plain = pixels(shape[0] * shape[1] * shape[2] * depth // 8)
+                arrays = tables.exported(SECRET, preset, stages, shape, depth)
+                keys = tables.imported(arrays, preset, stages, shape, depth)
+                entries, bits = tables.plan(keys, stages, shape, depth)
+                hidden = schemes.encrypt(SECRET, stages, shape, plain, None, depth)
+                self.assertEqual(schemes.encrypt_with(keys, stages, shape, plain, depth), hidden)
+                self.assertEqual(tables.apply_plan(entries, bits, plain, depth), hidden)
+                self.assertEqual(bits, 4 if any(s.kind == st.NIBBLES for s in stages) else depth)
 
 
 if __name__ == "__main__":

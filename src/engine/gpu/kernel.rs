@@ -11,53 +11,112 @@ const MAX_GROUPS: u64 = 65_535;
 /// A kernel: what happens to the samples, and what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
-    /// A plan, bytes to bytes.
+    /// A plan, packed words to packed words.
     PermuteBytes,
-    /// A plan, bytes to normalised floats.
+    /// A plan, packed words to normalised floats.
     PermuteFloats,
-    /// A keystream, bytes to bytes.
+    /// A keystream, packed words to packed words.
     KeystreamBytes,
-    /// A keystream, bytes to normalised floats.
+    /// A keystream, packed words to normalised floats.
     KeystreamFloats,
+    /// Signs and channel orders keyed per image, packed words to packed words.
+    PixelKeyedBytes,
+    /// Signs and channel orders keyed per image, packed words to normalised floats.
+    PixelKeyedFloats,
+    /// Packed words to a statistic of every block and channel.
+    BlockStatistic,
+    /// Statistics into their blocks, to packed words.
+    FillBytes,
+    /// Statistics into their blocks, to normalised floats.
+    FillFloats,
+    /// Several images into one, to floats.
+    MixFloats,
 }
 
 /// All kernels.
-pub const KERNELS: [Kernel; 4] =
-    [Kernel::PermuteBytes, Kernel::PermuteFloats, Kernel::KeystreamBytes, Kernel::KeystreamFloats];
+pub const KERNELS: [Kernel; 10] = [
+    Kernel::PermuteBytes,
+    Kernel::PermuteFloats,
+    Kernel::KeystreamBytes,
+    Kernel::KeystreamFloats,
+    Kernel::PixelKeyedBytes,
+    Kernel::PixelKeyedFloats,
+    Kernel::BlockStatistic,
+    Kernel::FillBytes,
+    Kernel::FillFloats,
+    Kernel::MixFloats,
+];
 
 /// A variant of a kernel: its overridable constants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Variant {
     /// The kernel.
     pub kernel: Kernel,
-    /// Whether picks have views (crop, mirror).
-    pub views: bool,
-    /// Whether there is a plan; the keystream kernels have none.
-    pub plan: bool,
+    /// Names and values.
+    pub constants: Vec<(&'static str, u32)>,
 }
+
+/// The binding of a plan, of the scale, of packed words or statistics that are written, and of floats.
+pub const PLAN: u32 = 3;
+/// See [`PLAN`].
+pub const SCALE: u32 = 4;
+/// See [`PLAN`].
+pub const WORDS: u32 = 4;
+/// See [`PLAN`].
+pub const FLOATS: u32 = 5;
 
 impl Kernel {
     /// The kernel's whole WGSL text, what it shares in front.
     pub fn wgsl(self) -> &'static str {
         macro_rules! text {
-            ($($file:literal),*) => { concat!($(include_str!(concat!("../../../shaders/", $file)), "\n"),*) };
+            ($($file:literal),*) => {
+                concat!(include_str!("../../../shaders/shared/source.wgsl"), $("\n", include_str!(concat!("../../../shaders/", $file))),*)
+            };
         }
         match self {
-            Kernel::PermuteBytes => text!("shared/source.wgsl", "permute_bytes.wgsl"),
-            Kernel::PermuteFloats => text!("shared/source.wgsl", "permute_floats.wgsl"),
-            Kernel::KeystreamBytes => text!("shared/source.wgsl", "shared/chacha20.wgsl", "keystream_bytes.wgsl"),
-            Kernel::KeystreamFloats => text!("shared/source.wgsl", "shared/chacha20.wgsl", "keystream_floats.wgsl"),
+            Kernel::PermuteBytes => text!("permute_bytes.wgsl"),
+            Kernel::PermuteFloats => text!("permute_floats.wgsl"),
+            Kernel::KeystreamBytes => text!("shared/chacha20.wgsl", "keystream_bytes.wgsl"),
+            Kernel::KeystreamFloats => text!("shared/chacha20.wgsl", "keystream_floats.wgsl"),
+            Kernel::PixelKeyedBytes => {
+                text!("shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_bytes.wgsl")
+            }
+            Kernel::PixelKeyedFloats => {
+                text!("shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_floats.wgsl")
+            }
+            Kernel::BlockStatistic => text!("block_statistic.wgsl"),
+            Kernel::FillBytes => text!("shared/fill.wgsl", "fill_bytes.wgsl"),
+            Kernel::FillFloats => text!("shared/fill.wgsl", "fill_floats.wgsl"),
+            Kernel::MixFloats => text!("shared/chacha20.wgsl", "mix_floats.wgsl"),
         }
     }
 
-    /// The kernel's bindings: number, and whether it is written.
-    fn bindings(self) -> &'static [(u32, bool)] {
-        match self {
-            Kernel::PermuteBytes => &[(1, false), (2, false), (3, false), (4, true)],
-            Kernel::PermuteFloats => &[(1, false), (2, false), (3, false), (4, false), (5, true)],
-            Kernel::KeystreamBytes => &[(1, false), (2, false), (4, true)],
-            Kernel::KeystreamFloats => &[(1, false), (2, false), (4, false), (5, true)],
+    /// Whether it reads a plan.
+    pub fn has_plan(self) -> bool {
+        matches!(self, Kernel::PermuteBytes | Kernel::PermuteFloats)
+    }
+
+    /// Whether it looks samples up in the scale.
+    pub fn has_scale(self) -> bool {
+        matches!(self, Kernel::PermuteFloats | Kernel::KeystreamFloats | Kernel::PixelKeyedFloats | Kernel::FillFloats)
+    }
+
+    /// The binding that it writes.
+    pub fn output(self) -> u32 {
+        if self.has_scale() || self == Kernel::MixFloats { FLOATS } else { WORDS }
+    }
+
+    /// The kernel's storage bindings: number, and whether it is written.
+    fn bindings(self) -> Vec<(u32, bool)> {
+        let mut bindings = vec![(1, false), (2, false)];
+        if self.has_plan() {
+            bindings.push((PLAN, false));
         }
+        if self.has_scale() {
+            bindings.push((SCALE, false));
+        }
+        bindings.push((self.output(), true));
+        bindings
     }
 }
 
@@ -69,11 +128,16 @@ impl Kernels {
     /// The pipeline of a variant. The caller holds an error scope.
     pub fn pipeline(&self, device: &wgpu::Device, variant: Variant) -> wgpu::ComputePipeline {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        made.entry(variant).or_insert_with(|| make(device, variant)).clone()
+        if let Some(pipeline) = made.get(&variant) {
+            return pipeline.clone();
+        }
+        let pipeline = make(device, &variant);
+        made.insert(variant, pipeline.clone());
+        pipeline
     }
 }
 
-fn make(device: &wgpu::Device, variant: Variant) -> wgpu::ComputePipeline {
+fn make(device: &wgpu::Device, variant: &Variant) -> wgpu::ComputePipeline {
     let label = Some("imgveil");
     let entry = |binding: u32, ty: wgpu::BufferBindingType| wgpu::BindGroupLayoutEntry {
         binding,
@@ -86,8 +150,8 @@ fn make(device: &wgpu::Device, variant: Variant) -> wgpu::ComputePipeline {
         variant
             .kernel
             .bindings()
-            .iter()
-            .map(|&(binding, written)| entry(binding, wgpu::BufferBindingType::Storage { read_only: !written })),
+            .into_iter()
+            .map(|(binding, written)| entry(binding, wgpu::BufferBindingType::Storage { read_only: !written })),
     );
     let group = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries: &entries });
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
@@ -99,17 +163,13 @@ fn make(device: &wgpu::Device, variant: Variant) -> wgpu::ComputePipeline {
         label,
         source: wgpu::ShaderSource::Wgsl(variant.kernel.wgsl().into()),
     });
-    let (views, plan) = (f64::from(u8::from(variant.views)), f64::from(u8::from(variant.plan)));
-    let constants: &[(&str, f64)] = match variant.kernel {
-        Kernel::PermuteBytes | Kernel::PermuteFloats => &[("VIEWS", views), ("PLAN", plan)],
-        Kernel::KeystreamBytes | Kernel::KeystreamFloats => &[("VIEWS", views)],
-    };
+    let constants: Vec<(&str, f64)> = variant.constants.iter().map(|&(name, value)| (name, f64::from(value))).collect();
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label,
         layout: Some(&layout),
         module: &module,
         entry_point: Some("main"),
-        compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
+        compilation_options: wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() },
         cache: None,
     })
 }

@@ -2,7 +2,7 @@
 //! from there into bytes or into a tensor's memory. The kernels stay inside WebGPU's default limits and need no feature; the
 //! device is opened with all that the adapter has, because burn shares it.
 //!
-//! Packed bytes: four samples to a word, every image beginning at a word.
+//! Packed bytes: four 8-bit samples or two of 16 bits to a word, every image beginning at a word.
 
 pub mod adapter;
 mod kernel;
@@ -13,12 +13,12 @@ pub use kernel::{KERNELS, Kernel};
 pub use run::Resident;
 pub use traffic::{Counts, Traffic};
 
-use crate::engine::{Engine, EngineError, Pick, check};
-use crate::image::normalised;
+use crate::engine::{Engine, EngineError, Pick, check, outputs};
+use crate::image::{Depth, normalised};
 use crate::plan::Program;
 use kernel::Kernels;
 use run::{LoadedProgram, Sink};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An open wgpu device with imgveil's kernels. One per process where burn trains on it too.
 pub struct Gpu {
@@ -31,8 +31,8 @@ pub struct Gpu {
     limit: u64,
     kernels: Kernels,
     traffic: Traffic,
-    /// `normalised()` on the device.
-    scale: wgpu::Buffer,
+    /// `normalised` of either depth on the device, each from its first use on.
+    scales: [OnceLock<wgpu::Buffer>; 2],
     /// The tables of the program that ran last: a batch after a batch uploads none.
     loaded: Mutex<Option<Arc<LoadedProgram>>>,
 }
@@ -62,15 +62,6 @@ impl Gpu {
             doing: "opening the device",
             reason: e.to_string(),
         })?;
-        let scale = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("imgveil scale"),
-            size: 1024,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        queue.write_buffer(&scale, 0, bytemuck::cast_slice(&normalised()));
-        let traffic = Traffic::default();
-        traffic.add_up(1024);
         Ok(Self {
             instance,
             adapter,
@@ -79,8 +70,8 @@ impl Gpu {
             info,
             limit,
             kernels: Kernels::default(),
-            traffic,
-            scale,
+            traffic: Traffic::default(),
+            scales: Default::default(),
             loaded: Mutex::new(None),
         })
     }
@@ -170,6 +161,22 @@ impl Gpu {
         })
     }
 
+    /// The scale of a depth on the device. The caller holds an error scope.
+    fn scale(&self, depth: Depth) -> &wgpu::Buffer {
+        let place = match depth {
+            Depth::U8 => &self.scales[0],
+            Depth::U16 => &self.scales[1],
+        };
+        place.get_or_init(|| {
+            let scale = normalised(depth);
+            let bytes = bytemuck::cast_slice(&scale);
+            let buffer = self.buffer(bytes.len() as u64, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST);
+            self.queue.write_buffer(&buffer, 0, bytes);
+            self.traffic.add_up(bytes.len() as u64);
+            buffer
+        })
+    }
+
     /// The program's tables on the device; those of the last program are kept.
     fn load(&self, program: &Program) -> Result<Arc<LoadedProgram>, EngineError> {
         let mut kept = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
@@ -184,8 +191,9 @@ impl Gpu {
     }
 
     /// Runs a program on picks of a resident set and writes normalised floats (N, C, H, W) to `output`: into the memory of
-    /// whoever owns the binding, such as a tensor. Nothing is read back. One dispatch for each step of the program and each
-    /// page of the set that the picks touch: one, for every permutation-flip scheme on a set within the binding limit.
+    /// whoever owns the binding, such as a tensor. Nothing is read back. One dispatch for each step of the program (two for a
+    /// block statistic) and each page of the set that the picks touch: one, for every permutation-flip scheme on a set within
+    /// the binding limit.
     ///
     /// # Errors
     /// When a pick is out of range or the device fails.
@@ -196,6 +204,7 @@ impl Gpu {
         picks: &[Pick],
         output: wgpu::BindingResource<'_>,
     ) -> Result<(), EngineError> {
+        outputs(program, picks)?;
         let loaded = self.load(program)?;
         run::run(self, &loaded, resident, picks, Sink::Floats(output))
     }
@@ -241,8 +250,9 @@ impl Gpu {
         if per_part == 0 {
             return Err(self.too_large("one image of the batch", image_bytes));
         }
-        for (part, picks) in picks.chunks(per_part).enumerate() {
-            let bytes = image_bytes * picks.len() as u64;
+        let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
+        for (part, picks) in picks.chunks(per_part * group).enumerate() {
+            let bytes = image_bytes * (picks.len() / group) as u64;
             let output = self.guarded("making the output buffer", || {
                 self.buffer(bytes, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)
             })?;
@@ -261,19 +271,22 @@ impl Engine for Gpu {
     }
 
     fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
-        check(program, input.len(), picks, output.len())?;
-        let samples = program.geometry().samples();
-        let stride = samples.next_multiple_of(4);
+        if program.mixing().is_some() {
+            return Err(EngineError::FloatsOnly);
+        }
+        let size = program.geometry().bytes();
+        check(program, input.len(), picks, output.len(), size)?;
+        let stride = size.next_multiple_of(4);
         self.in_parts(program, input, picks, stride as u64, false, |first, data| {
-            for (to, from) in output[first * samples..].chunks_exact_mut(samples).zip(data.chunks_exact(stride)) {
-                to.copy_from_slice(&from[..samples]);
+            for (to, from) in output[first * size..].chunks_exact_mut(size).zip(data.chunks_exact(stride)) {
+                to.copy_from_slice(&from[..size]);
             }
         })
     }
 
     fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError> {
-        check(program, input.len(), picks, output.len())?;
         let samples = program.geometry().samples();
+        check(program, input.len(), picks, output.len(), samples)?;
         self.in_parts(program, input, picks, samples as u64 * 4, true, |first, data| {
             let to = &mut output[first * samples..][..data.len() / 4];
             bytemuck::cast_slice_mut(to).copy_from_slice(data);

@@ -1,10 +1,11 @@
 //! Resident sets, loaded programs, and the dispatches that run one on the other.
 
 use super::Gpu;
-use super::kernel::{Kernel, Variant, grid};
+use super::kernel::{self, Kernel, Variant, grid};
 use crate::engine::{EngineError, Pick, check_picks};
 use crate::image::{Geometry, View};
-use crate::plan::{Program, Step};
+use crate::plan::{Mixing, Program, Statistic, Step};
+use crate::schedule::Subkey;
 use bytemuck::{Pod, Zeroable};
 
 const TABLE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_DST);
@@ -23,7 +24,7 @@ impl Resident {
     /// # Errors
     /// When the samples are no whole number of images, one image exceeds the binding limit, or memory runs out.
     pub fn upload(gpu: &Gpu, geometry: Geometry, samples: &[u8]) -> Result<Self, EngineError> {
-        let size = geometry.samples();
+        let size = geometry.bytes();
         let images = samples.len() / size;
         if images * size != samples.len() {
             let what = "the resident set";
@@ -80,7 +81,7 @@ impl Resident {
 
 /// `Params` of `shaders/shared/source.wgsl`.
 #[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
+#[derive(Clone, Copy, Default, Pod, Zeroable)]
 struct Params {
     height: u32,
     width: u32,
@@ -88,8 +89,16 @@ struct Params {
     samples: u32,
     stride: u32,
     images: u32,
-    padding: [u32; 2],
+    group: u32,
+    unit: f32,
+    block_height: u32,
+    block_width: u32,
+    block_columns: u32,
+    blocks: u32,
+    statistic: u32,
+    padding: [u32; 3],
     key: [u32; 8],
+    colour: [u32; 8],
 }
 
 /// `Pick` of `shaders/shared/source.wgsl`.
@@ -99,15 +108,36 @@ struct PickRecord {
     index: u32,
     slot: u32,
     shift: u32,
+    /// Bit 0, and the weight above it.
     mirrored: u32,
     id: [u32; 2],
 }
 
+/// ChaCha20 key words.
+type Words = [u32; 8];
+
+fn words(subkey: &Subkey) -> Words {
+    std::array::from_fn(|i| {
+        u32::from_le_bytes([subkey[4 * i], subkey[4 * i + 1], subkey[4 * i + 2], subkey[4 * i + 3]])
+    })
+}
+
+/// A step as the device runs it: one dispatch.
 enum LoadedStep {
-    /// The plan's table; `None` is the identity.
-    Permute(Option<wgpu::Buffer>),
-    /// ChaCha20 key words.
-    Keystream([u32; 8]),
+    /// The plan's table and the bits of its elements; `None` is the identity.
+    Permute(Option<(wgpu::Buffer, u32)>),
+    Keystream(Words),
+    PixelKeyed {
+        negative: Option<Words>,
+        colour: Option<Words>,
+        inverse: bool,
+    },
+    /// The statistics of blocks (rows, columns).
+    Statistic((u32, u32), Statistic),
+    /// Blocks (rows, columns) filled with them.
+    Fill((u32, u32)),
+    /// The key of the signs, and how many images are mixed.
+    Mix(Words, u32),
 }
 
 /// A program with its tables on the device.
@@ -123,7 +153,7 @@ impl LoadedProgram {
     pub(super) fn new(gpu: &Gpu, program: &Program) -> Result<Self, EngineError> {
         let mut steps = Vec::new();
         for step in program.steps() {
-            steps.push(match step {
+            match step {
                 Step::Permute(plan) => {
                     let bytes: &[u8] = bytemuck::cast_slice(plan.table());
                     if bytes.len() as u64 > gpu.limit {
@@ -135,12 +165,20 @@ impl LoadedProgram {
                         table
                     })?;
                     gpu.traffic.add_up(bytes.len() as u64);
-                    LoadedStep::Permute(Some(table))
+                    steps.push(LoadedStep::Permute(Some((table, plan.bits()))));
                 }
-                Step::Keystream(subkey) => LoadedStep::Keystream(std::array::from_fn(|i| {
-                    u32::from_le_bytes([subkey[4 * i], subkey[4 * i + 1], subkey[4 * i + 2], subkey[4 * i + 3]])
-                })),
-            });
+                Step::Keystream(subkey) => steps.push(LoadedStep::Keystream(words(subkey))),
+                Step::PixelKeyed(keys) => steps.push(LoadedStep::PixelKeyed {
+                    negative: keys.negative.as_ref().map(words),
+                    colour: keys.colour.as_ref().map(words),
+                    inverse: keys.inverse,
+                }),
+                Step::BlockStatistic(block, statistic) => {
+                    steps.push(LoadedStep::Statistic(*block, *statistic));
+                    steps.push(LoadedStep::Fill(*block));
+                }
+                Step::Mix(mixing) => steps.push(LoadedStep::Mix(words(&mixing.subkey), mixing.images)),
+            }
         }
         // Without a step there is still the way from bytes to where they are wanted.
         if steps.is_empty() {
@@ -173,16 +211,20 @@ pub(super) fn run(
 ) -> Result<(), EngineError> {
     check_picks(picks, resident.images)?;
     if resident.geometry != program.geometry {
-        let (expected, found) = (program.geometry.samples(), resident.geometry.samples());
+        let (expected, found) = (program.geometry.bytes(), resident.geometry.bytes());
         return Err(EngineError::Size { what: "a resident image", expected, found, geometry: program.geometry });
     }
-    // All steps but the last go from bytes to bytes of the batch.
+    // All steps but the last go from words to words of the batch.
     let Some((last, earlier)) = program.steps.split_last() else { return Ok(()) };
+    // A mixture's images may lie in different pages: they are gathered first.
+    let gather = [LoadedStep::Permute(None)];
+    let gathered = matches!(last, LoadedStep::Mix(..)) && earlier.is_empty() && resident.pages.len() > 1;
+    let earlier = if gathered { &gather[..] } else { earlier };
     let in_order: Vec<Pick> =
-        picks.iter().zip(0..).map(|(pick, index)| Pick { index, view: View::IDENTITY, id: pick.id }).collect();
+        picks.iter().zip(0..).map(|(pick, index)| Pick { index, view: View::IDENTITY, ..*pick }).collect();
     let mut between: Option<wgpu::Buffer> = None;
     for step in earlier {
-        let bytes = program.geometry.samples().next_multiple_of(4) as u64 * picks.len() as u64;
+        let bytes = step.image_bytes(program.geometry) * picks.len() as u64;
         if bytes > gpu.limit {
             return Err(gpu.too_large("a batch between two steps", bytes));
         }
@@ -201,6 +243,23 @@ pub(super) fn run(
     match &between {
         None => pages(gpu, program, last, resident, picks, &|| output.clone(), floats),
         Some(before) => dispatch(gpu, program, last, before, &records(&in_order), output, floats),
+    }
+}
+
+fn blocks(geometry: Geometry, (rows, columns): (u32, u32)) -> (u32, u32) {
+    ((geometry.height() as u32).div_ceil(rows), (geometry.width() as u32).div_ceil(columns))
+}
+
+impl LoadedStep {
+    /// Bytes of one image that the step writes where it is not the last one.
+    fn image_bytes(&self, geometry: Geometry) -> u64 {
+        match self {
+            LoadedStep::Statistic(block, _) => {
+                let (rows, columns) = blocks(geometry, *block);
+                u64::from(rows) * u64::from(columns) * geometry.channels() as u64 * 4
+            }
+            _ => geometry.bytes().next_multiple_of(4) as u64,
+        }
     }
 }
 
@@ -237,7 +296,7 @@ fn records(picks: &[Pick]) -> Vec<PickRecord> {
             index: pick.index,
             slot: slot as u32,
             shift: u32::from(pick.view.dy as u16) | u32::from(pick.view.dx as u16) << 16,
-            mirrored: u32::from(pick.view.mirrored),
+            mirrored: u32::from(pick.view.mirrored) | pick.weight << 1,
             id: [stream as u32, (stream >> 32) as u32],
         }
     };
@@ -254,30 +313,77 @@ fn dispatch(
     floats: bool,
 ) -> Result<(), EngineError> {
     let geometry = program.geometry;
-    let (samples, images) = (geometry.samples() as u64, records.len() as u64);
-    let stride = samples.div_ceil(4);
-    let views = records.iter().any(|record| record.shift != 0 || record.mirrored != 0);
-    let (plane, channels) = (geometry.pixels() as u64, geometry.channels() as u32);
-    // A ChaCha20 block is 64 bytes.
-    let blocks = samples.div_ceil(64);
-    let (kernel, plan, key, [x, y, z]) = match (step, floats) {
-        (LoadedStep::Permute(plan), false) => (Kernel::PermuteBytes, plan.as_ref(), [0; 8], grid(stride, images, 1)),
-        (LoadedStep::Permute(plan), true) => {
-            (Kernel::PermuteFloats, plan.as_ref(), [0; 8], grid(plane, images, channels))
-        }
-        (LoadedStep::Keystream(key), false) => (Kernel::KeystreamBytes, None, *key, grid(blocks, images, 1)),
-        (LoadedStep::Keystream(key), true) => (Kernel::KeystreamFloats, None, *key, grid(blocks, images, 1)),
-    };
-    let params = Params {
+    let views = records.iter().any(|record| record.shift != 0 || record.mirrored & 1 != 0);
+    let (depth, channels) = (geometry.depth().bits(), geometry.channels() as u32);
+    let (samples, plane) = (geometry.samples() as u64, geometry.pixels() as u64);
+    let stride = geometry.bytes().div_ceil(4) as u64;
+    let mut params = Params {
         height: geometry.height() as u32,
         width: geometry.width() as u32,
         channels,
         samples: samples as u32,
         stride: stride as u32,
-        images: images as u32,
-        padding: [0; 2],
-        key,
+        images: records.len() as u32,
+        group: 1,
+        ..Params::default()
     };
+    let mut constants = vec![("VIEWS", u32::from(views)), ("DEPTH", depth)];
+    let mut bits = depth;
+    let cut = |params: &mut Params, block: (u32, u32)| {
+        let (rows, columns) = blocks(geometry, block);
+        (params.block_height, params.block_width) = block;
+        (params.block_columns, params.blocks) = (columns, rows * columns);
+    };
+    let one_of = |to_words, to_floats| if floats { to_floats } else { to_words };
+    // What an invocation does: parts of an image, planes, and the kernel.
+    let (kernel, parts, planes) = match step {
+        LoadedStep::Permute(plan) => {
+            constants.push(("PLAN", u32::from(plan.is_some())));
+            bits = plan.as_ref().map_or(depth, |(_, bits)| *bits);
+            match floats {
+                true => (Kernel::PermuteFloats, plane, channels),
+                false => (Kernel::PermuteBytes, stride, 1),
+            }
+        }
+        LoadedStep::Keystream(key) => {
+            params.key = *key;
+            // A ChaCha20 block is 16 words.
+            (one_of(Kernel::KeystreamBytes, Kernel::KeystreamFloats), stride.div_ceil(16), 1)
+        }
+        LoadedStep::PixelKeyed { negative, colour, inverse } => {
+            (params.key, params.colour) = (negative.unwrap_or_default(), colour.unwrap_or_default());
+            constants.push(("NEGATIVE", u32::from(negative.is_some())));
+            constants.push(("COLOUR", u32::from(colour.is_some())));
+            constants.push(("INVERSE", u32::from(*inverse)));
+            (one_of(Kernel::PixelKeyedBytes, Kernel::PixelKeyedFloats), plane.div_ceil(16), 1)
+        }
+        LoadedStep::Statistic(block, statistic) => {
+            cut(&mut params, *block);
+            params.statistic = match statistic {
+                Statistic::Median => 0,
+                Statistic::Mean => 1,
+                Statistic::Max => 2,
+                Statistic::Min => 3,
+            };
+            (Kernel::BlockStatistic, u64::from(params.blocks) * u64::from(channels), 1)
+        }
+        LoadedStep::Fill(block) => {
+            cut(&mut params, *block);
+            match floats {
+                true => (Kernel::FillFloats, plane, channels),
+                false => (Kernel::FillBytes, stride, 1),
+            }
+        }
+        LoadedStep::Mix(key, group) => {
+            params.key = *key;
+            (params.group, params.images) = (*group, records.len() as u32 / group);
+            params.unit = 1.0 / Mixing::FULL_SCALE as f32;
+            // 2048 samples a workgroup.
+            (Kernel::MixFloats, samples.div_ceil(32), 1)
+        }
+    };
+    constants.push(("BITS", bits));
+    let [x, y, z] = grid(parts, u64::from(params.images), planes);
     let uniform_usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
     gpu.guarded("encrypting a batch", || {
         // Small buffers of their own for every dispatch: earlier dispatches may still be reading theirs.
@@ -287,21 +393,21 @@ fn dispatch(
         gpu.queue.write_buffer(&list, 0, bytemuck::cast_slice(records));
         gpu.traffic.add_up((size_of::<Params>() + size_of_val(records)) as u64);
 
-        let variant = Variant { kernel, views, plan: plan.is_some() };
-        let pipeline = gpu.kernels.pipeline(&gpu.device, variant);
+        let pipeline = gpu.kernels.pipeline(&gpu.device, Variant { kernel, constants });
         let bind = |binding, resource| wgpu::BindGroupEntry { binding, resource };
         let mut entries = vec![
             bind(0, uniform.as_entire_binding()),
             bind(1, pixels.as_entire_binding()),
             bind(2, list.as_entire_binding()),
         ];
-        if let LoadedStep::Permute(_) = step {
-            entries.push(bind(3, plan.unwrap_or(&program.placeholder).as_entire_binding()));
+        if let LoadedStep::Permute(plan) = step {
+            let table = plan.as_ref().map_or(&program.placeholder, |(table, _)| table);
+            entries.push(bind(kernel::PLAN, table.as_entire_binding()));
         }
-        if floats {
-            entries.push(bind(4, gpu.scale.as_entire_binding()));
+        if kernel.has_scale() {
+            entries.push(bind(kernel::SCALE, gpu.scale(geometry.depth()).as_entire_binding()));
         }
-        entries.push(bind(if floats { 5 } else { 4 }, output));
+        entries.push(bind(kernel.output(), output));
         let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("imgveil"),
             layout: &pipeline.get_bind_group_layout(0),

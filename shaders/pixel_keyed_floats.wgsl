@@ -1,0 +1,43 @@
+// Signs and channel orders with keys per image, packed words to normalised floats, planar (N, C, H, W). One invocation
+// writes 16 pixels. Needs shared/source.wgsl, shared/chacha20.wgsl and shared/pixel_keys.wgsl in front.
+// Twin: pixel_keyed() and CpuEngine::floats in src/engine/cpu.rs.
+
+@group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
+@group(0) @binding(5) var<storage, read_write> tensor: array<f32>;
+
+@compute @workgroup_size(64)
+fn main(
+    @builtin(workgroup_id) at: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
+    let pixels_of_image = params.height * params.width;
+    let group_count = (pixels_of_image + PIXELS - 1u) / PIXELS;
+    for (var image = at.y; image < params.images; image += groups.y) {
+        let pick = picks[image];
+        for (var group = at.x; group < group_count; group += groups.x) {
+            let first_pixel = group * PIXELS;
+            workgroupBarrier();
+            draw_signs(pick, first_pixel, local);
+            workgroupBarrier();
+            let start = first_pixel + local * 16u;
+            if (start < pixels_of_image) {
+                var words: array<u32, 16>;
+                if (COLOUR) {
+                    words = order_words(pick, start);
+                }
+                for (var i = 0u; i < 16u && start + i < pixels_of_image; i++) {
+                    var order = 0x24u;
+                    if (COLOUR) {
+                        order = order_of(pick, start + i, words[i]);
+                    }
+                    for (var channel = 0u; channel < params.channels; channel++) {
+                        let value = keyed(pick, first_pixel, start + i, order, channel);
+                        let plane = pick.slot * params.samples + channel * pixels_of_image;
+                        tensor[plane + start + i] = scale[value];
+                    }
+                }
+            }
+        }
+    }
+}

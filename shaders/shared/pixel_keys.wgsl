@@ -1,0 +1,78 @@
+// Keys per image of single pixels: a sign bit for every sample and an order of the channels for every pixel, drawn
+// from the image's own ChaCha20 streams. A workgroup of 64 works on 1024 pixels, 16 each: as many as a ChaCha20 block
+// has words, and so digits. Needs shared/source.wgsl and shared/chacha20.wgsl in front.
+// Twin: pixel_keyed() in src/engine/cpu.rs; draws: Stream::bits and Stream::digits in src/schedule.rs.
+
+override NEGATIVE: bool = true;     // sign bits
+override COLOUR: bool = true;       // orders of the channels
+override INVERSE: bool = false;     // both undone, in the reverse order
+
+const PIXELS: u32 = 1024u;
+
+// The words of the sign bits of the group's pixels, 48 a channel: its 32 words begin anywhere in a ChaCha20 block.
+var<workgroup> sign_words: array<u32, 144>;
+
+// Where the sign bits of a channel's pixel lie in the stream, in words: every channel begins at a new one.
+fn sign_word(channel: u32, pixel: u32) -> u32 {
+    return channel * ((params.height * params.width + 31u) / 32u) + pixel / 32u;
+}
+
+// The group's sign bits, into workgroup memory. Between two barriers.
+fn draw_signs(pick: Pick, first_pixel: u32, local: u32) {
+    if (!NEGATIVE || local >= 3u * params.channels) {
+        return;
+    }
+    let block = sign_word(local / 3u, first_pixel) / 16u + local % 3u;
+    var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), pick.id);
+    for (var i = 0u; i < 16u; i++) {
+        sign_words[local * 16u + i] = stream[i];
+    }
+}
+
+// All ones where the sample is flipped, else 0.
+fn sign_of(first_pixel: u32, pixel: u32, channel: u32) -> u32 {
+    if (!NEGATIVE) {
+        return 0u;
+    }
+    let drawn_from = sign_word(channel, first_pixel) / 16u * 16u;
+    let word = sign_words[channel * 48u + sign_word(channel, pixel) - drawn_from];
+    return ONES * ((word >> (pixel & 31u)) & 1u);
+}
+
+// The words of the orders of 16 pixels, from `pixel` on, which is a multiple of 16.
+fn order_words(pick: Pick, pixel: u32) -> array<u32, 16> {
+    return chacha20_block(params.colour_low, params.colour_high, vec2<u32>(pixel / 16u, 0u), pick.id);
+}
+
+// The order of a pixel's channels from its word: channel j at bits 2j and 2j+1.
+fn order_of(pick: Pick, pixel: u32, drawn: u32) -> u32 {
+    let pixels_of_image = params.height * params.width;
+    var word = drawn;
+    // Fair words give word * 6 div 2^32; four of 2^32 words are refused, and the pixel looks one round further.
+    for (var place = pixel; word * 6u < 4u;) {
+        place += pixels_of_image;
+        var again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), pick.id);
+        word = again[place % 16u];
+    }
+    let digit = ((word >> 16u) * 6u + (((word & 0xffffu) * 6u) >> 16u)) >> 16u;
+    // 012, 021, 102, 120, 201, 210
+    var orders = array<u32, 6>(0x24u, 0x18u, 0x21u, 0x09u, 0x12u, 0x06u);
+    return orders[digit];
+}
+
+// Channel `channel` of a pixel after its order (or before it, undone) and with its sign.
+fn keyed(pick: Pick, first_pixel: u32, pixel: u32, order: u32, channel: u32) -> u32 {
+    var source = (order >> (2u * channel)) & 3u;
+    var flipped = source;
+    if (INVERSE) {
+        // Where `channel` went to, and its own sign.
+        source = 0u;
+        for (var j = 1u; j < params.channels; j++) {
+            if (((order >> (2u * j)) & 3u) == channel) {
+                source = j;
+            }
+        }
+        flipped = channel;
+    }
+    return viewed(pick, pixel * params.channels + source) ^ sign_of(first_pixel, pixel, flipped);
+}

@@ -1,0 +1,90 @@
+//! Blocks over an image: numbered row by row; inside a block, samples count (row, column, channel), or (channel, row, column).
+
+use super::{Block, CompileError, Order};
+use crate::image::Geometry;
+use crate::plan::{Plan, PlanError, Unit};
+
+/// An image cut into blocks that tile it.
+pub(super) struct Tiling {
+    geometry: Geometry,
+    block: Block,
+    columns: usize,
+    order: Order,
+}
+
+impl Tiling {
+    /// `geometry` in blocks of `block`.
+    pub fn new(block: Block, geometry: Geometry) -> Result<Self, CompileError> {
+        let (height, width) = (geometry.height(), geometry.width());
+        if height < block.height as usize || width < block.width as usize {
+            return Err(CompileError::Small { block, height, width });
+        }
+        if !height.is_multiple_of(block.height as usize) || !width.is_multiple_of(block.width as usize) {
+            return Err(CompileError::Tiling { block, height, width });
+        }
+        Ok(Self { geometry, block, columns: width / block.width as usize, order: Order::default() })
+    }
+
+    /// The same with another order of a block's samples.
+    pub fn ordered(self, order: Order) -> Self {
+        Self { order, ..self }
+    }
+
+    /// How many blocks there are.
+    pub fn blocks(&self) -> usize {
+        self.geometry.height() / self.block.height as usize * self.columns
+    }
+
+    /// D: samples of a block.
+    pub fn samples(&self) -> usize {
+        self.block.height as usize * self.block.width as usize * self.geometry.channels()
+    }
+
+    /// The image's sample that is sample `i` of block `b`.
+    pub fn sample(&self, b: usize, i: usize) -> usize {
+        let (rows, columns, channels) =
+            (self.block.height as usize, self.block.width as usize, self.geometry.channels());
+        let (pixel, channel) = match self.order {
+            Order::RowColumnChannel => (i / channels, i % channels),
+            Order::ChannelRowColumn => (i % (rows * columns), i / (rows * columns)),
+        };
+        let y = b / self.columns * rows + pixel / columns;
+        let x = b % self.columns * columns + pixel % columns;
+        (y * self.geometry.width() + x) * channels + channel
+    }
+
+    /// Nibbles of a block.
+    pub fn nibbles(&self) -> usize {
+        self.samples() * Unit::Nibble.per_sample(self.geometry.depth())
+    }
+
+    /// The image's nibble that is nibble `i` of block `b`: all lowest nibbles come first.
+    pub fn nibble(&self, b: usize, i: usize) -> usize {
+        let (level, sample) = (i / self.samples(), i % self.samples());
+        self.sample(b, sample) * Unit::Nibble.per_sample(self.geometry.depth()) + level
+    }
+
+    /// A plan from `entry(b, i)`: what sample `i` of output block `b` is.
+    pub fn plan(&self, mut entry: impl FnMut(usize, usize) -> u32) -> Result<Plan, PlanError> {
+        let mut table = vec![0; self.geometry.samples()];
+        for b in 0..self.blocks() {
+            for i in 0..self.samples() {
+                table[self.sample(b, i)] = entry(b, i);
+            }
+        }
+        Plan::from_table(self.geometry, Unit::Sample, table)
+    }
+
+    /// A plan from `entry(b, i)`: what nibble `i` of output block `b` is.
+    pub fn nibble_plan(&self, mut entry: impl FnMut(usize, usize) -> u32) -> Result<Plan, PlanError> {
+        // 2^31 nibbles or more do not fit a table; from_table says so, so nothing is computed for them here.
+        let fits = self.blocks() as u64 * self.nibbles() as u64 <= u64::from(u32::MAX >> 1);
+        let mut table = vec![0; if fits { self.blocks() * self.nibbles() } else { 0 }];
+        for b in 0..if fits { self.blocks() } else { 0 } {
+            for i in 0..self.nibbles() {
+                table[self.nibble(b, i)] = entry(b, i);
+            }
+        }
+        Plan::from_table(self.geometry, Unit::Nibble, table)
+    }
+}
