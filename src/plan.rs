@@ -318,6 +318,12 @@ impl Program {
         }
     }
 
+    /// The same program without mixing: what a single image looks like to a network that learned from mixtures.
+    pub fn without_mixing(&self) -> Program {
+        let steps = self.steps.iter().filter(|step| !matches!(step, Step::Mix(_))).cloned().collect();
+        Program { geometry: self.geometry, steps, id: next_id() }
+    }
+
     /// The program that undoes this one.
     ///
     /// # Errors

@@ -164,7 +164,7 @@ fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
                         Statistic::Min => values[0],
                         Statistic::Mean => (f64::from(sum) / m as f64 + 0.5).floor() as u32,
                         Statistic::Median if m % 2 == 1 => values[m / 2],
-                        Statistic::Median => (values[m / 2 - 1] + values[m / 2] + 1) / 2,
+                        Statistic::Median => (values[m / 2 - 1] + values[m / 2]).div_ceil(2),
                     };
                 }
             }

@@ -6,17 +6,18 @@ mod common;
 use burn::tensor::Tensor;
 use common::{open_gpu, say_skipped, shared_data};
 use imgveil::dataset::phantom::{PhantomClass, phantom};
-use imgveil::dataset::{self, Fit, Item, Loaded};
+use imgveil::dataset::{self, DatasetError, Fit, Item, Loaded};
 use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
 use imgveil::image::{Geometry, Image, View};
-use imgveil::job::{EncryptRequest, Watch, encrypt};
+use imgveil::job::{DecryptRequest, EncryptRequest, JobError, Watch, decrypt, encrypt};
 use imgveil::key::Key;
+use imgveil::schedule::ImageId;
 use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile};
 use imgveil::train::metrics::{Scores, softmax_rows};
 use imgveil::train::model::ModelKind;
 use imgveil::train::{
-    Augment, Backend, Config, Feed, OptimiserKind, Outcome, Progress, RunFolder, Split, TrainError, TrainingSet,
-    load_checkpoint, train, training_set,
+    Augment, Backend, Config, Feed, Labels, OptimiserKind, Outcome, Progress, RunFolder, Split, TrainError,
+    TrainingSet, load_checkpoint, train, training_set,
 };
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -57,7 +58,7 @@ fn phantoms(first: u64, count: usize) -> Split {
         loaded.labels.push(class.label());
         loaded.names.push(format!("{i}"));
     }
-    Split::new(loaded, Some(&key()))
+    Split::new(loaded, 2, Some(&key()))
 }
 
 fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
@@ -68,6 +69,7 @@ fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
         val: Some(phantoms(10_000, 40)),
         test: Some(phantoms(20_000, 60)),
         classes: vec!["clear".into(), "opacity".into()],
+        evaluation: program.without_mixing(),
         program,
         key: Some(key()),
         scheme,
@@ -115,18 +117,27 @@ const WANTED: [(usize, View); 5] = [
     (9, View { dy: 16, dx: 0, mirrored: false }),
 ];
 
-/// What the CPU engine makes of [`WANTED`], and through which ids.
-fn expected(set: &TrainingSet) -> Vec<u32> {
-    let picks: Vec<Pick> = WANTED
-        .iter()
-        .map(|&(index, view)| Pick {
-            index: index as u32,
+/// What the CPU engine makes of [`WANTED`] in an epoch, and through which ids.
+fn expected(set: &TrainingSet, epoch: u32) -> Vec<u32> {
+    let mut picks = Vec::new();
+    for (index, view) in WANTED {
+        let id = |index: usize| set.train.ids[index].of_view(&key(), view);
+        let Some(mixing) = set.program.mixing() else {
+            picks.push(Pick { index: index as u32, view, id: id(index), weight: 0 });
+            continue;
+        };
+        let part = ImageId(1u64.to_le_bytes()).of_epoch(&key(), epoch);
+        let partners = mixing.partners(part.stream(), set.train.len() as u32);
+        let weights = mixing.weights(id(index).of_epoch(&key(), epoch), SIZE * SIZE);
+        let mixed = std::iter::once(index as u32).chain(partners.iter().map(|list| list[index]));
+        picks.extend(mixed.zip(weights).map(|(index, weight)| Pick {
+            index,
             view,
-            id: set.train.ids[index].of_view(&key(), view),
-            ..Pick::default()
-        })
-        .collect();
-    let mut floats = vec![0.0; picks.len() * set.train.geometry.samples()];
+            id: id(index as usize).of_epoch(&key(), epoch),
+            weight,
+        }));
+    }
+    let mut floats = vec![0.0; WANTED.len() * set.train.geometry.samples()];
     CpuEngine.floats(&set.program, &set.train.samples, &picks, &mut floats).unwrap();
     floats.into_iter().map(f32::to_bits).collect()
 }
@@ -139,11 +150,27 @@ fn the_feed_gives_the_engines_bits_on_both_backends() {
         let set = set(preset.scheme(Options::default()).unwrap(), 10);
         for backend in [Some(&flex), gpu.as_ref().map(|(backend, _)| *backend)].into_iter().flatten() {
             let mut feed = Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
-            let batch = feed.batch(&WANTED).unwrap();
-            assert_eq!(batch.images.dims(), [5, 1, SIZE, SIZE]);
-            assert_eq!(bits(batch.images), expected(&set), "{preset:?} on {}", backend.name());
-            let labels: Vec<i64> = batch.labels.into_data().iter::<i64>().collect();
-            assert_eq!(labels, [1, 0, 1, 1, 1]);
+            for epoch in [1, 2] {
+                feed.begin_epoch(epoch);
+                let batch = feed.batch(&WANTED).unwrap();
+                assert_eq!(batch.images.dims(), [5, 1, SIZE, SIZE]);
+                assert_eq!(bits(batch.images), expected(&set, epoch), "{preset:?} on {}", backend.name());
+                match batch.labels {
+                    Labels::Hard(labels) => {
+                        let labels: Vec<i64> = labels.into_data().iter::<i64>().collect();
+                        assert_eq!((preset == Preset::InstaHide, &labels[..]), (false, &[1, 0, 1, 1, 1][..]));
+                    }
+                    Labels::Soft(shares) => {
+                        assert_eq!((preset, shares.dims()), (Preset::InstaHide, [5, 2]));
+                        let shares = shares.into_data().try_to_vec::<f32>().unwrap();
+                        assert!(shares.chunks(2).all(|pair| pair[0] + pair[1] == 1.0), "{shares:?}");
+                        assert!(shares.iter().any(|&share| share != 0.0 && share != 1.0), "{shares:?}");
+                    }
+                }
+            }
+            if preset == Preset::InstaHide {
+                assert_ne!(expected(&set, 1), expected(&set, 2), "every epoch mixes anew");
+            }
             assert!(feed.batch(&[(10, View::IDENTITY)]).is_err());
         }
     }
@@ -275,6 +302,57 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
         let without = losses(training_set(&output, None, None, fit).unwrap());
         assert_eq!(with_key, without, "{scheme}");
     }
+}
+
+/// Mixtures made beforehand: the same floats and labels on both engines, nothing to undo, and something to learn from.
+#[test]
+fn a_set_of_mixtures_is_written_read_and_learned_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain");
+    write_phantoms(&plain);
+    let scheme = Preset::InstaHide.scheme(Options::default()).unwrap();
+    let (fit, key) = (Fit::default(), key());
+    let mix = |name: &str, engine: &dyn Engine| {
+        let output = folder.path().join(name);
+        let request = EncryptRequest { input: &plain, output: &output, key: &key, scheme: &scheme, fit, engine };
+        encrypt(&request, &Quiet).map(|_| output)
+    };
+    let output = mix("mixed.npz", &CpuEngine).unwrap();
+    if let Some((backend, _turn)) = gpu("mixtures on the GPU") {
+        let other = mix("gpu.npz", backend.gpu().unwrap()).unwrap();
+        assert!(std::fs::read(&output).unwrap() == std::fs::read(other).unwrap());
+    }
+    assert!(matches!(mix("folder", &CpuEngine), Err(JobError::Floats(_))));
+    assert!(matches!(mix("mixed.npz", &CpuEngine), Err(JobError::Dataset(DatasetError::OutputExists(_)))));
+
+    let set = dataset::floats::open(&output).unwrap();
+    let part = &set.parts[&dataset::Split::All];
+    assert_eq!((part.images.len(), part.labels.len()), (60 * SIZE * SIZE, 60 * 2));
+    assert!(part.images.iter().all(|value| value.abs() <= 1.0));
+    assert!(part.labels.chunks(2).all(|pair| pair[0] + pair[1] == 1.0));
+    // Signs are flipped value by value: half of them.
+    let negative = part.images.iter().filter(|value| value.is_sign_negative()).count() as f64;
+    assert!((negative / part.images.len() as f64 - 0.5).abs() < 0.03);
+
+    let back = folder.path().join("back");
+    let request = DecryptRequest { input: &output, output: &back, key: &key, engine: &CpuEngine };
+    let error = decrypt(&request, &Quiet).unwrap_err();
+    assert!(matches!(error, JobError::Dataset(DatasetError::Mixtures { .. })), "{error}");
+    assert!(!back.exists());
+
+    let trained = training_set(&output, None, None, fit).unwrap();
+    assert_eq!((trained.train.len(), trained.encrypted), (60, true));
+    assert!(training_set(&output, Some(scheme.clone()), Some(key.clone()), fit).is_err());
+    let mut losses = Losses::default();
+    train(&flex(), &trained, &config(3), None, &mut losses).unwrap();
+    let (begin, end) = (&losses.0[..3], &losses.0[losses.0.len() - 3..]);
+    assert!(end.iter().sum::<f32>() < begin.iter().sum::<f32>(), "{:?}", losses.0);
+
+    // A changed value is found out.
+    let mut bytes = std::fs::read(&output).unwrap();
+    bytes[1000] ^= 1;
+    std::fs::write(&output, bytes).unwrap();
+    assert!(dataset::floats::open(&output).is_err());
 }
 
 #[test]

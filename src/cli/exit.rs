@@ -73,7 +73,10 @@ impl From<EngineError> for Failure {
 impl From<DatasetError> for Failure {
     fn from(error: DatasetError) -> Self {
         let code = match error {
-            DatasetError::Missing(_) | DatasetError::OutputExists(_) | DatasetError::Collision(_) => USAGE,
+            DatasetError::Missing(_)
+            | DatasetError::OutputExists(_)
+            | DatasetError::Collision(_)
+            | DatasetError::Mixtures { .. } => USAGE,
             DatasetError::Empty { .. }
             | DatasetError::Foreign(_)
             | DatasetError::Unfinished(_)
@@ -104,7 +107,8 @@ impl From<JobError> for Failure {
             JobError::Mixed { .. }
             | JobError::AlreadyEncrypted { .. }
             | JobError::Inside { .. }
-            | JobError::Lossy { .. } => USAGE,
+            | JobError::Lossy { .. }
+            | JobError::Floats(_) => USAGE,
             JobError::WrongKey { .. } => KEY,
             JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => DATASET,
             JobError::Worker => FAILED,

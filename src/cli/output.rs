@@ -87,4 +87,10 @@ impl Watch for ImageBar {
     fn advance(&self, images: usize, _: u64) {
         self.0.inc(images as u64);
     }
+
+    fn note(&self, words: &str) {
+        self.0.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "note: {words}");
+        });
+    }
 }

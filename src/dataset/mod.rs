@@ -2,6 +2,7 @@
 //! that an encrypted set carries. Never encrypts anything.
 
 mod fit;
+pub mod floats;
 pub mod folder;
 mod load;
 pub mod manifest;
@@ -52,6 +53,9 @@ impl Split {
         }
     }
 }
+
+/// All parts, in the order in which sets are written.
+pub(crate) const SPLITS: [Split; 4] = [Split::Train, Split::Val, Split::Test, Split::All];
 
 /// One image of a set, before it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,6 +179,16 @@ pub enum DatasetError {
         path: PathBuf,
         /// Files of other kinds.
         ignored: usize,
+    },
+    /// A set of mixtures.
+    #[error(
+        "{path} holds mixtures of images (scheme {scheme}), as floats: they cannot be undone or encrypted again, only trained on"
+    )]
+    Mixtures {
+        /// The set.
+        path: PathBuf,
+        /// Its scheme.
+        scheme: String,
     },
     /// Neither a folder nor an .npz file.
     #[error("{0} is neither a folder of images nor an .npz file")]

@@ -3,7 +3,8 @@
 //! one more member. Held in memory whole.
 
 use super::{
-    DatasetError, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Sink, Source, Split, write_atomically,
+    DatasetError, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, SPLITS, Sink, Source, Split,
+    write_atomically,
 };
 use crate::image::{Geometry, Image};
 use npyz::{DType, NpyHeader, Order, TypeChar, WriterBuilder};
@@ -12,14 +13,49 @@ use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-const SPLITS: [Split; 4] = [Split::Train, Split::Val, Split::Test, Split::All];
-
-fn images_name(split: Split) -> String {
+pub(super) fn images_name(split: Split) -> String {
     split.name().map_or("images".into(), |name| format!("{name}_images"))
 }
 
-fn labels_name(split: Split) -> String {
+pub(super) fn labels_name(split: Split) -> String {
     split.name().map_or("labels".into(), |name| format!("{name}_labels"))
+}
+
+/// An array's member in the archive.
+pub(super) fn npz_member(array: &str) -> String {
+    format!("{array}.npy")
+}
+
+pub(super) fn bad(path: &Path, reason: String) -> DatasetError {
+    DatasetError::Npz { path: path.to_owned(), reason }
+}
+
+type Archive = zip::ZipArchive<Cursor<Vec<u8>>>;
+
+/// An array file, its members not read yet.
+pub(super) fn archive(path: &Path) -> Result<Archive, DatasetError> {
+    let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+    zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(path, e.to_string()))
+}
+
+/// The manifest that lies in an array file, if one does.
+pub(super) fn read_manifest(zip: &mut Archive, path: &Path) -> Result<Option<Manifest>, DatasetError> {
+    let Some(text) = member(zip, MANIFEST).map_err(|reason| bad(path, reason))? else { return Ok(None) };
+    let parsed = Manifest::parse(&text);
+    parsed.map(Some).map_err(|source| DatasetError::Manifest { path: path.join(MANIFEST), source })
+}
+
+/// Members without time stamps and compression: the same bytes whenever they are written, and encrypted pixels do not
+/// compress.
+pub(super) fn stored() -> zip::write::SimpleFileOptions {
+    zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default())
+}
+
+pub(super) fn write_manifest(zip: &mut zip::ZipWriter<Cursor<Vec<u8>>>, manifest: &Manifest) -> Result<(), String> {
+    zip.start_file(MANIFEST, stored()).map_err(|e| e.to_string())?;
+    zip.write_all(&manifest.to_text().map_err(|e| e.to_string())?).map_err(|e| e.to_string())
 }
 
 /// One array of images.
@@ -40,29 +76,27 @@ struct NpzSource {
 
 /// Opens an array file, plain or encrypted.
 pub(super) fn open(path: &Path) -> Result<Opened, DatasetError> {
-    let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-    let bad = |reason: String| DatasetError::Npz { path: path.to_owned(), reason };
-    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(e.to_string()))?;
+    let bad = |reason: String| bad(path, reason);
+    let mut zip = archive(path)?;
+    let manifest = read_manifest(&mut zip, path)?;
+    if let Some(manifest) = &manifest
+        && manifest.scheme.mixes()
+    {
+        return Err(DatasetError::Mixtures { path: path.to_owned(), scheme: manifest.scheme.name.clone() });
+    }
     let (mut parts, mut labels) = (BTreeMap::new(), BTreeMap::new());
     for split in SPLITS {
         let name = images_name(split);
-        let Some(member) = member(&mut zip, &format!("{name}.npy")).map_err(&bad)? else { continue };
+        let Some(member) = member(&mut zip, &npz_member(&name)).map_err(&bad)? else { continue };
         parts.insert(split, images(member).map_err(|reason| bad(format!("array {name}: {reason}")))?);
         let name = labels_name(split);
-        if let Some(member) = self::member(&mut zip, &format!("{name}.npy")).map_err(&bad)? {
+        if let Some(member) = self::member(&mut zip, &npz_member(&name)).map_err(&bad)? {
             labels.insert(split, integers(&member).map_err(|reason| bad(format!("array {name}: {reason}")))?);
         }
     }
     if parts.is_empty() {
         return Err(bad("it has no array train_images, val_images, test_images or images".into()));
     }
-    let manifest = match member(&mut zip, MANIFEST).map_err(&bad)? {
-        Some(text) => Some(Manifest::parse(&text).map_err(|source| {
-            let path = path.join(MANIFEST);
-            DatasetError::Manifest { path, source }
-        })?),
-        None => None,
-    };
     let source = match &manifest {
         Some(manifest) => encrypted(parts, manifest).map_err(&bad)?,
         None => plain(parts, &labels).map_err(&bad)?,
@@ -120,7 +154,7 @@ fn encrypted(parts: BTreeMap<Split, Part>, manifest: &Manifest) -> Result<NpzSou
 }
 
 /// A member's bytes; `None` when there is none of this name.
-fn member(zip: &mut zip::ZipArchive<Cursor<Vec<u8>>>, name: &str) -> Result<Option<Vec<u8>>, String> {
+pub(super) fn member(zip: &mut Archive, name: &str) -> Result<Option<Vec<u8>>, String> {
     let mut file = match zip.by_name(name) {
         Ok(file) => file,
         Err(zip::result::ZipError::FileNotFound) => return Ok(None),
@@ -133,7 +167,7 @@ fn member(zip: &mut zip::ZipArchive<Cursor<Vec<u8>>>, name: &str) -> Result<Opti
 }
 
 /// An array's header, and its data checked to be as long as the header says.
-fn array(bytes: &[u8]) -> Result<(NpyHeader, &[u8]), String> {
+pub(super) fn array(bytes: &[u8]) -> Result<(NpyHeader, &[u8]), String> {
     let mut rest = bytes;
     let header = NpyHeader::from_reader(&mut rest).map_err(|e| e.to_string())?;
     if header.order() != Order::C {
@@ -229,7 +263,7 @@ impl Source for NpzSource {
         let Some((part, i, path)) = self.place(index) else {
             return Err(ReadError { path: format!("image {index}"), kind: ReadErrorKind::Foreign });
         };
-        let size = part.geometry.samples();
+        let size = part.geometry.bytes();
         let samples = &part.samples[i * size..(i + 1) * size];
         if let Some(stated) = self.hashes.get(index)
             && blake3::hash(samples).to_hex().as_str() != stated
@@ -238,6 +272,18 @@ impl Source for NpzSource {
         }
         let damaged = || ReadError { path: path.clone(), kind: ReadErrorKind::Damaged("wrong size".into()) };
         Image::new(part.geometry, samples.to_vec()).ok_or_else(damaged)
+    }
+}
+
+/// Whether a new array file can be made here: found out now rather than after an hour of encryption.
+pub(crate) fn check_new(path: &Path) -> Result<(), DatasetError> {
+    if path.exists() {
+        return Err(DatasetError::OutputExists(path.to_owned()));
+    }
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match folder.is_dir() {
+        true => Ok(()),
+        false => Err(DatasetError::Missing(folder.to_owned())),
     }
 }
 
@@ -250,14 +296,7 @@ pub struct NpzSink {
 
 impl NpzSink {
     pub(super) fn create(path: &Path, items: &[Item]) -> Result<Self, DatasetError> {
-        if path.exists() {
-            return Err(DatasetError::OutputExists(path.to_owned()));
-        }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Found out now rather than after an hour of encryption.
-        if !folder.is_dir() {
-            return Err(DatasetError::Missing(folder.to_owned()));
-        }
+        check_new(path)?;
         let images = Mutex::new(vec![None; items.len()]);
         Ok(Self { path: path.to_owned(), items: items.to_vec(), images })
     }
@@ -265,10 +304,7 @@ impl NpzSink {
     fn write(&self, manifest: Option<&Manifest>) -> Result<Vec<u8>, String> {
         let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
         let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        // No time stamps and no compression: the same bytes whenever it is written, and encrypted pixels do not compress.
-        let options = zip::write::SimpleFileOptions::default()
-            .compression_method(zip::CompressionMethod::Stored)
-            .last_modified_time(zip::DateTime::default());
+        let options = stored();
         let text = |e: &dyn std::fmt::Display| e.to_string();
         for split in SPLITS {
             let here: Vec<(&Item, &Image)> = self
@@ -293,12 +329,12 @@ impl NpzSink {
             if geometry.channels() == 3 {
                 shape.push(3);
             }
-            zip.start_file(format!("{}.npy", images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
+            zip.start_file(npz_member(&images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
             let samples = here.iter().flat_map(|(_, image)| image.samples());
             write_npy(&mut zip, &shape, samples.copied()).map_err(|e| text(&e))?;
             let labels: Option<Vec<u32>> = here.iter().map(|(item, _)| item.label).collect();
             if let Some(labels) = labels {
-                zip.start_file(format!("{}.npy", labels_name(split)), options).map_err(|e| text(&e))?;
+                zip.start_file(npz_member(&labels_name(split)), options).map_err(|e| text(&e))?;
                 let shape = [labels.len() as u64, 1];
                 // As MedMNIST has it: one byte where that holds every class.
                 match labels.iter().copied().map(u8::try_from).collect::<Result<Vec<u8>, _>>() {
@@ -309,14 +345,13 @@ impl NpzSink {
             }
         }
         if let Some(manifest) = manifest {
-            zip.start_file(MANIFEST, options).map_err(|e| text(&e))?;
-            zip.write_all(&manifest.to_text().map_err(|e| text(&e))?).map_err(|e| text(&e))?;
+            write_manifest(&mut zip, manifest)?;
         }
         Ok(zip.finish().map_err(|e| text(&e))?.into_inner())
     }
 }
 
-fn write_npy<T: npyz::AutoSerialize>(
+pub(super) fn write_npy<T: npyz::AutoSerialize>(
     writer: impl Write,
     shape: &[u64],
     values: impl IntoIterator<Item = T>,

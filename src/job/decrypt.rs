@@ -56,7 +56,7 @@ pub fn decrypt(request: &DecryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     let started = Instant::now();
     let job = Decryption { request, source, manifest: &manifest, programs: &programs, sink: sink.as_ref() };
     let all: Vec<usize> = (0..manifest.images.len()).collect();
-    let done = pipeline::run(&job, &all, |index| manifest.images[index].geometry.samples(), watch)?;
+    let done = pipeline::run(&job, &all, |index| manifest.images[index].geometry.bytes(), watch)?;
     super::some_written(done.written.len(), &done.failed, sink.as_ref())?;
     sink.finish(None)?;
     Ok(Summary {

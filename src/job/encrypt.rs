@@ -48,6 +48,14 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     check_apart(request.input, request.output)?;
     let source = opened.source.as_ref();
     let scan = scan(source, request)?;
+    if let Some(geometry) = scan.geometries.values().next() {
+        for (stage, why) in request.scheme.idle(geometry.fitted) {
+            watch.note(&format!("{stage} does nothing here: {why}"));
+        }
+    }
+    if request.scheme.mixes() {
+        return super::mix::encrypt(request, source, scan, watch);
+    }
     let programs = scan
         .geometries
         .values()
@@ -60,7 +68,7 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
 
     let started = Instant::now();
     let job = Encryption { request, source, scan: &scan, programs: &programs, sink: sink.as_ref(), place: &place };
-    let done = pipeline::run(&job, &usable, |index| scan.geometries[&index].fitted.samples(), watch)?;
+    let done = pipeline::run(&job, &usable, |index| scan.geometries[&index].fitted.bytes(), watch)?;
 
     super::some_written(done.written.len(), &done.failed, sink.as_ref())?;
     let mut before: HashMap<Split, usize> = HashMap::new();
@@ -69,7 +77,7 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
         let item = &source.items()[index];
         let before = before.entry(item.split).or_default();
         let geometry = scan.geometries[&index];
-        bytes += geometry.fitted.samples() as u64;
+        bytes += geometry.fitted.bytes() as u64;
         images.push(Entry {
             name: item.name.clone(),
             path: sink.path(item, *before),
@@ -109,14 +117,17 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
 
 /// An image's geometry after fitting, and what decryption gives back.
 #[derive(Clone, Copy)]
-struct Fitted {
-    fitted: Geometry,
-    original: Geometry,
+pub(super) struct Fitted {
+    pub fitted: Geometry,
+    pub original: Geometry,
 }
 
-struct Scan {
-    geometries: HashMap<usize, Fitted>,
-    failed: Vec<(usize, Failure)>,
+/// What the headers said.
+pub(super) struct Scan {
+    /// Sizes of the images that can be read, by their number.
+    pub geometries: HashMap<usize, Fitted>,
+    /// The others.
+    pub failed: Vec<(usize, Failure)>,
 }
 
 /// Looks at every image's header before a byte is written, so that what the whole set is wrong about is said at once.

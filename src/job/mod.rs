@@ -4,6 +4,7 @@
 
 mod decrypt;
 mod encrypt;
+mod mix;
 mod pipeline;
 
 pub use decrypt::{DecryptRequest, decrypt};
@@ -23,6 +24,8 @@ pub trait Watch: Sync {
     fn start(&self, images: usize);
     /// These more are written, with so many bytes of samples.
     fn advance(&self, images: usize, bytes: u64);
+    /// Something that the user should know before the work begins.
+    fn note(&self, _words: &str) {}
 }
 
 /// An image that was set aside.
@@ -112,6 +115,9 @@ pub enum JobError {
         /// Why.
         lossy: Lossy,
     },
+    /// Floats for a folder of PNGs.
+    #[error("this scheme mixes images and gives floats, which no PNG holds: {0} must be an .npz file")]
+    Floats(PathBuf),
     /// The output lies in the input.
     #[error("the output {output} lies inside the input {input}: choose a folder outside of it")]
     Inside {

@@ -122,7 +122,7 @@ fn work_all<S: Stages>(
         }
         for group in groups {
             let geometry = group[0].image.geometry();
-            let size = geometry.samples();
+            let size = geometry.bytes();
             let mut samples = Vec::with_capacity(size * group.len());
             group.iter().for_each(|job| samples.extend_from_slice(job.image.samples()));
             stages.work(geometry, &group, &mut samples)?;

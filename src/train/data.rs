@@ -1,10 +1,11 @@
 //! From a data set on disk to what training takes: splits in memory, classes, the program that encrypts, if any.
 
 use super::feed::Split;
+use crate::dataset::floats::FloatSet;
 use crate::dataset::{self, DatasetError, Fit, LoadError, Source};
 use crate::key::Key;
 use crate::plan::Program;
-use crate::scheme::{Block, CompileError, Scheme, compile};
+use crate::scheme::{CompileError, Scheme, compile};
 use std::path::{Path, PathBuf};
 
 /// Everything that training needs of a data set.
@@ -19,6 +20,8 @@ pub struct TrainingSet {
     pub classes: Vec<String>,
     /// What encrypts a batch; the identity for plain training and for a set that is encrypted already.
     pub program: Program,
+    /// What validation and test images go through: the program without mixing.
+    pub evaluation: Program,
     /// The key, for the ids of augmented views.
     pub key: Option<Key>,
     /// The scheme that the network sees: that of the program, or of the encrypted set.
@@ -82,7 +85,13 @@ pub enum DataError {
 /// # Errors
 /// When the set cannot be read, has fewer than two classes, or does not go with the scheme and key.
 pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: Fit) -> Result<TrainingSet, DataError> {
-    let opened = dataset::open(path)?;
+    let opened = match dataset::open(path) {
+        Err(DatasetError::Mixtures { .. }) if key.is_some() || scheme.is_some() || fit != Fit::default() => {
+            return Err(DataError::AlreadyEncrypted(path.to_owned()));
+        }
+        Err(DatasetError::Mixtures { .. }) => return mixtures(path),
+        opened => opened?,
+    };
     let encrypted = opened.manifest.is_some();
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
     let (seen, applied) = match opened.manifest {
@@ -104,7 +113,10 @@ pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: 
     }
     let division = divide(source);
     let tile = applied.tile();
-    let load = |indices: &[usize]| load(source, indices, fit, tile, key.as_ref());
+    let load = |indices: &[usize]| {
+        let loaded = dataset::load(source, indices, fit, tile)?;
+        Ok::<_, LoadError>(loaded.map(|loaded| Split::new(loaded, classes.len(), key.as_ref())))
+    };
     let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
     let (val, test) = (load(&division.val)?, load(&division.test)?);
     let expected = train.geometry;
@@ -120,17 +132,40 @@ pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: 
         (Some(key), false) => compile(&applied, key, train.geometry)?,
         (None, false) => return Err(DataError::NoKey(applied.name)),
     };
-    Ok(TrainingSet { train, val, test, classes, program, key, scheme: seen, encrypted, note: division.note })
+    let evaluation = program.without_mixing();
+    let mut note = division.note;
+    if program.mixing().is_some() {
+        let words = "training images are mixed anew in every epoch; validation and test images are shown unmixed";
+        note = Some(note.map_or(words.to_owned(), |note| format!("{note}; {words}")));
+    }
+    Ok(TrainingSet { train, val, test, classes, program, evaluation, key, scheme: seen, encrypted, note })
 }
 
-fn load(
-    source: &dyn Source,
-    indices: &[usize],
-    fit: Fit,
-    tile: Block,
-    key: Option<&Key>,
-) -> Result<Option<Split>, LoadError> {
-    Ok(dataset::load(source, indices, fit, tile)?.map(|loaded| Split::new(loaded, key)))
+/// A set whose images were mixed before. All its parts are mixtures.
+fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
+    let FloatSet { geometry, manifest, mut parts } = dataset::floats::open(path)?;
+    let classes = manifest.classes;
+    if classes.len() < 2 {
+        return Err(DataError::Classes { path: path.to_owned(), classes: classes.len() });
+    }
+    if let Some(entry) =
+        manifest.images.iter().find(|entry| parts.get(&entry.split).is_none_or(|p| p.labels.is_empty()))
+    {
+        return Err(LoadError::Unlabelled(entry.name.clone()).into());
+    }
+    let mut take = |split| parts.remove(&split).map(|part| Split::of_mixtures(geometry, &part, classes.len()));
+    let (train, val) = (take(dataset::Split::Train), take(dataset::Split::Val));
+    let (test, all) = (take(dataset::Split::Test), take(dataset::Split::All));
+    let mut notes = vec!["all images are mixtures; their label is the class with the largest share"];
+    if val.is_none() {
+        notes.push("no validation images: the last epoch counts as the best");
+    }
+    let note = Some(notes.join("; "));
+    let train = train.or(all).ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
+    let program = Program::identity(geometry);
+    let evaluation = Program::identity(geometry);
+    let scheme = manifest.scheme;
+    Ok(TrainingSet { train, val, test, classes, program, evaluation, key: None, scheme, encrypted: true, note })
 }
 
 struct Division {

@@ -3,11 +3,12 @@
 
 use super::Backend;
 use crate::dataset::Loaded;
+use crate::dataset::floats::FloatPart;
 use crate::engine::gpu::Resident;
 use crate::engine::{CpuEngine, Engine, EngineError, Pick};
 use crate::image::{Geometry, View};
 use crate::key::Key;
-use crate::plan::Program;
+use crate::plan::{Program, WEIGHT_ONE};
 use crate::schedule::ImageId;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -15,24 +16,46 @@ use burn::tensor::{Int, Tensor, TensorData};
 pub struct Split {
     /// The images' geometry.
     pub geometry: Geometry,
-    /// Interleaved samples, image after image.
+    /// Interleaved samples, image after image; empty where there are floats.
     pub samples: Vec<u8>,
-    /// A class each.
+    /// Mixtures that were made before, image after image, each (C, H, W); empty where there are samples.
+    pub floats: Vec<f32>,
+    /// A class each; that with the largest share where labels are soft.
     pub labels: Vec<u32>,
+    /// A share of every class for every image, where labels are soft; else empty.
+    pub soft: Vec<f32>,
+    /// How many classes there are.
+    pub classes: usize,
     /// An id each, for stages keyed per image; zero where there is no key.
     pub ids: Vec<ImageId>,
 }
 
 impl Split {
-    /// A loaded part of a set; with a key, every image gets its id.
-    pub fn new(loaded: Loaded, key: Option<&Key>) -> Self {
+    /// A loaded part of a set with so many classes; with a key, every image gets its id.
+    pub fn new(loaded: Loaded, classes: usize, key: Option<&Key>) -> Self {
         let Loaded { geometry, samples, labels, names } = loaded;
         let images = samples.chunks_exact(geometry.samples());
         let id = |(name, image): (&String, &[u8])| {
             key.map_or(ImageId::default(), |key| ImageId::new(key, name, geometry, image))
         };
         let ids = names.iter().zip(images).map(id).collect();
-        Self { geometry, samples, labels, ids }
+        Self { geometry, samples, floats: Vec::new(), labels, soft: Vec::new(), classes, ids }
+    }
+
+    /// A part of a set of mixtures with so many classes.
+    pub fn of_mixtures(geometry: Geometry, part: &FloatPart, classes: usize) -> Self {
+        let (pixels, channels, size) = (geometry.pixels(), geometry.channels(), geometry.samples());
+        // From (H, W, C) to (C, H, W).
+        let planar =
+            |image: &[f32]| -> Vec<f32> { (0..size).map(|i| image[i % pixels * channels + i / pixels]).collect() };
+        let floats: Vec<f32> = part.images.chunks_exact(size).flat_map(planar).collect();
+        let largest = |shares: &[f32]| {
+            let best = (0..classes).max_by(|&a, &b| shares[a].total_cmp(&shares[b]));
+            best.unwrap_or_default() as u32
+        };
+        let labels: Vec<u32> = part.labels.chunks_exact(classes.max(1)).map(largest).collect();
+        let ids = vec![ImageId::default(); labels.len()];
+        Self { geometry, samples: Vec::new(), floats, labels, soft: part.labels.clone(), classes, ids }
     }
 
     /// How many images there are.
@@ -50,8 +73,16 @@ impl Split {
 pub struct Batch {
     /// (N, C, H, W), scaled to [-1, 1]: `(2p - 255) / 255`.
     pub images: Tensor<4>,
+    /// What they show.
+    pub labels: Labels,
+}
+
+/// The labels of a batch on burn's device.
+pub enum Labels {
     /// (N), the classes.
-    pub labels: Tensor<1, Int>,
+    Hard(Tensor<1, Int>),
+    /// (N, classes), a share of every class.
+    Soft(Tensor<2>),
 }
 
 /// Why a batch could not be made.
@@ -65,7 +96,12 @@ pub enum FeedError {
 enum Images<'a> {
     Device(Resident),
     Host(&'a [u8]),
+    /// Mixtures that were made before; they go up with every batch.
+    Floats(&'a [f32]),
 }
+
+/// The stream that says which training images are mixed with which.
+const TRAINING: ImageId = ImageId(1u64.to_le_bytes());
 
 /// Gives batches of a split.
 pub struct Feed<'a> {
@@ -75,6 +111,9 @@ pub struct Feed<'a> {
     split: &'a Split,
     images: Images<'a>,
     output: Vec<f32>,
+    /// Where the program mixes: the epoch, and the partners of every image in it.
+    epoch: u32,
+    partners: Vec<Vec<u32>>,
 }
 
 impl<'a> Feed<'a> {
@@ -91,10 +130,22 @@ impl<'a> Feed<'a> {
         split: &'a Split,
     ) -> Result<Self, FeedError> {
         let images = match backend.gpu() {
+            _ if !split.floats.is_empty() => Images::Floats(&split.floats),
             Some(gpu) => Images::Device(Resident::upload(gpu, split.geometry, &split.samples)?),
             None => Images::Host(&split.samples),
         };
-        Ok(Self { backend, program, key, split, images, output: Vec::new() })
+        let mut feed =
+            Self { backend, program, key, split, images, output: Vec::new(), epoch: 0, partners: Vec::new() };
+        feed.begin_epoch(1);
+        Ok(feed)
+    }
+
+    /// Begins an epoch, from 1: a program that mixes mixes anew in every one of them.
+    pub fn begin_epoch(&mut self, epoch: u32) {
+        self.epoch = epoch;
+        if let (Some(mixing), Some(key)) = (self.program.mixing(), self.key) {
+            self.partners = mixing.partners(TRAINING.of_epoch(key, epoch).stream(), self.split.len() as u32);
+        }
     }
 
     /// How many images there are.
@@ -112,27 +163,18 @@ impl<'a> Feed<'a> {
         &self.split.labels
     }
 
-    /// The batch of these images (indices into the split), each seen through its view, encrypted, scaled.
+    /// The batch of these images (indices into the split), each seen through its view, encrypted, scaled. Where the program mixes,
+    /// each with its partners of this epoch, seen through the same view, and with a soft label.
     ///
     /// # Errors
     /// When an index is out of range or the device fails.
     pub fn batch(&mut self, wanted: &[(usize, View)]) -> Result<Batch, FeedError> {
-        let keyed = self.program.keyed_per_image();
-        let mut picks = Vec::with_capacity(wanted.len());
-        let mut labels = Vec::with_capacity(wanted.len());
-        for &(index, view) in wanted {
-            let (Some(&label), Some(&id)) = (self.split.labels.get(index), self.split.ids.get(index)) else {
-                let index = u32::try_from(index).unwrap_or(u32::MAX);
-                return Err(EngineError::Index { index, images: self.split.len() }.into());
-            };
-            // A view is another image: without its own id two views would share a keystream.
-            let id = match self.key {
-                Some(key) if keyed => id.of_view(key, view),
-                _ => id,
-            };
-            picks.push(Pick { index: index as u32, view, id, weight: 0 });
-            labels.push(label as i32);
+        let images = self.split.len();
+        if let Some(&(index, _)) = wanted.iter().find(|(index, _)| *index >= images) {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            return Err(EngineError::Index { index, images }.into());
         }
+        let (picks, soft) = self.picks(wanted);
         let geometry = self.split.geometry;
         let shape = [wanted.len(), geometry.channels(), geometry.height(), geometry.width()];
         let device = self.backend.device();
@@ -141,20 +183,77 @@ impl<'a> Feed<'a> {
                 bridge.tensor(shape, |gpu, memory| gpu.floats_into(self.program, resident, &picks, memory))?
             }
             (Images::Host(samples), _) => {
-                self.output.resize(picks.len() * geometry.samples(), 0.0);
+                self.output.resize(wanted.len() * geometry.samples(), 0.0);
                 CpuEngine.floats(self.program, samples, &picks, &mut self.output)?;
                 let data = TensorData::new(std::mem::take(&mut self.output), shape);
                 Tensor::from_data(data, &device)
+            }
+            (Images::Floats(floats), _) => {
+                let size = geometry.samples();
+                let batch: Vec<f32> =
+                    wanted.iter().flat_map(|&(index, _)| &floats[index * size..][..size]).copied().collect();
+                self.sent(size_of_val(&batch[..]));
+                Tensor::from_data(TensorData::new(batch, shape), &device)
             }
             // A resident set is made only where there is a GPU.
             (Images::Device(_), Backend::Flex(_)) => {
                 return Err(EngineError::NoDevice("the images are on a GPU that is not there".into()).into());
             }
         };
-        if let Some(gpu) = self.backend.gpu() {
-            gpu.traffic().add_up(size_of_val(&labels[..]) as u64);
-        }
-        let labels = Tensor::from_data(TensorData::new(labels, [wanted.len()]), &device);
+        let labels = match soft {
+            Some(soft) => {
+                self.sent(size_of_val(&soft[..]));
+                let data = TensorData::new(soft, [wanted.len(), self.split.classes]);
+                Labels::Soft(Tensor::from_data(data, &device))
+            }
+            None => {
+                let labels: Vec<i32> = wanted.iter().map(|&(index, _)| self.split.labels[index] as i32).collect();
+                self.sent(size_of_val(&labels[..]));
+                Labels::Hard(Tensor::from_data(TensorData::new(labels, [wanted.len()]), &device))
+            }
+        };
         Ok(Batch { images, labels })
+    }
+
+    /// Counts bytes that go up.
+    fn sent(&self, bytes: usize) {
+        if let Some(gpu) = self.backend.gpu() {
+            gpu.traffic().add_up(bytes as u64);
+        }
+    }
+
+    /// What the engine is to pick for these images, which are there; and soft labels, if labels are soft.
+    fn picks(&self, wanted: &[(usize, View)]) -> (Vec<Pick>, Option<Vec<f32>>) {
+        let split = self.split;
+        let pick = |index: usize, view, weight| {
+            // A view is another image: without its own id two views would share a keystream.
+            let id = match self.key {
+                Some(key) if self.program.keyed_per_image() => split.ids[index].of_view(key, view),
+                _ => split.ids[index],
+            };
+            Pick { index: index as u32, view, id, weight }
+        };
+        let classes = split.classes;
+        let (Some(mixing), Some(key)) = (self.program.mixing(), self.key) else {
+            let picks = wanted.iter().map(|&(index, view)| pick(index, view, 0)).collect();
+            let shares = |&(index, _): &(usize, View)| split.soft[index * classes..][..classes].to_vec();
+            return (picks, (!split.soft.is_empty()).then(|| wanted.iter().flat_map(shares).collect()));
+        };
+        let (mut picks, mut soft) = (Vec::new(), Vec::with_capacity(wanted.len() * classes));
+        for &(index, view) in wanted {
+            let in_epoch = |pick: Pick| Pick { id: pick.id.of_epoch(key, self.epoch), ..pick };
+            // The first one's id gives weights and signs.
+            let id = in_epoch(pick(index, view, 0)).id;
+            let mut shares = vec![0; classes];
+            let mixed = std::iter::once(index).chain(self.partners.iter().map(|list| list[index] as usize));
+            for (j, weight) in mixed.zip(mixing.weights(id, split.geometry.samples())) {
+                picks.push(in_epoch(pick(j, view, weight)));
+                if let Some(share) = shares.get_mut(split.labels[j] as usize) {
+                    *share += weight;
+                }
+            }
+            soft.extend(shares.into_iter().map(|share| share as f32 / WEIGHT_ONE as f32));
+        }
+        (picks, Some(soft))
     }
 }

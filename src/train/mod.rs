@@ -20,7 +20,7 @@ pub use augment::Augment;
 pub use backend::Backend;
 pub use checkpoint::{CheckpointError, load_checkpoint};
 pub use data::{DataError, TrainingSet, training_set};
-pub use feed::{Batch, Feed, FeedError, Split};
+pub use feed::{Batch, Feed, FeedError, Labels, Split};
 pub use optimiser::OptimiserKind;
 pub use run_folder::{RunFolder, RunFolderError};
 pub use trainer::{Config, Epoch, Evaluation, Outcome, Progress, StepTraffic, TrainError, check, train};

@@ -5,7 +5,7 @@ use super::checkpoint::ModelInfo;
 use super::metrics::{Scores, ScoresError, softmax_rows};
 use super::model::{ModelConfig, ModelKind, Network};
 use super::optimiser::cosine;
-use super::{Augment, Backend, Feed, FeedError, OptimiserKind, RunFolder, RunFolderError, TrainingSet};
+use super::{Augment, Backend, Feed, FeedError, Labels, OptimiserKind, RunFolder, RunFolderError, TrainingSet};
 use crate::engine::gpu::Counts;
 use crate::image::View;
 use crate::schedule::Stream;
@@ -13,6 +13,7 @@ use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use burn::tensor::activation::log_softmax;
 use serde::Serialize;
 use std::time::Instant;
 
@@ -228,7 +229,7 @@ pub fn train(
 
     let key = set.key.as_ref();
     let mut train_feed = Feed::new(backend, &set.program, key, &set.train)?;
-    let mut val_feed = set.val.as_ref().map(|split| Feed::new(backend, &set.program, key, split)).transpose()?;
+    let mut val_feed = set.val.as_ref().map(|split| Feed::new(backend, &set.evaluation, key, split)).transpose()?;
 
     let batches = Batches::new(config, set.train.len());
     let all_steps = config.epochs * batches.per_epoch();
@@ -238,6 +239,7 @@ pub fn train(
     let (mut step, mut images_seen, mut training_seconds) = (0, 0, 0.0);
     for epoch in 1..=config.epochs {
         let order = batches.epoch(epoch);
+        train_feed.begin_epoch(epoch as u32);
         progress.epoch_begins(epoch, order.len());
         let (begun, before) = (Instant::now(), counts(backend));
         let mut loss_sum: Option<Tensor<1>> = None;
@@ -245,7 +247,11 @@ pub fn train(
         let mut learning_rate = config.learning_rate;
         for wanted in &order {
             let batch = train_feed.batch(wanted)?;
-            let loss = cross_entropy.forward(network.forward(batch.images), batch.labels);
+            let logits = network.forward(batch.images);
+            let loss = match batch.labels {
+                Labels::Hard(labels) => cross_entropy.forward(logits, labels),
+                Labels::Soft(shares) => soft_cross_entropy(logits, shares),
+            };
             // Kept on the device, weighted by the batch's size: fetching it would wait for the device.
             let weighted = loss.clone().inner() * wanted.len() as f32;
             loss_sum = Some(match loss_sum {
@@ -308,7 +314,7 @@ pub fn train(
     drop((train_feed, val_feed));
     let (mut test, mut test_last) = (None, None);
     if let Some(split) = &set.test {
-        let mut feed = Feed::new(backend, &set.program, key, split)?;
+        let mut feed = Feed::new(backend, &set.evaluation, key, split)?;
         let classes = set.classes.len();
         if let Some((_, _, best)) = &best {
             test = Some(evaluate(backend, best, &mut feed, config.batch, classes)?);
@@ -330,6 +336,11 @@ pub fn train(
             dispatches_per_step: traffic.dispatches as f64 / step.max(1) as f64,
         }),
     })
+}
+
+/// The mean over a batch of the cross-entropy against shares of the classes (N, classes) that add up to 1.
+fn soft_cross_entropy(logits: Tensor<2>, shares: Tensor<2>) -> Tensor<1> {
+    (log_softmax(logits, 1) * shares).sum_dim(1).mean().neg()
 }
 
 fn counts(backend: &Backend) -> Counts {

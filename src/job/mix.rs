@@ -1,0 +1,179 @@
+//! Encrypts a data set with a scheme that mixes its images (`docs/SCHEDULE.md`, "Mixing"). Every image needs others of its part,
+//! so a part is held in memory whole, and the result is one `.npz` of floats and soft labels.
+
+use super::encrypt::{EncryptRequest, Scan};
+use super::{Failure, JobError, Summary, Watch};
+use crate::dataset::floats::{self, FloatPart};
+use crate::dataset::{self, Entry, Manifest, ReadError, SPLITS, Source, Split};
+use crate::engine::{EngineError, Pick};
+use crate::hex;
+use crate::image::{Geometry, Image};
+use crate::plan::{Program, WEIGHT_ONE};
+use crate::schedule::{ImageId, plain_hash};
+use crate::scheme::compile;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Bytes of images that go to the device at once.
+const BATCH_BYTES: usize = 32 << 20;
+
+/// An image of a part, ready to be mixed.
+struct Plain {
+    /// Its number in the source.
+    index: usize,
+    image: Image,
+    id: ImageId,
+    hash: [u8; 16],
+}
+
+/// Mixes every part of a set; see [`super::encrypt()`].
+pub(super) fn encrypt(
+    request: &EncryptRequest<'_>,
+    source: &dyn Source,
+    scan: Scan,
+    watch: &dyn Watch,
+) -> Result<Summary, JobError> {
+    if !dataset::is_npz(request.output) {
+        return Err(JobError::Floats(request.output.to_owned()));
+    }
+    dataset::npz::check_new(request.output)?;
+    // A scan without any geometry is an error of its own.
+    let Some(&sizes) = scan.geometries.values().next() else { return Err(JobError::Worker) };
+    let geometry = sizes.fitted;
+    let program = compile(request.scheme, request.key, geometry)?;
+    let started = Instant::now();
+    watch.start(scan.geometries.len());
+    let (mut parts, mut images, mut failed) = (BTreeMap::new(), Vec::new(), scan.failed);
+    for split in SPLITS {
+        let wanted: Vec<usize> = (0..source.items().len())
+            .filter(|index| source.items()[*index].split == split && scan.geometries.contains_key(index))
+            .collect();
+        let decoded: Vec<Result<Plain, (usize, ReadError)>> =
+            wanted.into_par_iter().map(|index| decode(request, source, index).map_err(|e| (index, e))).collect();
+        let mut plain = Vec::with_capacity(decoded.len());
+        for result in decoded {
+            match result {
+                Ok(image) => plain.push(image),
+                Err((index, error)) => failed.push((index, error.into())),
+            }
+        }
+        if plain.is_empty() {
+            continue;
+        }
+        let part = mix(request, source, &program, split, &plain, watch)?;
+        for (i, (plain, floats)) in plain.iter().zip(part.images.chunks_exact(geometry.samples())).enumerate() {
+            let path = match split.name() {
+                Some(name) => format!("{name}_images[{i}]"),
+                None => format!("images[{i}]"),
+            };
+            images.push(Entry {
+                name: source.items()[plain.index].name.clone(),
+                path,
+                split,
+                // A mixture has a share of several classes; they stand in the labels' array.
+                label: None,
+                geometry,
+                original: (geometry != sizes.original).then_some(sizes.original),
+                id: plain.id,
+                plain: hex::encode(&plain.hash),
+                blake3: floats::hash(floats).to_hex().to_string(),
+            });
+        }
+        parts.insert(split, part);
+    }
+    failed.sort_by_key(|(index, _)| *index);
+    if images.is_empty() {
+        return Err(match failed.into_iter().next() {
+            Some((_, first)) => JobError::NothingReadable { images: source.items().len(), first },
+            None => JobError::Worker,
+        });
+    }
+    let manifest = Manifest {
+        format: dataset::manifest::FORMAT,
+        tool: dataset::manifest::TOOL.into(),
+        scheme: request.scheme.clone(),
+        key: request.key.fingerprint(),
+        classes: source.classes().to_vec(),
+        images,
+    };
+    floats::write(request.output, geometry, &parts, &manifest)?;
+    Ok(Summary {
+        images: manifest.images.len(),
+        bytes: (manifest.images.len() * geometry.bytes()) as u64,
+        failed: failed.into_iter().map(|(_, failure)| failure).collect::<Vec<Failure>>(),
+        ignored: source.ignored().len(),
+        scheme: manifest.scheme,
+        key: manifest.key.to_string(),
+        device: request.engine.name(),
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+fn decode(request: &EncryptRequest<'_>, source: &dyn Source, index: usize) -> Result<Plain, ReadError> {
+    let image = dataset::read_fitted(source, index, request.fit, request.scheme.tile())?;
+    let (geometry, samples) = (image.geometry(), image.samples());
+    let id = ImageId::new(request.key, &source.items()[index].name, geometry, samples);
+    let hash = plain_hash(request.key, geometry, samples);
+    Ok(Plain { index, image, id, hash })
+}
+
+/// The number of a part's stream of partners.
+fn stream(split: Split) -> u64 {
+    match split {
+        Split::All => 0,
+        Split::Train => 1,
+        Split::Val => 2,
+        Split::Test => 3,
+    }
+}
+
+/// Mixes a part: floats (N, H, W, C) and soft labels.
+fn mix(
+    request: &EncryptRequest<'_>,
+    source: &dyn Source,
+    program: &Program,
+    split: Split,
+    plain: &[Plain],
+    watch: &dyn Watch,
+) -> Result<FloatPart, JobError> {
+    let Some(mixing) = program.mixing() else { return Err(EngineError::FloatsOnly.into()) };
+    let geometry = program.geometry();
+    let (size, group) = (geometry.bytes(), mixing.images as usize);
+    let partners = mixing.partners(stream(split), plain.len() as u32);
+    let labels: Option<Vec<u32>> = plain.iter().map(|plain| source.items()[plain.index].label).collect();
+    let classes = source.classes().len();
+    let mut part = FloatPart::default();
+    let all: Vec<usize> = (0..plain.len()).collect();
+    for batch in all.chunks((BATCH_BYTES / (size * group)).max(1)) {
+        let (mut samples, mut picks) = (Vec::with_capacity(batch.len() * group * size), Vec::new());
+        for &i in batch {
+            let weights = mixing.weights(plain[i].id, geometry.samples());
+            let mixed = std::iter::once(i).chain(partners.iter().map(|list| list[i] as usize));
+            let mut shares = vec![0u32; classes];
+            for (j, weight) in mixed.zip(weights) {
+                let index = picks.len() as u32;
+                picks.push(Pick { index, id: plain[j].id, weight, ..Pick::default() });
+                samples.extend_from_slice(plain[j].image.samples());
+                if let Some(share) = labels.as_ref().and_then(|labels| shares.get_mut(labels[j] as usize)) {
+                    *share += weight;
+                }
+            }
+            if labels.is_some() {
+                // 16 bits: exact in a float.
+                part.labels.extend(shares.iter().map(|&share| share as f32 / WEIGHT_ONE as f32));
+            }
+        }
+        let mut planar = vec![0.0; batch.len() * geometry.samples()];
+        request.engine.floats(program, &samples, &picks, &mut planar)?;
+        planar.chunks_exact(geometry.samples()).for_each(|image| part.images.extend(interleaved(geometry, image)));
+        watch.advance(batch.len(), (batch.len() * size) as u64);
+    }
+    Ok(part)
+}
+
+/// One image (C, H, W) as (H, W, C).
+fn interleaved(geometry: Geometry, image: &[f32]) -> impl Iterator<Item = f32> {
+    let (pixels, channels) = (geometry.pixels(), geometry.channels());
+    (0..pixels * channels).map(move |i| image[i % channels * pixels + i / channels])
+}
