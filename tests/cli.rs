@@ -722,14 +722,52 @@ fn a_dangling_link_beside_the_splits_leaves_them_splits() {
 }
 
 #[test]
-fn sixteen_bits_are_set_aside() {
+fn sixteen_bits_come_back_in_folders_and_arrays() {
     let desk = Desk::new();
-    desk.greys(&["in/a.png", "in/b.png"]);
-    desk.picture("in/c.png", DynamicImage::new_luma16(8, 8));
-    desk.picture("in/d.png", DynamicImage::new_rgb16(8, 8));
-    let words =
-        |kind: &str| format!("holds {kind} samples; only 8-bit grey and RGB are supported so far: convert it first");
-    desk.sets_aside("encrypt -k k.key in out", 2, &[("c.png", &words("L16")), ("d.png", &words("Rgb16"))]);
+    let wide = |seed: u32, channels: u32| -> Vec<u16> {
+        samples(16 * 24 * channels * 2, seed).chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+    };
+    let grey = |seed| DynamicImage::ImageLuma16(image::ImageBuffer::from_raw(24, 16, wide(seed, 1)).unwrap());
+    let colour = |seed| DynamicImage::ImageRgb16(image::ImageBuffer::from_raw(24, 16, wide(seed, 3)).unwrap());
+    for (folder, picture) in [("grey", &grey as &dyn Fn(u32) -> DynamicImage), ("colour", &colour)] {
+        for seed in 0..3 {
+            desk.picture(&format!("{folder}/{seed}.png"), picture(seed));
+        }
+        for options in
+            ["-s ele", "-s skk --key-scope image", "-s keystream", "-s none --resize 8x8", "-s shf --block 5 --pad"]
+        {
+            for (enc, npz) in [("enc", "back.npz"), ("enc.npz", "again.npz")] {
+                assert_eq!(desk.run(&format!("encrypt -k k.key {options} {folder} {enc}")).code, 0, "{options}");
+                assert_eq!(desk.run(&format!("decrypt -k k.key {enc} back")).code, 0, "{options}");
+                assert_eq!(desk.run(&format!("decrypt -k k.key {enc} {npz}")).code, 0, "{options}");
+                // And from the array into a folder once more.
+                assert_eq!(desk.run(&format!("encrypt -k k.key -s none {npz} folder")).code, 0, "{options}");
+                for seed in 0..3 {
+                    let back = desk.pixels(&format!("back/{seed}.png"));
+                    assert_eq!(desk.pixels(&format!("folder/images/{seed:06}.png")), back, "{options}");
+                    if !options.contains("resize") {
+                        assert_eq!(back, desk.pixels(&format!("{folder}/{seed}.png")), "{options}");
+                    }
+                }
+                for written in ["enc", "back", "folder"] {
+                    let _ = std::fs::remove_dir_all(desk.path(written));
+                }
+                for written in ["enc.npz", "back.npz", "again.npz"] {
+                    let _ = std::fs::remove_file(desk.path(written));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn eight_and_sixteen_bits_together_are_refused() {
+    let desk = Desk::new();
+    desk.greys(&["in/a.png"]);
+    desk.picture("in/b.png", DynamicImage::new_luma16(8, 8));
+    let words = "images differ: a is 8x8x1 (height x width x channels), b is 8x8x1x16; bring them to one size with --resize \
+                 HEIGHTxWIDTH, and to one number of channels and one depth beforehand";
+    desk.refuses("encrypt -k k.key in out", USAGE, words);
 }
 
 #[test]
@@ -739,7 +777,7 @@ fn alpha_channels_are_set_aside() {
     desk.picture("in/c.png", RgbaImage::new(8, 8));
     desk.picture("in/d.png", GrayAlphaImage::new(8, 8));
     let words =
-        |kind: &str| format!("holds {kind} samples; only 8-bit grey and RGB are supported so far: convert it first");
+        |kind: &str| format!("holds {kind} samples; only grey and RGB of 8 or 16 bits are supported: convert it first");
     desk.sets_aside("encrypt -k k.key in out", 2, &[("c.png", &words("Rgba8")), ("d.png", &words("La8"))]);
 }
 
@@ -752,7 +790,7 @@ fn several_sizes_are_refused_and_resizing_helps() {
         "encrypt -k k.key in out",
         USAGE,
         "images differ: x/a is 8x8x1 (height x width x channels), y/c is 16x12x1; bring them to one size with --resize \
-         HEIGHTxWIDTH, and to one number of channels beforehand",
+         HEIGHTxWIDTH, and to one number of channels and one depth beforehand",
     );
     desk.does("encrypt -k k.key --resize 8 in out", 3, "0.0", "shuffle-flip");
     desk.does("decrypt -k k.key out back", 3, "0.0", "shuffle-flip");
@@ -775,7 +813,7 @@ fn grey_and_rgb_together_are_refused() {
         "encrypt -k k.key in out",
         USAGE,
         "images differ: a is 8x8x1 (height x width x channels), b is 8x8x3; bring them to one size with --resize \
-         HEIGHTxWIDTH, and to one number of channels beforehand",
+         HEIGHTxWIDTH, and to one number of channels and one depth beforehand",
     );
 }
 
@@ -1676,14 +1714,14 @@ mod train {
             "train --data in -o run",
             USAGE,
             "the test images are 8x12x1 (height x width x channels) and the training images 8x8x1; bring them to one size \
-             with --resize HEIGHTxWIDTH, and to one number of channels beforehand",
+             with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand",
         );
         desk.picture("in/train/a/4.png", grey(12, 8, 0));
         desk.refuses(
             "train --data in -o run",
             USAGE,
             "images differ: train/a/1 is 8x8x1 (height x width x channels), train/a/4 is 12x8x1; bring them to one size \
-             with --resize HEIGHTxWIDTH, and to one number of channels beforehand",
+             with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand",
         );
     }
 

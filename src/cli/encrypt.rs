@@ -18,7 +18,7 @@ can read the key of shuffle-flip off it; the histogram of a block stays, up to n
 
 /// Encrypt a data set.
 ///
-/// IN is a folder of images, of class folders, or of train/ val/ test/ folders of them (PNG, JPEG; 8-bit grey or RGB), or a
+/// IN is a folder of images, of class folders, or of train/ val/ test/ folders of them (PNG, JPEG; grey or RGB of 8 or 16 bits), or a
 /// MedMNIST .npz file. OUT becomes the same tree as PNG files with imgveil.json, or an .npz if its name ends so. Files
 /// that cannot be read are set aside with their reasons, and the rest is done. A run that was cut goes on when it is
 /// started again.

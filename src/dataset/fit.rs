@@ -1,6 +1,6 @@
 //! Making images the size that a scheme needs: resized, grown or cut before encryption.
 
-use crate::image::{Geometry, GeometryError, Image};
+use crate::image::{Depth, Geometry, GeometryError, Image};
 use crate::scheme::Block;
 use std::fmt;
 use std::str::FromStr;
@@ -65,7 +65,8 @@ impl Fit {
             // Smaller than a block: nothing to cut; the compiler says that it does not tile.
             _ => side,
         };
-        Geometry::new(round(height, tile.height), round(width, tile.width), geometry.channels() as u32)
+        let fitted = Geometry::new(round(height, tile.height), round(width, tile.width), geometry.channels() as u32)?;
+        Ok(fitted.with_depth(geometry.depth()))
     }
 
     /// The geometry that decryption gives back: that of the image before padding.
@@ -108,14 +109,14 @@ pub(crate) fn unpad(image: Image, original: Geometry) -> Image {
 /// A window of an image; where it reaches beyond, the last row and column are repeated. Not black: a border that anyone
 /// can guess would give away the key of its blocks.
 fn window(image: &Image, target: Geometry, top: usize, left: usize) -> Image {
-    let (from, channels) = (image.geometry(), target.channels());
-    let mut samples = Vec::with_capacity(target.samples());
+    let (from, pixel) = (image.geometry(), target.channels() * target.depth().bytes());
+    let mut samples = Vec::with_capacity(target.bytes());
     for y in 0..target.height() {
         let y = (y + top).min(from.height() - 1);
         for x in 0..target.width() {
             let x = (x + left).min(from.width() - 1);
-            let at = (y * from.width() + x) * channels;
-            samples.extend_from_slice(&image.samples()[at..at + channels]);
+            let at = (y * from.width() + x) * pixel;
+            samples.extend_from_slice(&image.samples()[at..at + pixel]);
         }
     }
     // As many samples as the target has, by construction.
@@ -124,18 +125,28 @@ fn window(image: &Image, target: Geometry, top: usize, left: usize) -> Image {
 
 fn resize(image: Image, side: Side) -> Result<Image, GeometryError> {
     use image::imageops::{FilterType, resize};
+    use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage};
     let geometry = image.geometry();
     let (height, width, channels) = (geometry.height() as u32, geometry.width() as u32, geometry.channels() as u32);
-    let target = Geometry::new(side.height, side.width, channels)?;
+    let target = Geometry::new(side.height, side.width, channels)?.with_depth(geometry.depth());
     if target == geometry {
         return Ok(image);
     }
     let kept = image.clone();
-    let samples = match channels {
-        1 => image::GrayImage::from_raw(width, height, image.into_samples())
-            .map(|raw| resize(&raw, side.width, side.height, FilterType::Triangle).into_raw()),
-        _ => image::RgbImage::from_raw(width, height, image.into_samples())
-            .map(|raw| resize(&raw, side.width, side.height, FilterType::Triangle).into_raw()),
+    let (w, h, filter) = (side.width, side.height, FilterType::Triangle);
+    let wide = || kept.samples().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    let stored = |samples: Vec<u16>| samples.into_iter().flat_map(u16::to_le_bytes).collect();
+    let samples = match (channels, geometry.depth()) {
+        (1, Depth::U8) => {
+            GrayImage::from_raw(width, height, image.into_samples()).map(|raw| resize(&raw, w, h, filter).into_raw())
+        }
+        (_, Depth::U8) => {
+            RgbImage::from_raw(width, height, image.into_samples()).map(|raw| resize(&raw, w, h, filter).into_raw())
+        }
+        (1, Depth::U16) => ImageBuffer::<Luma<u16>, Vec<u16>>::from_raw(width, height, wide())
+            .map(|raw| stored(resize(&raw, w, h, filter).into_raw())),
+        (_, Depth::U16) => ImageBuffer::<Rgb<u16>, Vec<u16>>::from_raw(width, height, wide())
+            .map(|raw| stored(resize(&raw, w, h, filter).into_raw())),
     };
     // Both are there: an Image has as many samples as its geometry says, and resizing gives the target's.
     Ok(samples.and_then(|samples| Image::new(target, samples)).unwrap_or(kept))

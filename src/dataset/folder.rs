@@ -3,9 +3,10 @@
 use super::{
     DatasetError, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Sink, Source, Split, write_atomically,
 };
-use crate::image::{Geometry, Image};
+use crate::image::{Depth, Geometry, Image};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -204,16 +205,18 @@ fn damaged(error: &image::ImageError) -> ReadErrorKind {
 fn header(bytes: &[u8]) -> Result<(Geometry, ImageFormat), ReadErrorKind> {
     let format = format(bytes)?;
     let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|e| damaged(&e))?;
-    let channels = match decoder.color_type() {
-        ColorType::L8 => 1,
-        ColorType::Rgb8 => 3,
+    let (channels, depth) = match decoder.color_type() {
+        ColorType::L8 => (1, Depth::U8),
+        ColorType::Rgb8 => (3, Depth::U8),
+        ColorType::L16 => (1, Depth::U16),
+        ColorType::Rgb16 => (3, Depth::U16),
         other => return Err(ReadErrorKind::Samples(format!("{other:?}"))),
     };
     let (width, height) = decoder.dimensions();
-    Ok((Geometry::new(height, width, channels)?, format))
+    Ok((Geometry::new(height, width, channels)?.with_depth(depth), format))
 }
 
-/// Decodes a PNG or JPEG to 8-bit grey or RGB. EXIF orientation is not applied: pixels are taken as they are stored.
+/// Decodes a PNG or JPEG to grey or RGB of 8 or 16 bits. EXIF orientation is not applied: pixels are taken as they are stored.
 fn decode(bytes: &[u8]) -> Result<Image, ReadErrorKind> {
     let (geometry, format) = header(bytes)?;
     // The JPEG decoder fills what is missing with grey and says nothing; a network would learn from it.
@@ -224,10 +227,17 @@ fn decode(bytes: &[u8]) -> Result<Image, ReadErrorKind> {
     let samples = match decoded.map_err(|e| damaged(&e))? {
         DynamicImage::ImageLuma8(image) => image.into_raw(),
         DynamicImage::ImageRgb8(image) => image.into_raw(),
+        DynamicImage::ImageLuma16(image) => stored(&image),
+        DynamicImage::ImageRgb16(image) => stored(&image),
         other => return Err(ReadErrorKind::Samples(format!("{:?}", other.color()))),
     };
     Image::new(geometry, samples)
         .ok_or_else(|| ReadErrorKind::Damaged("it holds more or fewer pixels than it says".into()))
+}
+
+/// 16-bit samples as an [`Image`] holds them, whatever the machine's own order of bytes.
+fn stored(samples: &[u16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
 /// Whether a JPEG's end marker is there, somewhere behind its first scan: a thumbnail in the header has one of its own.
@@ -353,11 +363,24 @@ impl Sink for FolderSink {
 /// An image as PNG. The same bytes for the same image, whatever the machine.
 pub(crate) fn encode(image: &Image) -> Result<Vec<u8>, String> {
     let geometry = image.geometry();
-    let colour = if geometry.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let colour = match (geometry.channels(), geometry.depth()) {
+        (1, Depth::U8) => ExtendedColorType::L8,
+        (_, Depth::U8) => ExtendedColorType::Rgb8,
+        (1, Depth::U16) => ExtendedColorType::L16,
+        (_, Depth::U16) => ExtendedColorType::Rgb16,
+    };
+    // The encoder wants 16-bit samples in the machine's own order of bytes.
+    let samples = match geometry.depth() {
+        Depth::U8 => Cow::Borrowed(image.samples()),
+        Depth::U16 => {
+            let native = |pair: &[u8]| u16::from_le_bytes([pair[0], pair[1]]).to_ne_bytes();
+            Cow::Owned(image.samples().chunks_exact(2).flat_map(native).collect())
+        }
+    };
     let mut png = Vec::new();
     // Encrypted pixels hardly compress: do not spend time on trying.
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
-        .write_image(image.samples(), geometry.width() as u32, geometry.height() as u32, colour)
+        .write_image(&samples, geometry.width() as u32, geometry.height() as u32, colour)
         .map_err(|e| e.to_string())?;
     Ok(png)
 }

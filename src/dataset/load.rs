@@ -10,7 +10,7 @@ use rayon::prelude::*;
 pub struct Loaded {
     /// The images' geometry.
     pub geometry: Geometry,
-    /// `images * geometry.samples()` interleaved samples.
+    /// `images * geometry.bytes()` bytes of interleaved samples.
     pub samples: Vec<u8>,
     /// One class an image.
     pub labels: Vec<u32>,
@@ -44,7 +44,7 @@ pub fn load(source: &dyn Source, wanted: &[usize], fit: Fit, tile: Block) -> Res
     let geometry = images[0].geometry();
     let mut loaded = Loaded {
         geometry,
-        samples: Vec::with_capacity(images.len() * geometry.samples()),
+        samples: Vec::with_capacity(images.len() * geometry.bytes()),
         labels: Vec::with_capacity(images.len()),
         names: Vec::with_capacity(images.len()),
     };
@@ -74,7 +74,7 @@ pub(crate) fn read_fitted(source: &dyn Source, index: usize, fit: Fit, tile: Blo
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}; bring them to one size \
-     with --resize HEIGHTxWIDTH, and to one number of channels beforehand"
+     with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand"
 )]
 pub struct Mixed {
     /// An image's name.

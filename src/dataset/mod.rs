@@ -137,8 +137,8 @@ pub enum ReadErrorKind {
     /// The decoder's words.
     #[error("is damaged: {0}")]
     Damaged(String),
-    /// 16 bit, alpha and the like.
-    #[error("holds {0} samples; only 8-bit grey and RGB are supported so far: convert it first")]
+    /// Alpha and the like.
+    #[error("holds {0} samples; only grey and RGB of 8 or 16 bits are supported: convert it first")]
     Samples(String),
     /// No geometry of ours.
     #[error("{0}")]

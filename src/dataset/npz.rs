@@ -1,4 +1,4 @@
-//! MedMNIST's `.npz`: arrays `{train,val,test}_images` (N x H x W or N x H x W x 3, u8) and `{train,val,test}_labels` (N or
+//! MedMNIST's `.npz`: arrays `{train,val,test}_images` (N x H x W or N x H x W x 3, u8 or u16) and `{train,val,test}_labels` (N or
 //! N x 1, integers); or `images` and `labels` for a set that is not divided. An encrypted one carries its manifest as
 //! one more member. Held in memory whole.
 
@@ -6,7 +6,7 @@ use super::{
     DatasetError, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, SPLITS, Sink, Source, Split,
     write_atomically,
 };
-use crate::image::{Geometry, Image};
+use crate::image::{Depth, Geometry, Image};
 use npyz::{DType, NpyHeader, Order, TypeChar, WriterBuilder};
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
@@ -108,7 +108,7 @@ fn plain(parts: BTreeMap<Split, Part>, labels: &BTreeMap<Split, Vec<u32>>) -> Re
     let (mut items, mut places) = (Vec::new(), Vec::new());
     for split in SPLITS {
         let Some(part) = parts.get(&split) else { continue };
-        let count = part.samples.len() / part.geometry.samples();
+        let count = part.samples.len() / part.geometry.bytes();
         let labels = labels.get(&split);
         if let Some(labels) = labels
             && labels.len() != count
@@ -140,7 +140,7 @@ fn encrypted(parts: BTreeMap<Split, Part>, manifest: &Manifest) -> Result<NpzSou
             .and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']')?.parse::<usize>().ok());
         let part = parts.get(&entry.split);
         match (number, part) {
-            (Some(i), Some(part)) if i < part.samples.len() / part.geometry.samples() => places.push((entry.split, i)),
+            (Some(i), Some(part)) if i < part.samples.len() / part.geometry.bytes() => places.push((entry.split, i)),
             _ => return Err(format!("{MANIFEST} names {}, which is not there", entry.path)),
         }
     }
@@ -183,17 +183,29 @@ pub(super) fn array(bytes: &[u8]) -> Result<(NpyHeader, &[u8]), String> {
 
 fn images(bytes: Vec<u8>) -> Result<Part, String> {
     let (header, data) = array(&bytes)?;
-    let is_u8 = matches!(header.dtype(), DType::Plain(t) if t.type_char() == TypeChar::Uint && t.size_field() == 1);
-    if !is_u8 {
-        return Err(format!("it holds {}, only 8-bit unsigned samples ('|u1') are supported", header.dtype().descr()));
-    }
+    let depth = match header.dtype() {
+        DType::Plain(t) if t.type_char() == TypeChar::Uint && t.size_field() == 1 => Depth::U8,
+        DType::Plain(t) if t.type_char() == TypeChar::Uint && t.size_field() == 2 => Depth::U16,
+        other => {
+            let found = other.descr();
+            return Err(format!(
+                "it holds {found}, only unsigned samples of 8 or 16 bits ('|u1', '<u2') are supported"
+            ));
+        }
+    };
     let side = |n: u64| u32::try_from(n).map_err(|_| format!("a side of {n} is too large"));
     let geometry = match *header.shape() {
         [_, height, width] => Geometry::new(side(height)?, side(width)?, 1),
         [_, height, width, channels] => Geometry::new(side(height)?, side(width)?, side(channels)?),
         _ => return Err(format!("its shape is {:?}; expected N x H x W or N x H x W x 3", header.shape())),
     };
-    let geometry = geometry.map_err(|e| e.to_string())?;
+    let geometry = geometry.map_err(|e| e.to_string())?.with_depth(depth);
+    if depth == Depth::U16 {
+        // Whichever order of bytes the file has, ours is the less significant one first.
+        let samples = npyz::NpyFile::with_header(header, data).into_vec::<u16>().map_err(|e| e.to_string())?;
+        let samples = samples.into_iter().flat_map(u16::to_le_bytes).collect();
+        return Ok(Part { geometry, samples });
+    }
     let offset = bytes.len() - data.len();
     let mut samples = bytes;
     samples.drain(..offset);
@@ -331,7 +343,14 @@ impl NpzSink {
             }
             zip.start_file(npz_member(&images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
             let samples = here.iter().flat_map(|(_, image)| image.samples());
-            write_npy(&mut zip, &shape, samples.copied()).map_err(|e| text(&e))?;
+            match geometry.depth() {
+                Depth::U8 => write_npy(&mut zip, &shape, samples.copied()),
+                Depth::U16 => {
+                    let samples = here.iter().flat_map(|(_, image)| image.samples().chunks_exact(2));
+                    write_npy(&mut zip, &shape, samples.map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
+                }
+            }
+            .map_err(|e| text(&e))?;
             let labels: Option<Vec<u32>> = here.iter().map(|(item, _)| item.label).collect();
             if let Some(labels) = labels {
                 zip.start_file(npz_member(&labels_name(split)), options).map_err(|e| text(&e))?;
@@ -442,7 +461,7 @@ mod tests {
         lying[header + 1] = b'9';
         assert!(refused(&[("train_images.npy", lying)]).contains("shape [9, 2, 3]"));
         assert!(refused(&[("x.npy", vec![])]).contains("no array train_images"));
-        assert!(refused(&[("train_images.npy", npy(&[1, 2, 2], vec![1.0f32; 4]))]).contains("8-bit"));
+        assert!(refused(&[("train_images.npy", npy(&[1, 2, 2], vec![1.0f32; 4]))]).contains("8 or 16 bits"));
         assert!(refused(&[("train_images.npy", npy(&[4], vec![1u8; 4]))]).contains("N x H x W"));
         assert!(refused(&[("train_images.npy", npy(&[1, 2, 2, 2], vec![1u8; 8]))]).contains("channels"));
         let one = || ("train_images.npy", npy(&[1, 2, 2], vec![1u8; 4]));

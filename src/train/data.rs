@@ -66,7 +66,7 @@ pub enum DataError {
     /// Splits of different sizes.
     #[error(
         "the {split} images are {found} (height x width x channels) and the training images {expected}; bring them to one size \
-         with --resize HEIGHTxWIDTH, and to one number of channels beforehand"
+         with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand"
     )]
     Mixed {
         /// Which split.

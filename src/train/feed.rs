@@ -34,7 +34,7 @@ impl Split {
     /// A loaded part of a set with so many classes; with a key, every image gets its id.
     pub fn new(loaded: Loaded, classes: usize, key: Option<&Key>) -> Self {
         let Loaded { geometry, samples, labels, names } = loaded;
-        let images = samples.chunks_exact(geometry.samples());
+        let images = samples.chunks_exact(geometry.bytes());
         let id = |(name, image): (&String, &[u8])| {
             key.map_or(ImageId::default(), |key| ImageId::new(key, name, geometry, image))
         };
