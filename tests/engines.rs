@@ -9,7 +9,7 @@ use imgveil::engine::{CpuEngine, Engine, EngineError, Pick};
 use imgveil::image::{Depth, Geometry, View, normalised};
 use imgveil::key::Key;
 use imgveil::plan::{Program, Step};
-use imgveil::schedule::{ImageId, Stream};
+use imgveil::schedule::{ImageId, Stream, Subkey};
 use imgveil::scheme::{Block, KeyScope, Options, Order, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
 use proptest::prelude::*;
 
@@ -339,6 +339,33 @@ fn real_sizes_are_equal_on_both_engines() {
             let program = compile(&scheme, &key, geometry).unwrap();
             let (on_gpu, on_cpu) = (run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));
             assert!(on_gpu == on_cpu, "{scheme} {geometry}");
+        }
+    }
+}
+
+/// RFC 8439, appendix A.1 (key and nonce of zeros, blocks 0 and 1) and section 2.4.2 (its 96-bit nonce is the counter's high word
+/// and the stream id here): the keystream of both engines, seen on an image of zeros.
+#[test]
+fn keystreams_are_chacha20() {
+    let mut counted = [0u8; 32];
+    (0..32).for_each(|i| counted[i] = i as u8);
+    let a1 = "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7da41597c5157488d7724e03fb8d84a376a43b8f41518a11c\
+              c387b669b2ee65869f07e7be5551387a98ba977c732d080dcb0f29a048e3656912c6533e32ee7aed29b721769ce64e43d57133b074d839d5\
+              31ed1f28510afb45ace10a1f4b794d6f";
+    let section = "224f51f3401bd9e12fde276fb8631ded8c131f823d2c06e27e4fcaec9ef3cf788a3b0aa372600a92b57974cded2b9334794cba40c63e34cdea2\
+                   12c4cf07d41b769a6749f3f630f4122cafe28ec4dc47e26d4346d70b98c73f3e9c53ac40c5945398b6eda1a832c89c167eacd901d7e2bf363";
+    let geometry = geometry(12, 16, 1);
+    for (key, id, first_block, expected) in [([0; 32], 0, 0, a1), (counted, 0x4a00_0000, 1, section)] {
+        let mut program = Program::identity(geometry);
+        program.push(Step::Keystream(Subkey::new(key))).unwrap();
+        let pick = Pick { id: ImageId(u64::to_le_bytes(id)), ..Pick::default() };
+        let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
+        engines.extend(gpu("keystreams_are_chacha20").map(|gpu| gpu as &dyn Engine));
+        for engine in engines {
+            let mut output = vec![0; geometry.bytes()];
+            engine.bytes(&program, &vec![0; geometry.bytes()], &[pick], &mut output).unwrap();
+            let stream: String = output[64 * first_block..].iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(&stream[..expected.len()], expected, "{}", engine.name());
         }
     }
 }
