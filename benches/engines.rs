@@ -12,9 +12,9 @@ use imgveil::engine::gpu::adapter;
 use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
 use imgveil::image::Geometry;
 use imgveil::key::Key;
-use imgveil::plan::Program;
-use imgveil::schedule::Stream;
-use imgveil::scheme::{KeyScope, Options, Preset, Scheme, compile};
+use imgveil::plan::{Program, WEIGHT_ONE};
+use imgveil::schedule::{ImageId, Stream};
+use imgveil::scheme::{Block, KeyScope, Options, PRESETS, Preset, Scheme, compile};
 use std::hint::black_box;
 
 /// Bytes of a batch, about: more than any cache holds.
@@ -24,17 +24,38 @@ fn geometries() -> Vec<Geometry> {
     ["28x28x1", "32x32x3", "224x224x3"].iter().filter_map(|text| text.parse().ok()).collect()
 }
 
+/// Every preset, in blocks of 4 where it has blocks, and what differs much from a preset's defaults.
 fn schemes() -> Vec<(&'static str, Scheme)> {
-    let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() };
-    [
-        ("none", Preset::None, Options::default()),
-        ("shuffle-flip", Preset::ShuffleFlip, Options::default()),
-        ("shuffle-flip per block, scrambled", Preset::ShuffleFlip, per_block),
-        ("keystream", Preset::Keystream, Options::default()),
-    ]
-    .into_iter()
-    .filter_map(|(name, preset, options)| Some((name, preset.scheme(options).ok()?)))
-    .collect()
+    let four = Options { block: Some(Block::square(4)), ..Options::default() };
+    let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..four };
+    let per_image = Options { key_scope: Some(KeyScope::Image), ..Options::default() };
+    let mut schemes: Vec<(&str, Scheme)> = PRESETS
+        .into_iter()
+        .filter_map(|preset| {
+            let scheme = preset.scheme(four).or_else(|_| preset.scheme(Options::default()));
+            Some((preset.name(), scheme.ok()?))
+        })
+        .collect();
+    schemes.extend(
+        [
+            ("shuffle-flip per block, scrambled", Preset::ShuffleFlip, per_block),
+            ("skk per image", Preset::Skk, per_image),
+        ]
+        .into_iter()
+        .filter_map(|(name, preset, options)| Some((name, preset.scheme(options).ok()?))),
+    );
+    schemes
+}
+
+/// All images once; in groups of four equal parts for a program that mixes. And how many images come out.
+fn picks(program: &Program, images: usize) -> (Vec<Pick>, usize) {
+    let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
+    let picks = Pick::all(images / group * group).into_iter().map(|pick| Pick {
+        id: ImageId(u64::from(pick.index).to_le_bytes()),
+        weight: WEIGHT_ONE / group as u32,
+        ..pick
+    });
+    (picks.collect(), images / group)
 }
 
 fn key() -> Key {
@@ -70,7 +91,6 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
     for geometry in geometries() {
         let images = (BATCH / geometry.samples()).max(1);
         let input = vec![77u8; images * geometry.samples()];
-        let picks = Pick::all(images);
         let mut group = c.benchmark_group(format!("{} {geometry}", engine.name()));
         group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
         let mut bytes = vec![0u8; input.len()];
@@ -78,11 +98,15 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
         group.bench_function("memcpy", |b| b.iter(|| bytes.copy_from_slice(black_box(&input))));
         for (name, scheme) in schemes() {
             let program = compile(&scheme, &key(), geometry).expect("blocks of 4 tile it");
-            group.bench_function(format!("{name}, bytes to bytes"), |b| {
-                b.iter(|| engine.bytes(&program, &input, &picks, &mut bytes).expect("the engine runs"));
-            });
+            let (picks, outputs) = picks(&program, images);
+            if program.mixing().is_none() {
+                group.bench_function(format!("{name}, bytes to bytes"), |b| {
+                    b.iter(|| engine.bytes(&program, &input, &picks, &mut bytes).expect("the engine runs"));
+                });
+            }
+            let floats = &mut floats[..outputs * geometry.samples()];
             group.bench_function(format!("{name}, bytes to floats"), |b| {
-                b.iter(|| engine.floats(&program, &input, &picks, &mut floats).expect("the engine runs"));
+                b.iter(|| engine.floats(&program, &input, &picks, floats).expect("the engine runs"));
             });
         }
         group.finish();
@@ -95,7 +119,6 @@ fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
         // As floats the batch must fit WebGPU's default binding, 128 MiB.
         let images = (BATCH / 4 / geometry.samples()).max(1);
         let input = vec![77u8; images * geometry.samples()];
-        let picks = Pick::all(images);
         let set = Resident::upload(gpu, geometry, &input).expect("the images fit the device");
         let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
@@ -106,6 +129,7 @@ fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
         let mut group = c.benchmark_group(format!("{} resident {geometry}", gpu.name()));
         group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
         let mut bench = |name: &str, program: &Program| {
+            let (picks, _) = picks(program, images);
             group.bench_function(format!("{name}, bytes to floats"), |b| {
                 b.iter(|| {
                     gpu.floats_into(program, &set, &picks, output.as_entire_binding()).expect("the kernel runs");
