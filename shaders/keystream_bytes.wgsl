@@ -1,5 +1,5 @@
 // Packed words XOR each image's own ChaCha20 stream, to packed words. One invocation computes one ChaCha20
-// block and so writes 16 words. Needs shared/source.wgsl and shared/chacha20.wgsl in front.
+// block and so writes 16 words; behind an image's last sample they hold what nobody reads. Needs shared/source.wgsl and shared/chacha20.wgsl in front.
 // Twin: Stream::xor in src/schedule.rs.
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
@@ -16,7 +16,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
                 if (word >= params.stride) {
                     break;
                 }
-                encrypted[pick.slot * params.stride + word] = viewed_word(pick, word) ^ (stream[i] & inside(word));
+                encrypted[pick.slot * params.stride + word] = viewed_word(pick, word) ^ stream[i];
             }
         }
     }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{geometry, gpu, ramp};
-use imgveil::engine::gpu::KERNELS;
+use imgveil::engine::gpu::{KERNELS, Resident};
 use imgveil::engine::{CpuEngine, Engine, EngineError, Pick};
 use imgveil::image::{Depth, Geometry, View, normalised};
 use imgveil::key::Key;
@@ -373,6 +373,55 @@ fn keystreams_are_chacha20() {
             let stream: String = output[64 * first_block..].iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(&stream[..expected.len()], expected, "{}", engine.name());
         }
+    }
+}
+
+/// A set in several pages is the same set, for mixtures too, whose images lie in different pages.
+#[test]
+fn pages_make_no_difference() {
+    let Some(gpu) = gpu("pages_make_no_difference") else { return };
+    let (geometry, images) = (geometry(9, 7, 3), 8);
+    let input = ramp(geometry.bytes() * images);
+    let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: (geometry.samples() * images * 4) as u64,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+        mapped_at_creation: false,
+    });
+    let read = || {
+        let staging = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: output.size(),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&output, 0, &staging, 0, output.size());
+        gpu.queue().submit([encoder.finish()]);
+        staging.slice(..).map_async(wgpu::MapMode::Read, |result| result.unwrap());
+        gpu.wait().unwrap();
+        staging.slice(..).get_mapped_range().unwrap().to_vec()
+    };
+    for preset in PRESETS {
+        let block = preset.scheme(Options { block: Some(Block::square(1)), ..Options::default() });
+        let scheme = block.or_else(|_| preset.scheme(Options::default())).unwrap();
+        let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
+        let picks: Vec<Pick> = [3, 0, 7, 4, 4, 1, 6, 2]
+            .into_iter()
+            .map(|index| Pick { index, id: ImageId([index as u8; 8]), weight: 1 << 14, ..Pick::default() })
+            .collect();
+        let mut seen = Vec::new();
+        for per_page in [8, 3, 1] {
+            let resident = Resident::upload_in_pages(gpu, geometry, &input, per_page).unwrap();
+            gpu.floats_into(&program, &resident, &picks, output.as_entire_binding()).unwrap();
+            seen.push(read());
+        }
+        assert!(seen[0] == seen[1] && seen[0] == seen[2], "{scheme}");
+        let outputs = picks.len() / program.mixing().map_or(1, |mixing| mixing.images as usize);
+        let mut floats = vec![0.0f32; outputs * geometry.samples()];
+        CpuEngine.floats(&program, &input, &picks, &mut floats).unwrap();
+        let bytes: Vec<u8> = floats.iter().flat_map(|value| value.to_le_bytes()).collect();
+        assert!(seen[0][..bytes.len()] == bytes, "{scheme}");
     }
 }
 

@@ -78,7 +78,7 @@ fn viewed(pick: Pick, element: u32) -> u32 {
     return element_at(pick.index, seen * PER_SAMPLE + element % PER_SAMPLE);
 }
 
-// Word `word` of what `pick` shows, zero behind the image's end.
+// Word `word` of what `pick` shows; behind the image's end it holds anything.
 fn viewed_word(pick: Pick, word: u32) -> u32 {
     if (!VIEWS) {
         return pixels[pick.index * params.stride + word];
@@ -92,13 +92,4 @@ fn viewed_word(pick: Pick, word: u32) -> u32 {
         }
     }
     return packed;
-}
-
-// All ones where a word belongs to the image, zero behind its end: only the last word is ever partly filled.
-fn inside(word: u32) -> u32 {
-    let bits = (params.samples * DEPTH) - word * 32u;
-    if (bits >= 32u) {
-        return 0xffffffffu;
-    }
-    return (1u << bits) - 1u;
 }

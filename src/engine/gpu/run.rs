@@ -24,6 +24,20 @@ impl Resident {
     /// # Errors
     /// When the samples are no whole number of images, one image exceeds the binding limit, or memory runs out.
     pub fn upload(gpu: &Gpu, geometry: Geometry, samples: &[u8]) -> Result<Self, EngineError> {
+        Self::upload_in_pages(gpu, geometry, samples, usize::MAX)
+    }
+
+    /// As [`Resident::upload`], with at most so many images (one or more) in a page: where memory comes in smaller pieces than
+    /// the binding limit allows.
+    ///
+    /// # Errors
+    /// As [`Resident::upload`].
+    pub fn upload_in_pages(
+        gpu: &Gpu,
+        geometry: Geometry,
+        samples: &[u8],
+        images_per_page: usize,
+    ) -> Result<Self, EngineError> {
         let size = geometry.bytes();
         let images = samples.len() / size;
         if images * size != samples.len() {
@@ -31,7 +45,7 @@ impl Resident {
             return Err(EngineError::Size { what, expected: size, found: samples.len(), geometry });
         }
         let stride = size.next_multiple_of(4);
-        let per_page = (gpu.limit / stride as u64) as usize;
+        let per_page = ((gpu.limit / stride as u64) as usize).min(images_per_page.max(1));
         if per_page == 0 {
             return Err(gpu.too_large("an image", stride as u64));
         }
