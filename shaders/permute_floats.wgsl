@@ -10,6 +10,15 @@
 // Off: the identity, which reads no table.
 override PLAN: bool = true;
 
+// Output element `element` of what `pick` shows.
+fn permuted(pick: Pick, element: u32) -> u32 {
+    if (!PLAN) {
+        return viewed(pick, element);
+    }
+    let entry = plan[element];
+    return viewed(pick, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u));
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let pixels_per_plane = params.height * params.width;
@@ -19,15 +28,15 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
         let pick = picks[image];
         let plane = pick.slot * params.samples + channel * pixels_per_plane;
         for (var pixel = at.x; pixel < pixels_per_plane; pixel += groups.x * 64u) {
-            let sample = pixel * params.channels + channel;
-            var value = 0u;
-            for (var k = 0u; k < PER_SAMPLE; k++) {
-                var entry = sample * PER_SAMPLE + k;
-                if (PLAN) {
-                    entry = plan[entry];
-                }
-                let flip = ONES * (entry >> 31u);
-                value |= (viewed(pick, entry & 0x7fffffffu) ^ flip) << (k * BITS);
+            let first = (pixel * params.channels + channel) * PER_SAMPLE;
+            var value = permuted(pick, first);
+            // Nibbles: two or four to a sample. No loop over one element: a loop costs more than the rest.
+            if (PER_SAMPLE > 1u) {
+                value |= permuted(pick, first + 1u) << 4u;
+            }
+            if (PER_SAMPLE > 2u) {
+                value |= permuted(pick, first + 2u) << 8u;
+                value |= permuted(pick, first + 3u) << 12u;
             }
             tensor[plane + pixel] = scale[value];
         }

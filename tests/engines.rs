@@ -385,7 +385,7 @@ fn pages_make_no_difference() {
     let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: (geometry.samples() * images * 4) as u64,
-        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     });
     let read = || {
@@ -412,6 +412,10 @@ fn pages_make_no_difference() {
             .collect();
         let mut seen = Vec::new();
         for per_page in [8, 3, 1] {
+            // Nothing must be left of the last round.
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            encoder.clear_buffer(&output, 0, None);
+            gpu.queue().submit([encoder.finish()]);
             let resident = Resident::upload_in_pages(gpu, geometry, &input, per_page).unwrap();
             gpu.floats_into(&program, &resident, &picks, output.as_entire_binding()).unwrap();
             seen.push(read());
