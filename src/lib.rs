@@ -3,8 +3,8 @@
 //!
 //! These schemes hide images from eyes; they are not ciphers. See each preset's documentation for what breaks it.
 //!
-//! The rooms, from the ground up (a room uses only those before it): [`image`], [`key`], [`schedule`], [`plan`], [`scheme`],
-//! [`engine`]; these also compile for a browser. Then `dataset`, `job`, `train` (feature `train`), `report`.
+//! The rooms, from the ground up (a room uses only those before it): [`image`], [`key`], [`schedule`], [`plan`], [`tables`],
+//! [`scheme`], [`engine`]; these also compile for a browser. Then `dataset`, `job`, `train` (feature `train`), `report`.
 //! ARCHITECTURE.md tells the way of the data through them.
 
 #![forbid(unsafe_code)]
@@ -17,6 +17,7 @@ pub mod key;
 pub mod plan;
 pub mod schedule;
 pub mod scheme;
+pub mod tables;
 
 // What a browser lacks: files, threads, a terminal.
 #[cfg(not(target_family = "wasm"))]

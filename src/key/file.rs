@@ -67,23 +67,11 @@ impl Key {
     /// # Errors
     /// When the file exists or cannot be written.
     pub fn save(&self, path: &Path) -> Result<(), KeyFileError> {
-        let io = |source| KeyFileError::Io { doing: "write", path: path.to_owned(), source };
-        let folder = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() {
-            return Err(KeyFileError::NoFolder(folder.to_owned()));
-        }
-        // tempfile makes it with mode 0600; persist_noclobber neither overwrites nor leaves a half-written key.
-        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(io)?;
-        file.write_all(self.to_text(&now()).as_bytes()).map_err(io)?;
-        file.as_file().sync_all().map_err(io)?;
-        file.persist_noclobber(path).map_err(|e| match e.error.kind() {
-            std::io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-            _ => io(e.error),
-        })?;
-        Ok(())
+        write_private(path, self.to_text(&now()).as_bytes()).map_err(|error| match error {
+            NotWritten::Exists => KeyFileError::Exists(path.to_owned()),
+            NotWritten::NoFolder(folder) => KeyFileError::NoFolder(folder),
+            NotWritten::Io(source) => KeyFileError::Io { doing: "write", path: path.to_owned(), source },
+        })
     }
 
     /// Reads a key file.
@@ -97,20 +85,52 @@ impl Key {
         };
         let text = Zeroizing::new(std::fs::read(path).map_err(io)?);
         let key = Key::parse(&text).map_err(|source| KeyFileError::Invalid { path: path.to_owned(), source })?;
-        Ok(LoadedKey { key, warning: others_can_read(path) })
+        Ok(LoadedKey { key, warning: others_can_read(path, "key") })
     }
 }
 
+/// Why a secret was not written.
+pub(crate) enum NotWritten {
+    /// The file is there already.
+    Exists,
+    /// Its folder is not there.
+    NoFolder(PathBuf),
+    /// The operating system refused.
+    Io(std::io::Error),
+}
+
+/// Writes a secret to a new file of mode 0600, whole or not at all.
+pub(crate) fn write_private(path: &Path, secret: &[u8]) -> Result<(), NotWritten> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(NotWritten::NoFolder(folder.to_owned()));
+    }
+    // tempfile makes it with mode 0600; persist_noclobber neither overwrites nor leaves half a secret.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(NotWritten::Io)?;
+    file.write_all(secret).map_err(NotWritten::Io)?;
+    file.as_file().sync_all().map_err(NotWritten::Io)?;
+    file.persist_noclobber(path).map_err(|e| match e.error.kind() {
+        std::io::ErrorKind::AlreadyExists => NotWritten::Exists,
+        _ => NotWritten::Io(e.error),
+    })?;
+    Ok(())
+}
+
+/// Words of warning where other users can read the file that holds this `secret`.
 #[cfg(unix)]
-fn others_can_read(path: &Path) -> Option<String> {
+pub(crate) fn others_can_read(path: &Path, secret: &str) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let path = path.display();
     (mode & 0o077 != 0)
-        .then(|| format!("{} has mode {mode:04o}: other users can read the key; run `chmod 600 {0}`", path.display()))
+        .then(|| format!("{path} has mode {mode:04o}: other users can read the {secret}; run `chmod 600 {path}`"))
 }
 
 #[cfg(not(unix))]
-fn others_can_read(_: &Path) -> Option<String> {
+pub(crate) fn others_can_read(_: &Path, _: &str) -> Option<String> {
     None
 }
 

@@ -1,0 +1,302 @@
+//! Written-out keys: named arrays of integers that say what a key would have said (`docs/SCHEDULE.md`, "Written-out
+//! tables"), their text, and the secret that is derived from them. `file` (not in a browser) keeps them on disk. Knows
+//! nothing of what the arrays mean: `scheme` does.
+
+#[cfg(not(target_family = "wasm"))]
+pub mod file;
+
+use crate::key::Key;
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use zeroize::Zeroizing;
+
+/// The array of an exported file that holds the whole scheme as one gather, for programs that know nothing of schemes.
+pub const PLAN: &str = "plan";
+/// Bits of an element of [`PLAN`].
+pub const PLAN_BITS: &str = "plan_bits";
+
+/// Whether the array says only what the others do: it is neither read nor hashed.
+fn is_derived(name: &str) -> bool {
+    [PLAN, PLAN_BITS].contains(&name)
+}
+
+/// An array of integers, the last index running fastest. Invariant: as many values as the shape says.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written")]
+pub struct Array {
+    shape: Vec<u32>,
+    values: Vec<u32>,
+}
+
+/// An array as it stands in a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    shape: Vec<u32>,
+    values: Vec<u32>,
+}
+
+/// The values are not as many as the shape says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("its shape is {}, but it has {values} values", dimensions(.shape))]
+pub struct ShapeError {
+    /// The shape stated.
+    pub shape: Vec<u32>,
+    /// How many values there are.
+    pub values: usize,
+}
+
+impl Array {
+    /// An array of this shape.
+    ///
+    /// # Errors
+    /// When there are more or fewer values than the shape says.
+    pub fn new(shape: Vec<u32>, values: Vec<u32>) -> Result<Self, ShapeError> {
+        // No product of outside numbers overflows here.
+        let product = shape.iter().try_fold(1u128, |product, &length| product.checked_mul(u128::from(length)));
+        match product == Some(values.len() as u128) {
+            true => Ok(Self { shape, values }),
+            false => Err(ShapeError { shape, values: values.len() }),
+        }
+    }
+
+    /// The length of every dimension.
+    pub fn shape(&self) -> &[u32] {
+        &self.shape
+    }
+
+    /// The values, the last index running fastest.
+    pub fn values(&self) -> &[u32] {
+        &self.values
+    }
+}
+
+impl TryFrom<Written> for Array {
+    type Error = ShapeError;
+
+    fn try_from(written: Written) -> Result<Self, ShapeError> {
+        Self::new(written.shape, written.values)
+    }
+}
+
+impl fmt::Debug for Array {
+    // Not the values: they are the secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Array{}", dimensions(&self.shape))
+    }
+}
+
+/// A shape as people write it: `(49, 16)`.
+pub fn dimensions(shape: &[u32]) -> String {
+    let lengths: Vec<String> = shape.iter().map(u32::to_string).collect();
+    format!("({})", lengths.join(", "))
+}
+
+/// Where value number `number` of an array of this shape stands: `[3, 15]`.
+pub fn index(shape: &[u32], mut number: usize) -> String {
+    let mut places = Vec::with_capacity(shape.len());
+    for &length in shape.iter().rev() {
+        let length = (length as usize).max(1);
+        places.push((number % length).to_string());
+        number /= length;
+    }
+    places.reverse();
+    format!("[{}]", places.join(", "))
+}
+
+/// Named arrays that stand for a key.
+#[derive(Clone)]
+pub struct Tables {
+    arrays: BTreeMap<String, Array>,
+    /// Derived once: a large set of tables takes a while to hash.
+    key: Key,
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(&self.arrays).finish()
+    }
+}
+
+impl Tables {
+    /// Tables of these arrays. [`PLAN`] and [`PLAN_BITS`] may be among them; they stand for nothing.
+    pub fn new(arrays: BTreeMap<String, Array>) -> Self {
+        let key = derive(&arrays);
+        Self { arrays, key }
+    }
+
+    /// The arrays by their names.
+    pub fn arrays(&self) -> &BTreeMap<String, Array> {
+        &self.arrays
+    }
+
+    /// The arrays that say something, by their names: without [`PLAN`] and [`PLAN_BITS`].
+    pub fn said(&self) -> impl Iterator<Item = (&str, &Array)> {
+        self.arrays.iter().map(|(name, array)| (name.as_str(), array)).filter(|(name, _)| !is_derived(name))
+    }
+
+    /// The secret of a set that is encrypted with these tables: for ids, hashes, and the fingerprint by which other tables
+    /// are told from these.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+
+    /// Reads the JSON text of tables, `{"NAME": {"shape": [...], "values": [...]}, ...}`. [`PLAN`] and [`PLAN_BITS`] are
+    /// passed over, whatever they are.
+    ///
+    /// # Errors
+    /// When it is no such text; the error names the array.
+    pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    /// The JSON text, an array a line.
+    ///
+    /// # Errors
+    /// Never for arrays of integers.
+    pub fn to_text(&self) -> Result<Zeroizing<String>, serde_json::Error> {
+        let lines = self
+            .arrays
+            .iter()
+            .map(|(name, array)| Ok(format!("  {}: {}", serde_json::to_string(name)?, serde_json::to_string(array)?)));
+        let lines: Vec<String> = lines.collect::<Result<_, serde_json::Error>>()?;
+        Ok(Zeroizing::new(format!("{{\n{}\n}}\n", lines.join(",\n"))))
+    }
+}
+
+/// The derived secret. Lengths fit 32 bits: a name of 4 GiB fits no file that was read.
+fn derive(arrays: &BTreeMap<String, Array>) -> Key {
+    let mut hasher = blake3::Hasher::new_derive_key("imgveil v1 tables");
+    for (name, array) in arrays.iter().filter(|(name, _)| !is_derived(name)) {
+        hasher.update(&(name.len() as u32).to_le_bytes()).update(name.as_bytes());
+        hasher.update(&(array.shape.len() as u32).to_le_bytes());
+        for part in [&array.shape, &array.values] {
+            part.iter().for_each(|number| {
+                hasher.update(&number.to_le_bytes());
+            });
+        }
+    }
+    Key::from_bytes(*hasher.finalize().as_bytes())
+}
+
+impl<'de> Deserialize<'de> for Tables {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Arrays;
+
+        impl<'de> Visitor<'de> for Arrays {
+            type Value = BTreeMap<String, Array>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("arrays by their names")
+            }
+
+            // By hand for the sake of the errors: they name the array, and a name that comes twice is one.
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut arrays = BTreeMap::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if is_derived(&name) {
+                        map.next_value::<IgnoredAny>()?;
+                        continue;
+                    }
+                    let array = map.next_value().map_err(|e| A::Error::custom(format!("array `{name}`: {e}")))?;
+                    if arrays.contains_key(&name) {
+                        return Err(A::Error::custom(format!("array `{name}` comes twice")));
+                    }
+                    arrays.insert(name, array);
+                }
+                Ok(arrays)
+            }
+        }
+
+        deserializer.deserialize_map(Arrays).map(Self::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn array(shape: &[u32], values: &[u32]) -> Array {
+        Array::new(shape.to_vec(), values.to_vec()).unwrap()
+    }
+
+    fn tables(arrays: &[(&str, Array)]) -> Tables {
+        Tables::new(arrays.iter().map(|(name, array)| ((*name).to_owned(), array.clone())).collect())
+    }
+
+    #[test]
+    fn shapes_and_values_agree() {
+        assert!(Array::new(vec![2, 3], vec![0; 6]).is_ok());
+        assert!(Array::new(vec![], vec![0]).is_ok());
+        assert!(Array::new(vec![0, 7], vec![]).is_ok());
+        let error = Array::new(vec![2, 3], vec![0; 5]).unwrap_err();
+        assert_eq!(error.to_string(), "its shape is (2, 3), but it has 5 values");
+        assert!(Array::new(vec![u32::MAX; 9], vec![]).is_err());
+        assert_eq!(index(&[4, 3], 11), "[3, 2]");
+        assert_eq!(index(&[], 0), "[]");
+    }
+
+    #[test]
+    fn what_the_plan_says_is_no_part_of_the_secret_and_everything_else_is() {
+        let perm = || array(&[2], &[1, 0]);
+        let one = tables(&[("perm", perm())]);
+        let fingerprint = one.key().fingerprint();
+        let planned = tables(&[("perm", perm()), (PLAN, array(&[1], &[5])), (PLAN_BITS, array(&[], &[8]))]);
+        assert_eq!(planned.key().fingerprint(), fingerprint);
+        assert_eq!(planned.said().count(), 1);
+        for other in [
+            tables(&[]),
+            tables(&[("perm", array(&[2], &[0, 1]))]),
+            tables(&[("perm", array(&[2, 1], &[1, 0]))]),
+            tables(&[("prem", perm())]),
+            tables(&[("perm", perm()), ("flip", perm())]),
+        ] {
+            assert_ne!(other.key().fingerprint(), fingerprint, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_text_round_trips() {
+        let one =
+            tables(&[("perm", array(&[2, 2], &[1, 0, 0, 1])), ("\"", array(&[], &[7])), (PLAN, array(&[1], &[5]))]);
+        let text = one.to_text().unwrap();
+        assert_eq!(text.lines().count(), 5);
+        let back = Tables::parse(text.as_bytes()).unwrap();
+        assert_eq!(back.key().fingerprint(), one.key().fingerprint());
+        assert_eq!(back.arrays().keys().collect::<Vec<_>>(), ["\"", "perm"]);
+        assert_eq!(tables(&[]).to_text().unwrap().as_str(), "{\n\n}\n");
+        assert!(Tables::parse(b"{\n\n}\n").unwrap().arrays().is_empty());
+    }
+
+    #[test]
+    fn texts_that_are_no_tables_are_refused_by_the_name_of_the_array() {
+        let refused = |text: &str| Tables::parse(text.as_bytes()).unwrap_err().to_string();
+        assert_eq!(
+            refused(r#"{"perm": {"shape": [2], "values": [1, -1]}}"#),
+            "array `perm`: invalid value: integer `-1`, expected u32 at line 1 column 40"
+        );
+        assert!(
+            refused(r#"{"perm": {"shape": [2], "values": [1.5, 0]}}"#).contains("`perm`: invalid type: floating point")
+        );
+        assert!(refused(r#"{"perm": {"shape": [2], "values": [4294967296, 0]}}"#).contains("4294967296"));
+        assert!(
+            refused(r#"{"perm": {"shape": [3], "values": [1, 0]}}"#).contains("`perm`: its shape is (3), but it has 2")
+        );
+        assert!(refused(r#"{"perm": {"shape": [0], "values": [], "dtype": 1}}"#).contains("unknown field `dtype`"));
+        assert!(refused(r#"{"perm": [1, 0]}"#).contains("`perm`"));
+        assert!(refused(r#"{"a": {"shape": [0], "values": []}, "a": {"shape": [0], "values": []}}"#).contains("twice"));
+        assert!(refused("[]").contains("arrays by their names"));
+        assert!(refused("{").contains("EOF"));
+        assert!(refused("").contains("EOF"));
+        // The plan of another program may look as it likes.
+        assert!(Tables::parse(br#"{"plan": [1, 2.5], "plan_bits": "eight"}"#).unwrap().arrays().is_empty());
+    }
+
+    #[test]
+    fn debug_shows_no_values() {
+        let shown = format!("{:?}", tables(&[("perm", array(&[2], &[171, 172]))]));
+        assert_eq!(shown, "{\"perm\": Array(2)}");
+    }
+}
