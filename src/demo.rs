@@ -11,7 +11,7 @@ use crate::key::file::KeyFileError;
 use crate::plan::Lossy;
 use crate::report::{Cell, ContactSheetError, Row, contact_sheet};
 use crate::schedule::ImageId;
-use crate::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, compile};
+use crate::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, Secret, compile};
 use crate::train::model::ModelKind;
 use crate::train::{Augment, Backend, Config, DataError, OptimiserKind, TrainError, train, training_set};
 use std::path::{Path, PathBuf};
@@ -190,9 +190,10 @@ fn there_and_back(
     scheme: &Scheme,
     engine: &dyn Engine,
 ) -> Result<Summary, DemoError> {
-    let request = EncryptRequest { input: plain, output: encrypted, key, scheme, fit: Fit::default(), engine };
+    let secret = &Secret::from(key.clone());
+    let request = EncryptRequest { input: plain, output: encrypted, secret, scheme, fit: Fit::default(), engine };
     let summary = encrypt(&request, &Quiet)?;
-    decrypt(&DecryptRequest { input: encrypted, output: decrypted, key, engine }, &Quiet)?;
+    decrypt(&DecryptRequest { input: encrypted, output: decrypted, secret, engine }, &Quiet)?;
     let (before, after) = (dataset::open(plain)?.source, dataset::open(decrypted)?.source);
     for (index, item) in before.items().iter().enumerate() {
         let same = after.items().get(index) == Some(item)

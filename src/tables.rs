@@ -62,6 +62,12 @@ impl Array {
         }
     }
 
+    /// An array whose values were counted by its shape.
+    pub(crate) fn counted(shape: Vec<u32>, values: Vec<u32>) -> Self {
+        debug_assert_eq!(shape.iter().map(|&length| length as usize).product::<usize>(), values.len());
+        Self { shape, values }
+    }
+
     /// The length of every dimension.
     pub fn shape(&self) -> &[u32] {
         &self.shape

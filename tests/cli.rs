@@ -357,7 +357,7 @@ fn missing_arguments_are_named() {
         "encrypt -k k.key",
         USAGE,
         "the following required arguments were not provided:\n  <IN>\n  <OUT>\n\n\
-         Usage: imgveil encrypt --key <FILE> --device <DEVICE> <IN> <OUT>\n\nFor more information, try '--help'.",
+         Usage: imgveil encrypt --device <DEVICE> <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
     );
 }
 
@@ -513,7 +513,7 @@ fn a_wrong_key_decrypts_nothing() {
     let given = Key::parse(other.as_bytes()).unwrap().fingerprint();
     let words = format!(
         "this set was encrypted with key {FINGERPRINT}, and the key given is {given}: nothing was written; find the \
-         right key file"
+         right key file, or the right tables"
     );
     desk.refuses("decrypt -k other.key enc back", KEY, &words);
     desk.refuses("decrypt -k other.key enc back.npz", KEY, &words);
@@ -850,7 +850,7 @@ fn padding_and_cutting_exclude_each_other() {
         "encrypt -k k.key --pad --crop in out",
         USAGE,
         "the argument '--pad' cannot be used with '--crop'\n\n\
-         Usage: imgveil encrypt --key <FILE> --pad --device <DEVICE> <IN> <OUT>\n\nFor more information, try '--help'.",
+         Usage: imgveil encrypt --pad --device <DEVICE> <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
     );
 }
 
@@ -1611,8 +1611,8 @@ mod train {
 
     #[test]
     fn a_scheme_without_a_key_is_refused() {
-        let words =
-            "scheme shuffle-flip needs a key: give -k KEY, or leave the scheme out to train on the images as they are";
+        let words = "scheme shuffle-flip needs a key: give -k KEY or --tables FILE, or leave the scheme out to train on the images \
+             as they are";
         sets().refuses("train --data in -s shuffle-flip -o run", USAGE, words);
         sets().refuses("train --data in --block 8 -o run", USAGE, words);
     }

@@ -58,7 +58,7 @@ fn there_and_back(input: &Path, scheme: &Scheme, fit: Fit, engines: &[&dyn Engin
     for (i, engine) in engines.iter().enumerate() {
         let output = at("encrypted", i);
         let count = Count::default();
-        let request = EncryptRequest { input, output: &output, key: &key(), scheme, fit, engine: *engine };
+        let request = EncryptRequest { input, output: &output, secret: &key().into(), scheme, fit, engine: *engine };
         let summary = encrypt(&request, &count).unwrap();
         assert_eq!((summary.failed.len(), summary.scheme), (0, scheme.clone()));
         assert_eq!(count.announced.into_inner(), summary.images);
@@ -69,8 +69,8 @@ fn there_and_back(input: &Path, scheme: &Scheme, fit: Fit, engines: &[&dyn Engin
     for (i, engine) in engines.iter().enumerate() {
         let back = at("back", i);
         let encrypted = at("encrypted", 0);
-        decrypt(&DecryptRequest { input: &encrypted, output: &back, key: &key(), engine: *engine }, &Count::default())
-            .unwrap();
+        let request = DecryptRequest { input: &encrypted, output: &back, secret: &key().into(), engine: *engine };
+        decrypt(&request, &Count::default()).unwrap();
         let back = dataset::open(&back).unwrap().source;
         assert_eq!(back.items(), plain.items());
         for index in 0..plain.items().len() {

@@ -289,8 +289,9 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
     ] {
         let output = encrypted.with_extension(&scheme.name);
         let fit = Fit::default();
+        let secret = &key().into();
         let request =
-            EncryptRequest { input: &plain, output: &output, key: &key(), scheme: &scheme, fit, engine: &CpuEngine };
+            EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, fit, engine: &CpuEngine };
         encrypt(&request, &Quiet).unwrap();
         let losses = |set: TrainingSet| {
             assert!(set.note.as_ref().unwrap().contains("12 of 60"));
@@ -298,7 +299,7 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
             train(&flex(), &set, &config(1), None, &mut losses).unwrap();
             losses.0
         };
-        let with_key = losses(training_set(&plain, Some(scheme.clone()), Some(key()), fit).unwrap());
+        let with_key = losses(training_set(&plain, Some(scheme.clone()), Some(key().into()), fit).unwrap());
         let without = losses(training_set(&output, None, None, fit).unwrap());
         assert_eq!(with_key, without, "{scheme}");
     }
@@ -311,10 +312,10 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let plain = folder.path().join("plain");
     write_phantoms(&plain);
     let scheme = Preset::InstaHide.scheme(Options::default()).unwrap();
-    let (fit, key) = (Fit::default(), key());
+    let (fit, secret) = (Fit::default(), &key().into());
     let mix = |name: &str, engine: &dyn Engine| {
         let output = folder.path().join(name);
-        let request = EncryptRequest { input: &plain, output: &output, key: &key, scheme: &scheme, fit, engine };
+        let request = EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, fit, engine };
         encrypt(&request, &Quiet).map(|_| output)
     };
     let output = mix("mixed.npz", &CpuEngine).unwrap();
@@ -335,14 +336,14 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     assert!((negative / part.images.len() as f64 - 0.5).abs() < 0.03);
 
     let back = folder.path().join("back");
-    let request = DecryptRequest { input: &output, output: &back, key: &key, engine: &CpuEngine };
+    let request = DecryptRequest { input: &output, output: &back, secret, engine: &CpuEngine };
     let error = decrypt(&request, &Quiet).unwrap_err();
     assert!(matches!(error, JobError::Dataset(DatasetError::Mixtures { .. })), "{error}");
     assert!(!back.exists());
 
     let trained = training_set(&output, None, None, fit).unwrap();
     assert_eq!((trained.train.len(), trained.encrypted), (60, true));
-    assert!(training_set(&output, Some(scheme.clone()), Some(key.clone()), fit).is_err());
+    assert!(training_set(&output, Some(scheme.clone()), Some(key().into()), fit).is_err());
     let mut losses = Losses::default();
     train(&flex(), &trained, &config(3), None, &mut losses).unwrap();
     let (begin, end) = (&losses.0[..3], &losses.0[losses.0.len() - 3..]);
@@ -410,7 +411,7 @@ fn a_run_that_diverges_says_so() {
 fn pneumonia_is_learned_through_shuffle_flip_and_not_through_a_keystream() {
     let Some(path) = shared_data("pneumoniamnist.npz") else { return };
     let run = |scheme: Option<Scheme>, epochs: usize| -> Outcome {
-        let set = training_set(&path, scheme, Some(key()), Fit::default()).unwrap();
+        let set = training_set(&path, scheme, Some(key().into()), Fit::default()).unwrap();
         let optimiser = OptimiserKind::default();
         let config = Config {
             batch: 64,

@@ -1,12 +1,13 @@
 //! Flags that several subcommands share.
 
-use crate::cli::exit::Failure;
+use crate::cli::exit::{Failure, USAGE};
 use crate::cli::output::Output;
 use imgveil::dataset::{Fit, Side};
 use imgveil::engine::{Device, DeviceChoice};
 use imgveil::key::Key;
-use imgveil::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Statistic};
-use std::path::Path;
+use imgveil::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
+use imgveil::tables::Tables;
+use std::path::{Path, PathBuf};
 
 /// Which scheme.
 #[derive(clap::Args)]
@@ -65,6 +66,36 @@ impl SchemeArgs {
     }
 }
 
+/// What encrypts or decrypts: one of the two. A command that cannot do without makes the group required.
+#[derive(clap::Args)]
+#[group(id = "secret", multiple = false)]
+pub struct SecretArgs {
+    /// Key file (see `imgveil keygen`)
+    #[arg(short, long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Written-out tables instead of a key: .npz or .json, as `imgveil key export-tables` and published experiments have them
+    #[arg(long, value_name = "FILE")]
+    tables: Option<PathBuf>,
+}
+
+impl SecretArgs {
+    /// Reads what is given, and passes warnings on.
+    pub fn load(&self, out: &Output) -> Result<Option<Secret>, Failure> {
+        Ok(match (&self.key, &self.tables) {
+            (Some(path), _) => Some(load_key(path, out)?.into()),
+            (None, Some(path)) => Some(load_tables(path, out)?.into()),
+            (None, None) => None,
+        })
+    }
+
+    /// As `load`, for commands that cannot do without.
+    pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
+        let missing =
+            || Failure { words: "give the key with -k FILE, or tables with --tables FILE".into(), code: USAGE };
+        self.load(out)?.ok_or_else(missing)
+    }
+}
+
 /// How images are brought to size.
 #[derive(clap::Args)]
 pub struct FitArgs {
@@ -110,4 +141,13 @@ pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
         out.warn(&warning);
     }
     Ok(loaded.key)
+}
+
+/// Reads a file of tables and passes its warning on.
+fn load_tables(path: &Path, out: &Output) -> Result<Tables, Failure> {
+    let loaded = Tables::load(path)?;
+    if let Some(warning) = loaded.warning {
+        out.warn(&warning);
+    }
+    Ok(loaded.tables)
 }

@@ -1,6 +1,6 @@
 //! `imgveil decrypt`.
 
-use crate::cli::args::{DeviceArgs, load_key};
+use crate::cli::args::{DeviceArgs, SecretArgs};
 use crate::cli::exit::Outcome;
 use crate::cli::job_report::report;
 use crate::cli::output::{ImageBar, Output};
@@ -12,11 +12,13 @@ use std::path::PathBuf;
 /// Every image comes back as the pixels that were decoded before encryption, exactly, and is checked to be so. Padding is
 /// cut off; cropping and resizing are not undone. A wrong key is refused by its fingerprint before anything is written.
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  imgveil decrypt -k hospital.key encrypted back")]
+#[command(
+    after_help = "Example:\n  imgveil decrypt -k hospital.key encrypted back",
+    mut_group("secret", |group| group.required(true))
+)]
 pub struct Args {
-    /// Key file that the set was encrypted with
-    #[arg(short, long, value_name = "FILE")]
-    key: PathBuf,
+    #[command(flatten)]
+    secret: SecretArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
@@ -31,10 +33,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let key = load_key(&args.key, out)?;
+    let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
     let bar = ImageBar::new("decrypting");
-    let request = DecryptRequest { input: &args.input, output: &args.output, key: &key, engine: device.engine() };
+    let request = DecryptRequest { input: &args.input, output: &args.output, secret: &secret, engine: device.engine() };
     let result = decrypt(&request, &bar);
     bar.finish();
     report("decrypted", &args.output, &result?, args.json, out)

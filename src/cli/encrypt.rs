@@ -1,6 +1,6 @@
 //! `imgveil encrypt`.
 
-use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, load_key};
+use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, SecretArgs};
 use crate::cli::exit::Outcome;
 use crate::cli::job_report::report;
 use crate::cli::output::{ImageBar, Output};
@@ -23,11 +23,10 @@ can read the key of shuffle-flip off it; the histogram of a block stays, up to n
 /// that cannot be read are set aside with their reasons, and the rest is done. A run that was cut goes on when it is
 /// started again.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP)]
+#[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
 pub struct Args {
-    /// Key file (see `imgveil keygen`)
-    #[arg(short, long, value_name = "FILE")]
-    key: PathBuf,
+    #[command(flatten)]
+    secret: SecretArgs,
     #[command(flatten)]
     scheme: SchemeArgs,
     #[command(flatten)]
@@ -47,14 +46,14 @@ pub struct Args {
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
-    let key = load_key(&args.key, out)?;
+    let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {scheme}"));
     let bar = ImageBar::new("encrypting");
     let request = EncryptRequest {
         input: &args.input,
         output: &args.output,
-        key: &key,
+        secret: &secret,
         scheme: &scheme,
         fit: args.fit.fit(),
         engine: device.engine(),

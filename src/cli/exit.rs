@@ -5,6 +5,7 @@ use imgveil::engine::EngineError;
 use imgveil::job::JobError;
 use imgveil::key::file::KeyFileError;
 use imgveil::scheme::{CompileError, PresetError};
+use imgveil::tables::file::TablesFileError;
 
 /// Done.
 pub const DONE: u8 = 0;
@@ -14,7 +15,7 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Some files were set aside, the rest is done.
 pub const PARTLY: u8 = 3;
-/// Wrong key or damaged key file.
+/// Wrong key or tables, or a damaged file of one.
 pub const KEY: u8 = 4;
 /// Damaged or foreign data set.
 pub const DATASET: u8 = 5;
@@ -48,6 +49,20 @@ impl From<KeyFileError> for Failure {
     }
 }
 
+impl From<TablesFileError> for Failure {
+    fn from(error: TablesFileError) -> Self {
+        let code = match error {
+            TablesFileError::Exists(_)
+            | TablesFileError::Missing(_)
+            | TablesFileError::NoFolder(_)
+            | TablesFileError::Format(_) => USAGE,
+            TablesFileError::Invalid { .. } => KEY,
+            TablesFileError::Io { .. } => FAILED,
+        };
+        failure(&error, code)
+    }
+}
+
 impl From<PresetError> for Failure {
     fn from(error: PresetError) -> Self {
         failure(&error, USAGE)
@@ -56,7 +71,12 @@ impl From<PresetError> for Failure {
 
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
-        failure(&error, USAGE)
+        let code = match &error {
+            // Arrays that are not those of the scheme stand for a wrong key.
+            CompileError::Tables(error) if !error.is_about_the_scheme() => KEY,
+            _ => USAGE,
+        };
+        failure(&error, code)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `imgveil train`.
 
-use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, load_key};
+use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, SecretArgs};
 use crate::cli::exit::{DONE, Outcome};
 use crate::cli::output::Output;
 use imgveil::scheme::Block;
@@ -32,9 +32,8 @@ pub struct Args {
     /// Folder or .npz file, plain or encrypted
     #[arg(long, value_name = "IN")]
     data: PathBuf,
-    /// Key file: encrypt each batch with the scheme
-    #[arg(short, long, value_name = "FILE")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    secret: SecretArgs,
     #[command(flatten)]
     scheme: SchemeArgs,
     #[command(flatten)]
@@ -85,13 +84,13 @@ fn not_negative(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let key = args.key.as_ref().map(|path| load_key(path, out)).transpose()?;
+    let secret = args.secret.load(out)?;
     // With a key the scheme is encrypt's default; without one, images are taken as they are.
-    let scheme = match (&key, args.scheme.is_given()) {
+    let scheme = match (&secret, args.scheme.is_given()) {
         (None, false) => None,
         _ => Some(args.scheme.scheme()?),
     };
-    let set = training_set(&args.data, scheme, key, args.fit.fit())?;
+    let set = training_set(&args.data, scheme, secret, args.fit.fit())?;
     let config = Config {
         model: args.model,
         patch: args.patch.map(|block| [block.height as usize, block.width as usize]),

@@ -6,10 +6,9 @@ use crate::dataset::{self, Manifest, ReadError, ReadErrorKind, Sink, Source};
 use crate::engine::Engine;
 use crate::hex;
 use crate::image::{Geometry, Image};
-use crate::key::Key;
 use crate::plan::Program;
 use crate::schedule::plain_hash;
-use crate::scheme::compile;
+use crate::scheme::Secret;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::path::Path;
@@ -21,8 +20,8 @@ pub struct DecryptRequest<'a> {
     pub input: &'a Path,
     /// A folder that is not there or empty, or an `.npz` file that is not there.
     pub output: &'a Path,
-    /// The secret that it was encrypted with.
-    pub key: &'a Key,
+    /// What it was encrypted with.
+    pub secret: &'a Secret,
     /// What runs the scheme.
     pub engine: &'a dyn Engine,
 }
@@ -31,11 +30,11 @@ pub struct DecryptRequest<'a> {
 /// what was encrypted; one that fails is set aside and not written.
 ///
 /// # Errors
-/// When the set is none of ours, or was encrypted with another key: nothing is written then.
+/// When the set is none of ours, or was encrypted with another secret: nothing is written then.
 pub fn decrypt(request: &DecryptRequest<'_>, watch: &dyn Watch) -> Result<Summary, JobError> {
     let opened = dataset::open(request.input)?;
     let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(request.input.to_owned()))?;
-    let given = request.key.fingerprint();
+    let given = request.secret.key().fingerprint();
     if manifest.key != given {
         return Err(JobError::WrongKey { set: manifest.key, given });
     }
@@ -44,7 +43,7 @@ pub fn decrypt(request: &DecryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     let mut programs = HashMap::new();
     for entry in &manifest.images {
         if let Entry::Vacant(place) = programs.entry(entry.geometry) {
-            let program = compile(&manifest.scheme, request.key, entry.geometry)?;
+            let program = request.secret.compile(&manifest.scheme, entry.geometry)?;
             let scheme = || manifest.scheme.name.clone();
             place.insert(program.inverse().map_err(|lossy| JobError::Lossy { scheme: scheme(), lossy })?);
         }
@@ -100,7 +99,7 @@ impl Stages for Decryption<'_> {
 
     fn write(&self, job: Job<()>) -> Result<Result<u64, ReadError>, JobError> {
         let entry = &self.manifest.images[job.index];
-        let hash = plain_hash(self.request.key, job.image.geometry(), job.image.samples());
+        let hash = plain_hash(self.request.secret.key(), job.image.geometry(), job.image.samples());
         if hex::encode(&hash) != entry.plain {
             return Ok(Err(ReadError { path: entry.path.clone(), kind: ReadErrorKind::NotExact }));
         }

@@ -6,10 +6,9 @@ use crate::dataset::{self, Entry, Fit, Item, Manifest, Mixed, ReadError, Sink, S
 use crate::engine::Engine;
 use crate::hex;
 use crate::image::{Geometry, Image};
-use crate::key::Key;
 use crate::plan::Program;
 use crate::schedule::{ImageId, plain_hash};
-use crate::scheme::{Scheme, compile};
+use crate::scheme::{Scheme, Secret};
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::path::Path;
@@ -21,8 +20,8 @@ pub struct EncryptRequest<'a> {
     pub input: &'a Path,
     /// A folder that is not there or empty, or an `.npz` file that is not there.
     pub output: &'a Path,
-    /// The secret.
-    pub key: &'a Key,
+    /// A key, or tables that stand for one.
+    pub secret: &'a Secret,
     /// The scheme.
     pub scheme: &'a Scheme,
     /// How images are brought to a size that the scheme's blocks tile.
@@ -59,7 +58,7 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     let programs = scan
         .geometries
         .values()
-        .map(|geometry| Ok((geometry.fitted, compile(request.scheme, request.key, geometry.fitted)?)))
+        .map(|geometry| Ok((geometry.fitted, request.secret.compile(request.scheme, geometry.fitted)?)))
         .collect::<Result<HashMap<Geometry, Program>, JobError>>()?;
     let usable: Vec<usize> = (0..source.items().len()).filter(|index| scan.geometries.contains_key(index)).collect();
     let items: Vec<Item> = usable.iter().map(|&index| source.items()[index].clone()).collect();
@@ -95,7 +94,7 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
         format: dataset::manifest::FORMAT,
         tool: dataset::manifest::TOOL.into(),
         scheme: request.scheme.clone(),
-        key: request.key.fingerprint(),
+        key: request.secret.key().fingerprint(),
         classes: source.classes().to_vec(),
         images,
     };
@@ -175,7 +174,7 @@ fn scan(source: &dyn Source, request: &EncryptRequest<'_>) -> Result<Scan, JobEr
 fn run_name(request: &EncryptRequest<'_>) -> String {
     let input = request.input.canonicalize().unwrap_or_else(|_| request.input.to_owned());
     let text = format!("{} | {} | {:?}", input.display(), request.scheme.canonical(), request.fit);
-    let hash = blake3::keyed_hash(&request.key.derive("imgveil v1 run name", b""), text.as_bytes());
+    let hash = blake3::keyed_hash(&request.secret.key().derive("imgveil v1 run name", b""), text.as_bytes());
     format!("imgveil encrypt {}: being written, or cut. Run it again to complete it.\n", hash.to_hex())
 }
 
@@ -211,7 +210,7 @@ impl Stages for Encryption<'_> {
             let kind = dataset::ReadErrorKind::Damaged("it changed while it was being read".into());
             return Err(ReadError { path: item.name.clone(), kind });
         }
-        let key = self.request.key;
+        let key = self.request.secret.key();
         let id = ImageId::new(key, &item.name, image.geometry(), image.samples());
         let hash = plain_hash(key, image.geometry(), image.samples());
         Ok((image, Plain { id, hash }))

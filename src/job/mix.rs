@@ -10,7 +10,6 @@ use crate::hex;
 use crate::image::{Geometry, Image};
 use crate::plan::{Program, WEIGHT_ONE};
 use crate::schedule::{ImageId, plain_hash};
-use crate::scheme::compile;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -41,7 +40,7 @@ pub(super) fn encrypt(
     // A scan without any geometry is an error of its own.
     let Some(&sizes) = scan.geometries.values().next() else { return Err(JobError::Worker) };
     let geometry = sizes.fitted;
-    let program = compile(request.scheme, request.key, geometry)?;
+    let program = request.secret.compile(request.scheme, geometry)?;
     let started = Instant::now();
     watch.start(scan.geometries.len());
     let (mut parts, mut images, mut failed) = (BTreeMap::new(), Vec::new(), scan.failed);
@@ -93,7 +92,7 @@ pub(super) fn encrypt(
         format: dataset::manifest::FORMAT,
         tool: dataset::manifest::TOOL.into(),
         scheme: request.scheme.clone(),
-        key: request.key.fingerprint(),
+        key: request.secret.key().fingerprint(),
         classes: source.classes().to_vec(),
         images,
     };
@@ -113,8 +112,8 @@ pub(super) fn encrypt(
 fn decode(request: &EncryptRequest<'_>, source: &dyn Source, index: usize) -> Result<Plain, ReadError> {
     let image = dataset::read_fitted(source, index, request.fit, request.scheme.tile())?;
     let (geometry, samples) = (image.geometry(), image.samples());
-    let id = ImageId::new(request.key, &source.items()[index].name, geometry, samples);
-    let hash = plain_hash(request.key, geometry, samples);
+    let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
+    let hash = plain_hash(request.secret.key(), geometry, samples);
     Ok(Plain { index, image, id, hash })
 }
 

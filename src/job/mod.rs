@@ -96,7 +96,8 @@ pub enum JobError {
     NotEncrypted(PathBuf),
     /// Another key encrypted it.
     #[error(
-        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key file"
+        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key file, \
+         or the right tables"
     )]
     WrongKey {
         /// The set's.

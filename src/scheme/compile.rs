@@ -2,7 +2,7 @@
 //! permutations and flips fold into one plan. What a stage's key is and does is in `stage_key`.
 
 use super::stage_key::{PlanOrTiling, StageKey};
-use super::{Block, Scheme, Stage};
+use super::{Block, ImportError, Scheme, Stage};
 use crate::image::{Depth, Geometry};
 use crate::key::Key;
 use crate::plan::{Mixing, PixelKeys, Plan, PlanError, Program, Step};
@@ -51,6 +51,9 @@ pub enum CompileError {
     /// Mixing of 16-bit samples.
     #[error("mixing works on 8-bit samples, and these images have 16 bits a sample: bring them to 8 bits first")]
     MixingDepth,
+    /// The scheme has no tables, or those given are not of this scheme at this size.
+    #[error(transparent)]
+    Tables(#[from] ImportError),
 }
 
 /// Compiles `scheme` under `key` for images of `geometry`.
@@ -81,7 +84,6 @@ pub fn write_out(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Vec<S
 }
 
 /// Compiles `scheme` under written-out keys, one a stage, each of its stage's shape.
-#[allow(dead_code)] // TABLES
 pub(super) fn compile_written_out(
     scheme: &Scheme,
     keys: &[StageKey],

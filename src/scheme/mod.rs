@@ -3,14 +3,18 @@
 //! pixels.
 
 mod compile;
+mod import;
 mod preset;
+mod secret;
 mod stage;
 mod stage_key;
 mod tiling;
 
 pub use crate::plan::Statistic;
 pub use compile::{CompileError, compile, write_out};
+pub use import::{ImportError, NamedArray, export};
 pub use preset::{Options, PRESETS, Preset, PresetError};
+pub use secret::Secret;
 pub use stage::{Block, KINDS, KeyScope, Order, Orders, Stage, StageError};
 pub use stage_key::{Shape, StageKey};
 

@@ -5,7 +5,7 @@ use crate::dataset::floats::FloatSet;
 use crate::dataset::{self, DatasetError, Fit, LoadError, Source};
 use crate::key::Key;
 use crate::plan::Program;
-use crate::scheme::{CompileError, Scheme, compile};
+use crate::scheme::{CompileError, Scheme, Secret};
 use std::path::{Path, PathBuf};
 
 /// Everything that training needs of a data set.
@@ -50,7 +50,9 @@ pub enum DataError {
     )]
     AlreadyEncrypted(PathBuf),
     /// A scheme that needs a key, and none given.
-    #[error("scheme {0} needs a key: give -k KEY, or leave the scheme out to train on the images as they are")]
+    #[error(
+        "scheme {0} needs a key: give -k KEY or --tables FILE, or leave the scheme out to train on the images as they are"
+    )]
     NoKey(String),
     /// One class or none.
     #[error("{path} has {classes} class(es); training needs at least two: a folder for each, or a labels array")]
@@ -78,15 +80,20 @@ pub enum DataError {
     },
 }
 
-/// Opens a set for training. `scheme` and `key` encrypt a plain set; a set that is encrypted already takes neither.
+/// Opens a set for training. `scheme` and `secret` encrypt a plain set; a set that is encrypted already takes neither.
 ///
 /// Where there are no validation images, every fifth training image of each class is held out for them.
 ///
 /// # Errors
-/// When the set cannot be read, has fewer than two classes, or does not go with the scheme and key.
-pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: Fit) -> Result<TrainingSet, DataError> {
+/// When the set cannot be read, has fewer than two classes, or does not go with the scheme and secret.
+pub fn training_set(
+    path: &Path,
+    scheme: Option<Scheme>,
+    secret: Option<Secret>,
+    fit: Fit,
+) -> Result<TrainingSet, DataError> {
     let opened = match dataset::open(path) {
-        Err(DatasetError::Mixtures { .. }) if key.is_some() || scheme.is_some() || fit != Fit::default() => {
+        Err(DatasetError::Mixtures { .. }) if secret.is_some() || scheme.is_some() || fit != Fit::default() => {
             return Err(DataError::AlreadyEncrypted(path.to_owned()));
         }
         Err(DatasetError::Mixtures { .. }) => return mixtures(path),
@@ -96,7 +103,7 @@ pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: 
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
     let (seen, applied) = match opened.manifest {
         Some(manifest) => {
-            if key.is_some() || scheme.is_some() || fit != Fit::default() {
+            if secret.is_some() || scheme.is_some() || fit != Fit::default() {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
             (manifest.scheme, plain_scheme())
@@ -113,9 +120,10 @@ pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: 
     }
     let division = divide(source);
     let tile = applied.tile();
+    let key = secret.as_ref().map(Secret::key);
     let load = |indices: &[usize]| {
         let loaded = dataset::load(source, indices, fit, tile)?;
-        Ok::<_, LoadError>(loaded.map(|loaded| Split::new(loaded, classes.len(), key.as_ref())))
+        Ok::<_, LoadError>(loaded.map(|loaded| Split::new(loaded, classes.len(), key)))
     };
     let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
     let (val, test) = (load(&division.val)?, load(&division.test)?);
@@ -127,10 +135,10 @@ pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: 
             return Err(DataError::Mixed { split, found: part.geometry, expected });
         }
     }
-    let program = match (&key, applied.stages.is_empty()) {
-        (_, true) => Program::identity(train.geometry),
-        (Some(key), false) => compile(&applied, key, train.geometry)?,
-        (None, false) => return Err(DataError::NoKey(applied.name)),
+    let program = match &secret {
+        Some(secret) => secret.compile(&applied, train.geometry)?,
+        None if applied.stages.is_empty() => Program::identity(train.geometry),
+        None => return Err(DataError::NoKey(applied.name)),
     };
     let evaluation = program.without_mixing();
     let mut note = division.note;
@@ -138,6 +146,7 @@ pub fn training_set(path: &Path, scheme: Option<Scheme>, key: Option<Key>, fit: 
         let words = "training images are mixed anew in every epoch; validation and test images are shown unmixed";
         note = Some(note.map_or(words.to_owned(), |note| format!("{note}; {words}")));
     }
+    let key = key.cloned();
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, scheme: seen, encrypted, note })
 }
 

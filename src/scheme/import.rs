@@ -1,0 +1,861 @@
+//! Written-out tables (`docs/SCHEDULE.md`, "Written-out tables"): named arrays, as published experiments keep their keys,
+//! become the keys of a scheme's stages, and back. Arrays come from outside: whatever they hold, they either are a key of
+//! their stage's shape, or an error that names the array.
+
+use super::compile::{compile_written_out, write_out};
+use super::tiling::Tiling;
+use super::{Block, CompileError, KeyScope, Orders, Scheme, Shape, Stage, StageKey};
+use crate::image::Geometry;
+use crate::key::Key;
+use crate::plan::{Plan, Program, Step};
+use crate::tables::{Array, PLAN, PLAN_BITS, Tables, dimensions, index};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The channel orders of the published EtC code, as digits of ours: its number 1 is our order 2 (102), and so on.
+const ETC_ORDERS: [u32; 6] = [0, 2, 5, 1, 4, 3];
+
+/// Why a scheme has no tables, or these are none of its tables.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// A stage draws a key for every image.
+    #[error(
+        "scheme `{scheme}` has no tables: stage {number} ({stage}) draws a key for every image, and a table would have to \
+         hold one for each; use the key file itself (-k)"
+    )]
+    PerImage {
+        /// The scheme's name.
+        scheme: String,
+        /// Number of the stage, from 0.
+        number: usize,
+        /// The stage.
+        stage: Stage,
+    },
+    /// No stage has a key.
+    #[error(
+        "scheme `{scheme}` has no tables: nothing that it does to images of {geometry} depends on a key; use the key file \
+         itself (-k)"
+    )]
+    Keyless {
+        /// The scheme's name.
+        scheme: String,
+        /// The images.
+        geometry: Geometry,
+    },
+    /// An array that the scheme needs.
+    #[error(
+        "the tables have no {array}{}, of shape {expected}: add it, or choose the scheme that they are for",
+        .instead.map(|name| format!(" nor `{name}` in its stead")).unwrap_or_default()
+    )]
+    Missing {
+        /// What is missing.
+        array: NamedArray,
+        /// The name of an array that would do as well.
+        instead: Option<&'static str>,
+        /// The shape that it must have, in words.
+        expected: String,
+    },
+    /// An array that the scheme does not know.
+    #[error(
+        "the tables have an array `{array}`, and those of scheme `{scheme}` are {}: remove it, or choose the scheme that the \
+         tables are for",
+        .known.join(", ")
+    )]
+    Unknown {
+        /// Its name.
+        array: String,
+        /// The scheme's name.
+        scheme: String,
+        /// The arrays that the scheme knows.
+        known: Vec<String>,
+    },
+    /// Two arrays of which only one can be meant.
+    #[error("the tables have both `{one}` and `{other}`, and scheme `{scheme}` takes one of them: remove the other")]
+    Both {
+        /// One name.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+        /// The scheme's name.
+        scheme: String,
+    },
+    /// A shape that does not go with the scheme and the images.
+    #[error(
+        "in the tables, {array} has shape {}, and for images of {geometry} it must have {expected}: check that the tables \
+         were made for this block and size",
+        dimensions(.found)
+    )]
+    Shape {
+        /// Which array.
+        array: NamedArray,
+        /// Its shape.
+        found: Vec<u32>,
+        /// The shape that it must have, in words.
+        expected: String,
+        /// The images.
+        geometry: Geometry,
+    },
+    /// A value that means nothing.
+    #[error("in the tables, {array} has {value} at {index}, and its values are 0 to {}: correct it", .below - 1)]
+    Range {
+        /// Which array.
+        array: NamedArray,
+        /// Where the value stands.
+        index: String,
+        /// The value.
+        value: u32,
+        /// What it must be below.
+        below: u32,
+    },
+    /// A value that comes twice where every value comes once.
+    #[error("in the tables, {array} is no permutation: {value} stands at {first} and again at {index}: correct it")]
+    NotPermutation {
+        /// Which array.
+        array: NamedArray,
+        /// The first entry that repeats another.
+        index: String,
+        /// The entry that it repeats.
+        first: String,
+        /// The value of both.
+        value: u32,
+    },
+}
+
+impl ImportError {
+    /// Whether it is the scheme that has no tables, whatever they are.
+    pub fn is_about_the_scheme(&self) -> bool {
+        matches!(self, Self::PerImage { .. } | Self::Keyless { .. })
+    }
+}
+
+/// An array and what it is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedArray {
+    /// The array's name.
+    pub name: String,
+    /// Number of the stage that it is for, from 0.
+    pub number: usize,
+    /// That stage.
+    pub stage: Stage,
+}
+
+impl fmt::Display for NamedArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "array `{}` (stage {}, {})", self.name, self.number, self.stage)
+    }
+}
+
+/// Whose names, and whose ways of writing a key, the arrays of a scheme have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Convention {
+    ShuffleFlip,
+    Le,
+    Ele,
+    Etc,
+    Skk,
+    Shf,
+    Np,
+    Vit,
+    /// `stage0_perm` and so on.
+    Numbered,
+}
+
+/// Which list of a stage's key an array is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Permutations,
+    Flips,
+    Digits,
+}
+
+/// What a dimension of an array counts.
+#[derive(Clone, Copy)]
+enum Axis {
+    Blocks,
+    Samples,
+    Nibbles,
+    Height,
+    Width,
+    Channels,
+}
+
+/// The shape of an array.
+struct Axes(Vec<(Axis, u32)>);
+
+impl Axes {
+    fn shape(&self) -> Vec<u32> {
+        self.0.iter().map(|(_, length)| *length).collect()
+    }
+}
+
+impl fmt::Display for Axes {
+    /// As the published page writes it, with its letters explained.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut letters, mut meaning) = (Vec::new(), "");
+        for (axis, _) in &self.0 {
+            letters.push(match axis {
+                Axis::Blocks => "blocks",
+                Axis::Samples => "D",
+                Axis::Nibbles => "n",
+                Axis::Height => "H",
+                Axis::Width => "W",
+                Axis::Channels => "C",
+            });
+            match axis {
+                Axis::Samples => meaning = ", D being the samples of a block",
+                Axis::Nibbles => meaning = ", n being the nibbles of a block",
+                _ => {}
+            }
+        }
+        write!(f, "({}) = {}{meaning}", letters.join(", "), dimensions(&self.shape()))
+    }
+}
+
+impl Convention {
+    /// The scheme's name chooses; its stages must be those that the name stands for, since anyone may give any name to a list
+    /// of stages.
+    fn of(scheme: &Scheme) -> Self {
+        use Stage::{
+            BlockScrambling, BlockStatistic, ColourShuffling, NegativePositive, NibbleShuffling, PixelNegativePositive,
+            PixelShuffling, RotationInversion, SignFlip,
+        };
+        const PIXEL: Block = Block::square(1);
+        const SHARED: KeyScope = KeyScope::Shared;
+        match (scheme.name.as_str(), scheme.stages.as_slice()) {
+            ("shuffle-flip", [PixelShuffling { .. }, SignFlip { .. }])
+            | ("shuffle-flip", [PixelShuffling { .. }, SignFlip { .. }, BlockScrambling { .. }]) => Self::ShuffleFlip,
+            ("le", [NibbleShuffling { scope: SHARED, .. }]) => Self::Le,
+            ("ele", [NibbleShuffling { scope: KeyScope::Block, .. }, BlockScrambling { .. }]) => Self::Ele,
+            (
+                "etc",
+                [RotationInversion { .. }, NegativePositive { .. }, ColourShuffling { .. }, BlockScrambling { .. }],
+            ) => Self::Etc,
+            ("skk", [PixelNegativePositive { .. }, ColourShuffling { block: PIXEL, .. }])
+            | (
+                "skk-filter",
+                [PixelNegativePositive { .. }, ColourShuffling { block: PIXEL, .. }, BlockStatistic { .. }],
+            ) => Self::Skk,
+            ("shf", [PixelShuffling { scope: SHARED, .. }]) => Self::Shf,
+            ("np", [SignFlip { scope: SHARED, .. }]) => Self::Np,
+            ("vit", [PixelShuffling { .. }, BlockScrambling { .. }])
+            | ("vit", [PixelShuffling { .. }, SignFlip { .. }, BlockScrambling { .. }]) => Self::Vit,
+            _ => Self::Numbered,
+        }
+    }
+
+    /// The name of the array that says this part of a stage's key.
+    fn name(self, number: usize, stage: &Stage, part: Part) -> String {
+        let scrambling = matches!(stage, Stage::BlockScrambling { .. });
+        let published = match (self, part) {
+            (Self::ShuffleFlip, Part::Permutations) if scrambling => "blocks",
+            (Self::ShuffleFlip, Part::Permutations) => "perm",
+            (Self::ShuffleFlip | Self::Skk | Self::Np | Self::Vit, Part::Flips) => "flip",
+            (Self::Le | Self::Shf, Part::Permutations) => "key",
+            (Self::Le, Part::Flips) => "rev",
+            (Self::Ele, Part::Permutations) if scrambling => "perm",
+            (Self::Ele, Part::Permutations) => "keys",
+            (Self::Ele, Part::Flips) => "revs",
+            (Self::Etc, Part::Permutations) => "permutation",
+            (Self::Etc, Part::Flips) => "negaposi",
+            // Half of what it says of a block's symmetry: `flip` has the other.
+            (Self::Etc, Part::Digits) if matches!(stage, Stage::RotationInversion { .. }) => "rotate",
+            (Self::Etc | Self::Skk, Part::Digits) => "channel",
+            (Self::Vit, Part::Permutations) if scrambling => "key_2",
+            (Self::Vit, Part::Permutations) => "key_1",
+            // The others have no such part.
+            _ => {
+                let word = match (stage, part) {
+                    (_, Part::Permutations) => "perm",
+                    (Stage::NibbleShuffling { .. }, Part::Flips) => "rev",
+                    (_, Part::Flips) => "flip",
+                    (Stage::RotationInversion { .. }, Part::Digits) => "symmetry",
+                    (_, Part::Digits) => "channel",
+                };
+                return format!("stage{number}_{word}");
+            }
+        };
+        published.to_owned()
+    }
+
+    /// The shape of a stage's arrays.
+    fn axes(self, stage: &Stage, geometry: Geometry) -> Result<Axes, CompileError> {
+        let (height, width) = ((Axis::Height, geometry.height()), (Axis::Width, geometry.width()));
+        let keyed = |scope, tiling: &Tiling, each| match scope {
+            KeyScope::Block => vec![(Axis::Blocks, tiling.blocks()), each],
+            KeyScope::Shared | KeyScope::Image => vec![each],
+        };
+        let axes = match *stage {
+            Stage::PixelNegativePositive { .. } => vec![height, width, (Axis::Channels, geometry.channels())],
+            Stage::ColourShuffling { .. } if self == Self::Skk => vec![height, width],
+            Stage::PixelShuffling { block, scope, .. } | Stage::SignFlip { block, scope, .. } => {
+                let tiling = Tiling::new(block, geometry)?;
+                keyed(scope, &tiling, (Axis::Samples, tiling.samples()))
+            }
+            Stage::NibbleShuffling { block, scope } => {
+                let tiling = Tiling::new(block, geometry)?;
+                keyed(scope, &tiling, (Axis::Nibbles, tiling.nibbles()))
+            }
+            Stage::RotationInversion { block }
+            | Stage::NegativePositive { block }
+            | Stage::ColourShuffling { block, .. }
+            | Stage::BlockScrambling { block } => vec![(Axis::Blocks, Tiling::new(block, geometry)?.blocks())],
+            Stage::BlockStatistic { .. } | Stage::Mixing { .. } | Stage::Keystream => vec![],
+        };
+        // A block has fewer than 2^31 samples, and what has more than 2^31 nibbles is refused when its plan is made.
+        Ok(Axes(axes.into_iter().map(|(axis, length)| (axis, u32::try_from(length).unwrap_or(u32::MAX))).collect()))
+    }
+}
+
+/// Compiles `scheme` under written-out tables.
+pub(super) fn compile_tables(scheme: &Scheme, tables: &Tables, geometry: Geometry) -> Result<Program, CompileError> {
+    compile_written_out(scheme, &import(scheme, tables, geometry)?, geometry)
+}
+
+/// The shapes of all stages' keys, where tables can say them.
+fn shapes(scheme: &Scheme, geometry: Geometry) -> Result<Vec<Shape>, CompileError> {
+    if let Some((number, &stage)) = scheme.stages.iter().enumerate().find(|(_, stage)| stage.keyed_per_image()) {
+        return Err(ImportError::PerImage { scheme: scheme.name.clone(), number, stage }.into());
+    }
+    let shapes =
+        scheme.stages.iter().map(|stage| Shape::of(stage, geometry)).collect::<Result<Vec<_>, CompileError>>()?;
+    // A secret derived from nothing would be no secret, and the ids and hashes of a set need one.
+    if shapes.iter().all(|shape| *shape == Shape::default()) {
+        return Err(ImportError::Keyless { scheme: scheme.name.clone(), geometry }.into());
+    }
+    Ok(shapes)
+}
+
+/// The keys of all stages, each of its stage's shape, as the tables say them.
+fn import(scheme: &Scheme, tables: &Tables, geometry: Geometry) -> Result<Vec<StageKey>, CompileError> {
+    let shapes = shapes(scheme, geometry)?;
+    let (convention, arrays) = (Convention::of(scheme), tables.said().collect());
+    let mut reader = Reader { scheme, geometry, convention, arrays, known: Vec::new() };
+    let mut keys = Vec::with_capacity(shapes.len());
+    for (number, (stage, shape)) in scheme.stages.iter().zip(shapes).enumerate() {
+        keys.push(reader.stage(number, stage, shape)?);
+    }
+    reader.finish()?;
+    Ok(keys)
+}
+
+/// The arrays on their way in.
+struct Reader<'a> {
+    scheme: &'a Scheme,
+    geometry: Geometry,
+    convention: Convention,
+    arrays: BTreeMap<&'a str, &'a Array>,
+    /// The names that the scheme knows, in the order of its stages.
+    known: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// The key of a stage.
+    fn stage(&mut self, number: usize, stage: &Stage, shape: Shape) -> Result<StageKey, CompileError> {
+        let (convention, stage) = (self.convention, *stage);
+        let axes = convention.axes(&stage, self.geometry)?;
+        let named = |part| NamedArray { name: convention.name(number, &stage, part), number, stage };
+        let mut key = StageKey::default();
+        if let Some((_, n)) = shape.permutations {
+            key.permutations = self.permutations(named(Part::Permutations), &axes, n)?;
+        }
+        if let Some((_, n)) = shape.flips {
+            key.flips = self.flips(named(Part::Flips), &axes, n, &key.permutations)?;
+        }
+        match shape.digits {
+            Some((below, _)) => key.digits = self.digits(named(Part::Digits), &axes, below)?,
+            // Grey: there may be an array, and nobody looks at it.
+            None if matches!(stage, Stage::ColourShuffling { .. }) => {
+                self.find(&named(Part::Digits).name);
+            }
+            None => {}
+        }
+        Ok(key)
+    }
+
+    /// Permutations of `n`, one behind the other.
+    fn permutations(&mut self, array: NamedArray, axes: &Axes, n: usize) -> Result<Vec<u32>, ImportError> {
+        let values = self.values(&array, axes, u32::try_from(n).unwrap_or(u32::MAX))?;
+        for (row, permutation) in values.chunks(n).enumerate() {
+            let mut seen = vec![None; n];
+            for (at, &value) in permutation.iter().enumerate() {
+                if let Some(first) = seen[value as usize].replace(at) {
+                    let index = |at| index(&axes.shape(), row * n + at);
+                    return Err(ImportError::NotPermutation { array, index: index(at), first: index(first), value });
+                }
+            }
+        }
+        Ok(values.to_vec())
+    }
+
+    /// Flips, `n` a key; `permutations` are those of the same stage.
+    fn flips(
+        &mut self,
+        array: NamedArray,
+        axes: &Axes,
+        n: usize,
+        permutations: &[u32],
+    ) -> Result<Vec<bool>, ImportError> {
+        let given = self.find(&array.name).is_some();
+        match self.convention {
+            Convention::Le | Convention::Ele if !given => return Ok(above_half(permutations, n)),
+            Convention::Np => match (self.find("key").is_some(), given) {
+                (true, true) => {
+                    return Err(ImportError::Both { one: "key", other: "flip", scheme: self.scheme.name.clone() });
+                }
+                (true, false) => {
+                    let key = self.permutations(NamedArray { name: "key".into(), ..array }, axes, n)?;
+                    return Ok(above_half(&key, n));
+                }
+                (false, false) => {
+                    return Err(ImportError::Missing { array, instead: Some("key"), expected: axes.to_string() });
+                }
+                (false, true) => {}
+            },
+            _ => {}
+        }
+        // In `etc`, 0 inverts and 1 does not.
+        let flips = u32::from(self.convention != Convention::Etc);
+        Ok(self.values(&array, axes, 2)?.iter().map(|&value| value == flips).collect())
+    }
+
+    /// Digits below `below`.
+    fn digits(&mut self, array: NamedArray, axes: &Axes, below: u32) -> Result<Vec<u32>, ImportError> {
+        match (self.convention, array.stage) {
+            (Convention::Etc, Stage::RotationInversion { .. }) => {
+                let rotate = self.values(&array, axes, 4)?;
+                let flip = self.values(&NamedArray { name: "flip".into(), ..array }, axes, 3)?;
+                Ok(rotate.iter().zip(flip).map(|(&rotate, &flip)| symmetry(rotate, flip)).collect())
+            }
+            (Convention::Etc, Stage::ColourShuffling { orders: Orders::Permutations, .. }) => {
+                Ok(self.values(&array, axes, below)?.iter().map(|&order| ETC_ORDERS[order as usize]).collect())
+            }
+            _ => Ok(self.values(&array, axes, below)?.to_vec()),
+        }
+    }
+
+    /// The array of this name, which from now on the scheme knows.
+    fn find(&mut self, name: &str) -> Option<&'a Array> {
+        if self.known.iter().all(|known| known != name) {
+            self.known.push(name.to_owned());
+        }
+        self.arrays.get(name).copied()
+    }
+
+    /// The values of an array of this shape, all below `below`.
+    fn values(&mut self, array: &NamedArray, axes: &Axes, below: u32) -> Result<&'a [u32], ImportError> {
+        let (named, expected) = (array.clone(), axes.to_string());
+        let Some(array) = self.find(&named.name) else {
+            return Err(ImportError::Missing { array: named, instead: None, expected });
+        };
+        if array.shape() != axes.shape() {
+            let found = array.shape().to_vec();
+            return Err(ImportError::Shape { array: named, found, expected, geometry: self.geometry });
+        }
+        match array.values().iter().position(|&value| value >= below) {
+            Some(number) => {
+                let (index, value) = (index(array.shape(), number), array.values()[number]);
+                Err(ImportError::Range { array: named, index, value, below })
+            }
+            None => Ok(array.values()),
+        }
+    }
+
+    /// Refuses what no stage has asked for: a scheme that ignores half of its key is not the one that was meant.
+    fn finish(self) -> Result<(), ImportError> {
+        match self.arrays.keys().find(|&&name| self.known.iter().all(|known| known != name)) {
+            Some(&array) => {
+                let (array, scheme) = (array.to_owned(), self.scheme.name.clone());
+                Err(ImportError::Unknown { array, scheme, known: self.known })
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// Flips as published code derives them from permutations of `n`: `key > n/2`.
+fn above_half(permutations: &[u32], n: usize) -> Vec<bool> {
+    permutations.iter().map(|&entry| 2 * u64::from(entry) > n as u64).collect()
+}
+
+/// The symmetry of a block that the published EtC code turns (0, 1, 2: by 90, 180, 270 degrees counter-clockwise; 3: not) and then
+/// flips (0: up-down; 1: left-right; 2: not).
+fn symmetry(rotate: u32, flip: u32) -> u32 {
+    let turns = (rotate + 1) % 4;
+    match flip {
+        // Up-down is half a turn and left-right.
+        0 => (turns + 2) % 4 + 4,
+        1 => turns + 4,
+        _ => turns,
+    }
+}
+
+/// The tables that say what `key` says of `scheme` for images of `geometry`, under their published names; and where the scheme
+/// is one gather, that gather as [`PLAN`] and [`PLAN_BITS`].
+///
+/// # Errors
+/// When the scheme has no tables, or cannot be compiled for this geometry.
+pub fn export(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Tables, CompileError> {
+    let shapes = shapes(scheme, geometry)?;
+    let convention = Convention::of(scheme);
+    let keys = write_out(scheme, key, geometry)?;
+    let mut arrays = BTreeMap::new();
+    for (number, ((stage, key), shape)) in scheme.stages.iter().zip(&keys).zip(shapes).enumerate() {
+        let shape_of_arrays = convention.axes(stage, geometry)?.shape();
+        let mut put = |name: String, values: Vec<u32>| {
+            arrays.insert(name, Array::counted(shape_of_arrays.clone(), values));
+        };
+        let name = |part| convention.name(number, stage, part);
+        if shape.permutations.is_some() {
+            put(name(Part::Permutations), key.permutations.clone());
+        }
+        if shape.flips.is_some() {
+            let inverted = convention == Convention::Etc;
+            put(name(Part::Flips), key.flips.iter().map(|&flip| u32::from(flip != inverted)).collect());
+        }
+        match (convention, stage) {
+            (Convention::Etc, Stage::RotationInversion { .. }) => {
+                put(name(Part::Digits), key.digits.iter().map(|&symmetry| (symmetry % 4 + 3) % 4).collect());
+                put("flip".into(), key.digits.iter().map(|&symmetry| if symmetry >= 4 { 1 } else { 2 }).collect());
+            }
+            // Grey: nothing is drawn, but programs that read the array find it.
+            (_, Stage::ColourShuffling { .. }) if shape.digits.is_none() => {
+                put(name(Part::Digits), vec![0; shape_of_arrays.iter().product::<u32>() as usize]);
+            }
+            (Convention::Etc, Stage::ColourShuffling { orders: Orders::Permutations, .. }) => {
+                let published =
+                    |&ours: &u32| (0..).zip(ETC_ORDERS).find(|(_, order)| *order == ours).map_or(0, |(n, _)| n);
+                put(name(Part::Digits), key.digits.iter().map(published).collect());
+            }
+            _ if shape.digits.is_some() => put(name(Part::Digits), key.digits.clone()),
+            _ => {}
+        }
+    }
+    let program = compile_written_out(scheme, &keys, geometry)?;
+    let identity = Plan::identity(geometry);
+    let plan = match program.steps() {
+        [] => Some(&identity),
+        [Step::Permute(plan)] => Some(plan),
+        _ => None,
+    };
+    if let Some(plan) = plan {
+        let table = plan.table().to_vec();
+        arrays.insert(PLAN.to_owned(), Array::counted(vec![table.len() as u32], table));
+        arrays.insert(PLAN_BITS.to_owned(), Array::counted(vec![], vec![plan.bits()]));
+    }
+    Ok(Tables::new(arrays))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Depth;
+    use crate::scheme::{Options, PRESETS, Preset, Statistic};
+    use proptest::prelude::*;
+
+    fn key() -> Key {
+        Key::from_bytes([5; 32])
+    }
+
+    fn scheme(name: &str) -> Scheme {
+        Preset::named(name).unwrap().scheme(Options::default()).unwrap()
+    }
+
+    fn custom(stages: &[&str]) -> Scheme {
+        let stages = stages.iter().map(|stage| stage.parse().unwrap()).collect();
+        Scheme { name: "custom".into(), stages }
+    }
+
+    fn geometry(text: &str) -> Geometry {
+        text.parse().unwrap()
+    }
+
+    /// Every preset with every option that it has, as far as it has tables, and lists of all kinds of stages.
+    fn schemes() -> Vec<Scheme> {
+        let block = Some(Block::square(4));
+        let plain = Options { block, ..Options::default() };
+        let mut schemes = vec![
+            custom(&[
+                "nibble-shuffling block=4x4 key=block",
+                "rotation-inversion block=8x8",
+                "block-scrambling block=2x4",
+            ]),
+            custom(&["pixel-shuffling block=4x8 key=block order=channel-row-column", "negative-positive block=4x4"]),
+            custom(&["pixel-negative-positive key=shared", "colour-shuffling block=2x2 key=block orders=as-published"]),
+            custom(&["sign-flip block=8x2 key=block", "block-statistic block=3x5 statistic=max"]),
+            custom(&["sign-flip block=4x4 key=shared", "colour-shuffling block=1x1 key=block"]),
+            // Stages of another scheme than the name says.
+            Scheme { name: "le".into(), ..custom(&["nibble-shuffling block=4x4 key=block"]) },
+            Scheme { name: "skk".into(), ..custom(&["pixel-negative-positive key=shared"]) },
+            Scheme { name: "etc".into(), ..custom(&["sign-flip block=4x4 key=shared"]) },
+        ];
+        for preset in PRESETS {
+            schemes.extend(
+                [
+                    plain,
+                    Options { block: None, ..plain },
+                    Options { key_scope: Some(KeyScope::Block), ..plain },
+                    Options { key_scope: Some(KeyScope::Block), scramble: true, ..plain },
+                    Options { scramble: true, ..plain },
+                    Options { sign_flip: true, ..plain },
+                    Options { statistic: Some(Statistic::Min), ..plain },
+                    Options { orders: Some(Orders::AsPublished), ..plain },
+                ]
+                .into_iter()
+                .filter_map(|options| preset.scheme(options).ok())
+                .filter(|scheme| !scheme.keyed_per_image() && !scheme.stages.is_empty()),
+            );
+        }
+        schemes
+    }
+
+    /// The tables that `key` gives, changed.
+    fn changed(scheme: &Scheme, geometry: Geometry, change: impl FnOnce(&mut BTreeMap<String, Array>)) -> Tables {
+        let mut arrays = export(scheme, &key(), geometry).unwrap().arrays().clone();
+        change(&mut arrays);
+        Tables::new(arrays)
+    }
+
+    fn refused(scheme: &Scheme, geometry: Geometry, change: impl FnOnce(&mut BTreeMap<String, Array>)) -> ImportError {
+        match import(scheme, &changed(scheme, geometry, change), geometry) {
+            Err(CompileError::Tables(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn set(arrays: &mut BTreeMap<String, Array>, name: &str, shape: &[u32], values: Vec<u32>) {
+        arrays.insert(name.into(), Array::new(shape.to_vec(), values).unwrap());
+    }
+
+    #[test]
+    fn what_is_exported_says_what_the_key_says() {
+        for scheme in schemes() {
+            for size in ["16x16x1", "16x16x3", "32x16x1x16", "16x32x3x16"] {
+                let geometry = geometry(size);
+                let tables = export(&scheme, &key(), geometry).unwrap_or_else(|e| panic!("{scheme} {size}: {e}"));
+                let keys = import(&scheme, &tables, geometry).unwrap();
+                assert_eq!(keys, write_out(&scheme, &key(), geometry).unwrap(), "{scheme} {size}");
+                let lossy = scheme.stages.iter().any(|stage| matches!(stage, Stage::BlockStatistic { .. }));
+                assert_eq!(tables.arrays().contains_key(PLAN), !lossy);
+            }
+        }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_published_code() {
+        // Samples of a 5x7 block: an odd number, whose half is no integer; 17 is not above it and 18 is.
+        let np = Preset::Np.scheme(Options { block: Some("5x7".parse().unwrap()), ..Options::default() }).unwrap();
+        let key: Vec<u32> = (0..35).rev().collect();
+        let tables = changed(&np, geometry("10x7x1"), |arrays| {
+            arrays.remove("flip");
+            set(arrays, "key", &[35], key.clone());
+        });
+        let keys = import(&np, &tables, geometry("10x7x1")).unwrap();
+        assert_eq!(keys[0].flips, key.iter().map(|&entry| entry > 17).collect::<Vec<_>>());
+        assert!(keys[0].permutations.is_empty());
+        let le = scheme("le");
+        let tables = changed(&le, geometry("4x8x1"), |arrays| {
+            arrays.remove("rev");
+        });
+        let keys = import(&le, &tables, geometry("4x8x1")).unwrap();
+        assert_eq!(keys[0].flips, keys[0].permutations.iter().map(|&entry| entry > 16).collect::<Vec<_>>());
+        let ele = scheme("ele");
+        let tables = changed(&ele, geometry("4x8x3"), |arrays| {
+            arrays.remove("revs");
+        });
+        let keys = import(&ele, &tables, geometry("4x8x3")).unwrap();
+        assert_eq!(keys[0].flips, keys[0].permutations.iter().map(|&entry| entry > 48).collect::<Vec<_>>());
+        assert_eq!((keys[0].permutations.len(), keys[1].permutations.len()), (192, 2));
+    }
+
+    /// Against the published words: turned first, then flipped, both on a square whose four corners are told apart.
+    #[test]
+    fn the_published_symmetries_are_all_twelve_of_them() {
+        let turn = |s: [u8; 4]| [s[1], s[3], s[0], s[2]];
+        for rotate in 0..4 {
+            for flip in 0..3 {
+                let mut square = [0, 1, 2, 3];
+                for _ in 0..[1, 2, 3, 0][rotate as usize] {
+                    square = turn(square);
+                }
+                let [a, b, c, d] = square;
+                let expected = [[c, d, a, b], [b, a, d, c], square][flip as usize];
+                let geometry = geometry("2x2x1");
+                let stage = Stage::RotationInversion { block: Block::square(2) };
+                let key = StageKey { digits: vec![symmetry(rotate, flip)], ..StageKey::default() };
+                let program =
+                    compile_written_out(&Scheme { name: "x".into(), stages: vec![stage] }, &[key], geometry).unwrap();
+                let table = match program.steps() {
+                    [Step::Permute(plan)] => plan.table().to_vec(),
+                    _ => vec![0, 1, 2, 3],
+                };
+                assert_eq!(table, expected.map(u32::from), "rotate {rotate}, flip {flip}");
+            }
+        }
+    }
+
+    #[test]
+    fn grey_images_need_no_channels_and_given_ones_are_not_looked_at() {
+        for (name, size) in [("etc", "16x32x1"), ("skk", "5x3x1")] {
+            let (scheme, geometry) = (scheme(name), geometry(size));
+            let expected = write_out(&scheme, &key(), geometry).unwrap();
+            for any in [None, Some(vec![9, 9, 9])] {
+                let tables = changed(&scheme, geometry, |arrays| {
+                    assert!(arrays.remove("channel").unwrap().values().iter().all(|&order| order == 0));
+                    if let Some(values) = any {
+                        set(arrays, "channel", &[3], values);
+                    }
+                });
+                assert_eq!(import(&scheme, &tables, geometry).unwrap(), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn schemes_without_tables_say_why() {
+        let no_tables = |scheme: &Scheme| {
+            let imported = import(scheme, &Tables::new(BTreeMap::new()), geometry("8x8x1"));
+            let exported = export(scheme, &key(), geometry("8x8x1")).map(|_| ());
+            assert_eq!(imported.map(|_| ()), exported);
+            match exported {
+                Err(CompileError::Tables(error)) if error.is_about_the_scheme() => error.to_string(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let per_image = Options { key_scope: Some(KeyScope::Image), ..Options::default() };
+        for (scheme, words) in [
+            (
+                scheme("keystream"),
+                "`keystream` has no tables: stage 0 (keystream key=image) draws a key for every image",
+            ),
+            (scheme("instahide"), "stage 0 (mixing images=4 key=image) draws a key for every image"),
+            (Preset::Skk.scheme(per_image).unwrap(), "stage 0 (pixel-negative-positive key=image) draws"),
+            (custom(&["block-scrambling block=4x4", "colour-shuffling block=1x1 key=image"]), "stage 1 (colour"),
+            (scheme("none"), "nothing that it does to images of 8x8x1 depends on a key"),
+            (custom(&["block-statistic block=3x3 statistic=max"]), "depends on a key"),
+            (custom(&["colour-shuffling block=4x4 key=block"]), "depends on a key"),
+        ] {
+            assert!(no_tables(&scheme).contains(words), "{}", no_tables(&scheme));
+        }
+    }
+
+    #[test]
+    fn missing_and_unknown_arrays_are_named() {
+        let shuffle_flip = scheme("shuffle-flip");
+        let small = geometry("8x8x1");
+        assert_eq!(
+            refused(&shuffle_flip, small, |arrays| drop(arrays.remove("flip"))).to_string(),
+            "the tables have no array `flip` (stage 1, sign-flip block=4x4 key=shared), of shape (D) = (16), D being the samples \
+             of a block: add it, or choose the scheme that they are for"
+        );
+        assert_eq!(
+            refused(&scheme("np"), small, |arrays| drop(arrays.remove("flip"))).to_string(),
+            "the tables have no array `flip` (stage 0, sign-flip block=4x4 key=shared) nor `key` in its stead, of shape (D) = (16), \
+             D being the samples of a block: add it, or choose the scheme that they are for"
+        );
+        assert_eq!(
+            refused(&scheme("np"), small, |arrays| set(arrays, "key", &[16], (0..16).collect())).to_string(),
+            "the tables have both `key` and `flip`, and scheme `np` takes one of them: remove the other"
+        );
+        assert_eq!(
+            refused(&scheme("le"), small, |arrays| set(arrays, "revs", &[32], vec![0; 32])).to_string(),
+            "the tables have an array `revs`, and those of scheme `le` are key, rev: remove it, or choose the scheme that the \
+             tables are for"
+        );
+        let two = custom(&["sign-flip block=4x4 key=shared", "nibble-shuffling block=4x4 key=shared"]);
+        let error = refused(&two, small, |arrays| set(arrays, "stage1_flip", &[0], vec![]));
+        assert!(
+            matches!(error, ImportError::Unknown { known, .. } if known == ["stage0_flip", "stage1_perm", "stage1_rev"])
+        );
+    }
+
+    #[test]
+    fn shapes_are_told_with_what_they_count() {
+        let words = |scheme: &Scheme, size: &str, name: &str, shape: &[u32]| {
+            let count = shape.iter().product::<u32>();
+            refused(scheme, geometry(size), |arrays| set(arrays, name, shape, vec![0; count as usize])).to_string()
+        };
+        assert_eq!(
+            words(&scheme("ele"), "32x32x3", "keys", &[96]),
+            "in the tables, array `keys` (stage 0, nibble-shuffling block=4x4 key=block) has shape (96), and for images of 32x32x3 \
+             it must have (blocks, n) = (64, 96), n being the nibbles of a block: check that the tables were made for this block \
+             and size"
+        );
+        let skk = scheme("skk");
+        assert!(
+            words(&skk, "6x7x3", "flip", &[126])
+                .contains("(126), and for images of 6x7x3 it must have (H, W, C) = (6, 7, 3):")
+        );
+        assert!(words(&skk, "6x7x3", "channel", &[42]).contains("it must have (H, W) = (6, 7):"));
+        assert!(words(&scheme("etc"), "32x32x3", "flip", &[5]).contains("it must have (blocks) = (4):"));
+        assert!(words(&scheme("shf"), "8x8x3", "key", &[16]).contains("(D) = (48), D being the samples of a block:"));
+        assert!(words(&scheme("le"), "8x8x1x16", "rev", &[]).contains("has shape (), and for images of 8x8x1x16"));
+    }
+
+    #[test]
+    fn bad_values_are_told_with_their_places() {
+        let keyed = Options { key_scope: Some(KeyScope::Block), ..Options::default() };
+        let scheme = Preset::ShuffleFlip.scheme(keyed).unwrap();
+        let with = |name: &str, number: usize, value: u32| {
+            refused(&scheme, geometry("8x8x1"), |arrays| {
+                let mut values = arrays[name].values().to_vec();
+                values[number] = value;
+                set(arrays, name, &[4, 16], values);
+            })
+            .to_string()
+        };
+        assert_eq!(
+            with("flip", 35, 2),
+            "in the tables, array `flip` (stage 1, sign-flip block=4x4 key=block) has 2 at [2, 3], and its values are 0 to 1: \
+             correct it"
+        );
+        assert!(with("perm", 63, 16).contains(
+            "`perm` (stage 0, pixel-shuffling block=4x4 key=block) has 16 at [3, 15], and its values are 0 to 15"
+        ));
+        assert!(with("perm", 63, u32::MAX).contains("has 4294967295 at [3, 15]"));
+        let identity: Vec<u32> = (0..64).map(|i| if i == 37 { 2 } else { i % 16 }).collect();
+        let error = refused(&scheme, geometry("8x8x1"), |arrays| set(arrays, "perm", &[4, 16], identity));
+        assert_eq!(
+            error.to_string(),
+            "in the tables, array `perm` (stage 0, pixel-shuffling block=4x4 key=block) is no permutation: 2 stands at [2, 2] and \
+             again at [2, 5]: correct it"
+        );
+        let etc = self::scheme("etc");
+        for (name, below) in [("rotate", 4), ("flip", 3), ("negaposi", 2), ("channel", 6), ("permutation", 4)] {
+            let error = refused(&etc, geometry("32x32x3"), |arrays| set(arrays, name, &[4], vec![0, 1, below, 1]));
+            assert!(
+                matches!(error, ImportError::Range { below: b, value, .. } if (b, value) == (below, below)),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn blocks_that_do_not_tile_are_told_before_any_array() {
+        let error = import(&scheme("le"), &Tables::new(BTreeMap::new()), geometry("30x30x1"));
+        assert!(matches!(error, Err(CompileError::Tiling { .. })));
+    }
+
+    proptest! {
+        /// Arrays from outside are a key of the right shape, or an error; never a panic, here or in what is compiled of them.
+        #[test]
+        fn whatever_the_arrays_hold_nothing_panics(
+            number in 0usize..64, rgb: bool, deep: bool, at in 0usize..8, shape in prop::collection::vec(0u32..20, 0..3),
+            seed: u32, below in 1u32..40,
+        ) {
+            let schemes = schemes();
+            let scheme = &schemes[number % schemes.len()];
+            let depth = if deep { Depth::U16 } else { Depth::U8 };
+            let geometry = Geometry::new(16, 16, if rgb { 3 } else { 1 }).unwrap().with_depth(depth);
+            let tables = changed(scheme, geometry, |arrays| {
+                let name = arrays.keys().nth(at % arrays.len()).unwrap().clone();
+                // Every other time the right shape, so that the values are looked at.
+                let shape = if seed % 2 == 0 { arrays[&name].shape().to_vec() } else { shape };
+                let count = shape.iter().product::<u32>();
+                set(arrays, &name, &shape, (0..count).map(|i| (i ^ seed).wrapping_mul(2_654_435_761) % below).collect());
+            });
+            if let Ok(program) = compile_tables(scheme, &tables, geometry) {
+                prop_assert_eq!(program.geometry(), geometry);
+            }
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! What a set is encrypted with: a key, or tables that say what a key would have said.
+
+use super::{CompileError, Scheme, compile, import};
+use crate::image::Geometry;
+use crate::key::Key;
+use crate::plan::Program;
+use crate::tables::Tables;
+
+/// What a set is encrypted with.
+#[derive(Clone, Debug)]
+pub enum Secret {
+    /// A key, from which every stage draws.
+    Key(Key),
+    /// Written-out tables, such as those of a published experiment.
+    Tables(Tables),
+}
+
+impl Secret {
+    /// The key of ids, hashes and the fingerprint. That of tables is derived from them (`docs/SCHEDULE.md`, "Written-out
+    /// tables"), so that other tables are found out exactly as another key is.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Key(key) => key,
+            Self::Tables(tables) => tables.key(),
+        }
+    }
+
+    /// Compiles `scheme` for images of `geometry`.
+    ///
+    /// # Errors
+    /// As [`compile()`]; and when the tables are not those of this scheme at this geometry.
+    pub fn compile(&self, scheme: &Scheme, geometry: Geometry) -> Result<Program, CompileError> {
+        match self {
+            Self::Key(key) => compile(scheme, key, geometry),
+            Self::Tables(tables) => import::compile_tables(scheme, tables, geometry),
+        }
+    }
+}
+
+impl From<Key> for Secret {
+    fn from(key: Key) -> Self {
+        Self::Key(key)
+    }
+}
+
+impl From<Tables> for Secret {
+    fn from(tables: Tables) -> Self {
+        Self::Tables(tables)
+    }
+}
