@@ -12,7 +12,7 @@ use imgveil::image::{Geometry, Image, View};
 use imgveil::job::{DecryptRequest, EncryptRequest, JobError, Watch, decrypt, encrypt};
 use imgveil::key::Key;
 use imgveil::schedule::ImageId;
-use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile};
+use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, export};
 use imgveil::train::metrics::{Scores, softmax_rows};
 use imgveil::train::model::ModelKind;
 use imgveil::train::{
@@ -302,6 +302,12 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
         let with_key = losses(training_set(&plain, Some(scheme.clone()), Some(key().into()), fit).unwrap());
         let without = losses(training_set(&output, None, None, fit).unwrap());
         assert_eq!(with_key, without, "{scheme}");
+        if !scheme.keyed_per_image() {
+            let geometry = Geometry::new(SIZE as u32, SIZE as u32, 1).unwrap();
+            let tables = export(&scheme, &key(), geometry).unwrap();
+            let with_tables = losses(training_set(&plain, Some(scheme.clone()), Some(tables.into()), fit).unwrap());
+            assert_eq!(with_key, with_tables, "{scheme}");
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod devices;
 mod encrypt;
 mod exit;
 mod job_report;
+mod key;
 mod keygen;
 mod output;
 #[cfg(feature = "train")]
@@ -19,8 +20,8 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 done; 1 failed; 2 usage; 3 some files were set aside, the rest is done; 4 wrong key or damaged key \
-file; 5 damaged or foreign data set; 6 no such device.
+Exit codes: 0 done; 1 failed; 2 usage; 3 some files were set aside, the rest is done; 4 wrong key or tables, or a \
+damaged file of one; 5 damaged or foreign data set; 6 no such device.
 
 These schemes hide images from eyes; they are not ciphers. `imgveil encrypt --help` says more.";
 
@@ -40,6 +41,7 @@ struct Cli {
 enum Command {
     // No comments on these: each command's own words (on its `Args`) are its help.
     Keygen(keygen::Args),
+    Key(key::Args),
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),
     Devices(devices::Args),
@@ -72,6 +74,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
     match command {
         Command::Keygen(args) => keygen::run(args, out),
+        Command::Key(args) => key::run(args, out),
         Command::Encrypt(args) => encrypt::run(args, out),
         Command::Decrypt(args) => decrypt::run(args, out),
         Command::Devices(args) => devices::run(args, out),
