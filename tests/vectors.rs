@@ -8,7 +8,8 @@ use imgveil::engine::{CpuEngine, Engine, Pick};
 use imgveil::image::{Depth, Geometry, View};
 use imgveil::key::Key;
 use imgveil::schedule::{ImageId, Stream, plain_hash, subkey};
-use imgveil::scheme::{Options, Preset, Scheme, compile};
+use imgveil::scheme::{Options, Preset, Scheme, Secret, compile, export};
+use imgveil::tables::{Array, PLAN, PLAN_BITS, Tables};
 use imgveil::{hex, plan::Program};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -201,6 +202,56 @@ fn check_schemes(engine: &dyn Engine) {
         let (scheme, geometry) = (stated_scheme(case), stated_geometry(case));
         let key = Key::from_bytes(bytes32(case, "secret"));
         check_case(engine, case, &scheme, &compile(&scheme, &key, geometry).unwrap());
+    }
+}
+
+/// The tables that a case states.
+fn stated_tables(case: &Value) -> Tables {
+    serde_json::from_value(case["tables"].clone()).unwrap()
+}
+
+fn check_tables(engine: &dyn Engine) {
+    let file = vectors("tables.json");
+    for case in list(&file, "cases") {
+        let (scheme, geometry, tables) = (stated_scheme(case), stated_geometry(case), stated_tables(case));
+        let key = Key::from_bytes(bytes32(case, "secret"));
+        assert_eq!(tables.key().fingerprint(), key.fingerprint(), "{scheme} {geometry}");
+        let id = ImageId::new(tables.key(), text(case, "name"), geometry, &input(geometry));
+        assert_eq!(hex::encode(&id.0), text(case, "id"));
+        check_case(engine, case, &scheme, &Secret::Tables(tables).compile(&scheme, geometry).unwrap());
+    }
+    for case in list(&file, "export") {
+        let (scheme, geometry) = (stated_scheme(case), stated_geometry(case));
+        let exported = export(&scheme, &Key::from_bytes(bytes32(case, "secret")), geometry).unwrap();
+        let derived = Key::from_bytes(bytes32(case, "tables_secret")).fingerprint();
+        assert_eq!(exported.key().fingerprint(), derived, "{scheme} {geometry}");
+        let said = |tables: &Tables| -> Vec<(String, Array)> {
+            tables.said().map(|(name, array)| (name.to_owned(), array.clone())).collect()
+        };
+        assert_eq!(said(&exported), said(&stated_tables(case)), "{scheme} {geometry}");
+        let plan = |name: &str| exported.arrays().get(name).map(Array::values);
+        if case["plan"].is_null() {
+            assert_eq!((plan(PLAN), plan(PLAN_BITS)), (None, None));
+        } else {
+            assert_eq!(plan(PLAN), Some(&numbers(case, "plan")[..]), "{scheme} {geometry}");
+            assert_eq!(plan(PLAN_BITS), Some(&[number(case, "plan_bits")][..]));
+        }
+        // No stage is keyed per image, so any id will do.
+        let mut case = case.clone();
+        case["id"] = "0000000000000000".into();
+        check_case(engine, &case, &scheme, &Secret::Tables(exported).compile(&scheme, geometry).unwrap());
+    }
+}
+
+#[test]
+fn tables_on_the_cpu() {
+    check_tables(&CpuEngine);
+}
+
+#[test]
+fn tables_on_the_gpu() {
+    if let Some(gpu) = gpu("tables_on_the_gpu") {
+        check_tables(gpu);
     }
 }
 
