@@ -53,6 +53,17 @@ class Arrays:
                 raise ValueError("the array %s is no permutation" % name)
         return table
 
+    def orders(self, name, shape, channels):
+        """The orders of the channels; on grey images the array may be left out, and is not looked at ("Written-out
+        tables" of docs/SCHEDULE.md)."""
+        if channels == 3:
+            return self.take(name, [shape], 6)
+        self._left.discard(name)
+        count = 1
+        for size in shape:
+            count *= size
+        return [0] * count
+
     def finish(self):
         """No array may be left over ("Written-out tables" of docs/SCHEDULE.md)."""
         if self._left:
@@ -104,7 +115,7 @@ def _etc(arrays, stages, shape, depth):
     for rotate, flip in zip(arrays.take("rotate", [(blocks,)], 4), arrays.take("flip", [(blocks,)], 3)):
         turns = (rotate + 1) % 4
         symmetries.append({0: (turns + 2) % 4 + 4, 1: turns + 4, 2: turns}[flip])
-    channel = arrays.take("channel", [(blocks,)], 6)
+    channel = arrays.orders("channel", (blocks,), shape[2])
     if stages[2].orders != s.PUBLISHED:
         channel = [ETC_ORDERS[number] for number in channel]
     return [{"symmetry": symmetries}, {"flip": [1 - f for f in arrays.take("negaposi", [(blocks,)], 2)]},
@@ -115,7 +126,7 @@ def _skk(arrays, stages, shape, depth):
     """"Written-out tables", `skk` and `skk-filter`, of docs/SCHEDULE.md."""
     if stages[0].key == "image":
         raise ValueError("a key per image cannot be written out")
-    keys = [{"flip": arrays.take("flip", [tuple(shape)], 2)}, {"channel": arrays.take("channel", [shape[:2]], 6)}]
+    keys = [{"flip": arrays.take("flip", [tuple(shape)], 2)}, {"channel": arrays.orders("channel", tuple(shape[:2]), shape[2])}]
     return keys + [{} for _ in stages[2:]]
 
 
@@ -163,7 +174,7 @@ def _any_other(arrays, stages, shape, depth):
         if stage.kind == s.PIXEL_NEGATIVE:
             key = {"flip": arrays.take(prefix + "flip", [tuple(shape)], 2)}
         if stage.kind == s.COLOUR:
-            key = {"channel": arrays.take(prefix + "channel", [(blocks,)], 6)}
+            key = {"channel": arrays.orders(prefix + "channel", (blocks,), shape[2])}
         if stage.kind == s.SCRAMBLING:
             key = {"perm": arrays.perm(prefix + "perm", "shared", 1, blocks)}
         keys.append(key)
