@@ -1384,6 +1384,142 @@ fn options_that_a_scheme_has_not_are_refused() {
     }
 }
 
+/// A scheme of one's own, with blocks of 4 and of 8.
+const OWN: &str = include_str!("../examples/scheme.toml");
+
+#[test]
+fn a_scheme_of_ones_own_encrypts_and_decrypts_without_its_file() {
+    for colour in [false, true] {
+        let desk = Desk::new();
+        set(&desk, colour);
+        desk.write("own.toml", OWN.as_bytes());
+        desk.does("encrypt -k k.key -s own.toml in enc", 6, "0.0", "two-sizes");
+        std::fs::remove_file(desk.path("own.toml")).unwrap();
+        desk.does("decrypt -k k.key enc back", 6, "0.0", "two-sizes");
+        for (source, written) in SET {
+            let plain = desk.pixels(&format!("in/{source}"));
+            assert_eq!(desk.pixels(&format!("back/{written}")), plain);
+            assert_ne!(desk.pixels(&format!("enc/{written}")), plain);
+        }
+        let stages = [
+            "pixel-shuffling block=4x4 key=shared",
+            "sign-flip block=4x4 key=shared",
+            "rotation-inversion block=8x8",
+            "block-scrambling block=8x8",
+        ];
+        assert_eq!(desk.manifest("enc")["scheme"], serde_json::json!({ "name": "two-sizes", "stages": stages }));
+    }
+}
+
+#[test]
+fn the_key_of_a_scheme_of_ones_own_can_be_written_out() {
+    let desk = Desk::new();
+    desk.picture("in/a.png", grey(16, 24, 0));
+    desk.picture("in/b.png", grey(16, 24, 1));
+    desk.write("own.toml", OWN.as_bytes());
+    let export = desk.run("key export-tables -k k.key -s own.toml --size 16x24x1 -o own.npz");
+    assert_eq!(export.code, 0, "{}", export.err);
+    desk.does("encrypt -k k.key -s own.toml in key", 2, "0.0", "two-sizes");
+    assert_eq!(desk.run("encrypt --tables own.npz -s own.toml in tables").code, 0);
+    for name in ["a.png", "b.png"] {
+        assert_eq!(desk.pixels(&format!("tables/{name}")), desk.pixels(&format!("key/{name}")));
+    }
+}
+
+/// What decides the bits is the list of stages, whoever wrote it down and under which name.
+#[test]
+fn a_preset_written_as_a_file_gives_the_presets_bits() {
+    let desk = Desk::new();
+    desk.greys(&["in/a.png", "in/b.png"]);
+    desk.write("own.toml", b"[[stage]]\nstage = 'nibble-shuffling'\nblock = 4\n");
+    desk.does("encrypt -k k.key -s own.toml in own", 2, "0.0", "own");
+    desk.does("encrypt -k k.key -s le in le", 2, "0.0", "le");
+    for name in ["a.png", "b.png"] {
+        assert_eq!(desk.pixels(&format!("own/{name}")), desk.pixels(&format!("le/{name}")));
+    }
+}
+
+#[test]
+fn the_blocks_of_a_scheme_of_ones_own_tile_together() {
+    let desk = Desk::new();
+    desk.picture("in/a.png", grey(12, 20, 0));
+    desk.write("own.toml", OWN.as_bytes());
+    let right = |words: &str| words.contains("blocks of 8x8 pixels do not tile an image of 12x20");
+    desk.refuses_like("encrypt -k k.key -s own.toml in out", USAGE, right);
+    desk.does("encrypt -k k.key -s own.toml --pad in enc", 1, "0.0", "two-sizes");
+    assert_eq!(desk.pixels("enc/a.png").0, 16);
+    desk.does("decrypt -k k.key enc back", 1, "0.0", "two-sizes");
+    assert_eq!(desk.pixels("back/a.png"), desk.pixels("in/a.png"));
+}
+
+#[test]
+fn a_file_that_is_no_scheme_is_refused_with_its_line() {
+    let desk = Desk::new();
+    desk.greys(&["in/a.png"]);
+    for (text, words) in [
+        ("[[stage]\n", "own.toml:1: this is no TOML: unclosed array table, expected `]`"),
+        (
+            "name = \"mine\"\nstages = 4\n",
+            "own.toml:2: `stages` means nothing here; a scheme has a name and stages ([[stage]])",
+        ),
+        (
+            "[[stage]]\nstage = \"block-scrambling\"\nblocks = 4\n",
+            "own.toml:3: block-scrambling has no field `blocks`; it has block",
+        ),
+        (
+            "name = \"vit\"\n[[stage]]\nstage = \"keystream\"\n",
+            "own.toml:1: `vit` is the name of a built-in scheme; choose another, so that nobody mixes their results up",
+        ),
+        ("[[stage]]\nstage = \"sign-flip\"\n", "own.toml:1: sign-flip needs the field `block`"),
+    ] {
+        desk.write("own.toml", text.as_bytes());
+        desk.refuses("encrypt -k k.key -s own.toml in out", USAGE, words);
+        #[cfg(feature = "train")]
+        desk.refuses("train --data in -k k.key -s own.toml -o run", USAGE, words);
+    }
+    desk.write("own.toml", &[b'#'; 100_000]);
+    let words = "own.toml:1: this is too long for a scheme: more than 65536 bytes";
+    desk.refuses("encrypt -k k.key -s own.toml in out", USAGE, words);
+    let words = "there is no scheme file away/own.toml: check the path";
+    desk.refuses("encrypt -k k.key -s away/own.toml in out", USAGE, words);
+    std::fs::create_dir(desk.path("dir.toml")).unwrap();
+    desk.refuses_like("encrypt -k k.key -s dir.toml in out", 1, |words| words.contains("the scheme file dir.toml: "));
+}
+
+#[test]
+fn options_beside_a_scheme_of_ones_own_are_refused() {
+    let desk = Desk::new();
+    desk.greys(&["in/a.png"]);
+    desk.write("own.toml", OWN.as_bytes());
+    for option in [
+        "--block 4",
+        "--key-scope block",
+        "--scramble",
+        "--sign-flip",
+        "--statistic mean",
+        "--channel-table permutations",
+    ] {
+        let flag = option.split(' ').next().unwrap();
+        let words = format!(
+            "{flag} is for the built-in schemes; own.toml says by itself what its stages do: change it there, and leave \
+             {flag} out"
+        );
+        desk.refuses(&format!("encrypt -k k.key -s own.toml {option} in out"), USAGE, &words);
+    }
+}
+
+/// The name goes into folders' names and onto terminals.
+#[test]
+fn a_set_whose_scheme_has_a_strange_name_is_not_trusted() {
+    let desk = Desk::new();
+    desk.greys(&["in/a.png"]);
+    assert_eq!(desk.run("encrypt -k k.key in enc").code, 0);
+    let text = String::from_utf8(desk.read("enc/imgveil.json")).unwrap();
+    desk.write("enc/imgveil.json", text.replace("\"shuffle-flip\"", "\"../../up\"").as_bytes());
+    let right = |words: &str| words.contains("the name `../../up` does not begin with a letter or digit");
+    desk.refuses_like("decrypt -k k.key enc back", DATASET, right);
+}
+
 #[test]
 fn key_scopes_that_a_scheme_has_not_are_refused() {
     let desk = Desk::new();

@@ -2,6 +2,7 @@
 
 use crate::cli::exit::{Failure, USAGE};
 use crate::cli::output::Output;
+use crate::cli::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::dataset::{Fit, Side};
 use imgveil::engine::{Device, DeviceChoice};
 use imgveil::key::Key;
@@ -12,10 +13,17 @@ use std::path::{Path, PathBuf};
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream; `imgveil schemes` explains
-    /// them [default: shuffle-flip]
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream, or a FILE.toml of your own;
+    /// `imgveil schemes` explains them [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
+    #[command(flatten)]
+    pub options: SchemeOptions,
+}
+
+/// What the user may choose of a preset.
+#[derive(clap::Args)]
+pub struct SchemeOptions {
     /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
     #[arg(long, value_name = "SIZE")]
     pub block: Option<Block>,
@@ -41,6 +49,31 @@ pub struct SchemeArgs {
 impl SchemeArgs {
     /// The scheme asked for, or the house scheme.
     pub fn scheme(&self) -> Result<Scheme, Failure> {
+        self.options.of(self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name()))
+    }
+
+    /// Whether any of its flags is on the command line.
+    #[cfg(feature = "train")]
+    pub fn is_given(&self) -> bool {
+        self.scheme.is_some() || self.options.first_given().is_some()
+    }
+}
+
+impl SchemeOptions {
+    /// The scheme of this name or file with these options.
+    pub fn of(&self, scheme: &str) -> Result<Scheme, Failure> {
+        if is_scheme_file(scheme) {
+            return match self.first_given() {
+                None => read_scheme(scheme),
+                Some(option) => Err(Failure {
+                    words: format!(
+                        "{option} is for the built-in schemes; {scheme} says by itself what its stages do: change it there, and \
+                         leave {option} out"
+                    ),
+                    code: USAGE,
+                }),
+            };
+        }
         let options = Options {
             block: self.block,
             key_scope: self.key_scope,
@@ -49,20 +82,20 @@ impl SchemeArgs {
             statistic: self.statistic,
             orders: self.channel_table,
         };
-        let name = self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name());
-        Ok(Preset::named(name)?.scheme(options)?)
+        Ok(Preset::named(scheme)?.scheme(options)?)
     }
 
-    /// Whether any of its flags is on the command line.
-    #[cfg(feature = "train")]
-    pub fn is_given(&self) -> bool {
-        self.scheme.is_some()
-            || self.block.is_some()
-            || self.key_scope.is_some()
-            || self.scramble
-            || self.sign_flip
-            || self.statistic.is_some()
-            || self.channel_table.is_some()
+    /// The first of these flags that is on the command line.
+    pub fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            (self.block.is_some(), "--block"),
+            (self.key_scope.is_some(), "--key-scope"),
+            (self.scramble, "--scramble"),
+            (self.sign_flip, "--sign-flip"),
+            (self.statistic.is_some(), "--statistic"),
+            (self.channel_table.is_some(), "--channel-table"),
+        ];
+        given.into_iter().find(|(is, _)| *is).map(|(_, option)| option)
     }
 }
 

@@ -4,7 +4,7 @@ use imgveil::dataset::{DatasetError, LoadError};
 use imgveil::engine::EngineError;
 use imgveil::job::JobError;
 use imgveil::key::file::KeyFileError;
-use imgveil::scheme::{CompileError, PresetError};
+use imgveil::scheme::{CompileError, CustomError, PresetError};
 use imgveil::tables::file::TablesFileError;
 
 /// Done.
@@ -65,6 +65,12 @@ impl From<TablesFileError> for Failure {
 
 impl From<PresetError> for Failure {
     fn from(error: PresetError) -> Self {
+        failure(&error, USAGE)
+    }
+}
+
+impl From<CustomError> for Failure {
+    fn from(error: CustomError) -> Self {
         failure(&error, USAGE)
     }
 }

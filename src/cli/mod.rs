@@ -12,6 +12,7 @@ mod job_report;
 mod key;
 mod keygen;
 mod output;
+mod scheme_file;
 #[cfg(feature = "train")]
 mod train;
 

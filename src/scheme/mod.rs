@@ -1,9 +1,11 @@
 //! Schemes: lists of stages. `stage` holds the moves, `preset` the schemes of the literature by name, `compile` turns
-//! a scheme, a key and a geometry into a [`crate::plan::Program`]; `stage_key` is what a key says of a stage. Never touches
-//! pixels.
+//! a scheme, a key and a geometry into a [`crate::plan::Program`]; `stage_key` is what a key says of a stage; `custom` reads
+//! schemes of one's own. Never touches pixels.
 
 mod compile;
+mod custom;
 mod import;
+mod name;
 mod preset;
 mod secret;
 mod stage;
@@ -12,7 +14,9 @@ mod tiling;
 
 pub use crate::plan::Statistic;
 pub use compile::{CompileError, compile, write_out};
+pub use custom::{CustomError, CustomProblem, LONGEST_SCHEME};
 pub use import::{ImportError, NamedArray, export};
+pub use name::{LONGEST_NAME, NameError};
 pub use preset::{Options, PRESETS, Preset, PresetError};
 pub use secret::Secret;
 pub use stage::{Block, KINDS, KeyScope, Order, Orders, Stage, StageError};
@@ -25,7 +29,8 @@ use serde::{Deserialize, Serialize};
 /// A named list of stages. The stages alone decide the bits; the name is for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scheme {
-    /// The preset's name, such as `shuffle-flip`.
+    /// The preset's name, such as `shuffle-flip`, or one of the user's own.
+    #[serde(deserialize_with = "name::read")]
     pub name: String,
     /// The stages in the order in which they encrypt, in their canonical texts.
     pub stages: Vec<Stage>,

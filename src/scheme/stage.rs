@@ -282,7 +282,7 @@ pub enum StageError {
     #[error("rotation-inversion turns blocks, so they must be squares, and {0} is none")]
     NotSquare(Block),
     /// A field that the stage needs.
-    #[error("{stage} needs a {field}")]
+    #[error("{stage} needs the field `{field}`")]
     Missing {
         /// The stage.
         stage: &'static str,
@@ -556,7 +556,7 @@ mod tests {
         let words = |kind: &str, fields: &[(&str, &str)]| Stage::from_fields(kind, fields).unwrap_err().to_string();
         assert!(words("shuffle", &[]).contains("pixel-shuffling, sign-flip"));
         assert!(words("block-scrambling", &[("block", "4"), ("key", "x")]).contains("it has block"));
-        assert!(words("block-scrambling", &[]).contains("needs a block"));
+        assert!(words("block-scrambling", &[]).contains("needs the field `block`"));
         assert!(words("pixel-shuffling", &[("block", "4"), ("key", "image")]).contains("only shared and block"));
     }
 }
