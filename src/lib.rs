@@ -1,7 +1,7 @@
 //! Learnable image encryption on the GPU: scramble an image set with a secret key so that people cannot read it and a
 //! network can still learn from it, and train on it without the pixels leaving the device.
 //!
-//! These schemes hide images from eyes; they are not ciphers. See each preset's documentation for what breaks it.
+//! These schemes hide images from eyes; they are not ciphers. [`scheme::Preset::about`] says what breaks each.
 //!
 //! The rooms, from the ground up (a room uses only those before it): [`image`], [`key`], [`schedule`], [`plan`], [`tables`],
 //! [`scheme`], [`engine`]; these also compile for a browser. Then `dataset`, `job`, `train` (feature `train`), `report`.

@@ -13,6 +13,7 @@ mod key;
 mod keygen;
 mod output;
 mod scheme_file;
+mod schemes;
 #[cfg(feature = "train")]
 mod train;
 
@@ -46,6 +47,7 @@ enum Command {
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),
     Devices(devices::Args),
+    Schemes(schemes::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -79,6 +81,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Encrypt(args) => encrypt::run(args, out),
         Command::Decrypt(args) => decrypt::run(args, out),
         Command::Devices(args) => devices::run(args, out),
+        Command::Schemes(args) => schemes::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]

@@ -58,6 +58,28 @@ pub fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Words behind `begin`, broken into lines of at most 100 characters; those after the first are indented as far as `begin`
+/// reaches.
+pub fn wrapped(begin: &str, words: &str) -> String {
+    const WIDTH: usize = 100;
+    let indent = begin.chars().count();
+    let (mut text, mut used) = (begin.to_owned(), indent);
+    for word in words.split_whitespace() {
+        let length = word.chars().count();
+        if used > indent && used + 1 + length > WIDTH {
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', indent));
+            used = indent;
+        } else if used > indent {
+            text.push(' ');
+            used += 1;
+        }
+        text.push_str(word);
+        used += length;
+    }
+    text
+}
+
 /// A progress bar over images; nothing where standard error is no terminal.
 pub struct ImageBar(ProgressBar);
 

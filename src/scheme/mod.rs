@@ -1,10 +1,13 @@
 //! Schemes: lists of stages. `stage` holds the moves, `preset` the schemes of the literature by name, `compile` turns
 //! a scheme, a key and a geometry into a [`crate::plan::Program`]; `stage_key` is what a key says of a stage; `custom` reads
-//! schemes of one's own. Never touches pixels.
+//! schemes of one's own; `about`, `key_space` and `jpeg` say what people should know before they use one. Never touches pixels.
 
+mod about;
 mod compile;
 mod custom;
 mod import;
+mod jpeg;
+mod key_space;
 mod name;
 mod preset;
 mod secret;
@@ -13,9 +16,12 @@ mod stage_key;
 mod tiling;
 
 pub use crate::plan::Statistic;
+pub use about::{About, Choice, PerImage};
 pub use compile::{CompileError, compile, write_out};
 pub use custom::{CustomError, CustomProblem, LONGEST_SCHEME};
 pub use import::{ImportError, NamedArray, export};
+pub use jpeg::Jpeg;
+pub use key_space::KeySpace;
 pub use name::{LONGEST_NAME, NameError};
 pub use preset::{Options, PRESETS, Preset, PresetError};
 pub use secret::Secret;

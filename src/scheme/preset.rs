@@ -1,4 +1,4 @@
-//! The schemes by name. Each says where it comes from and what it does not protect.
+//! The schemes by name, and what may be chosen of each. What people should know of them is in `about`.
 
 use super::{Block, KeyScope, Order, Orders, Scheme, Stage, Statistic};
 
@@ -19,82 +19,42 @@ pub struct Options {
     pub orders: Option<Orders>,
 }
 
-/// A scheme of the literature, by name.
+/// A scheme of the literature, by name. Where it comes from, what breaks it and what our reading of its source leaves open is
+/// said by [`Preset::about`]; the stages are defined in `docs/SCHEDULE.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     /// No stage: the control that shows what encryption costs.
     None,
-    /// Pixel shuffling and sign flip inside each block, optionally block scrambling: the house scheme, made of the two
-    /// moves that Tanaka ("Learnable image encryption", ICCE-TW 2018) and AprilPyone & Kiya ("Encryption inspired
-    /// adversarial defense for visual classification", ICIP 2020) combine.
-    ///
-    /// Does not protect against: anyone who holds one plain image with its encryption (the key of a block is read
-    /// off), nor statistics of a block, which it keeps: its histogram up to negation. With a shared key, equal blocks
-    /// look equal. Smooth regions keep their shapes.
+    /// Pixel shuffling and sign flip inside each block, optionally block scrambling: the house scheme, made of the moves of Tanaka
+    /// 2018 and AprilPyone & Kiya 2020.
     ShuffleFlip,
-    /// LE: Tanaka, "Learnable image encryption", ICCE-TW 2018, section II. 4x4 blocks; each byte is cut into two nibbles, low ones
-    /// first; flip, shuffle, flip; one key for all blocks of all images.
+    /// LE (Tanaka 2018): 4x4 blocks; each byte is cut into two nibbles, low ones first; flip, shuffle, flip; one key for all
+    /// blocks of all images.
     ///
-    /// The published code derives the flips from the permutation (`rev = key > n/2`), so its key space is n!, not n! * 2^n;
-    /// imported keys are read so. Native keys draw both independently; even then the two flips cancel where a cycle of the
-    /// permutation has equal bits, so that of the n! * 2^n keys (2n-1)!! = 1*3*5*...*(2n-1) differ in what they do.
-    /// Samples of 16 bits, which the paper does not have, are cut into four nibbles.
-    ///
-    /// Does not protect against: one plain image with its encryption gives the key away; blocks that are equal stay
-    /// equal, so outlines show, and ciphertext alone has been attacked (Chang & Li, "Attacks on image encryption schemes for
-    /// privacy-preserving deep neural networks", 2020).
+    /// The two flips cancel where a cycle of the permutation has equal bits, so that of the n! * 2^n keys (2n-1)!! =
+    /// 1*3*5*...*(2n-1) differ in what they do.
     Le,
-    /// ELE: Madono, Tanaka, Onishi & Ogawa, "Block-wise scrambled image recognition using adaptation network", AAAI workshop 2020,
-    /// section 3: [`Preset::Le`] with a key for every block, taken by the source block, and then block scrambling.
-    ///
-    /// Imported keys: 64 keys of 96 and a permutation of 64 for 32x32x3. Does not protect against: all images share the keys, so a few
-    /// plain images with their encryptions give them away block by block.
+    /// ELE (Madono et al. 2020): [`Preset::Le`] with a key for every block, taken by the source block, and then block
+    /// scrambling. Published keys: 64 keys of 96 and a permutation of 64 for 32x32x3.
     Ele,
-    /// EtC: Chuman, Sirichotedumrong & Kiya, "Encryption-then-compression systems using grayscale-based image encryption for
-    /// JPEG images", IEEE TIFS 14(6), 2019, section II-B (the colour scheme that it starts from); 16x16 blocks. Rotation and
-    /// inversion, negative-positive, colour component shuffling, block scrambling. Blocks keep their smoothness, so the result compresses
-    /// as JPEG (8x8 blocks of it for grey images or without chroma subsampling).
-    ///
-    /// The published code orders channels by assigning them one after another in place, which loses channels in five of its six
-    /// cases and has no inverse: `orders=as-published` does the same, for who compares with its results. Our keys draw the 8 symmetries of
-    /// the square uniformly; the rotations and inversions of the paper, drawn apart, give some of them twice.
-    ///
-    /// Does not protect against: whoever puts the blocks together as a jigsaw puzzle; the content of a block is plain to see.
+    /// EtC (Chuman et al. 2019): rotation and inversion, negative-positive, colour component shuffling, block scrambling, in blocks of
+    /// 16x16.
     Etc,
-    /// SKK: Sirichotedumrong, Kinoshita & Kiya, "Pixel-based image encryption without key management for privacy-preserving deep
-    /// neural networks", IEEE Access 7, 2019, section III. Every sample of a pixel is flipped or not by a bit of its own (three separate bit streams), and
-    /// every pixel's channels are put into one of 6 orders. The same key for all images, or a key for each.
-    ///
-    /// Does not protect against: smooth regions and edges stay visible up to negation, and that the flip of a sample is its own
-    /// inverse: neighbours give it away (Chang & Li 2020, section III, recover images from ciphertext alone).
+    /// SKK (Sirichotedumrong et al. 2019): every sample of a pixel is flipped or not by a bit of its own (three separate bit
+    /// streams), and every pixel's channels are put into one of 6 orders. The same key for all images, or a key for each.
     Skk,
-    /// SKK and then every block filled with its median, mean, maximum or minimum, channel by channel: our reading of Huang, Yap, Chiu & Sun,
-    /// "Privacy-preserving deep learning with learnable image encryption on medical images", IEEE Access 10, 2022,
-    /// which enhances SKK by statistical filtering.
-    ///
-    /// What our reading leaves open: the paper's exact filter, by blocks or with a sliding window, and its size, is not public to
-    /// us. This one works by blocks (4x4 unless told otherwise), and those at the edge may be smaller. No inverse: one value of each
-    /// block is left. What is left is as exposed as a small SKK image.
+    /// [`Preset::Skk`], and then every block filled with its median, mean, maximum or minimum, channel by channel: our reading of
+    /// Huang et al. 2022.
     SkkFilter,
-    /// SHF: AprilPyone & Kiya, "Encryption inspired adversarial defense for visual classification", ICIP 2020, section 3: pixel shuffling with
-    /// one key for all blocks. A defence against adversarial examples there; as encryption it is the weaker half of [`Preset::ShuffleFlip`].
+    /// SHF (AprilPyone & Kiya 2020): pixel shuffling with one key for all blocks.
     Shf,
-    /// NP: AprilPyone & Kiya, ICIP 2020, section 3: sign flips with one key for all blocks. Imported keys flip where `key > n/2`, as the
-    /// published code does; ours flip where a key bit says so. Edges and shapes stay visible.
+    /// NP (AprilPyone & Kiya 2020): sign flips with one key for all blocks.
     Np,
-    /// The block-wise scheme for vision transformers: Kiya, Iijima, AprilPyone & Kinoshita, "Image and model transformation with secret key
-    /// for vision transformer", IEICE Trans. Inf. & Syst. E106-D, 2023, section 3: pixel shuffling (and flips, if asked for) inside
+    /// The block-wise scheme for vision transformers (Kiya et al. 2023): pixel shuffling (and flips, if asked for) inside
     /// patches, whose samples are counted (channel, row, column), one key for all patches; then patch scrambling.
-    ///
-    /// A vision transformer whose patch and position embeddings are permuted with the same key gives the plain model's outputs. Does not
-    /// protect against: one plain image with its encryption gives the key away.
     Vit,
-    /// InstaHide: Huang, Song, Li & Arora, "InstaHide: Instance-hiding schemes for private distributed learning", ICML 2020,
-    /// section 2 and algorithm 1: every image is mixed with 3 others, with weights that are normalised half-normal numbers, none
-    /// above 0.65, then every value's sign is flipped or not. The labels are mixed alike. Floats come out; no inverse.
-    ///
-    /// Partners come from the set itself ("inside-dataset"). Does not protect against: Carlini et al., "Is private learning possible with
-    /// instance encoding?", IEEE S&P 2021, recover the images of its public challenge from the mixtures alone.
+    /// InstaHide (Huang et al. 2020): every image is mixed with 3 others of its set, with weights that are normalised half-normal
+    /// numbers, none above 0.65, then every value's sign is flipped or not. The labels are mixed alike. Floats come out.
     InstaHide,
     /// ChaCha20 XOR with a stream per image: real encryption, the other control. Training must fall to chance.
     Keystream,
@@ -151,13 +111,15 @@ fn names() -> String {
 }
 
 /// Which options a preset has.
-struct Has {
-    block: Option<Block>,
-    scopes: &'static [KeyScope],
-    scramble: bool,
-    sign_flip: bool,
-    statistic: bool,
-    orders: bool,
+pub(super) struct Has {
+    /// The block, if it has one to choose: the default.
+    pub block: Option<Block>,
+    /// What may have a key of its own, the default first.
+    pub scopes: &'static [KeyScope],
+    pub scramble: bool,
+    pub sign_flip: bool,
+    pub statistic: bool,
+    pub orders: bool,
 }
 
 impl Preset {
@@ -188,7 +150,7 @@ impl Preset {
         }
     }
 
-    fn has(self) -> Has {
+    pub(super) fn has(self) -> Has {
         const KEYS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Block];
         const SETS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Image];
         let block = |side| Some(Block::square(side));

@@ -1,0 +1,388 @@
+//! What people should know of a scheme before they use it: what each stage does in words, where a preset comes from,
+//! what breaks it, and what our reading of its source leaves open. The one place for such words; the documentation of
+//! presets points here.
+
+use super::{Block, KeyScope, Options, Order, Orders, Preset, Stage};
+use std::fmt;
+
+/// What there is to say of a preset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct About {
+    /// What it is, in a line.
+    pub summary: &'static str,
+    /// Where it comes from, in a few words: name and year.
+    pub source: &'static str,
+    /// Where it comes from, in full, with the section.
+    pub reference: &'static str,
+    /// What it does not protect against.
+    pub broken_by: &'static str,
+    /// What its source says otherwise, or not at all.
+    pub open: Option<&'static str>,
+}
+
+impl Preset {
+    /// What there is to say of it.
+    pub fn about(self) -> About {
+        match self {
+            Preset::None => About {
+                summary: "nothing is done: the control that shows what encryption costs",
+                source: "-",
+                reference: "none: it is what the others are compared with",
+                broken_by: "nothing is hidden",
+                open: None,
+            },
+            Preset::ShuffleFlip => About {
+                summary: "samples change places and signs inside each block: the house scheme",
+                source: "after Tanaka 2018",
+                reference: "made of the two moves that Tanaka, \"Learnable image encryption\", ICCE-TW 2018, and \
+                            AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
+                            ICIP 2020, combine",
+                broken_by: "one plain image with its encryption: the key of a block is read off. A block keeps its \
+                            values up to negation, so smooth regions keep their shapes; with one key for all blocks, \
+                            equal blocks look equal",
+                open: None,
+            },
+            Preset::Le => About {
+                summary: "LE: the nibbles of each block change places and signs, with one key for all blocks",
+                source: "Tanaka 2018",
+                reference: "Tanaka, \"Learnable image encryption\", ICCE-TW 2018, section II",
+                broken_by: "one plain image with its encryption gives the key away. Equal blocks stay equal, so \
+                            outlines show, and it has been attacked from encrypted images alone (Chang & Li, \
+                            \"Attacks on image encryption schemes for privacy-preserving deep neural networks\", \
+                            2020)",
+                open: Some(
+                    "the published code flips where the permutation's entry is above n/2, so that it has n! keys: \
+                     tables that leave the flips out are read so, and our keys draw permutation and flips apart. The \
+                     paper has no samples of 16 bits; they are cut into four nibbles",
+                ),
+            },
+            Preset::Ele => About {
+                summary: "ELE: LE with a key for every block, and then the blocks change places",
+                source: "Madono 2020",
+                reference: "Madono, Tanaka, Onishi & Ogawa, \"Block-wise scrambled image recognition using adaptation \
+                            network\", AAAI workshop 2020, section 3",
+                broken_by: "a few plain images with their encryptions: all images share the keys, which are read off \
+                            block by block",
+                open: Some("what LE leaves open, as `imgveil schemes le` tells"),
+            },
+            Preset::Etc => About {
+                summary: "EtC: blocks are turned, negated, recoloured and scrambled as wholes, and still compress as JPEG",
+                source: "Chuman 2019",
+                reference: "Chuman, Sirichotedumrong & Kiya, \"Encryption-then-compression systems using \
+                            grayscale-based image encryption for JPEG images\", IEEE TIFS 14(6), 2019, section II-B \
+                            (the colour scheme that it starts from)",
+                broken_by: "whoever puts the blocks together as a jigsaw puzzle; what is inside a block is plain to see",
+                open: Some(
+                    "the published code orders channels by assigning them one after another in place, which loses \
+                     channels in five of its six cases (--channel-table as-published does the same). Our keys draw \
+                     the 8 symmetries of the square uniformly; the paper draws rotations and inversions apart, which \
+                     gives some of the 8 twice",
+                ),
+            },
+            Preset::Skk => About {
+                summary: "SKK: every pixel's channels are negated or not, one by one, and change places",
+                source: "Sirichotedumrong 2019",
+                reference: "Sirichotedumrong, Kinoshita & Kiya, \"Pixel-based image encryption without key management \
+                            for privacy-preserving deep neural networks\", IEEE Access 7, 2019, section III",
+                broken_by: "encrypted images alone: a negated sample is its own inverse, and its neighbours give away \
+                            which one it was; smooth regions and edges stay visible (Chang & Li, \"Attacks on image \
+                            encryption schemes for privacy-preserving deep neural networks\", 2020, section III). \
+                            With one key for all images, one plain image with its encryption gives the key away",
+                open: None,
+            },
+            Preset::SkkFilter => About {
+                summary: "SKK, and then every block is filled with one value of its own",
+                source: "after Huang 2022",
+                reference: "our reading of Huang, Yap, Chiu & Sun, \"Privacy-preserving deep learning with learnable \
+                            image encryption on medical images\", IEEE Access 10, 2022, which enhances SKK by \
+                            statistical filtering",
+                broken_by: "what breaks SKK: what is left is a small SKK image",
+                open: Some(
+                    "whether the paper filters by blocks or with a sliding window, and of which size, is not public \
+                     to us. This one works by blocks, which may be smaller at the edges",
+                ),
+            },
+            Preset::Shf => About {
+                summary: "SHF: samples change places inside each block, with one key for all blocks",
+                source: "AprilPyone 2020",
+                reference: "AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
+                            ICIP 2020, section 3",
+                broken_by: "what breaks shuffle-flip, of which it is the weaker half: there it is a defence against \
+                            adversarial examples. Values stay as they were",
+                open: None,
+            },
+            Preset::Np => About {
+                summary: "NP: samples are negated or not by their places in the block, with one key for all blocks",
+                source: "AprilPyone 2020",
+                reference: "AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
+                            ICIP 2020, section 3",
+                broken_by: "eyes: edges and shapes stay visible. One plain image with its encryption gives the key away",
+                open: Some(
+                    "the published code flips where an entry of a permutation is above n/2, which is always the same \
+                     number of samples: imported keys are read so, and ours flip where a bit of the key says so",
+                ),
+            },
+            Preset::Vit => About {
+                summary: "samples change places inside each patch, with one key for all patches, and then the patches do",
+                source: "Kiya 2023",
+                reference: "Kiya, Iijima, AprilPyone & Kinoshita, \"Image and model transformation with secret key \
+                            for vision transformer\", IEICE Trans. Inf. & Syst. E106-D, 2023, section 3: a vision \
+                            transformer whose patch and position embeddings are permuted by the same key gives the \
+                            plain model's outputs",
+                broken_by: "one plain image with its encryption gives the key away",
+                open: None,
+            },
+            Preset::InstaHide => About {
+                summary: "InstaHide: every image is mixed with 3 others of its set, and values are negated or not",
+                source: "Huang 2020",
+                reference: "Huang, Song, Li & Arora, \"InstaHide: Instance-hiding schemes for private distributed \
+                            learning\", ICML 2020, section 2 and algorithm 1",
+                broken_by: "the mixtures alone: Carlini et al., \"Is private learning possible with instance \
+                            encoding?\", IEEE S&P 2021, recover the images of its public challenge from them",
+                open: Some(
+                    "partners come from the set itself, which the paper calls inside-dataset; not from a public set",
+                ),
+            },
+            Preset::Keystream => About {
+                summary: "every byte is XORed with a keystream of the image's own: real encryption, the other control",
+                source: "ChaCha20",
+                reference: "ChaCha20 (Bernstein, \"ChaCha, a variant of Salsa20\", 2008), with 64 bits each for counter \
+                            and stream",
+                broken_by: "nothing known but trying keys, and nothing can be learned through it. Sizes and names \
+                            stay; the same image under the same name gives the same bytes; changes are not noticed by \
+                            it but by the hashes of imgveil.json",
+                open: None,
+            },
+        }
+    }
+
+    /// The options that it has, in the order in which the command line shows them.
+    pub fn choices(self) -> Vec<Choice> {
+        let has = self.has();
+        let choice = |flag, what: String, default: &str| Choice { flag, what, default: default.to_owned() };
+        let mut choices = Vec::new();
+        if let Some(block) = has.block {
+            choices.push(choice("--block SIZE", "the block in pixels: 4, or HEIGHTxWIDTH".into(), &block.to_string()));
+        }
+        if let Some(default) = has.scopes.first() {
+            let whose = |scope: &KeyScope| match scope {
+                KeyScope::Shared if has.scopes.contains(&KeyScope::Block) => "shared (one key for all blocks)",
+                KeyScope::Shared => "shared (one key for all images)",
+                KeyScope::Block => "block (a key for every block)",
+                KeyScope::Image => "image (a key for every image)",
+            };
+            let scopes: Vec<&str> = has.scopes.iter().map(whose).collect();
+            choices.push(choice("--key-scope SCOPE", scopes.join(" or "), &default.to_string()));
+        }
+        if has.scramble {
+            choices.push(choice("--scramble", "the blocks change places too".into(), "they do not"));
+        }
+        if has.sign_flip {
+            choices.push(choice("--sign-flip", "signs are flipped too".into(), "they are not"));
+        }
+        if has.statistic {
+            choices.push(choice("--statistic NAME", "what fills a block: median, mean, max or min".into(), "median"));
+        }
+        if has.orders {
+            let what = "the orders of the channels: permutations, or as-published (cannot be undone)";
+            choices.push(choice("--channel-table NAME", what.into(), "permutations"));
+        }
+        choices
+    }
+
+    /// Whether every image has a key of its own.
+    pub fn keyed_per_image(self) -> PerImage {
+        match self.scheme(Options::default()) {
+            Ok(scheme) if scheme.keyed_per_image() => PerImage::Yes,
+            _ if self.has().scopes.contains(&KeyScope::Image) => PerImage::Option,
+            _ => PerImage::No,
+        }
+    }
+}
+
+/// An option of a preset.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Choice {
+    /// As the command line has it.
+    pub flag: &'static str,
+    /// What may be chosen.
+    pub what: String,
+    /// What is chosen without it.
+    pub default: String,
+}
+
+/// Whether every image has a key of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PerImage {
+    /// It has.
+    Yes,
+    /// If asked for.
+    Option,
+    /// All images share one.
+    No,
+}
+
+impl fmt::Display for PerImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            PerImage::Yes => "yes",
+            PerImage::Option => "option",
+            PerImage::No => "no",
+        })
+    }
+}
+
+impl Stage {
+    /// What it does, in words.
+    pub fn explain(&self) -> String {
+        let counted = |order: Order| match order {
+            Order::RowColumnChannel => "",
+            Order::ChannelRowColumn => " (samples are counted channel by channel, as vision transformers do)",
+        };
+        match *self {
+            Stage::PixelShuffling { block, scope, order } => {
+                let whose = match scope {
+                    KeyScope::Shared => "by one permutation for all blocks",
+                    KeyScope::Block | KeyScope::Image => "every block by a permutation of its own",
+                };
+                format!("the samples of every {block} block change places inside it, {whose}{}", counted(order))
+            }
+            Stage::SignFlip { block, scope, order } => {
+                let whose = match scope {
+                    KeyScope::Shared => "in all blocks at the same places",
+                    KeyScope::Block | KeyScope::Image => "in every block at places of its own",
+                };
+                format!(
+                    "some samples of every {block} block are negated (p becomes max - p), {whose}{}",
+                    counted(order)
+                )
+            }
+            Stage::NibbleShuffling { block, scope } => format!(
+                "the samples of every {block} block are cut into nibbles of 4 bits; some are negated, all change \
+                 places inside the block, and those at the same places are negated again; {}",
+                match scope {
+                    KeyScope::Shared => "all blocks share one key",
+                    KeyScope::Block | KeyScope::Image => "every block has a key of its own",
+                }
+            ),
+            Stage::RotationInversion { block } => {
+                format!(
+                    "every {block} block is turned and mirrored in one of the 8 ways in which a square falls on itself"
+                )
+            }
+            Stage::NegativePositive { block } => {
+                format!("some {block} blocks are negated as wholes (p becomes max - p)")
+            }
+            Stage::PixelNegativePositive { scope } => format!(
+                "some samples are negated (p becomes max - p), {}",
+                match scope {
+                    KeyScope::Image => "in every image others",
+                    KeyScope::Shared | KeyScope::Block => "the same in all images",
+                }
+            ),
+            Stage::ColourShuffling { block, scope, orders } => {
+                let of = if block == Block::square(1) { "pixel".to_owned() } else { format!("{block} block") };
+                let in_images = match scope {
+                    KeyScope::Image => ", in every image others",
+                    KeyScope::Shared | KeyScope::Block => "",
+                };
+                let orders = match orders {
+                    Orders::Permutations => "one of their 6 orders",
+                    Orders::AsPublished => "one of 6 assignments, five of which lose a channel",
+                };
+                format!("the channels of every {of} are brought into {orders}{in_images}")
+            }
+            Stage::BlockScrambling { block } => format!("the {block} blocks change places in the image"),
+            Stage::BlockStatistic { block, statistic } => {
+                format!(
+                    "every {block} block is filled, channel by channel, with its {statistic}; the rest of it is lost"
+                )
+            }
+            Stage::Mixing { images } => format!(
+                "every image is added up with {} others of its set, with weights of the mixture's own, and some \
+                 values are negated; labels are added up alike; floats come out, and nothing gives the images back \
+                 exactly",
+                images - 1
+            ),
+            Stage::Keystream => "every byte is XORed with the next of a ChaCha20 stream of the image's own".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scheme::{PRESETS, Statistic};
+
+    /// Options are told as the preset takes them: each one told is accepted, with its default, and no other is.
+    #[test]
+    fn options_are_told_as_they_are_taken() {
+        let plain = Options::default();
+        let given = |flag: &str, default: &str| match flag {
+            "--block SIZE" => Options { block: default.parse().ok(), ..plain },
+            "--key-scope SCOPE" => Options { key_scope: default.parse().ok(), ..plain },
+            "--statistic NAME" => Options { statistic: default.parse().ok(), ..plain },
+            "--channel-table NAME" => Options { orders: default.parse().ok(), ..plain },
+            other => panic!("{other}"),
+        };
+        for preset in PRESETS {
+            let mut told: Vec<&str> = Vec::new();
+            for choice in preset.choices() {
+                told.push(choice.flag);
+                let options = match choice.flag {
+                    "--scramble" => Options { scramble: true, ..plain },
+                    "--sign-flip" => Options { sign_flip: true, ..plain },
+                    flag => {
+                        assert_eq!(
+                            preset.scheme(given(flag, &choice.default)),
+                            preset.scheme(plain),
+                            "{}",
+                            preset.name()
+                        );
+                        given(flag, &choice.default)
+                    }
+                };
+                assert!(preset.scheme(options).is_ok() && options != plain, "{} {}", preset.name(), choice.flag);
+            }
+            for (flag, options) in [
+                ("--block SIZE", Options { block: Some(Block::square(2)), ..plain }),
+                ("--key-scope SCOPE", Options { key_scope: Some(KeyScope::Shared), ..plain }),
+                ("--scramble", Options { scramble: true, ..plain }),
+                ("--sign-flip", Options { sign_flip: true, ..plain }),
+                ("--statistic NAME", Options { statistic: Some(Statistic::Mean), ..plain }),
+                ("--channel-table NAME", Options { orders: Some(Orders::AsPublished), ..plain }),
+            ] {
+                assert_eq!(preset.scheme(options).is_ok(), told.contains(&flag), "{} {flag}", preset.name());
+            }
+        }
+    }
+
+    #[test]
+    fn keys_per_image_are_told_as_they_are() {
+        let per_image = PRESETS.map(|preset| (preset.name(), preset.keyed_per_image()));
+        let not_no: Vec<_> = per_image.into_iter().filter(|(_, is)| *is != PerImage::No).collect();
+        let (yes, option) = (PerImage::Yes, PerImage::Option);
+        assert_eq!(not_no, [("skk", option), ("skk-filter", option), ("instahide", yes), ("keystream", yes)]);
+    }
+
+    /// They stand inside sentences and lines that the command line puts together.
+    #[test]
+    fn words_are_whole_and_fit_into_lines() {
+        for preset in PRESETS {
+            let about = preset.about();
+            let texts = [about.summary, about.source, about.reference, about.broken_by, about.open.unwrap_or("-")];
+            for text in texts {
+                assert!(!text.is_empty() && !text.ends_with('.') && !text.contains("  "), "{text}");
+            }
+            assert!(about.summary.len() <= 100 && about.source.len() <= 22, "{}", preset.name());
+            for stage in preset.scheme(Options::default()).unwrap().stages {
+                assert!(
+                    stage
+                        .tile()
+                        .is_none_or(|block| stage.explain().contains(&block.to_string()) || block == Block::square(1))
+                );
+            }
+        }
+    }
+}
