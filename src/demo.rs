@@ -9,7 +9,7 @@ use crate::job::{DecryptRequest, EncryptRequest, JobError, Summary, Watch, decry
 use crate::key::Key;
 use crate::key::file::KeyFileError;
 use crate::plan::Lossy;
-use crate::report::{Cell, ContactSheetError, Row, contact_sheet};
+use crate::report::{Cell, Row, SheetError, contact_sheet};
 use crate::schedule::ImageId;
 use crate::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, Secret, compile};
 use crate::train::model::ModelKind;
@@ -78,7 +78,7 @@ pub enum DemoError {
     #[error(transparent)]
     Train(#[from] TrainError),
     #[error(transparent)]
-    Sheet(#[from] ContactSheetError),
+    Sheet(#[from] SheetError),
     /// An image did not come back as it went in.
     #[error("{0} was not decrypted exactly; please report this")]
     NotExact(String),

@@ -3,51 +3,19 @@
 //! A person looks at the sheet to judge what a scheme hides, so cells are enlarged by whole factors and their
 //! pixels are never blended, recoloured or scaled down. It draws into memory; it never reads or writes a file.
 
-use std::convert::Infallible;
-
-use embedded_graphics::draw_target::DrawTarget;
+use super::canvas::{
+    COLUMN_GAP, Canvas, Cell, INK, Line, MARGIN, MUTED, Place, ROW_GAP, RULE, SheetError, TEXT_GAP, check, one_line,
+    stack, text_height, text_width, widest, wrap,
+};
 use embedded_graphics::mono_font::iso_8859_1::{FONT_7X13, FONT_10X20};
-use embedded_graphics::mono_font::{MonoFont, MonoTextStyle};
-use embedded_graphics::pixelcolor::{Rgb888, RgbColor};
-use embedded_graphics::prelude::{Drawable, OriginDimensions, Pixel, Point, Size};
-use embedded_graphics::text::{Baseline, Text};
-use image::{Rgb, RgbImage};
-use thiserror::Error;
+use image::RgbImage;
 
-const BACKGROUND: Rgb<u8> = Rgb([250, 250, 248]);
-const RULE: Rgb<u8> = Rgb([205, 208, 212]);
-const INK: Rgb888 = Rgb888::new(32, 33, 36);
-const MUTED: Rgb888 = Rgb888::new(95, 99, 104);
-
-/// Free space around the sheet.
-const MARGIN: usize = 24;
-/// Between columns, and between the labels and the first column.
-const COLUMN_GAP: usize = 20;
-const ROW_GAP: usize = 20;
-/// Between text and what it belongs to.
-const TEXT_GAP: usize = 8;
 /// Cells are enlarged until their longer side has at least this many pixels.
 const LEGIBLE: usize = 128;
 /// Labels and notes are broken into lines of about this width.
 const LABEL_WIDTH: usize = 250;
 /// A title is not broken narrower than this, however little there is below it.
 const TITLE_WIDTH: usize = 400;
-/// The most pixels a sheet may have: 384 MiB of RGB.
-const MOST_PIXELS: usize = 1 << 27;
-
-/// One image of a sheet.
-#[derive(Debug, Clone, Copy)]
-pub struct Cell<'a> {
-    /// `height x width x channels` bytes: row by row, the channels of a pixel together.
-    pub pixels: &'a [u8],
-    /// Pixels from top to bottom.
-    pub height: usize,
-    /// Pixels from left to right.
-    pub width: usize,
-    /// 1 for grey, 3 for RGB.
-    pub channels: usize,
-}
-
 /// One row of a sheet: a label, a smaller note under it, and images.
 #[derive(Debug, Clone)]
 pub struct Row<'a> {
@@ -59,57 +27,6 @@ pub struct Row<'a> {
     pub cells: Vec<Cell<'a>>,
 }
 
-/// Why [`contact_sheet`] drew nothing. Rows and cells are counted from 0.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum ContactSheetError {
-    /// A cell has another number of channels than 1 or 3.
-    #[error("cell {cell} of row {row} has {channels} channels, not 1 or 3")]
-    Channels {
-        /// The row.
-        row: usize,
-        /// The cell in the row.
-        cell: usize,
-        /// Its channels.
-        channels: usize,
-    },
-    /// A cell has no pixels.
-    #[error("cell {cell} of row {row} is empty ({height}x{width})")]
-    EmptyCell {
-        /// The row.
-        row: usize,
-        /// The cell in the row.
-        cell: usize,
-        /// Its height.
-        height: usize,
-        /// Its width.
-        width: usize,
-    },
-    /// A cell's bytes do not make an image of its size.
-    #[error("cell {cell} of row {row} has {bytes} bytes, not {height}x{width}x{channels}")]
-    PixelCount {
-        /// The row.
-        row: usize,
-        /// The cell in the row.
-        cell: usize,
-        /// The bytes it has.
-        bytes: usize,
-        /// Its height.
-        height: usize,
-        /// Its width.
-        width: usize,
-        /// Its channels.
-        channels: usize,
-    },
-    /// The sheet would have more pixels than a viewer can be expected to open.
-    #[error("the sheet would have {height}x{width} pixels: use fewer or smaller images")]
-    TooLarge {
-        /// The height it would have.
-        height: usize,
-        /// The width it would have.
-        width: usize,
-    },
-}
-
 /// A contact sheet: `title` at the top, a heading over each column, then the rows.
 ///
 /// Each cell is enlarged by the smallest whole factor that makes its longer side 128 pixels or more (so not at
@@ -119,19 +36,16 @@ pub enum ContactSheetError {
 ///
 /// # Errors
 ///
-/// [`ContactSheetError`] where a cell's bytes do not match its size, a cell has no pixels or a number of
+/// [`SheetError`] where a cell's bytes do not match its size, a cell has no pixels or a number of
 /// channels other than 1 and 3, or the sheet would be larger than 2^27 pixels.
-pub fn contact_sheet(title: &str, columns: &[&str], rows: &[Row<'_>]) -> Result<RgbImage, ContactSheetError> {
-    check(rows)?;
-    let layout = Layout::new(title, columns, rows);
-    let too_large = || ContactSheetError::TooLarge { height: layout.height, width: layout.width };
-    if layout.width.checked_mul(layout.height).is_none_or(|pixels| pixels > MOST_PIXELS) {
-        return Err(too_large());
+pub fn contact_sheet(title: &str, columns: &[&str], rows: &[Row<'_>]) -> Result<RgbImage, SheetError> {
+    for (row, cells) in rows.iter().enumerate() {
+        for (cell, drawn) in cells.cells.iter().enumerate() {
+            check(row, cell, drawn)?;
+        }
     }
-    let width = u32::try_from(layout.width).map_err(|_| too_large())?;
-    let height = u32::try_from(layout.height).map_err(|_| too_large())?;
-
-    let mut canvas = Canvas(RgbImage::from_pixel(width, height, BACKGROUND));
+    let layout = Layout::new(title, columns, rows);
+    let mut canvas = Canvas::new(layout.height, layout.width)?;
     for line in &layout.lines {
         canvas.text(line);
     }
@@ -143,45 +57,7 @@ pub fn contact_sheet(title: &str, columns: &[&str], rows: &[Row<'_>]) -> Result<
             canvas.cell(cell, place);
         }
     }
-    Ok(canvas.0)
-}
-
-/// Refuses cells that cannot be drawn.
-fn check(rows: &[Row<'_>]) -> Result<(), ContactSheetError> {
-    for (row, cells) in rows.iter().map(|row| &row.cells).enumerate() {
-        for (cell, &Cell { pixels, height, width, channels }) in cells.iter().enumerate() {
-            if channels != 1 && channels != 3 {
-                return Err(ContactSheetError::Channels { row, cell, channels });
-            }
-            if height == 0 || width == 0 {
-                return Err(ContactSheetError::EmptyCell { row, cell, height, width });
-            }
-            let bytes = height.checked_mul(width).and_then(|area| area.checked_mul(channels));
-            if bytes != Some(pixels.len()) {
-                let bytes = pixels.len();
-                return Err(ContactSheetError::PixelCount { row, cell, bytes, height, width, channels });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A line of text and the place of its top left corner.
-#[derive(Debug)]
-struct Line {
-    text: String,
-    font: &'static MonoFont<'static>,
-    colour: Rgb888,
-    x: usize,
-    y: usize,
-}
-
-/// Where a cell's enlarged pixels begin, and by how much they are enlarged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Place {
-    x: usize,
-    y: usize,
-    scale: usize,
+    Ok(canvas.finish())
 }
 
 /// Where everything on a sheet goes.
@@ -276,134 +152,16 @@ impl Layout {
     }
 }
 
-/// Adds lines under one another from `y` down and returns where they end.
-fn stack(
-    lines: &mut Vec<Line>,
-    texts: Vec<String>,
-    font: &'static MonoFont<'static>,
-    colour: Rgb888,
-    x: usize,
-    mut y: usize,
-) -> usize {
-    for text in texts {
-        lines.push(Line { text, font, colour, x, y });
-        y += text_height(font);
-    }
-    y
-}
-
 /// By how much a cell is enlarged.
 fn scale(cell: &Cell<'_>) -> usize {
     LEGIBLE.div_ceil(cell.height.max(cell.width).max(1))
 }
 
-fn text_height(font: &MonoFont<'_>) -> usize {
-    font.character_size.height as usize
-}
-
-/// The width of a line of text: every character has the same.
-fn text_width(text: &str, font: &MonoFont<'_>) -> usize {
-    text.chars().count() * (font.character_size.width + font.character_spacing) as usize
-}
-
-fn widest(lines: &[String], font: &MonoFont<'_>) -> usize {
-    lines.iter().map(|line| text_width(line, font)).fold(0, usize::max)
-}
-
-/// The text on one line. Control characters become spaces: a line break inside a drawn text would run it over
-/// what lies below.
-fn one_line(text: &str) -> String {
-    let spaced: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// The text in lines of at most `width` pixels, broken between words. A longer word keeps a line of its own.
-fn wrap(text: &str, font: &MonoFont<'_>, width: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in one_line(text).split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if text_width(line, font) + text_width(" ", font) + text_width(word, font) <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-/// The sheet being drawn. What lies outside it is left out, never wrapped around.
-struct Canvas(RgbImage);
-
-impl Canvas {
-    fn set(&mut self, x: usize, y: usize, colour: Rgb<u8>) {
-        if let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y))
-            && let Some(pixel) = self.0.get_pixel_mut_checked(x, y)
-        {
-            *pixel = colour;
-        }
-    }
-
-    fn fill(&mut self, x: usize, y: usize, width: usize, height: usize, colour: Rgb<u8>) {
-        for row in y..y + height {
-            for column in x..x + width {
-                self.set(column, row, colour);
-            }
-        }
-    }
-
-    fn text(&mut self, line: &Line) {
-        // Drawn only within the checked size of the sheet, far below i32's limit.
-        let (Ok(x), Ok(y)) = (i32::try_from(line.x), i32::try_from(line.y)) else {
-            return;
-        };
-        let style = MonoTextStyle::new(line.font, line.colour);
-        let Ok(_) = Text::with_baseline(&line.text, Point::new(x, y), style, Baseline::Top).draw(self);
-    }
-
-    /// A cell in a thin frame, which tells a light image from the background. The frame lies around the
-    /// pixels, not on them.
-    fn cell(&mut self, cell: &Cell<'_>, place: &Place) {
-        let &Place { x, y, scale } = place;
-        self.fill(x - 1, y - 1, cell.width * scale + 2, cell.height * scale + 2, RULE);
-        for (at, pixel) in cell.pixels.chunks_exact(cell.channels).enumerate() {
-            let colour = match *pixel {
-                [red, green, blue] => Rgb([red, green, blue]),
-                [grey, ..] => Rgb([grey; 3]),
-                [] => continue,
-            };
-            let (row, column) = (at / cell.width, at % cell.width);
-            self.fill(x + column * scale, y + row * scale, scale, scale, colour);
-        }
-    }
-}
-
-impl OriginDimensions for Canvas {
-    fn size(&self) -> Size {
-        Size::new(self.0.width(), self.0.height())
-    }
-}
-
-impl DrawTarget for Canvas {
-    type Color = Rgb888;
-    type Error = Infallible;
-
-    fn draw_iter<I>(&mut self, pixels: I) -> Result<(), Infallible>
-    where
-        I: IntoIterator<Item = Pixel<Rgb888>>,
-    {
-        for Pixel(point, colour) in pixels {
-            if let (Ok(x), Ok(y)) = (usize::try_from(point.x), usize::try_from(point.y)) {
-                self.set(x, y, Rgb([colour.r(), colour.g(), colour.b()]));
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use embedded_graphics::pixelcolor::Rgb888;
+    use image::Rgb;
 
     fn grey(pixels: &[u8], side: usize) -> Cell<'_> {
         Cell { pixels, height: side, width: side, channels: 1 }
@@ -544,19 +302,19 @@ mod tests {
         let with = |cell| contact_sheet("", &[], &[row("", "", vec![good]), row("", "", vec![good, cell])]);
         assert_eq!(
             with(grey(&pixels, 3)),
-            Err(ContactSheetError::PixelCount { row: 1, cell: 1, bytes: 12, height: 3, width: 3, channels: 1 })
+            Err(SheetError::PixelCount { row: 1, cell: 1, bytes: 12, height: 3, width: 3, channels: 1 })
         );
         assert_eq!(
             with(Cell { pixels: &pixels, height: 3, width: 2, channels: 2 }),
-            Err(ContactSheetError::Channels { row: 1, cell: 1, channels: 2 })
+            Err(SheetError::Channels { row: 1, cell: 1, channels: 2 })
         );
         assert_eq!(
             with(Cell { pixels: &[], height: 0, width: 2, channels: 1 }),
-            Err(ContactSheetError::EmptyCell { row: 1, cell: 1, height: 0, width: 2 })
+            Err(SheetError::EmptyCell { row: 1, cell: 1, height: 0, width: 2 })
         );
         assert!(matches!(
             with(Cell { pixels: &pixels, height: usize::MAX, width: 2, channels: 3 }),
-            Err(ContactSheetError::PixelCount { .. })
+            Err(SheetError::PixelCount { .. })
         ));
     }
 
@@ -566,6 +324,6 @@ mod tests {
         let flat = Cell { pixels: &pixels, height: 1, width: 100_000, channels: 1 };
         let tall = Cell { pixels: &pixels, height: 100_000, width: 1, channels: 1 };
         let sheet = contact_sheet("", &[], &[row("", "", vec![flat, tall])]);
-        assert!(matches!(sheet, Err(ContactSheetError::TooLarge { .. })));
+        assert!(matches!(sheet, Err(SheetError::TooLarge { .. })));
     }
 }
