@@ -4,6 +4,7 @@ use imgveil::dataset::{DatasetError, LoadError};
 use imgveil::engine::EngineError;
 use imgveil::job::JobError;
 use imgveil::key::file::KeyFileError;
+use imgveil::preview::PreviewError;
 use imgveil::scheme::{CompileError, CustomError, PresetError};
 use imgveil::tables::file::TablesFileError;
 
@@ -138,6 +139,21 @@ impl From<JobError> for Failure {
             JobError::WrongKey { .. } => KEY,
             JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => DATASET,
             JobError::Worker => FAILED,
+        };
+        failure(&error, code)
+    }
+}
+
+impl From<PreviewError> for Failure {
+    fn from(error: PreviewError) -> Self {
+        let code = match error {
+            PreviewError::Dataset(error) => return error.into(),
+            PreviewError::Preset(error) => return error.into(),
+            PreviewError::Compile(error) => return error.into(),
+            PreviewError::Engine(error) => return error.into(),
+            PreviewError::Read(_) => DATASET,
+            PreviewError::NotPng(_) | PreviewError::Small { .. } => USAGE,
+            PreviewError::Geometry(_) | PreviewError::Sheet(_) | PreviewError::NotExact(_) => FAILED,
         };
         failure(&error, code)
     }

@@ -12,6 +12,7 @@ mod job_report;
 mod key;
 mod keygen;
 mod output;
+mod preview;
 mod scheme_file;
 mod schemes;
 #[cfg(feature = "train")]
@@ -48,6 +49,7 @@ enum Command {
     Decrypt(decrypt::Args),
     Devices(devices::Args),
     Schemes(schemes::Args),
+    Preview(preview::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -82,6 +84,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Decrypt(args) => decrypt::run(args, out),
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
+        Command::Preview(args) => preview::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]

@@ -183,6 +183,16 @@ impl Source for FolderSource {
     }
 }
 
+/// Decodes a single PNG or JPEG file, as the images of a folder are decoded.
+///
+/// # Errors
+/// When it cannot be read, is damaged, or is of a kind that is not supported.
+pub fn read_image(path: &Path) -> Result<Image, ReadError> {
+    let wrong = |kind| ReadError { path: path.display().to_string(), kind };
+    let bytes = std::fs::read(path).map_err(|error| wrong(ReadErrorKind::Io(error)))?;
+    decode(&bytes).map_err(wrong)
+}
+
 fn is_image_name(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))

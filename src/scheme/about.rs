@@ -96,7 +96,8 @@ impl Preset {
                 reference: "our reading of Huang, Yap, Chiu & Sun, \"Privacy-preserving deep learning with learnable \
                             image encryption on medical images\", IEEE Access 10, 2022, which enhances SKK by \
                             statistical filtering",
-                broken_by: "what breaks SKK: what is left is a small SKK image",
+                broken_by: "what breaks SKK: what is left is a small SKK image. With the maximum or minimum, eyes are \
+                            enough: negated or not, the outermost of a block's values shows its shade",
                 open: Some(
                     "whether the paper filters by blocks or with a sliding window, and of which size, is not public \
                      to us. This one works by blocks, which may be smaller at the edges",
