@@ -9,6 +9,7 @@ use crate::job::{DecryptRequest, EncryptRequest, JobError, Summary, Watch, decry
 use crate::key::Key;
 use crate::key::file::KeyFileError;
 use crate::plan::Lossy;
+use crate::preview::{Exhibit, PreviewError, PreviewRequest, preview};
 use crate::report::{Cell, Row, SheetError, contact_sheet};
 use crate::schedule::ImageId;
 use crate::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, Secret, compile};
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// Side of the images that are encrypted and learned from.
 const SIZE: usize = 32;
+/// Side of the phantom that is shown under every scheme.
+const REAL: usize = 224;
 /// Side of the images that the contact sheet shows beside them: a scheme hides less of a larger image.
 const LARGE: usize = 128;
 /// Images of each class in each split.
@@ -49,6 +52,8 @@ pub struct Demo {
     pub lines: Vec<Line>,
     /// The contact sheet.
     pub sheet: PathBuf,
+    /// One phantom under every scheme.
+    pub schemes: PathBuf,
     /// What encrypted and trained.
     pub device: String,
 }
@@ -77,6 +82,8 @@ pub enum DemoError {
     Data(#[from] DataError),
     #[error(transparent)]
     Train(#[from] TrainError),
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
     #[error(transparent)]
     Sheet(#[from] SheetError),
     /// An image did not come back as it went in.
@@ -145,7 +152,26 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
     }
     let sheet = folder.join("contact-sheet.png");
     write_atomically(&sheet, &draw_sheet(&schemes, &key, engine, &sheet)?)?;
-    Ok(Demo { lines, sheet, device: backend.name() })
+    say("drawing a larger phantom under every scheme");
+    let schemes = draw_schemes(folder, &key, engine)?;
+    Ok(Demo { lines, sheet, schemes, device: backend.name() })
+}
+
+/// A phantom as large as real images are, and what every scheme makes of it.
+fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf, DemoError> {
+    let geometry = Geometry::new(REAL as u32, REAL as u32, 1)?;
+    let (image, output) = (folder.join("phantom.png"), folder.join("schemes.png"));
+    let samples = phantom(1, PhantomClass::Opacity, REAL);
+    let encode = |reason: String| DatasetError::Encode { path: image.clone(), reason };
+    let png = match Image::new(geometry, samples) {
+        Some(phantom) => dataset::folder::encode(&phantom).map_err(encode)?,
+        None => return Err(encode("a phantom is not of its size".into()).into()),
+    };
+    write_atomically(&image, &png)?;
+    let exhibits = Exhibit::all();
+    let request = PreviewRequest { image: &image, output: &output, key, throwaway: false, exhibits: &exhibits, engine };
+    preview(&request, &Quiet)?;
+    Ok(output)
 }
 
 /// Writes the phantom set as a folder of class folders.

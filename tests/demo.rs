@@ -22,6 +22,8 @@ fn the_demo_learns_through_the_schemes_and_not_through_the_keystream() {
     assert!((0.35..0.65).contains(&auc[3]), "{auc:?}");
     let sheet = image::open(folder.path().join("out/contact-sheet.png")).unwrap().into_rgb8();
     assert!(sheet.width() > 800 && sheet.height() > 500);
+    let schemes = image::open(folder.path().join("out/schemes.png")).unwrap().into_rgb8();
+    assert!(schemes.width() > 800 && schemes.height() > 800);
     // A key for its owner alone.
     #[cfg(unix)]
     {

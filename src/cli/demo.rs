@@ -56,6 +56,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     out.say("");
     out.say("Accuracy and AUC on 400 test images; chance is 0.5. Every image was decrypted exactly.");
     out.say(&format!("Contact sheet: {}", result.sheet.display()));
+    out.say(&format!("One phantom under every scheme: {}", result.schemes.display()));
     out.detail(&format!("took {:.1} s", started.elapsed().as_secs_f64()));
     Ok(DONE)
 }

@@ -211,6 +211,7 @@ impl From<imgveil::demo::DemoError> for Failure {
             DemoError::Compile(error) => error.into(),
             DemoError::Engine(error) => error.into(),
             DemoError::Data(error) => error.into(),
+            DemoError::Preview(error) => error.into(),
             DemoError::Train(error) => error.into(),
             DemoError::Geometry(_) | DemoError::Lossy(_) | DemoError::Sheet(_) | DemoError::NotExact(_) => {
                 Failure { words: error.to_string(), code: FAILED }
