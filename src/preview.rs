@@ -194,7 +194,8 @@ pub enum PreviewError {
     NotPng(PathBuf),
     /// A scheme of one's own whose blocks do not fit.
     #[error(
-        "scheme {scheme} works on blocks of {block}, which are larger than the image of {geometry}: leave it out, or give a larger image"
+        "scheme {scheme} works on blocks of {block}, which are larger than the image of {geometry}: leave it out, or give a \
+         larger image"
     )]
     Small {
         /// The scheme.
@@ -349,7 +350,8 @@ fn eight_bits(image: Image) -> Image {
 const COPIES: [(i16, i16, bool); 7] =
     [(1, 1, true), (-1, 1, false), (1, -1, false), (-1, -1, true), (0, 1, true), (1, 0, false), (-1, 0, true)];
 
-/// The image mixed with copies of itself, as a picture: -1 is black and 1 white. In a set the partners would be other images.
+/// The image mixed with copies of itself, as a picture: -1 is black and 1 white. In a set the partners would be other
+/// images.
 fn mixture(
     program: &Program,
     mixing: &Mixing,

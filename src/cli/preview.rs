@@ -19,9 +19,9 @@ What the eye does not see on the sheet may be broken all the same: `imgveil sche
 
 /// Show one image under every scheme, on one sheet.
 ///
-/// Encrypts the image under every scheme, with the options that change most, and draws all of it with names and notes as one PNG. Where a
-/// scheme has an inverse, the image is decrypted and compared. Blocks that do not tile the image cut it, and where it is small
-/// they are made smaller; the sheet says so.
+/// Encrypts the image under every scheme, with the options that change most, and draws all of it with names and notes as
+/// one PNG. Where a scheme has an inverse, the image is decrypted and compared. Blocks that do not tile the image cut it, and
+/// where it is small they are made smaller; the sheet says so.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
