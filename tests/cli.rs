@@ -1434,7 +1434,7 @@ fn schemes_are_listed_for_any_size_and_as_json() {
     let list: Vec<Value> = serde_json::from_str(&done.out).unwrap();
     assert_eq!((done.code, done.err.as_str(), list.len()), (0, "", 12));
     let expected = serde_json::json!({
-        "name": "np", "summary": "NP: samples are negated or not by their places in the block, with one key for all blocks",
+        "name": "np", "summary": "samples are negated or not by their places in the block, with one key for all blocks",
         "inverse": true, "key_space": { "bits": 16.0, "tables": 16.0 }, "jpeg": false, "key_per_image": "no",
         "source": "AprilPyone 2020",
     });
@@ -1446,7 +1446,7 @@ fn schemes_are_listed_for_any_size_and_as_json() {
 #[test]
 fn a_scheme_is_explained_stage_by_stage() {
     let text = "\
-etc: EtC: blocks are turned, negated, recoloured and scrambled as wholes, and still compress as JPEG
+etc: blocks are turned, negated, recoloured and scrambled as wholes, and still compress as JPEG
 
 Stages, in the order in which they encrypt
   1. rotation-inversion block=8x8

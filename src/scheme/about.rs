@@ -43,7 +43,7 @@ impl Preset {
                 open: None,
             },
             Preset::Le => About {
-                summary: "LE: the nibbles of each block change places and signs, with one key for all blocks",
+                summary: "the nibbles of each block change places and signs, with one key for all blocks",
                 source: "Tanaka 2018",
                 reference: "Tanaka, \"Learnable image encryption\", ICCE-TW 2018, section II",
                 broken_by: "one plain image with its encryption gives the key away. Equal blocks stay equal, so \
@@ -57,7 +57,7 @@ impl Preset {
                 ),
             },
             Preset::Ele => About {
-                summary: "ELE: LE with a key for every block, and then the blocks change places",
+                summary: "le with a key for every block, and then the blocks change places",
                 source: "Madono 2020",
                 reference: "Madono, Tanaka, Onishi & Ogawa, \"Block-wise scrambled image recognition using adaptation \
                             network\", AAAI workshop 2020, section 3",
@@ -66,7 +66,7 @@ impl Preset {
                 open: Some("what LE leaves open, as `imgveil schemes le` tells"),
             },
             Preset::Etc => About {
-                summary: "EtC: blocks are turned, negated, recoloured and scrambled as wholes, and still compress as JPEG",
+                summary: "blocks are turned, negated, recoloured and scrambled as wholes, and still compress as JPEG",
                 source: "Chuman 2019",
                 reference: "Chuman, Sirichotedumrong & Kiya, \"Encryption-then-compression systems using \
                             grayscale-based image encryption for JPEG images\", IEEE TIFS 14(6), 2019, section II-B \
@@ -80,7 +80,7 @@ impl Preset {
                 ),
             },
             Preset::Skk => About {
-                summary: "SKK: every pixel's channels are negated or not, one by one, and change places",
+                summary: "every pixel's channels are negated or not, one by one, and change places",
                 source: "Sirichotedumrong 2019",
                 reference: "Sirichotedumrong, Kinoshita & Kiya, \"Pixel-based image encryption without key management \
                             for privacy-preserving deep neural networks\", IEEE Access 7, 2019, section III",
@@ -91,7 +91,7 @@ impl Preset {
                 open: None,
             },
             Preset::SkkFilter => About {
-                summary: "SKK, and then every block is filled with one value of its own",
+                summary: "skk, and then every block is filled with one value of its own",
                 source: "after Huang 2022",
                 reference: "our reading of Huang, Yap, Chiu & Sun, \"Privacy-preserving deep learning with learnable \
                             image encryption on medical images\", IEEE Access 10, 2022, which enhances SKK by \
@@ -104,7 +104,7 @@ impl Preset {
                 ),
             },
             Preset::Shf => About {
-                summary: "SHF: samples change places inside each block, with one key for all blocks",
+                summary: "samples change places inside each block, with one key for all blocks",
                 source: "AprilPyone 2020",
                 reference: "AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
                             ICIP 2020, section 3",
@@ -113,7 +113,7 @@ impl Preset {
                 open: None,
             },
             Preset::Np => About {
-                summary: "NP: samples are negated or not by their places in the block, with one key for all blocks",
+                summary: "samples are negated or not by their places in the block, with one key for all blocks",
                 source: "AprilPyone 2020",
                 reference: "AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
                             ICIP 2020, section 3",
@@ -134,7 +134,7 @@ impl Preset {
                 open: None,
             },
             Preset::InstaHide => About {
-                summary: "InstaHide: every image is mixed with 3 others of its set, and values are negated or not",
+                summary: "every image is mixed with 3 others of its set, and values are negated or not",
                 source: "Huang 2020",
                 reference: "Huang, Song, Li & Arora, \"InstaHide: Instance-hiding schemes for private distributed \
                             learning\", ICML 2020, section 2 and algorithm 1",
