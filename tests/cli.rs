@@ -1400,8 +1400,8 @@ ele           yes      256 (tables: 1,882,639)  no    no             Madono 2020
 etc           yes      256 (tables: 2,505)      yes   no             Chuman 2019
 skk           yes      256 (tables: 280,231)    no    option         Sirichotedumrong 2019
 skk-filter    lossy    256 (tables: 280,231)    no    option         after Huang 2022
-shf           yes      202                      no    no             AprilPyone 2020
-np            yes      48                       no    no             AprilPyone 2020
+shf           yes      202                      no    no             AprilPyone 2021
+np            yes      48                       no    no             AprilPyone 2021
 vit           yes      256 (tables: 7,474)      no    no             Kiya 2023
 instahide     lossy    256                      no    yes            Huang 2020
 keystream     yes      256                      no    yes            ChaCha20
@@ -1436,7 +1436,7 @@ fn schemes_are_listed_for_any_size_and_as_json() {
     let expected = serde_json::json!({
         "name": "np", "summary": "samples are negated or not by their places in the block, with one key for all blocks",
         "inverse": true, "key_space": { "bits": 16.0, "tables": 16.0 }, "jpeg": false, "key_per_image": "no",
-        "source": "AprilPyone 2020",
+        "source": "AprilPyone 2021",
     });
     assert_eq!(list[8], expected);
     assert_eq!((&list[4]["key_space"], &list[5]["key_per_image"]), (&Value::Null, &Value::from("option")));
@@ -1465,8 +1465,8 @@ Options
                          undone) [default: permutations]
 
 Source          Chuman, Sirichotedumrong & Kiya, \"Encryption-then-compression systems using
-                grayscale-based image encryption for JPEG images\", IEEE TIFS 14(6), 2019, section
-                II-B (the colour scheme that it starts from)
+                grayscale-based image encryption for JPEG images\", IEEE TIFS 14(6), 2019, its
+                section on the colour-based scheme that it starts from
 Inverse         yes: decryption gives every pixel back exactly
 Key per image   no: all images share the key
 JPEG            yes: blocks of 8x8 are taken as wholes and stay as smooth inside as they were

@@ -35,8 +35,8 @@ impl Preset {
                 summary: "samples change places and signs inside each block: the house scheme",
                 source: "after Tanaka 2018",
                 reference: "made of the two moves that Tanaka, \"Learnable image encryption\", ICCE-TW 2018, and \
-                            AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
-                            ICIP 2020, combine",
+                            AprilPyone & Kiya, \"Block-wise image transformation with secret key for adversarially \
+                            robust defense\", IEEE TIFS 16, 2021, use",
                 broken_by: "one plain image with its encryption: the key of a block is read off. A block keeps its \
                             values up to negation, so smooth regions keep their shapes; with one key for all blocks, \
                             equal blocks look equal",
@@ -45,7 +45,8 @@ impl Preset {
             Preset::Le => About {
                 summary: "the nibbles of each block change places and signs, with one key for all blocks",
                 source: "Tanaka 2018",
-                reference: "Tanaka, \"Learnable image encryption\", ICCE-TW 2018, section II",
+                reference: "Tanaka, \"Learnable image encryption\", ICCE-TW 2018, its section \
+                            on the encryption",
                 broken_by: "one plain image with its encryption gives the key away. Equal blocks stay equal, so \
                             outlines show, and it has been attacked from encrypted images alone (Chang & Li, \
                             \"Attacks on image encryption schemes for privacy-preserving deep neural networks\", \
@@ -60,7 +61,7 @@ impl Preset {
                 summary: "le with a key for every block, and then the blocks change places",
                 source: "Madono 2020",
                 reference: "Madono, Tanaka, Onishi & Ogawa, \"Block-wise scrambled image recognition using adaptation \
-                            network\", AAAI workshop 2020, section 3",
+                            network\", AAAI workshop 2020, its section on block-wise scrambling",
                 broken_by: "a few plain images with their encryptions: all images share the keys, which are read off \
                             block by block",
                 open: Some("what LE leaves open, as `imgveil schemes le` tells"),
@@ -69,8 +70,8 @@ impl Preset {
                 summary: "blocks are turned, negated, recoloured and scrambled as wholes, and still compress as JPEG",
                 source: "Chuman 2019",
                 reference: "Chuman, Sirichotedumrong & Kiya, \"Encryption-then-compression systems using \
-                            grayscale-based image encryption for JPEG images\", IEEE TIFS 14(6), 2019, section II-B \
-                            (the colour scheme that it starts from)",
+                            grayscale-based image encryption for JPEG images\", IEEE TIFS 14(6), 2019, its section \
+                            on the colour-based scheme that it starts from",
                 broken_by: "whoever puts the blocks together as a jigsaw puzzle; what is inside a block is plain to see",
                 open: Some(
                     "the published code orders channels by assigning them one after another in place, which loses \
@@ -83,11 +84,14 @@ impl Preset {
                 summary: "every pixel's channels are negated or not, one by one, and change places",
                 source: "Sirichotedumrong 2019",
                 reference: "Sirichotedumrong, Kinoshita & Kiya, \"Pixel-based image encryption without key management \
-                            for privacy-preserving deep neural networks\", IEEE Access 7, 2019, section III",
-                broken_by: "encrypted images alone: a negated sample is its own inverse, and its neighbours give away \
-                            which one it was; smooth regions and edges stay visible (Chang & Li, \"Attacks on image \
-                            encryption schemes for privacy-preserving deep neural networks\", 2020, section III). \
-                            With one key for all images, one plain image with its encryption gives the key away",
+                            for privacy-preserving deep neural networks\", IEEE Access 7, 2019, its section on the \
+                            proposed encryption",
+                broken_by: "encrypted images alone (Chang & Li, \"Attacks on image encryption schemes for \
+                            privacy-preserving deep neural networks\", 2020): a negated sample is its own inverse, \
+                            and its neighbours give away which one it was; smooth regions and edges stay visible. \
+                            With one key for all images, one plain image with its encryption gives the key away, and \
+                            a network learns to undo it (Sirichotedumrong & Kiya, arXiv 1912.04746, whose attack \
+                            failed where every image has its key)",
                 open: None,
             },
             Preset::SkkFilter => About {
@@ -105,18 +109,18 @@ impl Preset {
             },
             Preset::Shf => About {
                 summary: "samples change places inside each block, with one key for all blocks",
-                source: "AprilPyone 2020",
-                reference: "AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
-                            ICIP 2020, section 3",
+                source: "AprilPyone 2021",
+                reference: "AprilPyone & Kiya, \"Block-wise image transformation with secret key for adversarially \
+                            robust defense\", IEEE TIFS 16, 2021 (arXiv 2010.00801), its section on the pixel shuffling",
                 broken_by: "what breaks shuffle-flip, of which it is the weaker half: there it is a defence against \
                             adversarial examples. Values stay as they were",
                 open: None,
             },
             Preset::Np => About {
                 summary: "samples are negated or not by their places in the block, with one key for all blocks",
-                source: "AprilPyone 2020",
-                reference: "AprilPyone & Kiya, \"Encryption inspired adversarial defense for visual classification\", \
-                            ICIP 2020, section 3",
+                source: "AprilPyone 2021",
+                reference: "AprilPyone & Kiya, \"Block-wise image transformation with secret key for adversarially \
+                            robust defense\", IEEE TIFS 16, 2021 (arXiv 2010.00801), its section on the bit flipping",
                 broken_by: "eyes: edges and shapes stay visible. One plain image with its encryption gives the key away",
                 open: Some(
                     "the published code flips where an entry of a permutation is above n/2, which is always the same \
@@ -127,7 +131,8 @@ impl Preset {
                 summary: "samples change places inside each patch, with one key for all patches, and then the patches do",
                 source: "Kiya 2023",
                 reference: "Kiya, Iijima, AprilPyone & Kinoshita, \"Image and model transformation with secret key \
-                            for vision transformer\", IEICE Trans. Inf. & Syst. E106-D, 2023, section 3: a vision \
+                            for vision transformer\", IEICE Trans. Inf. & Syst. E106-D, 2023, its section on \
+                            encrypting images: a vision \
                             transformer whose patch and position embeddings are permuted by the same key gives the \
                             plain model's outputs",
                 broken_by: "one plain image with its encryption gives the key away",
@@ -137,7 +142,7 @@ impl Preset {
                 summary: "every image is mixed with 3 others of its set, and values are negated or not",
                 source: "Huang 2020",
                 reference: "Huang, Song, Li & Arora, \"InstaHide: Instance-hiding schemes for private distributed \
-                            learning\", ICML 2020, section 2 and algorithm 1",
+                            learning\", ICML 2020, its section on the inside-dataset scheme",
                 broken_by: "the mixtures alone: Carlini et al., \"Is private learning possible with instance \
                             encoding?\", IEEE S&P 2021, recover the images of its public challenge from them",
                 open: Some(

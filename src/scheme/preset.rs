@@ -26,34 +26,38 @@ pub enum Preset {
     /// No stage: the control that shows what encryption costs.
     None,
     /// Pixel shuffling and sign flip inside each block, optionally block scrambling: the house scheme, made of the moves of Tanaka
-    /// 2018 and AprilPyone & Kiya 2020.
+    /// 2018 and AprilPyone & Kiya 2021.
     ShuffleFlip,
-    /// LE (Tanaka 2018): 4x4 blocks; each byte is cut into two nibbles, low ones first; flip, shuffle, flip; one key for all
+    /// LE (Tanaka, "Learnable image encryption", ICCE-TW 2018, its section on the encryption): 4x4 blocks; each byte is cut into two nibbles, low ones first; flip, shuffle, flip; one key for all
     /// blocks of all images.
     ///
-    /// The two flips cancel where a cycle of the permutation has equal bits, so that of the n! * 2^n keys (2n-1)!! =
+    /// The published code derives the flips from the permutation (`rev = key > n/2`), so its real key space is n!, not n! * 2^n;
+    /// imported keys are read so, and ours draw both apart. The paper has no samples of 16 bits. Even apart, the two flips cancel where a cycle of the permutation has equal bits, so that of the n! * 2^n keys (2n-1)!! =
     /// 1*3*5*...*(2n-1) differ in what they do.
     Le,
-    /// ELE (Madono et al. 2020): [`Preset::Le`] with a key for every block, taken by the source block, and then block
+    /// ELE (Madono et al., "Block-wise scrambled image recognition using adaptation network", AAAI workshop 2020, its section on
+    /// block-wise scrambling): [`Preset::Le`] with a key for every block, taken by the source block, and then block
     /// scrambling. Published keys: 64 keys of 96 and a permutation of 64 for 32x32x3.
     Ele,
-    /// EtC (Chuman et al. 2019): rotation and inversion, negative-positive, colour component shuffling, block scrambling, in blocks of
-    /// 16x16.
+    /// EtC (Chuman et al., IEEE TIFS 14(6), 2019, its section on the colour-based scheme that it starts from): rotation and inversion, negative-positive, colour component shuffling, block scrambling, in blocks of
+    /// 16x16. The published code's channel orders lose channels; `orders: AsPublished` does the same.
     Etc,
-    /// SKK (Sirichotedumrong et al. 2019): every sample of a pixel is flipped or not by a bit of its own (three separate bit
+    /// SKK (Sirichotedumrong et al., IEEE Access 7, 2019, its section on the proposed encryption): every sample of a pixel is flipped or not by a bit of its own (three separate bit
     /// streams), and every pixel's channels are put into one of 6 orders. The same key for all images, or a key for each.
     Skk,
     /// [`Preset::Skk`], and then every block filled with its median, mean, maximum or minimum, channel by channel: our reading of
-    /// Huang et al. 2022.
+    /// Huang et al., IEEE Access 10, 2022. Its exact filter, by blocks or with a sliding window, and its size, are not public to us.
     SkkFilter,
-    /// SHF (AprilPyone & Kiya 2020): pixel shuffling with one key for all blocks.
+    /// SHF (AprilPyone & Kiya, "Block-wise image transformation with secret key for adversarially robust defense", IEEE TIFS 16,
+    /// 2021, its section on pixel shuffling): pixel shuffling with one key for all blocks.
     Shf,
-    /// NP (AprilPyone & Kiya 2020): sign flips with one key for all blocks.
+    /// NP (the same paper's section on bit flipping): sign flips with one key for all blocks.
     Np,
-    /// The block-wise scheme for vision transformers (Kiya et al. 2023): pixel shuffling (and flips, if asked for) inside
+    /// The block-wise scheme for vision transformers (Kiya et al., "Image and model transformation with secret key for
+    /// vision transformer", IEICE Trans. Inf. & Syst. E106-D, 2023, its section on encrypting images): pixel shuffling (and flips, if asked for) inside
     /// patches, whose samples are counted (channel, row, column), one key for all patches; then patch scrambling.
     Vit,
-    /// InstaHide (Huang et al. 2020): every image is mixed with 3 others of its set, with weights that are normalised half-normal
+    /// InstaHide (Huang et al., ICML 2020, its section on the inside-dataset scheme): every image is mixed with 3 others of its set, with weights that are normalised half-normal
     /// numbers, none above 0.65, then every value's sign is flipped or not. The labels are mixed alike. Floats come out.
     InstaHide,
     /// ChaCha20 XOR with a stream per image: real encryption, the other control. Training must fall to chance.
