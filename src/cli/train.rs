@@ -111,6 +111,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if let Some(note) = &set.note {
         out.note(note);
     }
+    if !set.encrypted {
+        for (stage, why) in set.scheme.idle(set.train.geometry) {
+            out.note(&format!("note: {stage} does nothing here: {why}"));
+        }
+    }
     let images = |split: &Option<imgveil::train::Split>| split.as_ref().map_or(0, |split| split.len());
     let (val, test) = (images(&set.val), images(&set.test));
     let state = if set.encrypted { "encrypted before" } else { "scheme" };

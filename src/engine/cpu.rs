@@ -39,7 +39,7 @@ impl Engine for CpuEngine {
         each_image(output, geometry.samples(), picks, 1, |scratch, picks, output| {
             scratch.encrypted.resize(geometry.bytes(), 0);
             encrypt_one(program, input, &picks[0], &mut scratch.step, &mut scratch.encrypted);
-            planar(geometry, output, |sample| scale[sample_at(geometry.depth(), &scratch.encrypted, sample)]);
+            scaled(geometry, &scratch.encrypted, &scale, output);
         });
         Ok(())
     }
@@ -51,6 +51,24 @@ struct Scratch {
     step: Vec<u8>,
     encrypted: Vec<u8>,
     sums: Vec<i32>,
+}
+
+/// Writes one image of floats (C, H, W): what stands in `scale` for every stored sample.
+fn scaled(geometry: Geometry, bytes: &[u8], scale: &[f32], output: &mut [f32]) {
+    let (channels, depth) = (geometry.channels(), geometry.depth());
+    for (channel, plane) in output.chunks_exact_mut(geometry.pixels()).enumerate() {
+        let pixels = bytes.chunks_exact(channels * depth.bytes());
+        match (depth, <&[f32; 256]>::try_from(scale)) {
+            // A table of 256 needs no check whether a byte is in it.
+            (Depth::U8, Ok(scale)) => {
+                plane.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = scale[usize::from(pixel[channel])]);
+            }
+            _ => {
+                let sample = |pixel: &[u8]| scale[sample_at(depth, pixel, channel)];
+                plane.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = sample(pixel));
+            }
+        }
+    }
 }
 
 /// Writes one image of floats (C, H, W) from `value(sample)`, samples in stored order.
