@@ -4,6 +4,7 @@
 
 mod about;
 mod compile;
+mod convention;
 mod custom;
 mod import;
 mod jpeg;
