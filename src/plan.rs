@@ -4,7 +4,7 @@
 
 mod mixing;
 
-pub use mixing::{Mixing, WEIGHT_ONE};
+pub use mixing::{Mixing, WEIGHT_ONE, soft_label};
 
 use crate::image::{Depth, Geometry};
 use crate::schedule::Subkey;

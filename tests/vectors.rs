@@ -5,12 +5,13 @@ mod common;
 
 use common::{geometry, gpu, ramp};
 use imgveil::engine::{CpuEngine, Engine, Pick};
+use imgveil::hex;
 use imgveil::image::{Depth, Geometry, View};
 use imgveil::key::Key;
+use imgveil::plan::{Program, soft_label};
 use imgveil::schedule::{ImageId, Stream, plain_hash, subkey};
 use imgveil::scheme::{Options, Preset, Scheme, Secret, compile, export};
 use imgveil::tables::{Array, PLAN, PLAN_BITS, Tables};
-use imgveil::{hex, plan::Program};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -288,6 +289,14 @@ fn check_mixtures(engine: &dyn Engine) {
             };
             assert_eq!((mixed.len(), &mixed), (images as usize - 1, &stated("partners")));
             assert_eq!(weights, stated("weights"));
+            let labels = numbers(case, "labels");
+            let classes = std::iter::once(i as u32).chain(mixed.iter().copied()).map(|image| labels[image as usize]);
+            let told: Vec<(u32, u32)> = classes.zip(weights.iter().copied()).collect();
+            let soft = soft_label(&told, number(case, "classes") as usize);
+            // A share is a multiple of 2^-16, and the JSON reader is off by a bit of 2^-53 at times.
+            let expected: Vec<f32> =
+                case["soft_labels"][i].as_array().unwrap().iter().map(|share| share.as_f64().unwrap() as f32).collect();
+            assert_eq!(soft, expected);
             let indices = std::iter::once(i as u32).chain(mixed);
             picks.extend(indices.zip(weights).map(|(index, weight)| Pick { index, id, weight, ..Pick::default() }));
         }

@@ -43,6 +43,16 @@ impl Split {
         }
     }
 
+    /// Its number: the stream that says which of its images are mixed (`docs/SCHEDULE.md`, "Mixing").
+    pub fn number(self) -> u64 {
+        match self {
+            Split::All => 0,
+            Split::Train => 1,
+            Split::Val => 2,
+            Split::Test => 3,
+        }
+    }
+
     /// The split that a folder's or array's name means.
     fn named(name: &str) -> Option<Self> {
         match name {

@@ -21,6 +21,11 @@ pub(super) fn labels_name(split: Split) -> String {
     split.name().map_or("labels".into(), |name| format!("{name}_labels"))
 }
 
+/// Where image `i` of a part lies, as a manifest says it.
+pub(crate) fn place(split: Split, i: usize) -> String {
+    format!("{}[{i}]", images_name(split))
+}
+
 /// An array's member in the archive.
 pub(super) fn npz_member(array: &str) -> String {
     format!("{array}.npy")
@@ -251,7 +256,7 @@ fn widened<T: npyz::Deserialize + TryInto<i64>>(header: NpyHeader, data: &[u8]) 
 impl NpzSource {
     fn place(&self, index: usize) -> Option<(&Part, usize, String)> {
         let &(split, i) = self.places.get(index)?;
-        Some((self.parts.get(&split)?, i, format!("{}[{i}]", images_name(split))))
+        Some((self.parts.get(&split)?, i, place(split, i)))
     }
 }
 
@@ -390,7 +395,7 @@ impl Sink for NpzSink {
     }
 
     fn path(&self, item: &Item, before: usize) -> String {
-        format!("{}[{before}]", images_name(item.split))
+        place(item.split, before)
     }
 
     fn finish(self: Box<Self>, manifest: Option<&Manifest>) -> Result<(), DatasetError> {

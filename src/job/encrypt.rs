@@ -10,7 +10,7 @@ use crate::plan::Program;
 use crate::schedule::{ImageId, plain_hash};
 use crate::scheme::{Scheme, Secret};
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::time::Instant;
 
@@ -55,10 +55,11 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
     if request.scheme.mixes() {
         return super::mix::encrypt(request, source, scan, watch);
     }
-    let programs = scan
-        .geometries
-        .values()
-        .map(|geometry| Ok((geometry.fitted, request.secret.compile(request.scheme, geometry.fitted)?)))
+    // Once for each geometry, however many images have it: a program takes longer to compile than to run on an image.
+    let geometries: HashSet<Geometry> = scan.geometries.values().map(|geometry| geometry.fitted).collect();
+    let programs = geometries
+        .into_iter()
+        .map(|geometry| Ok((geometry, request.secret.compile(request.scheme, geometry)?)))
         .collect::<Result<HashMap<Geometry, Program>, JobError>>()?;
     let usable: Vec<usize> = (0..source.items().len()).filter(|index| scan.geometries.contains_key(index)).collect();
     let items: Vec<Item> = usable.iter().map(|&index| source.items()[index].clone()).collect();
@@ -90,28 +91,47 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
         });
         *before += 1;
     }
-    let manifest = Manifest {
-        format: dataset::manifest::FORMAT,
-        tool: dataset::manifest::TOOL.into(),
-        scheme: request.scheme.clone(),
-        key: request.secret.key().fingerprint(),
-        classes: source.classes().to_vec(),
-        images,
-    };
+    let manifest = request.manifest(source, images);
     sink.finish(Some(&manifest))?;
     let mut failed = scan.failed;
     failed.extend(done.failed);
-    failed.sort_by_key(|(index, _)| *index);
-    Ok(Summary {
-        images: manifest.images.len(),
-        bytes,
-        failed: failed.into_iter().map(|(_, failure)| failure).collect(),
-        ignored: source.ignored().len(),
-        scheme: manifest.scheme,
-        key: manifest.key.to_string(),
-        device: request.engine.name(),
-        seconds: started.elapsed().as_secs_f64(),
-    })
+    Ok(request.summary(source, manifest, bytes, failed, started))
+}
+
+impl EncryptRequest<'_> {
+    /// What the set will say of itself.
+    pub(super) fn manifest(&self, source: &dyn Source, images: Vec<Entry>) -> Manifest {
+        Manifest {
+            format: dataset::manifest::FORMAT,
+            tool: dataset::manifest::TOOL.into(),
+            scheme: self.scheme.clone(),
+            key: self.secret.key().fingerprint(),
+            classes: source.classes().to_vec(),
+            images,
+        }
+    }
+
+    /// What was done, once the set is written; `failed` in any order.
+    pub(super) fn summary(
+        &self,
+        source: &dyn Source,
+        manifest: Manifest,
+        bytes: u64,
+        mut failed: Vec<(usize, Failure)>,
+        started: Instant,
+    ) -> Summary {
+        failed.sort_by_key(|(index, _)| *index);
+        Summary {
+            images: manifest.images.len(),
+            bytes,
+            failed: failed.into_iter().map(|(_, failure)| failure).collect(),
+            ignored: source.ignored().len(),
+            scheme: manifest.scheme,
+            key: manifest.key.to_string(),
+            device: self.engine.name(),
+            seconds: started.elapsed().as_secs_f64(),
+        }
+    }
 }
 
 /// An image's geometry after fitting, and what decryption gives back.

@@ -2,13 +2,13 @@
 //! so a part is held in memory whole, and the result is one `.npz` of floats and soft labels.
 
 use super::encrypt::{EncryptRequest, Scan};
-use super::{Failure, JobError, Summary, Watch};
+use super::{JobError, Summary, Watch};
 use crate::dataset::floats::{self, FloatPart};
-use crate::dataset::{self, Entry, Manifest, ReadError, SPLITS, Source, Split};
+use crate::dataset::{self, Entry, ReadError, SPLITS, Source, Split};
 use crate::engine::{EngineError, Pick};
 use crate::hex;
 use crate::image::{Geometry, Image};
-use crate::plan::{Program, WEIGHT_ONE};
+use crate::plan::{Program, soft_label};
 use crate::schedule::{ImageId, plain_hash};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -62,13 +62,9 @@ pub(super) fn encrypt(
         }
         let part = mix(request, source, &program, split, &plain, watch)?;
         for (i, (plain, floats)) in plain.iter().zip(part.images.chunks_exact(geometry.samples())).enumerate() {
-            let path = match split.name() {
-                Some(name) => format!("{name}_images[{i}]"),
-                None => format!("images[{i}]"),
-            };
             images.push(Entry {
                 name: source.items()[plain.index].name.clone(),
-                path,
+                path: dataset::npz::place(split, i),
                 split,
                 // A mixture has a share of several classes; they stand in the labels' array.
                 label: None,
@@ -81,32 +77,16 @@ pub(super) fn encrypt(
         }
         parts.insert(split, part);
     }
-    failed.sort_by_key(|(index, _)| *index);
     if images.is_empty() {
-        return Err(match failed.into_iter().next() {
+        return Err(match failed.into_iter().min_by_key(|(index, _)| *index) {
             Some((_, first)) => JobError::NothingReadable { images: source.items().len(), first },
             None => JobError::Worker,
         });
     }
-    let manifest = Manifest {
-        format: dataset::manifest::FORMAT,
-        tool: dataset::manifest::TOOL.into(),
-        scheme: request.scheme.clone(),
-        key: request.secret.key().fingerprint(),
-        classes: source.classes().to_vec(),
-        images,
-    };
+    let manifest = request.manifest(source, images);
     floats::write(request.output, geometry, &parts, &manifest)?;
-    Ok(Summary {
-        images: manifest.images.len(),
-        bytes: (manifest.images.len() * geometry.bytes()) as u64,
-        failed: failed.into_iter().map(|(_, failure)| failure).collect::<Vec<Failure>>(),
-        ignored: source.ignored().len(),
-        scheme: manifest.scheme,
-        key: manifest.key.to_string(),
-        device: request.engine.name(),
-        seconds: started.elapsed().as_secs_f64(),
-    })
+    let bytes = (manifest.images.len() * geometry.bytes()) as u64;
+    Ok(request.summary(source, manifest, bytes, failed, started))
 }
 
 fn decode(request: &EncryptRequest<'_>, source: &dyn Source, index: usize) -> Result<Plain, ReadError> {
@@ -115,16 +95,6 @@ fn decode(request: &EncryptRequest<'_>, source: &dyn Source, index: usize) -> Re
     let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
     let hash = plain_hash(request.secret.key(), geometry, samples);
     Ok(Plain { index, image, id, hash })
-}
-
-/// The number of a part's stream of partners.
-fn stream(split: Split) -> u64 {
-    match split {
-        Split::All => 0,
-        Split::Train => 1,
-        Split::Val => 2,
-        Split::Test => 3,
-    }
 }
 
 /// Mixes a part: floats (N, H, W, C) and soft labels.
@@ -139,7 +109,7 @@ fn mix(
     let Some(mixing) = program.mixing() else { return Err(EngineError::FloatsOnly.into()) };
     let geometry = program.geometry();
     let (size, group) = (geometry.bytes(), mixing.images as usize);
-    let partners = mixing.partners(stream(split), plain.len() as u32);
+    let partners = mixing.partners(split.number(), plain.len() as u32);
     let labels: Option<Vec<u32>> = plain.iter().map(|plain| source.items()[plain.index].label).collect();
     let classes = source.classes().len();
     let mut part = FloatPart::default();
@@ -149,18 +119,15 @@ fn mix(
         for &i in batch {
             let weights = mixing.weights(plain[i].id, geometry.samples());
             let mixed = std::iter::once(i).chain(partners.iter().map(|list| list[i] as usize));
-            let mut shares = vec![0u32; classes];
+            let mut told = Vec::new();
             for (j, weight) in mixed.zip(weights) {
                 let index = picks.len() as u32;
                 picks.push(Pick { index, id: plain[j].id, weight, ..Pick::default() });
                 samples.extend_from_slice(plain[j].image.samples());
-                if let Some(share) = labels.as_ref().and_then(|labels| shares.get_mut(labels[j] as usize)) {
-                    *share += weight;
-                }
+                told.extend(labels.as_ref().map(|labels| (labels[j], weight)));
             }
             if labels.is_some() {
-                // 16 bits: exact in a float.
-                part.labels.extend(shares.iter().map(|&share| share as f32 / WEIGHT_ONE as f32));
+                part.labels.extend(soft_label(&told, classes));
             }
         }
         let mut planar = vec![0.0; batch.len() * geometry.samples()];

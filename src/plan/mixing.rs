@@ -6,6 +6,18 @@ use crate::schedule::{ImageId, Stream, Subkey};
 /// The weights of a mixture add up to this.
 pub const WEIGHT_ONE: u32 = 1 << 16;
 
+/// The soft label of a mixture: the share of each of `classes` classes, from the class and weight of every image in it.
+pub fn soft_label(mixed: &[(u32, u32)], classes: usize) -> Vec<f32> {
+    let mut shares = vec![0; classes];
+    for &(class, weight) in mixed {
+        if let Some(share) = shares.get_mut(class as usize) {
+            *share += weight;
+        }
+    }
+    // 16 bits: exact in a float.
+    shares.into_iter().map(|share| share as f32 / WEIGHT_ONE as f32).collect()
+}
+
 /// Mixes `images` images into one, with signs of the mixture's own.
 #[derive(Clone)]
 pub struct Mixing {

@@ -2,13 +2,13 @@
 //! and one dispatch writes a batch into burn's memory; on the CPU the CPU engine writes the same bits.
 
 use super::Backend;
-use crate::dataset::Loaded;
 use crate::dataset::floats::FloatPart;
+use crate::dataset::{self, Loaded};
 use crate::engine::gpu::Resident;
 use crate::engine::{CpuEngine, Engine, EngineError, Pick};
 use crate::image::{Geometry, View};
 use crate::key::Key;
-use crate::plan::{Program, WEIGHT_ONE};
+use crate::plan::{Program, soft_label};
 use crate::schedule::ImageId;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -100,9 +100,6 @@ enum Images<'a> {
     Floats(&'a [f32]),
 }
 
-/// The stream that says which training images are mixed with which.
-const TRAINING: ImageId = ImageId(1u64.to_le_bytes());
-
 /// Gives batches of a split.
 pub struct Feed<'a> {
     backend: &'a Backend,
@@ -144,7 +141,9 @@ impl<'a> Feed<'a> {
     pub fn begin_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
         if let (Some(mixing), Some(key)) = (self.program.mixing(), self.key) {
-            self.partners = mixing.partners(TRAINING.of_epoch(key, epoch).stream(), self.split.len() as u32);
+            // Only training images are mixed.
+            let part = ImageId(dataset::Split::Train.number().to_le_bytes()).of_epoch(key, epoch);
+            self.partners = mixing.partners(part.stream(), self.split.len() as u32);
         }
     }
 
@@ -244,15 +243,13 @@ impl<'a> Feed<'a> {
             let in_epoch = |pick: Pick| Pick { id: pick.id.of_epoch(key, self.epoch), ..pick };
             // The first one's id gives weights and signs.
             let id = in_epoch(pick(index, view, 0)).id;
-            let mut shares = vec![0; classes];
+            let mut told = Vec::with_capacity(mixing.images as usize);
             let mixed = std::iter::once(index).chain(self.partners.iter().map(|list| list[index] as usize));
             for (j, weight) in mixed.zip(mixing.weights(id, split.geometry.samples())) {
                 picks.push(in_epoch(pick(j, view, weight)));
-                if let Some(share) = shares.get_mut(split.labels[j] as usize) {
-                    *share += weight;
-                }
+                told.push((split.labels[j], weight));
             }
-            soft.extend(shares.into_iter().map(|share| share as f32 / WEIGHT_ONE as f32));
+            soft.extend(soft_label(&told, classes));
         }
         (picks, Some(soft))
     }
