@@ -8,6 +8,9 @@ mod load;
 pub mod manifest;
 pub mod npz;
 pub mod phantom;
+pub mod reading;
+pub mod sink;
+pub mod stack;
 
 pub(crate) use fit::unpad;
 pub use fit::{Fit, Side};
