@@ -164,7 +164,7 @@ fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf
     let samples = phantom(1, PhantomClass::Opacity, REAL);
     let encode = |reason: String| DatasetError::Encode { path: image.clone(), reason };
     let png = match Image::new(geometry, samples) {
-        Some(phantom) => dataset::folder::encode(&phantom).map_err(encode)?,
+        Some(phantom) => dataset::picture::encode_png(&phantom).map_err(encode)?,
         None => return Err(encode("a phantom is not of its size".into()).into()),
     };
     write_atomically(&image, &png)?;

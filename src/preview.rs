@@ -1,8 +1,8 @@
 //! One image under many schemes, side by side on one sheet: what each of them hides from the eye. Every image that can be
 //! decrypted is, and compared. What `imgveil preview` runs; never trains, never writes over anything.
 
-use crate::dataset::folder::read_image;
 use crate::dataset::npz::check_new;
+use crate::dataset::picture::read_image;
 use crate::dataset::{DatasetError, Fit, ReadError, write_atomically};
 use crate::engine::{Engine, EngineError, Pick};
 use crate::image::{Depth, Geometry, GeometryError, Image, View};
@@ -434,7 +434,7 @@ mod tests {
         for (number, size) in sizes.into_iter().enumerate() {
             let geometry: Geometry = size.parse().unwrap();
             let samples = (0..geometry.bytes()).map(|i| (i * i * 31 + i) as u8).collect();
-            let png = crate::dataset::folder::encode(&Image::new(geometry, samples).unwrap()).unwrap();
+            let png = crate::dataset::picture::encode_png(&Image::new(geometry, samples).unwrap()).unwrap();
             let image = folder.path().join(format!("{number}.png"));
             std::fs::write(&image, png).unwrap();
             let output = folder.path().join(format!("sheet-{number}.png"));

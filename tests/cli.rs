@@ -250,7 +250,7 @@ fn assert_same(expected: &BTreeMap<String, Vec<u8>>, found: &BTreeMap<String, Ve
     );
 }
 
-const FOREIGN: &str = "is neither a PNG nor a JPEG, whatever its name says";
+const FOREIGN: &str = "is no image of a supported format, whatever its name says";
 const CUT: &str = "is damaged: the file ends before the image does (truncated JPEG)";
 
 /// In the operating system's own words: no such file.

@@ -1,14 +1,13 @@
-//! Folders of PNG and JPEG files: images, class folders, or `train/ val/ test/` of them. Written as PNG.
+//! Folders of pictures: images, class folders, or `train/ val/ test/` of them. Written as PNG.
 
+use super::stack::Header;
 use super::{
-    DatasetError, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Sink, Source, Split, write_atomically,
+    DatasetError, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Sink, Source, Split, picture,
+    write_atomically,
 };
-use crate::image::{Depth, Geometry, Image};
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, ImageFormat, ImageReader};
-use std::borrow::Cow;
+use crate::image::{Geometry, Image};
 use std::collections::{BTreeSet, HashSet};
-use std::io::Cursor;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -98,7 +97,7 @@ impl FolderSource {
                 Err(e) => (e.path().unwrap_or(root), Some(e.io_error().map_or(e.to_string(), |e| e.to_string()))),
             };
             let relative = path.strip_prefix(root).unwrap_or(path);
-            if !is_image_name(relative) && problem.is_none() {
+            if !picture::is_picture_name(relative) && problem.is_none() {
                 ignored.push(relative.to_owned());
                 continue;
             }
@@ -140,17 +139,29 @@ impl FolderSource {
         ReadError { path, kind }
     }
 
-    fn bytes(&self, index: usize) -> Result<Vec<u8>, ReadError> {
-        let kind = match self.places.get(index) {
-            Some(Place::File(relative)) => match std::fs::read(self.root.join(relative)) {
-                Ok(bytes) => return Ok(bytes),
-                Err(e) => ReadErrorKind::Io(e),
-            },
-            Some(Place::Unreadable(_, words)) => ReadErrorKind::Io(std::io::Error::other(words.clone())),
-            Some(Place::NotText(_)) => ReadErrorKind::Name,
-            None => ReadErrorKind::Io(std::io::ErrorKind::NotFound.into()),
-        };
-        Err(self.fail(index, kind))
+    /// Where image `index` lies on the disk.
+    fn file(&self, index: usize) -> Result<PathBuf, ReadErrorKind> {
+        match self.places.get(index) {
+            Some(Place::File(relative)) => Ok(self.root.join(relative)),
+            Some(Place::Unreadable(_, words)) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
+            Some(Place::NotText(_)) => Err(ReadErrorKind::Name),
+            None => Err(ReadErrorKind::Io(std::io::ErrorKind::NotFound.into())),
+        }
+    }
+
+    fn header(&self, index: usize) -> Result<Header, ReadErrorKind> {
+        let file = std::fs::File::open(self.file(index)?).map_err(ReadErrorKind::Io)?;
+        picture::header(BufReader::new(file))
+    }
+
+    fn decode(&self, index: usize) -> Result<Image, ReadErrorKind> {
+        let bytes = std::fs::read(self.file(index)?).map_err(ReadErrorKind::Io)?;
+        if let Some(stated) = self.hashes.get(index)
+            && blake3::hash(&bytes).to_hex().as_str() != stated
+        {
+            return Err(ReadErrorKind::Changed);
+        }
+        picture::single(picture::open(bytes)?.as_ref())
     }
 }
 
@@ -168,100 +179,12 @@ impl Source for FolderSource {
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
-        let bytes = self.bytes(index)?;
-        header(&bytes).map(|(geometry, _)| geometry).map_err(|kind| self.fail(index, kind))
+        self.header(index).map(|header| header.geometry).map_err(|kind| self.fail(index, kind))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
-        let bytes = self.bytes(index)?;
-        if let Some(stated) = self.hashes.get(index)
-            && blake3::hash(&bytes).to_hex().as_str() != stated
-        {
-            return Err(self.fail(index, ReadErrorKind::Changed));
-        }
-        decode(&bytes).map_err(|kind| self.fail(index, kind))
+        self.decode(index).map_err(|kind| self.fail(index, kind))
     }
-}
-
-/// Decodes a single PNG or JPEG file, as the images of a folder are decoded.
-///
-/// # Errors
-/// When it cannot be read, is damaged, or is of a kind that is not supported.
-pub fn read_image(path: &Path) -> Result<Image, ReadError> {
-    let wrong = |kind| ReadError { path: path.display().to_string(), kind };
-    let bytes = std::fs::read(path).map_err(|error| wrong(ReadErrorKind::Io(error)))?;
-    decode(&bytes).map_err(wrong)
-}
-
-fn is_image_name(path: &Path) -> bool {
-    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-    matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
-}
-
-/// The format by content, whatever the name says.
-fn format(bytes: &[u8]) -> Result<ImageFormat, ReadErrorKind> {
-    match image::guess_format(bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => Ok(format),
-        _ => Err(ReadErrorKind::Foreign),
-    }
-}
-
-/// A decoder's words on one line: they end up in lists.
-fn damaged(error: &image::ImageError) -> ReadErrorKind {
-    let words = error.to_string();
-    ReadErrorKind::Damaged(words.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-fn header(bytes: &[u8]) -> Result<(Geometry, ImageFormat), ReadErrorKind> {
-    let format = format(bytes)?;
-    let decoder = ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|e| damaged(&e))?;
-    let (channels, depth) = match decoder.color_type() {
-        ColorType::L8 => (1, Depth::U8),
-        ColorType::Rgb8 => (3, Depth::U8),
-        ColorType::L16 => (1, Depth::U16),
-        ColorType::Rgb16 => (3, Depth::U16),
-        other => return Err(ReadErrorKind::Samples(format!("{other:?}"))),
-    };
-    let (width, height) = decoder.dimensions();
-    Ok((Geometry::new(height, width, channels)?.with_depth(depth), format))
-}
-
-/// Decodes a PNG or JPEG to grey or RGB of 8 or 16 bits. EXIF orientation is not applied: pixels are taken as they are stored.
-fn decode(bytes: &[u8]) -> Result<Image, ReadErrorKind> {
-    let (geometry, format) = header(bytes)?;
-    // The JPEG decoder fills what is missing with grey and says nothing; a network would learn from it.
-    if format == ImageFormat::Jpeg && !has_end_of_image(bytes) {
-        return Err(ReadErrorKind::Damaged("the file ends before the image does (truncated JPEG)".into()));
-    }
-    let decoded = ImageReader::with_format(Cursor::new(bytes), format).decode();
-    let samples = match decoded.map_err(|e| damaged(&e))? {
-        DynamicImage::ImageLuma8(image) => image.into_raw(),
-        DynamicImage::ImageRgb8(image) => image.into_raw(),
-        DynamicImage::ImageLuma16(image) => stored(&image),
-        DynamicImage::ImageRgb16(image) => stored(&image),
-        other => return Err(ReadErrorKind::Samples(format!("{:?}", other.color()))),
-    };
-    Image::new(geometry, samples)
-        .ok_or_else(|| ReadErrorKind::Damaged("it holds more or fewer pixels than it says".into()))
-}
-
-/// 16-bit samples as an [`Image`] holds them, whatever the machine's own order of bytes.
-fn stored(samples: &[u16]) -> Vec<u8> {
-    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
-}
-
-/// Whether a JPEG's end marker is there, somewhere behind its first scan: a thumbnail in the header has one of its own.
-fn has_end_of_image(bytes: &[u8]) -> bool {
-    // Segments after the start marker: ff, kind, length (of itself and the payload).
-    let mut at = 2;
-    while let [0xff, kind, high, low, ..] = bytes[at.min(bytes.len())..] {
-        if kind == 0xda {
-            return bytes[at..].windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
-        }
-        // A fill byte may stand before a marker.
-        at += if kind == 0xff { 1 } else { 2 + usize::from(u16::from_be_bytes([high, low])) };
-    }
-    false
 }
 
 /// A folder of PNG files to write.
@@ -334,7 +257,7 @@ impl Sink for FolderSink {
             let write = |source| DatasetError::Write { path: folder.to_owned(), source };
             std::fs::create_dir_all(folder).map_err(write)?;
         }
-        let png = encode(image).map_err(|reason| DatasetError::Encode { path: path.clone(), reason })?;
+        let png = picture::encode_png(image).map_err(|reason| DatasetError::Encode { path: path.clone(), reason })?;
         write_atomically(&path, &png)?;
         if let Some(rewritten) = &self.rewritten {
             rewritten.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
@@ -370,31 +293,6 @@ impl Sink for FolderSink {
     }
 }
 
-/// An image as PNG. The same bytes for the same image, whatever the machine.
-pub(crate) fn encode(image: &Image) -> Result<Vec<u8>, String> {
-    let geometry = image.geometry();
-    let colour = match (geometry.channels(), geometry.depth()) {
-        (1, Depth::U8) => ExtendedColorType::L8,
-        (_, Depth::U8) => ExtendedColorType::Rgb8,
-        (1, Depth::U16) => ExtendedColorType::L16,
-        (_, Depth::U16) => ExtendedColorType::Rgb16,
-    };
-    // The encoder wants 16-bit samples in the machine's own order of bytes.
-    let samples = match geometry.depth() {
-        Depth::U8 => Cow::Borrowed(image.samples()),
-        Depth::U16 => {
-            let native = |pair: &[u8]| u16::from_le_bytes([pair[0], pair[1]]).to_ne_bytes();
-            Cow::Owned(image.samples().chunks_exact(2).flat_map(native).collect())
-        }
-    };
-    let mut png = Vec::new();
-    // Encrypted pixels hardly compress: do not spend time on trying.
-    PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::Adaptive)
-        .write_image(&samples, geometry.width() as u32, geometry.height() as u32, colour)
-        .map_err(|e| e.to_string())?;
-    Ok(png)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -405,34 +303,10 @@ mod tests {
     }
 
     #[test]
-    fn pngs_round_trip() {
-        for image in [image(5, 7, 1), image(5, 7, 3)] {
-            assert_eq!(decode(&encode(&image).unwrap()).unwrap(), image);
-        }
-    }
-
-    #[test]
-    fn every_truncation_of_a_png_or_jpeg_is_an_error_or_exact() {
-        let plain = image(24, 24, 3);
-        let mut jpeg = Vec::new();
-        image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
-            .write_image(plain.samples(), 24, 24, ExtendedColorType::Rgb8)
-            .unwrap();
-        for whole in [encode(&plain).unwrap(), jpeg] {
-            let exact = decode(&whole).unwrap();
-            for length in 0..whole.len() {
-                if let Ok(image) = decode(&whole[..length]) {
-                    assert_eq!(image, exact, "cut to {length} of {}", whole.len());
-                }
-            }
-        }
-    }
-
-    #[test]
     fn classes_and_splits_come_from_the_folders() {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        let png = encode(&image(4, 4, 1)).unwrap();
+        let png = picture::encode_png(&image(4, 4, 1)).unwrap();
         for path in ["train/b/1.png", "train/a/deep/2.PNG", "val/b/3.png", "val/b/.hidden.png", "val/notes.txt"] {
             std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
             std::fs::write(root.join(path), &png).unwrap();
@@ -473,22 +347,5 @@ mod tests {
         assert!(matches!(FolderSink::create(root, "run 1"), Err(DatasetError::OutputExists(_))));
         let files = walkdir::WalkDir::new(root).into_iter().flatten().filter(|e| e.file_type().is_file());
         assert_eq!(files.map(|e| e.file_name().to_owned()).collect::<Vec<_>>(), ["x.png"]);
-    }
-
-    #[test]
-    fn a_thumbnail_does_not_hide_a_truncated_jpeg() {
-        let plain = image(16, 16, 1);
-        let mut jpeg = Vec::new();
-        image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
-            .write_image(plain.samples(), 16, 16, ExtendedColorType::L8)
-            .unwrap();
-        // An application segment whose payload is a whole JPEG.
-        let mut with_thumbnail = jpeg[..2].to_vec();
-        with_thumbnail.extend([0xff, 0xe1]);
-        with_thumbnail.extend(((jpeg.len() + 2) as u16).to_be_bytes());
-        with_thumbnail.extend(&jpeg);
-        with_thumbnail.extend(&jpeg[2..]);
-        assert!(decode(&with_thumbnail).is_ok());
-        assert!(matches!(decode(&with_thumbnail[..with_thumbnail.len() - 2]), Err(ReadErrorKind::Damaged(_))));
     }
 }

@@ -8,6 +8,7 @@ mod load;
 pub mod manifest;
 pub mod npz;
 pub mod phantom;
+pub mod picture;
 pub mod reading;
 pub mod sink;
 pub mod stack;
@@ -144,9 +145,12 @@ pub enum ReadErrorKind {
     /// The operating system refused.
     #[error("cannot be read: {0}")]
     Io(std::io::Error),
-    /// Neither PNG nor JPEG, whatever its name says.
-    #[error("is neither a PNG nor a JPEG, whatever its name says")]
+    /// No format that is read here, whatever its name says.
+    #[error("is no image of a supported format, whatever its name says")]
     Foreign,
+    /// A format that is read here, and a kind of it that is not.
+    #[error("is of a kind that is not supported: {0}")]
+    Unsupported(String),
     /// The decoder's words.
     #[error("is damaged: {0}")]
     Damaged(String),
