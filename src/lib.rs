@@ -27,6 +27,8 @@ pub mod demo;
 #[cfg(not(target_family = "wasm"))]
 pub mod job;
 #[cfg(not(target_family = "wasm"))]
+pub mod npy;
+#[cfg(not(target_family = "wasm"))]
 pub mod preview;
 #[cfg(not(target_family = "wasm"))]
 pub mod report;

@@ -3,7 +3,7 @@
 
 use super::{Array, ShapeError, Tables, index, is_derived};
 use crate::key::file::{NotWritten, others_can_read, write_private};
-use npyz::{DType, NpyFile, NpyHeader, Order, TypeChar, WriterBuilder};
+use crate::npy::{self, Header, NpyError, TypeChar};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{Cursor, Read, Write};
@@ -68,33 +68,19 @@ pub enum TablesError {
         /// Its name.
         array: String,
         /// What is wrong with it.
-        source: NpyError,
+        source: ArrayError,
     },
 }
 
 /// What is wrong with an array of an `.npz` file.
 #[derive(Debug, thiserror::Error)]
-pub enum NpyError {
-    /// The member is damaged.
-    #[error("it is damaged ({0}); take the file from its source again")]
-    Damaged(#[from] std::io::Error),
-    /// The member is no array.
-    #[error("it does not begin as an array of numpy's does; take the file from its source again")]
-    Header,
-    /// Columns first.
-    #[error("it is in Fortran order, and only C order is read: save it with numpy.ascontiguousarray")]
-    Fortran,
+pub enum ArrayError {
+    /// It is no array, or a damaged one.
+    #[error(transparent)]
+    Npy(#[from] NpyError),
     /// Floats, text, objects.
     #[error("it holds {0}; tables are integers or booleans: save it with .astype(numpy.uint32)")]
     Dtype(String),
-    /// Cut, or too long.
-    #[error("its header says shape {shape:?}, but {bytes} bytes of data follow; take the file from its source again")]
-    Length {
-        /// The shape stated.
-        shape: Vec<u64>,
-        /// How many bytes of data there are.
-        bytes: usize,
-    },
     /// A number that no table has.
     #[error("entry {index} is {value}; entries are integers from 0 to {}", u32::MAX)]
     Entry {
@@ -180,32 +166,24 @@ fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
         let wrong = |source| TablesError::Array { array: name.to_owned(), source };
         // Grows as data really comes: a header that lies about the size allocates nothing.
         let mut data = Zeroizing::new(Vec::new());
-        member.read_to_end(&mut data).map_err(|e| wrong(e.into()))?;
+        member.read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
         arrays.insert(name.to_owned(), from_npy(&data).map_err(wrong)?);
     }
     Ok(Tables::new(arrays))
 }
 
-fn from_npy(bytes: &[u8]) -> Result<Array, NpyError> {
-    let mut data = bytes;
-    // The parser's words repeat the header, however long it is.
-    let header = NpyHeader::from_reader(&mut data).map_err(|_| NpyError::Header)?;
-    if header.order() != Order::C {
-        return Err(NpyError::Fortran);
+fn from_npy(bytes: &[u8]) -> Result<Array, ArrayError> {
+    let (header, data) = npy::parse(bytes)?;
+    let kind = header.kind();
+    if !matches!(kind.0, TypeChar::Bool | TypeChar::Int | TypeChar::Uint) {
+        return Err(ArrayError::Dtype(header.described()));
     }
-    let (kind, size) = match header.dtype() {
-        DType::Plain(text) => (text.type_char(), text.size_field()),
-        _ => (TypeChar::Object, 0),
-    };
-    let length = || NpyError::Length { shape: header.shape().to_vec(), bytes: data.len() };
-    let expected = header.shape().iter().try_fold(u128::from(size), |product, &side| product.checked_mul(side.into()));
-    if matches!(kind, TypeChar::Bool | TypeChar::Int | TypeChar::Uint) && expected != Some(data.len() as u128) {
-        return Err(length());
-    }
+    header.check_length(data.len() as u64)?;
     let shape = header.shape().iter().map(|&side| u32::try_from(side)).collect::<Result<Vec<u32>, _>>();
-    let shape = shape.map_err(|_| length())?;
-    let values = match (kind, size) {
-        (TypeChar::Bool, 1) => read::<bool>(header, data)?.into_iter().map(u32::from).collect(),
+    let length = |_| NpyError::Length { shape: header.shape_text(), bytes: data.len() as u64 };
+    let shape = shape.map_err(length)?;
+    let values = match kind {
+        (TypeChar::Bool, 1) => header.values::<bool>(data)?.into_iter().map(u32::from).collect(),
         (TypeChar::Uint, 1) => narrowed::<u8>(header, data, &shape)?,
         (TypeChar::Uint, 2) => narrowed::<u16>(header, data, &shape)?,
         (TypeChar::Uint, 4) => narrowed::<u32>(header, data, &shape)?,
@@ -214,24 +192,20 @@ fn from_npy(bytes: &[u8]) -> Result<Array, NpyError> {
         (TypeChar::Int, 2) => narrowed::<i16>(header, data, &shape)?,
         (TypeChar::Int, 4) => narrowed::<i32>(header, data, &shape)?,
         (TypeChar::Int, 8) => narrowed::<i64>(header, data, &shape)?,
-        _ => return Err(NpyError::Dtype(header.dtype().descr())),
+        _ => return Err(ArrayError::Dtype(header.described())),
     };
     Ok(Array::new(shape, values)?)
 }
 
-fn read<T: npyz::Deserialize>(header: NpyHeader, data: &[u8]) -> std::io::Result<Vec<T>> {
-    NpyFile::with_header(header, data).into_vec()
-}
-
 /// The values as the 32-bit integers that tables consist of.
-fn narrowed<T>(header: NpyHeader, data: &[u8], shape: &[u32]) -> Result<Vec<u32>, NpyError>
+fn narrowed<T>(header: Header, data: &[u8], shape: &[u32]) -> Result<Vec<u32>, ArrayError>
 where
-    T: npyz::Deserialize + Copy + Display + TryInto<u32>,
+    T: npy::Deserialize + Copy + Display + TryInto<u32>,
 {
     let entry = |(number, value): (usize, T)| {
-        value.try_into().map_err(|_| NpyError::Entry { index: index(shape, number), value: value.to_string() })
+        value.try_into().map_err(|_| ArrayError::Entry { index: index(shape, number), value: value.to_string() })
     };
-    read::<T>(header, data)?.into_iter().enumerate().map(entry).collect()
+    header.values::<T>(data)?.into_iter().enumerate().map(entry).collect()
 }
 
 fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
@@ -244,9 +218,7 @@ fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
     for (name, array) in tables.arrays() {
         zip.start_file(format!("{name}.npy"), options)?;
         let shape: Vec<u64> = array.shape().iter().map(|&side| u64::from(side)).collect();
-        let mut npy = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut zip).begin_nd()?;
-        npy.extend(array.values().iter().copied())?;
-        npy.finish()?;
+        npy::write(&mut zip, &shape, array.values().iter().copied())?;
     }
     zip.flush()?;
     Ok(zip.finish()?.into_inner())
@@ -256,6 +228,7 @@ fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::tables::{PLAN, PLAN_BITS};
+    use npyz::{Order, WriterBuilder};
     use proptest::prelude::*;
 
     fn tables() -> Tables {
