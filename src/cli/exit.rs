@@ -108,6 +108,7 @@ impl From<DatasetError> for Failure {
             | DatasetError::Foreign(_)
             | DatasetError::Unfinished(_)
             | DatasetError::Npz { .. }
+            | DatasetError::Npy { .. }
             | DatasetError::Manifest { .. } => DATASET,
             DatasetError::Write { .. } | DatasetError::Read { .. } | DatasetError::Encode { .. } => FAILED,
         };

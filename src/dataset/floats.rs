@@ -2,10 +2,11 @@
 //! [-1, 1]) and `{train,val,test}_labels` as soft labels (N x classes, 32-bit floats that add up to 1). Only what mixes
 //! images makes them; they can be trained on and not undone. Held in memory whole.
 
-use super::npz::{array, bad, images_name, labels_name, member, npz_member, read_manifest, write_npy};
+use super::arrays::{file_name, images_name, labels_name};
+use super::npz::{bad, member, read_manifest};
 use super::{DatasetError, Manifest, SPLITS, Split, write_atomically};
 use crate::image::Geometry;
-use npyz::{DType, TypeChar};
+use crate::npy::{self, TypeChar};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
@@ -50,9 +51,10 @@ pub fn open(path: &Path) -> Result<FloatSet, DatasetError> {
         let count = entries.len();
         let name = images_name(split);
         let member_of = |name: &str| format!("array {name} of {count} images is not there");
-        let bytes = member(&mut zip, &npz_member(&name)).map_err(&bad)?.ok_or_else(|| bad(member_of(&name)))?;
-        let images =
-            floats(&bytes, count * geometry.samples()).map_err(|reason| bad(format!("array {name}: {reason}")))?;
+        let expected = count * geometry.samples();
+        let bytes = member(&mut zip, &file_name(&name), longest(expected)).map_err(&bad)?;
+        let images = floats(&bytes.ok_or_else(|| bad(member_of(&name)))?, expected)
+            .map_err(|reason| bad(format!("array {name}: {reason}")))?;
         for (i, (entry, image)) in entries.iter().zip(images.chunks_exact(geometry.samples())).enumerate() {
             if entry.geometry != geometry || hash(image).to_hex().as_str() != entry.blake3 {
                 return Err(bad(format!(
@@ -61,9 +63,9 @@ pub fn open(path: &Path) -> Result<FloatSet, DatasetError> {
             }
         }
         let name = labels_name(split);
-        let labels = match member(&mut zip, &npz_member(&name)).map_err(&bad)? {
-            Some(bytes) => floats(&bytes, count * manifest.classes.len())
-                .map_err(|reason| bad(format!("array {name}: {reason}")))?,
+        let expected = count * manifest.classes.len();
+        let labels = match member(&mut zip, &file_name(&name), longest(expected)).map_err(&bad)? {
+            Some(bytes) => floats(&bytes, expected).map_err(|reason| bad(format!("array {name}: {reason}")))?,
             None => Vec::new(),
         };
         parts.insert(split, FloatPart { images, labels });
@@ -80,16 +82,21 @@ pub(crate) fn hash(image: &[f32]) -> blake3::Hash {
     hasher.finalize()
 }
 
+/// The longest array of that many floats, its header included.
+fn longest(expected: usize) -> u64 {
+    expected as u64 * 4 + (1 << 17)
+}
+
 /// An array of `expected` 32-bit floats, all of them numbers.
 fn floats(bytes: &[u8], expected: usize) -> Result<Vec<f32>, String> {
-    let (header, data) = array(bytes)?;
-    if !matches!(header.dtype(), DType::Plain(t) if t.type_char() == TypeChar::Float && t.size_field() == 4) {
-        return Err(format!("it holds {}, and 32-bit floats were expected", header.dtype().descr()));
+    let (header, data) = npy::parse(bytes).map_err(|e| e.to_string())?;
+    if header.kind() != (TypeChar::Float, 4) {
+        return Err(format!("it holds {}, and 32-bit floats were expected", header.described()));
     }
-    let shape = header.shape().to_vec();
-    let values: Vec<f32> = npyz::NpyFile::with_header(header, data).into_vec().map_err(|e| e.to_string())?;
+    let shape = header.shape_text();
+    let values: Vec<f32> = header.values(data).map_err(|e| e.to_string())?;
     if values.len() != expected {
-        return Err(format!("its shape {shape:?} has {} values, and imgveil.json needs {expected}", values.len()));
+        return Err(format!("its shape {shape} has {} values, and imgveil.json needs {expected}", values.len()));
     }
     match values.iter().all(|value| value.is_finite()) {
         true => Ok(values),
@@ -122,12 +129,12 @@ fn pack(geometry: Geometry, parts: &BTreeMap<Split, FloatPart>, manifest: &Manif
         if geometry.channels() == 3 {
             shape.push(3);
         }
-        zip.start_file(npz_member(&images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
-        write_npy(&mut zip, &shape, part.images.iter().copied()).map_err(|e| text(&e))?;
+        zip.start_file(file_name(&images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
+        npy::write(&mut zip, &shape, part.images.iter().copied()).map_err(|e| text(&e))?;
         if !part.labels.is_empty() {
             let shape = [count as u64, (part.labels.len() / count) as u64];
-            zip.start_file(npz_member(&labels_name(split)), options).map_err(|e| text(&e))?;
-            write_npy(&mut zip, &shape, part.labels.iter().copied()).map_err(|e| text(&e))?;
+            zip.start_file(file_name(&labels_name(split)), options).map_err(|e| text(&e))?;
+            npy::write(&mut zip, &shape, part.labels.iter().copied()).map_err(|e| text(&e))?;
         }
     }
     super::npz::write_manifest(&mut zip, manifest)?;

@@ -39,9 +39,14 @@ impl Place {
     }
 }
 
+/// Whether a run is still at work in a folder, or was cut.
+pub(super) fn is_unfinished(root: &Path) -> bool {
+    root.join(PARTIAL).exists()
+}
+
 /// Opens a folder, plain or encrypted.
 pub(super) fn open(root: &Path) -> Result<Opened, DatasetError> {
-    if root.join(PARTIAL).exists() {
+    if is_unfinished(root) {
         return Err(DatasetError::Unfinished(root.to_owned()));
     }
     let path = root.join(MANIFEST);
@@ -184,6 +189,11 @@ impl Source for FolderSource {
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
         self.decode(index).map_err(|kind| self.fail(index, kind))
+    }
+
+    fn stamp(&self, index: usize) -> String {
+        let metadata = self.places.get(index).and_then(|place| std::fs::metadata(self.root.join(place.path())).ok());
+        metadata.map_or(String::new(), |metadata| super::positioned::stamp(&metadata))
     }
 }
 

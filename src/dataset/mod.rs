@@ -1,18 +1,23 @@
 //! Data sets: one file a format, each a [`Source`] (read) and a [`Sink`] (written), and what lies between: the manifest
 //! that an encrypted set carries. Never encrypts anything.
 
+mod arrays;
 mod fit;
 pub mod floats;
 pub mod folder;
 mod load;
 pub mod manifest;
+mod npy;
 pub mod npz;
 pub mod phantom;
 pub mod picture;
+mod positioned;
 pub mod reading;
 pub mod sink;
 pub mod stack;
 
+pub(crate) use arrays::place;
+pub use arrays::{NpySink, NpzSink};
 pub(crate) use fit::unpad;
 pub use fit::{Fit, Side};
 pub(crate) use load::read_fitted;
@@ -106,6 +111,22 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// When it cannot be read, is damaged, or is of a kind that is not supported.
     fn read(&self, index: usize) -> Result<Image, ReadError>;
+
+    /// What lies beside image `index` and is of these kinds (`json`, `txt`), in their order; nothing where the format has no
+    /// such thing.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<sink::Member>, ReadError> {
+        let _ = (index, kinds);
+        Ok(Vec::new())
+    }
+
+    /// What changes when the file that image `index` lies in is written anew: its size, its time. Empty where nobody knows.
+    fn stamp(&self, index: usize) -> String {
+        let _ = index;
+        String::new()
+    }
 }
 
 /// A set to write to. Every image is written whole or not at all.
@@ -218,6 +239,14 @@ pub enum DatasetError {
         /// What is wrong.
         reason: String,
     },
+    /// A `.npy` file, or a folder of them, that cannot be used.
+    #[error("{path} is not a usable set of .npy arrays: {reason}")]
+    Npy {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// The output is there already.
     #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
     OutputExists(PathBuf),
@@ -280,10 +309,16 @@ pub fn open(path: &Path) -> Result<Opened, DatasetError> {
         return Err(DatasetError::Missing(path.to_owned()));
     }
     if path.is_dir() {
-        return folder::open(path);
+        return match npy::is_folder_of_arrays(path) && !folder::is_unfinished(path) {
+            true => npy::open(path),
+            false => folder::open(path),
+        };
     }
-    match is_npz(path) {
-        true => npz::open(path),
+    if is_npz(path) {
+        return npz::open(path);
+    }
+    match npy::is_npy(path) {
+        true => npy::open(path),
         false => Err(DatasetError::Foreign(path.to_owned())),
     }
 }
@@ -308,10 +343,8 @@ pub fn create(path: &Path, items: &[Item], run: &str) -> Result<Box<dyn Sink>, D
 /// How the names of half-written files begin.
 const TEMPORARY: &str = ".imgveil-";
 
-/// Writes a file beside its place and renames it: it is there whole or not at all.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
-    use std::io::Write;
-    let io = |source| DatasetError::Write { path: path.to_owned(), source };
+/// A file beside the place that it will take: it is there whole or not at all.
+pub(crate) fn temporary(path: &Path) -> Result<tempfile::NamedTempFile, DatasetError> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
@@ -321,7 +354,14 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetE
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder).map_err(io)?;
+    builder.tempfile_in(folder).map_err(|source| DatasetError::Write { path: path.to_owned(), source })
+}
+
+/// Writes a file beside its place and renames it: it is there whole or not at all.
+pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
+    use std::io::Write;
+    let io = |source| DatasetError::Write { path: path.to_owned(), source };
+    let mut file = temporary(path)?;
     file.write_all(bytes).map_err(io)?;
     file.persist(path).map_err(|e| io(e.error))?;
     Ok(())

@@ -1,51 +1,43 @@
-//! MedMNIST's `.npz`: arrays `{train,val,test}_images` (N x H x W or N x H x W x 3, u8 or u16) and `{train,val,test}_labels` (N or
-//! N x 1, integers); or `images` and `labels` for a set that is not divided. An encrypted one carries its manifest as
-//! one more member. Held in memory whole.
+//! `.npz` files: the arrays of `arrays` as members of an archive. An encrypted one carries its manifest as one more member.
+//!
+//! Small arrays are read into memory, and with that against the archive's checksums. Larger ones stay on the disk: those that
+//! are stored are read where they lie, those that are compressed are inflated once, into a file without a name beside the set
+//! (or, where that folder cannot be written to, in the system's folder for temporary files).
 
-use super::{
-    DatasetError, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, SPLITS, Sink, Source, Split,
-    write_atomically,
+use super::arrays::{
+    self, ArraySource, Data, Layout, Part, file_name, images_name, labels_name, longest_labels, place,
 };
-use crate::image::{Depth, Geometry, Image};
-use npyz::{DType, NpyHeader, Order, TypeChar, WriterBuilder};
+use super::{DatasetError, Item, MANIFEST, Manifest, Opened, SPLITS, Sink, positioned, write_atomically};
+use crate::image::{Depth, Image};
+use crate::npy::{self, Header};
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub(super) fn images_name(split: Split) -> String {
-    split.name().map_or("images".into(), |name| format!("{name}_images"))
-}
+/// How many bytes of arrays a set may hold in memory.
+const IN_MEMORY: u64 = 256 << 20;
 
-pub(super) fn labels_name(split: Split) -> String {
-    split.name().map_or("labels".into(), |name| format!("{name}_labels"))
-}
-
-/// Where image `i` of a part lies, as a manifest says it.
-pub(crate) fn place(split: Split, i: usize) -> String {
-    format!("{}[{i}]", images_name(split))
-}
-
-/// An array's member in the archive.
-pub(super) fn npz_member(array: &str) -> String {
-    format!("{array}.npy")
-}
+/// The longest manifest that is read: four million images.
+const LONGEST_MANIFEST: u64 = 2 << 30;
 
 pub(super) fn bad(path: &Path, reason: String) -> DatasetError {
     DatasetError::Npz { path: path.to_owned(), reason }
 }
 
-type Archive = zip::ZipArchive<Cursor<Vec<u8>>>;
+type Archive = zip::ZipArchive<BufReader<File>>;
 
 /// An array file, its members not read yet.
 pub(super) fn archive(path: &Path) -> Result<Archive, DatasetError> {
-    let bytes = std::fs::read(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
-    zip::ZipArchive::new(Cursor::new(bytes)).map_err(|e| bad(path, e.to_string()))
+    let file = File::open(path).map_err(|source| DatasetError::Read { path: path.to_owned(), source })?;
+    zip::ZipArchive::new(BufReader::new(file)).map_err(|e| bad(path, e.to_string()))
 }
 
 /// The manifest that lies in an array file, if one does.
 pub(super) fn read_manifest(zip: &mut Archive, path: &Path) -> Result<Option<Manifest>, DatasetError> {
-    let Some(text) = member(zip, MANIFEST).map_err(|reason| bad(path, reason))? else { return Ok(None) };
+    let text = member(zip, MANIFEST, LONGEST_MANIFEST).map_err(|reason| bad(path, reason))?;
+    let Some(text) = text else { return Ok(None) };
     let parsed = Manifest::parse(&text);
     parsed.map(Some).map_err(|source| DatasetError::Manifest { path: path.join(MANIFEST), source })
 }
@@ -58,29 +50,18 @@ pub(super) fn stored() -> zip::write::SimpleFileOptions {
         .last_modified_time(zip::DateTime::default())
 }
 
-pub(super) fn write_manifest(zip: &mut zip::ZipWriter<Cursor<Vec<u8>>>, manifest: &Manifest) -> Result<(), String> {
+pub(super) fn write_manifest<W: Write + Seek>(zip: &mut zip::ZipWriter<W>, manifest: &Manifest) -> Result<(), String> {
     zip.start_file(MANIFEST, stored()).map_err(|e| e.to_string())?;
     zip.write_all(&manifest.to_text().map_err(|e| e.to_string())?).map_err(|e| e.to_string())
 }
 
-/// One array of images.
-struct Part {
-    geometry: Geometry,
-    samples: Vec<u8>,
-}
-
-/// An opened array file.
-struct NpzSource {
-    items: Vec<Item>,
-    /// Part and number in it of each item.
-    places: Vec<(Split, usize)>,
-    parts: BTreeMap<Split, Part>,
-    classes: Vec<String>,
-    hashes: Vec<String>,
-}
-
 /// Opens an array file, plain or encrypted.
 pub(super) fn open(path: &Path) -> Result<Opened, DatasetError> {
+    open_within(path, IN_MEMORY)
+}
+
+/// Opens an array file; no more than `memory` bytes of arrays are held in memory.
+fn open_within(path: &Path, mut memory: u64) -> Result<Opened, DatasetError> {
     let bad = |reason: String| bad(path, reason);
     let mut zip = archive(path)?;
     let manifest = read_manifest(&mut zip, path)?;
@@ -92,204 +73,80 @@ pub(super) fn open(path: &Path) -> Result<Opened, DatasetError> {
     let (mut parts, mut labels) = (BTreeMap::new(), BTreeMap::new());
     for split in SPLITS {
         let name = images_name(split);
-        let Some(member) = member(&mut zip, &npz_member(&name)).map_err(&bad)? else { continue };
-        parts.insert(split, images(member).map_err(|reason| bad(format!("array {name}: {reason}")))?);
+        let wrong = |reason: String| bad(format!("array {name}: {reason}"));
+        let Some(part) = part(&mut zip, path, &file_name(&name), &mut memory).map_err(wrong)? else { continue };
         let name = labels_name(split);
-        if let Some(member) = self::member(&mut zip, &npz_member(&name)).map_err(&bad)? {
-            labels.insert(split, integers(&member).map_err(|reason| bad(format!("array {name}: {reason}")))?);
+        let limit = longest_labels(part.layout.count);
+        if let Some(member) = member(&mut zip, &file_name(&name), limit).map_err(&bad)? {
+            labels.insert(split, arrays::labels(&member).map_err(|reason| bad(format!("array {name}: {reason}")))?);
         }
+        parts.insert(split, part);
     }
     if parts.is_empty() {
         return Err(bad("it has no array train_images, val_images, test_images or images".into()));
     }
-    let source = match &manifest {
-        Some(manifest) => encrypted(parts, manifest).map_err(&bad)?,
-        None => plain(parts, &labels).map_err(&bad)?,
-    };
+    let source = ArraySource::new(parts, &labels, manifest.as_ref()).map_err(&bad)?;
     Ok(Opened { source: Box::new(source), manifest })
 }
 
-fn plain(parts: BTreeMap<Split, Part>, labels: &BTreeMap<Split, Vec<u32>>) -> Result<NpzSource, String> {
-    let (mut items, mut places) = (Vec::new(), Vec::new());
-    for split in SPLITS {
-        let Some(part) = parts.get(&split) else { continue };
-        let count = part.samples.len() / part.geometry.bytes();
-        let labels = labels.get(&split);
-        if let Some(labels) = labels
-            && labels.len() != count
-        {
-            return Err(format!("{} has {count} images but {} labels", images_name(split), labels.len()));
-        }
-        for i in 0..count {
-            // The class is in the name, as in a folder of class folders: written as one, the set keeps its labels.
-            let label = labels.and_then(|labels| labels.get(i).copied());
-            let class = label.map_or(String::new(), |label| format!("{label}/"));
-            let name = format!("{}/{class}{i:06}", split.name().unwrap_or("images"));
-            items.push(Item { name, split, label });
-            places.push((split, i));
-        }
+/// A member to be read; `None` when there is none of this name.
+fn find<'a>(zip: &'a mut Archive, name: &str) -> Result<Option<zip::read::ZipFile<'a, BufReader<File>>>, String> {
+    match zip.by_name(name) {
+        Ok(file) => Ok(Some(file)),
+        Err(zip::result::ZipError::FileNotFound) => Ok(None),
+        Err(e) => Err(format!("{name}: {e}")),
     }
-    let classes = match labels.values().flatten().max() {
-        Some(&largest) => (0..=largest).map(|class| class.to_string()).collect(),
-        None => Vec::new(),
-    };
-    Ok(NpzSource { items, places, parts, classes, hashes: Vec::new() })
 }
 
-fn encrypted(parts: BTreeMap<Split, Part>, manifest: &Manifest) -> Result<NpzSource, String> {
-    let mut places = Vec::new();
-    for entry in &manifest.images {
-        let number = entry
-            .path
-            .strip_prefix(&images_name(entry.split))
-            .and_then(|rest| rest.strip_prefix('[')?.strip_suffix(']')?.parse::<usize>().ok());
-        let part = parts.get(&entry.split);
-        match (number, part) {
-            (Some(i), Some(part)) if i < part.samples.len() / part.geometry.bytes() => places.push((entry.split, i)),
-            _ => return Err(format!("{MANIFEST} names {}, which is not there", entry.path)),
-        }
-    }
-    Ok(NpzSource {
-        items: manifest.images.iter().map(super::Entry::item).collect(),
-        places,
-        parts,
-        classes: manifest.classes.clone(),
-        hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
-    })
-}
-
-/// A member's bytes; `None` when there is none of this name.
-pub(super) fn member(zip: &mut Archive, name: &str) -> Result<Option<Vec<u8>>, String> {
-    let mut file = match zip.by_name(name) {
-        Ok(file) => file,
-        Err(zip::result::ZipError::FileNotFound) => return Ok(None),
-        Err(e) => return Err(format!("{name}: {e}")),
-    };
+/// The bytes of a member that has no more than `limit` of them; `None` when there is none of this name.
+pub(super) fn member(zip: &mut Archive, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
+    let Some(file) = find(zip, name)? else { return Ok(None) };
     // Grows as data really comes: a header that lies about the size allocates nothing.
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
-    Ok(Some(bytes))
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
+    match bytes.len() as u64 > limit {
+        true => Err(format!("{name} is larger than the set needs it to be; take the file from its source again")),
+        false => Ok(Some(bytes)),
+    }
 }
 
-/// An array's header, and its data checked to be as long as the header says.
-pub(super) fn array(bytes: &[u8]) -> Result<(NpyHeader, &[u8]), String> {
-    let mut rest = bytes;
-    let header = NpyHeader::from_reader(&mut rest).map_err(|e| e.to_string())?;
-    if header.order() != Order::C {
-        return Err("it is in Fortran order; save it with numpy.ascontiguousarray".into());
-    }
-    let size = header.dtype().num_bytes().unwrap_or(0) as u128;
-    let expected = header.shape().iter().try_fold(size, |product, &side| product.checked_mul(u128::from(side)));
-    if expected != Some(rest.len() as u128) {
-        return Err(format!("its header says shape {:?}, but {} bytes of data follow", header.shape(), rest.len()));
-    }
-    Ok((header, rest))
-}
-
-fn images(bytes: Vec<u8>) -> Result<Part, String> {
-    let (header, data) = array(&bytes)?;
-    let depth = match header.dtype() {
-        DType::Plain(t) if t.type_char() == TypeChar::Uint && t.size_field() == 1 => Depth::U8,
-        DType::Plain(t) if t.type_char() == TypeChar::Uint && t.size_field() == 2 => Depth::U16,
-        other => {
-            let found = other.descr();
-            return Err(format!(
-                "it holds {found}, only unsigned samples of 8 or 16 bits ('|u1', '<u2') are supported"
-            ));
-        }
+/// The array of images in a member.
+fn part(zip: &mut Archive, path: &Path, name: &str, memory: &mut u64) -> Result<Option<Part>, String> {
+    let text = |e: std::io::Error| e.to_string();
+    let Some(mut member) = find(zip, name)? else { return Ok(None) };
+    let file = File::open(path).map_err(text)?;
+    let metadata = file.metadata().map_err(text)?;
+    let header = Header::read(&mut member).map_err(|e| e.to_string())?;
+    let layout = Layout::of(&header).map_err(|e| e.to_string())?;
+    let length = |bytes: u64| header.check_length(bytes).map_err(|e| e.to_string());
+    let size = length(member.size().saturating_sub(header.offset()))?;
+    let data = if size <= *memory {
+        *memory -= size;
+        let mut samples = Vec::new();
+        // One byte more than there may be: the archive's checksum is compared at the end.
+        member.take(size.saturating_add(1)).read_to_end(&mut samples).map_err(text)?;
+        length(samples.len() as u64)?;
+        Data::Memory(samples)
+    } else if member.compression() == zip::CompressionMethod::Stored
+        && let Some(start) = member.data_start()
+    {
+        let offset = start.saturating_add(header.offset());
+        length(metadata.len().saturating_sub(offset).min(size))?;
+        Data::File { file, offset }
+    } else {
+        let mut inflated = unnamed(path).map_err(text)?;
+        let copied = std::io::copy(&mut member.take(size.saturating_add(1)), &mut inflated).map_err(text)?;
+        length(copied)?;
+        Data::File { file: inflated, offset: 0 }
     };
-    let side = |n: u64| u32::try_from(n).map_err(|_| format!("a side of {n} is too large"));
-    let geometry = match *header.shape() {
-        [_, height, width] => Geometry::new(side(height)?, side(width)?, 1),
-        [_, height, width, channels] => Geometry::new(side(height)?, side(width)?, side(channels)?),
-        _ => return Err(format!("its shape is {:?}; expected N x H x W or N x H x W x 3", header.shape())),
-    };
-    let geometry = geometry.map_err(|e| e.to_string())?.with_depth(depth);
-    if depth == Depth::U16 {
-        // Whichever order of bytes the file has, ours is the less significant one first.
-        let samples = npyz::NpyFile::with_header(header, data).into_vec::<u16>().map_err(|e| e.to_string())?;
-        let samples = samples.into_iter().flat_map(u16::to_le_bytes).collect();
-        return Ok(Part { geometry, samples });
-    }
-    let offset = bytes.len() - data.len();
-    let mut samples = bytes;
-    samples.drain(..offset);
-    Ok(Part { geometry, samples })
+    Ok(Some(Part { layout, data, stamp: positioned::stamp(&metadata) }))
 }
 
-fn integers(bytes: &[u8]) -> Result<Vec<u32>, String> {
-    let (header, data) = array(bytes)?;
-    match *header.shape() {
-        [_] | [_, 1] => {}
-        [_, several] => {
-            return Err(format!("{several} labels an image; only sets with one class an image are supported"));
-        }
-        _ => return Err(format!("its shape is {:?}; expected N or N x 1", header.shape())),
-    }
-    let kind = match header.dtype() {
-        DType::Plain(t) => (t.type_char(), t.size_field()),
-        _ => (TypeChar::Object, 0),
-    };
-    let values = match kind {
-        (TypeChar::Uint, 1) => widened::<u8>(header, data),
-        (TypeChar::Uint, 2) => widened::<u16>(header, data),
-        (TypeChar::Uint, 4) => widened::<u32>(header, data),
-        (TypeChar::Uint, 8) => widened::<u64>(header, data),
-        (TypeChar::Int, 1) => widened::<i8>(header, data),
-        (TypeChar::Int, 2) => widened::<i16>(header, data),
-        (TypeChar::Int, 4) => widened::<i32>(header, data),
-        (TypeChar::Int, 8) => widened::<i64>(header, data),
-        _ => Err(format!("it holds {}, labels must be integers", header.dtype().descr())),
-    }?;
-    // A class has a name and a network an output for it: a label of a billion is a mistake, not a billion classes.
-    let label = |n: i64| {
-        u32::try_from(n).ok().filter(|&n| n < 65_536).ok_or(format!("label {n} is not a class number (0 to 65535)"))
-    };
-    values.into_iter().map(label).collect()
-}
-
-fn widened<T: npyz::Deserialize + TryInto<i64>>(header: NpyHeader, data: &[u8]) -> Result<Vec<i64>, String> {
-    let values: Vec<T> = npyz::NpyFile::with_header(header, data).into_vec().map_err(|e| e.to_string())?;
-    values.into_iter().map(|n| n.try_into().map_err(|_| "a label does not fit 64 bits".to_owned())).collect()
-}
-
-impl NpzSource {
-    fn place(&self, index: usize) -> Option<(&Part, usize, String)> {
-        let &(split, i) = self.places.get(index)?;
-        Some((self.parts.get(&split)?, i, place(split, i)))
-    }
-}
-
-impl Source for NpzSource {
-    fn items(&self) -> &[Item] {
-        &self.items
-    }
-
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
-        match self.place(index) {
-            Some((part, ..)) => Ok(part.geometry),
-            None => Err(ReadError { path: format!("image {index}"), kind: ReadErrorKind::Foreign }),
-        }
-    }
-
-    fn read(&self, index: usize) -> Result<Image, ReadError> {
-        let Some((part, i, path)) = self.place(index) else {
-            return Err(ReadError { path: format!("image {index}"), kind: ReadErrorKind::Foreign });
-        };
-        let size = part.geometry.bytes();
-        let samples = &part.samples[i * size..(i + 1) * size];
-        if let Some(stated) = self.hashes.get(index)
-            && blake3::hash(samples).to_hex().as_str() != stated
-        {
-            return Err(ReadError { path, kind: ReadErrorKind::Changed });
-        }
-        let damaged = || ReadError { path: path.clone(), kind: ReadErrorKind::Damaged("wrong size".into()) };
-        Image::new(part.geometry, samples.to_vec()).ok_or_else(damaged)
-    }
+/// A file without a name, gone when it is closed: where the set lies, because what is readable there is readable there
+/// already.
+fn unnamed(path: &Path) -> std::io::Result<File> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile())
 }
 
 /// Whether a new array file can be made here: found out now rather than after an hour of encryption.
@@ -346,24 +203,24 @@ impl NpzSink {
             if geometry.channels() == 3 {
                 shape.push(3);
             }
-            zip.start_file(npz_member(&images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
+            zip.start_file(file_name(&images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
             let samples = here.iter().flat_map(|(_, image)| image.samples());
             match geometry.depth() {
-                Depth::U8 => write_npy(&mut zip, &shape, samples.copied()),
+                Depth::U8 => npy::write(&mut zip, &shape, samples.copied()),
                 Depth::U16 => {
                     let samples = here.iter().flat_map(|(_, image)| image.samples().chunks_exact(2));
-                    write_npy(&mut zip, &shape, samples.map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
+                    npy::write(&mut zip, &shape, samples.map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
                 }
             }
             .map_err(|e| text(&e))?;
             let labels: Option<Vec<u32>> = here.iter().map(|(item, _)| item.label).collect();
             if let Some(labels) = labels {
-                zip.start_file(npz_member(&labels_name(split)), options).map_err(|e| text(&e))?;
+                zip.start_file(file_name(&labels_name(split)), options).map_err(|e| text(&e))?;
                 let shape = [labels.len() as u64, 1];
                 // As MedMNIST has it: one byte where that holds every class.
                 match labels.iter().copied().map(u8::try_from).collect::<Result<Vec<u8>, _>>() {
-                    Ok(bytes) => write_npy(&mut zip, &shape, bytes),
-                    Err(_) => write_npy(&mut zip, &shape, labels),
+                    Ok(bytes) => npy::write(&mut zip, &shape, bytes),
+                    Err(_) => npy::write(&mut zip, &shape, labels),
                 }
                 .map_err(|e| text(&e))?;
             }
@@ -373,16 +230,6 @@ impl NpzSink {
         }
         Ok(zip.finish().map_err(|e| text(&e))?.into_inner())
     }
-}
-
-pub(super) fn write_npy<T: npyz::AutoSerialize>(
-    writer: impl Write,
-    shape: &[u64],
-    values: impl IntoIterator<Item = T>,
-) -> std::io::Result<()> {
-    let mut array = npyz::WriteOptions::new().default_dtype().shape(shape).writer(writer).begin_nd()?;
-    array.extend(values)?;
-    array.finish()
 }
 
 impl Sink for NpzSink {
@@ -408,10 +255,11 @@ impl Sink for NpzSink {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Split;
 
-    fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
+    fn npy<T: npy::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write_npy(&mut bytes, shape, values).unwrap();
+        npy::write(&mut bytes, shape, values).unwrap();
         bytes
     }
 
@@ -475,5 +323,48 @@ mod tests {
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1], vec![-1i8]))]).contains("-1"));
         std::fs::write(folder.path().join("set.npz"), b"not a zip").unwrap();
         assert!(open(&folder.path().join("set.npz")).is_err());
+    }
+
+    #[test]
+    fn an_array_is_the_same_wherever_it_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let samples: Vec<u16> = (0..40 * 6).map(|i| i * 251).collect();
+        let mut array = npy(&[40, 2, 3], samples);
+        for method in [zip::CompressionMethod::Stored, zip::CompressionMethod::Deflated] {
+            let path = folder.path().join("set.npz");
+            let write = |array: &[u8]| {
+                let mut zip = zip::ZipWriter::new(File::create(&path).unwrap());
+                let options = zip::write::SimpleFileOptions::default().compression_method(method);
+                zip.start_file("first.txt", options).unwrap();
+                zip.write_all(b"something else").unwrap();
+                zip.start_file("train_images.npy", options).unwrap();
+                zip.write_all(array).unwrap();
+                zip.finish().unwrap();
+            };
+            write(&array);
+            // All of it in memory, or none of it: read where it lies, or inflated.
+            let (held, kept) = (open(&path).unwrap().source, open_within(&path, 479).unwrap().source);
+            for i in 0..40 {
+                assert_eq!(held.read(i).unwrap(), kept.read(i).unwrap());
+                assert_eq!(held.read(i).unwrap().samples()[..2], ((i * 6 * 251) as u16).to_le_bytes());
+            }
+            assert!(!held.stamp(0).is_empty() && held.stamp(0) == kept.stamp(39));
+            assert_eq!(folder.path().read_dir().unwrap().count(), 1);
+            // Cut anywhere, or with more data than the header says, it is refused.
+            for length in (0..array.len()).step_by(7) {
+                write(&array[..length]);
+                assert!(open(&path).is_err() && open_within(&path, 0).is_err(), "{length}");
+            }
+            array.push(0);
+            write(&array);
+            assert!(open(&path).is_err() && open_within(&path, 0).is_err());
+            array.pop();
+            write(&array);
+            let whole = std::fs::read(&path).unwrap();
+            for length in (0..whole.len()).step_by(11) {
+                std::fs::write(&path, &whole[..length]).unwrap();
+                assert!(open(&path).is_err() && open_within(&path, 0).is_err(), "{length}");
+            }
+        }
     }
 }

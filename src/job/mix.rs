@@ -64,7 +64,7 @@ pub(super) fn encrypt(
         for (i, (plain, floats)) in plain.iter().zip(part.images.chunks_exact(geometry.samples())).enumerate() {
             images.push(Entry {
                 name: source.items()[plain.index].name.clone(),
-                path: dataset::npz::place(split, i),
+                path: dataset::place(split, i),
                 split,
                 // A mixture has a share of several classes; they stand in the labels' array.
                 label: None,

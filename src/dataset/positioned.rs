@@ -1,0 +1,52 @@
+//! Reading and writing at a place in an open file, from many threads at once: no thread moves another's place.
+
+use std::fs::{File, Metadata};
+use std::io;
+
+/// Fills `bytes` from a place.
+#[cfg(unix)]
+pub(super) fn read(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+/// Writes `bytes` to a place.
+#[cfg(unix)]
+pub(super) fn write(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+/// Fills `bytes` from a place.
+#[cfg(windows)]
+pub(super) fn read(file: &File, mut bytes: &mut [u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !bytes.is_empty() {
+        let length = file.seek_read(bytes, offset)?;
+        if length == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes = bytes.get_mut(length..).unwrap_or_default();
+        offset += length as u64;
+    }
+    Ok(())
+}
+
+/// Writes `bytes` to a place.
+#[cfg(windows)]
+pub(super) fn write(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    while !bytes.is_empty() {
+        let length = file.seek_write(bytes, offset)?;
+        if length == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        bytes = bytes.get(length..).unwrap_or_default();
+        offset += length as u64;
+    }
+    Ok(())
+}
+
+/// What tells that a file changed between two runs: its size and when it was written. Empty where the system does not say.
+pub(super) fn stamp(metadata: &Metadata) -> String {
+    let written = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    written.map_or(String::new(), |since| format!("{} {}", metadata.len(), since.as_nanos()))
+}
