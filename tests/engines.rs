@@ -5,7 +5,7 @@ mod common;
 
 use common::{geometry, gpu, ramp};
 use imgveil::engine::gpu::{KERNELS, Resident};
-use imgveil::engine::{CpuEngine, Engine, EngineError, Pick};
+use imgveil::engine::{CpuEngine, Device, Engine, EngineError, Pick};
 use imgveil::image::{Depth, Geometry, View, normalised};
 use imgveil::key::Key;
 use imgveil::plan::{Program, Step};
@@ -296,6 +296,7 @@ proptest! {
             gpu.floats(&program, &input, &picks, &mut floats).unwrap();
             prop_assert_eq!(floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), &expected[..]);
             prop_assert_eq!(gpu.bytes(&program, &input, &picks, &mut []), Err(EngineError::FloatsOnly));
+            prop_assert_eq!(gpu.begin(&program, input.clone(), &picks).err(), Some(EngineError::FloatsOnly));
         }
         prop_assert_eq!(CpuEngine.bytes(&program, &input, &picks, &mut []), Err(EngineError::FloatsOnly));
     }
@@ -455,6 +456,145 @@ fn grids_go_on_in_strides() {
     }
 }
 
+/// Batches of every size and program in turn, begun before others are waited for, waited for in another order, some of them
+/// dropped: each is what it would be alone.
+#[test]
+fn batches_under_way_do_not_touch_each_other() {
+    let key = Key::from_bytes([5; 32]);
+    let geometries = [
+        geometry(28, 28, 1),
+        geometry(5, 7, 1),
+        geometry(64, 48, 3).with_depth(Depth::U16),
+        geometry(96, 128, 3),
+        geometry(3, 3, 1),
+    ];
+    let presets = [Preset::ShuffleFlip, Preset::Keystream, Preset::SkkFilter, Preset::Vit, Preset::None];
+    let one = Options { block: Some(Block::square(1)), ..Options::default() };
+    let programs: Vec<Program> = geometries
+        .iter()
+        .flat_map(|&geometry| presets.map(|preset| (geometry, preset)))
+        .map(|(geometry, preset)| {
+            let scheme = preset.scheme(one).or_else(|_| preset.scheme(Options::default())).unwrap();
+            compile(&scheme, &key, geometry).unwrap()
+        })
+        .collect();
+    // Sizes go up and down: 0 to 40 images, picked in order or not, seen as they are or not.
+    let batch = |number: usize| {
+        let program = &programs[number * 7 % programs.len()];
+        let images = number * 13 % 41;
+        let input = ramp(program.geometry().bytes() * images + 997)[997..].to_vec();
+        let mut picks: Vec<Pick> =
+            Pick::all(images).into_iter().map(|p| Pick { id: ImageId([p.index as u8 + 1; 8]), ..p }).collect();
+        match number % 4 {
+            1 => picks.reverse(),
+            2 => picks.truncate(images / 2),
+            3 => picks.iter_mut().step_by(3).for_each(|pick| {
+                (pick.index, pick.view) = (pick.index / 2, View { dy: 1, dx: -2, mirrored: true });
+            }),
+            _ => {}
+        }
+        let mut expected = vec![0; program.geometry().bytes() * picks.len()];
+        CpuEngine.bytes(program, &input, &picks, &mut expected).unwrap();
+        (program, input, picks, expected)
+    };
+    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
+    engines.extend(gpu("batches_under_way_do_not_touch_each_other").map(|gpu| gpu as &dyn Engine));
+    for engine in engines {
+        assert!(engine.in_flight() >= 1);
+        let mut under_way = Vec::new();
+        for number in 0..100 {
+            let (program, input, picks, expected) = batch(number);
+            under_way.push((number, engine.begin(program, input, &picks).unwrap(), expected));
+            // Up to seven under way, more than there are slots; now the oldest, now the newest.
+            while under_way.len() > number * 5 % 8 {
+                let place = if number % 2 == 0 { 0 } else { under_way.len() - 1 };
+                let (number, pending, expected) = under_way.remove(place);
+                if number % 9 != 8 {
+                    assert!(pending.wait().unwrap() == expected, "batch {number} on {}", engine.name());
+                }
+            }
+        }
+        std::thread::scope(|scope| {
+            for thread in 0..4 {
+                scope.spawn(move || {
+                    for number in thread * 10..thread * 10 + 10 {
+                        let (program, input, picks, expected) = batch(number);
+                        let pending = engine.begin(program, input, &picks).unwrap();
+                        assert!(pending.wait().unwrap() == expected, "batch {number} of a thread on {}", engine.name());
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// The result of a batch lies where its images did: a job that hands its vectors round makes no new ones.
+#[test]
+fn a_batch_keeps_its_memory() {
+    let program = compile(
+        &Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
+        &Key::from_bytes([5; 32]),
+        geometry(28, 28, 1),
+    )
+    .unwrap();
+    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
+    engines.extend(gpu("a_batch_keeps_its_memory").map(|gpu| gpu as &dyn Engine));
+    for engine in engines {
+        let input = ramp(28 * 28 * 6);
+        let place = input.as_ptr();
+        let output = engine.begin(&program, input, &Pick::all(6)).unwrap().wait().unwrap();
+        assert_eq!(output.as_ptr(), place, "{}", engine.name());
+    }
+}
+
+/// More than one binding holds: in parts that come out as one batch, in the order of the picks.
+#[test]
+fn a_batch_beyond_the_binding_limit_goes_in_parts() {
+    let Some(gpu) = gpu("a_batch_beyond_the_binding_limit_goes_in_parts") else { return };
+    // Eight images, each a little more than a seventh of what a binding holds, their rows no whole number of words.
+    let limit = 128 << 20;
+    if gpu.check_binding("", limit + 1).is_ok() {
+        common::say_skipped("a_batch_beyond_the_binding_limit_goes_in_parts: the adapter binds more than 128 MiB");
+        return;
+    }
+    let (geometry, images) = (geometry(4383, 4383, 1), 8);
+    let input = ramp(geometry.bytes() * images);
+    let picks: Vec<Pick> =
+        Pick::all(images).into_iter().map(|p| Pick { id: ImageId([p.index as u8 + 1; 8]), ..p }).rev().collect();
+    let scheme = Preset::Keystream.scheme(Options::default()).unwrap();
+    let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
+    let (mut expected, mut output) = (vec![0; input.len()], vec![0; input.len()]);
+    CpuEngine.bytes(&program, &input, &picks, &mut expected).unwrap();
+    gpu.bytes(&program, &input, &picks, &mut output).unwrap();
+    assert!(output == expected);
+    assert!(gpu.begin(&program, input, &picks).unwrap().wait().unwrap() == expected);
+    let mut beyond = Program::identity(common::geometry(11_600, 11_600, 1));
+    beyond.push(Step::Keystream(Subkey::new([5; 32]))).unwrap();
+    let one = vec![0; beyond.geometry().bytes()];
+    assert!(matches!(gpu.begin(&beyond, one, &Pick::all(1)), Err(EngineError::TooLarge { .. })));
+}
+
+/// A device that goes away is an error, before a batch and under it, and nothing panics or waits for ever.
+#[test]
+fn a_lost_device_is_an_error() {
+    // A device of its own, for it is broken here.
+    let Some(device) = common::open_gpu() else {
+        return common::say_skipped("a_lost_device_is_an_error: IMGVEIL_SKIP_GPU=1");
+    };
+    let Device::Gpu(gpu) = &device else { return };
+    let geometry = geometry(28, 28, 1);
+    let scheme = Preset::ShuffleFlip.scheme(Options::default()).unwrap();
+    let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
+    let input = ramp(geometry.bytes());
+    let pending = gpu.begin(&program, input.clone(), &Pick::all(1)).unwrap();
+    gpu.device().destroy();
+    assert!(matches!(pending.wait(), Err(EngineError::Device { .. })));
+    for _ in 0..2 {
+        let again = gpu.begin(&program, input.clone(), &Pick::all(1)).and_then(|pending| pending.wait());
+        assert!(matches!(again, Err(EngineError::Device { .. })));
+    }
+}
+
 #[test]
 fn wrong_sizes_are_errors_on_both_engines() {
     let program = Program::identity(geometry(4, 4, 1));
@@ -467,5 +607,8 @@ fn wrong_sizes_are_errors_on_both_engines() {
         assert!(matches!(engine.bytes(&program, &[0; 16], &one, &mut [0; 15]), Err(EngineError::Size { .. })));
         assert!(matches!(engine.bytes(&program, &[0; 32], &beyond, &mut [0; 16]), Err(EngineError::Index { .. })));
         engine.bytes(&program, &[], &[], &mut []).unwrap();
+        assert!(matches!(engine.begin(&program, vec![0; 15], &one), Err(EngineError::Size { .. })));
+        assert!(matches!(engine.begin(&program, vec![0; 32], &beyond), Err(EngineError::Index { .. })));
+        assert!(engine.begin(&program, vec![0; 16], &[]).unwrap().wait().unwrap().is_empty());
     }
 }

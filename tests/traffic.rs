@@ -3,16 +3,46 @@
 mod common;
 
 use common::{geometry, gpu, ramp};
-use imgveil::engine::Pick;
 use imgveil::engine::gpu::Resident;
+use imgveil::engine::{Engine, Pick};
 use imgveil::image::Depth;
 use imgveil::key::Key;
-use imgveil::scheme::{CompileError, KeyScope, Options, PRESETS, Preset, Scheme, compile};
+use imgveil::scheme::{Block, CompileError, KeyScope, Options, PRESETS, Preset, Scheme, compile};
+use std::sync::{Mutex, PoisonError};
+
+/// The counters are the device's, and tests run side by side.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A batch of bytes goes up once and comes back once, whole words an image, and is counted however it is asked for.
+#[test]
+fn a_batch_goes_up_once_and_comes_back_once() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(gpu) = gpu("a_batch_goes_up_once_and_comes_back_once") else { return };
+    let (geometry, images) = (geometry(9, 7, 3), 50);
+    let scheme = Preset::ShuffleFlip.scheme(Options { block: Some(Block::square(1)), ..Options::default() }).unwrap();
+    let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
+    let input = ramp(geometry.bytes() * images);
+    let picks = Pick::all(images);
+    let mut output = vec![0; input.len()];
+    gpu.bytes(&program, &input, &picks, &mut output).unwrap();
+    for begun in [false, true] {
+        let before = gpu.traffic().counts();
+        match begun {
+            true => drop(gpu.begin(&program, input.clone(), &picks).unwrap().wait().unwrap()),
+            false => gpu.bytes(&program, &input, &picks, &mut output).unwrap(),
+        }
+        let batch = gpu.traffic().counts() - before;
+        // 189 bytes of an image in 192.
+        assert_eq!((batch.dispatches, batch.device_to_host), (1, 192 * 50));
+        assert!((192 * 50..=192 * 50 + 50 * 24 + 128).contains(&batch.host_to_device), "{}", batch.host_to_device);
+    }
+}
 
 /// One dispatch from the resident set into the caller's memory wherever a scheme is permutation and flips, with a key for each
 /// image too; nothing comes back, and what goes up does not grow with the image: no table is sent for an image's own key.
 #[test]
 fn a_preset_is_one_dispatch_and_reads_nothing_back() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(gpu) = gpu("a_preset_is_one_dispatch_and_reads_nothing_back") else { return };
     let key = Key::from_bytes([5; 32]);
     let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() };

@@ -1,6 +1,6 @@
 //! The CPU engine: the twin of every shader, same steps, same bits. All cores where there are threads, one in a browser.
 
-use super::{Engine, EngineError, Pick, check};
+use super::{Done, Engine, EngineError, Pending, Pick, check, check_bytes};
 use crate::image::{Depth, Geometry, View, normalised};
 use crate::plan::{COLOUR_ORDERS, FLIP, Mixing, PixelKeys, Plan, Program, Statistic, Step, Unit};
 use crate::schedule::Stream;
@@ -14,12 +14,33 @@ impl Engine for CpuEngine {
         format!("CPU, {} threads", threads())
     }
 
-    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
-        if program.mixing().is_some() {
-            return Err(EngineError::FloatsOnly);
-        }
+    fn in_flight(&self) -> usize {
+        1
+    }
+
+    fn begin<'a>(
+        &'a self,
+        program: &Program,
+        mut input: Vec<u8>,
+        picks: &[Pick],
+    ) -> Result<Box<dyn Pending + 'a>, EngineError> {
         let size = program.geometry().bytes();
-        check(program, input.len(), picks, output.len(), size)?;
+        check_bytes(program, input.len(), picks, picks.len() * size)?;
+        let as_it_lies = |(pick, index): (&Pick, u32)| pick.index == index && pick.view == View::IDENTITY;
+        if input.len() == picks.len() * size && picks.iter().zip(0..).all(as_it_lies) {
+            each_image(&mut input, size, picks, 1, |scratch, picks, image| {
+                run_steps(program, program.steps(), &picks[0], &mut scratch.step, image);
+            });
+            return Ok(Box::new(Done(input)));
+        }
+        let mut output = vec![0; picks.len() * size];
+        self.bytes(program, &input, picks, &mut output)?;
+        Ok(Box::new(Done(output)))
+    }
+
+    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
+        check_bytes(program, input.len(), picks, output.len())?;
+        let size = program.geometry().bytes();
         each_image(output, size, picks, 1, |scratch, picks, output| {
             encrypt_one(program, input, &picks[0], &mut scratch.step, output);
         });
@@ -103,16 +124,22 @@ fn encrypt_one(program: &Program, input: &[u8], pick: &Pick, step_input: &mut Ve
         }
         _ => pick.view.copy(geometry, image, output),
     }
+    run_steps(program, steps, pick, step_input, output);
+}
+
+/// Steps of a program on one image, in place.
+fn run_steps(program: &Program, steps: &[Step], pick: &Pick, step_input: &mut Vec<u8>, image: &mut [u8]) {
+    let geometry = program.geometry();
     for step in steps {
         match step {
             Step::Permute(plan) => {
                 step_input.clear();
-                step_input.extend_from_slice(output);
-                permute(plan, step_input, output);
+                step_input.extend_from_slice(image);
+                permute(plan, step_input, image);
             }
-            Step::PixelKeyed(keys) => pixel_keyed(geometry, keys, pick, output),
-            Step::BlockStatistic(block, statistic) => block_statistic(geometry, *block, *statistic, output),
-            Step::Keystream(subkey) => Stream::new(subkey, pick.id.stream()).xor(output),
+            Step::PixelKeyed(keys) => pixel_keyed(geometry, keys, pick, image),
+            Step::BlockStatistic(block, statistic) => block_statistic(geometry, *block, *statistic, image),
+            Step::Keystream(subkey) => Stream::new(subkey, pick.id.stream()).xor(image),
             // The last step of its program; `mix` does it.
             Step::Mix(_) => {}
         }

@@ -41,6 +41,24 @@ pub trait Engine: wgpu::WasmNotSendSync {
     /// What runs it, for people: `CPU, 2 threads` or the adapter's name.
     fn name(&self) -> String;
 
+    /// How many batches it pays to have begun and not waited for: 1 where an engine works as soon as it begins.
+    fn in_flight(&self) -> usize;
+
+    /// Begins a program on a batch; what [`Engine::bytes`] would write is what [`Pending::wait`] gives. A GPU copies the images
+    /// and returns, the CPU does the whole work before it returns. The memory of `input` is that of the result wherever
+    /// nothing else is read from it any more, so that a job can send a few vectors round and round.
+    ///
+    /// Batches may be begun from any thread and waited for in any order; each that is under way takes memory of its own.
+    ///
+    /// # Errors
+    /// As [`Engine::bytes`].
+    fn begin<'a>(
+        &'a self,
+        program: &Program,
+        input: Vec<u8>,
+        picks: &[Pick],
+    ) -> Result<Box<dyn Pending + 'a>, EngineError>;
+
     /// Bytes to bytes. `input` holds images of the program's geometry one behind the other, interleaved, samples of 16 bits as
     /// two bytes, the less significant one first; the program of every pick goes to `output`, in the order of the picks, in
     /// the same form.
@@ -54,6 +72,25 @@ pub trait Engine: wgpu::WasmNotSendSync {
     /// # Errors
     /// As [`Engine::bytes`].
     fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError>;
+}
+
+/// A batch that was begun. Whoever drops it does without its result.
+#[must_use]
+pub trait Pending: wgpu::WasmNotSend {
+    /// Waits for the batch and gives its bytes.
+    ///
+    /// # Errors
+    /// When the device fails.
+    fn wait(self: Box<Self>) -> Result<Vec<u8>, EngineError>;
+}
+
+/// A batch that needs no waiting.
+struct Done(Vec<u8>);
+
+impl Pending for Done {
+    fn wait(self: Box<Self>) -> Result<Vec<u8>, EngineError> {
+        Ok(self.0)
+    }
 }
 
 /// Why an engine could not run.
@@ -124,6 +161,14 @@ fn check(program: &Program, input: usize, picks: &[Pick], output: usize, of_outp
         return Err(EngineError::Size { what: "the output", expected, found: output, geometry });
     }
     check_picks(picks, input / size)
+}
+
+/// As [`check`], for bytes to bytes.
+fn check_bytes(program: &Program, input: usize, picks: &[Pick], output: usize) -> Result<(), EngineError> {
+    match program.mixing() {
+        Some(_) => Err(EngineError::FloatsOnly),
+        None => check(program, input, picks, output, program.geometry().bytes()),
+    }
 }
 
 /// How many images a program makes of these picks.

@@ -7,17 +7,20 @@
 pub mod adapter;
 mod kernel;
 mod run;
+mod staging;
 mod traffic;
 
 pub use kernel::{KERNELS, Kernel};
 pub use run::Resident;
 pub use traffic::{Counts, Traffic};
 
-use crate::engine::{Engine, EngineError, Pick, check, outputs};
+use crate::engine::{Done, Engine, EngineError, Pending, Pick, check, check_bytes, outputs};
 use crate::image::{Depth, normalised};
 use crate::plan::Program;
 use kernel::Kernels;
-use run::{LoadedProgram, Sink};
+use run::LoadedProgram;
+use staging::{Batch, Ring, SLOTS};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// An open wgpu device with imgveil's kernels. One per process where burn trains on it too.
@@ -35,6 +38,7 @@ pub struct Gpu {
     scales: [OnceLock<wgpu::Buffer>; 2],
     /// The tables of the program that ran last: a batch after a batch uploads none.
     loaded: Mutex<Option<Arc<LoadedProgram>>>,
+    ring: Ring,
 }
 
 impl Gpu {
@@ -73,6 +77,7 @@ impl Gpu {
             traffic: Traffic::default(),
             scales: Default::default(),
             loaded: Mutex::new(None),
+            ring: Ring::default(),
         })
     }
 
@@ -206,7 +211,7 @@ impl Gpu {
     ) -> Result<(), EngineError> {
         outputs(program, picks)?;
         let loaded = self.load(program)?;
-        run::run(self, &loaded, resident, picks, Sink::Floats(output))
+        run::floats(self, &loaded, resident, picks, &output)
     }
 
     /// Copies a buffer to the host.
@@ -233,36 +238,6 @@ impl Gpu {
         self.traffic.add_down(bytes);
         Ok(())
     }
-
-    /// Runs picks in parts whose output fits one binding and fetches each part.
-    fn in_parts(
-        &self,
-        program: &Program,
-        input: &[u8],
-        picks: &[Pick],
-        image_bytes: u64,
-        floats: bool,
-        mut take: impl FnMut(usize, &[u8]),
-    ) -> Result<(), EngineError> {
-        let resident = Resident::upload(self, program.geometry(), input)?;
-        let loaded = self.load(program)?;
-        let per_part = (self.limit / image_bytes) as usize;
-        if per_part == 0 {
-            return Err(self.too_large("one image of the batch", image_bytes));
-        }
-        let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
-        for (part, picks) in picks.chunks(per_part * group).enumerate() {
-            let bytes = image_bytes * (picks.len() / group) as u64;
-            let output = self.guarded("making the output buffer", || {
-                self.buffer(bytes, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)
-            })?;
-            let binding = output.as_entire_binding();
-            let sink = if floats { Sink::Floats(binding) } else { Sink::Bytes(binding) };
-            run::run(self, &loaded, &resident, picks, sink)?;
-            self.read(&output, bytes, |data| take(part * per_part, data))?;
-        }
-        Ok(())
-    }
 }
 
 impl Engine for Gpu {
@@ -270,26 +245,68 @@ impl Engine for Gpu {
         format!("{} ({}, {})", self.info.name, self.info.backend.to_str(), self.info.driver)
     }
 
-    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
-        if program.mixing().is_some() {
-            return Err(EngineError::FloatsOnly);
+    fn in_flight(&self) -> usize {
+        SLOTS
+    }
+
+    fn begin<'a>(
+        &'a self,
+        program: &Program,
+        input: Vec<u8>,
+        picks: &[Pick],
+    ) -> Result<Box<dyn Pending + 'a>, EngineError> {
+        let of_output = program.geometry().bytes() * picks.len();
+        check_bytes(program, input.len(), picks, of_output)?;
+        if picks.is_empty() {
+            return Ok(Box::new(Done(Vec::new())));
         }
+        let loaded = self.load(program)?;
+        if picks.len() <= staging::images_of_a_slot(self, &loaded)? {
+            let under_way = staging::begin(self, &loaded, &input, picks)?;
+            return Ok(Box::new(Batch { under_way, memory: input }));
+        }
+        // In parts, one part's result could be written over images that are still to go.
+        let mut output = vec![0; of_output];
+        self.bytes(program, &input, picks, &mut output)?;
+        Ok(Box::new(Done(output)))
+    }
+
+    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
+        check_bytes(program, input.len(), picks, output.len())?;
         let size = program.geometry().bytes();
-        check(program, input.len(), picks, output.len(), size)?;
-        let stride = size.next_multiple_of(4);
-        self.in_parts(program, input, picks, stride as u64, false, |first, data| {
-            for (to, from) in output[first * size..].chunks_exact_mut(size).zip(data.chunks_exact(stride)) {
-                to.copy_from_slice(&from[..size]);
+        let loaded = self.load(program)?;
+        let per_part = staging::images_of_a_slot(self, &loaded)?;
+        let mut parts = VecDeque::new();
+        for (picks, output) in picks.chunks(per_part).zip(output.chunks_mut(per_part * size)) {
+            parts.push_back((staging::begin(self, &loaded, input, picks)?, output));
+            if parts.len() == SLOTS
+                && let Some((part, output)) = parts.pop_front()
+            {
+                part.finish(output)?;
             }
-        })
+        }
+        parts.into_iter().try_for_each(|(part, output)| part.finish(output))
     }
 
     fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError> {
         let samples = program.geometry().samples();
         check(program, input.len(), picks, output.len(), samples)?;
-        self.in_parts(program, input, picks, samples as u64 * 4, true, |first, data| {
-            let to = &mut output[first * samples..][..data.len() / 4];
-            bytemuck::cast_slice_mut(to).copy_from_slice(data);
-        })
+        let resident = Resident::upload(self, program.geometry(), input)?;
+        let loaded = self.load(program)?;
+        let per_part = (self.limit / (samples as u64 * 4)) as usize;
+        if per_part == 0 {
+            return Err(self.too_large("one image of the batch", samples as u64 * 4));
+        }
+        let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
+        // Parts whose floats fit one binding.
+        for (picks, output) in picks.chunks(per_part * group).zip(output.chunks_mut(per_part * samples)) {
+            let bytes = size_of_val(output) as u64;
+            let written = self.guarded("making the output buffer", || {
+                self.buffer(bytes, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)
+            })?;
+            run::floats(self, &loaded, &resident, picks, &written.as_entire_binding())?;
+            self.read(&written, bytes, |data| bytemuck::cast_slice_mut(output).copy_from_slice(data))?;
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use super::Gpu;
 use super::kernel::{self, Kernel, Variant, grid};
 use crate::engine::{EngineError, Pick, check_picks};
-use crate::image::{Geometry, View};
+use crate::image::Geometry;
 use crate::plan::{Mixing, Program, Statistic, Step};
 use crate::schedule::Subkey;
 use bytemuck::{Pod, Zeroable};
@@ -127,6 +127,13 @@ struct PickRecord {
     id: [u32; 2],
 }
 
+impl PickRecord {
+    /// What the next step shows: the image where this one is written, viewed already.
+    fn seen(&mut self) {
+        (self.index, self.shift, self.mirrored) = (self.slot, 0, self.mirrored & !1);
+    }
+}
+
 /// ChaCha20 key words.
 type Words = [u32; 8];
 
@@ -205,23 +212,34 @@ impl LoadedProgram {
     pub(super) fn id(&self) -> u64 {
         self.id
     }
+
+    pub(super) fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The most bytes that one image takes before, between and after the steps.
+    pub(super) fn widest(&self) -> u64 {
+        let image = self.geometry.bytes().next_multiple_of(4) as u64;
+        self.steps.iter().map(|step| step.image_bytes(self.geometry)).fold(image, u64::max)
+    }
 }
 
-/// Where the last step writes.
-pub(super) enum Sink<'a> {
-    /// Packed bytes.
-    Bytes(wgpu::BindingResource<'a>),
+/// Where a step writes.
+#[derive(Clone, Copy)]
+enum Output<'a> {
+    /// Packed words of a batch, or statistics.
+    Words(&'a wgpu::Buffer),
     /// Normalised floats (N, C, H, W).
-    Floats(wgpu::BindingResource<'a>),
+    Floats(&'a wgpu::BindingResource<'a>),
 }
 
-/// Runs a loaded program on picks of a resident set.
-pub(super) fn run(
+/// Runs a loaded program on picks of a resident set and writes normalised floats (N, C, H, W) to `output`. One submission.
+pub(super) fn floats(
     gpu: &Gpu,
     program: &LoadedProgram,
     resident: &Resident,
     picks: &[Pick],
-    sink: Sink<'_>,
+    output: &wgpu::BindingResource<'_>,
 ) -> Result<(), EngineError> {
     check_picks(picks, resident.images)?;
     if resident.geometry != program.geometry {
@@ -234,30 +252,50 @@ pub(super) fn run(
     let gather = [LoadedStep::Permute(None)];
     let gathered = matches!(last, LoadedStep::Mix(..)) && earlier.is_empty() && resident.pages.len() > 1;
     let earlier = if gathered { &gather[..] } else { earlier };
-    let in_order: Vec<Pick> =
-        picks.iter().zip(0..).map(|(pick, index)| Pick { index, view: View::IDENTITY, ..*pick }).collect();
-    let mut between: Option<wgpu::Buffer> = None;
-    for step in earlier {
-        let bytes = step.image_bytes(program.geometry) * picks.len() as u64;
-        if bytes > gpu.limit {
-            return Err(gpu.too_large("a batch between two steps", bytes));
+    let bytes = |step: &LoadedStep| step.image_bytes(program.geometry) * picks.len() as u64;
+    if let Some(bytes) = earlier.iter().map(bytes).find(|&bytes| bytes > gpu.limit) {
+        return Err(gpu.too_large("a batch between two steps", bytes));
+    }
+    let mut in_order = records(picks);
+    in_order.iter_mut().for_each(PickRecord::seen);
+    gpu.guarded("encrypting a batch", || {
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        let mut between: Option<wgpu::Buffer> = None;
+        for step in earlier {
+            let written = gpu.buffer(bytes(step), wgpu::BufferUsages::STORAGE);
+            let output = Output::Words(&written);
+            match &between {
+                None => pages(gpu, program, step, resident, picks, output, &mut encoder),
+                Some(before) => dispatch(gpu, program, step, before, &in_order, output, &mut encoder),
+            }
+            between = Some(written);
         }
-        let written = gpu.guarded("making buffers", || gpu.buffer(bytes, wgpu::BufferUsages::STORAGE))?;
-        let output = || written.as_entire_binding();
         match &between {
-            None => pages(gpu, program, step, resident, picks, &output, false)?,
-            Some(before) => dispatch(gpu, program, step, before, &records(&in_order), output(), false)?,
+            None => pages(gpu, program, last, resident, picks, Output::Floats(output), &mut encoder),
+            Some(before) => dispatch(gpu, program, last, before, &in_order, Output::Floats(output), &mut encoder),
         }
-        between = Some(written);
+        gpu.queue.submit([encoder.finish()]);
+    })
+}
+
+/// Encodes a loaded program that does not mix, bytes to bytes. The images lie in the first of two buffers in the order of the
+/// picks; every step reads one buffer and writes the other. Returns the one that the last step writes. The caller holds an
+/// error scope.
+pub(super) fn bytes<'a>(
+    gpu: &Gpu,
+    program: &LoadedProgram,
+    [mut from, mut to]: [&'a wgpu::Buffer; 2],
+    picks: &[Pick],
+    encoder: &mut wgpu::CommandEncoder,
+) -> &'a wgpu::Buffer {
+    let mut records = records(picks);
+    records.iter_mut().for_each(|record| record.index = record.slot);
+    for step in &program.steps {
+        dispatch(gpu, program, step, from, &records, Output::Words(to), encoder);
+        records.iter_mut().for_each(PickRecord::seen);
+        (from, to) = (to, from);
     }
-    let (output, floats) = match sink {
-        Sink::Bytes(output) => (output, false),
-        Sink::Floats(output) => (output, true),
-    };
-    match &between {
-        None => pages(gpu, program, last, resident, picks, &|| output.clone(), floats),
-        Some(before) => dispatch(gpu, program, last, before, &records(&in_order), output, floats),
-    }
+    from
 }
 
 fn blocks(geometry: Geometry, (rows, columns): (u32, u32)) -> (u32, u32) {
@@ -278,15 +316,15 @@ impl LoadedStep {
 }
 
 /// One step from the resident set: a dispatch for each page that the picks touch.
-fn pages<'a>(
+fn pages(
     gpu: &Gpu,
     program: &LoadedProgram,
     step: &LoadedStep,
     resident: &Resident,
     picks: &[Pick],
-    output: &dyn Fn() -> wgpu::BindingResource<'a>,
-    floats: bool,
-) -> Result<(), EngineError> {
+    output: Output<'_>,
+    encoder: &mut wgpu::CommandEncoder,
+) {
     let all = records(picks);
     for (number, page) in resident.pages.iter().enumerate() {
         let first = number * resident.per_page;
@@ -297,10 +335,9 @@ fn pages<'a>(
             .map(|record| PickRecord { index: record.index - first as u32, ..*record })
             .collect();
         if !records.is_empty() {
-            dispatch(gpu, program, step, page, &records, output(), floats)?;
+            dispatch(gpu, program, step, page, &records, output, encoder);
         }
     }
-    Ok(())
 }
 
 fn records(picks: &[Pick]) -> Vec<PickRecord> {
@@ -317,16 +354,18 @@ fn records(picks: &[Pick]) -> Vec<PickRecord> {
     picks.iter().enumerate().map(record).collect()
 }
 
+/// Encodes one dispatch. The caller holds an error scope.
 fn dispatch(
     gpu: &Gpu,
     program: &LoadedProgram,
     step: &LoadedStep,
     pixels: &wgpu::Buffer,
     records: &[PickRecord],
-    output: wgpu::BindingResource<'_>,
-    floats: bool,
-) -> Result<(), EngineError> {
+    output: Output<'_>,
+    encoder: &mut wgpu::CommandEncoder,
+) {
     let geometry = program.geometry;
+    let floats = matches!(output, Output::Floats(_));
     let views = records.iter().any(|record| record.shift != 0 || record.mirrored & 1 != 0);
     let (depth, channels) = (geometry.depth().bits(), geometry.channels() as u32);
     let (samples, plane) = (geometry.samples() as u64, geometry.pixels() as u64);
@@ -399,42 +438,40 @@ fn dispatch(
     constants.push(("BITS", bits));
     let [x, y, z] = grid(parts, u64::from(params.images), planes);
     let uniform_usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-    gpu.guarded("encrypting a batch", || {
-        // Small buffers of their own for every dispatch: earlier dispatches may still be reading theirs.
-        let uniform = gpu.buffer(size_of::<Params>() as u64, uniform_usage);
-        gpu.queue.write_buffer(&uniform, 0, bytemuck::bytes_of(&params));
-        let list = gpu.buffer(size_of_val(records) as u64, TABLE);
-        gpu.queue.write_buffer(&list, 0, bytemuck::cast_slice(records));
-        gpu.traffic.add_up((size_of::<Params>() + size_of_val(records)) as u64);
+    // Small buffers of their own for every dispatch: earlier dispatches may still be reading theirs.
+    let uniform = gpu.buffer(size_of::<Params>() as u64, uniform_usage);
+    gpu.queue.write_buffer(&uniform, 0, bytemuck::bytes_of(&params));
+    let list = gpu.buffer(size_of_val(records) as u64, TABLE);
+    gpu.queue.write_buffer(&list, 0, bytemuck::cast_slice(records));
+    gpu.traffic.add_up((size_of::<Params>() + size_of_val(records)) as u64);
 
-        let pipeline = gpu.kernels.pipeline(&gpu.device, Variant { kernel, constants });
-        let bind = |binding, resource| wgpu::BindGroupEntry { binding, resource };
-        let mut entries = vec![
-            bind(0, uniform.as_entire_binding()),
-            bind(1, pixels.as_entire_binding()),
-            bind(2, list.as_entire_binding()),
-        ];
-        if let LoadedStep::Permute(plan) = step {
-            let table = plan.as_ref().map_or(&program.placeholder, |(table, _)| table);
-            entries.push(bind(kernel::PLAN, table.as_entire_binding()));
-        }
-        if kernel.has_scale() {
-            entries.push(bind(kernel::SCALE, gpu.scale(geometry.depth()).as_entire_binding()));
-        }
-        entries.push(bind(kernel.output(), output));
-        let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("imgveil"),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        {
-            let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&pipeline);
-            pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(x, y, z);
-        }
-        gpu.queue.submit([encoder.finish()]);
-        gpu.traffic.add_dispatch();
-    })
+    let pipeline = gpu.kernels.pipeline(&gpu.device, Variant { kernel, constants });
+    let bind = |binding, resource| wgpu::BindGroupEntry { binding, resource };
+    let mut entries = vec![
+        bind(0, uniform.as_entire_binding()),
+        bind(1, pixels.as_entire_binding()),
+        bind(2, list.as_entire_binding()),
+    ];
+    if let LoadedStep::Permute(plan) = step {
+        let table = plan.as_ref().map_or(&program.placeholder, |(table, _)| table);
+        entries.push(bind(kernel::PLAN, table.as_entire_binding()));
+    }
+    if kernel.has_scale() {
+        entries.push(bind(kernel::SCALE, gpu.scale(geometry.depth()).as_entire_binding()));
+    }
+    let written = match output {
+        Output::Words(buffer) => buffer.as_entire_binding(),
+        Output::Floats(binding) => binding.clone(),
+    };
+    entries.push(bind(kernel.output(), written));
+    let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some("imgveil"),
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries,
+    });
+    let mut pass = encoder.begin_compute_pass(&Default::default());
+    pass.set_pipeline(&pipeline);
+    pass.set_bind_group(0, &group, &[]);
+    pass.dispatch_workgroups(x, y, z);
+    gpu.traffic.add_dispatch();
 }
