@@ -1,11 +1,14 @@
 //! Everything once, on drawn images: draw a set, make a key, encrypt and decrypt it under several schemes, train on each
 //! encrypted set, compare, and show. What `imgveil demo` runs; needs nothing but a folder to write to.
 
+use crate::dataset::names::Naming;
 use crate::dataset::phantom::{PhantomClass, phantom};
 use crate::dataset::{self, DatasetError, Fit, Item, Split, write_atomically};
 use crate::engine::{Engine, EngineError, Pick};
 use crate::image::{Geometry, GeometryError, Image};
-use crate::job::{DecryptRequest, EncryptRequest, JobError, Summary, Watch, decrypt, encrypt};
+use crate::job::{
+    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, Summary, Watch, decrypt, encrypt,
+};
 use crate::key::Key;
 use crate::key::file::KeyFileError;
 use crate::plan::Lossy;
@@ -191,13 +194,16 @@ fn draw(folder: &Path) -> Result<(), DemoError> {
         }
         first += count;
     }
-    let sink = dataset::create(folder, &items, "imgveil demo: the phantom images are being drawn.\n")?;
-    for (place, (item, (index, class))) in items.iter().zip(images).enumerate() {
+    std::fs::create_dir_all(folder).map_err(|source| DatasetError::Write { path: folder.to_owned(), source })?;
+    for (item, (index, class)) in items.iter().zip(images) {
         if let Some(image) = Image::new(geometry, phantom(index, class, SIZE)) {
-            sink.put(place, item, &image)?;
+            let path = folder.join(format!("{}.png", item.name));
+            let png = dataset::picture::encode_png(&image);
+            let png = png.map_err(|reason| DatasetError::Encode { path: path.clone(), reason })?;
+            write_atomically(&path, &png)?;
         }
     }
-    Ok(sink.finish(None)?)
+    Ok(())
 }
 
 struct Quiet;
@@ -217,9 +223,14 @@ fn there_and_back(
     engine: &dyn Engine,
 ) -> Result<Summary, DemoError> {
     let secret = &Secret::from(key.clone());
-    let request = EncryptRequest { input: plain, output: encrypted, secret, scheme, fit: Fit::default(), engine };
+    // Images are found again by their names.
+    let options = EncryptOptions { naming: Naming::Kept, ..EncryptOptions::default() };
+    let request = EncryptRequest { input: plain, output: encrypted, secret, scheme, engine, options };
     let summary = encrypt(&request, &Quiet)?;
-    decrypt(&DecryptRequest { input: encrypted, output: decrypted, secret, engine }, &Quiet)?;
+    decrypt(
+        &DecryptRequest { input: encrypted, output: decrypted, secret, engine, options: DecryptOptions::default() },
+        &Quiet,
+    )?;
     let (before, after) = (dataset::open(plain)?.source, dataset::open(decrypted)?.source);
     for (index, item) in before.items().iter().enumerate() {
         let same = after.items().get(index) == Some(item)

@@ -3,6 +3,8 @@
 use crate::cli::exit::{Failure, USAGE};
 use crate::cli::output::Output;
 use crate::cli::scheme_file::{is_scheme_file, read_scheme};
+use imgveil::dataset::encoding::Encoding;
+use imgveil::dataset::reading::{Axis, Reading, Window};
 use imgveil::dataset::{Fit, Side};
 use imgveil::engine::{Device, DeviceChoice};
 use imgveil::key::Key;
@@ -147,6 +149,81 @@ impl FitArgs {
     /// As the library wants it.
     pub fn fit(&self) -> Fit {
         Fit { resize: self.resize, pad: self.pad, crop: self.crop }
+    }
+}
+
+/// How a set is read, where its format leaves a choice.
+#[derive(clap::Args)]
+pub struct ReadArgs {
+    /// DICOM, NIfTI: the grey values that become 8 bits: auto (what the file asks for), or CENTRE,WIDTH in its units such as 40,400
+    /// [default: the full depth, as 16 bits]
+    #[arg(long, value_name = "WINDOW", allow_hyphen_values = true)]
+    pub window: Option<Window>,
+    /// NIfTI: the axis along which a volume is cut into slices: x, y or z
+    #[arg(long, value_name = "AXIS", default_value = "z")]
+    pub axis: Axis,
+    /// CSV file with the columns name, label and, if you like, split; instead of what folders and arrays say
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+}
+
+impl ReadArgs {
+    /// As the library wants it.
+    pub fn reading(&self) -> Reading {
+        Reading { window: self.window, axis: self.axis, labels: self.labels.clone(), members: Vec::new() }
+    }
+}
+
+/// The form of the output.
+#[derive(clap::Args)]
+pub struct FormatArgs {
+    /// Form of the output: png, jpeg, npz, npy (a folder of arrays that can be mapped into memory) or webdataset (tar shards)
+    /// [default: npz if OUT ends so, else png]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Quality of JPEG files, 1 to 100
+    #[arg(long, value_name = "Q", default_value = "90", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub jpeg_quality: u8,
+    /// Samples of a webdataset shard
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub per_shard: u32,
+}
+
+/// A form of the output, without its details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Png,
+    Jpeg,
+    Npz,
+    Npy,
+    Webdataset,
+}
+
+impl FormatArgs {
+    /// The form asked for, which must go with the output's name.
+    pub fn encoding(&self, output: &Path) -> Result<Encoding, Failure> {
+        let extension = output.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let usage = |words: String| Err(Failure { words, code: USAGE });
+        let out = output.display();
+        match (self.format, extension.as_deref()) {
+            (None | Some(Format::Npz), Some("npz")) => Ok(Encoding::Npz),
+            (Some(_), Some("npz")) => {
+                usage(format!("{out} is named like an .npz file: leave --format out, or name a folder"))
+            }
+            (Some(Format::Npz), _) => {
+                usage(format!("an .npz output is a file whose name ends in .npz, and {out} does not"))
+            }
+            (None, Some("npy")) => usage(format!(
+                "{out} would be one array: name a folder and add --format npy, or a file that ends in .npz"
+            )),
+            (None, Some("tar")) => {
+                usage(format!("{out} would be one shard: name a folder and add --format webdataset"))
+            }
+            (None | Some(Format::Png), _) => Ok(Encoding::Png),
+            (Some(Format::Jpeg), _) => Ok(Encoding::Jpeg { quality: self.jpeg_quality }),
+            (Some(Format::Npy), _) => Ok(Encoding::Npy),
+            (Some(Format::Webdataset), _) => Ok(Encoding::WebDataset { per_shard: self.per_shard }),
+        }
     }
 }
 

@@ -1,11 +1,16 @@
 //! `imgveil decrypt`.
 
-use crate::cli::args::{DeviceArgs, SecretArgs};
+use crate::cli::args::{DeviceArgs, FormatArgs, SecretArgs};
 use crate::cli::exit::Outcome;
-use crate::cli::job_report::report;
+use crate::cli::job_report::{continued, report};
 use crate::cli::output::{ImageBar, Output};
-use imgveil::job::{DecryptRequest, decrypt};
+use imgveil::job::{DecryptOptions, DecryptRequest, decrypt};
 use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil decrypt -k hospital.key encrypted back
+  imgveil decrypt -k hospital.key --names encrypted.names.csv encrypted back     # under the names they had";
 
 /// Decrypt a data set that was encrypted.
 ///
@@ -13,18 +18,23 @@ use std::path::PathBuf;
 /// cut off; cropping and resizing are not undone. A wrong key is refused by its fingerprint before anything is written.
 #[derive(clap::Args)]
 #[command(
-    after_help = "Example:\n  imgveil decrypt -k hospital.key encrypted back",
+    after_help = AFTER_HELP,
     mut_group("secret", |group| group.required(true))
 )]
 pub struct Args {
     #[command(flatten)]
     secret: SecretArgs,
     #[command(flatten)]
+    format: FormatArgs,
+    /// The file of names that was written with the set: images get back the names that they had
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
+    #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
-    /// Folder or .npz file that `imgveil encrypt` wrote
+    /// What `imgveil encrypt` wrote
     #[arg(value_name = "IN")]
     input: PathBuf,
     /// New folder or .npz file
@@ -33,11 +43,14 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
+    let options = DecryptOptions { encoding: Some(args.format.encoding(&args.output)?), names: args.names.clone() };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
     let bar = ImageBar::new("decrypting");
-    let request = DecryptRequest { input: &args.input, output: &args.output, secret: &secret, engine: device.engine() };
+    let (input, output, engine) = (args.input.as_path(), args.output.as_path(), device.engine());
+    let request = DecryptRequest { input, output, secret: &secret, engine, options };
     let result = decrypt(&request, &bar);
     bar.finish();
-    report("decrypted", &args.output, &result?, args.json, out)
+    let summary = continued(result, &args.output, out)?;
+    report("decrypted", &args.output, "failed.csv", &summary, args.json, out)
 }

@@ -103,6 +103,9 @@ impl From<DatasetError> for Failure {
             DatasetError::Missing(_)
             | DatasetError::OutputExists(_)
             | DatasetError::Collision(_)
+            | DatasetError::Unmerged(_)
+            | DatasetError::Names { .. }
+            | DatasetError::Labels { .. }
             | DatasetError::Mixtures { .. } => USAGE,
             DatasetError::Empty { .. }
             | DatasetError::Foreign(_)
@@ -135,6 +138,13 @@ impl From<JobError> for Failure {
             JobError::Mixed { .. }
             | JobError::AlreadyEncrypted { .. }
             | JobError::Inside { .. }
+            | JobError::Busy(_)
+            | JobError::Whole(_)
+            | JobError::PartOfArray
+            | JobError::JpegDepth(_)
+            | JobError::NoRoomForMembers
+            | JobError::NoName { .. }
+            | JobError::Merge { .. }
             | JobError::Lossy { .. }
             | JobError::Floats(_) => USAGE,
             JobError::WrongKey { .. } => KEY,

@@ -1,57 +1,81 @@
-//! What `encrypt` and `decrypt` say at the end: the result, and the images that were set aside.
+//! What `encrypt`, `decrypt` and `verify` say at the end: the result, and the images that were set aside.
 
 use crate::cli::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
 use crate::cli::output::{Output, counted};
-use imgveil::job::{Failure, Summary};
+use imgveil::dataset::{DatasetError, beside};
+use imgveil::job::{Failure, JobError, Summary};
 use std::io::Write;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 
-/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv`: beside the output, which may be
-/// handed out, because the list names the plain files.
-pub fn report(verb: &str, output: &Path, summary: &Summary, json: bool, out: &Output) -> Outcome {
+/// Tells what to do about a run that the disk ended: what is written is not lost.
+pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) -> Result<T, Fail> {
+    if let Err(JobError::Dataset(DatasetError::Write { .. }) | JobError::Engine(_)) = &result
+        && output.exists()
+    {
+        out.note(&format!(
+            "what is in {} already is whole: run the same command again to go on from there",
+            output.display()
+        ));
+    }
+    Ok(result?)
+}
+
+/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv` (its ending is `list`): beside the output,
+/// which may be handed out, because the list names the plain files.
+pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bool, out: &Output) -> Outcome {
     if json {
         out.json(summary)?;
     } else {
-        let Summary { images, bytes, seconds, device, key, scheme, ignored, .. } = summary;
-        let (rate, mb) = (*images as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
+        let Summary { images, bytes, seconds, device, key, scheme, ignored, resumed, .. } = summary;
+        let (rate, mb) = ((*images - *resumed) as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
+        let before = if *resumed > 0 { format!(", {resumed} of them in an earlier run") } else { String::new() };
         out.say(&format!(
-            "{verb} {} ({mb:.1} MB of pixels) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
+            "{verb} {} ({mb:.1} MB of pixels{before}) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
             counted(*images, "image"),
             scheme.name
         ));
+        if let Some(names) = &summary.names {
+            out.note(&format!("which image is which: {} (keep it with the key)", names.display()));
+        }
         if *ignored > 0 {
-            let is = if *ignored == 1 { "is" } else { "are" };
-            out.note(&format!("passed over {} that {is} no PNG or JPEG", counted(*ignored, "file")));
+            let is = if *ignored == 1 { "is no image" } else { "are no images" };
+            out.note(&format!("passed over {} that {is}", counted(*ignored, "file")));
         }
     }
-    if summary.failed.is_empty() {
-        return Ok(DONE);
-    }
-    const SHOWN: usize = 10;
+    let list = beside(output, list);
     let failed = &summary.failed;
-    let were = if failed.len() == 1 { "was" } else { "were" };
-    out.warn(&format!("{} {were} set aside:", counted(failed.len(), "image")));
-    for failure in failed.iter().take(SHOWN) {
-        out.note(&format!("  {}: {}", failure.path, failure.reason));
+    if failed.is_empty() {
+        // That of a run before this one.
+        return match std::fs::remove_file(&list) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(&list, &e)),
+            _ => Ok(DONE),
+        };
     }
-    if failed.len() > SHOWN {
-        out.note(&format!("  and {} more", failed.len() - SHOWN));
-    }
-    let list = failed_list(output);
-    write(&list, &csv(failed))
-        .map_err(|e| Fail { words: format!("cannot write {}: {e}", list.display()), code: FAILED })?;
+    set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
+    write(&list, &csv(failed)).map_err(|e| cannot_write(&list, &e))?;
     out.note(&format!("the whole list is in {}", list.display()));
     Ok(PARTLY)
 }
 
-fn failed_list(output: &Path) -> PathBuf {
-    // `.` and `..` have names too; the output is there by now.
-    let named = matches!(output.components().next_back(), Some(Component::Normal(_)));
-    let resolved = output.canonicalize().unwrap_or_else(|_| output.to_owned());
-    let output = if named { output } else { &resolved };
-    let mut name = output.file_name().unwrap_or_default().to_owned();
-    name.push(".failed.csv");
-    output.with_file_name(name)
+fn cannot_write(path: &Path, error: &std::io::Error) -> Fail {
+    Fail { words: format!("cannot write {}: {error}", path.display()), code: FAILED }
+}
+
+/// Lists what was set aside, as far as anybody reads.
+pub fn set_aside(failed: &[Failure], were: &str, out: &Output) {
+    const SHOWN: usize = 10;
+    out.warn(&format!("{} {were} set aside:", counted(failed.len(), "image")));
+    list(failed, SHOWN, out);
+}
+
+/// The first failures, a line each.
+pub fn list(failed: &[Failure], shown: usize, out: &Output) {
+    for failure in failed.iter().take(shown) {
+        out.note(&format!("  {}: {}", failure.path, failure.reason));
+    }
+    if failed.len() > shown {
+        out.note(&format!("  and {} more", failed.len() - shown));
+    }
 }
 
 /// Writes the list beside its place and renames it. Readable by its owner alone: it names plain files.

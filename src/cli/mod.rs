@@ -8,15 +8,18 @@ mod demo;
 mod devices;
 mod encrypt;
 mod exit;
+mod inspect;
 mod job_report;
 mod key;
 mod keygen;
+mod merge;
 mod output;
 mod preview;
 mod scheme_file;
 mod schemes;
 #[cfg(feature = "train")]
 mod train;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -47,6 +50,9 @@ enum Command {
     Key(key::Args),
     Encrypt(encrypt::Args),
     Decrypt(decrypt::Args),
+    Verify(verify::Args),
+    Inspect(inspect::Args),
+    Merge(merge::Args),
     Devices(devices::Args),
     Schemes(schemes::Args),
     Preview(preview::Args),
@@ -82,6 +88,9 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Key(args) => key::run(args, out),
         Command::Encrypt(args) => encrypt::run(args, out),
         Command::Decrypt(args) => decrypt::run(args, out),
+        Command::Verify(args) => verify::run(args, out),
+        Command::Inspect(args) => inspect::run(args, out),
+        Command::Merge(args) => merge::run(args, out),
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),

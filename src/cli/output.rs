@@ -2,9 +2,11 @@
 //! panic.
 
 use crate::cli::exit::{FAILED, Failure};
-use imgveil::job::Watch;
+use imgveil::job::{Busy, Watch};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::io::Write;
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Where a command says things.
 pub struct Output {
@@ -80,39 +82,131 @@ pub fn wrapped(begin: &str, words: &str) -> String {
     text
 }
 
-/// A progress bar over images; nothing where standard error is no terminal.
-pub struct ImageBar(ProgressBar);
+/// How a job goes on: a bar on a terminal, elsewhere a line now and then.
+pub struct ImageBar {
+    verb: &'static str,
+    bar: ProgressBar,
+    terminal: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    started: Instant,
+    told: Instant,
+    total: usize,
+    images: usize,
+    bytes: u64,
+    set_aside: usize,
+    busy: Busy,
+}
+
+/// Without a terminal, a line is written this often.
+const INTERVAL: Duration = Duration::from_secs(10);
 
 impl ImageBar {
-    /// A bar that begins with `verb`, such as `encrypting`.
+    /// Progress that begins with `verb`, such as `encrypting`.
     pub fn new(verb: &'static str) -> Self {
-        let bar = ProgressBar::new(0).with_message(verb);
+        let bar = ProgressBar::new(0).with_prefix(verb);
         // A constant template that is known to be well formed; the default is fine if it ever is not.
-        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:32} {pos}/{len} images, {per_sec}, {eta} left") {
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} images, {msg}") {
             bar.set_style(style);
         }
-        Self(bar)
+        let now = Instant::now();
+        let state =
+            State { started: now, told: now, total: 0, images: 0, bytes: 0, set_aside: 0, busy: Busy::default() };
+        Self { verb, bar, terminal: std::io::stderr().is_terminal(), state: Mutex::new(state) }
     }
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        let pause = if self.terminal { Duration::from_millis(200) } else { INTERVAL };
+        if state.told.elapsed() < pause {
+            return;
+        }
+        state.told = Instant::now();
+        if self.terminal {
+            self.bar.set_position((state.images + state.set_aside).min(state.total) as u64);
+            self.bar.set_message(state.words());
+        } else {
+            let State { images, total, .. } = *state;
+            let _ = writeln!(std::io::stderr(), "{}: {images} of {total} images, {}", self.verb, state.words());
+        }
+    }
+}
+
+impl State {
+    /// `512 images/s, 77.1 MB/s, 2 min 5 s left, slowest: decode, 3 set aside`.
+    fn words(&self) -> String {
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
+        let (rate, mb) = (self.images as f64 / seconds, self.bytes as f64 / 1e6 / seconds);
+        let mut words = format!("{rate:.0} images/s, {mb:.1} MB/s");
+        let left = self.total.saturating_sub(self.images + self.set_aside) as f64 / rate;
+        if left.is_finite() {
+            words += &format!(", {} left", duration(left));
+        }
+        if self.busy != Busy::default() {
+            words += &format!(", slowest: {}", self.busy.slowest());
+        }
+        if self.set_aside > 0 {
+            words += &format!(", {} set aside", self.set_aside);
+        }
+        words
+    }
+}
+
+/// `40 s`, `2 min 5 s`, `3 h 4 min`.
+fn duration(seconds: f64) -> String {
+    let seconds = seconds.ceil() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s} s"),
+        (h, m, _) => format!("{h} h {m} min"),
     }
 }
 
 impl Watch for ImageBar {
     fn start(&self, images: usize) {
-        self.0.set_length(images as u64);
-        self.0.reset_eta();
+        self.bar.set_length(images as u64);
+        self.change(|state| {
+            state.total = images;
+            state.started = Instant::now();
+        });
     }
 
-    fn advance(&self, images: usize, _: u64) {
-        self.0.inc(images as u64);
+    fn advance(&self, images: usize, bytes: u64) {
+        self.change(|state| {
+            state.images += images;
+            state.bytes += bytes;
+        });
+    }
+
+    fn set_aside(&self) {
+        self.change(|state| state.set_aside += 1);
+    }
+
+    fn busy(&self, busy: &Busy) {
+        self.change(|state| state.busy = *busy);
     }
 
     fn note(&self, words: &str) {
-        self.0.suspend(|| {
+        self.bar.suspend(|| {
             let _ = writeln!(std::io::stderr(), "note: {words}");
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_in_two_units() {
+        assert_eq!([0.2, 59.1, 125.0, 11_060.0].map(duration), ["1 s", "1 min 0 s", "2 min 5 s", "3 h 4 min"]);
     }
 }

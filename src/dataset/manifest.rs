@@ -2,6 +2,7 @@
 //! that a set that has one is complete.
 
 use super::Split;
+use super::encoding::Encoding;
 use crate::hex;
 use crate::image::Geometry;
 use crate::key::Fingerprint;
@@ -30,10 +31,30 @@ pub struct Manifest {
     /// Fingerprint of the key.
     #[serde(with = "text")]
     pub key: Fingerprint,
+    /// The form of the files.
+    #[serde(default)]
+    pub encoding: Encoding,
+    /// A keyed hash of what the run was (input, scheme, options): the same run may complete what it began.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub run: String,
+    /// Where this is a part of a set that waits to be merged: which one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     /// Names of the classes; empty when the set has none.
     pub classes: Vec<String>,
     /// The images, in order.
     pub images: Vec<Entry>,
+}
+
+/// Which part of a set a manifest is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Its number, from 1.
+    pub index: u32,
+    /// How many parts there are.
+    pub of: u32,
+    /// The place of each of its images in the whole set.
+    pub slots: Vec<usize>,
 }
 
 /// One encrypted image.
@@ -107,9 +128,8 @@ impl Manifest {
         }
         let manifest: Manifest = serde_json::from_slice(text)?;
         for entry in &manifest.images {
-            let inside = |part| matches!(part, std::path::Component::Normal(_));
             for text in [&entry.path, &entry.name] {
-                if text.is_empty() || !std::path::Path::new(text).components().all(inside) {
+                if !is_inside(text) {
                     return Err(ManifestError::Outside(text.clone()));
                 }
             }
@@ -132,6 +152,12 @@ impl Manifest {
         text.push(b'\n');
         Ok(text)
     }
+}
+
+/// Whether a path stays inside of the folder that it begins in.
+pub(crate) fn is_inside(path: &str) -> bool {
+    let inside = |part| matches!(part, std::path::Component::Normal(_));
+    !path.is_empty() && std::path::Path::new(path).components().all(inside)
 }
 
 /// Values that are written as their text.
@@ -189,6 +215,9 @@ mod tests {
             tool: "imgveil test".into(),
             scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
             key: "0123456789abcdef".parse().unwrap(),
+            encoding: Encoding::default(),
+            run: String::new(),
+            part: None,
             classes: vec!["normal".into()],
             images: vec![Entry {
                 name: "train/normal/a".into(),

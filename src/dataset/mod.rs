@@ -1,12 +1,16 @@
 //! Data sets: one file a format, each a [`Source`] (read) and a [`Sink`] (written), and what lies between: the manifest
 //! that an encrypted set carries. Never encrypts anything.
 
-mod arrays;
+pub mod arrays;
+pub mod encoding;
+mod file;
 mod fit;
 pub mod floats;
 pub mod folder;
+mod labels;
 mod load;
 pub mod manifest;
+pub mod names;
 mod npy;
 pub mod npz;
 pub mod phantom;
@@ -15,6 +19,8 @@ mod positioned;
 pub mod reading;
 pub mod sink;
 pub mod stack;
+pub mod tree;
+pub mod work;
 
 pub(crate) use arrays::place;
 pub use arrays::{NpySink, NpzSink};
@@ -25,7 +31,10 @@ pub use load::{LoadError, Loaded, Mixed, load};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 
 use crate::image::{Geometry, GeometryError, Image};
+use encoding::Encoding;
+use reading::Reading;
 use std::path::{Path, PathBuf};
+use work::Work;
 
 /// The part of a set that an image belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -112,42 +121,18 @@ pub trait Source: Send + Sync {
     /// When it cannot be read, is damaged, or is of a kind that is not supported.
     fn read(&self, index: usize) -> Result<Image, ReadError>;
 
-    /// What lies beside image `index` and is of these kinds (`json`, `txt`), in their order; nothing where the format has no
-    /// such thing.
+    /// What lies beside image `index` in its sample and is of one of these kinds.
     ///
     /// # Errors
     /// When it cannot be read.
-    fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<sink::Member>, ReadError> {
-        let _ = (index, kinds);
+    fn members(&self, _index: usize, _kinds: &[String]) -> Result<Vec<sink::Member>, ReadError> {
         Ok(Vec::new())
     }
 
-    /// What changes when the file that image `index` lies in is written anew: its size, its time. Empty where nobody knows.
-    fn stamp(&self, index: usize) -> String {
-        let _ = index;
+    /// What changes when the file that image `index` lies in is written again: its size and time. Empty where nothing is known.
+    fn stamp(&self, _index: usize) -> String {
         String::new()
     }
-}
-
-/// A set to write to. Every image is written whole or not at all.
-pub trait Sink: Send + Sync {
-    /// Writes an image; `index` is its place among those that the sink was made for. Returns the BLAKE3 of what was written.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn put(&self, index: usize, item: &Item, image: &Image) -> Result<blake3::Hash, DatasetError>;
-
-    /// Where an image will lie, relative to the set, given its item and how many of its split come before it.
-    fn path(&self, item: &Item, before: usize) -> String;
-
-    /// Takes back what was begun, as far as that is possible, where not one image could be written.
-    fn abandon(&self) {}
-
-    /// Completes the set. `manifest` is written last, so that a set with one is complete; a plain set has none.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    fn finish(self: Box<Self>, manifest: Option<&Manifest>) -> Result<(), DatasetError>;
 }
 
 /// Why one image cannot be read. The rest of the set is not touched by it.
@@ -203,6 +188,25 @@ pub enum DatasetError {
         "{0} is not complete: the run that writes it is still at work or was cut; run the same command again to complete it"
     )]
     Unfinished(PathBuf),
+    /// Parts of a set that several processes wrote.
+    #[error("{0} holds parts of a set that are not joined yet: run `imgveil merge {0}` once every part is done")]
+    Unmerged(PathBuf),
+    /// A file of names is none.
+    #[error("{path} is no file of names as `imgveil encrypt` writes it: {reason}")]
+    Names {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of labels is none, or not of this set.
+    #[error("{path} is not usable as labels: {reason}")]
+    Labels {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// No image in it.
     #[error(
         "{path} holds no PNG or JPEG image{}; expected images, a folder of class folders, or train/ val/ test/ of them",
@@ -229,7 +233,9 @@ pub enum DatasetError {
         scheme: String,
     },
     /// Neither a folder nor an .npz file.
-    #[error("{0} is neither a folder of images nor an .npz file")]
+    #[error(
+        "{0} is no set that can be read: neither a folder, nor arrays (.npz, .npy), nor shards (.tar), nor a file of images"
+    )]
     Foreign(PathBuf),
     /// An array file that is not MedMNIST's layout.
     #[error("{path} is not a usable .npz set: {reason}")]
@@ -298,71 +304,108 @@ pub struct Opened {
     pub source: Box<dyn Source>,
     /// What `imgveil encrypt` wrote about them.
     pub manifest: Option<Manifest>,
+    /// What the user should know about how it was read.
+    pub note: Option<String>,
 }
 
-/// Opens a set: a folder of images or an `.npz` file, plain or encrypted.
+/// Opens a set: see [`open_with`].
 ///
 /// # Errors
 /// When there is nothing, nothing usable, or a damaged manifest.
 pub fn open(path: &Path) -> Result<Opened, DatasetError> {
+    open_with(path, &Reading::default())
+}
+
+/// Opens a set, plain or encrypted: a folder (of images, of `.npy` arrays, of WebDataset shards), an `.npz` or `.npy` file, one shard or
+/// a pattern of them such as `train-{000000..000099}.tar`, or a file of images. What an encrypted set says of itself cannot be read
+/// in another way.
+///
+/// # Errors
+/// When there is nothing, nothing usable, or a damaged manifest or file of labels.
+pub fn open_with(path: &Path, reading: &Reading) -> Result<Opened, DatasetError> {
+    let opened = open_any(path, reading)?;
+    match &reading.labels {
+        Some(labels) if opened.manifest.is_none() => {
+            let (source, note) = labels::apply(opened.source, labels)?;
+            Ok(Opened { source, note, ..opened })
+        }
+        _ => Ok(opened),
+    }
+}
+
+fn open_any(path: &Path, reading: &Reading) -> Result<Opened, DatasetError> {
     if !path.exists() {
         return Err(DatasetError::Missing(path.to_owned()));
     }
-    if path.is_dir() {
-        return match npy::is_folder_of_arrays(path) && !folder::is_unfinished(path) {
-            true => npy::open(path),
-            false => folder::open(path),
+    if !path.is_dir() {
+        let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        return match extension.as_deref() {
+            Some("npz") => npz::open(path),
+            Some("npy") => npy::open(path),
+            _ if file::Format::of(path).is_some() => folder::plain(path, reading),
+            _ => Err(DatasetError::Foreign(path.to_owned())),
         };
     }
-    if is_npz(path) {
-        return npz::open(path);
+    match folder::manifest(path)? {
+        Some(manifest) => {
+            let source: Box<dyn Source> = match manifest.encoding {
+                Encoding::Npy | Encoding::Npz => return npy::open(path),
+                Encoding::WebDataset { .. } => return Err(DatasetError::Foreign(path.to_owned())),
+                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
+            };
+            Ok(Opened { source, manifest: Some(manifest), note: None })
+        }
+        None if npy::is_folder_of_arrays(path) => npy::open(path),
+        None => folder::plain(path, reading),
     }
-    match npy::is_npy(path) {
-        true => npy::open(path),
-        false => Err(DatasetError::Foreign(path.to_owned())),
-    }
-}
-
-/// A sink for `items` at a path: an `.npz` file if the path says so, else a folder of PNGs. `run` says what is being
-/// written; a folder that the same run was writing when it was cut may be written on.
-///
-/// # Errors
-/// When the output exists and is not empty, or two items would collide in it.
-pub fn create(path: &Path, items: &[Item], run: &str) -> Result<Box<dyn Sink>, DatasetError> {
-    let mut names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(DatasetError::Collision(pair[0].to_owned()));
-    }
-    match is_npz(path) {
-        true => Ok(Box::new(npz::NpzSink::create(path, items)?)),
-        false => Ok(Box::new(folder::FolderSink::create(path, run)?)),
-    }
-}
-
-/// How the names of half-written files begin.
-const TEMPORARY: &str = ".imgveil-";
-
-/// A file beside the place that it will take: it is there whole or not at all.
-pub(crate) fn temporary(path: &Path) -> Result<tempfile::NamedTempFile, DatasetError> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    // tempfile makes private files; an output is as readable as any other file, by the user's umask.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder).map_err(|source| DatasetError::Write { path: path.to_owned(), source })
 }
 
 /// Writes a file beside its place and renames it: it is there whole or not at all.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
+    Work::alone(path.parent().unwrap_or(Path::new(""))).write(path, bytes)
+}
+
+/// As [`write_atomically`], for what only its owner may read.
+pub(crate) fn write_privately(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     use std::io::Write;
     let io = |source| DatasetError::Write { path: path.to_owned(), source };
-    let mut file = temporary(path)?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Files of tempfile's have mode 0600.
+    let mut file = tempfile::Builder::new().prefix(work::TEMPORARY).tempfile_in(folder).map_err(io)?;
     file.write_all(bytes).map_err(io)?;
     file.persist(path).map_err(|e| io(e.error))?;
     Ok(())
+}
+
+/// A path beside another one, whose name begins with that one's: `out.npz` and `names.csv` make `out.npz.names.csv`.
+pub fn beside(path: &Path, what: &str) -> PathBuf {
+    // `.` and `..` have names too, once they are resolved.
+    let named = matches!(path.components().next_back(), Some(std::path::Component::Normal(_)));
+    let path = if named { path.to_owned() } else { path.canonicalize().unwrap_or_else(|_| path.to_owned()) };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{what}"));
+    path.with_file_name(name)
+}
+
+/// A file's name without what says its format. What else has a dot in it is part of the name: DICOM objects are called by
+/// numbers with dots.
+fn stem(name: &str) -> &str {
+    const EXTENSIONS: [&str; 18] = [
+        "png", "jpg", "jpeg", "tif", "tiff", "bmp", "dib", "webp", "pbm", "pgm", "ppm", "pnm", "pam", "dcm", "dicom",
+        "ima", "nii", "gz",
+    ];
+    let cut = |name: &'_ str| name.rsplit_once('.').map(|(stem, end)| (stem.len(), end.to_ascii_lowercase()));
+    match cut(name) {
+        Some((length, end)) if end == "gz" => match cut(&name[..length]) {
+            Some((length, end)) if end == "nii" => &name[..length],
+            _ => name,
+        },
+        Some((length, end)) if EXTENSIONS.contains(&end.as_str()) && length > 0 => &name[..length],
+        _ => name,
+    }
+}
+
+/// Words of another library on one line: they end up in lists.
+fn one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -17,11 +17,6 @@ fn read(path: &Path) -> impl Fn(std::io::Error) -> DatasetError {
     move |source| DatasetError::Read { path: path.to_owned(), source }
 }
 
-/// Whether a path names a single array.
-pub(super) fn is_npy(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
-}
-
 /// Whether a folder holds arrays of images by the names that are known here.
 pub(super) fn is_folder_of_arrays(path: &Path) -> bool {
     SPLITS.into_iter().any(|split| array_path(path, split).is_file())
@@ -48,7 +43,7 @@ fn open_file(path: &Path) -> Result<Opened, DatasetError> {
     }
     let parts = BTreeMap::from([(Split::All, part(path)?)]);
     let source = ArraySource::new(parts, &BTreeMap::new(), None).map_err(|reason| bad(path, reason))?;
-    Ok(Opened { source: Box::new(source), manifest: None })
+    Ok(Opened { source: Box::new(source), manifest: None, note: None })
 }
 
 fn open_folder(root: &Path) -> Result<Opened, DatasetError> {
@@ -75,7 +70,7 @@ fn open_folder(root: &Path) -> Result<Opened, DatasetError> {
     }
     let source = ArraySource::new(parts, &all_labels, manifest.as_ref()).map_err(|reason| bad(root, reason))?;
     let source = source.with_ignored(others(root, &known)?);
-    Ok(Opened { source: Box::new(source), manifest })
+    Ok(Opened { source: Box::new(source), manifest, note: None })
 }
 
 /// What else lies in the folder; hidden files do not count.

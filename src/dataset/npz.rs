@@ -4,17 +4,13 @@
 //! are stored are read where they lie, those that are compressed are inflated once, into a file without a name beside the set
 //! (or, where that folder cannot be written to, in the system's folder for temporary files).
 
-use super::arrays::{
-    self, ArraySource, Data, Layout, Part, file_name, images_name, labels_name, longest_labels, place,
-};
-use super::{DatasetError, Item, MANIFEST, Manifest, Opened, SPLITS, Sink, positioned, write_atomically};
-use crate::image::{Depth, Image};
-use crate::npy::{self, Header};
+use super::arrays::{self, ArraySource, Data, Layout, Part, file_name, images_name, labels_name, longest_labels};
+use super::{DatasetError, MANIFEST, Manifest, Opened, SPLITS, positioned};
+use crate::npy::Header;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read, Seek, Write};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::io::{BufReader, Read, Seek, Write};
+use std::path::Path;
 
 /// How many bytes of arrays a set may hold in memory.
 const IN_MEMORY: u64 = 256 << 20;
@@ -86,7 +82,7 @@ fn open_within(path: &Path, mut memory: u64) -> Result<Opened, DatasetError> {
         return Err(bad("it has no array train_images, val_images, test_images or images".into()));
     }
     let source = ArraySource::new(parts, &labels, manifest.as_ref()).map_err(&bad)?;
-    Ok(Opened { source: Box::new(source), manifest })
+    Ok(Opened { source: Box::new(source), manifest, note: None })
 }
 
 /// A member to be read; `None` when there is none of this name.
@@ -149,6 +145,14 @@ fn unnamed(path: &Path) -> std::io::Result<File> {
     tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile())
 }
 
+/// The manifest in an array file, if there is one.
+///
+/// # Errors
+/// When the file cannot be read, or its manifest is damaged.
+pub(crate) fn manifest(path: &Path) -> Result<Option<Manifest>, DatasetError> {
+    read_manifest(&mut archive(path)?, path)
+}
+
 /// Whether a new array file can be made here: found out now rather than after an hour of encryption.
 pub(crate) fn check_new(path: &Path) -> Result<(), DatasetError> {
     if path.exists() {
@@ -158,97 +162,6 @@ pub(crate) fn check_new(path: &Path) -> Result<(), DatasetError> {
     match folder.is_dir() {
         true => Ok(()),
         false => Err(DatasetError::Missing(folder.to_owned())),
-    }
-}
-
-/// Collects a set and writes it as one array file.
-pub struct NpzSink {
-    path: PathBuf,
-    items: Vec<Item>,
-    images: Mutex<Vec<Option<Image>>>,
-}
-
-impl NpzSink {
-    pub(super) fn create(path: &Path, items: &[Item]) -> Result<Self, DatasetError> {
-        check_new(path)?;
-        let images = Mutex::new(vec![None; items.len()]);
-        Ok(Self { path: path.to_owned(), items: items.to_vec(), images })
-    }
-
-    fn write(&self, manifest: Option<&Manifest>) -> Result<Vec<u8>, String> {
-        let images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        let options = stored();
-        let text = |e: &dyn std::fmt::Display| e.to_string();
-        for split in SPLITS {
-            let here: Vec<(&Item, &Image)> = self
-                .items
-                .iter()
-                .zip(images.iter())
-                .filter(|(item, _)| item.split == split)
-                .filter_map(|(item, image)| Some((item, image.as_ref()?)))
-                .collect();
-            let Some(&(first, image)) = here.first() else { continue };
-            let geometry = image.geometry();
-            if let Some((item, image)) = here.iter().find(|(_, image)| image.geometry() != geometry) {
-                return Err(format!(
-                    "an array holds images of one size: {} is {geometry}, {} is {}; write to a folder instead",
-                    first.name,
-                    item.name,
-                    image.geometry()
-                ));
-            }
-            let (height, width) = (geometry.height() as u64, geometry.width() as u64);
-            let mut shape = vec![here.len() as u64, height, width];
-            if geometry.channels() == 3 {
-                shape.push(3);
-            }
-            zip.start_file(file_name(&images_name(split)), options.large_file(true)).map_err(|e| text(&e))?;
-            let samples = here.iter().flat_map(|(_, image)| image.samples());
-            match geometry.depth() {
-                Depth::U8 => npy::write(&mut zip, &shape, samples.copied()),
-                Depth::U16 => {
-                    let samples = here.iter().flat_map(|(_, image)| image.samples().chunks_exact(2));
-                    npy::write(&mut zip, &shape, samples.map(|pair| u16::from_le_bytes([pair[0], pair[1]])))
-                }
-            }
-            .map_err(|e| text(&e))?;
-            let labels: Option<Vec<u32>> = here.iter().map(|(item, _)| item.label).collect();
-            if let Some(labels) = labels {
-                zip.start_file(file_name(&labels_name(split)), options).map_err(|e| text(&e))?;
-                let shape = [labels.len() as u64, 1];
-                // As MedMNIST has it: one byte where that holds every class.
-                match labels.iter().copied().map(u8::try_from).collect::<Result<Vec<u8>, _>>() {
-                    Ok(bytes) => npy::write(&mut zip, &shape, bytes),
-                    Err(_) => npy::write(&mut zip, &shape, labels),
-                }
-                .map_err(|e| text(&e))?;
-            }
-        }
-        if let Some(manifest) = manifest {
-            write_manifest(&mut zip, manifest)?;
-        }
-        Ok(zip.finish().map_err(|e| text(&e))?.into_inner())
-    }
-}
-
-impl Sink for NpzSink {
-    fn put(&self, index: usize, _: &Item, image: &Image) -> Result<blake3::Hash, DatasetError> {
-        let mut images = self.images.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(place) = images.get_mut(index) {
-            *place = Some(image.clone());
-        }
-        Ok(blake3::hash(image.samples()))
-    }
-
-    fn path(&self, item: &Item, before: usize) -> String {
-        place(item.split, before)
-    }
-
-    fn finish(self: Box<Self>, manifest: Option<&Manifest>) -> Result<(), DatasetError> {
-        let path = self.path.clone();
-        let bytes = self.write(manifest).map_err(|reason| DatasetError::Encode { path: path.clone(), reason })?;
-        write_atomically(&path, &bytes)
     }
 }
 

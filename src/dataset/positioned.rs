@@ -2,6 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io;
+use std::path::Path;
 
 /// Fills `bytes` from a place.
 #[cfg(unix)]
@@ -43,6 +44,11 @@ pub(super) fn write(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Resul
         offset += length as u64;
     }
     Ok(())
+}
+
+/// As [`stamp`], of the file at a path.
+pub(super) fn stamp_of(path: &Path) -> String {
+    std::fs::metadata(path).map_or(String::new(), |metadata| stamp(&metadata))
 }
 
 /// What tells that a file changed between two runs: its size and when it was written. Empty where the system does not say.

@@ -1,22 +1,29 @@
 //! Encrypts a data set into another.
 
-use super::pipeline::{self, Job, Stages};
-use super::{Failure, JobError, Summary, Watch, check_apart};
-use crate::dataset::{self, Entry, Fit, Item, Manifest, Mixed, ReadError, Sink, Source, Split};
+use super::journal::{Head, Record};
+use super::output::{Found, Output, Plan, in_order};
+use super::part::Part;
+use super::pipeline::{self, Event, Stages};
+use super::survey::{Surveyed, look};
+use super::{Busy, Failure, JobError, Summary, Watch};
+use crate::dataset::encoding::Encoding;
+use crate::dataset::names::{self, Name, Naming};
+use crate::dataset::reading::Reading;
+use crate::dataset::sink::{Sink, Stored};
+use crate::dataset::{self, DatasetError, Entry, Fit, Manifest, ReadError};
 use crate::engine::Engine;
 use crate::hex;
 use crate::image::{Geometry, Image};
 use crate::plan::Program;
 use crate::schedule::{ImageId, plain_hash};
 use crate::scheme::{Scheme, Secret};
-use rayon::prelude::*;
-use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What to encrypt, and how.
 pub struct EncryptRequest<'a> {
-    /// A folder of images or an `.npz` file.
+    /// A set: see [`dataset::open_with`].
     pub input: &'a Path,
     /// A folder that is not there or empty, or an `.npz` file that is not there.
     pub output: &'a Path,
@@ -24,89 +31,122 @@ pub struct EncryptRequest<'a> {
     pub secret: &'a Secret,
     /// The scheme.
     pub scheme: &'a Scheme,
-    /// How images are brought to a size that the scheme's blocks tile.
-    pub fit: Fit,
     /// What runs the scheme.
     pub engine: &'a dyn Engine,
+    /// Everything else.
+    pub options: EncryptOptions,
 }
 
-/// Encrypts a set: decodes every image, runs the scheme, writes PNGs in the same tree (or arrays) and `imgveil.json`.
+/// What may be chosen about an encryption.
+#[derive(Clone, Debug, Default)]
+pub struct EncryptOptions {
+    /// How images are brought to a size that the scheme's blocks tile.
+    pub fit: Fit,
+    /// How the input is read.
+    pub reading: Reading,
+    /// Which names the output carries.
+    pub naming: Naming,
+    /// Where to say which image is which; `OUT.names.csv` unless told.
+    pub names: Option<PathBuf>,
+    /// The form of the output; that which its name asks for unless told.
+    pub encoding: Option<Encoding>,
+    /// The part of the set that this process works on.
+    pub part: Option<Part>,
+    /// A set that was completed before is opened again for the images that it lacks.
+    pub retry_failed: bool,
+}
+
+/// Encrypts a set: decodes every image, runs the scheme, writes the set and `imgveil.json`. Sizes may differ: each has a plan
+/// of its own.
 ///
 /// # Errors
-/// When the set cannot be opened, differs in size, does not fit the scheme, or the output is there already; nothing is
-/// written then. Later when the disk or the device fails; what was written is whole, and the same call goes on from there.
+/// When the set cannot be opened, does not fit the scheme, or the output is there already; nothing is written then. Later
+/// when the disk or the device fails; what was written is whole, and the same call goes on from there.
 pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summary, JobError> {
-    let opened = dataset::open(request.input)?;
-    if let Some(manifest) = opened.manifest {
-        return Err(JobError::AlreadyEncrypted {
-            path: request.input.to_owned(),
-            scheme: manifest.scheme.name,
-            key: manifest.key,
-        });
-    }
-    check_apart(request.input, request.output)?;
-    let source = opened.source.as_ref();
-    let scan = scan(source, request)?;
-    if let Some(geometry) = scan.geometries.values().next() {
-        for (stage, why) in request.scheme.idle(geometry.fitted) {
-            watch.note(&format!("{stage} does nothing here: {why}"));
-        }
-    }
+    let mut set = look(request)?;
+    set.notes.iter().for_each(|note| watch.note(note));
     if request.scheme.mixes() {
-        return super::mix::encrypt(request, source, scan, watch);
+        return super::mix::encrypt(request, set, watch);
     }
-    // Once for each geometry, however many images have it: a program takes longer to compile than to run on an image.
-    let geometries: HashSet<Geometry> = scan.geometries.values().map(|geometry| geometry.fitted).collect();
-    let programs = geometries
-        .into_iter()
-        .map(|geometry| Ok((geometry, request.secret.compile(request.scheme, geometry)?)))
-        .collect::<Result<HashMap<Geometry, Program>, JobError>>()?;
-    let usable: Vec<usize> = (0..source.items().len()).filter(|index| scan.geometries.contains_key(index)).collect();
-    let items: Vec<Item> = usable.iter().map(|&index| source.items()[index].clone()).collect();
-    let place: HashMap<usize, usize> = usable.iter().enumerate().map(|(place, &index)| (index, place)).collect();
-    let sink = dataset::create(request.output, &items, &run_name(request))?;
-
+    let stamps: Vec<String> = (0..set.slots.len()).map(|index| stamp(request, &set, index)).collect();
+    let plan = Plan {
+        path: request.output,
+        encoding: set.encoding,
+        part: request.options.part,
+        head: Head::new("encrypt", request.run(&set)),
+        again: request.options.retry_failed,
+    };
     let started = Instant::now();
-    let job = Encryption { request, source, scan: &scan, programs: &programs, sink: sink.as_ref(), place: &place };
-    let done = pipeline::run(&job, &usable, |index| scan.geometries[&index].fitted.bytes(), watch)?;
-
-    super::some_written(done.written.len(), &done.failed, sink.as_ref())?;
-    let mut before: HashMap<Split, usize> = HashMap::new();
-    let (mut images, mut bytes) = (Vec::with_capacity(done.written.len()), 0);
-    for (index, written) in done.written {
-        let item = &source.items()[index];
-        let before = before.entry(item.split).or_default();
-        let geometry = scan.geometries[&index];
-        bytes += geometry.fitted.bytes() as u64;
-        images.push(Entry {
-            name: item.name.clone(),
-            path: sink.path(item, *before),
-            split: item.split,
-            label: item.label,
-            geometry: geometry.fitted,
-            original: (geometry.original != geometry.fitted).then_some(geometry.original),
-            id: written.id,
-            plain: hex::encode(&written.plain),
-            blake3: written.file.to_hex().to_string(),
-        });
-        *before += 1;
+    let (mut output, sink) = match Output::open(plan, set.slots.clone(), &stamps)? {
+        Found::Open(output, sink) => (output, sink),
+        Found::Complete(manifest) => {
+            let words =
+                "this very run was completed before, and nothing was done; --retry-failed tries what it set aside";
+            watch.note(&format!("{}: {words}", request.output.display()));
+            let count = manifest.images.len();
+            return Ok(request.summary(&set, *manifest, count, Vec::new(), started, Busy::default()));
+        }
+    };
+    let resumed = output.count();
+    let batches = set.batches(|index| output.has(index));
+    watch.start(batches.iter().map(pipeline::Batch::len).sum());
+    let mut failed = std::mem::take(&mut set.failed);
+    failed.iter().for_each(|_| watch.set_aside());
+    let mut busy = Busy::default();
+    if !batches.is_empty() {
+        let job = Encryption { request, set: &set, sink: sink.as_ref() };
+        pipeline::run(&job, request.engine, &batches, |event, now| {
+            busy = *now;
+            watch.busy(now);
+            match event {
+                Event::Written(index, (entry, stored)) => {
+                    watch.advance(1, entry.geometry.bytes() as u64);
+                    output.accept(index, Record { stamp: stamps[index].clone(), entry }, stored)
+                }
+                Event::Failed(index, error) => {
+                    watch.set_aside();
+                    failed.push((index, job.located(index, error).into()));
+                    output.give_up(sink.as_ref(), index)
+                }
+            }
+        })?;
     }
-    let manifest = request.manifest(source, images);
-    sink.finish(Some(&manifest))?;
-    let mut failed = scan.failed;
-    failed.extend(done.failed);
-    Ok(request.summary(source, manifest, bytes, failed, started))
+    // A part may be empty: the others are not.
+    if output.count() == 0
+        && request.options.part.is_none()
+        && let Some((_, first)) = failed.iter().min_by_key(|(index, _)| *index)
+    {
+        let (images, first) = (failed.len(), first.clone());
+        output.abandon();
+        return Err(JobError::NothingReadable { images, first });
+    }
+    request.write_names(&set, &output)?;
+    let manifest = output.finish(sink, |entries| Some(request.manifest(&set, entries)))?.ok_or(JobError::Worker)?;
+    Ok(request.summary(&set, manifest, resumed, failed, started, busy))
 }
 
 impl EncryptRequest<'_> {
+    /// Everything that decides the output but the images, hashed with the key: the output may be handed out, and the input's
+    /// path is nobody's business.
+    pub(super) fn run(&self, set: &Surveyed) -> String {
+        let input = self.input.canonicalize().unwrap_or_else(|_| self.input.to_owned());
+        let options = &self.options;
+        let choices = format!("{:?} {:?} {:?}", options.fit, options.reading, options.naming);
+        let text = format!("{} | {} | {choices} | {:?}", input.display(), self.scheme.canonical(), set.encoding);
+        keyed(self.secret, "imgveil v1 run name", &text)
+    }
+
     /// What the set will say of itself.
-    pub(super) fn manifest(&self, source: &dyn Source, images: Vec<Entry>) -> Manifest {
+    pub(super) fn manifest(&self, set: &Surveyed, images: Vec<Entry>) -> Manifest {
         Manifest {
             format: dataset::manifest::FORMAT,
             tool: dataset::manifest::TOOL.into(),
             scheme: self.scheme.clone(),
             key: self.secret.key().fingerprint(),
-            classes: source.classes().to_vec(),
+            encoding: set.encoding,
+            run: self.run(set),
+            part: None,
+            classes: set.classes.clone(),
             images,
         }
     }
@@ -114,137 +154,144 @@ impl EncryptRequest<'_> {
     /// What was done, once the set is written; `failed` in any order.
     pub(super) fn summary(
         &self,
-        source: &dyn Source,
+        set: &Surveyed,
         manifest: Manifest,
-        bytes: u64,
-        mut failed: Vec<(usize, Failure)>,
+        resumed: usize,
+        failed: Vec<(usize, Failure)>,
         started: Instant,
+        busy: Busy,
     ) -> Summary {
-        failed.sort_by_key(|(index, _)| *index);
         Summary {
             images: manifest.images.len(),
-            bytes,
-            failed: failed.into_iter().map(|(_, failure)| failure).collect(),
-            ignored: source.ignored().len(),
+            resumed,
+            bytes: manifest.images.iter().map(|entry| entry.geometry.bytes() as u64).sum(),
+            failed: in_order(failed),
+            ignored: set.source.ignored().len(),
             scheme: manifest.scheme,
             key: manifest.key.to_string(),
             device: self.engine.name(),
             seconds: started.elapsed().as_secs_f64(),
+            busy,
+            encoding: set.encoding,
+            names: self.names_file(),
         }
     }
-}
 
-/// An image's geometry after fitting, and what decryption gives back.
-#[derive(Clone, Copy)]
-pub(super) struct Fitted {
-    pub fitted: Geometry,
-    pub original: Geometry,
-}
-
-/// What the headers said.
-pub(super) struct Scan {
-    /// Sizes of the images that can be read, by their number.
-    pub geometries: HashMap<usize, Fitted>,
-    /// The others.
-    pub failed: Vec<(usize, Failure)>,
-}
-
-/// Looks at every image's header before a byte is written, so that what the whole set is wrong about is said at once.
-fn scan(source: &dyn Source, request: &EncryptRequest<'_>) -> Result<Scan, JobError> {
-    let tile = request.scheme.tile();
-    let headers: Vec<Result<Geometry, ReadError>> =
-        (0..source.items().len()).into_par_iter().map(|index| source.geometry(index)).collect();
-    let mut scan = Scan { geometries: HashMap::new(), failed: Vec::new() };
-    let mut first: Option<(usize, Geometry)> = None;
-    for (index, header) in headers.into_iter().enumerate() {
-        // `original` is before padding: two sizes that happen to grow to one are still two.
-        let fitted = header.and_then(|geometry| {
-            let fit = request.fit;
-            let sizes = fit.geometry(geometry, tile).and_then(|fitted| Ok((fitted, fit.original(geometry, tile)?)));
-            sizes.map_err(|e| ReadError { path: source.items()[index].name.clone(), kind: e.into() })
-        });
-        let (fitted, original) = match fitted {
-            Ok(sizes) => sizes,
-            Err(error) => {
-                scan.failed.push((index, error.into()));
-                continue;
-            }
+    /// Where it is said which image is which; nowhere when names are kept.
+    pub(super) fn names_file(&self) -> Option<PathBuf> {
+        let beside = || match self.options.part {
+            Some(part) => dataset::beside(self.output, &format!("names-{}.csv", part.slug())),
+            None => names::beside(self.output),
         };
-        let &mut (first_index, first_geometry) = first.get_or_insert((index, original));
-        if original != first_geometry {
-            return Err(JobError::Mixed(Mixed {
-                first: source.items()[first_index].name.clone(),
-                first_geometry,
-                other: source.items()[index].name.clone(),
-                other_geometry: original,
-            }));
-        }
-        scan.geometries.insert(index, Fitted { fitted, original });
+        let wanted = self.options.naming != Naming::Kept;
+        wanted.then(|| self.options.names.clone().unwrap_or_else(beside))
     }
-    match scan.failed.first() {
-        Some((_, first)) if scan.geometries.is_empty() => {
-            Err(JobError::NothingReadable { images: source.items().len(), first: first.clone() })
-        }
-        _ => Ok(scan),
+
+    fn write_names(&self, set: &Surveyed, output: &Output) -> Result<(), JobError> {
+        self.write_names_of(set, |index| output.has(index))
+    }
+
+    /// Writes which of these images is which.
+    pub(super) fn write_names_of(&self, set: &Surveyed, has: impl Fn(usize) -> bool) -> Result<(), JobError> {
+        let Some(path) = self.names_file() else { return Ok(()) };
+        let items = set.source.items().iter().zip(&set.slots).enumerate();
+        let class = |label: Option<u32>| label.and_then(|label| set.source.classes().get(label as usize)).cloned();
+        let name = |(plain, slot): (&dataset::Item, &dataset::sink::Slot)| Name {
+            id: slot.item.name.clone(),
+            name: plain.name.clone(),
+            class: class(plain.label).unwrap_or_default(),
+        };
+        let lines: Vec<Name> = items.filter(|(index, _)| has(*index)).map(|(_, both)| name(both)).collect();
+        Ok(names::write(&path, &lines)?)
     }
 }
 
-/// What a run is about, for the note that it leaves while it is at work. Hashed: the output may be handed out, and the
-/// input's path is nobody's business.
-fn run_name(request: &EncryptRequest<'_>) -> String {
-    let input = request.input.canonicalize().unwrap_or_else(|_| request.input.to_owned());
-    let text = format!("{} | {} | {:?}", input.display(), request.scheme.canonical(), request.fit);
-    let hash = blake3::keyed_hash(&request.secret.key().derive("imgveil v1 run name", b""), text.as_bytes());
-    format!("imgveil encrypt {}: being written, or cut. Run it again to complete it.\n", hash.to_hex())
+/// A hash that says nothing without the key.
+pub(super) fn keyed(secret: &Secret, purpose: &str, text: &str) -> String {
+    blake3::keyed_hash(&secret.key().derive(purpose, b""), text.as_bytes()).to_hex().to_string()
+}
+
+/// What tells that an image's file changed; of another process's images nothing.
+fn stamp(request: &EncryptRequest<'_>, set: &Surveyed, index: usize) -> String {
+    if set.slots[index].geometry.is_none() {
+        return String::new();
+    }
+    let text = format!("{} | {}", set.source.items()[index].name, set.source.stamp(index));
+    keyed(request.secret, "imgveil v1 stamp", &text)[..16].to_owned()
 }
 
 struct Encryption<'a> {
     request: &'a EncryptRequest<'a>,
-    source: &'a dyn Source,
-    scan: &'a Scan,
-    programs: &'a HashMap<Geometry, Program>,
+    set: &'a Surveyed,
     sink: &'a dyn Sink,
-    /// Place of an image among those that the sink was made for.
-    place: &'a HashMap<usize, usize>,
 }
 
+/// An image's id, and the hash of its plain pixels.
 struct Plain {
     id: ImageId,
     hash: [u8; 16],
 }
 
-struct Written {
-    id: ImageId,
-    plain: [u8; 16],
-    file: blake3::Hash,
+impl Encryption<'_> {
+    /// An error that the pipeline made knows the image's number only.
+    fn located(&self, index: usize, error: ReadError) -> ReadError {
+        match error.path == format!("image {index}") {
+            true => ReadError { path: self.set.source.items()[index].name.clone(), ..error },
+            false => error,
+        }
+    }
 }
 
 impl Stages for Encryption<'_> {
     type Carried = Plain;
-    type Written = Written;
+    type Written = (Entry, Vec<Stored>);
 
     fn decode(&self, index: usize) -> Result<(Image, Plain), ReadError> {
-        let item = &self.source.items()[index];
-        let image = dataset::read_fitted(self.source, index, self.request.fit, self.request.scheme.tile())?;
-        if self.scan.geometries.get(&index).map(|g| g.fitted) != Some(image.geometry()) {
-            let kind = dataset::ReadErrorKind::Damaged("it changed while it was being read".into());
-            return Err(ReadError { path: item.name.clone(), kind });
-        }
-        let key = self.request.secret.key();
-        let id = ImageId::new(key, &item.name, image.geometry(), image.samples());
+        let (request, source) = (self.request, self.set.source.as_ref());
+        let image = dataset::read_fitted(source, index, request.options.fit, request.scheme.tile())?;
+        let key = request.secret.key();
+        let id = ImageId::new(key, &source.items()[index].name, image.geometry(), image.samples());
         let hash = plain_hash(key, image.geometry(), image.samples());
         Ok((image, Plain { id, hash }))
     }
 
-    fn work(&self, geometry: Geometry, jobs: &[Job<Plain>], samples: &mut Vec<u8>) -> Result<(), JobError> {
-        // Every geometry of the scan has a program.
-        let Some(program) = self.programs.get(&geometry) else { return Err(JobError::Worker) };
-        super::run_engine(self.request.engine, program, jobs.iter().map(|job| job.carried.id), samples)
+    fn program(&self, geometry: Geometry) -> Result<Arc<Program>, JobError> {
+        Ok(Arc::new(self.request.secret.compile(self.request.scheme, geometry)?))
     }
 
-    fn write(&self, job: Job<Plain>) -> Result<Result<Written, ReadError>, JobError> {
-        let place = self.place.get(&job.index).copied().ok_or(JobError::Worker)?;
-        let file = self.sink.put(place, &self.source.items()[job.index], &job.image)?;
-        Ok(Ok(Written { id: job.carried.id, plain: job.carried.hash, file }))
+    fn id(&self, _: usize, plain: &Plain) -> ImageId {
+        plain.id
+    }
+
+    fn write(
+        &self,
+        index: usize,
+        image: Image,
+        plain: Plain,
+    ) -> Result<Result<(Entry, Vec<Stored>), ReadError>, JobError> {
+        let geometry = image.geometry();
+        let members = match self.set.source.members(index, &self.request.options.reading.members) {
+            Ok(members) => members,
+            Err(error) => return Ok(Err(error)),
+        };
+        let path = self.sink.path(index);
+        let encoded = self.sink.encode(&image);
+        let bytes = encoded.map_err(|reason| DatasetError::Encode { path: PathBuf::from(&path), reason })?;
+        drop(image);
+        let stored = self.sink.store(index, bytes, members)?;
+        let item = &self.set.slots[index].item;
+        let entry = Entry {
+            name: item.name.clone(),
+            path,
+            split: item.split,
+            label: item.label,
+            geometry,
+            original: self.set.originals[index].filter(|&original| original != geometry),
+            id: plain.id,
+            plain: hex::encode(&plain.hash),
+            // Known once it is whole.
+            blake3: String::new(),
+        };
+        Ok(Ok((entry, stored)))
     }
 }

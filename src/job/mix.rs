@@ -1,10 +1,12 @@
 //! Encrypts a data set with a scheme that mixes its images (`docs/SCHEDULE.md`, "Mixing"). Every image needs others of its part,
 //! so a part is held in memory whole, and the result is one `.npz` of floats and soft labels.
 
-use super::encrypt::{EncryptRequest, Scan};
-use super::{JobError, Summary, Watch};
+use super::encrypt::EncryptRequest;
+use super::survey::Surveyed;
+use super::{Busy, JobError, Summary, Watch};
+use crate::dataset::encoding::Encoding;
 use crate::dataset::floats::{self, FloatPart};
-use crate::dataset::{self, Entry, ReadError, SPLITS, Source, Split};
+use crate::dataset::{self, Entry, ReadError, SPLITS, Split};
 use crate::engine::{EngineError, Pick};
 use crate::hex;
 use crate::image::{Geometry, Image};
@@ -27,29 +29,24 @@ struct Plain {
 }
 
 /// Mixes every part of a set; see [`super::encrypt()`].
-pub(super) fn encrypt(
-    request: &EncryptRequest<'_>,
-    source: &dyn Source,
-    scan: Scan,
-    watch: &dyn Watch,
-) -> Result<Summary, JobError> {
-    if !dataset::is_npz(request.output) {
+pub(super) fn encrypt(request: &EncryptRequest<'_>, mut set: Surveyed, watch: &dyn Watch) -> Result<Summary, JobError> {
+    if set.encoding != Encoding::Npz || !dataset::is_npz(request.output) {
         return Err(JobError::Floats(request.output.to_owned()));
     }
     dataset::npz::check_new(request.output)?;
-    // A scan without any geometry is an error of its own.
-    let Some(&sizes) = scan.geometries.values().next() else { return Err(JobError::Worker) };
-    let geometry = sizes.fitted;
+    // A set without any geometry is an error of its own.
+    let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
+    let Some((geometry, original)) = first else { return Err(JobError::Worker) };
     let program = request.secret.compile(request.scheme, geometry)?;
     let started = Instant::now();
-    watch.start(scan.geometries.len());
-    let (mut parts, mut images, mut failed) = (BTreeMap::new(), Vec::new(), scan.failed);
+    watch.start(set.slots.iter().filter(|slot| slot.geometry.is_some()).count());
+    let (mut parts, mut images, mut failed) = (BTreeMap::new(), Vec::new(), std::mem::take(&mut set.failed));
+    let mut came = vec![false; set.slots.len()];
     for split in SPLITS {
-        let wanted: Vec<usize> = (0..source.items().len())
-            .filter(|index| source.items()[*index].split == split && scan.geometries.contains_key(index))
-            .collect();
+        let here = |slot: &dataset::sink::Slot| slot.item.split == split && slot.geometry.is_some();
+        let wanted: Vec<usize> = (0..set.slots.len()).filter(|&index| here(&set.slots[index])).collect();
         let decoded: Vec<Result<Plain, (usize, ReadError)>> =
-            wanted.into_par_iter().map(|index| decode(request, source, index).map_err(|e| (index, e))).collect();
+            wanted.into_par_iter().map(|index| decode(request, &set, index).map_err(|e| (index, e))).collect();
         let mut plain = Vec::with_capacity(decoded.len());
         for result in decoded {
             match result {
@@ -60,16 +57,17 @@ pub(super) fn encrypt(
         if plain.is_empty() {
             continue;
         }
-        let part = mix(request, source, &program, split, &plain, watch)?;
+        let part = mix(request, &set, &program, split, &plain, watch)?;
         for (i, (plain, floats)) in plain.iter().zip(part.images.chunks_exact(geometry.samples())).enumerate() {
+            came[plain.index] = true;
             images.push(Entry {
-                name: source.items()[plain.index].name.clone(),
+                name: set.slots[plain.index].item.name.clone(),
                 path: dataset::place(split, i),
                 split,
                 // A mixture has a share of several classes; they stand in the labels' array.
                 label: None,
                 geometry,
-                original: (geometry != sizes.original).then_some(sizes.original),
+                original: (geometry != original).then_some(original),
                 id: plain.id,
                 plain: hex::encode(&plain.hash),
                 blake3: floats::hash(floats).to_hex().to_string(),
@@ -79,18 +77,19 @@ pub(super) fn encrypt(
     }
     if images.is_empty() {
         return Err(match failed.into_iter().min_by_key(|(index, _)| *index) {
-            Some((_, first)) => JobError::NothingReadable { images: source.items().len(), first },
+            Some((_, first)) => JobError::NothingReadable { images: set.slots.len(), first },
             None => JobError::Worker,
         });
     }
-    let manifest = request.manifest(source, images);
+    request.write_names_of(&set, |index| came[index])?;
+    let manifest = request.manifest(&set, images);
     floats::write(request.output, geometry, &parts, &manifest)?;
-    let bytes = (manifest.images.len() * geometry.bytes()) as u64;
-    Ok(request.summary(source, manifest, bytes, failed, started))
+    Ok(request.summary(&set, manifest, 0, failed, started, Busy::default()))
 }
 
-fn decode(request: &EncryptRequest<'_>, source: &dyn Source, index: usize) -> Result<Plain, ReadError> {
-    let image = dataset::read_fitted(source, index, request.fit, request.scheme.tile())?;
+fn decode(request: &EncryptRequest<'_>, set: &Surveyed, index: usize) -> Result<Plain, ReadError> {
+    let source = set.source.as_ref();
+    let image = dataset::read_fitted(source, index, request.options.fit, request.scheme.tile())?;
     let (geometry, samples) = (image.geometry(), image.samples());
     let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
     let hash = plain_hash(request.secret.key(), geometry, samples);
@@ -100,7 +99,7 @@ fn decode(request: &EncryptRequest<'_>, source: &dyn Source, index: usize) -> Re
 /// Mixes a part: floats (N, H, W, C) and soft labels.
 fn mix(
     request: &EncryptRequest<'_>,
-    source: &dyn Source,
+    set: &Surveyed,
     program: &Program,
     split: Split,
     plain: &[Plain],
@@ -110,8 +109,8 @@ fn mix(
     let geometry = program.geometry();
     let (size, group) = (geometry.bytes(), mixing.images as usize);
     let partners = mixing.partners(split.number(), plain.len() as u32);
-    let labels: Option<Vec<u32>> = plain.iter().map(|plain| source.items()[plain.index].label).collect();
-    let classes = source.classes().len();
+    let labels: Option<Vec<u32>> = plain.iter().map(|plain| set.slots[plain.index].item.label).collect();
+    let classes = set.classes.len();
     let mut part = FloatPart::default();
     let all: Vec<usize> = (0..plain.len()).collect();
     for batch in all.chunks((BATCH_BYTES / (size * group)).max(1)) {

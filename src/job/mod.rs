@@ -1,22 +1,35 @@
-//! Whole data sets: encrypt one, decrypt one. Files are decoded and encoded on all cores while one device works; what is
-//! in memory at a time does not grow with the set. An unreadable file is set aside with its reason and the rest goes on.
-//! Never writes over anything, never leaves half a file.
+//! Whole data sets: encrypt one, decrypt one, check one, join the parts of one. Files are decoded and encoded on all cores while
+//! one device works; what is in memory at a time does not grow with the set. An unreadable file is set aside with its
+//! reason and the rest goes on. Never writes over anything, never leaves half a file; a run that was cut goes on when it is
+//! started again.
 
 mod decrypt;
 mod encrypt;
+mod inspect;
+pub mod journal;
+mod merge;
 mod mix;
+mod output;
+mod part;
 mod pipeline;
+mod survey;
+mod verify;
 
-pub use decrypt::{DecryptRequest, decrypt};
-pub use encrypt::{EncryptRequest, encrypt};
+pub use decrypt::{DecryptOptions, DecryptRequest, decrypt};
+pub use encrypt::{EncryptOptions, EncryptRequest, encrypt};
+pub use inspect::{Inspection, inspect};
+pub use merge::{Merged, merge};
+pub use part::Part;
+pub use survey::{Size, Survey, survey};
+pub use verify::{Sample, Verification, VerifyRequest, verify};
 
-use crate::dataset::{DatasetError, Mixed, Sink};
-use crate::engine::{Engine, EngineError, Pick};
+use crate::dataset::{DatasetError, Mixed};
+use crate::engine::EngineError;
 use crate::key::Fingerprint;
-use crate::plan::{Lossy, Program};
-use crate::schedule::ImageId;
+use crate::plan::Lossy;
 use crate::scheme::CompileError;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Hears how a job goes on.
 pub trait Watch: Sync {
@@ -24,8 +37,31 @@ pub trait Watch: Sync {
     fn start(&self, images: usize);
     /// These more are written, with so many bytes of samples.
     fn advance(&self, images: usize, bytes: u64);
+    /// One more was set aside.
+    fn set_aside(&self) {}
+    /// How long each stage has worked so far: the one that worked longest holds the others up.
+    fn busy(&self, _busy: &Busy) {}
     /// Something that the user should know before the work begins.
     fn note(&self, _words: &str) {}
+}
+
+/// How long each stage has worked so far, of the time that has passed: those with several threads in the mean of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Busy {
+    /// Reading and decoding.
+    pub decode: Duration,
+    /// The device.
+    pub device: Duration,
+    /// Encoding and writing.
+    pub encode: Duration,
+}
+
+impl Busy {
+    /// The stage that holds the others up, in one word.
+    pub fn slowest(&self) -> &'static str {
+        let stages = [(self.decode, "decode"), (self.device, "device"), (self.encode, "encode")];
+        stages.into_iter().max_by_key(|(time, _)| *time).map_or("decode", |(_, name)| name)
+    }
 }
 
 /// An image that was set aside.
@@ -46,8 +82,10 @@ impl From<crate::dataset::ReadError> for Failure {
 /// What a job did.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Summary {
-    /// Images written.
+    /// Images in the output.
     pub images: usize,
+    /// How many of them an earlier run had written already.
+    pub resumed: usize,
     /// Bytes of their samples.
     pub bytes: u64,
     /// Images set aside.
@@ -62,6 +100,12 @@ pub struct Summary {
     pub device: String,
     /// Seconds of the pipeline, from the first file to the last.
     pub seconds: f64,
+    /// How long each stage worked.
+    pub busy: Busy,
+    /// The form of the output.
+    pub encoding: crate::dataset::encoding::Encoding,
+    /// The file that says which image is which, where names were replaced.
+    pub names: Option<PathBuf>,
 }
 
 /// Why a job could not be done.
@@ -79,6 +123,43 @@ pub enum JobError {
     /// Images of several sizes.
     #[error(transparent)]
     Mixed(#[from] Mixed),
+    /// Another process is writing there.
+    #[error("another imgveil is writing {0} at this moment: let it finish, or choose another output")]
+    Busy(PathBuf),
+    /// An archive that is complete cannot be added to.
+    #[error(
+        "{0} was written whole, and nothing can be added to it: remove it and encrypt the set again, or write a folder"
+    )]
+    Whole(PathBuf),
+    /// Parts of an array.
+    #[error(
+        "the parts of a set cannot be written to arrays by several processes: leave --shard out, or write png, jpeg or webdataset"
+    )]
+    PartOfArray,
+    /// 16 bits for JPEG.
+    #[error("{0} has 16 bits a sample, and JPEG files have 8: write png, or bring 8 bits out of it with --window")]
+    JpegDepth(String),
+    /// Members for a form that has no place for them.
+    #[error(
+        "only webdataset shards have room for the other members of a sample: leave --keep-members out, or add --format webdataset"
+    )]
+    NoRoomForMembers,
+    /// No name for an image.
+    #[error("{path} has no line for `{id}`: give the file of names that was written with this set")]
+    NoName {
+        /// The file of names.
+        path: PathBuf,
+        /// The image's name in the set.
+        id: String,
+    },
+    /// Parts that cannot be joined.
+    #[error("{path}: {reason}")]
+    Merge {
+        /// The set.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// The input is an output of ours.
     #[error("{path} is encrypted already (scheme {scheme}, key {key}); decrypt it first if you want another scheme")]
     AlreadyEncrypted {
@@ -151,29 +232,4 @@ fn check_apart(input: &std::path::Path, output: &std::path::Path) -> Result<(), 
         Some(there) if input.is_dir() && there.starts_with(&input) => Err(JobError::Inside { input, output }),
         _ => Ok(()),
     }
-}
-
-/// An output without a single image is none: what was begun is taken back, and the first failure told.
-fn some_written(written: usize, failed: &[(usize, Failure)], sink: &dyn Sink) -> Result<(), JobError> {
-    match failed.first() {
-        Some((_, first)) if written == 0 => {
-            sink.abandon();
-            Err(JobError::NothingReadable { images: failed.len(), first: first.clone() })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Runs a program on a batch in place; `ids` are its images' ids, in order.
-fn run_engine(
-    engine: &dyn Engine,
-    program: &Program,
-    ids: impl Iterator<Item = ImageId>,
-    samples: &mut Vec<u8>,
-) -> Result<(), JobError> {
-    let picks: Vec<Pick> = ids.zip(0..).map(|(id, index)| Pick { index, id, ..Pick::default() }).collect();
-    let mut output = vec![0; samples.len()];
-    engine.bytes(program, samples, &picks, &mut output)?;
-    *samples = output;
-    Ok(())
 }

@@ -4,7 +4,8 @@
 
 use super::{file_name, images_name, labels_name, place};
 use crate::dataset::sink::{Member, Sink, Slot, Stored};
-use crate::dataset::{DatasetError, Manifest, SPLITS, Split, TEMPORARY, npz, positioned, temporary, write_atomically};
+use crate::dataset::work::{TEMPORARY, Work};
+use crate::dataset::{DatasetError, Manifest, SPLITS, Split, npz, positioned, write_atomically};
 use crate::image::{Geometry, Image};
 use crate::npy;
 use rayon::prelude::*;
@@ -349,7 +350,7 @@ impl Sink for NpzSink {
 
     fn finish(self: Box<Self>, written: &[usize], mut manifest: Option<&mut Manifest>) -> Result<bool, DatasetError> {
         let parts = self.arrays.written(written, manifest.as_deref_mut());
-        let output = temporary(&self.output)?;
+        let output = Work::alone(&self.arrays.work).begin(&self.output)?;
         self.pack(&parts, manifest.as_deref(), output.as_file()).map_err(|reason| encode(&self.output, reason))?;
         output.persist(&self.output).map_err(|e| write(&self.output)(e.error))?;
         Ok(manifest.is_some())

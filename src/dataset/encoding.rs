@@ -1,0 +1,57 @@
+//! The forms that a set can be written in.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+
+/// The form that a set is written in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "format", rename_all = "lowercase")]
+pub enum Encoding {
+    /// A tree of PNG files.
+    #[default]
+    Png,
+    /// A tree of JPEG files: smaller, and not exact.
+    Jpeg {
+        /// 1 to 100.
+        quality: u8,
+    },
+    /// MedMNIST's layout in one archive.
+    Npz,
+    /// The same arrays as files in a folder, ready to be mapped into memory.
+    Npy,
+    /// WebDataset: tar archives of so many samples.
+    WebDataset {
+        /// Samples of one archive; the last one of a split may have fewer.
+        per_shard: u32,
+    },
+}
+
+impl Encoding {
+    /// The form that a path asks for by its name: `.npz`, or else a tree of PNG files.
+    pub fn of_path(path: &Path) -> Self {
+        if super::is_npz(path) { Self::Npz } else { Self::Png }
+    }
+
+    /// Whether images come back as they went in.
+    pub fn is_exact(self) -> bool {
+        !matches!(self, Self::Jpeg { .. })
+    }
+
+    /// Whether all images of a split lie in one array, and so must have one geometry.
+    pub fn is_array(self) -> bool {
+        matches!(self, Self::Npz | Self::Npy)
+    }
+}
+
+impl fmt::Display for Encoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Png => f.write_str("png"),
+            Self::Jpeg { quality } => write!(f, "jpeg of quality {quality}"),
+            Self::Npz => f.write_str("npz"),
+            Self::Npy => f.write_str("npy"),
+            Self::WebDataset { per_shard } => write!(f, "webdataset with {per_shard} samples a shard"),
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! One file of a set, whatever its format: which one it is, what its header says, how it is opened. A file may hold several
+//! images.
+
+use super::reading::Reading;
+use super::stack::{Header, Stack};
+use super::{ReadErrorKind, picture};
+mod dicom {
+    pub fn is_dicom(_: &[u8]) -> bool {
+        false
+    }
+    pub fn is_dicom_name(_: &std::path::Path) -> bool {
+        false
+    }
+}
+mod nifti {
+    pub fn is_nifti_name(_: &std::path::Path) -> bool {
+        false
+    }
+}
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The format of a file, as far as its name or its first bytes tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    Picture,
+    Dicom,
+    Nifti,
+}
+
+/// Bytes at a file's beginning that tell whether it is a DICOM object: those often have no extension, or what looks like one.
+const START: u64 = 132;
+
+impl Format {
+    /// By its name, or, where that says nothing, by its first bytes. `None` for files that are no images.
+    pub fn of(path: &Path) -> Option<Self> {
+        if picture::is_picture_name(path) {
+            return Some(Self::Picture);
+        }
+        if nifti::is_nifti_name(path) {
+            return Some(Self::Nifti);
+        }
+        if dicom::is_dicom_name(path) {
+            return Some(Self::Dicom);
+        }
+        let mut start = Vec::new();
+        File::open(path).ok()?.take(START).read_to_end(&mut start).ok()?;
+        dicom::is_dicom(&start).then_some(Self::Dicom)
+    }
+
+    /// Whether files of this format may hold several images, so that their headers are needed to list a set.
+    pub fn may_be_several(self, path: &Path) -> bool {
+        {
+            let _ = path;
+            self != Self::Picture
+        }
+    }
+
+    /// What a file's header says.
+    pub fn header(self, path: &Path, reading: &Reading) -> Result<Header, ReadErrorKind> {
+        let file = BufReader::new(File::open(path).map_err(ReadErrorKind::Io)?);
+        match self {
+            Self::Picture => picture::header(file),
+            _ => {
+                let _ = reading;
+                Err(ReadErrorKind::Foreign)
+            }
+        }
+    }
+
+    /// Opens a file that was read whole.
+    pub fn open(self, bytes: Vec<u8>, reading: &Reading) -> Result<Box<dyn Stack>, ReadErrorKind> {
+        match self {
+            Self::Picture => picture::open(bytes),
+            _ => {
+                let _ = reading;
+                Err(ReadErrorKind::Foreign)
+            }
+        }
+    }
+}
+
+/// Files with several images, kept open while their images are asked for one after the other: a volume is decompressed once, not
+/// once for each slice. The last few; how large they are does not depend on the set's size.
+#[derive(Default)]
+pub(super) struct Opened(Mutex<VecDeque<(usize, Place)>>);
+
+type Place = Arc<Mutex<Option<Arc<dyn Stack>>>>;
+
+impl Opened {
+    /// As many as threads are likely to be at the borders between two.
+    const KEPT: usize = 2;
+
+    /// The file `number`, opened by `open` unless it is open.
+    pub fn get(
+        &self,
+        number: usize,
+        open: impl FnOnce() -> Result<Box<dyn Stack>, ReadErrorKind>,
+    ) -> Result<Arc<dyn Stack>, ReadErrorKind> {
+        let place = {
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            match kept.iter().find(|(of, _)| *of == number) {
+                Some((_, place)) => place.clone(),
+                None => {
+                    let place = Place::default();
+                    kept.push_back((number, place.clone()));
+                    if kept.len() > Self::KEPT {
+                        kept.pop_front();
+                    }
+                    place
+                }
+            }
+        };
+        // Who asks for the same file waits here; for another one, nobody does.
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stack) = place.as_ref() {
+            return Ok(stack.clone());
+        }
+        let stack: Arc<dyn Stack> = open()?.into();
+        *place = Some(stack.clone());
+        Ok(stack)
+    }
+}

@@ -1,0 +1,272 @@
+//! The output of a job: a sink, the journal beside it, and which images are whole already. Opened, it belongs to this process; an
+//! earlier run's images that are still there to the byte are not done again.
+
+use super::journal::{Head, Journal, Record};
+use super::part::Part;
+use super::{Failure, JobError};
+use crate::dataset::arrays::{NpySink, NpzSink};
+use crate::dataset::encoding::Encoding;
+use crate::dataset::sink::{Sink, Slot, Stored};
+use crate::dataset::tree::{Kind, TreeSink};
+use crate::dataset::work::{PARTIAL, Work};
+use crate::dataset::{DatasetError, Entry, MANIFEST, Manifest};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Where and how to write, and what the run is.
+pub(super) struct Plan<'a> {
+    /// The set: a folder, or an `.npz` file.
+    pub path: &'a Path,
+    /// Its form.
+    pub encoding: Encoding,
+    /// Which of several processes this one is.
+    pub part: Option<Part>,
+    /// What the run is.
+    pub head: Head,
+    /// A set that the same run completed is opened again, for images that it does not have.
+    pub again: bool,
+}
+
+/// The output, opened: everything but the sink, which other threads use meanwhile.
+pub(super) struct Output {
+    work: Work,
+    encoding: Encoding,
+    part: Option<Part>,
+    journal: Journal,
+    /// What is whole, by slot.
+    done: Vec<Option<Entry>>,
+    /// Written, but not whole yet: in an archive that is still open.
+    pending: HashMap<usize, Record>,
+    /// Whole, but the thread that brought it has not said so yet: another one completed the archive.
+    early: HashMap<usize, blake3::Hash>,
+}
+
+/// What there is at the place of the output.
+pub(super) enum Found {
+    /// Nothing, or what this run left when it was cut.
+    Open(Box<Output>, Box<dyn Sink>),
+    /// All of it: the same run was completed before.
+    Complete(Box<Manifest>),
+}
+
+/// The folder in which an output is made: itself, or for an archive a folder beside it.
+fn folder(path: &Path, encoding: Encoding) -> PathBuf {
+    match encoding {
+        Encoding::Npz => crate::dataset::beside(path, "imgveil-partial"),
+        _ => path.to_owned(),
+    }
+}
+
+/// The journal's name.
+fn journal_name(part: Option<Part>) -> String {
+    part.map_or(PARTIAL.to_owned(), |part| format!("{PARTIAL}-{}", part.slug()))
+}
+
+/// The name of the manifest that a run leaves: a part's own waits to be merged.
+pub(super) fn manifest_name(part: Option<Part>) -> String {
+    part.map_or(MANIFEST.to_owned(), |part| format!("imgveil.part-{}.json", part.slug()))
+}
+
+impl Output {
+    /// Opens an output for these slots; `stamps` are those of their images now, by slot.
+    pub fn open(plan: Plan<'_>, slots: Vec<Slot>, stamps: &[String]) -> Result<Found, JobError> {
+        let mut names: Vec<&str> = slots.iter().map(|slot| slot.item.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(DatasetError::Collision(pair[0].to_owned()).into());
+        }
+        let root = folder(plan.path, plan.encoding);
+        let earlier = match Self::completed(&plan, &root)? {
+            Some(manifest) if plan.again => manifest.images,
+            Some(manifest) => return Ok(Found::Complete(Box::new(manifest))),
+            None => Vec::new(),
+        };
+        std::fs::create_dir_all(&root).map_err(|source| DatasetError::Write { path: root.clone(), source })?;
+        let path = root.join(journal_name(plan.part));
+        let (mut journal, mut records) = Journal::open(&path, &plan.head, plan.path)?;
+        for entry in earlier {
+            // What was input then is not known any more: it is taken to be what it was.
+            let record = Record { stamp: String::new(), entry };
+            journal.add(&record)?;
+            records.push(record);
+        }
+        let work = match plan.part {
+            None => Work::alone(&root),
+            Some(part) => Work::shared(&root, &part.slug()),
+        };
+        let number: HashMap<&str, usize> =
+            slots.iter().enumerate().map(|(slot, it)| (it.item.name.as_str(), slot)).collect();
+        let here = |record: &Record| {
+            let slot = *number.get(record.entry.name.as_str())?;
+            let same = record.stamp.is_empty() || stamps.get(slot) == Some(&record.stamp);
+            let expected = &slots[slot];
+            let entry = &record.entry;
+            let fits = expected.geometry == Some(entry.geometry)
+                && (expected.item.split, expected.item.label) == (entry.split, entry.label);
+            (same && fits).then_some(slot)
+        };
+        // The last word on an image counts.
+        let mut known: HashMap<usize, Entry> = HashMap::new();
+        for record in records {
+            if let Some(slot) = here(&record) {
+                known.insert(slot, record.entry);
+            }
+        }
+        let count = slots.len();
+        let sink = sink(&work, &plan, slots)?;
+        let mut earlier: Vec<Stored> = known
+            .iter()
+            .filter(|(slot, entry)| sink.path(**slot) == entry.path)
+            .filter_map(|(&slot, entry)| Some(Stored { slot, hash: blake3::Hash::from_hex(&entry.blake3).ok()? }))
+            .collect();
+        earlier.sort_by_key(|stored| stored.slot);
+        let mut done = vec![None; count];
+        for slot in sink.surviving(&earlier)? {
+            if let Some(place) = done.get_mut(slot) {
+                *place = known.remove(&slot);
+            }
+        }
+        let (encoding, part) = (plan.encoding, plan.part);
+        let (pending, early) = (HashMap::new(), HashMap::new());
+        Ok(Found::Open(Box::new(Self { work, encoding, part, journal, done, pending, early }), sink))
+    }
+
+    /// The manifest of this very run, where it was completed before. Refuses a place that holds anything else.
+    fn completed(plan: &Plan<'_>, root: &Path) -> Result<Option<Manifest>, JobError> {
+        let exists = || JobError::from(DatasetError::OutputExists(plan.path.to_owned()));
+        let running = root.join(journal_name(plan.part)).exists();
+        if plan.encoding == Encoding::Npz {
+            return match plan.path.exists() {
+                // Cut between the archive's last byte and the journal's end, it is written once more.
+                true if running => Ok(None),
+                true => match crate::dataset::npz::manifest(plan.path) {
+                    Ok(Some(manifest)) if manifest.run == plan.head.run && !plan.again => Ok(Some(manifest)),
+                    Ok(Some(manifest)) if manifest.run == plan.head.run => Err(JobError::Whole(plan.path.to_owned())),
+                    _ => Err(exists()),
+                },
+                false => crate::dataset::npz::check_new(plan.path).map(|()| None).map_err(JobError::from),
+            };
+        }
+        if !root.exists() || running {
+            return Ok(None);
+        }
+        if !root.is_dir() {
+            return Err(exists());
+        }
+        let read = |source| DatasetError::Read { path: root.to_owned(), source };
+        let path = root.join(manifest_name(plan.part));
+        match std::fs::read(&path) {
+            Ok(text) => match Manifest::parse(&text) {
+                Ok(manifest) if !manifest.run.is_empty() && manifest.run == plan.head.run => return Ok(Some(manifest)),
+                _ => return Err(exists()),
+            },
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(DatasetError::Read { path, source: e }.into()),
+        }
+        // A folder to which other parts are being written is not empty; one that a run was killed in at its very beginning is
+        // as good as empty.
+        let mut others = false;
+        let mut foreign = false;
+        for entry in root.read_dir().map_err(read)? {
+            let entry = entry.map_err(read)?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let of_a_part = name.starts_with("imgveil.part-") || name.starts_with(&format!("{PARTIAL}-"));
+            others |= of_a_part;
+            foreign |= !of_a_part && !name.starts_with(".imgveil-");
+        }
+        match foreign && !(others && plan.part.is_some()) {
+            true => Err(exists()),
+            false => Ok(None),
+        }
+    }
+
+    /// Whether the image of a slot is whole already.
+    pub fn has(&self, slot: usize) -> bool {
+        self.done.get(slot).is_some_and(Option::is_some)
+    }
+
+    /// How many images are whole.
+    pub fn count(&self) -> usize {
+        self.done.iter().flatten().count()
+    }
+
+    /// Takes in what was written of an image, and what that made whole.
+    pub fn accept(&mut self, slot: usize, record: Record, stored: Vec<Stored>) -> Result<(), JobError> {
+        self.pending.insert(slot, record);
+        if let Some(hash) = self.early.remove(&slot) {
+            self.settle(vec![Stored { slot, hash }])?;
+        }
+        self.settle(stored)
+    }
+
+    /// The image of a slot will not come.
+    pub fn give_up(&mut self, sink: &dyn Sink, slot: usize) -> Result<(), JobError> {
+        self.settle(sink.give_up(slot)?)
+    }
+
+    fn settle(&mut self, stored: Vec<Stored>) -> Result<(), JobError> {
+        for Stored { slot, hash } in stored {
+            let Some(record) = self.pending.remove(&slot) else {
+                self.early.insert(slot, hash);
+                continue;
+            };
+            let entry = Entry { blake3: hash.to_hex().to_string(), ..record.entry };
+            let record = Record { entry, ..record };
+            self.journal.add(&record)?;
+            if let Some(place) = self.done.get_mut(slot) {
+                *place = Some(record.entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// An output without a single image is none: what was begun is taken back.
+    pub fn abandon(self) {
+        let _ = self.journal.close();
+        // Best effort: an error is on its way already, and a folder with something in it stays.
+        let _ = std::fs::remove_dir(self.work.root());
+    }
+
+    /// Completes the set. `manifest` makes one of the entries; a plain set has none. The journal goes last: a set without one is
+    /// complete.
+    pub fn finish(
+        self,
+        sink: Box<dyn Sink>,
+        manifest: impl FnOnce(Vec<Entry>) -> Option<Manifest>,
+    ) -> Result<Option<Manifest>, JobError> {
+        let written: Vec<usize> = (0..self.done.len()).filter(|&slot| self.has(slot)).collect();
+        let mut manifest = manifest(self.done.into_iter().flatten().collect());
+        if let (Some(part), Some(manifest)) = (self.part, &mut manifest) {
+            manifest.part =
+                Some(crate::dataset::manifest::Part { index: part.index(), of: part.of(), slots: written.clone() });
+        }
+        let inside = sink.finish(&written, manifest.as_mut())?;
+        if let Some(manifest) = manifest.as_ref().filter(|_| !inside) {
+            let path = self.work.root().join(manifest_name(self.part));
+            let encode = |e: serde_json::Error| DatasetError::Encode { path: path.clone(), reason: e.to_string() };
+            self.work.write(&path, &manifest.to_text().map_err(encode)?)?;
+        }
+        self.journal.close()?;
+        if self.encoding == Encoding::Npz {
+            let root = self.work.root();
+            std::fs::remove_dir_all(root).map_err(|source| DatasetError::Write { path: root.to_owned(), source })?;
+        }
+        Ok(manifest)
+    }
+}
+
+fn sink(work: &Work, plan: &Plan<'_>, slots: Vec<Slot>) -> Result<Box<dyn Sink>, JobError> {
+    Ok(match plan.encoding {
+        Encoding::Png => Box::new(TreeSink::create(work.clone(), slots, Kind::Png)),
+        Encoding::Jpeg { quality } => Box::new(TreeSink::create(work.clone(), slots, Kind::Jpeg(quality))),
+        Encoding::Npz => Box::new(NpzSink::create(work.root(), plan.path, slots)?),
+        Encoding::Npy => Box::new(NpySink::create(work.root(), slots)?),
+        Encoding::WebDataset { .. } => todo!(),
+    })
+}
+
+/// What a job could not do, in the order of the input.
+pub(super) fn in_order(mut failed: Vec<(usize, Failure)>) -> Vec<Failure> {
+    failed.sort_by_key(|(slot, _)| *slot);
+    failed.into_iter().map(|(_, failure)| failure).collect()
+}
