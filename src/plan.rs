@@ -111,14 +111,17 @@ impl Plan {
         if table.len() != elements {
             return Err(PlanError::Length { geometry, expected: elements, found: table.len() });
         }
-        let mut taken = vec![false; elements];
+        // A bit an element: images may have hundreds of millions.
+        let mut taken = vec![0u64; elements.div_ceil(64)];
         let mut permutation = true;
         for (index, &entry) in table.iter().enumerate() {
             let source_element = entry & !FLIP;
-            match taken.get_mut(source_element as usize) {
-                Some(place) => permutation &= !std::mem::replace(place, true),
-                None => return Err(PlanError::Range { index, source_element, geometry, elements }),
+            let source = source_element as usize;
+            if source >= elements {
+                return Err(PlanError::Range { index, source_element, geometry, elements });
             }
+            permutation &= taken[source / 64] >> (source % 64) & 1 == 0;
+            taken[source / 64] |= 1 << (source % 64);
         }
         Ok(Self { geometry, unit, table, permutation })
     }
@@ -148,23 +151,12 @@ impl Plan {
         self.table.iter().enumerate().all(|(i, &entry)| entry == i as u32)
     }
 
-    /// The same plan, nibble by nibble. Flipping a sample is flipping each of its nibbles.
-    fn refined(&self) -> Result<Plan, PlanError> {
-        let length = elements(self.geometry, Unit::Nibble)?;
-        let per_sample = (length / self.geometry.samples()) as u32;
-        let mut table = Vec::with_capacity(length);
-        for entry in &self.table {
-            let (source, flip) = (entry & !FLIP, entry & FLIP);
-            table.extend((0..per_sample).map(|nibble| (source * per_sample + nibble) | flip));
-        }
-        Ok(Plan { unit: Unit::Nibble, table, ..*self })
-    }
-
-    /// This plan and then `next`, as one plan. Both are for the same geometry; nibbles where one of them moves nibbles.
+    /// This plan and then `next`, as one plan. Both are for the same geometry; nibbles where one of them moves nibbles. The table
+    /// of `next` becomes that of the result, but where whole samples are moved after nibbles.
     ///
     /// # Errors
     /// When the geometries differ.
-    pub fn then(&self, next: &Plan) -> Result<Plan, PlanError> {
+    pub fn then(&self, next: Plan) -> Result<Plan, PlanError> {
         if self.geometry != next.geometry {
             return Err(PlanError::Length {
                 geometry: next.geometry,
@@ -172,13 +164,30 @@ impl Plan {
                 found: self.table.len(),
             });
         }
-        match (self.unit, next.unit) {
-            (Unit::Sample, Unit::Nibble) => return self.refined()?.then(next),
-            (Unit::Nibble, Unit::Sample) => return self.then(&next.refined()?),
-            _ => {}
+        let per_sample = Unit::Nibble.per_sample(self.geometry.depth()) as u32;
+        let (mut unit, mut table) = (next.unit, next.table);
+        match (self.unit, unit) {
+            // Flipping a sample is flipping each of its nibbles.
+            (Unit::Sample, Unit::Nibble) => table.iter_mut().for_each(|entry| {
+                let (source, flip) = (*entry & !FLIP, *entry & FLIP);
+                let before = self.table[(source / per_sample) as usize];
+                let nibble = (before & !FLIP) * per_sample + source % per_sample;
+                *entry = nibble | ((before & FLIP) ^ flip);
+            }),
+            (Unit::Nibble, Unit::Sample) => {
+                let mut nibbles = Vec::with_capacity(self.table.len());
+                for entry in table {
+                    let first = ((entry & !FLIP) * per_sample) as usize;
+                    let moved = &self.table[first..first + per_sample as usize];
+                    nibbles.extend(moved.iter().map(|before| before ^ (entry & FLIP)));
+                }
+                (unit, table) = (Unit::Nibble, nibbles);
+            }
+            _ => table.iter_mut().for_each(|entry| {
+                *entry = self.table[(*entry & !FLIP) as usize] ^ (*entry & FLIP);
+            }),
         }
-        let table = next.table.iter().map(|&entry| self.table[(entry & !FLIP) as usize] ^ (entry & FLIP)).collect();
-        Ok(Plan { table, permutation: self.permutation && next.permutation, ..*self })
+        Ok(Plan { unit, table, permutation: self.permutation && next.permutation, geometry: self.geometry })
     }
 
     /// The plan that undoes this one; `None` where elements were lost.
@@ -267,32 +276,29 @@ impl Program {
     /// # Errors
     /// When a plan is for another geometry.
     pub fn push(&mut self, step: Step) -> Result<(), PlanError> {
+        if let Step::Permute(plan) = &step
+            && plan.geometry() != self.geometry
+        {
+            let (expected, found) = (self.geometry.samples(), plan.table().len());
+            return Err(PlanError::Length { geometry: self.geometry, expected, found });
+        }
         self.id = next_id();
-        let folded = match (self.steps.last(), &step) {
-            (Some(Step::Permute(before)), Step::Permute(next)) => Some(Step::Permute(before.then(next)?)),
+        let step = match (self.steps.pop(), step) {
+            (Some(Step::Permute(before)), Step::Permute(next)) => Step::Permute(before.then(next)?),
             (
                 Some(Step::PixelKeyed(PixelKeys { negative, colour: None, inverse: false })),
                 Step::PixelKeyed(PixelKeys { negative: None, colour, inverse: false }),
-            ) => {
-                let (negative, colour) = (negative.clone(), colour.clone());
-                Some(Step::PixelKeyed(PixelKeys { negative, colour, inverse: false }))
+            ) => Step::PixelKeyed(PixelKeys { negative, colour, inverse: false }),
+            (before, step) => {
+                self.steps.extend(before);
+                step
             }
-            _ => None,
         };
-        if folded.is_some() {
-            self.steps.pop();
+        match step {
+            Step::Permute(plan) if plan.is_identity() => {}
+            step => self.steps.push(step),
         }
-        match folded.unwrap_or(step) {
-            Step::Permute(plan) if plan.geometry() != self.geometry => {
-                let (expected, found) = (self.geometry.samples(), plan.table().len());
-                Err(PlanError::Length { geometry: self.geometry, expected, found })
-            }
-            Step::Permute(plan) if plan.is_identity() => Ok(()),
-            step => {
-                self.steps.push(step);
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
     /// The images that the program is for.
@@ -371,18 +377,21 @@ mod tests {
 
     fn random_nibbles(geometry: Geometry, seed: u8) -> Plan {
         let mut stream = Stream::new(&[seed; 32], 1);
-        let n = geometry.samples() * 2;
+        let n = geometry.samples() * Unit::Nibble.per_sample(geometry.depth());
         let (table, flips) = (stream.permutation(n as u32), stream.bits(n));
         let table = table.iter().zip(flips).map(|(&s, f)| s | if f { FLIP } else { 0 }).collect();
         Plan::from_table(geometry, Unit::Nibble, table).unwrap()
     }
 
-    /// The oracle nibble by nibble, the low one of a byte first.
-    fn apply_nibbles(plan: &Plan, image: &[u8]) -> Vec<u8> {
-        let nibble = |i: u32| image[i as usize / 2] >> (4 * (i % 2)) & 15;
-        let moved: Vec<u8> =
-            plan.table().iter().map(|&e| nibble(e & !FLIP) ^ if e & FLIP == 0 { 0 } else { 15 }).collect();
-        moved.chunks(2).map(|pair| pair[0] | pair[1] << 4).collect()
+    /// The oracle nibble by nibble, those of a sample one behind the other, the low one first.
+    fn apply_to_nibbles(plan: &Plan, image: &[u8]) -> Vec<u8> {
+        let of_element = plan.bits() as usize / 4;
+        let mut moved = Vec::new();
+        for &entry in plan.table() {
+            let from = (entry & !FLIP) as usize * of_element;
+            moved.extend(image[from..][..of_element].iter().map(|&n| if entry & FLIP == 0 { n } else { 15 - n }));
+        }
+        moved
     }
 
     proptest! {
@@ -391,20 +400,21 @@ mod tests {
             let geometry = Geometry::new(h, w, if rgb { 3 } else { 1 }).unwrap();
             let (a, b) = (random(geometry, a), random(geometry, b));
             let image: Vec<u8> = (0..geometry.samples()).map(|i| (i * 37) as u8).collect();
-            prop_assert_eq!(apply(&a.then(&b).unwrap(), &image), apply(&b, &apply(&a, &image)));
-            prop_assert!(a.then(&a.inverse().unwrap()).unwrap().is_identity());
-            prop_assert!(a.inverse().unwrap().then(&a).unwrap().is_identity());
+            prop_assert_eq!(apply(&a.then(b.clone()).unwrap(), &image), apply(&b, &apply(&a, &image)));
+            prop_assert!(a.then(a.inverse().unwrap()).unwrap().is_identity());
+            prop_assert!(a.inverse().unwrap().then(a).unwrap().is_identity());
         }
 
         #[test]
-        fn plans_of_samples_and_of_nibbles_fold(h in 1u32..7, w in 1u32..7, rgb: bool, a: u8, b: u8) {
-            let geometry = Geometry::new(h, w, if rgb { 3 } else { 1 }).unwrap();
+        fn plans_of_samples_and_of_nibbles_fold(h in 1u32..7, w in 1u32..7, rgb: bool, wide: bool, a: u8, b: u8) {
+            let depth = if wide { Depth::U16 } else { Depth::U8 };
+            let geometry = Geometry::new(h, w, if rgb { 3 } else { 1 }).unwrap().with_depth(depth);
             let (a, b) = (random(geometry, a), random_nibbles(geometry, b));
-            let image: Vec<u8> = (0..geometry.samples()).map(|i| (i * 37) as u8).collect();
-            let (ab, ba) = (a.then(&b).unwrap(), b.then(&a).unwrap());
-            prop_assert_eq!(apply_nibbles(&ab, &image), apply_nibbles(&b, &apply(&a, &image)));
-            prop_assert_eq!(apply_nibbles(&ba, &image), apply(&a, &apply_nibbles(&b, &image)));
-            prop_assert!(ab.then(&ab.inverse().unwrap()).unwrap().is_identity());
+            let image: Vec<u8> = (0..2 * geometry.bytes()).map(|i| (i * 37) as u8 % 16).collect();
+            let (ab, ba) = (a.then(b.clone()).unwrap(), b.then(a.clone()).unwrap());
+            prop_assert_eq!(apply_to_nibbles(&ab, &image), apply_to_nibbles(&b, &apply_to_nibbles(&a, &image)));
+            prop_assert_eq!(apply_to_nibbles(&ba, &image), apply_to_nibbles(&a, &apply_to_nibbles(&b, &image)));
+            prop_assert!(ab.then(ab.inverse().unwrap()).unwrap().is_identity());
         }
     }
 
@@ -418,7 +428,7 @@ mod tests {
         for lossy in [[0, 1, 1], [0, 1, 1 | FLIP]] {
             let lossy = plan(&lossy).unwrap();
             assert!(lossy.inverse().is_none());
-            assert!(Plan::identity(geometry).then(&lossy).unwrap().inverse().is_none());
+            assert!(Plan::identity(geometry).then(lossy).unwrap().inverse().is_none());
         }
     }
 
@@ -430,7 +440,7 @@ mod tests {
         program.push(Step::Permute(plan.clone())).unwrap();
         program.push(Step::Permute(plan.clone())).unwrap();
         assert_eq!(program.steps().len(), 1);
-        program.push(Step::Permute(plan.then(&plan).unwrap().inverse().unwrap())).unwrap();
+        program.push(Step::Permute(plan.then(plan.clone()).unwrap().inverse().unwrap())).unwrap();
         assert_eq!(program.steps().len(), 0);
     }
 }

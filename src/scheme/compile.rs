@@ -7,6 +7,7 @@ use crate::image::{Depth, Geometry};
 use crate::key::Key;
 use crate::plan::{Mixing, PixelKeys, Plan, PlanError, Program, Step};
 use crate::schedule::{Subkey, subkey};
+use std::borrow::Cow;
 
 /// Why a scheme cannot be compiled for a geometry.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,7 +67,7 @@ pub fn compile(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Program
         let subkey = subkey(index);
         Ok(match stage {
             stage if stage.keyed_per_image() => Keyed::Image(subkey),
-            stage => Keyed::Fixed(StageKey::draw(stage, &subkey, geometry)?),
+            stage => Keyed::Fixed(Cow::Owned(StageKey::draw(stage, &subkey, geometry)?)),
         })
     })
 }
@@ -89,19 +90,19 @@ pub(super) fn compile_written_out(
     keys: &[StageKey],
     geometry: Geometry,
 ) -> Result<Program, CompileError> {
-    assemble(scheme, geometry, |index, _| Ok(Keyed::Fixed(keys.get(index).cloned().unwrap_or_default())))
+    assemble(scheme, geometry, |index, _| Ok(Keyed::Fixed(keys.get(index).map_or_else(Cow::default, Cow::Borrowed))))
 }
 
 /// The key of a stage: fixed for all images, or the subkey from which each image draws its own.
-enum Keyed {
-    Fixed(StageKey),
+enum Keyed<'a> {
+    Fixed(Cow<'a, StageKey>),
     Image(Subkey),
 }
 
-fn assemble(
+fn assemble<'a>(
     scheme: &Scheme,
     geometry: Geometry,
-    key: impl Fn(usize, &Stage) -> Result<Keyed, CompileError>,
+    key: impl Fn(usize, &Stage) -> Result<Keyed<'a>, CompileError>,
 ) -> Result<Program, CompileError> {
     let mut program = Program::identity(geometry);
     for (index, stage) in scheme.stages.iter().enumerate() {

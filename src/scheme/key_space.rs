@@ -164,7 +164,7 @@ mod tests {
             let mut next = Vec::new();
             for before in &whole {
                 for plan in &each {
-                    let both = before.then(plan).unwrap();
+                    let both = before.then(plan.clone()).unwrap();
                     if plans.insert(both.table().to_vec()) {
                         next.push(both);
                     }

@@ -89,6 +89,8 @@ impl StageKey {
         match (stage, shape.permutations, shape.flips) {
             // Key after key, permutation and signs of one in turn.
             (Stage::NibbleShuffling { .. }, Some((count, n)), _) => {
+                key.permutations.reserve_exact(count * n);
+                key.flips.reserve_exact(count * n);
                 for _ in 0..count {
                     key.permutations.extend(stream.permutation(n as u32));
                     key.flips.extend(stream.bits(n));
@@ -100,6 +102,7 @@ impl StageKey {
                 key.flips =
                     (0..geometry.pixels()).flat_map(|pixel| planes.iter().map(move |plane| plane[pixel])).collect();
             }
+            (_, Some((1, n)), _) => key.permutations = stream.permutation(n as u32),
             (_, Some((count, n)), _) => {
                 key.permutations.reserve_exact(count * n);
                 (0..count).for_each(|_| key.permutations.extend(stream.permutation(n as u32)));
