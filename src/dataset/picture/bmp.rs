@@ -1,0 +1,36 @@
+//! What has to be known of a BMP before it is decoded: how many bytes its pixels take, and whether its palette is grey. Never
+//! decodes.
+
+/// What a BMP's header says beyond its size.
+pub(super) struct Layout {
+    /// Bytes before the pixels and of the pixels; `None` where they are compressed (run lengths).
+    pub length: Option<u64>,
+    /// Whether it has a palette and that holds nothing but greys: an image of one channel, then.
+    pub grey: bool,
+}
+
+/// Header and palette lie in the first bytes: no palette has more than 256 entries of 4 bytes behind the longest header.
+pub(super) const START: u64 = 14 + 124 + 12 + 4 * 256;
+
+/// The layout that the first [`START`] bytes of a file tell of. `None` where the header ends too early or is of no known kind;
+/// the decoder has words for that.
+pub(super) fn layout(start: &[u8]) -> Option<Layout> {
+    let short = |at: usize| Some(u16::from_le_bytes(start.get(at..at + 2)?.try_into().ok()?));
+    let long = |at: usize| Some(u32::from_le_bytes(start.get(at..at + 4)?.try_into().ok()?));
+    let (pixels, header) = (long(10)?, long(14)?);
+    let oldest = header == 12;
+    let (width, height, bits, compression) = match oldest {
+        true => (u32::from(short(18)?), u32::from(short(20)?), short(24)?, 0),
+        false => (long(18)?, long(22)?.cast_signed().unsigned_abs(), short(28)?, long(30)?),
+    };
+    let stride = (u64::from(width) * u64::from(bits)).div_ceil(32) * 4;
+    let length = (!matches!(compression, 1 | 2)).then(|| u64::from(pixels) + stride * u64::from(height));
+    let used = if oldest { 0 } else { long(46)? };
+    let grey = bits <= 8 && {
+        let entries = if used == 0 { 1 << bits } else { used.min(256) as usize };
+        let bytes = if oldest { 3 } else { 4 };
+        let palette = start.get(14 + header as usize..)?.get(..entries * bytes)?;
+        palette.chunks_exact(bytes).all(|entry| entry[0] == entry[1] && entry[1] == entry[2])
+    };
+    Some(Layout { length, grey })
+}
