@@ -4,6 +4,7 @@
 pub mod arrays;
 pub mod encoding;
 mod file;
+pub mod dicom;
 mod fit;
 pub mod floats;
 pub mod folder;
@@ -163,6 +164,9 @@ pub enum ReadErrorKind {
     /// Alpha and the like.
     #[error("holds {0} samples; only grey and RGB of 8 or 16 bits are supported: convert it first")]
     Samples(String),
+    /// Readable by others, not here.
+    #[error("is of a kind that is not supported: {0}")]
+    Unsupported(String),
     /// No geometry of ours.
     #[error("{0}")]
     Geometry(#[from] GeometryError),

@@ -1,0 +1,271 @@
+//! The elements of a DICOM data set, as far as the pixels: where the values lie that say how the pixels are to be read. It
+//! looks at lengths only, so that what a header claims is never allocated, and names, dates and whatever else is about a
+//! person are stepped over unread.
+
+use std::ops::Range;
+
+/// An element's tag: group and element number.
+pub(super) type Tag = u32;
+
+/// What is missing or wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The bytes end in the middle of the header.
+    Short,
+    /// Structure that is no data set's.
+    Broken(&'static str),
+}
+
+/// How elements are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Encoding {
+    /// Without the two letters of the value's type.
+    pub implicit: bool,
+    /// The more significant byte first.
+    pub big_endian: bool,
+}
+
+impl Encoding {
+    /// Of the file's meta information, always; and of the pixels of all syntaxes but one.
+    pub(super) const EXPLICIT_LITTLE: Self = Self { implicit: false, big_endian: false };
+    /// The default of the network, and of values of unknown type.
+    pub(super) const IMPLICIT_LITTLE: Self = Self { implicit: true, big_endian: false };
+    /// Retired, still met.
+    pub(super) const EXPLICIT_BIG: Self = Self { implicit: false, big_endian: true };
+}
+
+/// Where pixels begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PixelElement {
+    /// Which of the three pixel elements.
+    pub tag: Tag,
+    /// The first byte behind its header.
+    pub start: usize,
+    /// How many bytes it says it has; `None` when they come in fragments.
+    pub length: Option<usize>,
+    /// Whether it is a stream of 16-bit words, as far as it says so.
+    pub words: bool,
+}
+
+/// The values that were asked for, in their order of appearance; of a sequence its first item.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct DataSet {
+    values: Vec<(Tag, Range<usize>)>,
+    items: Vec<(Tag, DataSet)>,
+}
+
+impl DataSet {
+    /// Where the value of an element lies.
+    pub(super) fn value(&self, tag: Tag) -> Option<Range<usize>> {
+        self.values.iter().find(|(t, _)| *t == tag).map(|(_, range)| range.clone())
+    }
+
+    /// The first item of a sequence.
+    pub(super) fn item(&self, tag: Tag) -> Option<&DataSet> {
+        self.items.iter().find(|(t, _)| *t == tag).map(|(_, item)| item)
+    }
+}
+
+/// Which elements are kept.
+pub(super) struct Wanted {
+    /// Elements with a value.
+    pub values: &'static [Tag],
+    /// Sequences.
+    pub sequences: &'static [Tag],
+}
+
+const ITEM: Tag = 0xfffe_e000;
+const ITEM_END: Tag = 0xfffe_e00d;
+const SEQUENCE_END: Tag = 0xfffe_e0dd;
+/// Float Pixel Data, Double Float Pixel Data, Pixel Data.
+pub(super) const PIXELS: [Tag; 3] = [0x7fe0_0008, 0x7fe0_0009, 0x7fe0_0010];
+/// Sequences in sequences: far more than any object has, few enough for the stack.
+const DEEPEST: usize = 64;
+
+/// Walks a data set from its first byte.
+pub(super) struct Walker<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    encoding: Encoding,
+    wanted: &'a Wanted,
+}
+
+/// An element's header.
+struct Element {
+    tag: Tag,
+    kind: [u8; 2],
+    /// `None` when it is not defined: the end is marked.
+    length: Option<usize>,
+}
+
+impl<'a> Walker<'a> {
+    pub(super) fn new(bytes: &'a [u8], at: usize, encoding: Encoding, wanted: &'a Wanted) -> Self {
+        Self { bytes, at, encoding, wanted }
+    }
+
+    /// The data set as far as its pixels; without them, as far as the bytes go.
+    pub(super) fn walk(&mut self) -> Result<(DataSet, Option<PixelElement>), Stop> {
+        let mut set = DataSet::default();
+        while self.at < self.bytes.len() {
+            let element = self.element()?;
+            if PIXELS.contains(&element.tag) {
+                let (start, words) = (self.at, element.kind == *b"OW" || self.encoding.implicit);
+                let pixels = PixelElement { tag: element.tag, start, length: element.length, words };
+                return Ok((set, Some(pixels)));
+            }
+            self.content(&element, &mut set, 0)?;
+        }
+        Ok((set, None))
+    }
+
+    /// One element of the meta information, if the next is one: its tag and value.
+    pub(super) fn meta(&mut self) -> Result<Option<(Tag, Range<usize>)>, Stop> {
+        if self.bytes.get(self.at..self.at.saturating_add(2)).ok_or(Stop::Short)? != [2, 0] {
+            return Ok(None);
+        }
+        let element = self.element()?;
+        let length = element.length.ok_or(Stop::Broken("its meta information has an element without an end"))?;
+        Ok(Some((element.tag, self.step(length)?)))
+    }
+
+    /// Where the next element begins.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Steps over a value.
+    fn step(&mut self, length: usize) -> Result<Range<usize>, Stop> {
+        let end = self.at.checked_add(length).filter(|&end| end <= self.bytes.len()).ok_or(Stop::Short)?;
+        Ok(std::mem::replace(&mut self.at, end)..end)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
+        let range = self.step(N)?;
+        self.bytes.get(range).and_then(|bytes| bytes.try_into().ok()).ok_or(Stop::Short)
+    }
+
+    fn u16(&mut self) -> Result<u16, Stop> {
+        let bytes = self.array()?;
+        Ok(if self.encoding.big_endian { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
+    }
+
+    fn u32(&mut self) -> Result<u32, Stop> {
+        let bytes = self.array()?;
+        Ok(if self.encoding.big_endian { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
+    }
+
+    fn element(&mut self) -> Result<Element, Stop> {
+        let tag = Tag::from(self.u16()?) << 16 | Tag::from(self.u16()?);
+        // Items and their ends have no type. Some writers leave the type out of single elements of theirs, too.
+        let letters = self.bytes.get(self.at..self.at.saturating_add(2)).ok_or(Stop::Short)?;
+        let typed = !self.encoding.implicit && tag >> 16 != 0xfffe && letters.iter().all(u8::is_ascii_uppercase);
+        let kind = if typed { self.array()? } else { *b"  " };
+        let length = match &kind {
+            b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"SQ" | b"SV" | b"UC" | b"UN" | b"UR" | b"UT" | b"UV" => {
+                self.u16()?;
+                self.u32()?
+            }
+            b"  " => self.u32()?,
+            _ => u32::from(self.u16()?),
+        };
+        let length = (length != u32::MAX).then_some(usize::try_from(length).unwrap_or(usize::MAX));
+        Ok(Element { tag, kind, length })
+    }
+
+    /// What stands behind an element's header: kept if it is wanted, else stepped over.
+    fn content(&mut self, element: &Element, set: &mut DataSet, depth: usize) -> Result<(), Stop> {
+        let keep = self.wanted.sequences.contains(&element.tag);
+        let Some(length) = element.length else {
+            if let Some(first) = self.sequence(element, keep, depth)? {
+                set.items.push((element.tag, first));
+            }
+            return Ok(());
+        };
+        let range = self.step(length)?;
+        if keep {
+            if let Some(first) = self.inside(&range).sequence(element, keep, depth).map_err(inner)? {
+                set.items.push((element.tag, first));
+            }
+        } else if self.wanted.values.contains(&element.tag) {
+            set.values.push((element.tag, range));
+        }
+        Ok(())
+    }
+
+    /// A walker that cannot leave a part of the bytes, so that no byte is walked over twice, whatever lengths say.
+    fn inside(&self, range: &Range<usize>) -> Walker<'a> {
+        let bytes = self.bytes.get(..range.end).unwrap_or(self.bytes);
+        Walker { bytes, at: range.start, encoding: self.encoding, wanted: self.wanted }
+    }
+
+    /// The items of a sequence, to its end mark or the end of the bytes: the first one, if it is to be kept.
+    fn sequence(&mut self, element: &Element, keep: bool, depth: usize) -> Result<Option<DataSet>, Stop> {
+        if depth > DEEPEST {
+            return Err(Stop::Broken("its sequences lie too deep in each other"));
+        }
+        let outer = self.encoding;
+        // A sequence that was passed on by someone who did not know it is written as the network's default has it.
+        if element.kind == *b"UN" {
+            self.encoding = Encoding::IMPLICIT_LITTLE;
+        }
+        let mut first = None;
+        while element.length.is_none() || self.at < self.bytes.len() {
+            let item = self.element()?;
+            match (item.tag, item.length) {
+                (SEQUENCE_END, _) => break,
+                // What is not asked for may be a small picture's fragments, which look like items and are no data sets.
+                (ITEM, Some(length)) => {
+                    let range = self.step(length)?;
+                    if keep && first.is_none() {
+                        first = Some(self.inside(&range).item(false, depth).map_err(inner)?);
+                    }
+                }
+                (ITEM, None) => {
+                    let item = self.item(true, depth)?;
+                    first = first.or(keep.then_some(item));
+                }
+                _ => return Err(Stop::Broken("a sequence in its header holds something that is no item")),
+            }
+        }
+        self.encoding = outer;
+        Ok(first)
+    }
+
+    /// The elements of an item: to its end mark if it has one, else to the end of the bytes.
+    fn item(&mut self, marked: bool, depth: usize) -> Result<DataSet, Stop> {
+        let mut set = DataSet::default();
+        while marked || self.at < self.bytes.len() {
+            let element = self.element()?;
+            if element.tag == ITEM_END {
+                break;
+            }
+            self.content(&element, &mut set, depth + 1)?;
+        }
+        Ok(set)
+    }
+}
+
+/// Bytes that end too early are the file's end only outside of a part with a length.
+fn inner(stop: Stop) -> Stop {
+    match stop {
+        Stop::Short => Stop::Broken("a part of its header is longer than what it lies in"),
+        broken => broken,
+    }
+}
+
+/// The fragments behind a pixel element without a length; the first is the table of offsets.
+pub(super) fn fragments(bytes: &[u8], start: usize, encoding: Encoding) -> Result<Vec<Range<usize>>, Stop> {
+    let nothing = Wanted { values: &[], sequences: &[] };
+    let mut walker = Walker::new(bytes, start, encoding, &nothing);
+    let mut found = Vec::new();
+    // Some writers leave the end out; then the file's end is one.
+    while walker.at < bytes.len() {
+        let element = walker.element()?;
+        match (element.tag, element.length) {
+            (SEQUENCE_END, _) => break,
+            (ITEM, Some(length)) => found.push(walker.step(length)?),
+            _ => return Err(Stop::Broken("its compressed pixels hold something that is no fragment")),
+        }
+    }
+    Ok(found)
+}
