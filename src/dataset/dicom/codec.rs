@@ -54,7 +54,7 @@ impl Description {
             }
             Coding::Deflated => self.unwrapped(Cow::Owned(self.inflated(&frame)?)),
             Coding::Rle => Cow::Owned(self.run_lengths(&frame)?),
-            Coding::Jpeg => {
+            Coding::Jpeg { .. } => {
                 let (samples, known) = self.jpeg(&frame)?;
                 differences = known;
                 Cow::Owned(samples)

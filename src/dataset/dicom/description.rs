@@ -80,12 +80,19 @@ pub(super) enum Coding {
     Deflated,
     /// Run lengths of byte planes.
     Rle,
-    /// All kinds of JPEG of the first standard.
-    Jpeg,
+    /// JPEG of the first standard; the extended kind may have 12 bits.
+    Jpeg { extended: bool },
     /// JPEG-LS.
     JpegLs,
     /// JPEG 2000, without its high-throughput coder.
     Jpeg2000,
+}
+
+impl Coding {
+    /// Whether a sample's bits are those of its word, wherever they stand in it.
+    fn keeps_bits(self) -> bool {
+        matches!(self, Self::Native | Self::Encapsulated | Self::Deflated | Self::Rle)
+    }
 }
 
 /// A transfer syntax as far as it matters here.
@@ -110,7 +117,8 @@ impl Syntax {
             ".1.98" => explicit(Coding::Encapsulated),
             ".8.1" => explicit(Coding::Deflated),
             ".5" => explicit(Coding::Rle),
-            ".4.50" | ".4.51" | ".4.57" | ".4.70" => explicit(Coding::Jpeg),
+            ".4.51" => explicit(Coding::Jpeg { extended: true }),
+            ".4.50" | ".4.57" | ".4.70" => explicit(Coding::Jpeg { extended: false }),
             ".4.80" | ".4.81" => explicit(Coding::JpegLs),
             ".4.90" | ".4.91" => explicit(Coding::Jpeg2000),
             _ => return Err(unknown_syntax(uid)),
@@ -265,7 +273,7 @@ pub(super) fn describe(bytes: &[u8], start: usize, syntax: Syntax, whole: bool) 
         let nothing = "it holds no pixels (a report, a plan, a directory): leave it out";
         return Err(if whole { unsupported(nothing).into() } else { Problem::Short });
     };
-    Ok(Fields { bytes, set: &set, encoding: syntax.encoding }.describe(syntax, pixels)?)
+    Ok(Fields { bytes, set: &set, encoding: syntax.encoding, signed: false }.describe(syntax, pixels)?)
 }
 
 fn unsupported(words: impl Into<String>) -> ReadErrorKind {
@@ -278,10 +286,13 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// The values of a data set or an item, by their types.
+#[derive(Clone, Copy)]
 struct Fields<'a> {
     bytes: &'a [u8],
     set: &'a DataSet,
     encoding: Encoding,
+    /// Whether tables begin at a signed value; known once the pixels' kind is.
+    signed: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -290,7 +301,7 @@ impl<'a> Fields<'a> {
     }
 
     fn item(&self, tag: Tag) -> Option<Self> {
-        self.set.item(tag).map(|set| Fields { bytes: self.bytes, set, encoding: self.encoding })
+        self.set.item(tag).map(|set| Fields { set, ..*self })
     }
 
     fn text(&self, tag: Tag) -> Option<String> {
@@ -317,7 +328,8 @@ impl<'a> Fields<'a> {
         self.number(tag).ok_or_else(|| ReadErrorKind::Damaged(format!("its header does not say {name}")))
     }
 
-    fn describe(&self, syntax: Syntax, pixels: PixelElement) -> Result<Description, ReadErrorKind> {
+    fn describe(mut self, syntax: Syntax, pixels: PixelElement) -> Result<Description, ReadErrorKind> {
+        self.signed = self.number(SIGNED) == Some(1);
         let number = match pixels.tag {
             tag if tag == PIXELS[0] => Number::Float,
             tag if tag == PIXELS[1] => Number::Double,
@@ -341,6 +353,9 @@ impl<'a> Fields<'a> {
         let transformation = groups().find_map(|group| group.item(VALUE_TRANSFORMATION));
         let frame_voi = groups().find_map(|group| group.item(FRAME_VOI));
         let rescale = |tag| self.decimal(tag).or_else(|| transformation.as_ref()?.decimal(tag));
+        let intercept = rescale(INTERCEPT).unwrap_or(0.0);
+        // Tables of interest begin at a value that the modality's transformation gives.
+        let transformed = Self { signed: self.signed || intercept < 0.0, ..self };
         let description = Description {
             syntax,
             rows: self.needed(ROWS, "its rows")?,
@@ -349,16 +364,17 @@ impl<'a> Fields<'a> {
             samples: samples as usize,
             allocated,
             stored,
-            shift: high.map_or(0, |high| high + 1 - stored),
-            signed: self.number(SIGNED) == Some(1),
+            // Decoders give numbers; only bits that are stored as they are can stand elsewhere in their word.
+            shift: high.filter(|_| syntax.coding.keeps_bits()).map_or(0, |high| high + 1 - stored),
+            signed: self.signed,
             planar: samples == 3 && self.number(PLANAR) == Some(1),
             number,
             photometric,
             palette: if photometric == Photometric::Palette { Some(self.palette()?) } else { None },
             slope: rescale(SLOPE).unwrap_or(1.0),
-            intercept: rescale(INTERCEPT).unwrap_or(0.0),
+            intercept,
             modality: self.item(MODALITY_LUT).and_then(|item| item.lut(LUT_LAYOUT, LUT_DATA)),
-            voi: self.voi().or_else(|| frame_voi?.voi()),
+            voi: transformed.voi().or_else(|| frame_voi?.voi()),
             pixels,
             offsets: self.set.value(OFFSETS),
         };
@@ -406,7 +422,7 @@ impl<'a> Fields<'a> {
     fn lut(&self, layout: Tag, data: Tag) -> Option<Lut> {
         let [entries, first, bits] = self.words(layout)?.get(..3)?.try_into().ok()?;
         let entries = if entries == 0 { 1 << 16 } else { usize::from(entries) };
-        let first = if self.number(SIGNED) == Some(1) { i64::from(first.cast_signed()) } else { i64::from(first) };
+        let first = if self.signed { i64::from(first.cast_signed()) } else { i64::from(first) };
         let words = self.words(data)?;
         let table: Vec<u16> = match words.len() >= entries {
             true => words.into_iter().take(entries).collect(),
@@ -449,13 +465,19 @@ impl Description {
         if odd && self.is_native() {
             return Err(ReadErrorKind::Damaged("its pixels come in pairs, but it has an odd number of columns".into()));
         }
-        match self.syntax.coding {
-            Coding::JpegLs if self.samples != 1 => Err(unsupported(format!("JPEG-LS in colour; {CONVERT}"))),
-            Coding::Rle | Coding::Jpeg | Coding::JpegLs | Coding::Jpeg2000 if !matches!(self.allocated, 8 | 16) => {
-                Err(unsupported(format!("compressed samples of {} bits; {CONVERT}", self.allocated)))
+        let packed = match self.syntax.coding {
+            Coding::Native | Coding::Encapsulated | Coding::Deflated => return Ok(()),
+            Coding::Jpeg { extended: true } if self.allocated > 8 && self.stored > 8 => {
+                "lossy JPEG of 12 bits a sample"
             }
-            _ => Ok(()),
-        }
+            Coding::JpegLs if self.samples != 1 => "JPEG-LS in colour",
+            Coding::Rle if self.allocated == 32 => return Ok(()),
+            Coding::Rle | Coding::Jpeg { .. } | Coding::JpegLs | Coding::Jpeg2000 => match self.allocated {
+                8 | 16 => return Ok(()),
+                _ => "compressed samples of more than 16 bits, or of one",
+            },
+        };
+        Err(unsupported(format!("{packed}; {CONVERT}")))
     }
 
     /// Whether frames are samples, however they are wrapped.

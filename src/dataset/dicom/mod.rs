@@ -133,6 +133,9 @@ impl Stack for Dicom {
 
     fn image(&self, index: usize) -> Result<Image, ReadErrorKind> {
         let (description, geometry) = (&self.description, self.header.geometry);
+        if index >= self.header.count {
+            return Err(ReadErrorKind::Damaged(format!("it has no frame {index}")));
+        }
         let frame = self.frames.bytes(description, &self.bytes, index)?;
         let frame = description.decode(frame)?;
         let samples = match (description.photometric, self.reading.window) {
@@ -144,3 +147,6 @@ impl Stack for Dicom {
             .ok_or_else(|| ReadErrorKind::Damaged("it holds more or fewer pixels than it says".into()))
     }
 }
+
+#[cfg(test)]
+mod tests;
