@@ -3,8 +3,9 @@
 //! table of what became of every file.
 
 use imgveil::dataset::ReadErrorKind;
-use imgveil::dataset::picture;
+use imgveil::dataset::reading::{Reading, Window};
 use imgveil::dataset::stack::{Header, Stack};
+use imgveil::dataset::{nifti, picture};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
@@ -108,4 +109,18 @@ fn try_all(variable: &str, title: &str, read_header: ReadHeader, open: Open) {
 #[test]
 fn pictures_of_others() {
     try_all("IMGVEIL_CORPUS_PICTURES", "pictures", |reader| picture::header(reader), picture::open);
+}
+
+#[test]
+fn volumes_of_others() {
+    let (header, open): (ReadHeader, Open) =
+        (|reader| nifti::header(reader, &Reading::default()), |bytes| nifti::open(bytes, &Reading::default()));
+    try_all("IMGVEIL_CORPUS_NIFTI", "volumes", header, open);
+    let (header, open): (ReadHeader, Open) =
+        (|reader| nifti::header(reader, &automatic()), |bytes| nifti::open(bytes, &automatic()));
+    try_all("IMGVEIL_CORPUS_NIFTI", "volumes, automatic window", header, open);
+}
+
+fn automatic() -> Reading {
+    Reading { window: Some(Window::Auto), ..Reading::default() }
 }

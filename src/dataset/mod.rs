@@ -13,6 +13,7 @@ mod load;
 pub mod manifest;
 pub mod names;
 mod npy;
+pub mod nifti;
 pub mod npz;
 pub mod phantom;
 pub mod picture;

@@ -212,6 +212,9 @@ fn bmp_geometry(reader: impl BufRead + Seek, start: &[u8], length: u64) -> Resul
     let Some(layout) = bmp::layout(start) else {
         return Err(ReadErrorKind::Damaged("the file ends inside of its header (truncated BMP)".into()));
     };
+    if !layout.in_order {
+        return Err(ReadErrorKind::Damaged("its pixels begin inside of its header or palette".into()));
+    }
     match layout.length {
         Some(needed) => plausible(needed, length, 1)?,
         None => plausible(geometry.pixels() as u64, length, BMP_RUNS)?,

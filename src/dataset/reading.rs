@@ -59,6 +59,29 @@ impl fmt::Display for Window {
     }
 }
 
+/// The grey of a value under a linear window, as DICOM PS3.3 C.11.2.1.2.1 defines it, rounded; 0 for what is no number.
+pub fn linear(centre: f64, width: f64, value: f64) -> u8 {
+    let (middle, half) = (centre - 0.5, (width - 1.0) / 2.0);
+    if value.is_nan() || value <= middle - half {
+        0
+    } else if value > middle + half {
+        u8::MAX
+    } else {
+        (((value - middle) / (width - 1.0) + 0.5) * 255.0).round() as u8
+    }
+}
+
+/// A value between `low` and `high` on a scale from 0 to `max`, rounded; what lies outside is as dark or bright as the end. 0
+/// for what is no number, and where both ends are one.
+pub fn spread(low: f64, high: f64, max: f64, value: f64) -> f64 {
+    if value.is_nan() || low >= high {
+        return 0.0;
+    }
+    // Halves, because the whole distance between two floats may be beyond all floats.
+    let part = (value.clamp(low, high) / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0);
+    (part * max).round()
+}
+
 /// An axis of a volume, as the file stores it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Axis {
@@ -97,6 +120,22 @@ impl fmt::Display for Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_linear_window_is_the_standard_s() {
+        // The standard's own example: centre 2048, width 4096 maps 12 bits; and one of width 1, a threshold.
+        assert_eq!([0.0, 4095.0, 2047.5, -7.0, 9e9].map(|v| linear(2048.0, 4096.0, v)), [0, 255, 128, 0, 255]);
+        assert_eq!([39.5, 39.6, f64::NAN].map(|v| linear(40.0, 1.0, v)), [0, 255, 0]);
+        let greys: Vec<u8> = (-200..=300).map(|v| linear(40.0, 400.0, v.into())).collect();
+        assert!(greys.is_sorted() && greys[0] == 0 && greys[500] == 255);
+    }
+
+    #[test]
+    fn spreading_reaches_both_ends() {
+        assert_eq!([-3.0, -2.0, 0.0, 2.0, 5.0].map(|v| spread(-2.0, 2.0, 255.0, v)), [0.0, 0.0, 128.0, 255.0, 255.0]);
+        assert_eq!(spread(f64::MIN, f64::MAX, 65_535.0, f64::MAX), 65_535.0);
+        assert_eq!([spread(1.0, 1.0, 255.0, 1.0), spread(0.0, 1.0, 255.0, f64::NAN)], [0.0, 0.0]);
+    }
 
     #[test]
     fn windows_and_axes_are_read_as_they_are_written() {

@@ -5,6 +5,8 @@
 pub(super) struct Layout {
     /// Bytes before the pixels and of the pixels; `None` where they are compressed (run lengths).
     pub length: Option<u64>,
+    /// Whether the pixels begin behind header and palette, as they must.
+    pub in_order: bool,
     /// Whether it has a palette and that holds nothing but greys: an image of one channel, then.
     pub grey: bool,
 }
@@ -26,11 +28,13 @@ pub(super) fn layout(start: &[u8]) -> Option<Layout> {
     let stride = (u64::from(width) * u64::from(bits)).div_ceil(32) * 4;
     let length = (!matches!(compression, 1 | 2)).then(|| u64::from(pixels) + stride * u64::from(height));
     let used = if oldest { 0 } else { long(46)? };
-    let grey = bits <= 8 && {
+    let (mut grey, mut palette_end) = (false, 14 + u64::from(header));
+    if bits <= 8 {
         let entries = if used == 0 { 1 << bits } else { used.min(256) as usize };
         let bytes = if oldest { 3 } else { 4 };
         let palette = start.get(14 + header as usize..)?.get(..entries * bytes)?;
-        palette.chunks_exact(bytes).all(|entry| entry[0] == entry[1] && entry[1] == entry[2])
-    };
-    Some(Layout { length, grey })
+        grey = palette.chunks_exact(bytes).all(|entry| entry[0] == entry[1] && entry[1] == entry[2]);
+        palette_end += palette.len() as u64;
+    }
+    Some(Layout { length, in_order: u64::from(pixels) >= palette_end, grey })
 }

@@ -111,6 +111,12 @@ fn page(decoder: &mut Decoder<impl Read + Seek>, directory: u64, length: u64) ->
     let Some(ratio) = largest_ratio(stored_as) else {
         return Err(ReadErrorKind::Unsupported(format!("a TIFF compressed by {stored_as:?}; save it uncompressed")));
     };
+    if number(decoder, Tag::FillOrder)? == Some(2) {
+        // The decoder takes no notice of it and gives other samples.
+        return Err(ReadErrorKind::Unsupported(
+            "a TIFF whose bytes begin at their lowest bit (fill order 2); save it anew".into(),
+        ));
+    }
     let planar = number(decoder, Tag::PlanarConfiguration)? == Some(PlanarConfiguration::Planar.to_u16());
     if planar && decoder.get_chunk_type() == ChunkType::Tile {
         // The decoder takes the last tiles of every plane but the first for whole ones, and panics.
