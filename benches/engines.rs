@@ -15,6 +15,7 @@ use imgveil::key::Key;
 use imgveil::plan::{Program, WEIGHT_ONE};
 use imgveil::schedule::{ImageId, Stream};
 use imgveil::scheme::{Block, KeyScope, Options, PRESETS, Preset, Scheme, compile};
+use std::collections::{BTreeSet, VecDeque};
 use std::hint::black_box;
 
 /// Bytes of a batch, about: more than any cache holds.
@@ -113,6 +114,41 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
     }
 }
 
+/// A job's way, host memory to host memory, batch after batch: one at a time, and as many under way as pay. Each iteration is
+/// one batch; those under way are one iteration's for the next one, so the rows differ by what overlaps.
+fn stream(c: &mut Criterion, engine: &dyn Engine) {
+    for geometry in geometries() {
+        // The size of a job's batch.
+        let images = ((32 << 20) / geometry.samples()).max(1);
+        let mut group = c.benchmark_group(format!("{} stream {geometry}", engine.name()));
+        group.throughput(Throughput::Bytes((images * geometry.samples()) as u64)).sample_size(20);
+        for (name, scheme) in schemes() {
+            let program = compile(&scheme, &key(), geometry).expect("blocks of 4 tile it");
+            if program.mixing().is_some() {
+                continue;
+            }
+            let (picks, _) = picks(&program, images);
+            for depth in BTreeSet::from([1, engine.in_flight()]) {
+                let mut idle = vec![vec![77u8; images * geometry.samples()]; depth];
+                let mut under_way = VecDeque::new();
+                group.bench_function(format!("{name}, {depth} under way"), |b| {
+                    b.iter(|| {
+                        if let Some(batch) = idle.pop() {
+                            under_way.push_back(engine.begin(&program, batch, &picks).expect("the engine runs"));
+                        }
+                        if under_way.len() == depth
+                            && let Some(pending) = under_way.pop_front()
+                        {
+                            idle.push(black_box(pending.wait().expect("the engine runs")));
+                        }
+                    });
+                });
+            }
+        }
+        group.finish();
+    }
+}
+
 /// The feed's way on a GPU: images resident, result stays there. Waits for the device every time.
 fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
     for geometry in geometries() {
@@ -146,6 +182,7 @@ fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
 
 fn engines(c: &mut Criterion) {
     engine(c, &CpuEngine);
+    stream(c, &CpuEngine);
     if adapter::list().is_empty() {
         println!("no GPU adapter: its rows are missing");
         return;
@@ -153,6 +190,7 @@ fn engines(c: &mut Criterion) {
     match Device::open(&DeviceChoice::Gpu) {
         Ok(Device::Gpu(gpu)) => {
             engine(c, gpu.as_ref());
+            stream(c, gpu.as_ref());
             resident(c, &gpu);
         }
         Ok(Device::Cpu(..)) => {}
