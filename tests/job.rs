@@ -2,15 +2,15 @@
 
 mod common;
 
-use common::{gpu, shared_data};
+use common::{gpu, shared_data, tree, write_tree};
+use imgveil::dataset::names::Naming;
 use imgveil::dataset::phantom::{PhantomClass, phantom};
-use imgveil::dataset::{self, Fit, Item, Split};
+use imgveil::dataset::{self, Fit};
 use imgveil::engine::{CpuEngine, Engine};
 use imgveil::image::{Geometry, Image};
-use imgveil::job::{DecryptRequest, EncryptRequest, Watch, decrypt, encrypt};
+use imgveil::job::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, Watch, decrypt, encrypt};
 use imgveil::key::Key;
 use imgveil::scheme::{KeyScope, Options, Preset, Scheme};
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -34,12 +34,6 @@ fn key() -> Key {
     Key::from_bytes([3; 32])
 }
 
-fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|e| e.file_type().is_file());
-    let name = |path: &Path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-    files.map(|file| (name(file.path()), std::fs::read(file.path()).unwrap())).collect()
-}
-
 fn schemes() -> Vec<Scheme> {
     let block = Some("8x4".parse().unwrap());
     let per_block = Options { block, key_scope: Some(KeyScope::Block), scramble: true, ..Options::default() };
@@ -58,7 +52,9 @@ fn there_and_back(input: &Path, scheme: &Scheme, fit: Fit, engines: &[&dyn Engin
     for (i, engine) in engines.iter().enumerate() {
         let output = at("encrypted", i);
         let count = Count::default();
-        let request = EncryptRequest { input, output: &output, secret: &key().into(), scheme, fit, engine: *engine };
+        let options = EncryptOptions { fit, naming: Naming::Kept, ..EncryptOptions::default() };
+        let secret = &key().into();
+        let request = EncryptRequest { input, output: &output, secret, scheme, engine: *engine, options };
         let summary = encrypt(&request, &count).unwrap();
         assert_eq!((summary.failed.len(), summary.scheme), (0, scheme.clone()));
         assert_eq!(count.announced.into_inner(), summary.images);
@@ -69,7 +65,8 @@ fn there_and_back(input: &Path, scheme: &Scheme, fit: Fit, engines: &[&dyn Engin
     for (i, engine) in engines.iter().enumerate() {
         let back = at("back", i);
         let encrypted = at("encrypted", 0);
-        let request = DecryptRequest { input: &encrypted, output: &back, secret: &key().into(), engine: *engine };
+        let (secret, options) = (&key().into(), DecryptOptions::default());
+        let request = DecryptRequest { input: &encrypted, output: &back, secret, engine: *engine, options };
         decrypt(&request, &Count::default()).unwrap();
         let back = dataset::open(&back).unwrap().source;
         assert_eq!(back.items(), plain.items());
@@ -93,20 +90,13 @@ fn sets_are_equal_on_both_engines_and_come_back_exactly() {
         let folder = tempfile::tempdir().unwrap();
         let input = folder.path().join("input");
         let geometry = Geometry::new(size as u32, size as u32, channels).unwrap();
-        let items: Vec<Item> = (0..40)
-            .map(|i| Item {
-                name: format!("{}/{}/{i:02}", if i < 30 { "train" } else { "test" }, PhantomClass::ALL[i % 2].name()),
-                split: if i < 30 { Split::Train } else { Split::Test },
-                label: Some(PhantomClass::ALL[i % 2].label()),
-            })
-            .collect();
-        let sink = dataset::create(&input, &items, "test").unwrap();
-        for (i, item) in items.iter().enumerate() {
+        let image = |i: usize| {
             let grey = phantom(i as u64, PhantomClass::ALL[i % 2], size);
             let samples = grey.iter().flat_map(|&p| (0..channels as u8).map(move |c| p.wrapping_add(c * 9))).collect();
-            sink.put(i, item, &Image::new(geometry, samples).unwrap()).unwrap();
-        }
-        sink.finish(None).unwrap();
+            let name = format!("{}/{}/{i:02}", if i < 30 { "train" } else { "test" }, PhantomClass::ALL[i % 2].name());
+            (name, Image::new(geometry, samples).unwrap())
+        };
+        write_tree(&input, (0..40).map(image));
         for scheme in schemes() {
             there_and_back(&input, &scheme, Fit { pad: true, ..Fit::default() }, &engines);
         }

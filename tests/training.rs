@@ -4,12 +4,12 @@
 mod common;
 
 use burn::tensor::Tensor;
-use common::{open_gpu, say_skipped, shared_data};
+use common::{open_gpu, say_skipped, shared_data, write_tree};
 use imgveil::dataset::phantom::{PhantomClass, phantom};
-use imgveil::dataset::{self, DatasetError, Fit, Item, Loaded};
+use imgveil::dataset::{self, DatasetError, Fit, Loaded};
 use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
 use imgveil::image::{Geometry, Image, View};
-use imgveil::job::{DecryptRequest, EncryptRequest, JobError, Watch, decrypt, encrypt};
+use imgveil::job::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, Watch, decrypt, encrypt};
 use imgveil::key::Key;
 use imgveil::schedule::ImageId;
 use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, export};
@@ -261,18 +261,12 @@ impl Watch for Quiet {
 
 fn write_phantoms(folder: &Path) {
     let split = phantoms(0, 60);
-    let items: Vec<Item> = (0..60)
-        .map(|i| {
-            let class = PhantomClass::ALL[i % 2];
-            Item { name: format!("{}/{i:02}", class.name()), split: dataset::Split::All, label: Some(class.label()) }
-        })
-        .collect();
-    let sink = dataset::create(folder, &items, "test").unwrap();
-    for (i, item) in items.iter().enumerate() {
+    let image = |i: usize| {
         let samples = split.samples[i * SIZE * SIZE..][..SIZE * SIZE].to_vec();
-        sink.put(i, item, &Image::new(split.geometry, samples).unwrap()).unwrap();
-    }
-    sink.finish(None).unwrap();
+        let name = format!("{}/{i:02}", PhantomClass::ALL[i % 2].name());
+        (name, Image::new(split.geometry, samples).unwrap())
+    };
+    write_tree(folder, (0..60).map(image));
 }
 
 /// The hospital's side and the cloud's side see the same images, so they learn the same.
@@ -288,10 +282,10 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
         Preset::Keystream.scheme(Options::default()).unwrap(),
     ] {
         let output = encrypted.with_extension(&scheme.name);
-        let fit = Fit::default();
+        let (fit, options) = (Fit::default(), EncryptOptions::default());
         let secret = &key().into();
         let request =
-            EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, fit, engine: &CpuEngine };
+            EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine: &CpuEngine, options };
         encrypt(&request, &Quiet).unwrap();
         let losses = |set: TrainingSet| {
             assert!(set.note.as_ref().unwrap().contains("12 of 60"));
@@ -321,7 +315,8 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let (fit, secret) = (Fit::default(), &key().into());
     let mix = |name: &str, engine: &dyn Engine| {
         let output = folder.path().join(name);
-        let request = EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, fit, engine };
+        let options = EncryptOptions::default();
+        let request = EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine, options };
         encrypt(&request, &Quiet).map(|_| output)
     };
     let output = mix("mixed.npz", &CpuEngine).unwrap();
@@ -342,7 +337,8 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     assert!((negative / part.images.len() as f64 - 0.5).abs() < 0.03);
 
     let back = folder.path().join("back");
-    let request = DecryptRequest { input: &output, output: &back, secret, engine: &CpuEngine };
+    let options = DecryptOptions::default();
+    let request = DecryptRequest { input: &output, output: &back, secret, engine: &CpuEngine, options };
     let error = decrypt(&request, &Quiet).unwrap_err();
     assert!(matches!(error, JobError::Dataset(DatasetError::Mixtures { .. })), "{error}");
     assert!(!back.exists());

@@ -3,20 +3,7 @@
 
 use super::reading::Reading;
 use super::stack::{Header, Stack};
-use super::{ReadErrorKind, picture};
-mod dicom {
-    pub fn is_dicom(_: &[u8]) -> bool {
-        false
-    }
-    pub fn is_dicom_name(_: &std::path::Path) -> bool {
-        false
-    }
-}
-mod nifti {
-    pub fn is_nifti_name(_: &std::path::Path) -> bool {
-        false
-    }
-}
+use super::{ReadErrorKind, dicom, nifti, picture};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufReader, Read};
@@ -43,7 +30,7 @@ impl Format {
         if nifti::is_nifti_name(path) {
             return Some(Self::Nifti);
         }
-        if dicom::is_dicom_name(path) {
+        if has_extension(path, &["dcm", "dicom", "ima"]) {
             return Some(Self::Dicom);
         }
         let mut start = Vec::new();
@@ -53,10 +40,7 @@ impl Format {
 
     /// Whether files of this format may hold several images, so that their headers are needed to list a set.
     pub fn may_be_several(self, path: &Path) -> bool {
-        {
-            let _ = path;
-            self != Self::Picture
-        }
+        self != Self::Picture || has_extension(path, &["tif", "tiff"])
     }
 
     /// What a file's header says.
@@ -64,10 +48,8 @@ impl Format {
         let file = BufReader::new(File::open(path).map_err(ReadErrorKind::Io)?);
         match self {
             Self::Picture => picture::header(file),
-            _ => {
-                let _ = reading;
-                Err(ReadErrorKind::Foreign)
-            }
+            Self::Dicom => dicom::header(file, reading),
+            Self::Nifti => nifti::header(file, reading),
         }
     }
 
@@ -75,12 +57,15 @@ impl Format {
     pub fn open(self, bytes: Vec<u8>, reading: &Reading) -> Result<Box<dyn Stack>, ReadErrorKind> {
         match self {
             Self::Picture => picture::open(bytes),
-            _ => {
-                let _ = reading;
-                Err(ReadErrorKind::Foreign)
-            }
+            Self::Dicom => dicom::open(bytes, reading),
+            Self::Nifti => nifti::open(bytes, reading),
         }
     }
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    extension.is_some_and(|extension| extensions.contains(&extension.as_str()))
 }
 
 /// Files with several images, kept open while their images are asked for one after the other: a volume is decompressed once, not

@@ -2,9 +2,9 @@
 //! that an encrypted set carries. Never encrypts anything.
 
 pub mod arrays;
+pub mod dicom;
 pub mod encoding;
 mod file;
-pub mod dicom;
 mod fit;
 pub mod floats;
 pub mod folder;
@@ -12,8 +12,8 @@ mod labels;
 mod load;
 pub mod manifest;
 pub mod names;
-mod npy;
 pub mod nifti;
+mod npy;
 pub mod npz;
 pub mod phantom;
 pub mod picture;
