@@ -105,7 +105,7 @@ fn survey(folder: &Path, name: &str, opener: Opener) {
 /// against their group's first.
 fn compare(folder: &Path, groups: &[&[&str]], opener: Opener) -> usize {
     let all = files(folder);
-    let find = |name: &&str| all.iter().find(|path| path.file_name().is_some_and(|file| file == **name));
+    let find = |name: &&str| all.iter().find(|path| path.file_name().is_some_and(|file| file.to_str() == Some(name)));
     let mut compared = 0;
     for group in groups {
         let mut there = group.iter().filter_map(find);

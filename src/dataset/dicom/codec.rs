@@ -177,8 +177,15 @@ impl Description {
         if head.tiles > 65_535 {
             return Err(damaged("JPEG 2000: more tiles than there may be"));
         }
-        let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
         let codestream = frame.get(head.start..).unwrap_or_default();
+        // The decoder makes some 200 bytes for every block, whether a byte of the codestream is about it or not; 1x1 precincts
+        // are allowed, so that a codestream of 200 bytes could ask for all memory. Real blocks have 1,024 samples and more.
+        if code_blocks(codestream, self.columns, self.rows, self.samples)
+            > (1 << 16).max(self.frame_samples() as u64 / 128)
+        {
+            return Err(unsupported("JPEG 2000 in blocks of a few pixels"));
+        }
+        let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
         let image = Image::new(codestream, &settings).map_err(|error| failed("JPEG 2000", error))?;
         self.same_size("JPEG 2000", image.width(), image.height(), self.samples)?;
         let mut context = DecoderContext::default();
@@ -339,5 +346,97 @@ impl Jpeg2000Head {
             tiles: across(x, tile_x_offset, tile_x)?.checked_mul(across(y, tile_y_offset, tile_y)?)?,
             signed: bits & 0x80 != 0,
         })
+    }
+}
+
+/// About how many code blocks a JPEG 2000 codestream cuts a frame into, at most, by any of its coding styles.
+fn code_blocks(codestream: &[u8], columns: u32, rows: u32, components: usize) -> u64 {
+    let styles = coding_styles(codestream);
+    let blocks = styles.iter().map(|style| style.blocks(columns, rows)).max().unwrap_or(0);
+    blocks.saturating_mul(components as u64)
+}
+
+/// How a component is cut: exponents of sides.
+#[derive(Debug, PartialEq, Eq)]
+struct CodingStyle {
+    /// Decompositions; there is one resolution more.
+    levels: u8,
+    /// Width and height of a block.
+    block: (u8, u8),
+    /// Width and height of the precincts of each resolution, the smallest first; none where blocks alone cut.
+    precincts: Vec<(u8, u8)>,
+}
+
+impl CodingStyle {
+    /// From the part that a component's and the default style have in common; its precincts stand at its end.
+    fn read(with_precincts: bool, part: &[u8]) -> Option<Self> {
+        let (&[levels, width, height, _, _], sizes) = part.split_first_chunk()?;
+        let sizes = if with_precincts { sizes } else { &[] };
+        let precincts = sizes.iter().map(|size| (size & 15, size >> 4)).collect();
+        Some(Self { levels, block: ((width & 15) + 2, (height & 15) + 2), precincts })
+    }
+
+    fn blocks(&self, columns: u32, rows: u32) -> u64 {
+        let resolution = |r: u8| {
+            let shrunk = u32::from(self.levels - r).min(31);
+            // All resolutions but the smallest are three bands of half the side, and so are their precincts.
+            let (width, height) = self.precincts.get(usize::from(r)).copied().unwrap_or((15, 15));
+            let half = u8::from(r > 0);
+            let across = (u64::from(columns) >> shrunk >> self.block.0.min(width.saturating_sub(half)) >> half) + 1;
+            let down = (u64::from(rows) >> shrunk >> self.block.1.min(height.saturating_sub(half)) >> half) + 1;
+            across * down * if r > 0 { 3 } else { 1 }
+        };
+        (0..=self.levels).map(resolution).sum()
+    }
+}
+
+/// All coding styles of a codestream, of the whole and of single tiles, as far as its segments can be followed.
+fn coding_styles(codestream: &[u8]) -> Vec<CodingStyle> {
+    let (mut styles, mut at, mut tile_end) = (Vec::new(), 2usize, None);
+    while let Some(&[0xff, kind, high, low]) = codestream.get(at..).and_then(|rest| rest.first_chunk()) {
+        if kind == 0x93 {
+            // Behind a tile's header its data; the next one begins where this one said it ends.
+            match std::mem::take(&mut tile_end) {
+                Some(end) if end > at => at = end,
+                _ => break,
+            }
+            continue;
+        }
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let segment = codestream.get(at + 4..at.saturating_add(2 + length)).unwrap_or_default();
+        let style = match (kind, segment) {
+            (0x52, [style, _, _, _, _, part @ ..]) | (0x53, [_, style, part @ ..]) => {
+                CodingStyle::read(style & 1 == 1, part)
+            }
+            (0x90, [_, _, size @ ..]) => {
+                let size = size.first_chunk().map_or(0, |size| u32::from_be_bytes(*size) as usize);
+                tile_end = Some(at.saturating_add(size));
+                None
+            }
+            _ => None,
+        };
+        styles.extend(style);
+        at += 2 + length.max(2);
+    }
+    styles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_a_codestream_are_counted_before_they_are_made() {
+        // 64x64 blocks, 2 decompositions, no precincts; then 1x1 precincts in a tile's header.
+        let default = [0xff, 0x52, 0, 12, 0, 0, 0, 1, 0, 2, 4, 4, 0, 1];
+        let tile = [0xff, 0x90, 0, 10, 0, 0, 0, 0, 0, 30, 0, 1];
+        let small = [0xff, 0x52, 0, 13, 1, 0, 0, 1, 0, 0, 4, 4, 0, 1, 0];
+        let stream = |parts: &[&[u8]]| [&[0xff, 0x4f], parts.concat().as_slice()].concat();
+        let plain = CodingStyle { levels: 2, block: (6, 6), precincts: vec![] };
+        assert_eq!(coding_styles(&stream(&[&default, &tile, &[0xff, 0x93]])), [plain]);
+        // 4x4 + 1 at the top, 2x2 + 1 below it (three bands each), then 2x2 + 1.
+        assert_eq!(code_blocks(&stream(&[&default]), 512, 512, 1), 3 * 25 + 3 * 9 + 9);
+        assert_eq!(code_blocks(&stream(&[&default, &tile, &small]), 512, 512, 3), 3 * 513 * 513);
+        assert_eq!(code_blocks(b"", 512, 512, 1), 0);
     }
 }
