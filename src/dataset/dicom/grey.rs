@@ -144,8 +144,8 @@ impl Description {
         let turned = if self.inverted() { 255 } else { 0 };
         let grey = |word| voi.grey(self.modality_value(word)) ^ turned;
         let mut samples = Vec::with_capacity(frame.len());
-        if self.number == Number::Integer && self.stored <= 16 {
-            // Every value once: there are more pixels than values.
+        if self.number == Number::Integer && self.stored <= 16 && frame.len() >> self.stored > 0 {
+            // Every value once: there are about as many pixels as values, or more.
             let table: Vec<u8> = (0..1u64 << self.stored).map(|code| grey(code << self.shift)).collect();
             let entry = |word| table.get(self.code(word) as usize).copied().unwrap_or(0);
             each_word(frame, self.allocated, |word| samples.push(entry(word)));

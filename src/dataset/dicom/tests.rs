@@ -268,6 +268,53 @@ fn run_lengths_are_unpacked() {
     }
 }
 
+/// A baseline JPEG of the best quality, without subsampling.
+fn jpeg(samples: &[u8], width: u32, height: u32, colour: image::ExtendedColorType) -> Vec<u8> {
+    let mut codestream = Vec::new();
+    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut codestream, 100);
+    encoder.encode(samples, width, height, colour).unwrap();
+    codestream
+}
+
+fn close(found: &[u8], expected: &[u8]) -> bool {
+    found.len() == expected.len() && found.iter().zip(expected).all(|(a, b)| a.abs_diff(*b) <= 3)
+}
+
+#[test]
+fn jpeg_frames_come_out_as_grey_and_rgb() {
+    const BASELINE: &str = "1.2.840.10008.1.2.4.50";
+    let grey: Vec<u8> = (0..19 * 11).collect();
+    let stream = jpeg(&grey, 19, 11, image::ExtendedColorType::L8);
+    let maker = || Maker::new(BASELINE, 11, 19, 8, 8);
+    assert!(close(&plain(&maker().fragments(&[&stream])), &grey));
+    // In several fragments, and two frames of two fragments each.
+    let (one, two) = stream.split_at(stream.len() / 2);
+    assert!(close(&plain(&maker().fragments(&[one, two])), &grey));
+    let both = maker().text(0x0028_0008, b"IS", "2").fragments(&[one, two, one, two]);
+    assert!(frames(&both, &Reading::default()).unwrap().iter().all(|image| close(image.samples(), &grey)));
+    let rgb: Vec<u8> = (0..19 * 11).flat_map(|_| [200, 40, 90]).collect();
+    let stream = jpeg(&rgb, 19, 11, image::ExtendedColorType::Rgb8);
+    assert!(close(&plain(&maker().colour("YBR_FULL_422", 0).fragments(&[&stream])), &rgb));
+    assert!(!close(&plain(&maker().colour("RGB", 0).fragments(&[&stream])), &rgb));
+    // Another size than the header's, other colours, and a picture that is cut.
+    assert!(refused(&Maker::new(BASELINE, 11, 18, 8, 8).fragments(&[&stream])).contains("11x19x3 where"));
+    assert!(refused(&maker().fragments(&[&stream])).contains("11x19x3 where"));
+    assert!(refused(&maker().colour("RGB", 0).fragments(&[&stream[..stream.len() - 9]])).contains("ends before"));
+}
+
+#[test]
+fn jpeg_ls_frames_are_what_was_encoded() {
+    let words: Vec<u16> = (0..19 * 11).map(|i| i * i % 4096).collect();
+    let mut stream = Vec::new();
+    jpegls::encode(&words, 19, 11, &mut stream).unwrap();
+    let maker = || Maker::new("1.2.840.10008.1.2.4.80", 11, 19, 16, 12);
+    assert_eq!(plain(&maker().fragments(&[&stream])), little(&words));
+    for length in 0..stream.len() - 2 {
+        assert!(!refused(&maker().fragments(&[&stream[..length]])).is_empty());
+    }
+    assert!(refused(&maker().colour("RGB", 0).fragments(&[&stream])).contains("JPEG-LS in colour"));
+}
+
 #[test]
 fn windows_follow_the_standard() {
     let reading = |text: &str| windowed(text.parse().unwrap());
