@@ -248,9 +248,6 @@ impl Volume {
                     "a NIfTI header whose voxels lie in a second file (.img); convert the pair to one .nii file";
                 return Err(ReadErrorKind::Unsupported(words.into()));
             }
-            _ if length == NIFTI_1 => {
-                return Err(ReadErrorKind::Unsupported("an Analyze 7.5 header; convert it to .nii".into()));
-            }
             _ => return Err(ReadErrorKind::Foreign),
         }
         let volume = if length == NIFTI_1 { Self::nifti_1(&fields)? } else { Self::nifti_2(&fields)? };
@@ -702,7 +699,7 @@ mod tests {
         pair[344..348].copy_from_slice(b"ni1\0");
         assert!(refused(&pair).contains(".img"));
         pair[344..348].fill(0);
-        assert!(refused(&pair).contains("Analyze"));
+        assert!(refused(&pair).contains("no image"));
         assert!(refused(b"PNG").contains("no image"));
         assert!(refused(&gzip(b"something else")).contains("no image"));
         let mut inside = made([3, 1, 1, 1, 0, 0, 0, 0], (2, 8));

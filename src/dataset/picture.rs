@@ -11,7 +11,7 @@ use super::stack::{Header, Stack};
 use super::{ReadError, ReadErrorKind};
 use crate::image::{Depth, Geometry, Image};
 use image::codecs::bmp::BmpDecoder;
-use image::codecs::jpeg::{JpegDecoder, JpegEncoder};
+use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngDecoder, PngEncoder};
 use image::codecs::pnm::{PnmDecoder, PnmSubtype, SampleEncoding};
 use image::codecs::webp::WebPDecoder;
@@ -57,17 +57,13 @@ pub fn header(mut reader: impl BufRead + Seek) -> Result<Header, ReadErrorKind> 
 /// Opens a file that was read whole.
 ///
 /// # Errors
-/// As [`header`], and when it can be seen without decoding that the file is cut.
+/// As [`header`].
 pub fn open(bytes: Vec<u8>) -> Result<Box<dyn Stack>, ReadErrorKind> {
     let format = format(&bytes)?;
     if format == ImageFormat::Tiff {
         return tiff::open(bytes);
     }
     let header = header(Cursor::new(&bytes))?;
-    // The JPEG decoder fills what is missing with grey and says nothing; a network would learn from it.
-    if format == ImageFormat::Jpeg && !jpeg::has_end_of_image(&bytes) {
-        return Err(ReadErrorKind::Damaged("the file ends before the image does (truncated JPEG)".into()));
-    }
     Ok(Box::new(Picture { bytes, format, header }))
 }
 
@@ -105,6 +101,9 @@ impl Stack for Picture {
 
     fn image(&self, _: usize) -> Result<Image, ReadErrorKind> {
         let geometry = self.header.geometry;
+        if self.format == ImageFormat::Jpeg {
+            return Image::new(geometry, jpeg::decode(&self.bytes, geometry)?).ok_or_else(mismatch);
+        }
         let samples = match self.decode(geometry)? {
             DynamicImage::ImageLuma8(image) => image.into_raw(),
             DynamicImage::ImageRgb8(image) if geometry.channels() == 1 => every_third(&image),
@@ -128,7 +127,6 @@ impl Picture {
         let mut reader = Cursor::new(self.bytes.as_slice());
         match self.format {
             ImageFormat::Png => PngDecoder::with_limits(reader, limits.clone()).and_then(|d| pixels(d, limits)),
-            ImageFormat::Jpeg => JpegDecoder::new(reader).and_then(|d| pixels(d, limits)),
             ImageFormat::WebP => WebPDecoder::new(reader).and_then(|d| pixels(d, limits)),
             ImageFormat::Bmp => BmpDecoder::new(reader).and_then(|d| pixels(d, limits)),
             ImageFormat::Pnm => {
@@ -548,6 +546,16 @@ mod tests {
         let deep = grey.geometry().with_depth(Depth::U16);
         let deep = Image::new(deep, vec![1; deep.bytes()]).unwrap();
         assert!(encode_jpeg(&deep, 90).unwrap_err().contains("16"));
+    }
+
+    #[test]
+    fn what_a_damaged_jpeg_lacks_is_not_made_up() {
+        let whole = encode_jpeg(&image(64, 64, 1), 75).unwrap();
+        // A marker in the middle of the scan that has no business there: the rest would be grey.
+        let scan = whole.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
+        let (before, after) = whole.split_at((scan + whole.len()) / 2);
+        let damaged = [before, &[0xff, 0xd8], after].concat();
+        assert!(matches!(decode(&damaged), Err(ReadErrorKind::Damaged(_))));
     }
 
     #[test]

@@ -1,9 +1,13 @@
-//! What has to be known of a JPEG beside its pixels: its frame header, without the rest of the file, and whether its end is
-//! there. Never decodes.
+//! JPEG: its frame header, without the rest of the file; whether its end is there; and its pixels. Never makes up the rest of
+//! an image where its codes are broken. JPEG has no checksum: damage that leaves codes whole cannot be seen.
 
 use super::super::ReadErrorKind;
 use crate::image::Geometry;
 use std::io::{BufRead, ErrorKind, Seek};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// The geometry that the frame header states.
 pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, ReadErrorKind> {
@@ -34,6 +38,25 @@ pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, Read
     Ok(Geometry::new(height.into(), width.into(), channels)?)
 }
 
+/// The samples of an image whose geometry was found plausible.
+pub(super) fn decode(bytes: &[u8], geometry: Geometry) -> Result<Vec<u8>, ReadErrorKind> {
+    // The decoder fills what is missing with grey and says nothing; a network would learn from it. Strictly, it says
+    // what is damaged; and a file that is cut may still look whole to it.
+    if !has_end_of_image(bytes) {
+        return Err(ReadErrorKind::Damaged("the file ends before the image does (truncated JPEG)".into()));
+    }
+    let colour = if geometry.channels() == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(geometry.width())
+        .set_max_height(geometry.height())
+        .jpeg_set_out_colorspace(colour);
+    JpegDecoder::new_with_options(ZCursor::new(bytes), options).decode().map_err(|error| {
+        let words = error.to_string();
+        ReadErrorKind::Damaged(words.split_whitespace().collect::<Vec<_>>().join(" "))
+    })
+}
+
 /// The kind and the beginning of the frame header, if one comes before the pixels.
 fn frame(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<(u8, [u8; 6])>> {
     let mut pair = [0; 2];
@@ -62,7 +85,7 @@ fn frame(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<(u8, [u8;
 }
 
 /// Whether the end marker is there, somewhere behind the first scan: a thumbnail in the header has one of its own.
-pub(super) fn has_end_of_image(bytes: &[u8]) -> bool {
+fn has_end_of_image(bytes: &[u8]) -> bool {
     // Segments after the start marker: ff, kind, length (of itself and the payload).
     let mut at = 2;
     while let [0xff, kind, high, low, ..] = bytes[at.min(bytes.len())..] {
