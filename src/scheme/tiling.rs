@@ -42,15 +42,28 @@ impl Tiling {
 
     /// The image's sample that is sample `i` of block `b`.
     pub fn sample(&self, b: usize, i: usize) -> usize {
-        let (rows, columns, channels) =
-            (self.block.height as usize, self.block.width as usize, self.geometry.channels());
-        let (pixel, channel) = match self.order {
-            Order::RowColumnChannel => (i / channels, i % channels),
-            Order::ChannelRowColumn => (i % (rows * columns), i / (rows * columns)),
+        self.corner(b) + self.offset(i)
+    }
+
+    /// The image's sample that is the first one of block `b`.
+    fn corner(&self, b: usize) -> usize {
+        let (row, column) = (b / self.columns * self.block.height as usize, b % self.columns);
+        (row * self.geometry.width() + column * self.block.width as usize) * self.geometry.channels()
+    }
+
+    /// How far behind a block's first sample its sample `i` lies in the image.
+    fn offset(&self, i: usize) -> usize {
+        // An image has fewer than 2^31 samples, and this is where compiling a large one spends its time: divisions of 32 bits.
+        let (rows, columns, channels) = (self.block.height, self.block.width, self.geometry.channels() as u32);
+        let (i, line) = (i as u32, self.geometry.width() as u32 * channels);
+        let offset = match self.order {
+            Order::RowColumnChannel => i / (columns * channels) * line + i % (columns * channels),
+            Order::ChannelRowColumn => {
+                let (channel, pixel) = (i / (rows * columns), i % (rows * columns));
+                pixel / columns * line + pixel % columns * channels + channel
+            }
         };
-        let y = b / self.columns * rows + pixel / columns;
-        let x = b % self.columns * columns + pixel % columns;
-        (y * self.geometry.width() + x) * channels + channel
+        offset as usize
     }
 
     /// Nibbles of a block.
@@ -68,8 +81,9 @@ impl Tiling {
     pub fn plan(&self, mut entry: impl FnMut(usize, usize) -> u32) -> Result<Plan, PlanError> {
         let mut table = vec![0; self.geometry.samples()];
         for b in 0..self.blocks() {
+            let corner = self.corner(b);
             for i in 0..self.samples() {
-                table[self.sample(b, i)] = entry(b, i);
+                table[corner + self.offset(i)] = entry(b, i);
             }
         }
         Plan::from_table(self.geometry, Unit::Sample, table)
