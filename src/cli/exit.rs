@@ -112,6 +112,7 @@ impl From<DatasetError> for Failure {
             | DatasetError::Unfinished(_)
             | DatasetError::Npz { .. }
             | DatasetError::Npy { .. }
+            | DatasetError::Shards { .. }
             | DatasetError::Manifest { .. } => DATASET,
             DatasetError::Write { .. } | DatasetError::Read { .. } | DatasetError::Encode { .. } => FAILED,
         };

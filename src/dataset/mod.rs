@@ -23,6 +23,7 @@ pub mod sink;
 pub mod stack;
 pub mod tree;
 pub mod work;
+mod webdataset;
 
 pub(crate) use arrays::place;
 pub use arrays::{NpySink, NpzSink};
@@ -31,6 +32,7 @@ pub use fit::{Fit, Side};
 pub(crate) use load::read_fitted;
 pub use load::{LoadError, Loaded, Mixed, load};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
+pub use webdataset::ShardSink;
 
 use crate::image::{Geometry, GeometryError, Image};
 use encoding::Encoding;
@@ -254,6 +256,14 @@ pub enum DatasetError {
     #[error("{path} is not a usable set of .npy arrays: {reason}")]
     Npy {
         /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// WebDataset's shards that cannot be used.
+    #[error("{path} is not a usable set of WebDataset shards: {reason}")]
+    Shards {
+        /// The tar file, the folder or the pattern.
         path: PathBuf,
         /// What is wrong.
         reason: String,
