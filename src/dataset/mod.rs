@@ -349,6 +349,9 @@ pub fn open_with(path: &Path, reading: &Reading) -> Result<Opened, DatasetError>
 }
 
 fn open_any(path: &Path, reading: &Reading) -> Result<Opened, DatasetError> {
+    if webdataset::is_pattern(path) {
+        return webdataset::open(path);
+    }
     if !path.exists() {
         return Err(DatasetError::Missing(path.to_owned()));
     }
@@ -357,6 +360,7 @@ fn open_any(path: &Path, reading: &Reading) -> Result<Opened, DatasetError> {
         return match extension.as_deref() {
             Some("npz") => npz::open(path),
             Some("npy") => npy::open(path),
+            Some("tar") => webdataset::open(path),
             _ if file::Format::of(path).is_some() => folder::plain(path, reading),
             _ => Err(DatasetError::Foreign(path.to_owned())),
         };
@@ -365,14 +369,20 @@ fn open_any(path: &Path, reading: &Reading) -> Result<Opened, DatasetError> {
         Some(manifest) => {
             let source: Box<dyn Source> = match manifest.encoding {
                 Encoding::Npy | Encoding::Npz => return npy::open(path),
-                Encoding::WebDataset { .. } => return Err(DatasetError::Foreign(path.to_owned())),
+                Encoding::WebDataset { .. } => return webdataset::open(path),
                 Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
             };
             Ok(Opened { source, manifest: Some(manifest), note: None })
         }
         None if npy::is_folder_of_arrays(path) => npy::open(path),
+        None if webdataset::is_folder_of_shards(path) => webdataset::open(path),
         None => folder::plain(path, reading),
     }
+}
+
+/// The folder that a file lies in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Writes a file beside its place and renames it: it is there whole or not at all.
@@ -384,9 +394,8 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetE
 pub(crate) fn write_privately(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     use std::io::Write;
     let io = |source| DatasetError::Write { path: path.to_owned(), source };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Files of tempfile's have mode 0600.
-    let mut file = tempfile::Builder::new().prefix(work::TEMPORARY).tempfile_in(folder).map_err(io)?;
+    let mut file = tempfile::Builder::new().prefix(work::TEMPORARY).tempfile_in(parent(path)).map_err(io)?;
     file.write_all(bytes).map_err(io)?;
     file.persist(path).map_err(|e| io(e.error))?;
     Ok(())

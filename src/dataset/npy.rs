@@ -2,7 +2,7 @@
 //! encrypted; and a single `.npy` file of images. Images are read where they lie: an array may be larger than the memory.
 
 use super::arrays::{ArraySource, Data, Layout, Part, file_name, images_name, labels, labels_name, longest_labels};
-use super::{DatasetError, MANIFEST, Manifest, Opened, SPLITS, Split, positioned};
+use super::{DatasetError, MANIFEST, Manifest, Opened, SPLITS, Split, folder, parent, positioned};
 use crate::npy::Header;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,7 +35,10 @@ pub(super) fn open(path: &Path) -> Result<Opened, DatasetError> {
 }
 
 fn open_file(path: &Path) -> Result<Opened, DatasetError> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = parent(path);
+    if folder::is_unfinished(folder) {
+        return Err(DatasetError::Unfinished(folder.to_owned()));
+    }
     let known = SPLITS.into_iter().any(|split| path.file_name() == array_path(folder, split).file_name());
     if known && folder.join(MANIFEST).exists() {
         // Taken for a plain array, it would be encrypted a second time, or trained on as if it were images.
@@ -186,5 +189,7 @@ mod tests {
         std::fs::write(folder.path().join(MANIFEST), b"{}").unwrap();
         let error = dataset::open(&path).map(|_| ()).unwrap_err().to_string();
         assert!(error.contains("it belongs to an encrypted set: give its folder"), "{error}");
+        std::fs::write(folder.path().join(".imgveil-partial"), b"").unwrap();
+        assert!(matches!(dataset::open(&path), Err(DatasetError::Unfinished(_))));
     }
 }

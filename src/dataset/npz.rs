@@ -5,7 +5,7 @@
 //! (or, where that folder cannot be written to, in the system's folder for temporary files).
 
 use super::arrays::{self, ArraySource, Data, Layout, Part, file_name, images_name, labels_name, longest_labels};
-use super::{DatasetError, MANIFEST, Manifest, Opened, SPLITS, positioned};
+use super::{DatasetError, MANIFEST, Manifest, Opened, SPLITS, parent, positioned};
 use crate::npy::Header;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -141,8 +141,7 @@ fn part(zip: &mut Archive, path: &Path, name: &str, memory: &mut u64) -> Result<
 /// A file without a name, gone when it is closed: where the set lies, because what is readable there is readable there
 /// already.
 fn unnamed(path: &Path) -> std::io::Result<File> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    tempfile::tempfile_in(folder).or_else(|_| tempfile::tempfile())
+    tempfile::tempfile_in(parent(path)).or_else(|_| tempfile::tempfile())
 }
 
 /// The manifest in an array file, if there is one.
@@ -158,7 +157,7 @@ pub(crate) fn check_new(path: &Path) -> Result<(), DatasetError> {
     if path.exists() {
         return Err(DatasetError::OutputExists(path.to_owned()));
     }
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = parent(path);
     match folder.is_dir() {
         true => Ok(()),
         false => Err(DatasetError::Missing(folder.to_owned())),

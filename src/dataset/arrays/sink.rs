@@ -4,8 +4,8 @@
 
 use super::{file_name, images_name, labels_name, place};
 use crate::dataset::sink::{Member, Sink, Slot, Stored};
-use crate::dataset::work::{TEMPORARY, Work};
-use crate::dataset::{DatasetError, Manifest, SPLITS, Split, npz, positioned, write_atomically};
+use crate::dataset::work::TEMPORARY;
+use crate::dataset::{DatasetError, Manifest, SPLITS, Split, npz, positioned};
 use crate::image::{Geometry, Image};
 use crate::npy;
 use rayon::prelude::*;
@@ -146,9 +146,11 @@ impl Arrays {
         let mut parts = BTreeMap::new();
         for split in SPLITS {
             let path = work.join(file_name(&images_name(split)));
+            let labels = work.join(file_name(&labels_name(split)));
             // What an earlier run left of its last step, which is done again.
-            remove(&half_written(&path))?;
-            remove(&work.join(file_name(&labels_name(split))))?;
+            for left in [&half_written(&path), &labels, &half_written(&labels)] {
+                remove(left)?;
+            }
             match counts.get(&split) {
                 Some(&(_, geometry, count)) => {
                     parts.insert(split, Part::create(path, geometry, count)?);
@@ -212,7 +214,7 @@ impl Arrays {
     }
 }
 
-/// Where a file is written before it takes its place.
+/// Where a file is written before it takes its place. Always the same, so that the next run finds what a killed one left.
 fn half_written(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{TEMPORARY}{name}"))
@@ -264,7 +266,9 @@ impl Sink for NpySink {
             }
             if let Some(found) = &here.labels {
                 let path = arrays.work.join(file_name(&labels_name(here.split)));
-                write_atomically(&path, &labels(found).map_err(write(&path))?)?;
+                let half = half_written(&path);
+                labels(found).and_then(|array| std::fs::write(&half, array)).map_err(write(&half))?;
+                std::fs::rename(&half, &path).map_err(write(&path))?;
             }
         }
         // Parts of which nothing came.
@@ -302,6 +306,7 @@ impl NpzSink {
     /// # Errors
     /// As [`NpySink::create`].
     pub fn create(work: &Path, output: &Path, slots: Vec<Slot>) -> Result<Self, DatasetError> {
+        remove(&half_written(output))?;
         Ok(Self { arrays: Arrays::create(work, slots)?, output: output.to_owned() })
     }
 
@@ -350,9 +355,11 @@ impl Sink for NpzSink {
 
     fn finish(self: Box<Self>, written: &[usize], mut manifest: Option<&mut Manifest>) -> Result<bool, DatasetError> {
         let parts = self.arrays.written(written, manifest.as_deref_mut());
-        let output = Work::alone(&self.arrays.work).begin(&self.output)?;
-        self.pack(&parts, manifest.as_deref(), output.as_file()).map_err(|reason| encode(&self.output, reason))?;
-        output.persist(&self.output).map_err(|e| write(&self.output)(e.error))?;
+        let half = half_written(&self.output);
+        let file = File::create(&half).map_err(write(&half))?;
+        self.pack(&parts, manifest.as_deref(), &file).map_err(|reason| encode(&self.output, reason))?;
+        drop(file);
+        std::fs::rename(&half, &self.output).map_err(write(&self.output))?;
         Ok(manifest.is_some())
     }
 }
@@ -482,6 +489,7 @@ mod tests {
         Box::new(sink).finish(&[0, 1, 2, 3, 4, 5, 6], None).unwrap();
         assert!(std::fs::read(&path).unwrap() == std::fs::read(&whole).unwrap());
         assert!(!work.path().join(".imgveil-train_images.npy").exists());
+        assert_eq!(output.path().read_dir().unwrap().count(), 2);
         // Other slots: the arrays are for another set, and begin anew.
         let sink = NpySink::create(work.path(), slots[..6].to_vec()).unwrap();
         assert_eq!(sink.surviving(&stored).unwrap(), [0, 1]);

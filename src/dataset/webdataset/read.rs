@@ -8,8 +8,8 @@
 use super::members::{Damage, Member, Members};
 use super::{CLASS, is_image, key_and_kind};
 use crate::dataset::{
-    DatasetError, Entry, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Source, Split, folder, positioned,
-    sink,
+    DatasetError, Entry, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Source, Split, folder, parent,
+    positioned, sink,
 };
 use crate::image::{Geometry, Image};
 use rayon::prelude::*;
@@ -85,11 +85,15 @@ pub(in crate::dataset) fn open(path: &Path) -> Result<Opened, DatasetError> {
     if let Some(missing) = shards.iter().find(|shard| !shard.is_file()) {
         return Err(DatasetError::Missing(missing.clone()));
     }
-    let beside = |shard: &PathBuf| shard.with_file_name(MANIFEST).exists();
-    if let Some(shard) = shards.iter().find(|shard| beside(shard)) {
-        // Taken for plain shards, they would be encrypted a second time, or trained on as if they were images.
-        let folder = shard.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
+    let folders: BTreeSet<&Path> = shards.iter().map(|shard| parent(shard)).collect();
+    for folder in folders {
+        if folder::is_unfinished(folder) {
+            return Err(DatasetError::Unfinished(folder.to_owned()));
+        }
+        if folder.join(MANIFEST).exists() {
+            // Taken for plain shards, they would be encrypted a second time, or trained on as if they were images.
+            return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
+        }
     }
     Ok(Opened { source: Box::new(plain(path, shards, Vec::new())?), manifest: None })
 }
@@ -455,23 +459,31 @@ fn label(items: &mut [Item], places: &mut [(usize, Place)], stated: &[Option<Cla
     Ok(largest.map_or(Vec::new(), |largest| (0..=largest).map(|class| class.to_string()).collect()))
 }
 
+/// What is in a shard of an encrypted set.
+struct Found {
+    /// The shard's number.
+    number: usize,
+    /// The places of its images, by key.
+    samples: HashMap<String, Place>,
+    damage: Option<String>,
+}
+
 fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
     let shard_of = |entry: &Entry| entry.path.split_once('/').map_or(entry.path.clone(), |(shard, _)| shard.to_owned());
     let names: BTreeSet<String> = manifest.images.iter().map(shard_of).collect();
     let shards: Vec<Shard> = names.into_iter().map(|name| Shard::new(root.join(name))).collect();
-    let found = |(number, shard): (usize, &Shard)| {
-        let found = scan(shard, false);
-        let samples: HashMap<String, Place> = found.samples.into_iter().map(|s| (s.key, s.place)).collect();
-        (shard.name.clone(), (number, samples, found.damage))
+    let find = |(number, shard): (usize, &Shard)| {
+        let scan = scan(shard, false);
+        let samples = scan.samples.into_iter().map(|sample| (sample.key, sample.place)).collect();
+        (shard.name.clone(), Found { number, samples, damage: scan.damage })
     };
-    let mut scans: HashMap<String, (usize, HashMap<String, Place>, Option<String>)> =
-        shards.par_iter().enumerate().map(found).collect();
+    let mut found: HashMap<String, Found> = shards.par_iter().enumerate().map(find).collect();
     let mut place = |entry: &Entry| {
-        let Some((number, samples, damage)) = scans.get_mut(&shard_of(entry)) else { return (0, Place::Missing) };
+        let Some(found) = found.get_mut(&shard_of(entry)) else { return (0, Place::Missing) };
         let member = entry.path.split_once('/').and_then(|(_, member)| key_and_kind(member));
-        let place = member.and_then(|(key, _)| samples.remove(key));
-        let lost = || damage.as_ref().map_or(Place::Missing, |damage| Place::Damaged(format!("it is lost: {damage}")));
-        (*number, place.unwrap_or_else(lost))
+        let place = member.and_then(|(key, _)| found.samples.remove(key));
+        let lost = |damage: &String| Place::Damaged(format!("it is lost: {damage}"));
+        (found.number, place.unwrap_or_else(|| found.damage.as_ref().map_or(Place::Missing, lost)))
     };
     let places = manifest.images.iter().map(&mut place).collect();
     ShardSource {
@@ -796,7 +808,12 @@ mod tests {
         assert!(matches!(source.read(1).unwrap_err().kind, ReadErrorKind::Changed));
         assert!(matches!(source.read(2).unwrap_err().kind, ReadErrorKind::Io(_)));
         assert!(source.read(3).unwrap_err().to_string().contains("it is lost: it cannot be read"));
-        let error = dataset::open(&shard).map(|_| ()).unwrap_err().to_string();
+        let alone = |path: &Path| dataset::open(path).map(|_| ()).unwrap_err();
+        let error = alone(&shard).to_string();
         assert!(error.contains("it belongs to an encrypted set: give its folder"), "{error}");
+        // What is still being written is no set yet, neither as a folder nor as a shard of it.
+        std::fs::write(folder.path().join(".imgveil-partial"), b"").unwrap();
+        assert!(matches!(alone(&shard), DatasetError::Unfinished(_)));
+        assert!(matches!(alone(folder.path()), DatasetError::Unfinished(_)));
     }
 }
