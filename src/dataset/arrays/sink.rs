@@ -495,6 +495,55 @@ mod tests {
         assert_eq!(sink.surviving(&stored).unwrap(), [0, 1]);
     }
 
+    #[test]
+    fn the_manifest_says_where_images_lie_once_gaps_are_closed() {
+        use crate::dataset::manifest::FORMAT;
+        use crate::dataset::{Entry, MANIFEST};
+        use crate::schedule::ImageId;
+        use crate::scheme::{Options, Preset};
+        let (work, output, slots) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), slots(3, 2));
+        let came = [0, 2, 4];
+        let entry = |sink: &dyn Sink, slot: usize| Entry {
+            name: slots[slot].item.name.clone(),
+            path: sink.path(slot),
+            split: slots[slot].item.split,
+            label: None,
+            geometry: slots[slot].geometry.unwrap(),
+            original: None,
+            id: ImageId([0; 8]),
+            plain: String::new(),
+            blake3: blake3::hash(image(&slots, slot).samples()).to_hex().to_string(),
+        };
+        let path = output.path().join("set.npz");
+        let sinks: [Box<dyn Sink>; 2] = [
+            Box::new(NpySink::create(work.path(), slots.clone()).unwrap()),
+            Box::new(NpzSink::create(output.path(), &path, slots.clone()).unwrap()),
+        ];
+        for (sink, root) in sinks.into_iter().zip([work.path(), &path]) {
+            fill(&*sink, &slots, &came);
+            let mut manifest = Manifest {
+                format: FORMAT,
+                tool: "imgveil test".into(),
+                scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
+                key: "0123456789abcdef".parse().unwrap(),
+                classes: Vec::new(),
+                images: came.iter().map(|&slot| entry(&*sink, slot)).collect(),
+            };
+            let inside = sink.finish(&came, Some(&mut manifest)).unwrap();
+            let paths: Vec<&str> = manifest.images.iter().map(|entry| entry.path.as_str()).collect();
+            assert_eq!(paths, ["train_images[0]", "train_images[1]", "test_images[0]"]);
+            assert_eq!(inside, root == path);
+            if !inside {
+                std::fs::write(root.join(MANIFEST), manifest.to_text().unwrap()).unwrap();
+            }
+            let opened = dataset::open(root).unwrap();
+            assert_eq!(opened.manifest, Some(manifest));
+            for (i, &slot) in came.iter().enumerate() {
+                assert_eq!(opened.source.read(i).unwrap(), image(&slots, slot));
+            }
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
