@@ -75,6 +75,12 @@ pub(super) fn plain(path: &Path, reading: &Reading) -> Result<Opened, DatasetErr
     Ok(Opened { source: Box::new(source), manifest: None, note: None })
 }
 
+/// Whether a run is still at work in a folder, or was cut.
+pub(super) fn is_unfinished(root: &Path) -> bool {
+    let entries = root.read_dir().into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(PARTIAL))
+}
+
 /// The manifest of a folder, if it has one.
 ///
 /// # Errors

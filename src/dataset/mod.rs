@@ -22,8 +22,8 @@ pub mod reading;
 pub mod sink;
 pub mod stack;
 pub mod tree;
+pub mod webdataset;
 pub mod work;
-mod webdataset;
 
 pub(crate) use arrays::place;
 pub use arrays::{NpySink, NpzSink};

@@ -46,6 +46,47 @@ pub(super) fn write(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Resul
     Ok(())
 }
 
+/// A part of a file, read as if it were all of it.
+pub(super) struct Range<'a> {
+    file: &'a File,
+    range: std::ops::Range<u64>,
+    /// Where reading goes on, from the part's beginning.
+    at: u64,
+}
+
+impl<'a> Range<'a> {
+    /// The bytes `range` of a file.
+    pub(super) fn new(file: &'a File, range: std::ops::Range<u64>) -> Self {
+        Self { file, range, at: 0 }
+    }
+
+    fn length(&self) -> u64 {
+        self.range.end.saturating_sub(self.range.start)
+    }
+}
+
+impl io::Read for Range<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.length().saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let length = bytes.len().min(left);
+        read(self.file, &mut bytes[..length], self.range.start + self.at)?;
+        self.at += length as u64;
+        Ok(length)
+    }
+}
+
+impl io::Seek for Range<'_> {
+    fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            io::SeekFrom::Start(at) => Some(at),
+            io::SeekFrom::End(offset) => self.length().checked_add_signed(offset),
+            io::SeekFrom::Current(offset) => self.at.checked_add_signed(offset),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
 /// As [`stamp`], of the file at a path.
 pub(super) fn stamp_of(path: &Path) -> String {
     std::fs::metadata(path).map_or(String::new(), |metadata| stamp(&metadata))

@@ -6,7 +6,7 @@ mod members;
 mod read;
 mod write;
 
-pub(super) use read::{is_folder_of_shards, is_pattern, is_shard, open};
+pub(super) use read::{is_folder_of_shards, is_pattern, open};
 pub use write::ShardSink;
 
 use std::io::ErrorKind;
@@ -26,7 +26,7 @@ fn key_and_kind(path: &str) -> Option<(&str, String)> {
 
 /// Whether a member of this kind is the sample's image. `seg.png` is none: it belongs to an image.
 fn is_image(kind: &str) -> bool {
-    !kind.contains('.') && super::folder::is_image_name(Path::new(&format!("x.{kind}")))
+    !kind.contains('.') && super::picture::is_picture_name(Path::new(&format!("x.{kind}")))
 }
 
 /// Removes a file that may be there.

@@ -8,6 +8,7 @@ use crate::dataset::arrays::{NpySink, NpzSink};
 use crate::dataset::encoding::Encoding;
 use crate::dataset::sink::{Sink, Slot, Stored};
 use crate::dataset::tree::{Kind, TreeSink};
+use crate::dataset::webdataset::ShardSink;
 use crate::dataset::work::{PARTIAL, Work};
 use crate::dataset::{DatasetError, Entry, MANIFEST, Manifest};
 use std::collections::HashMap;
@@ -261,7 +262,7 @@ fn sink(work: &Work, plan: &Plan<'_>, slots: Vec<Slot>) -> Result<Box<dyn Sink>,
         Encoding::Jpeg { quality } => Box::new(TreeSink::create(work.clone(), slots, Kind::Jpeg(quality))),
         Encoding::Npz => Box::new(NpzSink::create(work.root(), plan.path, slots)?),
         Encoding::Npy => Box::new(NpySink::create(work.root(), slots)?),
-        Encoding::WebDataset { .. } => todo!(),
+        Encoding::WebDataset { per_shard } => Box::new(ShardSink::create(work.root(), slots, per_shard as usize)?),
     })
 }
 

@@ -9,12 +9,13 @@ use super::members::{Damage, Member, Members};
 use super::{CLASS, is_image, key_and_kind};
 use crate::dataset::{
     DatasetError, Entry, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Source, Split, folder, parent,
-    positioned, sink,
+    picture, positioned, sink,
 };
 use crate::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
+use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
@@ -27,9 +28,6 @@ const LONGEST_TEXT: u64 = 16 << 20;
 /// No image is larger, encoded or not: 2^31 samples of two bytes, and as much again.
 const LONGEST_IMAGE: u64 = 8 << 30;
 
-/// How much of an image is read first to find its size.
-const HEAD: u64 = 64 << 10;
-
 /// A class has a name and a network an output for it: a million of them are a mistake.
 const MOST_CLASSES: usize = 65_536;
 
@@ -38,7 +36,7 @@ fn bad(path: &Path, reason: String) -> DatasetError {
 }
 
 /// Whether a path names a tar file.
-pub(in crate::dataset) fn is_shard(path: &Path) -> bool {
+fn is_shard(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tar"))
 }
 
@@ -56,7 +54,7 @@ pub(in crate::dataset) fn is_folder_of_shards(path: &Path) -> bool {
         if name.to_string_lossy().starts_with('.') {
             continue;
         }
-        if entry.path().is_dir() || folder::is_image_name(&name) {
+        if entry.path().is_dir() || picture::is_picture_name(&name) {
             return false;
         }
         shards |= is_shard(&name);
@@ -72,7 +70,7 @@ pub(in crate::dataset) fn open(path: &Path) -> Result<Opened, DatasetError> {
             Ok(text) => {
                 let wrong = |source| DatasetError::Manifest { path: manifest_path, source };
                 let manifest = Manifest::parse(&text).map_err(wrong)?;
-                Ok(Opened { source: Box::new(encrypted(path, &manifest)), manifest: Some(manifest) })
+                Ok(Opened { source: Box::new(encrypted(path, &manifest)), manifest: Some(manifest), note: None })
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => plain_folder(path),
             Err(source) => Err(DatasetError::Read { path: manifest_path, source }),
@@ -95,7 +93,7 @@ pub(in crate::dataset) fn open(path: &Path) -> Result<Opened, DatasetError> {
             return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
         }
     }
-    Ok(Opened { source: Box::new(plain(path, shards, Vec::new())?), manifest: None })
+    Ok(Opened { source: Box::new(plain(path, shards, Vec::new())?), manifest: None, note: None })
 }
 
 fn plain_folder(root: &Path) -> Result<Opened, DatasetError> {
@@ -111,7 +109,7 @@ fn plain_folder(root: &Path) -> Result<Opened, DatasetError> {
     }
     shards.sort_unstable();
     ignored.sort_unstable();
-    Ok(Opened { source: Box::new(plain(root, shards, ignored)?), manifest: None })
+    Ok(Opened { source: Box::new(plain(root, shards, ignored)?), manifest: None, note: None })
 }
 
 /// The paths that a pattern stands for, in order: `{000000..000099}` counts, with leading zeros where it has some, and `{a,b}`
@@ -547,13 +545,8 @@ impl Source for ShardSource {
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         let (file, image, _) = self.open(index)?;
-        let head = self.bytes(index, &file, image.start..image.end.min(image.start + HEAD))?;
-        let geometry = folder::header(&head).or_else(|kind| match image.end - image.start > HEAD {
-            // A profile or a thumbnail may stand before the size.
-            true => self.bytes(index, &file, image.clone()).map(|all| folder::header(&all)).unwrap_or(Err(kind)),
-            false => Err(kind),
-        });
-        geometry.map(|(geometry, _)| geometry).map_err(|kind| self.fail(index, kind))
+        let member = BufReader::new(positioned::Range::new(&file, image.clone()));
+        picture::header(member).map(|header| header.geometry).map_err(|kind| self.fail(index, kind))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
@@ -564,7 +557,8 @@ impl Source for ShardSource {
         {
             return Err(self.fail(index, ReadErrorKind::Changed));
         }
-        folder::decode(&bytes).map_err(|kind| self.fail(index, kind))
+        let image = picture::open(bytes).and_then(|stack| picture::single(stack.as_ref()));
+        image.map_err(|kind| self.fail(index, kind))
     }
 
     fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<sink::Member>, ReadError> {
@@ -607,7 +601,7 @@ mod tests {
     use crate::dataset;
 
     fn png(value: u8) -> Vec<u8> {
-        folder::encode(&Image::new("1x2x1".parse().unwrap(), vec![value; 2]).unwrap()).unwrap()
+        picture::encode_png(&Image::new("1x2x1".parse().unwrap(), vec![value; 2]).unwrap()).unwrap()
     }
 
     fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {

@@ -5,7 +5,8 @@
 use super::members::Members;
 use super::{CLASS, key_and_kind, remove};
 use crate::dataset::sink::{Member, Sink, Slot, Stored};
-use crate::dataset::{DatasetError, Manifest, Split, TEMPORARY, folder, positioned};
+use crate::dataset::work::TEMPORARY;
+use crate::dataset::{DatasetError, Manifest, Split, picture, positioned};
 use crate::image::Image;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -301,7 +302,7 @@ impl Read for Part<'_> {
 
 impl Sink for ShardSink {
     fn encode(&self, image: &Image) -> Result<Vec<u8>, String> {
-        folder::encode(image)
+        picture::encode_png(image)
     }
 
     fn path(&self, slot: usize) -> String {
@@ -418,7 +419,7 @@ mod tests {
         let stored = store(&sink, 0);
         // A shard that is whole tells of all its images, in order.
         assert_eq!(slots_of(&stored), [0, 1]);
-        assert_eq!(stored[1].hash, blake3::hash(&folder::encode(&image(1)).unwrap()));
+        assert_eq!(stored[1].hash, blake3::hash(&picture::encode_png(&image(1)).unwrap()));
         assert!(sink.store(0, Vec::new(), Vec::new()).is_err());
         for slot in [5, 4, 3] {
             store(&sink, slot);
