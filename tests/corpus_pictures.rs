@@ -108,7 +108,7 @@ fn try_all(variable: &str, title: &str, read_header: ReadHeader, open: Open) {
 
 #[test]
 fn pictures_of_others() {
-    try_all("IMGVEIL_CORPUS_PICTURES", "pictures", |reader| picture::header(reader), picture::open);
+    try_all("IMGVEIL_CORPUS_PICTURES", "pictures", picture::header, picture::open);
 }
 
 #[test]

@@ -503,6 +503,16 @@ mod tests {
         assert!(decode(&jpeg).unwrap_err().to_string().contains("promises"));
     }
 
+    #[test]
+    fn a_bmp_whose_pixels_begin_in_its_palette_is_refused() {
+        let mut bmp = Cursor::new(Vec::new());
+        image::write_buffer_with_format(&mut bmp, &[1, 2], 2, 1, ExtendedColorType::L8, ImageFormat::Bmp).unwrap();
+        let mut bmp = bmp.into_inner();
+        assert_eq!(decode(&bmp).unwrap().samples(), [1, 2]);
+        bmp[10..14].copy_from_slice(&54u32.to_le_bytes());
+        assert!(decode(&bmp).unwrap_err().to_string().contains("inside of its header or palette"));
+    }
+
     fn crc(bytes: &[u8]) -> u32 {
         !bytes.iter().fold(u32::MAX, |crc, &byte| {
             (0..8).fold(crc ^ u32::from(byte), |crc, _| crc >> 1 ^ if crc & 1 == 1 { 0xedb8_8320 } else { 0 })

@@ -505,6 +505,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_decoder_would_misread_is_refused() {
+        let refused = |more: (u16, Vec<u16>)| {
+            let mut entries = grey(8, 1);
+            entries.push(more);
+            open(by_hand(false, &entries, &[0; 6])).map(|_| ()).unwrap_err().to_string()
+        };
+        assert!(refused((266, vec![2])).contains("fill order 2"));
+        assert!(refused((339, vec![3])).contains("floating-point"));
+        assert!(refused((339, vec![2])).contains("signed"));
+        assert!(refused((259, vec![7])).contains("compressed by ModernJPEG"));
+    }
+
+    #[test]
     fn imagej_stacks_that_list_one_image_are_refused() {
         let mut bytes = Cursor::new(Vec::new());
         let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
