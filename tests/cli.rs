@@ -1,6 +1,6 @@
 //! The command as people run it: its words, its exit codes, and what it leaves on the disk.
 
-use image::{DynamicImage, ExtendedColorType, GrayAlphaImage, GrayImage, ImageFormat, RgbImage, RgbaImage};
+use image::{DynamicImage, ExtendedColorType, GrayAlphaImage, GrayImage, ImageFormat, RgbImage};
 use imgveil::key::Key;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -982,7 +982,7 @@ fn truncated_files_are_set_aside() {
     desk.write("in/d.jpg", in_scan(&whole));
     let whole = desk.read("whole.png");
     desk.write("in/e.png", &whole[..whole.len() - 20]);
-    let png = "is damaged: unexpected end of file";
+    let png = "is damaged: the file ends before the image does (truncated)";
     desk.sets_aside("encrypt -k k.key in out", 2, &[("c.jpg", CUT), ("d.jpg", CUT), ("e.png", png)]);
 }
 
@@ -1092,14 +1092,16 @@ fn eight_and_sixteen_bits_together_are_refused() {
 }
 
 #[test]
-fn alpha_channels_are_set_aside() {
+fn alpha_is_dropped_where_it_says_nothing_and_set_aside_where_it_does() {
     let desk = Desk::new();
-    desk.greys(&["in/a.png", "in/b.png"]);
-    desk.picture("in/c.png", RgbaImage::new(8, 8));
-    desk.picture("in/d.png", GrayAlphaImage::new(8, 8));
-    let words =
-        |kind: &str| format!("holds {kind} samples; only grey and RGB of 8 or 16 bits are supported: convert it first");
-    desk.sets_aside("encrypt -k k.key in out", 2, &[("c.png", &words("Rgba8")), ("d.png", &words("La8"))]);
+    desk.greys(&["in/a.png"]);
+    desk.picture("in/b.png", GrayAlphaImage::from_pixel(8, 8, image::LumaA([7, 255])));
+    desk.picture("in/c.png", GrayAlphaImage::from_pixel(8, 8, image::LumaA([7, 254])));
+    let words = "is of a kind that is not supported: it has translucent pixels; put it on a background (flatten its alpha channel) \
+                 first";
+    desk.sets_aside("encrypt -k k.key in out", 2, &[("c.png", words)]);
+    desk.does("decrypt -k k.key out back", 2, "0.0", "shuffle-flip");
+    assert_eq!(desk.pixels("back/b.png"), (8, 8, vec![7; 64]));
 }
 
 #[test]
