@@ -167,9 +167,6 @@ pub enum ReadErrorKind {
     /// Alpha and the like.
     #[error("holds {0} samples; only grey and RGB of 8 or 16 bits are supported: convert it first")]
     Samples(String),
-    /// Readable by others, not here.
-    #[error("is of a kind that is not supported: {0}")]
-    Unsupported(String),
     /// No geometry of ours.
     #[error("{0}")]
     Geometry(#[from] GeometryError),
@@ -216,7 +213,7 @@ pub enum DatasetError {
     },
     /// No image in it.
     #[error(
-        "{path} holds no PNG or JPEG image{}; expected images, a folder of class folders, or train/ val/ test/ of them",
+        "{path} holds no image{}; expected images, a folder of class folders, or train/ val/ test/ of them",
         match *ignored {
             0 => String::new(),
             1 => " (1 other file)".to_owned(),

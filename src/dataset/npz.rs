@@ -167,7 +167,11 @@ pub(crate) fn check_new(path: &Path) -> Result<(), DatasetError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Split;
+    use crate::dataset::arrays::NpzSink;
+    use crate::dataset::sink::{Sink, Slot};
+    use crate::dataset::{Item, Split};
+    use crate::npy;
+    use std::path::PathBuf;
 
     fn npy<T: npy::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -204,11 +208,15 @@ mod tests {
         assert_eq!(source.items()[1], Item { name: "train/0/000001".into(), split: Split::Train, label: Some(0) });
         assert_eq!(source.read(1).unwrap().samples(), [6, 7, 8, 9, 10, 11]);
         let again = folder.path().join("again.npz");
-        let sink = NpzSink::create(&again, source.items()).unwrap();
-        for (i, item) in source.items().iter().enumerate() {
-            sink.put(i, item, &source.read(i).unwrap()).unwrap();
+        let geometry = |i| source.geometry(i).ok();
+        let slots: Vec<Slot> =
+            (0..3).map(|i| Slot { item: source.items()[i].clone(), geometry: geometry(i) }).collect();
+        let work = tempfile::tempdir().unwrap();
+        let sink = NpzSink::create(work.path(), &again, slots).unwrap();
+        for i in 0..3 {
+            sink.store(i, sink.encode(&source.read(i).unwrap()).unwrap(), Vec::new()).unwrap();
         }
-        Box::new(sink).finish(None).unwrap();
+        assert!(!Box::new(sink).finish(&[0, 1, 2], None).unwrap());
         let again = open(&again).unwrap().source;
         assert_eq!(again.items(), source.items());
         for i in 0..3 {

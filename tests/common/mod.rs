@@ -1,6 +1,8 @@
 //! What several integration tests need.
 #![allow(dead_code)]
 
+pub mod desk;
+
 use imgveil::dataset::picture::encode_png;
 use imgveil::engine::gpu::Gpu;
 use imgveil::engine::{Device, DeviceChoice};

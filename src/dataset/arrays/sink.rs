@@ -526,6 +526,9 @@ mod tests {
                 tool: "imgveil test".into(),
                 scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
                 key: "0123456789abcdef".parse().unwrap(),
+                encoding: crate::dataset::encoding::Encoding::Npy,
+                run: String::new(),
+                part: None,
                 classes: Vec::new(),
                 images: came.iter().map(|&slot| entry(&*sink, slot)).collect(),
             };

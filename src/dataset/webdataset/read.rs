@@ -784,6 +784,9 @@ mod tests {
             tool: "imgveil test".into(),
             scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
             key: "0123456789abcdef".parse().unwrap(),
+            encoding: crate::dataset::encoding::Encoding::WebDataset { per_shard: 2 },
+            run: String::new(),
+            part: None,
             classes: vec!["ill".into()],
             images: vec![
                 entry("train-000000.tar/b.png", &two),
