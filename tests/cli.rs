@@ -38,7 +38,14 @@ fn every_subcommand_has_help_with_an_example() {
     let mut commands: Vec<&str> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     commands.retain(|&command| command != "help");
     let trains: &[&str] = if cfg!(feature = "train") { &["train", "demo"] } else { &[] };
-    assert_eq!(commands, [&["keygen", "key", "encrypt", "decrypt", "devices", "schemes", "preview"], trains].concat());
+    assert_eq!(
+        commands,
+        [
+            &["keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview"],
+            trains
+        ]
+        .concat()
+    );
     for command in commands {
         let text = help_of(&desk, command);
         let examples = text.split_once("\nExample").unwrap_or_else(|| panic!("{command}: {text}")).1;
@@ -92,10 +99,19 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
 #[test]
 fn examples_are_whole_lines() {
     let desk = Desk::new();
-    for command in ["keygen", "key", "key export-tables", "encrypt", "decrypt", "devices", "schemes", "preview"]
-        .into_iter()
-        .chain(cfg!(feature = "train").then_some("train"))
-    {
+    let commands = [
+        "keygen",
+        "key",
+        "key export-tables",
+        "encrypt",
+        "decrypt",
+        "verify",
+        "inspect",
+        "devices",
+        "schemes",
+        "preview",
+    ];
+    for command in commands.into_iter().chain(cfg!(feature = "train").then_some("train")) {
         let help = help_of(&desk, command);
         let examples = help.split_once("\nExample").unwrap().1.split_once('\n').unwrap().1;
         for line in examples.split("\n\n").next().unwrap().lines() {
@@ -120,7 +136,7 @@ fn missing_arguments_are_named() {
         "encrypt -k k.key",
         USAGE,
         "the following required arguments were not provided:\n  <IN>\n  <OUT>\n\n\
-         Usage: imgveil encrypt --device <DEVICE> <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
+         Usage: imgveil encrypt --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
     );
 }
 
@@ -464,7 +480,7 @@ fn exactly_one_of_key_and_tables_is_given() {
         USAGE,
         &format!(
             "the following required arguments were not provided:\n  <--key <FILE>|--tables <FILE>>\n\n\
-             Usage: imgveil encrypt --device <DEVICE> <--key <FILE>|--tables <FILE>> <IN> <OUT>{more}"
+             Usage: imgveil encrypt --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>{more}"
         ),
     );
     let right = |words: &str| words.contains("not provided:\n  <--key <FILE>|--tables <FILE>>\n");
@@ -571,10 +587,9 @@ fn tables_that_do_not_fit_are_refused_before_anything_is_written() {
         "in the tables, array `flip` (stage 1, sign-flip block=4x4 key=shared) has 2 at [5], and its values are 0 to 1: correct \
          it",
     );
-    // After a note that grey images have no colours to shuffle.
     let done = desk.run("encrypt --tables k.json -s skk --key-scope image in out");
     let words =
-        "\nerror: scheme `skk` has no tables: stage 0 (pixel-negative-positive key=image) draws a key for every image";
+        "error: scheme `skk` has no tables: stage 0 (pixel-negative-positive key=image) draws a key for every image";
     assert!(done.code == USAGE && done.err.contains(words), "{}", done.err);
     refuses(
         "k.json -s keystream",
@@ -606,8 +621,7 @@ fn a_missing_input_is_named() {
 fn an_empty_folder_is_no_set() {
     let desk = Desk::new();
     std::fs::create_dir_all(desk.path("in/a")).unwrap();
-    let words =
-        "in holds no PNG or JPEG image; expected images, a folder of class folders, or train/ val/ test/ of them";
+    let words = "in holds no image; expected images, a folder of class folders, or train/ val/ test/ of them";
     desk.refuses("encrypt -k k.key in out", DATASET, words);
     desk.refuses("decrypt -k k.key in out", DATASET, words);
 }
@@ -617,7 +631,7 @@ fn a_folder_of_other_files_is_no_set() {
     let desk = Desk::new();
     let words = |files: &str| {
         format!(
-            "in holds no PNG or JPEG image ({files}); expected images, a folder of class folders, or train/ val/ test/ \
+            "in holds no image ({files}); expected images, a folder of class folders, or train/ val/ test/ \
              of them"
         )
     };
@@ -634,7 +648,7 @@ fn one_is_counted_in_the_singular() {
     desk.greys(&["in/a.png"]);
     desk.does("encrypt -k k.key in alone", 1, "0.0", "shuffle-flip");
     desk.write("in/notes.txt", b"no image");
-    let words = "passed over 1 file that is no PNG or JPEG\n";
+    let words = "passed over 1 file that is no image\n";
     desk.run("encrypt -k k.key in out").is(0, &did("encrypt", 1, "0.0", "shuffle-flip"), words);
     desk.write("in/fake.png", b"no image");
     std::fs::remove_file(desk.path("in/notes.txt")).unwrap();
@@ -648,18 +662,26 @@ fn other_files_are_passed_over_and_counted() {
     desk.write("in/notes.txt", b"no image");
     desk.write("in/x/table.csv", b"1,2");
     desk.write("in/.hidden.png", b"no image");
-    let words = "passed over 2 files that are no PNG or JPEG\n";
+    let words = "passed over 2 files that are no images\n";
     desk.run("encrypt -k k.key in out").is(0, &did("encrypt", 2, "0.0", "shuffle-flip"), words);
     assert_eq!(desk.files("out"), ["a.png", "b.png", "imgveil.json"]);
 }
 
 #[test]
-fn a_file_is_no_folder_of_images() {
+fn a_file_is_a_set_if_it_holds_images() {
     let desk = Desk::new();
     desk.greys(&["a.png"]);
-    let words = "a.png is neither a folder of images nor an .npz file";
-    desk.refuses("encrypt -k k.key a.png out", DATASET, words);
+    desk.write("notes.txt", b"no set");
+    let words = "notes.txt is no set that can be read: neither a folder, nor arrays (.npz, .npy), nor shards (.tar), nor a file \
+                 of images";
+    desk.refuses("encrypt -k k.key notes.txt out", DATASET, words);
+    let words =
+        "a.png is not an encrypted set: it has no imgveil.json; give the folder or .npz that `imgveil encrypt` wrote";
     desk.refuses("decrypt -k k.key a.png out", DATASET, words);
+    // A file of images is a set of its own.
+    desk.does("encrypt -k k.key a.png out", 1, "0.0", "shuffle-flip");
+    desk.does("decrypt -k k.key out back", 1, "0.0", "shuffle-flip");
+    assert_eq!(desk.pixels("back/a.png"), desk.pixels("a.png"));
 }
 
 #[test]
@@ -835,13 +857,20 @@ fn sixteen_bits_come_back_in_folders_and_arrays() {
 }
 
 #[test]
-fn eight_and_sixteen_bits_together_are_refused() {
+fn eight_and_sixteen_bits_together_are_no_array() {
     let desk = Desk::new();
     desk.greys(&["in/a.png"]);
     desk.picture("in/b.png", DynamicImage::new_luma16(8, 8));
     let words = "images differ: a is 8x8x1 (height x width x channels), b is 8x8x1x16; bring them to one size with --resize \
-                 HEIGHTxWIDTH, and to one number of channels and one depth beforehand";
-    desk.refuses("encrypt -k k.key in out", USAGE, words);
+                 HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files";
+    desk.refuses("encrypt -k k.key in out.npz", USAGE, words);
+    desk.refuses("encrypt -k k.key --format npy in out", USAGE, words);
+    desk.does("encrypt -k k.key in out", 2, "0.0", "shuffle-flip");
+    desk.does("decrypt -k k.key out back", 2, "0.0", "shuffle-flip");
+    assert_eq!(
+        [desk.pixels("back/a.png"), desk.pixels("back/b.png")],
+        [desk.pixels("in/a.png"), desk.pixels("in/b.png")]
+    );
 }
 
 #[test]
@@ -858,16 +887,19 @@ fn alpha_is_dropped_where_it_says_nothing_and_set_aside_where_it_does() {
 }
 
 #[test]
-fn several_sizes_are_refused_and_resizing_helps() {
+fn several_sizes_are_no_array_and_resizing_helps() {
     let desk = Desk::new();
     desk.greys(&["in/x/a.png", "in/x/b.png"]);
     desk.picture("in/y/c.png", grey(16, 12, 3));
     desk.refuses(
-        "encrypt -k k.key in out",
+        "encrypt -k k.key in out.npz",
         USAGE,
         "images differ: x/a is 8x8x1 (height x width x channels), y/c is 16x12x1; bring them to one size with --resize \
-         HEIGHTxWIDTH, and to one number of channels and one depth beforehand",
+         HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files",
     );
+    desk.does("encrypt -k k.key in mixed", 3, "0.0", "shuffle-flip");
+    desk.does("decrypt -k k.key mixed same", 3, "0.0", "shuffle-flip");
+    assert_eq!(desk.pixels("same/y/c.png"), desk.pixels("in/y/c.png"));
     desk.does("encrypt -k k.key --resize 8 in out", 3, "0.0", "shuffle-flip");
     desk.does("decrypt -k k.key out back", 3, "0.0", "shuffle-flip");
     assert_eq!(desk.files("back"), ["x/a.png", "x/b.png", "y/c.png"]);
@@ -877,20 +909,21 @@ fn several_sizes_are_refused_and_resizing_helps() {
     // Two sizes that padding would grow to one are still two.
     desk.picture("near/a.png", grey(7, 7, 0));
     desk.picture("near/b.png", grey(8, 8, 0));
-    desk.refuses_like("encrypt -k k.key --pad near padded", USAGE, |words| words.contains("a is 7x7x1"));
+    desk.refuses_like("encrypt -k k.key --pad near padded.npz", USAGE, |words| words.contains("a is 7x7x1"));
 }
 
 #[test]
-fn grey_and_rgb_together_are_refused() {
+fn grey_and_rgb_together_are_no_array() {
     let desk = Desk::new();
     desk.picture("in/a.png", grey(8, 8, 0));
     desk.picture("in/b.png", rgb(8, 8, 1));
     desk.refuses(
-        "encrypt -k k.key in out",
+        "encrypt -k k.key in out.npz",
         USAGE,
         "images differ: a is 8x8x1 (height x width x channels), b is 8x8x3; bring them to one size with --resize \
-         HEIGHTxWIDTH, and to one number of channels and one depth beforehand",
+         HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files",
     );
+    desk.does("encrypt -k k.key in out", 2, "0.0", "shuffle-flip");
 }
 
 #[test]
@@ -926,7 +959,7 @@ fn padding_and_cutting_exclude_each_other() {
         "encrypt -k k.key --pad --crop in out",
         USAGE,
         "the argument '--pad' cannot be used with '--crop'\n\n\
-         Usage: imgveil encrypt --pad --device <DEVICE> <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
+         Usage: imgveil encrypt --pad --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
     );
 }
 
@@ -959,9 +992,15 @@ fn an_output_folder_with_something_in_it_is_not_touched() {
     desk.refuses("encrypt -k k.key in out", USAGE, words);
     desk.does("encrypt -k k.key in enc", 2, "0.0", "shuffle-flip");
     desk.refuses("decrypt -k k.key enc out", USAGE, words);
-    // A set that is complete is not written again either.
+    // A set that is complete is not written again either; asked for by the run that made it, it is there.
+    let before = desk.tree("enc");
+    let done = desk.run("encrypt -k k.key in enc");
+    let words =
+        "note: enc: this very run was completed before, and nothing was done; --retry-failed tries what it set aside\n";
+    assert_eq!((done.code, done.err.as_str()), (0, words));
+    assert_same(&before, &desk.tree("enc"));
     let words = "enc exists and is not empty: nothing was written; choose another output or remove it first";
-    desk.refuses("encrypt -k k.key in enc", USAGE, words);
+    desk.refuses("encrypt -k k.key --scramble in enc", USAGE, words);
     // An empty folder is as good as none.
     std::fs::create_dir(desk.path("empty")).unwrap();
     desk.does("decrypt -k k.key enc empty", 2, "0.0", "shuffle-flip");
@@ -1806,6 +1845,8 @@ fn json_says_what_is_documented() {
         let mut json: Value = serde_json::from_str(&done.out).unwrap();
         let fields = json.as_object_mut().unwrap();
         assert!(fields.remove("seconds").unwrap().as_f64().unwrap() > 0.0);
+        let busy = fields.remove("busy").unwrap();
+        assert!(["decode", "device", "encode"].iter().all(|stage| busy[stage].as_f64().unwrap() > 0.0), "{busy}");
         let device = fields.remove("device").unwrap();
         assert!(device.as_str().unwrap().starts_with("CPU, "), "{device}");
         let names = ["c.png", "d.png"];
@@ -1813,7 +1854,7 @@ fn json_says_what_is_documented() {
             names[..failed].iter().map(|name| serde_json::json!({ "path": name, "reason": FOREIGN })).collect();
         let stages = ["pixel-shuffling block=4x4 key=shared", "sign-flip block=4x4 key=shared"];
         let expected = serde_json::json!({
-            "images": 2, "bytes": 128, "failed": aside, "ignored": ignored, "key": FINGERPRINT,
+            "images": 2, "resumed": 0, "encoding": { "format": "png" }, "names": null, "bytes": 128, "failed": aside, "ignored": ignored, "key": FINGERPRINT,
             "scheme": { "name": "shuffle-flip", "stages": stages },
         });
         assert_eq!(json, expected, "{line}");

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 const AFTER_HELP: &str = "\
 Examples:
   imgveil decrypt -k hospital.key encrypted back
-  imgveil decrypt -k hospital.key --names encrypted.names.csv encrypted back     # under the names they had";
+  imgveil decrypt -k hospital.key --names encrypted.names.csv encrypted back";
 
 /// Decrypt a data set that was encrypted.
 ///

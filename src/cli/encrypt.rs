@@ -18,7 +18,7 @@ Examples:
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
-  imgveil encrypt -k hospital.key --shard 2/16 images encrypted     # one of 16 processes; then: imgveil merge encrypted
+  imgveil encrypt -k hospital.key --shard 2/16 images encrypted
 
 What it does not protect: labels, splits and sizes are kept; whoever holds one plain image with its encryption can read \
 the key of shuffle-flip off it; the histogram of a block stays, up to negation. See the README.";

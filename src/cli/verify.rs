@@ -10,9 +10,9 @@ use std::str::FromStr;
 
 const AFTER_HELP: &str = "\
 Examples:
-  imgveil verify encrypted                                   # every file against its hash
-  imgveil verify -k hospital.key encrypted                   # also decrypted, and held against what was encrypted
-  imgveil verify -k hospital.key --sample 1/20 encrypted     # one image of 20, others at every run
+  imgveil verify encrypted
+  imgveil verify -k hospital.key encrypted
+  imgveil verify -k hospital.key --sample 1/20 encrypted
 
 Exit code 0: everything is as it was written. 5: something is not; standard error says what.";
 
@@ -74,7 +74,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if args.json {
         out.json(&found)?;
     } else {
-        let how = if found.decrypted { "decrypted to what was encrypted" } else { "as they were written" };
+        let how = match (found.decrypted, found.exact) {
+            (true, true) => "decrypted to what was encrypted",
+            (true, false) => "as they were written; kept as JPEG, they cannot be held against what was encrypted",
+            (false, _) => "as they were written",
+        };
         let good = found.checked - found.failed.len();
         let of = format!("{good} of {}", counted(found.checked, "image"));
         let rest = match found.images - found.checked {

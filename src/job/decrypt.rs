@@ -99,7 +99,7 @@ pub fn decrypt(request: &DecryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
         && let Some((_, first)) = failed.iter().min_by_key(|(slot, _)| *slot)
     {
         let (images, first) = (failed.len(), first.clone());
-        output.abandon();
+        output.abandon(sink);
         return Err(JobError::NothingReadable { images, first });
     }
     let whole: Vec<usize> = (0..slots.len()).filter(|&slot| output.has(slot)).collect();

@@ -117,7 +117,7 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
         && let Some((_, first)) = failed.iter().min_by_key(|(index, _)| *index)
     {
         let (images, first) = (failed.len(), first.clone());
-        output.abandon();
+        output.abandon(sink);
         return Err(JobError::NothingReadable { images, first });
     }
     request.write_names(&set, &output)?;

@@ -49,11 +49,18 @@ pub trait Watch: Sync {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Busy {
     /// Reading and decoding.
+    #[serde(serialize_with = "in_seconds")]
     pub decode: Duration,
     /// The device.
+    #[serde(serialize_with = "in_seconds")]
     pub device: Duration,
     /// Encoding and writing.
+    #[serde(serialize_with = "in_seconds")]
     pub encode: Duration,
+}
+
+fn in_seconds<S: serde::Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
 }
 
 impl Busy {

@@ -33,6 +33,8 @@ pub(super) struct Output {
     work: Work,
     encoding: Encoding,
     part: Option<Part>,
+    /// Whether the folder was made now.
+    made: bool,
     journal: Journal,
     /// What is whole, by slot.
     done: Vec<Option<Entry>>,
@@ -82,6 +84,7 @@ impl Output {
             Some(manifest) => return Ok(Found::Complete(Box::new(manifest))),
             None => Vec::new(),
         };
+        let made = !root.exists();
         std::fs::create_dir_all(&root).map_err(|source| DatasetError::Write { path: root.clone(), source })?;
         let path = root.join(journal_name(plan.part));
         let (mut journal, mut records) = Journal::open(&path, &plan.head, plan.path)?;
@@ -129,7 +132,7 @@ impl Output {
         }
         let (encoding, part) = (plan.encoding, plan.part);
         let (pending, early) = (HashMap::new(), HashMap::new());
-        Ok(Found::Open(Box::new(Self { work, encoding, part, journal, done, pending, early }), sink))
+        Ok(Found::Open(Box::new(Self { work, encoding, part, made, journal, done, pending, early }), sink))
     }
 
     /// The manifest of this very run, where it was completed before. Refuses a place that holds anything else.
@@ -222,10 +225,14 @@ impl Output {
     }
 
     /// An output without a single image is none: what was begun is taken back.
-    pub fn abandon(self) {
+    pub fn abandon(self, sink: Box<dyn Sink>) {
+        // Best effort: an error is on its way already.
+        drop(sink);
+        let _ = self.work.tidy(|_| false);
         let _ = self.journal.close();
-        // Best effort: an error is on its way already, and a folder with something in it stays.
-        let _ = std::fs::remove_dir(self.work.root());
+        if self.made {
+            let _ = std::fs::remove_dir_all(self.work.root());
+        }
     }
 
     /// Completes the set. `manifest` makes one of the entries; a plain set has none. The journal goes last: a set without one is

@@ -44,6 +44,8 @@ pub struct Verification {
     pub checked: usize,
     /// Whether they were decrypted too.
     pub decrypted: bool,
+    /// Whether the set's form is exact; images kept as JPEG are not what was encrypted, and only their files were checked.
+    pub exact: bool,
     /// What is wrong with some of them.
     pub failed: Vec<Failure>,
     /// Files that the manifest does not name: no part of the set, and not encrypted by this run.
@@ -70,6 +72,7 @@ pub fn verify(request: &VerifyRequest<'_>, watch: &dyn Watch) -> Result<Verifica
         images: manifest.images.len(),
         checked,
         decrypted: request.secret.is_some(),
+        exact: manifest.encoding.is_exact(),
         failed: in_order(failed),
         strangers: strangers(request.input, &manifest),
         seconds: started.elapsed().as_secs_f64(),

@@ -196,6 +196,12 @@ pub fn stable(text: &str, folder: &Path) -> String {
         text = text.replace(folder.to_str().unwrap(), "DIR");
     }
     let line = |line: &str| {
+        // How many a cut run had written depends on when it was cut.
+        let earlier = line.split_once(" of them in an earlier run").and_then(|(before, rest)| {
+            let (before, count) = before.rsplit_once(", ")?;
+            count.parse::<usize>().ok().map(|_| format!("{before}{rest}"))
+        });
+        let line = earlier.as_deref().unwrap_or(line);
         let words: Vec<&str> = line.split(' ').collect();
         let word = |(i, word): (usize, &&str)| match (words.get(i + 1), word.trim_start_matches("thread")) {
             (Some(&("s," | "images/s," | "thread" | "threads")), _) if word.parse::<f64>().is_ok() => "N".to_owned(),
