@@ -143,6 +143,15 @@ impl Manifest {
         Ok(manifest)
     }
 
+    /// Writes the manifest's text.
+    ///
+    /// # Errors
+    /// When the writer does.
+    pub fn write(&self, mut writer: impl std::io::Write) -> std::io::Result<()> {
+        serde_json::to_writer_pretty(&mut writer, self)?;
+        writer.write_all(b"\n")
+    }
+
     /// The manifest's text.
     ///
     /// # Errors

@@ -391,11 +391,17 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetE
 pub(crate) fn write_privately(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     use std::io::Write;
     let io = |source| DatasetError::Write { path: path.to_owned(), source };
-    // Files of tempfile's have mode 0600.
-    let mut file = tempfile::Builder::new().prefix(work::TEMPORARY).tempfile_in(parent(path)).map_err(io)?;
+    let mut file = private(path)?;
     file.write_all(bytes).map_err(io)?;
     file.persist(path).map_err(|e| io(e.error))?;
     Ok(())
+}
+
+/// A new file beside `path` that only its owner may read, to be renamed to it once it is whole.
+fn private(path: &Path) -> Result<tempfile::NamedTempFile, DatasetError> {
+    // Files of tempfile's have mode 0600.
+    let made = tempfile::Builder::new().prefix(work::TEMPORARY).tempfile_in(parent(path));
+    made.map_err(|source| DatasetError::Write { path: path.to_owned(), source })
 }
 
 /// A path beside another one, whose name begins with that one's: `out.npz` and `names.csv` make `out.npz.names.csv`.

@@ -66,14 +66,16 @@ pub fn beside(output: &Path) -> PathBuf {
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn write(path: &Path, names: &[Name]) -> Result<(), DatasetError> {
+pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), DatasetError> {
     let io = |source| DatasetError::Write { path: path.to_owned(), source };
-    let mut csv = csv::Writer::from_writer(Vec::new());
+    let file = super::private(path)?;
+    let mut csv = csv::Writer::from_writer(file);
     for name in names {
-        csv.serialize(name).map_err(|e| io(std::io::Error::other(e)))?;
+        csv.serialize(name).map_err(|e| io(e.into()))?;
     }
-    let text = csv.into_inner().map_err(|e| io(std::io::Error::other(e.to_string())))?;
-    super::write_privately(path, &text)
+    let file = csv.into_inner().map_err(|e| io(e.into_error()))?;
+    file.persist(path).map_err(|e| io(e.error))?;
+    Ok(())
 }
 
 /// Reads a file of names.
@@ -123,7 +125,7 @@ mod tests {
         let path = folder.path().join("names.csv");
         let name = |id: &str, name: &str| Name { id: id.into(), name: name.into(), class: "a,\"b\"\n".into() };
         let names = [name("1", "x, y"), name("2", "ü")];
-        write(&path, &names).unwrap();
+        write(&path, names.clone()).unwrap();
         assert_eq!(read(&path).unwrap(), names);
         #[cfg(unix)]
         {

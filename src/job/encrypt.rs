@@ -201,8 +201,7 @@ impl EncryptRequest<'_> {
             name: plain.name.clone(),
             class: class(plain.label).unwrap_or_default(),
         };
-        let lines: Vec<Name> = items.filter(|(index, _)| has(*index)).map(|(_, both)| name(both)).collect();
-        Ok(names::write(&path, &lines)?)
+        Ok(names::write(&path, items.filter(|(index, _)| has(*index)).map(|(_, both)| name(both)))?)
     }
 }
 

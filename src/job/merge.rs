@@ -138,7 +138,7 @@ fn join_names(root: &Path, parts: &[Part]) -> Result<Option<PathBuf>, JobError> 
     }
     let path = names::beside(root);
     if some {
-        names::write(&path, &joined)?;
+        names::write(&path, joined)?;
     }
     Ok(some.then_some(path))
 }

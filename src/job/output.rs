@@ -251,8 +251,13 @@ impl Output {
         let inside = sink.finish(&written, manifest.as_mut())?;
         if let Some(manifest) = manifest.as_ref().filter(|_| !inside) {
             let path = self.work.root().join(manifest_name(self.part));
-            let encode = |e: serde_json::Error| DatasetError::Encode { path: path.clone(), reason: e.to_string() };
-            self.work.write(&path, &manifest.to_text().map_err(encode)?)?;
+            let write = |source| DatasetError::Write { path: path.clone(), source };
+            let mut file = std::io::BufWriter::new(self.work.begin(&path)?);
+            manifest.write(&mut file).map_err(write)?;
+            let file = file.into_inner().map_err(|e| write(e.into_error()))?;
+            // Whoever finds a manifest takes the set for complete: it must not be there before its bytes are.
+            file.as_file().sync_all().map_err(write)?;
+            file.persist(&path).map_err(|e| write(e.error))?;
         }
         self.journal.close()?;
         if self.encoding == Encoding::Npz {

@@ -22,6 +22,11 @@ const BATCH_IMAGES: usize = 1024;
 /// Bytes of samples between reading and writing. More than two batches, or a batch could wait for itself.
 const BUDGET: usize = 8 * BATCH_BYTES;
 
+/// What an image costs of the budget. A small one takes memory for more than its samples.
+fn cost(geometry: Geometry) -> usize {
+    geometry.bytes().max(BATCH_BYTES / BATCH_IMAGES)
+}
+
 /// Images of one geometry that go to the device together, by their slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Batch {
@@ -206,7 +211,7 @@ impl<S: Stages> Line<'_, S> {
         if feed.place == batch.slots.len() {
             *feed = Feed { batch: number + 1, place: 0 };
         }
-        self.budget.take(batch.geometry.bytes());
+        self.budget.take(cost(batch.geometry));
         (!self.stopped()).then_some((number, slot))
     }
 
@@ -223,7 +228,7 @@ impl<S: Stages> Line<'_, S> {
             let job = match decoded {
                 Ok((image, carried)) if image.geometry() == geometry => Some(Job { slot, image, carried }),
                 other => {
-                    self.budget.give(geometry.bytes());
+                    self.budget.give(cost(geometry));
                     let error = other.err().unwrap_or_else(|| ReadError {
                         path: format!("image {slot}"),
                         kind: ReadErrorKind::Damaged("it changed while it was being read".into()),
@@ -354,10 +359,10 @@ impl<S: Stages> Line<'_, S> {
                 return;
             }
             let started = Instant::now();
-            let bytes = image.geometry().bytes();
+            let cost = cost(image.geometry());
             let result = self.stages.write(slot, image, carried);
             self.busy.encode(started);
-            self.budget.give(bytes);
+            self.budget.give(cost);
             match result {
                 Ok(Ok(written)) => drop(events.send(Ok(Event::Written(slot, written)))),
                 Ok(Err(error)) => drop(events.send(Ok(Event::Failed(slot, error)))),
