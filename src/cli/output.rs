@@ -162,7 +162,7 @@ impl State {
 
 /// `40 s`, `2 min 5 s`, `3 h 4 min`.
 fn duration(seconds: f64) -> String {
-    let seconds = seconds.ceil() as u64;
+    let seconds = seconds.round().max(1.0) as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
         (0, m, s) => format!("{m} min {s} s"),
@@ -206,7 +206,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn progress_tells_rates_time_left_and_what_holds_up() {
+        let now = Instant::now();
+        let busy = Busy { encode: Duration::from_secs(7), ..Busy::default() };
+        let state = |seconds: u64, images, set_aside, busy| {
+            let started = now.checked_sub(Duration::from_secs(seconds)).unwrap();
+            State { started, told: now, total: 2000, images, bytes: images as u64 * 100_000, set_aside, busy }.words()
+        };
+        assert_eq!(state(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10 s left, slowest: encode");
+        assert_eq!(state(10, 1000, 500, busy), "100 images/s, 10.0 MB/s, 5 s left, slowest: encode, 500 set aside");
+        assert_eq!(state(1, 0, 0, Busy::default()), "0 images/s, 0.0 MB/s");
+    }
+
+    #[test]
     fn durations_are_told_in_two_units() {
-        assert_eq!([0.2, 59.1, 125.0, 11_060.0].map(duration), ["1 s", "1 min 0 s", "2 min 5 s", "3 h 4 min"]);
+        assert_eq!([0.2, 59.1, 125.0, 11_060.0].map(duration), ["1 s", "59 s", "2 min 5 s", "3 h 4 min"]);
     }
 }
