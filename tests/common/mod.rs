@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod desk;
+pub mod made;
 
 use imgveil::dataset::picture::encode_png;
 use imgveil::engine::gpu::Gpu;
