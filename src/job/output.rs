@@ -140,6 +140,10 @@ impl Output {
         let exists = || JobError::from(DatasetError::OutputExists(plan.path.to_owned()));
         let running = root.join(journal_name(plan.part)).exists();
         if plan.encoding == Encoding::Npz {
+            if plan.path.exists() && !running {
+                // A run that was killed in its very last step leaves arrays that the archive holds already.
+                let _ = std::fs::remove_dir_all(root);
+            }
             return match plan.path.exists() {
                 // Cut between the archive's last byte and the journal's end, it is written once more.
                 true if running => Ok(None),
@@ -262,7 +266,13 @@ impl Output {
         self.journal.close()?;
         if self.encoding == Encoding::Npz {
             let root = self.work.root();
-            std::fs::remove_dir_all(root).map_err(|source| DatasetError::Write { path: root.to_owned(), source })?;
+            match std::fs::remove_dir_all(root) {
+                // Another process may have found it before us.
+                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(DatasetError::Write { path: root.to_owned(), source }.into());
+                }
+                _ => {}
+            }
         }
         Ok(manifest)
     }
