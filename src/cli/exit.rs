@@ -145,6 +145,7 @@ impl From<JobError> for Failure {
             | JobError::JpegDepth(_)
             | JobError::NoRoomForMembers
             | JobError::NoName { .. }
+            | JobError::OtherNames(_)
             | JobError::Merge { .. }
             | JobError::Lossy { .. }
             | JobError::Floats(_) => USAGE,

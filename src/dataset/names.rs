@@ -78,6 +78,20 @@ pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), D
     Ok(())
 }
 
+/// Finds out whether a file of names can be written here. A folder that is not there yet is made with the output, but not for a
+/// file that was asked for by name.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), DatasetError> {
+    let folder = super::parent(path);
+    match folder.is_dir() {
+        true => super::Work::alone(folder).begin(path).map(drop),
+        false if asked_for => Err(DatasetError::Missing(folder.to_owned())),
+        false => Ok(()),
+    }
+}
+
 /// Reads a file of names.
 ///
 /// # Errors

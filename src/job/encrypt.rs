@@ -17,6 +17,7 @@ use crate::image::{Geometry, Image};
 use crate::plan::Program;
 use crate::schedule::{ImageId, plain_hash};
 use crate::scheme::{Scheme, Secret};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -76,6 +77,9 @@ pub fn encrypt(request: &EncryptRequest<'_>, watch: &dyn Watch) -> Result<Summar
         head: Head::new("encrypt", request.run(&set)),
         again: request.options.retry_failed,
     };
+    if !Output::is_begun(&plan) {
+        request.check_names(&set)?;
+    }
     let started = Instant::now();
     let (mut output, sink) = match Output::open(plan, set.slots.clone(), &stamps)? {
         Found::Open(output, sink) => (output, sink),
@@ -185,6 +189,20 @@ impl EncryptRequest<'_> {
         };
         let wanted = self.options.naming != Naming::Kept;
         wanted.then(|| self.options.names.clone().unwrap_or_else(beside))
+    }
+
+    /// Finds out before the work begins whether the file of names can be written, and that it replaces none of another set:
+    /// who loses that file may not find the patients again.
+    pub(super) fn check_names(&self, set: &Surveyed) -> Result<(), JobError> {
+        let Some(path) = self.names_file() else { return Ok(()) };
+        if path.exists() {
+            let ids: HashSet<&str> = set.slots.iter().map(|slot| slot.item.name.as_str()).collect();
+            let ours = names::read(&path).is_ok_and(|names| names.iter().all(|name| ids.contains(name.id.as_str())));
+            if !ours {
+                return Err(JobError::OtherNames(path));
+            }
+        }
+        Ok(names::check(&path, self.options.names.is_some())?)
     }
 
     fn write_names(&self, set: &Surveyed, output: &Output) -> Result<(), JobError> {

@@ -34,6 +34,7 @@ pub(super) fn encrypt(request: &EncryptRequest<'_>, mut set: Surveyed, watch: &d
         return Err(JobError::Floats(request.output.to_owned()));
     }
     dataset::npz::check_new(request.output)?;
+    request.check_names(&set)?;
     // A set without any geometry is an error of its own.
     let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
     let Some((geometry, original)) = first else { return Err(JobError::Worker) };

@@ -159,6 +159,11 @@ pub enum JobError {
         /// The image's name in the set.
         id: String,
     },
+    /// A file that would be lost.
+    #[error(
+        "{0} is there already and is not about these images: nothing was written; move it away, or name another file with --names"
+    )]
+    OtherNames(PathBuf),
     /// Parts that cannot be joined.
     #[error("{path}: {reason}")]
     Merge {

@@ -71,6 +71,14 @@ pub(super) fn manifest_name(part: Option<Part>) -> String {
 }
 
 impl Output {
+    /// Whether an earlier run wrote something here already.
+    pub fn is_begun(plan: &Plan<'_>) -> bool {
+        let root = folder(plan.path, plan.encoding);
+        let there = |name: String| root.join(name).exists();
+        let archive = plan.encoding == Encoding::Npz && plan.path.exists();
+        archive || there(journal_name(plan.part)) || there(manifest_name(plan.part))
+    }
+
     /// Opens an output for these slots; `stamps` are those of their images now, by slot.
     pub fn open(plan: Plan<'_>, slots: Vec<Slot>, stamps: &[String]) -> Result<Found, JobError> {
         let mut names: Vec<&str> = slots.iter().map(|slot| slot.item.name.as_str()).collect();
