@@ -70,7 +70,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = verify(&request, &bar);
     bar.finish();
     let found = result?;
-    let bad = found.failed.len() + found.strangers.len();
+    let bad = found.failed.len() + found.labels.len() + found.strangers.len();
     if args.json {
         out.json(&found)?;
     } else {
@@ -90,6 +90,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if !found.failed.is_empty() {
         out.warn(&format!("{} not as it should be:", counted(found.failed.len(), "image")));
         list(&found.failed, 20, out);
+    }
+    if !found.labels.is_empty() {
+        out.warn(&format!("{} whose labels are not those in imgveil.json:", counted(found.labels.len(), "place")));
+        found.labels.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
     }
     if !found.strangers.is_empty() {
         out.warn(&format!("{} that imgveil.json does not name:", counted(found.strangers.len(), "file")));

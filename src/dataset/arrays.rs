@@ -7,7 +7,7 @@ mod sink;
 
 pub use sink::{NpySink, NpzSink};
 
-use super::{Entry, Item, MANIFEST, Manifest, ReadError, ReadErrorKind, SPLITS, Source, Split, positioned};
+use super::{Beside, Entry, Item, MANIFEST, Manifest, ReadError, ReadErrorKind, SPLITS, Source, Split, positioned};
 use crate::image::{Depth, Geometry, Image};
 use crate::npy::{self, Header, NpyError, TypeChar};
 use std::collections::BTreeMap;
@@ -157,6 +157,7 @@ pub(super) struct ArraySource {
     /// BLAKE3 of each image's samples as the manifest states it; empty for a plain set.
     hashes: Vec<String>,
     ignored: Vec<PathBuf>,
+    beside: Beside,
 }
 
 impl ArraySource {
@@ -167,9 +168,15 @@ impl ArraySource {
         manifest: Option<&Manifest>,
     ) -> Result<Self, String> {
         match manifest {
-            Some(manifest) => Self::encrypted(parts, manifest),
+            Some(manifest) => Self::encrypted(parts, labels, manifest),
             None => Self::plain(parts, labels),
         }
+    }
+
+    /// What else lies in the archive of an encrypted set.
+    pub(super) fn with_strangers(mut self, strangers: Vec<String>) -> Self {
+        self.beside.strangers.extend(strangers);
+        self
     }
 
     /// Files that lie beside the arrays and are none.
@@ -201,10 +208,15 @@ impl ArraySource {
             Some(&largest) => (0..=largest).map(|class| class.to_string()).collect(),
             None => Vec::new(),
         };
-        Ok(Self { items, places, parts, classes, hashes: Vec::new(), ignored: Vec::new() })
+        let (hashes, ignored, beside) = (Vec::new(), Vec::new(), Beside::default());
+        Ok(Self { items, places, parts, classes, hashes, ignored, beside })
     }
 
-    fn encrypted(parts: BTreeMap<Split, Part>, manifest: &Manifest) -> Result<Self, String> {
+    fn encrypted(
+        parts: BTreeMap<Split, Part>,
+        labels: &BTreeMap<Split, Vec<u32>>,
+        manifest: &Manifest,
+    ) -> Result<Self, String> {
         let mut places = Vec::new();
         for entry in &manifest.images {
             let number = entry
@@ -223,6 +235,7 @@ impl ArraySource {
             classes: manifest.classes.clone(),
             hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
             ignored: Vec::new(),
+            beside: beside(labels, manifest),
         })
     }
 
@@ -231,6 +244,22 @@ impl ArraySource {
         let missing = || ReadErrorKind::Io(std::io::ErrorKind::NotFound.into());
         found.ok_or_else(|| ReadError { path: format!("image {index}"), kind: missing() })
     }
+}
+
+/// Holds arrays of labels against a manifest. Sinks write one for a part whose images all have a label.
+fn beside(labels: &BTreeMap<Split, Vec<u32>>, manifest: &Manifest) -> Beside {
+    let mut beside = Beside::default();
+    for split in SPLITS {
+        let here = manifest.images.iter().filter(|entry| entry.split == split);
+        let stated: Option<Vec<u32>> = here.map(|entry| entry.label).collect();
+        let found = labels.get(&split);
+        match stated.filter(|stated| !stated.is_empty()) {
+            Some(stated) if found != Some(&stated) => beside.labels.push(file_name(&labels_name(split))),
+            None if found.is_some() => beside.strangers.push(file_name(&labels_name(split))),
+            _ => {}
+        }
+    }
+    beside
 }
 
 impl Source for ArraySource {
@@ -261,6 +290,10 @@ impl Source for ArraySource {
         }
         Image::new(part.layout.geometry, samples)
             .ok_or_else(|| wrong(ReadErrorKind::Damaged("it has another size than its array says".into())))
+    }
+
+    fn beside(&self) -> Beside {
+        self.beside.clone()
     }
 
     fn stamp(&self, index: usize) -> String {

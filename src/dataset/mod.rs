@@ -133,10 +133,24 @@ pub trait Source: Send + Sync {
         Ok(Vec::new())
     }
 
+    /// What lies beside the images of an encrypted set and is not as its manifest says: no hash stands for it.
+    fn beside(&self) -> Beside {
+        Beside::default()
+    }
+
     /// What changes when the file that image `index` lies in is written again: its size and time. Empty where nothing is known.
     fn stamp(&self, _index: usize) -> String {
         String::new()
     }
+}
+
+/// What lies beside the images of an encrypted set and is not as its manifest says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Labels that are not those of the manifest: where they lie.
+    pub labels: Vec<String>,
+    /// What the manifest does not name, inside of the set's files.
+    pub strangers: Vec<String>,
 }
 
 /// Why one image cannot be read. The rest of the set is not touched by it.

@@ -82,7 +82,27 @@ fn open_within(path: &Path, mut memory: u64) -> Result<Opened, DatasetError> {
         return Err(bad("it has no array train_images, val_images, test_images or images".into()));
     }
     let source = ArraySource::new(parts, &labels, manifest.as_ref()).map_err(&bad)?;
+    let source = match &manifest {
+        Some(_) => source.with_strangers(strangers(&zip)),
+        None => source,
+    };
     Ok(Opened { source: Box::new(source), manifest, note: None })
+}
+
+/// Members that no encrypted set has.
+fn strangers(zip: &Archive) -> Vec<String> {
+    let known: Vec<String> = SPLITS
+        .into_iter()
+        .flat_map(|split| [images_name(split), labels_name(split)])
+        .map(|name| file_name(&name))
+        .collect();
+    let name = |name: zip::result::ZipResult<std::borrow::Cow<'_, str>>| {
+        name.map_or_else(|_| "a member whose name is not text".to_owned(), |name| super::one_line(&name))
+    };
+    let strange = |name: &String| name != MANIFEST && !known.contains(name);
+    let mut strangers: Vec<String> = zip.file_names().map(name).filter(strange).collect();
+    strangers.sort_unstable();
+    strangers
 }
 
 /// A member to be read; `None` when there is none of this name.

@@ -5,7 +5,7 @@ use super::decrypt::{Decryption, Encrypted};
 use super::output::in_order;
 use super::pipeline::{self, Batch, Event};
 use super::{Busy, Failure, JobError, Watch};
-use crate::dataset::{self, MANIFEST, Manifest, ReadError, Source};
+use crate::dataset::{self, Beside, MANIFEST, Manifest, ReadError, Source};
 use crate::engine::Engine;
 use crate::scheme::Secret;
 use rayon::prelude::*;
@@ -48,6 +48,8 @@ pub struct Verification {
     pub exact: bool,
     /// What is wrong with some of them.
     pub failed: Vec<Failure>,
+    /// Where labels lie that are not those of the manifest, or should lie and do not: arrays, members of shards.
+    pub labels: Vec<String>,
     /// Files that the manifest does not name: no part of the set, and not encrypted by this run.
     pub strangers: Vec<String>,
     /// Seconds that it took.
@@ -64,23 +66,33 @@ pub fn verify(request: &VerifyRequest<'_>, watch: &dyn Watch) -> Result<Verifica
     let started = Instant::now();
     let wanted =
         |index: usize| request.sample.is_none_or(|sample| index % sample.of.max(1) == sample.first % sample.of.max(1));
-    let (manifest, checked, failed, busy) = match request.secret {
+    let Checked { manifest, beside, checked, failed, busy } = match request.secret {
         Some(secret) => decrypted(request, secret, wanted, watch)?,
         None => hashed(request, wanted, watch)?,
     };
+    let mut strangers = strangers(request.input, &manifest);
+    strangers.extend(beside.strangers);
     Ok(Verification {
         images: manifest.images.len(),
         checked,
         decrypted: request.secret.is_some(),
         exact: manifest.encoding.is_exact(),
         failed: in_order(failed),
-        strangers: strangers(request.input, &manifest),
+        labels: beside.labels,
+        strangers,
         seconds: started.elapsed().as_secs_f64(),
         busy,
     })
 }
 
-type Checked = (Manifest, usize, Vec<(usize, Failure)>, Busy);
+/// What one way of checking found.
+struct Checked {
+    manifest: Manifest,
+    beside: Beside,
+    checked: usize,
+    failed: Vec<(usize, Failure)>,
+    busy: Busy,
+}
 
 fn hashed(request: &VerifyRequest<'_>, wanted: impl Fn(usize) -> bool, watch: &dyn Watch) -> Result<Checked, JobError> {
     let opened = dataset::open(request.input)?;
@@ -109,7 +121,7 @@ fn hashed(request: &VerifyRequest<'_>, wanted: impl Fn(usize) -> bool, watch: &d
     };
     let failed: Vec<(usize, Failure)> = indices.par_iter().filter_map(check).collect();
     let checked = indices.len();
-    Ok((manifest, checked, failed, Busy::default()))
+    Ok(Checked { beside: source.beside(), manifest, checked, failed, busy: Busy::default() })
 }
 
 fn decrypted(
@@ -139,7 +151,7 @@ fn decrypted(
         }
         Ok(())
     })?;
-    Ok((encrypted.manifest, checked, failed, busy))
+    Ok(Checked { beside: encrypted.source.beside(), manifest: encrypted.manifest, checked, failed, busy })
 }
 
 /// Files in the set's folder that it does not name.
@@ -152,8 +164,12 @@ fn strangers(root: &Path, manifest: &Manifest) -> Vec<String> {
         Some((shard, _)) => PathBuf::from(format!("{shard}.tar")),
         None => PathBuf::from(path.split_once('[').map_or(path.to_owned(), |(array, _)| format!("{array}.npy"))),
     };
-    let labels = |path: &Path| path.to_string_lossy().ends_with("labels.npy");
     let named: HashSet<PathBuf> = manifest.images.iter().map(|entry| file(&entry.path)).collect();
+    let labels = |path: &Path| {
+        let images =
+            path.to_str().and_then(|path| path.strip_suffix("labels.npy")).map(|part| format!("{part}images.npy"));
+        images.is_some_and(|images| named.contains(Path::new(&images)))
+    };
     let files = walkdir::WalkDir::new(root).sort_by_file_name().into_iter().flatten();
     files
         .filter(|entry| !entry.file_type().is_dir())

@@ -8,8 +8,8 @@
 use super::members::{Damage, Member, Members};
 use super::{CLASS, is_image, key_and_kind};
 use crate::dataset::{
-    DatasetError, Entry, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Source, Split, folder, parent,
-    picture, positioned, sink,
+    Beside, DatasetError, Entry, Item, MANIFEST, Manifest, Opened, ReadError, ReadErrorKind, Source, Split, folder,
+    parent, picture, positioned, sink,
 };
 use crate::image::{Geometry, Image};
 use rayon::prelude::*;
@@ -391,6 +391,8 @@ struct ShardSource {
     ignored: Vec<PathBuf>,
     /// BLAKE3 of each image's member as the manifest states it; empty for a plain set.
     hashes: Vec<String>,
+    /// The key of each image's sample as the manifest states it; empty for a plain set.
+    keys: Vec<String>,
 }
 
 fn plain(path: &Path, shards: Vec<PathBuf>, mut ignored: Vec<PathBuf>) -> Result<ShardSource, DatasetError> {
@@ -424,7 +426,7 @@ fn plain(path: &Path, shards: Vec<PathBuf>, mut ignored: Vec<PathBuf>) -> Result
     }
     drop(names);
     let classes = label(&mut items, &mut places, &stated).map_err(|reason| bad(path, reason))?;
-    Ok(ShardSource { shards, items, places, classes, ignored, hashes: Vec::new() })
+    Ok(ShardSource { shards, items, places, classes, ignored, hashes: Vec::new(), keys: Vec::new() })
 }
 
 /// Gives every item its label, and the classes their names: numbers where every class is one.
@@ -468,6 +470,10 @@ struct Found {
 
 fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
     let shard_of = |entry: &Entry| entry.path.split_once('/').map_or(entry.path.clone(), |(shard, _)| shard.to_owned());
+    let key_of = |entry: &Entry| {
+        let member = entry.path.split_once('/').and_then(|(_, member)| key_and_kind(member));
+        member.map_or(String::new(), |(key, _)| key.to_owned())
+    };
     let names: BTreeSet<String> = manifest.images.iter().map(shard_of).collect();
     let shards: Vec<Shard> = names.into_iter().map(|name| Shard::new(root.join(name))).collect();
     let find = |(number, shard): (usize, &Shard)| {
@@ -478,8 +484,7 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
     let mut found: HashMap<String, Found> = shards.par_iter().enumerate().map(find).collect();
     let mut place = |entry: &Entry| {
         let Some(found) = found.get_mut(&shard_of(entry)) else { return (0, Place::Missing) };
-        let member = entry.path.split_once('/').and_then(|(_, member)| key_and_kind(member));
-        let place = member.and_then(|(key, _)| found.samples.remove(key));
+        let place = found.samples.remove(&key_of(entry));
         let lost = |damage: &String| Place::Damaged(format!("it is lost: {damage}"));
         (found.number, place.unwrap_or_else(|| found.damage.as_ref().map_or(Place::Missing, lost)))
     };
@@ -491,6 +496,7 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
+        keys: manifest.images.iter().map(key_of).collect(),
     }
 }
 
@@ -530,6 +536,41 @@ impl ShardSource {
     }
 }
 
+/// Holds what lies in a shard of an encrypted set, beside the bytes of its images, against the manifest; `stated` are the labels of
+/// its samples by key. Members that were carried over (`--keep-members`) belong to a sample and have no hash.
+fn beside(shard: &Shard, stated: &HashMap<&str, Option<u32>>) -> Beside {
+    let mut beside = Beside::default();
+    // Damage is told with the images that it hides.
+    let Ok((file, length)) = File::open(&shard.path).and_then(|f| f.metadata().map(|m| (f, m.len()))) else {
+        return beside;
+    };
+    let mut without: BTreeSet<&str> = stated.iter().filter(|(_, label)| label.is_some()).map(|(&key, _)| key).collect();
+    for member in Members::of_file(&file, length).map_while(Result::ok) {
+        let path = member.path.as_deref().map_or_else(|| "?".to_owned(), harmless);
+        let place = format!("{}/{path}", shard.name);
+        let known = member
+            .path
+            .as_deref()
+            .and_then(key_and_kind)
+            .and_then(|(key, kind)| stated.get_key_value(key).map(|(&key, label)| (key, kind, label)));
+        let Some((key, kind, label)) = known else {
+            beside.strangers.push(place);
+            continue;
+        };
+        if kind == CLASS {
+            without.remove(key);
+            let range = member.data.start..member.data.end.min(member.data.start + 16);
+            let mut text = vec![0; (range.end - range.start) as usize];
+            let read = positioned::read(&file, &mut text, range.start).is_ok();
+            if !read || label.map(|label| label.to_string().into_bytes()) != Some(text) {
+                beside.labels.push(place);
+            }
+        }
+    }
+    beside.labels.extend(without.into_iter().map(|key| format!("{}/{key}.{CLASS}", shard.name)));
+    beside
+}
+
 impl Source for ShardSource {
     fn items(&self) -> &[Item] {
         &self.items
@@ -541,6 +582,24 @@ impl Source for ShardSource {
 
     fn ignored(&self) -> &[PathBuf] {
         &self.ignored
+    }
+
+    fn beside(&self) -> Beside {
+        if self.hashes.is_empty() {
+            return Beside::default();
+        }
+        let mut stated: Vec<HashMap<&str, Option<u32>>> = vec![HashMap::new(); self.shards.len()];
+        for ((item, key), (shard, _)) in self.items.iter().zip(&self.keys).zip(&self.places) {
+            if let Some(stated) = stated.get_mut(*shard) {
+                stated.insert(key, item.label);
+            }
+        }
+        let both = self.shards.par_iter().zip(&stated).map(|(shard, stated)| beside(shard, stated));
+        both.collect::<Vec<_>>().into_iter().fold(Beside::default(), |mut all, here| {
+            all.labels.extend(here.labels);
+            all.strangers.extend(here.strangers);
+            all
+        })
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
