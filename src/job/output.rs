@@ -70,6 +70,20 @@ pub(super) fn manifest_name(part: Option<Part>) -> String {
     part.map_or(MANIFEST.to_owned(), |part| format!("imgveil.part-{}.json", part.slug()))
 }
 
+/// Whether a set that was completed before has the labels, parts and sizes that its images are to have now: a file of labels may
+/// have been changed since.
+fn is_as_wanted(manifest: &Manifest, slots: &[Slot]) -> bool {
+    let wanted: HashMap<&str, &Slot> = slots.iter().map(|slot| (slot.item.name.as_str(), slot)).collect();
+    manifest.images.iter().all(|entry| {
+        // What is not in the input any more, or cannot be read any more, says nothing.
+        let slot = wanted.get(entry.name.as_str());
+        slot.is_none_or(|Slot { item, geometry }| {
+            (item.split, item.label) == (entry.split, entry.label)
+                && geometry.is_none_or(|found| found == entry.geometry)
+        })
+    })
+}
+
 impl Output {
     /// Whether an earlier run wrote something here already.
     pub fn is_begun(plan: &Plan<'_>) -> bool {
@@ -89,7 +103,8 @@ impl Output {
         let root = folder(plan.path, plan.encoding);
         let earlier = match Self::completed(&plan, &root)? {
             Some(manifest) if plan.again => manifest.images,
-            Some(manifest) => return Ok(Found::Complete(Box::new(manifest))),
+            Some(manifest) if is_as_wanted(&manifest, &slots) => return Ok(Found::Complete(Box::new(manifest))),
+            Some(_) => return Err(DatasetError::OutputExists(plan.path.to_owned()).into()),
             None => Vec::new(),
         };
         let made = !root.exists();
