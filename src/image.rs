@@ -77,7 +77,8 @@ pub enum GeometryError {
     },
     /// Not of the form `HEIGHTxWIDTHxCHANNELS`.
     #[error(
-        "`{0}` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as 224x224x3, and x16 behind it for 16-bit samples"
+        "`{}` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as 224x224x3, and x16 behind it for 16-bit samples",
+        .0.escape_debug()
     )]
     Syntax(String),
 }

@@ -59,7 +59,8 @@ pub enum KeyError {
     },
     /// The fingerprint line belongs to another secret.
     #[error(
-        "its fingerprint line says {stated}, but the secret's fingerprint is {actual}; one of the two lines was changed"
+        "its fingerprint line says {}, but the secret's fingerprint is {actual}; one of the two lines was changed",
+        .stated.escape_debug()
     )]
     Mismatch {
         /// As written in the file.
@@ -68,7 +69,7 @@ pub enum KeyError {
         actual: Fingerprint,
     },
     /// Not 16 hex digits.
-    #[error("`{found}` is not a fingerprint: 16 lower-case hex digits")]
+    #[error("`{}` is not a fingerprint: 16 lower-case hex digits", .found.escape_debug())]
     Fingerprint {
         /// The text found.
         found: String,

@@ -206,9 +206,11 @@ impl<'de> Deserialize<'de> for Tables {
                         map.next_value::<IgnoredAny>()?;
                         continue;
                     }
-                    let array = map.next_value().map_err(|e| A::Error::custom(format!("array `{name}`: {e}")))?;
+                    let array = map
+                        .next_value()
+                        .map_err(|e| A::Error::custom(format!("array `{}`: {e}", name.escape_debug())))?;
                     if arrays.contains_key(&name) {
-                        return Err(A::Error::custom(format!("array `{name}` comes twice")));
+                        return Err(A::Error::custom(format!("array `{}` comes twice", name.escape_debug())));
                     }
                     arrays.insert(name, array);
                 }

@@ -78,15 +78,14 @@ fn rows(bytes: &[u8]) -> Result<HashMap<String, Row>, String> {
             return Err(format!("line {line} names no image"));
         };
         let split = match split.and_then(|split| record.get(split)).filter(|split| !split.is_empty()) {
-            Some(split) => Some(
-                Split::named(split)
-                    .ok_or_else(|| format!("line {line}: `{split}` is no split: write train, val or test"))?,
-            ),
+            Some(split) => Some(Split::named(split).ok_or_else(|| {
+                format!("line {line}: `{}` is no split: write train, val or test", split.escape_debug())
+            })?),
             None => None,
         };
         let label = record.get(label).filter(|label| !label.is_empty()).map(str::to_owned);
         if rows.insert(super::stem(name).to_owned(), Row { label, split }).is_some() {
-            return Err(format!("line {line} names `{name}` a second time"));
+            return Err(format!("line {line} names `{}` a second time", name.escape_debug()));
         }
     }
     Ok(rows)

@@ -88,7 +88,10 @@ pub struct Entry {
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     /// Not JSON, or not of this form.
-    #[error("is damaged or not imgveil's ({0}); restore it from the copy that you were given")]
+    #[error(
+        "is damaged or not imgveil's ({}); restore it from the copy that you were given",
+        .0.to_string().replace(char::is_control, "?")
+    )]
     Damaged(#[from] serde_json::Error),
     /// From the future.
     #[error("has format {found}, and this version of imgveil reads format {FORMAT}: use a newer imgveil")]
@@ -97,10 +100,10 @@ pub enum ManifestError {
         found: u32,
     },
     /// A path that leaves the set.
-    #[error("names the file `{0}`, which lies outside of the set: it is not to be trusted")]
+    #[error("names the file `{}`, which lies outside of the set: it is not to be trusted", .0.escape_debug())]
     Outside(String),
     /// A label without a class.
-    #[error("gives image `{name}` class {label}, but there are {classes} classes")]
+    #[error("gives image `{}` class {label}, but there are {classes} classes", .name.escape_debug())]
     Label {
         /// The image.
         name: String,

@@ -155,7 +155,7 @@ pub struct Beside {
 
 /// Why one image cannot be read. The rest of the set is not touched by it.
 #[derive(Debug, thiserror::Error)]
-#[error("{path}: {kind}")]
+#[error("{}: {kind}", .path.replace(char::is_control, "?"))]
 pub struct ReadError {
     /// The file, or the place in an array.
     pub path: String,

@@ -57,9 +57,9 @@ pub enum ImportError {
     },
     /// An array that the scheme does not know.
     #[error(
-        "the tables have an array `{array}`, and those of scheme `{scheme}` are {}: remove it, or choose the scheme that the \
+        "the tables have an array `{}`, and those of scheme `{scheme}` are {}: remove it, or choose the scheme that the \
          tables are for",
-        .known.join(", ")
+        .array.escape_debug(), .known.join(", ")
     )]
     Unknown {
         /// Its name.

@@ -244,11 +244,12 @@ pub const KINDS: [(&str, &[&str]); 11] = [
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StageError {
     /// Not a block size.
-    #[error("`{0}` is not a block size: write 4 for 4x4 pixels, or HEIGHTxWIDTH such as 4x8 (1 to 65535 a side)")]
+    #[error("`{}` is not a block size: write 4 for 4x4 pixels, or HEIGHTxWIDTH such as 4x8 (1 to 65535 a side)", .0.escape_debug())]
     Block(String),
     /// Not a key scope.
     #[error(
-        "`{0}` is not a key scope: write `shared` (one key for all blocks), `block` (a key per block) or `image` (a key per image)"
+        "`{}` is not a key scope: write `shared` (one key for all blocks), `block` (a key per block) or `image` (a key per image)",
+        .0.escape_debug()
     )]
     KeyScope(String),
     /// A key scope that this stage has not.
@@ -267,16 +268,16 @@ pub enum StageError {
     )]
     ImageColour,
     /// Not an order.
-    #[error("`{0}` is not an order: write `row-column-channel` or `channel-row-column`")]
+    #[error("`{}` is not an order: write `row-column-channel` or `channel-row-column`", .0.escape_debug())]
     Order(String),
     /// Not a table of channel orders.
-    #[error("`{0}` is not a channel table: write `permutations` or `as-published`")]
+    #[error("`{}` is not a channel table: write `permutations` or `as-published`", .0.escape_debug())]
     Orders(String),
     /// Not a statistic.
-    #[error("`{0}` is not a statistic: write median, mean, max or min")]
+    #[error("`{}` is not a statistic: write median, mean, max or min", .0.escape_debug())]
     Statistic(String),
     /// Not a number of images to mix.
-    #[error("`{0}` is not a number of images to mix: write 2 to 8")]
+    #[error("`{}` is not a number of images to mix: write 2 to 8", .0.escape_debug())]
     Images(String),
     /// A rotation of something that is no square.
     #[error("rotation-inversion turns blocks, so they must be squares, and {0} is none")]
@@ -290,7 +291,7 @@ pub enum StageError {
         field: &'static str,
     },
     /// A field that the stage has not.
-    #[error("{stage} has no field `{field}`; it has {}", .known.join(", "))]
+    #[error("{stage} has no field `{}`; it has {}", .field.escape_debug(), .known.join(", "))]
     Field {
         /// The stage.
         stage: &'static str,
@@ -300,10 +301,10 @@ pub enum StageError {
         known: &'static [&'static str],
     },
     /// Not a stage.
-    #[error("`{0}` is not a stage that this version knows; a newer imgveil may have written it")]
+    #[error("`{}` is not a stage that this version knows; a newer imgveil may have written it", .0.escape_debug())]
     Stage(String),
     /// Not a kind of stage.
-    #[error("`{kind}` is not a stage; the stages are {}", KINDS.map(|(name, _)| name).join(", "))]
+    #[error("`{}` is not a stage; the stages are {}", .kind.escape_debug(), KINDS.map(|(name, _)| name).join(", "))]
     Kind {
         /// As given.
         kind: String,

@@ -54,16 +54,16 @@ pub enum TablesError {
     #[error("it is neither an .npz file nor JSON; numpy.savez writes one, `imgveil key export-tables` both")]
     Foreign,
     /// Damaged or other JSON.
-    #[error("{0}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}")]
+    #[error("{}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}", .0.to_string().replace(char::is_control, "?"))]
     Json(serde_json::Error),
     /// A damaged archive.
     #[error("its archive is damaged ({0}); take it from its source again")]
     Archive(#[from] zip::result::ZipError),
     /// Something else in the archive.
-    #[error("it holds `{0}`, which is no array: an .npz of tables has members NAME.npy alone")]
+    #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
     Member(String),
     /// An array that cannot be used.
-    #[error("array `{array}`: {source}")]
+    #[error("array `{}`: {source}", .array.escape_debug())]
     Array {
         /// Its name.
         array: String,

@@ -207,7 +207,6 @@ fn look_at(opened: &Opened) -> bool {
     let items = source.items();
     let mut read = !items.is_empty();
     for (index, item) in items.iter().enumerate().take(4) {
-        one_line(&item.name);
         assert!(item.label.is_none_or(|label| (label as usize) < source.classes().len()));
         let geometry = accepted(source.geometry(index));
         match accepted(source.read(index)) {
