@@ -8,15 +8,16 @@ mod seeds;
 
 use std::path::{Path, PathBuf};
 
-/// How many places of one seed are cut and changed: short seeds at every byte, longer ones at as many as this.
-const PLACES: usize = 400;
+/// How many places of a target's seeds are cut and changed: short ones at every byte, longer ones at as many as this in all.
+const PLACES: usize = 1200;
 
 /// Runs a target on a seed, every truncation of it, and every single changed byte.
 fn survives(target: &str) {
     let (_, run) = fuzzed::TARGETS.into_iter().find(|(name, _)| *name == target).expect("a target");
-    for (number, seed) in seeds::of(target).iter().enumerate() {
+    let seeds = seeds::of(target);
+    for (number, seed) in seeds.iter().enumerate() {
         assert!(run(seed), "seed {number} of {target} is not what it should be");
-        let step = seed.len().div_ceil(PLACES);
+        let step = (seed.len() * seeds.len()).div_ceil(PLACES);
         for place in (0..seed.len()).step_by(step) {
             run(&seed[..place]);
             // Another place of each stretch for each change, so that a step leaves nothing out for good.
