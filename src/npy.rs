@@ -6,8 +6,12 @@ use std::io::{Read, Write};
 
 pub use npyz::{AutoSerialize, Deserialize, TypeChar};
 
-/// The longest header that is read. Arrays of numbers have 128 bytes; only records with many fields need more.
-const LONGEST: usize = 65_535;
+/// The longest header that is read, as of numpy itself where it is not told to trust a file. Arrays of numbers have 128 bytes.
+const LONGEST: usize = 10_000;
+
+/// How many brackets a header may open. Arrays of numbers open two. The parser reads what is inside of a list again for every
+/// bracket around it, so that without a limit a few dozen of them would keep it busy for years.
+const BRACKETS: usize = 4;
 
 /// What is wrong with an array.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +22,9 @@ pub enum NpyError {
     /// It is no array.
     #[error("it does not begin as an array of numpy's does; take the file from its source again")]
     Header,
+    /// Its header opens too many brackets.
+    #[error("its header describes more than an array of numbers: save every field of records as an array of its own")]
+    Records,
     /// Columns first.
     #[error("it is in Fortran order, and only C order is read: save it with numpy.ascontiguousarray")]
     Fortran,
@@ -58,6 +65,10 @@ impl Header {
         let text = bytes.len();
         bytes.resize(text + length, 0);
         exact(reader, bytes.get_mut(text..).unwrap_or_default())?;
+        // Wherever they stand, in quotes too: what the parser takes for a quote is for the parser to say.
+        if bytes.iter().filter(|byte| b"([{".contains(byte)).count() > BRACKETS {
+            return Err(NpyError::Records);
+        }
         // The parser's words repeat the header, however long it is.
         let inner = NpyHeader::from_reader(bytes.as_slice()).map_err(|_| NpyError::Header)?;
         match inner.order() {
@@ -210,10 +221,25 @@ mod tests {
         let mut bytes = b"\x93NUMPY\x02\x00".to_vec();
         bytes.extend(u32::MAX.to_le_bytes());
         assert!(matches!(parse(&bytes), Err(NpyError::Header)));
-        // One that nests without end must not use up the stack.
-        let mut deep = b"\x93NUMPY\x01\x00\xff\xff".to_vec();
-        deep.resize(deep.len() + LONGEST, b'(');
-        assert!(matches!(parse(&deep), Err(NpyError::Header)));
+        let mut long = b"\x93NUMPY\x01\x00\xff\xff".to_vec();
+        long.resize(long.len() + 65_535, b' ');
+        assert!(matches!(parse(&long), Err(NpyError::Header)));
+    }
+
+    #[test]
+    fn brackets_in_brackets_use_up_neither_the_stack_nor_the_day() {
+        let nested = |brackets: usize, bracket: u8| {
+            let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+            bytes.extend((LONGEST as u16).to_le_bytes());
+            bytes.resize(bytes.len() + brackets, bracket);
+            bytes.resize(10 + LONGEST, b' ');
+            parse(&bytes).map(|_| ()).unwrap_err()
+        };
+        for bracket in *b"([{" {
+            assert!(matches!(nested(LONGEST, bracket), NpyError::Records));
+            assert!(matches!(nested(40, bracket), NpyError::Records));
+            assert!(matches!(nested(BRACKETS, bracket), NpyError::Header));
+        }
     }
 
     #[test]
