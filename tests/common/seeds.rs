@@ -227,8 +227,14 @@ fn element(tag: [u8; 4], kind: &[u8; 2], value: &[u8]) -> Vec<u8> {
     element
 }
 
-/// A DICOM object of 8-bit samples: `pixels` is the element that holds them.
-fn dicom(syntax: &[u8], photometric: &[u8], (rows, columns, channels): (u8, u8, u8), pixels: &[u8]) -> Vec<u8> {
+/// A DICOM object of so many bits a sample: `pixels` is the element that holds them.
+fn dicom(
+    syntax: &[u8],
+    photometric: &[u8],
+    (channels, bits): (u8, u8),
+    (rows, columns): (u8, u8),
+    pixels: &[u8],
+) -> Vec<u8> {
     let short = |tag: [u8; 4], value: u8| element(tag, b"US", &[value, 0]);
     let body = [
         element([8, 0, 0x60, 0], b"CS", b"OT"),
@@ -237,9 +243,9 @@ fn dicom(syntax: &[u8], photometric: &[u8], (rows, columns, channels): (u8, u8, 
         if channels == 3 { short([0x28, 0, 6, 0], 0) } else { Vec::new() },
         short([0x28, 0, 0x10, 0], rows),
         short([0x28, 0, 0x11, 0], columns),
-        short([0x28, 0, 0, 1], 8),
-        short([0x28, 0, 1, 1], 8),
-        short([0x28, 0, 2, 1], 7),
+        short([0x28, 0, 0, 1], bits.next_multiple_of(8)),
+        short([0x28, 0, 1, 1], bits),
+        short([0x28, 0, 2, 1], bits - 1),
         short([0x28, 0, 3, 1], 0),
         element([0x28, 0, 0x50, 0x10], b"DS", b"40"),
         element([0x28, 0, 0x51, 0x10], b"DS", b"90"),
@@ -269,18 +275,33 @@ fn dicoms() -> Vec<Vec<u8>> {
     let grey = image(4, 6, 1, Depth::U8);
     let colour = image(8, 8, 3, Depth::U8);
     let native = |samples: &[u8]| element([0xe0, 0x7f, 0x10, 0], b"OW", samples);
-    // One segment: a run of 24 equal samples, and what fills it up to an even length.
+    // One segment: a run of 24 equal samples.
     let mut packed = vec![0; 64];
     (packed[0], packed[4]) = (1, 64);
     packed.extend([0xe9, 9]);
+    let mut near = Vec::new();
+    jpegls::encode(&(0..24).map(|i| i * 170).collect::<Vec<u16>>(), 6, 4, &mut near).unwrap();
+    let wavelets: [u8; 124] = imgveil::hex::decode(JPEG_2000).unwrap();
+    let grey_file = |syntax: &[u8], bits, pixels: &[u8]| dicom(syntax, b"MONOCHROME2 ", (1, bits), (4, 6), pixels);
     vec![
-        dicom(b"1.2.840.10008.1.2.1\0", b"MONOCHROME2 ", (4, 6, 1), &native(grey.samples())),
-        dicom(b"1.2.840.10008.1.2.1\0", b"RGB ", (8, 8, 3), &native(colour.samples())),
-        dicom(DEFLATED, b"MONOCHROME1 ", (4, 6, 1), &native(grey.samples())),
-        dicom(b"1.2.840.10008.1.2.5\0", b"MONOCHROME2 ", (4, 6, 1), &fragment(&packed)),
-        dicom(b"1.2.840.10008.1.2.4.50", b"MONOCHROME2 ", (4, 6, 1), &fragment(&encode_jpeg(&grey, 90).unwrap())),
+        grey_file(b"1.2.840.10008.1.2.1\0", 8, &native(grey.samples())),
+        grey_file(b"1.2.840.10008.1.2.1\0", 12, &native(&samples(48))),
+        dicom(b"1.2.840.10008.1.2.1\0", b"RGB ", (3, 8), (8, 8), &native(colour.samples())),
+        dicom(DEFLATED, b"MONOCHROME1 ", (1, 8), (4, 6), &native(grey.samples())),
+        grey_file(b"1.2.840.10008.1.2.5\0", 8, &fragment(&packed)),
+        grey_file(b"1.2.840.10008.1.2.4.50", 8, &fragment(&encode_jpeg(&grey, 90).unwrap())),
+        grey_file(b"1.2.840.10008.1.2.4.80", 12, &fragment(&near)),
+        grey_file(b"1.2.840.10008.1.2.4.90", 8, &fragment(&wavelets)),
     ]
 }
+
+/// A codestream of 6x4 grey samples, as OpenJPEG writes it: nothing here encodes JPEG 2000.
+const JPEG_2000: &str = concat!(
+    "ff4fff51002900000000000600000004000000000000000000000006000000040000000000000000",
+    "0001070101ff52000c00000001000104040001ff5c00074040484850",
+    "ff90000a0000000000360001ff93cfb41c09b8dc49881d2ec7da0f3f0088fc018007937da39106f20fa3c2ac4bc7e46f0731bb5e53ab",
+    "ffd9"
+);
 
 fn volume(kind: u16, bits: u16, voxels: &[u8]) -> Vec<u8> {
     let mut file = vec![0; 352];
