@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The form that a set is written in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +38,18 @@ impl Encoding {
         !matches!(self, Self::Jpeg { .. })
     }
 
+    /// The file that holds an image, from the image's path in the manifest: that of an array or archive names what is inside
+    /// too.
+    pub fn file_of(self, path: &str) -> PathBuf {
+        match self {
+            Self::Npz | Self::Npy => {
+                PathBuf::from(path.split_once('[').map_or(path, |(array, _)| array)).with_extension("npy")
+            }
+            Self::WebDataset { .. } => PathBuf::from(path.split_once('/').map_or(path, |(shard, _)| shard)),
+            Self::Png | Self::Jpeg { .. } => PathBuf::from(path),
+        }
+    }
+
     /// Whether all images of a split lie in one array, and so must have one geometry.
     pub fn is_array(self) -> bool {
         matches!(self, Self::Npz | Self::Npy)
@@ -53,5 +65,18 @@ impl fmt::Display for Encoding {
             Self::Npy => f.write_str("npy"),
             Self::WebDataset { per_shard } => write!(f, "webdataset with {per_shard} samples a shard"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_the_paths_of_their_images() {
+        let shards = Encoding::WebDataset { per_shard: 2 };
+        assert_eq!(shards.file_of("train-000000.tar/3f9a.png"), Path::new("train-000000.tar"));
+        assert_eq!(Encoding::Npy.file_of("train_images[7]"), Path::new("train_images.npy"));
+        assert_eq!(Encoding::Png.file_of("train/a[1].tar/b.png"), Path::new("train/a[1].tar/b.png"));
     }
 }

@@ -11,7 +11,7 @@ use crate::dataset::tree::{Kind, TreeSink};
 use crate::dataset::webdataset::ShardSink;
 use crate::dataset::work::{PARTIAL, Work};
 use crate::dataset::{DatasetError, Entry, MANIFEST, Manifest};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Where and how to write, and what the run is.
@@ -152,6 +152,12 @@ impl Output {
             if let Some(place) = done.get_mut(slot) {
                 *place = known.remove(&slot);
             }
+        }
+        if plan.part.is_none() && matches!(plan.encoding, Encoding::WebDataset { .. }) {
+            // A shard of images that are not in the input any more must not stay; other sinks see to that themselves.
+            let file = |slot| root.join(plan.encoding.file_of(&sink.path(slot)));
+            let files: HashSet<PathBuf> = (0..count).map(file).collect();
+            work.tidy(|path| files.contains(path))?;
         }
         let (encoding, part) = (plan.encoding, plan.part);
         let (pending, early) = (HashMap::new(), HashMap::new());

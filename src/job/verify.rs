@@ -159,12 +159,7 @@ fn strangers(root: &Path, manifest: &Manifest) -> Vec<String> {
     if !root.is_dir() {
         return Vec::new();
     }
-    // An image in an archive or array is named by the archive's path and what is inside.
-    let file = |path: &str| match path.split_once(".tar/") {
-        Some((shard, _)) => PathBuf::from(format!("{shard}.tar")),
-        None => PathBuf::from(path.split_once('[').map_or(path.to_owned(), |(array, _)| format!("{array}.npy"))),
-    };
-    let named: HashSet<PathBuf> = manifest.images.iter().map(|entry| file(&entry.path)).collect();
+    let named: HashSet<PathBuf> = manifest.images.iter().map(|entry| manifest.encoding.file_of(&entry.path)).collect();
     let labels = |path: &Path| {
         let images =
             path.to_str().and_then(|path| path.strip_suffix("labels.npy")).map(|part| format!("{part}images.npy"));
