@@ -87,6 +87,10 @@ impl Journal {
     pub fn open(path: &Path, head: &Head, output: &Path) -> Result<(Self, Vec<Record>), JobError> {
         let write = |source| DatasetError::Write { path: path.to_owned(), source };
         loop {
+            // Another process that is done removes the folder of an archive.
+            if let Some(folder) = path.parent() {
+                std::fs::create_dir_all(folder).map_err(write)?;
+            }
             let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(write)?;
             match file.try_lock() {
                 Ok(()) => {}

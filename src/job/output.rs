@@ -111,6 +111,23 @@ impl Output {
         std::fs::create_dir_all(&root).map_err(|source| DatasetError::Write { path: root.clone(), source })?;
         let path = root.join(journal_name(plan.part));
         let (mut journal, mut records) = Journal::open(&path, &plan.head, plan.path)?;
+        if records.is_empty() && earlier.is_empty() {
+            // Another process may have completed the set between our look and our lock.
+            let npz = plan.encoding == Encoding::Npz;
+            let found = match Self::finished(&plan, &root) {
+                Ok(Some(manifest)) => Some(Ok(Found::Complete(Box::new(manifest)))),
+                Err(error) if npz => Some(Err(error)),
+                _ => None,
+            };
+            if let Some(found) = found {
+                // What is in the way of removing it is that the other process did so.
+                let _ = journal.close();
+                if npz {
+                    let _ = std::fs::remove_dir(&root);
+                }
+                return found;
+            }
+        }
         for entry in earlier {
             // What was input then is not known any more: it is taken to be what it was.
             let record = Record { stamp: String::new(), entry };
@@ -166,16 +183,23 @@ impl Output {
 
     /// The manifest of this very run, where it was completed before. Refuses a place that holds anything else.
     fn completed(plan: &Plan<'_>, root: &Path) -> Result<Option<Manifest>, JobError> {
-        let exists = || JobError::from(DatasetError::OutputExists(plan.path.to_owned()));
         let running = root.join(journal_name(plan.part)).exists();
+        if plan.encoding == Encoding::Npz && plan.path.exists() && !running {
+            // A run that was killed in its very last step leaves arrays that the archive holds already.
+            let _ = std::fs::remove_dir_all(root);
+        }
+        match running {
+            // Where an archive is whole, and was cut between its last byte and the journal's end, it is written once more.
+            true => Ok(None),
+            false => Self::finished(plan, root),
+        }
+    }
+
+    /// As [`Output::completed`], whatever the journal says.
+    fn finished(plan: &Plan<'_>, root: &Path) -> Result<Option<Manifest>, JobError> {
+        let exists = || JobError::from(DatasetError::OutputExists(plan.path.to_owned()));
         if plan.encoding == Encoding::Npz {
-            if plan.path.exists() && !running {
-                // A run that was killed in its very last step leaves arrays that the archive holds already.
-                let _ = std::fs::remove_dir_all(root);
-            }
             return match plan.path.exists() {
-                // Cut between the archive's last byte and the journal's end, it is written once more.
-                true if running => Ok(None),
                 true => match crate::dataset::npz::manifest(plan.path) {
                     Ok(Some(manifest)) if manifest.run == plan.head.run && !plan.again => Ok(Some(manifest)),
                     Ok(Some(manifest)) if manifest.run == plan.head.run => Err(JobError::Whole(plan.path.to_owned())),
@@ -184,7 +208,7 @@ impl Output {
                 false => crate::dataset::npz::check_new(plan.path).map(|()| None).map_err(JobError::from),
             };
         }
-        if !root.exists() || running {
+        if !root.exists() {
             return Ok(None);
         }
         if !root.is_dir() {
