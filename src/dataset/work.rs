@@ -11,6 +11,12 @@ pub(crate) const TEMPORARY: &str = ".imgveil-";
 /// The journal's name in a folder that is being written; of a part of a set, `-2-of-4` follows.
 pub(crate) const PARTIAL: &str = ".imgveil-partial";
 
+/// The system's own error, where a half-written file's name was put around it: who reads it knows the file by its real name.
+pub(crate) fn system_words(error: std::io::Error) -> std::io::Error {
+    let inner = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<std::io::Error>());
+    inner.and_then(std::io::Error::raw_os_error).map_or(error, std::io::Error::from_raw_os_error)
+}
+
 /// The place where a set is written.
 #[derive(Clone, Debug)]
 pub struct Work {
@@ -49,7 +55,8 @@ impl Work {
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
-        builder.tempfile_in(folder).map_err(|source| DatasetError::Write { path: path.to_owned(), source })
+        let failed = |e| DatasetError::Write { path: path.to_owned(), source: system_words(e) };
+        builder.tempfile_in(folder).map_err(failed)
     }
 
     /// Writes a file beside its place and renames it: it is there whole or not at all. Folders on the way are made.

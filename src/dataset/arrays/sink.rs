@@ -310,25 +310,23 @@ impl NpzSink {
         Ok(Self { arrays: Arrays::create(work, slots)?, output: output.to_owned() })
     }
 
-    fn pack(&self, parts: &[Written], manifest: Option<&Manifest>, file: &File) -> Result<(), String> {
-        let text = |e: std::io::Error| e.to_string();
+    fn pack(&self, parts: &[Written], manifest: Option<&Manifest>, file: &File) -> std::io::Result<()> {
         let mut zip = zip::ZipWriter::new(BufWriter::new(file));
         for here in parts {
             let Some(part) = self.arrays.parts.get(&here.split) else { continue };
             // A little below 4 GiB: the header is counted too.
             let large = here.ranks.len() as u64 * part.geometry.bytes() as u64 > u64::from(u32::MAX) - (1 << 20);
-            let options = npz::stored().large_file(large);
-            zip.start_file(file_name(&images_name(here.split)), options).map_err(|e| e.to_string())?;
-            part.copy(&here.ranks, &mut zip).map_err(text)?;
+            zip.start_file(file_name(&images_name(here.split)), npz::stored().large_file(large))?;
+            part.copy(&here.ranks, &mut zip)?;
             if let Some(found) = &here.labels {
-                zip.start_file(file_name(&labels_name(here.split)), npz::stored()).map_err(|e| e.to_string())?;
-                zip.write_all(&labels(found).map_err(text)?).map_err(text)?;
+                zip.start_file(file_name(&labels_name(here.split)), npz::stored())?;
+                zip.write_all(&labels(found)?)?;
             }
         }
         if let Some(manifest) = manifest {
-            npz::write_manifest(&mut zip, manifest)?;
+            npz::write_manifest(&mut zip, manifest).map_err(std::io::Error::other)?;
         }
-        zip.finish().map_err(|e| e.to_string())?.flush().map_err(text)
+        zip.finish()?.flush()
     }
 }
 
@@ -357,7 +355,7 @@ impl Sink for NpzSink {
         let parts = self.arrays.written(written, manifest.as_deref_mut());
         let half = half_written(&self.output);
         let file = File::create(&half).map_err(write(&half))?;
-        self.pack(&parts, manifest.as_deref(), &file).map_err(|reason| encode(&self.output, reason))?;
+        self.pack(&parts, manifest.as_deref(), &file).map_err(write(&self.output))?;
         drop(file);
         std::fs::rename(&half, &self.output).map_err(write(&self.output))?;
         Ok(manifest.is_some())

@@ -5,7 +5,7 @@
 use super::members::Members;
 use super::{CLASS, key_and_kind, remove};
 use crate::dataset::sink::{Member, Sink, Slot, Stored};
-use crate::dataset::work::TEMPORARY;
+use crate::dataset::work::{TEMPORARY, system_words};
 use crate::dataset::{DatasetError, Manifest, Split, picture, positioned};
 use crate::image::Image;
 use rayon::prelude::*;
@@ -135,7 +135,7 @@ impl ShardSink {
             let mut state = shard.state();
             let file = match &state.spool {
                 Some(file) => Arc::clone(file),
-                None => Arc::new(tempfile::tempfile_in(&self.work).map_err(&write)?),
+                None => Arc::new(tempfile::tempfile_in(&self.work).map_err(|e| write(system_words(e)))?),
             };
             state.spool = Some(Arc::clone(&file));
             let at = state.spooled;
