@@ -2,19 +2,19 @@
 
 use crate::cli::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
 use crate::cli::output::{Output, counted};
-use imgveil::dataset::{DatasetError, beside};
+use imgveil::dataset::{DatasetError, beside, write_privately};
 use imgveil::job::{Failure, JobError, Summary};
-use std::io::Write;
 use std::path::Path;
 
 /// Tells what to do about a run that the disk ended: what is written is not lost.
 pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) -> Result<T, Fail> {
     if let Err(JobError::Dataset(DatasetError::Write { .. }) | JobError::Engine(_)) = &result
-        && output.exists()
+        && let Some(place) =
+            [output.to_owned(), beside(output, "imgveil-partial")].into_iter().find(|path| path.exists())
     {
         out.note(&format!(
             "what is in {} already is whole: run the same command again to go on from there",
-            output.display()
+            place.display()
         ));
     }
     Ok(result?)
@@ -52,7 +52,8 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         };
     }
     set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
-    write(&list, &csv(failed)).map_err(|e| cannot_write(&list, &e))?;
+    // Readable by its owner alone: it names plain files.
+    write_privately(&list, csv(failed).as_bytes())?;
     out.note(&format!("the whole list is in {}", list.display()));
     Ok(PARTLY)
 }
@@ -76,15 +77,6 @@ pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     if failed.len() > shown {
         out.note(&format!("  and {} more", failed.len() - shown));
     }
-}
-
-/// Writes the list beside its place and renames it. Readable by its owner alone: it names plain files.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.persist(path)?;
-    Ok(())
 }
 
 fn csv(failed: &[Failure]) -> String {

@@ -401,21 +401,55 @@ pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetE
     Work::alone(path.parent().unwrap_or(Path::new(""))).write(path, bytes)
 }
 
-/// As [`write_atomically`], for what only its owner may read.
-pub(crate) fn write_privately(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
+/// Writes a file that only its owner may read, beside its place, and renames it.
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn write_privately(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     use std::io::Write;
-    let io = |source| DatasetError::Write { path: path.to_owned(), source };
-    let mut file = private(path)?;
-    file.write_all(bytes).map_err(io)?;
-    file.persist(path).map_err(|e| io(e.error))?;
-    Ok(())
+    write_privately_by(path, |file| file.write_all(bytes))
 }
 
-/// A new file beside `path` that only its owner may read, to be renamed to it once it is whole.
-fn private(path: &Path) -> Result<tempfile::NamedTempFile, DatasetError> {
-    // Files of tempfile's have mode 0600.
-    let made = tempfile::Builder::new().prefix(work::TEMPORARY).tempfile_in(parent(path));
-    made.map_err(|source| DatasetError::Write { path: path.to_owned(), source })
+/// As [`write_privately`], by a function that writes.
+fn write_privately_by(
+    path: &Path,
+    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), DatasetError> {
+    let (half, mut file) = begin_privately(path)?;
+    let written = write(&mut file).and_then(|()| {
+        drop(file);
+        std::fs::rename(&half, path)
+    });
+    written.map_err(|source| {
+        let _ = std::fs::remove_file(&half);
+        DatasetError::Write { path: path.to_owned(), source }
+    })
+}
+
+/// Where a private file is written before it takes its place: always the same, so that the next run finds what a killed one left.
+fn begin_privately(path: &Path) -> Result<(PathBuf, std::fs::File), DatasetError> {
+    let io = |source| DatasetError::Write { path: path.to_owned(), source };
+    let mut name = std::ffi::OsString::from(work::TEMPORARY);
+    name.push(path.file_name().unwrap_or_default());
+    let half = path.with_file_name(name);
+    match std::fs::remove_file(&half) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io(e)),
+        _ => {}
+    }
+    let mut options = std::fs::OpenOptions::new();
+    // New: a link that somebody put there is not followed.
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(&half).map_err(io)?;
+    Ok((half, file))
+}
+
+/// Finds out whether a private file can be written.
+fn check_privately(path: &Path) -> Result<(), DatasetError> {
+    let (half, file) = begin_privately(path)?;
+    drop(file);
+    std::fs::remove_file(&half).map_err(|source| DatasetError::Write { path: path.to_owned(), source })
 }
 
 /// A path beside another one, whose name begins with that one's: `out.npz` and `names.csv` make `out.npz.names.csv`.

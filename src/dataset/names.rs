@@ -67,15 +67,11 @@ pub fn beside(output: &Path) -> PathBuf {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), DatasetError> {
-    let io = |source| DatasetError::Write { path: path.to_owned(), source };
-    let file = super::private(path)?;
-    let mut csv = csv::Writer::from_writer(file);
-    for name in names {
-        csv.serialize(name).map_err(|e| io(e.into()))?;
-    }
-    let file = csv.into_inner().map_err(|e| io(e.into_error()))?;
-    file.persist(path).map_err(|e| io(e.error))?;
-    Ok(())
+    super::write_privately_by(path, |file| {
+        let mut csv = csv::Writer::from_writer(file);
+        names.into_iter().try_for_each(|name| csv.serialize(name))?;
+        csv.flush()
+    })
 }
 
 /// Finds out whether a file of names can be written here. A folder that is not there yet is made with the output, but not for a
@@ -86,7 +82,7 @@ pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), D
 pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), DatasetError> {
     let folder = super::parent(path);
     match folder.is_dir() {
-        true => super::Work::alone(folder).begin(path).map(drop),
+        true => super::check_privately(path),
         false if asked_for => Err(DatasetError::Missing(folder.to_owned())),
         false => Ok(()),
     }
