@@ -153,6 +153,9 @@ struct Decoded<T> {
     job: Option<Job<T>>,
 }
 
+/// Batches that are not whole yet, by number: how many of their images came, and those that could be read.
+type Gathered<T> = HashMap<usize, (usize, Vec<Job<T>>)>;
+
 /// A batch on the device.
 struct UnderWay<'a, T> {
     geometry: Geometry,
@@ -250,7 +253,7 @@ impl<S: Stages> Line<'_, S> {
         from_decode: &Receiver<Decoded<S::Carried>>,
         to_write: &Sender<Job<S::Carried>>,
     ) -> Result<(), JobError> {
-        let mut gathered: HashMap<usize, (usize, Vec<Job<S::Carried>>)> = HashMap::new();
+        let mut gathered: Gathered<S::Carried> = HashMap::new();
         let mut under_way = VecDeque::new();
         let mut program: Option<Arc<Program>> = None;
         loop {
