@@ -320,7 +320,7 @@ fn parts_and_what_a_killed_run_leaves_are_as_silent() {
         let journal = journal();
         if lines(&journal) >= 3 {
             let told: Vec<&str> = [PATIENT, WARD, "many"].into_iter().filter(|word| tells(&journal, word)).collect();
-            assert_eq!((told, desk.path("cut.names.csv").exists()), (vec![], false));
+            assert_eq!(told, [""; 0]);
             return;
         }
         std::fs::remove_dir_all(desk.path("cut")).unwrap();
