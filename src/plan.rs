@@ -35,6 +35,19 @@ impl Unit {
     pub fn per_sample(self, depth: Depth) -> usize {
         (depth.bits() / self.bits(depth)) as usize
     }
+
+    /// Elements of an image; fewer than 2^31, so that an entry of a table has a bit to spare.
+    ///
+    /// # Errors
+    /// When there are more.
+    pub fn elements(self, geometry: Geometry) -> Result<usize, PlanError> {
+        // Samples alone are fewer than 2^31: Geometry's invariant.
+        let elements = geometry.samples() as u64 * self.per_sample(geometry.depth()) as u64;
+        match elements < u64::from(FLIP) {
+            true => Ok(elements as usize),
+            false => Err(PlanError::TooLarge { geometry }),
+        }
+    }
 }
 
 /// A gather over an image's elements with flips: `out[i] = in[source(i)]`, flipped or not. Elements are counted in stored
@@ -85,16 +98,6 @@ pub enum PlanError {
     },
 }
 
-/// Elements of an image; fewer than 2^31, so that an entry has a bit to spare.
-fn elements(geometry: Geometry, unit: Unit) -> Result<usize, PlanError> {
-    // Samples alone are fewer than 2^31: Geometry's invariant.
-    let elements = geometry.samples() as u64 * unit.per_sample(geometry.depth()) as u64;
-    match elements < u64::from(FLIP) {
-        true => Ok(elements as usize),
-        false => Err(PlanError::TooLarge { geometry }),
-    }
-}
-
 impl Plan {
     /// The plan that changes nothing.
     pub fn identity(geometry: Geometry) -> Self {
@@ -107,7 +110,7 @@ impl Plan {
     /// # Errors
     /// When the table has not one entry an element, or a source is no element of the image.
     pub fn from_table(geometry: Geometry, unit: Unit, table: Vec<u32>) -> Result<Self, PlanError> {
-        let elements = elements(geometry, unit)?;
+        let elements = unit.elements(geometry)?;
         if table.len() != elements {
             return Err(PlanError::Length { geometry, expected: elements, found: table.len() });
         }

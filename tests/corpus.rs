@@ -1,18 +1,23 @@
-//! Files that others made, good and damaged, through every reader: nothing panics, hangs or takes memory beyond measure, a
-//! header says what the pixels then are, and the same picture in two forms gives the same pixels. A corpus is a folder that an
-//! environment variable names; without it the test says so and does nothing.
+//! Files that others made, good and damaged, whole folders of them, through every reader: nothing panics, hangs or takes memory
+//! beyond measure, a header says what the pixels then are, and the same picture in several forms gives the same pixels. A corpus
+//! is a folder that an environment variable names; without it the test says so and does nothing. `tests/corpora` fetches the
+//! corpora and runs this; docs/FORMATS.md has the tables that it prints.
 
-use imgveil::dataset::reading::{Reading, Window};
+mod common;
+
+use imgveil::dataset::reading::{Axis, Reading, Window};
 use imgveil::dataset::stack::{Header, Stack};
-use imgveil::dataset::{ReadErrorKind, dicom};
+use imgveil::dataset::{ReadErrorKind, dicom, nifti, picture};
 use imgveil::image::Image;
 use std::collections::BTreeMap;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 /// What a reader gives: the header by itself, and the opened file.
-type Opener = fn(&[u8]) -> (Result<Header, ReadErrorKind>, Result<Box<dyn Stack>, ReadErrorKind>);
+type Opened = (Result<Header, ReadErrorKind>, Result<Box<dyn Stack>, ReadErrorKind>);
+type Opener = fn(&[u8]) -> Opened;
 
 /// Longer than any file needs, also without optimisation.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,13 +28,8 @@ const MEMORY: u64 = 1_000_000;
 
 /// All files of a folder, by name.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
-        let path = entry.unwrap().path();
-        if path.is_dir() { found.extend(files(&path)) } else { found.push(path) }
-    }
-    found.sort();
-    found
+    let walk = walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().map(Result::unwrap);
+    walk.filter(|entry| entry.file_type().is_file()).map(walkdir::DirEntry::into_path).collect()
 }
 
 /// The images of a file, or why there are none.
@@ -44,16 +44,16 @@ fn images(bytes: &[u8], opener: Opener) -> Result<Vec<Image>, String> {
     Ok(images)
 }
 
-/// The same in a thread of its own: panics and hangs fail the test with the file's name.
-fn watched(path: &Path, opener: Opener) -> Result<Vec<Image>, String> {
+/// The same in a thread of its own. The outer error is a finding: a panic or a hang.
+fn watched(path: &Path, opener: Opener) -> Result<Result<Vec<Image>, String>, String> {
     let bytes = std::fs::read(path).unwrap();
     let (send, receive) = channel();
     std::thread::spawn(move || send.send(images(&bytes, opener)));
-    match receive.recv_timeout(PATIENCE) {
-        Ok(result) => result,
-        Err(RecvTimeoutError::Timeout) => panic!("{} hangs", path.display()),
-        Err(RecvTimeoutError::Disconnected) => panic!("{} panics", path.display()),
-    }
+    receive.recv_timeout(PATIENCE).map_err(|error| match error {
+        RecvTimeoutError::Timeout => format!("{} hangs", path.display()),
+        // Its words are above.
+        RecvTimeoutError::Disconnected => format!("{} panics", path.display()),
+    })
 }
 
 /// The most memory that this process ever had, in kB, where the system says it.
@@ -77,66 +77,70 @@ fn reason(words: &str) -> String {
 /// Tries every file of a folder and prints a table: tried, decoded, refused by reason.
 fn survey(folder: &Path, name: &str, opener: Opener) {
     let mut refused: BTreeMap<String, (usize, String)> = BTreeMap::new();
-    let (mut decoded, mut frames) = (0, 0);
+    let (mut decoded, mut frames, mut findings) = (0, 0, Vec::new());
     let all = files(folder);
     for path in &all {
         match watched(path, opener) {
-            Ok(images) => (decoded, frames) = (decoded + 1, frames + images.len()),
-            Err(words) => {
+            Ok(Ok(images)) => (decoded, frames) = (decoded + 1, frames + images.len()),
+            Ok(Err(words)) => {
                 assert!(!words.contains('\n') && words.len() < 300, "{}: {words}", path.display());
                 let example = path.file_name().unwrap().to_string_lossy().into_owned();
                 refused.entry(reason(&words)).or_insert((0, example)).0 += 1;
             }
+            Err(finding) => findings.push(finding),
         }
     }
-    println!("\n| {name} | files | example |\n|---|---|---|");
+    println!("\n| {name} | files | such as |\n|---|---:|---|");
     println!("| tried | {} | |\n| decoded ({frames} images) | {decoded} | |", all.len());
     for (reason, (count, example)) in refused {
-        println!("| {reason} | {count} | {example} |");
+        println!("| {reason} | {count} | `{example}` |");
     }
+    assert!(findings.is_empty(), "{findings:#?}");
     assert!(decoded > 0, "{} holds nothing that can be read", folder.display());
     if let Some(most) = memory() {
-        println!("| most memory, kB | {most} | |");
+        println!("\nMost memory of the process so far: {} MB.", most / 1000);
         assert!(most < MEMORY, "{most} kB");
     }
 }
 
-/// Every group is one picture in several forms; a form that is not in the corpus is passed over. Returns how many were held
-/// against their group's first.
-fn compare(folder: &Path, groups: &[&[&str]], opener: Opener) -> usize {
+/// Every group is one picture in several forms; a form that is not in the corpus is passed over. All are held against their
+/// group's first.
+fn compare(folder: &Path, groups: &[&[&str]], opener: Opener) {
     let all = files(folder);
     let find = |name: &&str| all.iter().find(|path| path.file_name().is_some_and(|file| file.to_str() == Some(name)));
+    let read = |path| watched(path, opener).unwrap().unwrap_or_else(|words| panic!("{}: {words}", path.display()));
     let mut compared = 0;
     for group in groups {
         let mut there = group.iter().filter_map(find);
         let Some(first) = there.next() else { continue };
-        let expected = watched(first, opener).unwrap();
+        let expected = read(first);
         for other in there {
-            let found = watched(other, opener).unwrap_or_else(|words| panic!("{}: {words}", other.display()));
-            assert!(found == expected, "{} is not {}", other.display(), first.display());
+            assert!(read(other) == expected, "{} is not {}", other.display(), first.display());
             compared += 1;
         }
     }
-    compared
+    println!("\n{compared} files have the pixels of the same picture in another form.");
 }
 
 /// The folder that a variable names; without one the test is not run, and says so.
 fn corpus(variable: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(variable).map(PathBuf::from);
     if folder.is_none() {
-        println!("SKIPPED: {variable} names no folder of files to try");
+        common::say_skipped(&format!("others' files: {variable} names no folder (tests/corpora fetches them)"));
     }
     folder
 }
 
-fn full_depth(bytes: &[u8]) -> (Result<Header, ReadErrorKind>, Result<Box<dyn Stack>, ReadErrorKind>) {
-    let reading = Reading::default();
-    (dicom::header(bytes, &reading), dicom::open(bytes.to_vec(), &reading))
+fn automatic() -> Reading {
+    Reading { window: Some(Window::Auto), ..Reading::default() }
 }
 
-fn windowed(bytes: &[u8]) -> (Result<Header, ReadErrorKind>, Result<Box<dyn Stack>, ReadErrorKind>) {
-    let reading = Reading { window: Some(Window::Auto), ..Reading::default() };
-    (dicom::header(bytes, &reading), dicom::open(bytes.to_vec(), &reading))
+fn dicom_of(bytes: &[u8], reading: &Reading) -> Opened {
+    (dicom::header(bytes, reading), dicom::open(bytes.to_vec(), reading))
+}
+
+fn nifti_of(bytes: &[u8], reading: &Reading) -> Opened {
+    (nifti::header(Cursor::new(bytes), reading), nifti::open(bytes.to_vec(), reading))
 }
 
 /// pydicom's test files (the wheels pydicom and pydicom-data hold them): one picture, losslessly in several syntaxes.
@@ -184,10 +188,66 @@ const DICOM_TWINS: &[&[&str]] = &[
     &["liver_1frame.dcm", "liver_expb_1frame.dcm"],
 ];
 
+/// Pillow's test pictures (its source archive holds them), one picture without loss in several forms.
+const PICTURE_TWINS: &[&[&str]] = &[
+    &[
+        "hopper.png",
+        "hopper.bmp",
+        "hopper.iccprofile.tif",
+        "hopper.iccprofile_binary.tif",
+        "hopper.tif",
+        "hopper_8bit.ppm",
+        "hopper_8bit_plain.ppm",
+        "hopper_bigtiff.tif",
+        "hopper_float_dpi_2.tif",
+        "hopper_idat_after_image_end.png",
+        "hopper_lzw.tif",
+    ],
+    &["hopper_8bit.pgm", "hopper_8bit_plain.pgm"],
+    &["hopper_1bit.pbm", "hopper_1bit_plain.pbm"],
+    &["hopper_webp_bits.ppm", "hopper.webp"],
+    &["hopper_bw_500.png", "hopper_g4_500.tif"],
+    &["16bit.cropped.tif", "16bit.deflate.tif"],
+    &["tiff_16bit_RGB_target.png", "tiff_16bit_RGB.tiff", "tiff_strip_planar_16bit_RGB.tiff"],
+    &["tiff_adobe_deflate.png", "tiff_adobe_deflate.tif", "tiff_strip_raw.tif", "tiff_tiled_raw.tif"],
+    &["pal1.png", "pal1.bmp"],
+    &["pal4.png", "pal4.bmp"],
+    &[
+        "pal8.bmp",
+        "pal8.png",
+        "pal8-0.bmp",
+        "pal8os2.bmp",
+        "pal8rle.bmp",
+        "pal8topdown.bmp",
+        "pal8v4.bmp",
+        "pal8v5.bmp",
+    ],
+    &["rgb16-565.bmp", "rgb16-565pal.bmp"],
+    &["rgb24.png", "rgb24.bmp", "rgb24largepal.bmp", "rgb24pal.bmp", "rgb32.bmp"],
+    &["pil168.png", "pil168.tif"],
+];
+
 #[test]
 fn dicom() {
     let Some(folder) = corpus("IMGVEIL_CORPUS_DICOM") else { return };
-    survey(&folder, "DICOM, full depth", full_depth);
-    survey(&folder, "DICOM, window auto", windowed);
-    println!("{} files have the pixels of their twins", compare(&folder, DICOM_TWINS, full_depth));
+    survey(&folder, "DICOM, full depth", |bytes| dicom_of(bytes, &Reading::default()));
+    survey(&folder, "DICOM, `--window auto`", |bytes| dicom_of(bytes, &automatic()));
+    compare(&folder, DICOM_TWINS, |bytes| dicom_of(bytes, &Reading::default()));
+}
+
+#[test]
+fn nifti() {
+    let Some(folder) = corpus("IMGVEIL_CORPUS_NIFTI") else { return };
+    survey(&folder, "NIfTI, full depth", |bytes| nifti_of(bytes, &Reading::default()));
+    survey(&folder, "NIfTI, `--window auto --axis x`", |bytes| {
+        nifti_of(bytes, &Reading { axis: Axis::X, ..automatic() })
+    });
+}
+
+#[test]
+fn pictures() {
+    let Some(folder) = corpus("IMGVEIL_CORPUS_PICTURES") else { return };
+    let opener: Opener = |bytes| (picture::header(Cursor::new(bytes)), picture::open(bytes.to_vec()));
+    survey(&folder, "pictures", opener);
+    compare(&folder, PICTURE_TWINS, opener);
 }

@@ -11,7 +11,6 @@ use crate::dataset::encoding::Encoding;
 use crate::dataset::sink::Slot;
 use crate::dataset::{self, Mixed, ReadError, Source, Split, names};
 use crate::image::{Depth, Geometry};
-use crate::scheme::Secret;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -196,14 +195,8 @@ impl Surveyed {
         {
             return Err(JobError::JpegDepth(self.source.items()[*index].name.clone()));
         }
-        let tile = request.scheme.tile();
-        for (number, &(geometry, _)) in geometries.iter().enumerate() {
-            let tiles = geometry.height().is_multiple_of(tile.height as usize)
-                && geometry.width().is_multiple_of(tile.width as usize);
-            // What is wrong with the first is wrong with all; otherwise only a size that blocks do not tile can be.
-            if number == 0 || !tiles || matches!(request.secret, Secret::Tables(_)) {
-                request.secret.compile(request.scheme, geometry)?;
-            }
+        for &(geometry, _) in &geometries {
+            request.secret.check(request.scheme, geometry)?;
         }
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);

@@ -1,11 +1,11 @@
 //! The compiler: a scheme, a key and a geometry become a [`Program`]. Every stage draws from its own subkey; runs of
 //! permutations and flips fold into one plan. What a stage's key is and does is in `stage_key`.
 
-use super::stage_key::{PlanOrTiling, StageKey};
+use super::stage_key::{PlanOrTiling, Shape, StageKey};
 use super::{Block, ImportError, Scheme, Stage};
 use crate::image::{Depth, Geometry};
 use crate::key::Key;
-use crate::plan::{Mixing, PixelKeys, Plan, PlanError, Program, Step};
+use crate::plan::{Mixing, PixelKeys, Plan, PlanError, Program, Step, Unit};
 use crate::schedule::{Subkey, subkey};
 use std::borrow::Cow;
 
@@ -57,10 +57,34 @@ pub enum CompileError {
     Tables(#[from] ImportError),
 }
 
+/// Whether `scheme` can be compiled for images of `geometry`, without a key and without making a table.
+///
+/// # Errors
+/// When a stage's block does not tile the image, stages do not go with each other or with the image, or the image has more
+/// elements than a table holds.
+pub fn check(scheme: &Scheme, geometry: Geometry) -> Result<(), CompileError> {
+    let mut mixed = false;
+    for (index, stage) in scheme.stages.iter().enumerate() {
+        if mixed {
+            return Err(CompileError::AfterMixing(stage.to_string()));
+        }
+        Shape::of(stage, geometry)?;
+        match stage {
+            Stage::Mixing { .. } if geometry.depth() != Depth::U8 => return Err(CompileError::MixingDepth),
+            Stage::Mixing { .. } => mixed = true,
+            Stage::NibbleShuffling { .. } => {
+                Unit::Nibble.elements(geometry).map_err(|source| CompileError::Plan { stage: index, source })?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 /// Compiles `scheme` under `key` for images of `geometry`.
 ///
 /// # Errors
-/// When a stage's block does not tile the image, or stages do not go with each other or with the image.
+/// As [`check`].
 pub fn compile(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Program, CompileError> {
     let subkey = |index| subkey(key, &descriptor(scheme, index, geometry));
     assemble(scheme, geometry, |index, stage| {
@@ -104,18 +128,15 @@ fn assemble<'a>(
     geometry: Geometry,
     key: impl Fn(usize, &Stage) -> Result<Keyed<'a>, CompileError>,
 ) -> Result<Program, CompileError> {
+    check(scheme, geometry)?;
     let mut program = Program::identity(geometry);
     for (index, stage) in scheme.stages.iter().enumerate() {
-        if program.mixing().is_some() {
-            return Err(CompileError::AfterMixing(stage.to_string()));
-        }
         let wrong = |source| CompileError::Plan { stage: index, source };
         let step = match (*stage, key(index, stage)?) {
             (Stage::BlockStatistic { block, statistic }, _) => {
                 Step::BlockStatistic((block.height, block.width), statistic)
             }
             (Stage::Keystream, Keyed::Image(subkey)) => Step::Keystream(subkey),
-            (Stage::Mixing { .. }, _) if geometry.depth() != Depth::U8 => return Err(CompileError::MixingDepth),
             (Stage::Mixing { images }, Keyed::Image(subkey)) => Step::Mix(Mixing { images, subkey }),
             (Stage::PixelNegativePositive { .. }, Keyed::Image(subkey)) => {
                 Step::PixelKeyed(PixelKeys { negative: Some(subkey), colour: None, inverse: false })
@@ -172,6 +193,27 @@ mod tests {
         let mixing = stages(&["block-scrambling block=4x4", "mixing images=4 key=image"]);
         assert!(compile(&mixing, &key, geometry).unwrap().mixing().is_some());
         assert!(matches!(compile(&mixing, &key, geometry.with_depth(Depth::U16)), Err(CompileError::MixingDepth)));
+    }
+
+    /// Whatever can be wrong is found without a key: where the check passes, compiling does.
+    #[test]
+    fn what_passes_the_check_compiles() {
+        let key = Key::from_bytes([1; 32]);
+        for preset in crate::scheme::PRESETS {
+            let scheme = preset.scheme(Options::default()).unwrap();
+            for (height, width, channels) in [(16, 16, 1), (16, 16, 3), (18, 16, 3), (2, 2, 1)] {
+                let geometry = Geometry::new(height, width, channels).unwrap();
+                for geometry in [geometry, geometry.with_depth(Depth::U16)] {
+                    let compiled = compile(&scheme, &key, geometry).map(drop);
+                    assert_eq!(check(&scheme, geometry), compiled, "{} {geometry}", scheme.name);
+                }
+            }
+        }
+        // Too large to be tried: two nibbles for each of 1.6 * 10^9 samples.
+        let huge = Geometry::new(40_000, 40_000, 1).unwrap();
+        let le = Preset::Le.scheme(Options::default()).unwrap();
+        assert!(matches!(check(&le, huge), Err(CompileError::Plan { source: PlanError::TooLarge { .. }, .. })));
+        assert_eq!(check(&Preset::ShuffleFlip.scheme(Options::default()).unwrap(), huge), Ok(()));
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod tiling;
 
 pub use crate::plan::Statistic;
 pub use about::{About, Choice, PerImage};
-pub use compile::{CompileError, compile, write_out};
+pub use compile::{CompileError, check, compile, write_out};
 pub use custom::{CustomError, CustomProblem, LONGEST_SCHEME};
 pub use import::{ImportError, NamedArray, export};
 pub use jpeg::Jpeg;

@@ -1,6 +1,6 @@
 //! What a set is encrypted with: a key, or tables that say what a key would have said.
 
-use super::{CompileError, Scheme, compile, import};
+use super::{CompileError, Scheme, check, compile, import};
 use crate::image::Geometry;
 use crate::key::Key;
 use crate::plan::Program;
@@ -22,6 +22,17 @@ impl Secret {
         match self {
             Self::Key(key) => key,
             Self::Tables(tables) => tables.key(),
+        }
+    }
+
+    /// Whether [`Secret::compile`] can do it; no table of a whole image is made to find out, but where tables were given.
+    ///
+    /// # Errors
+    /// Those of compiling.
+    pub fn check(&self, scheme: &Scheme, geometry: Geometry) -> Result<(), CompileError> {
+        match self {
+            Self::Key(_) => check(scheme, geometry),
+            Self::Tables(tables) => import::compile_tables(scheme, tables, geometry).map(drop),
         }
     }
 

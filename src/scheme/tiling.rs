@@ -91,10 +91,8 @@ impl Tiling {
 
     /// A plan from `entry(b, i)`: what nibble `i` of output block `b` is.
     pub fn nibble_plan(&self, mut entry: impl FnMut(usize, usize) -> u32) -> Result<Plan, PlanError> {
-        // 2^31 nibbles or more do not fit a table; from_table says so, so nothing is computed for them here.
-        let fits = self.blocks() as u64 * self.nibbles() as u64 <= u64::from(u32::MAX >> 1);
-        let mut table = vec![0; if fits { self.blocks() * self.nibbles() } else { 0 }];
-        for b in 0..if fits { self.blocks() } else { 0 } {
+        let mut table = vec![0; Unit::Nibble.elements(self.geometry)?];
+        for b in 0..self.blocks() {
             for i in 0..self.nibbles() {
                 table[self.nibble(b, i)] = entry(b, i);
             }

@@ -147,7 +147,7 @@ pub fn names_csv(data: &[u8]) -> bool {
     let (folder, path) = file("names.csv", data);
     let Some(read) = accepted(names::read(&path)) else { return false };
     let again = folder.path().join("again.csv");
-    names::write(&again, &read).expect("a folder of ours");
+    names::write(&again, read.clone()).expect("a folder of ours");
     assert_eq!(names::read(&again).expect("it was written just now"), read);
     !read.is_empty()
 }
