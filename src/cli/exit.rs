@@ -136,7 +136,8 @@ impl From<JobError> for Failure {
             JobError::Dataset(error) => return error.into(),
             JobError::Compile(error) => return error.into(),
             JobError::Engine(error) => return error.into(),
-            JobError::Mixed { .. }
+            JobError::Mixed(_)
+            | JobError::MixedArray(_)
             | JobError::AlreadyEncrypted { .. }
             | JobError::Inside { .. }
             | JobError::Busy(_)

@@ -74,7 +74,7 @@ pub(crate) fn read_fitted(source: &dyn Source, index: usize, fit: Fit, tile: Blo
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}; bring them to one size \
-     with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files"
+     with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand"
 )]
 pub struct Mixed {
     /// An image's name.

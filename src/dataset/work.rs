@@ -68,8 +68,8 @@ impl Work {
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).map_err(write)?;
         }
-        let mut file = self.begin(path)?;
-        file.write_all(bytes).map_err(write)?;
+        let file = self.begin(path)?;
+        file.as_file().write_all(bytes).map_err(write)?;
         file.persist(path).map_err(|e| write(e.error))?;
         Ok(())
     }

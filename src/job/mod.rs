@@ -129,7 +129,10 @@ pub enum JobError {
     Engine(#[from] EngineError),
     /// Images of several sizes.
     #[error(transparent)]
-    Mixed(#[from] Mixed),
+    Mixed(Mixed),
+    /// Images of several sizes, for one array.
+    #[error("{0}, or write a folder of files")]
+    MixedArray(Mixed),
     /// Another process is writing there.
     #[error("another imgveil is writing {0} at this moment: let it finish, or choose another output")]
     Busy(PathBuf),

@@ -12,6 +12,7 @@ use crate::dataset::webdataset::ShardSink;
 use crate::dataset::work::{PARTIAL, Work};
 use crate::dataset::{DatasetError, Entry, MANIFEST, Manifest};
 use std::collections::{HashMap, HashSet};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Where and how to write, and what the run is.
@@ -170,11 +171,17 @@ impl Output {
                 *place = known.remove(&slot);
             }
         }
-        if plan.part.is_none() && matches!(plan.encoding, Encoding::WebDataset { .. }) {
-            // A shard of images that are not in the input any more must not stay; other sinks see to that themselves.
-            let file = |slot| root.join(plan.encoding.file_of(&sink.path(slot)));
-            let files: HashSet<PathBuf> = (0..count).map(file).collect();
-            work.tidy(|path| files.contains(path))?;
+        match plan.encoding {
+            // Such a sink sees to it itself.
+            Encoding::Png | Encoding::Jpeg { .. } => {}
+            Encoding::WebDataset { .. } if plan.part.is_none() => {
+                // A shard of images that are not in the input any more must not stay.
+                let file = |slot| root.join(plan.encoding.file_of(&sink.path(slot)));
+                let files: HashSet<PathBuf> = (0..count).map(file).collect();
+                work.tidy(|path| files.contains(path))?;
+            }
+            // A manifest that was being written when the run was killed.
+            _ => work.tidy(|_| true)?,
         }
         let (encoding, part) = (plan.encoding, plan.part);
         let (pending, early) = (HashMap::new(), HashMap::new());
@@ -309,9 +316,10 @@ impl Output {
         if let Some(manifest) = manifest.as_ref().filter(|_| !inside) {
             let path = self.work.root().join(manifest_name(self.part));
             let write = |source| DatasetError::Write { path: path.clone(), source };
-            let mut file = std::io::BufWriter::new(self.work.begin(&path)?);
-            manifest.write(&mut file).map_err(write)?;
-            let file = file.into_inner().map_err(|e| write(e.into_error()))?;
+            let file = self.work.begin(&path)?;
+            let mut buffered = std::io::BufWriter::new(file.as_file());
+            manifest.write(&mut buffered).and_then(|()| buffered.flush()).map_err(write)?;
+            drop(buffered);
             // Whoever finds a manifest takes the set for complete: it must not be there before its bytes are.
             file.as_file().sync_all().map_err(write)?;
             file.persist(&path).map_err(|e| write(e.error))?;

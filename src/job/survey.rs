@@ -187,7 +187,11 @@ impl Surveyed {
             if first_geometry != other_geometry {
                 let name = |index: usize| self.source.items()[index].name.clone();
                 let (first, other) = (name(first), name(index));
-                return Err(Mixed { first, first_geometry, other, other_geometry }.into());
+                let mixed = Mixed { first, first_geometry, other, other_geometry };
+                return Err(match request.scheme.mixes() {
+                    true => JobError::Mixed(mixed),
+                    false => JobError::MixedArray(mixed),
+                });
             }
         }
         if let Encoding::Jpeg { .. } = self.encoding
