@@ -126,6 +126,12 @@ fn survives(desk: &Desk, job: &str, ending: &str) {
                 // The first run was slower, on a busy machine.
                 whole = whole.mul_f64(0.8);
             }
+            // A plain set carries no manifest: where the kill came when the journal was gone already, the set is whole, and the
+            // next run finds the place taken.
+            Some(USAGE) if job.starts_with("decrypt") => {
+                assert_same(&unbroken, &left(desk, &line));
+                remove(desk, &line);
+            }
             // Where a kill is an exit code of 1; nothing else may be one.
             Some(code) if !cfg!(windows) => panic!("exit code {code} after {waits:?}: {}", desk.run(&line).err),
             _ => {}
