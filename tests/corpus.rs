@@ -208,7 +208,7 @@ const PICTURE_TWINS: &[&[&str]] = &[
     &["hopper_webp_bits.ppm", "hopper.webp"],
     &["hopper_bw_500.png", "hopper_g4_500.tif"],
     &["16bit.cropped.tif", "16bit.deflate.tif"],
-    &["tiff_16bit_RGB_target.png", "tiff_16bit_RGB.tiff", "tiff_strip_planar_16bit_RGB.tiff"],
+    &["tiff_16bit_RGB.tiff", "tiff_strip_planar_16bit_RGB.tiff"],
     &["tiff_adobe_deflate.png", "tiff_adobe_deflate.tif", "tiff_strip_raw.tif", "tiff_tiled_raw.tif"],
     &["pal1.png", "pal1.bmp"],
     &["pal4.png", "pal4.bmp"],
