@@ -133,6 +133,7 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
         let optimiser = OptimiserKind::AdamW;
         let config = Config {
             model: ModelKind::Cnn,
+            adapt: None,
             patch: None,
             epochs: EPOCHS,
             batch: 32,

@@ -81,6 +81,7 @@ fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
 fn config(epochs: usize) -> Config {
     Config {
         model: ModelKind::Cnn,
+        adapt: None,
         patch: None,
         epochs,
         batch: 16,

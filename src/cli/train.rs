@@ -4,7 +4,7 @@ use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, SecretArgs};
 use crate::cli::exit::{DONE, Outcome};
 use crate::cli::output::Output;
 use imgveil::scheme::Block;
-use imgveil::train::model::ModelKind;
+use imgveil::train::model::{AdaptationKind, ModelKind};
 use imgveil::train::{Augment, Backend, Config, Epoch, Evaluation, OptimiserKind, Progress, RunFolder};
 use imgveil::train::{check, train, training_set};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -16,6 +16,7 @@ const AFTER_HELP: &str = "\
 Examples:
   imgveil train --data images -k hospital.key -s shuffle-flip --block 4 --epochs 5 -o runs/a
   imgveil train --data encrypted --model resnet18 --epochs 5 -o runs/b   # the cloud: no key
+  imgveil train --data images -k hospital.key -s ele --model resnet18 --adapt ele -o runs/c
   imgveil train --data images -o runs/plain                              # not encrypted
 
 The run's folder gets metrics.csv and curves.svg (after every epoch), best.bpk and last.bpk with model.json, and \
@@ -38,10 +39,15 @@ pub struct Args {
     scheme: SchemeArgs,
     #[command(flatten)]
     fit: FitArgs,
-    /// Network: cnn (three convolutions) or resnet18
+    /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
-    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block]
+    /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a learnable
+    /// permutation of the blocks)
+    #[arg(long, value_name = "NAME")]
+    adapt: Option<AdaptationKind>,
+    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the network's usual
+    /// one]
     #[arg(long, value_name = "SIZE")]
     patch: Option<Block>,
     /// Passes over the training images
@@ -67,7 +73,7 @@ pub struct Args {
     augment: Augment,
     #[command(flatten)]
     device: DeviceArgs,
-    /// New folder for the run [default: runs/MODEL-SCHEME-SEED]
+    /// New folder for the run [default: runs/MODEL-SCHEME-SEED, with --adapt runs/ADAPT-MODEL-SCHEME-SEED]
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
     /// Print the summary as JSON
@@ -93,6 +99,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let set = training_set(&args.data, scheme, secret, args.fit.fit())?;
     let config = Config {
         model: args.model,
+        adapt: args.adapt,
         patch: args.patch.map(|block| [block.height as usize, block.width as usize]),
         epochs: args.epochs as usize,
         batch: args.batch as usize,
@@ -105,7 +112,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     // Everything that can be refused is, before anything is written.
     check(&set, &config)?;
     let backend = Backend::open(args.device.open(out)?)?;
-    let name = format!("runs/{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
+    let adapt = config.adapt.map_or(String::new(), |adapt| format!("{}-", adapt.name()));
+    let name = format!("runs/{adapt}{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
     let folder = RunFolder::create(args.output.as_deref().unwrap_or(name.as_ref()))?;
     out.note(&format!("training on {}", backend.name()));
     if let Some(note) = &set.note {

@@ -60,6 +60,11 @@ pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(Mo
     let info: ModelInfo = serde_json::from_slice(&read(MODEL)?).map_err(|e| damaged(MODEL, e.to_string()))?;
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(read(file)?));
     let record = record.map_err(|e| damaged(file, e.to_string()))?;
-    let network = info.model.init(0, device).try_load_record(record).map_err(|e| damaged(file, e.to_string()))?;
+    let mut network = info.model.init(0, device);
+    // Before there were adaptation networks, a checkpoint held the classifier alone.
+    network = match network.classifier.clone().try_load_record(record.clone()) {
+        Ok(classifier) => Network { classifier, ..network },
+        Err(_) => network.try_load_record(record).map_err(|e| damaged(file, e.to_string()))?,
+    };
     Ok((info, network))
 }

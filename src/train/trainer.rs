@@ -3,7 +3,7 @@
 
 use super::checkpoint::ModelInfo;
 use super::metrics::{Scores, ScoresError, softmax_rows};
-use super::model::{ModelConfig, ModelKind, Network};
+use super::model::{AdaptationConfig, AdaptationKind, ModelConfig, ModelKind, Network};
 use super::optimiser::cosine;
 use super::{Augment, Backend, Feed, FeedError, Labels, OptimiserKind, RunFolder, RunFolderError, TrainingSet};
 use crate::engine::gpu::Counts;
@@ -22,6 +22,8 @@ use std::time::Instant;
 pub struct Config {
     /// Which network.
     pub model: ModelKind,
+    /// The adaptation network in front of it.
+    pub adapt: Option<AdaptationKind>,
     /// Kernel and stride of the first convolution; the scheme's block (or the network's usual one) when `None`.
     pub patch: Option<[usize; 2]>,
     /// Passes over the training images.
@@ -173,6 +175,17 @@ pub enum TrainError {
         /// The images.
         geometry: crate::image::Geometry,
     },
+    /// Blocks of an adaptation network that do not tile the images.
+    #[error(
+        "the adaptation network (--adapt) needs blocks that tile the images, and blocks of {}x{} do not tile {geometry}: use \
+         --pad, --crop or --resize, or another --block", .block[0], .block[1]
+    )]
+    Adaptation {
+        /// Its block.
+        block: [usize; 2],
+        /// The images.
+        geometry: crate::image::Geometry,
+    },
     /// Fewer than two images.
     #[error("{0} training images are too few: at least two are needed")]
     TooFew(usize),
@@ -181,7 +194,8 @@ pub enum TrainError {
 /// Whether a set can be trained on in this way; [`train`] checks it too.
 ///
 /// # Errors
-/// When an encrypted set is to be augmented, there are too few images, or the first convolution is larger than they are.
+/// When an encrypted set is to be augmented, there are too few images, the first convolution is larger than they are, or an
+/// adaptation network's blocks do not tile them.
 pub fn check(set: &TrainingSet, config: &Config) -> Result<(), TrainError> {
     if set.encrypted && !config.augment.is_none() {
         return Err(TrainError::AugmentEncrypted);
@@ -194,6 +208,11 @@ pub fn check(set: &TrainingSet, config: &Config) -> Result<(), TrainError> {
         && (patch[0] > geometry.height() || patch[1] > geometry.width())
     {
         return Err(TrainError::Patch { patch, geometry });
+    }
+    if let Some(adaptation) = config.adapt.map(|kind| AdaptationConfig::new(kind, set.scheme.block()))
+        && !adaptation.tiles([geometry.height(), geometry.width()])
+    {
+        return Err(TrainError::Adaptation { block: adaptation.block, geometry });
     }
     Ok(())
 }
@@ -214,12 +233,12 @@ pub fn train(
     let geometry = set.train.geometry;
     let started = Instant::now();
     let device = backend.device().autodiff();
-    let mut model = ModelConfig::new(config.model, geometry, set.classes.len(), set.scheme.block());
+    let mut model = ModelConfig::new(config.model, config.adapt, geometry, set.classes.len(), set.scheme.block());
     if config.patch.is_some() {
         model.patch = config.patch;
     }
     let mut network = model.init(config.seed, &device);
-    let parameters = network.num_params();
+    let parameters = network.parameters();
     let title = format!("{} on {}", config.model.name(), set.scheme.name);
     if let Some(folder) = folder {
         folder.model(&ModelInfo { model, classes: set.classes.clone(), scheme: set.scheme.clone() })?;
@@ -247,11 +266,12 @@ pub fn train(
         let mut learning_rate = config.learning_rate;
         for wanted in &order {
             let batch = train_feed.batch(wanted)?;
-            let logits = network.forward(batch.images);
+            let (logits, penalty) = network.forward_with_penalty(batch.images);
             let loss = match batch.labels {
                 Labels::Hard(labels) => cross_entropy.forward(logits, labels),
                 Labels::Soft(shares) => soft_cross_entropy(logits, shares),
             };
+            let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
             // Kept on the device, weighted by the batch's size: fetching it would wait for the device.
             let weighted = loss.clone().inner() * wanted.len() as f32;
             loss_sum = Some(match loss_sum {

@@ -5,19 +5,63 @@ use crate::schedule::Stream;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Tensor, TensorData};
 
-/// Draws all weights of a module again: Kaiming uniform over the fan-in (He et al., ICCV 2015) for convolutions, uniform in
-/// 1/sqrt(fan-in) for linear layers, zero for biases. Batch norm keeps its ones and zeros.
-pub(super) fn seeded<M: Module>(module: M, seed: u64) -> M {
+/// How a network's weights are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Kaiming uniform over the fan-in (He et al., ICCV 2015) for convolutions and for the sub-networks of single blocks, uniform in
+    /// 1/sqrt(fan-in) for linear layers and the pseudo-permutation.
+    Convolutional,
+    /// As timm draws a vision transformer: normal with a deviation of 0.02 for linear layers and position embeddings, of 1e-6 for the
+    /// class token; uniform in 1/sqrt(fan-in) for the patch embedding.
+    Transformer,
+}
+
+/// Draws all weights of a module again by a rule; biases are zero. Batch norm and layer norm keep their ones and zeros.
+pub(super) fn seeded<M: Module>(module: M, rule: Rule, seed: u64) -> M {
     let key = blake3::derive_key("imgveil initial weights", &seed.to_le_bytes());
-    module.map(&mut Draw { key, drawn: 0, path: Vec::new() })
+    module.map(&mut Draw { key, rule, drawn: 0, path: Vec::new() })
+}
+
+/// What one parameter's values are drawn from.
+enum Distribution {
+    /// Uniform between -bound and bound.
+    Uniform(f32),
+    /// Normal with this deviation.
+    Normal(f64),
 }
 
 struct Draw {
     key: [u8; 32],
+    rule: Rule,
     /// Parameters so far: each draws from a stream of its own.
     drawn: u64,
     /// Names of the fields down to the parameter.
     path: Vec<String>,
+}
+
+impl Draw {
+    /// `None`: the parameter keeps what it has.
+    fn distribution(&self, shape: &[usize]) -> Option<Distribution> {
+        let name = self.path.last().map(String::as_str);
+        // The front of a transformer is convolutional still.
+        let transformer = self.rule == Rule::Transformer && !self.path.iter().any(|name| name == "adaptation");
+        let fan = |inputs: usize| 1.0 / (inputs as f32).sqrt();
+        Some(match (shape, name) {
+            (_, Some("position")) => Distribution::Normal(0.02),
+            (_, Some("class_token")) => Distribution::Normal(1e-6),
+            // (outputs, inputs, rows, columns)
+            (&[_, inputs, rows, columns], _) if transformer => Distribution::Uniform(fan(inputs * rows * columns)),
+            (&[_, inputs, rows, columns], _) => Distribution::Uniform((6.0 / (inputs * rows * columns) as f32).sqrt()),
+            // (block, inputs, outputs)
+            (&[_, inputs, _], _) => Distribution::Uniform((6.0 / inputs as f32).sqrt()),
+            // (inputs, outputs)
+            (&[_, _], _) if transformer => Distribution::Normal(0.02),
+            (&[inputs, _], _) => Distribution::Uniform(fan(inputs)),
+            // burn draws biases too.
+            (&[_], Some("bias")) => Distribution::Uniform(0.0),
+            _ => return None,
+        })
+    }
 }
 
 impl ModuleMapper for Draw {
@@ -30,25 +74,20 @@ impl ModuleMapper for Draw {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let shape = param.val().dims();
-        let bound = match *shape.as_slice() {
-            // (outputs, inputs, rows, columns)
-            [_, inputs, rows, columns] => (6.0 / (inputs * rows * columns) as f32).sqrt(),
-            // (inputs, outputs)
-            [inputs, _] => 1.0 / (inputs as f32).sqrt(),
-            // burn draws biases too.
-            [_] if self.path.last().is_some_and(|name| name == "bias") => 0.0,
-            _ => return param,
-        };
+        // Lazy: burn need not draw values first that are thrown away.
+        let (shape, device, id) = (param.lazy_shape(), param.lazy_device(), param.id);
+        let Some(distribution) = self.distribution(&shape) else { return param };
         let mut stream = Stream::new(&self.key, self.drawn);
         self.drawn += 1;
-        let mut draw = || {
+        let mut draw = || match distribution {
             // 24 bits: every value is exact in f32, in [-1, 1).
-            let unit = (stream.word() >> 8) as f32 / (1 << 23) as f32 - 1.0;
-            unit * bound
+            Distribution::Uniform(bound) => ((stream.word() >> 8) as f32 / (1 << 23) as f32 - 1.0) * bound,
+            Distribution::Normal(deviation) => {
+                let magnitude = stream.half_normal() as f64 / 4_294_967_296.0 * deviation;
+                (if stream.word() & 1 == 1 { -magnitude } else { magnitude }) as f32
+            }
         };
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| draw()).collect();
-        let (id, device) = (param.id, param.val().device());
+        let values: Vec<f32> = (0..shape.num_elements()).map(|_| draw()).collect();
         param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
     }
 }

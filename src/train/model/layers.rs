@@ -1,0 +1,87 @@
+//! What several networks are made of: convolutions without bias in front of a batch norm, the stem of the residual and dense
+//! networks, the average over a map.
+
+use super::ModelConfig;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
+use burn::tensor::{Device, Tensor};
+
+/// Images with a side below this get the stem for small images.
+const SMALL: usize = 96;
+
+/// Whether images of `size` (rows, columns) are small: a stem made for 224 pixels would leave hardly a map of them.
+pub(super) fn is_small(size: [usize; 2]) -> bool {
+    size.iter().any(|&side| side < SMALL)
+}
+
+/// `padding` zeros on all four sides.
+pub(super) fn padding(padding: usize) -> PaddingConfig2d {
+    PaddingConfig2d::Explicit(padding, padding, padding, padding)
+}
+
+/// A convolution without bias: a batch norm follows, and would take the bias out again.
+pub(super) fn conv(
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padded: usize,
+    device: &Device,
+) -> Conv2d {
+    let config = Conv2dConfig::new(channels, kernel).with_stride(stride).with_padding(padding(padded));
+    config.with_bias(false).init(device)
+}
+
+/// The max pooling of 3x3 with stride 2 that halves a map of any size.
+pub(super) fn halving() -> MaxPool2d {
+    MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(padding(1)).init()
+}
+
+/// The average pooling of 2x2, for a map that has at least two rows and columns; smaller ones have nothing to pool.
+pub(super) fn average_of_pairs(map: &mut [usize; 2]) -> Option<AvgPool2d> {
+    let pooled = map.iter().all(|&side| side >= 2);
+    pooled.then(|| {
+        *map = map.map(|side| side / 2);
+        AvgPool2dConfig::new([2, 2]).with_strides([2, 2]).init()
+    })
+}
+
+/// The stem of the residual and dense networks.
+pub(super) struct Stem {
+    /// To 64 channels.
+    pub conv: Conv2d,
+    /// Behind batch norm and ReLU.
+    pub pool: Option<MaxPool2d>,
+    /// Rows and columns that it leaves of an image.
+    pub map: [usize; 2],
+}
+
+impl Stem {
+    /// A convolution over whole blocks where there is a patch, without pooling, because it has shrunk the image already. Else, with
+    /// a side below 96 pixels, 3x3 with stride 1 and no pooling (as the papers do on CIFAR). Else 7x7 with stride 2 and
+    /// max pooling.
+    pub fn new(config: &ModelConfig, device: &Device) -> Self {
+        let channels = [config.channels, 64];
+        let [height, width] = config.size;
+        let halved = |side: usize| side.div_ceil(2);
+        match config.patch {
+            Some(patch) => {
+                let map = [height / patch[0], width / patch[1]];
+                Self { conv: conv(channels, patch, patch, 0, device), pool: None, map }
+            }
+            None if is_small(config.size) => {
+                Self { conv: conv(channels, [3, 3], [1, 1], 1, device), pool: None, map: config.size }
+            }
+            None => {
+                let map = config.size.map(|side| halved(halved(side)));
+                Self { conv: conv(channels, [7, 7], [2, 2], 3, device), pool: Some(halving()), map }
+            }
+        }
+    }
+}
+
+/// The average of every channel's map: (N, C, H, W) to (N, C).
+pub(super) fn global_average(maps: Tensor<4>) -> Tensor<2> {
+    let maps: Tensor<3> = maps.flatten(2, 3);
+    maps.mean_dim(2).flatten(1, 2)
+}
