@@ -134,6 +134,7 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
         let config = Config {
             model: ModelKind::Cnn,
             adapt: None,
+            weights: None,
             patch: None,
             epochs: EPOCHS,
             batch: 32,

@@ -37,7 +37,7 @@ fn every_subcommand_has_help_with_an_example() {
     let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
     let mut commands: Vec<&str> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     commands.retain(|&command| command != "help");
-    let trains: &[&str] = if cfg!(feature = "train") { &["train", "demo"] } else { &[] };
+    let trains: &[&str] = if cfg!(feature = "train") { &["train", "export", "model", "demo"] } else { &[] };
     assert_eq!(
         commands,
         [
@@ -86,6 +86,8 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
     ];
     if cfg!(feature = "train") {
         told.push(("train", "The best epoch by validation AUC is kept and scored on the test images."));
+        told.push(("export", "for PyTorch or `imgveil train --weights`"));
+        told.push(("model encrypt", "Images must be encrypted with the same key, scheme, block and size."));
         told.push(("demo", "trains a small network on each encrypted set without the key"));
     }
     for (command, words) in told {
@@ -2243,6 +2245,59 @@ mod train {
     }
 
     #[test]
+    fn an_adaptation_networks_blocks_must_tile_the_images() {
+        let desk = Desk::new();
+        (0..4).for_each(|i| desk.picture(&format!("in/{}/{i}.png", ["a", "b"][i % 2]), grey(6, 6, i as u32)));
+        let words = "the adaptation network (--adapt) needs blocks that tile the images, and blocks of 4x4 do not tile 6x6x1: \
+             use --pad, --crop or --resize, or another --block";
+        desk.refuses("train --data in --adapt ele -o run", USAGE, words);
+    }
+
+    #[test]
+    fn weights_that_are_none_are_refused() {
+        let desk = sets();
+        let words = "cannot read the weights no.safetensors: No such file or directory (os error 2)";
+        desk.refuses("train --data in --weights no.safetensors -o run", USAGE, words);
+        desk.write("bad.safetensors", b"no weights at all");
+        desk.refuses_like("train --data in --weights bad.safetensors -o run", DATASET, |words| {
+            words.contains("bad.safetensors is no file of weights in the safetensors format, or it is damaged: ")
+        });
+    }
+
+    /// A run's weights go out, begin another run, and are matched with a key.
+    #[test]
+    fn weights_are_exported_reused_and_matched() {
+        let desk = sets();
+        let train = "train --data in --model vit-tiny --epochs 1 --batch 4";
+        assert_eq!(desk.run(&format!("{train} -o run")).code, 0);
+        desk.run("export run -o m.safetensors").is(0, "wrote m.safetensors: vit-tiny, classes a, b\n", "");
+        let exists = "m.safetensors exists: choose another name with -o, or remove it first";
+        desk.refuses("export run -o m.safetensors", USAGE, exists);
+        desk.refuses_like("export no -o n.safetensors", USAGE, |words| words.contains("cannot read no/model.json: "));
+        assert_eq!(desk.run(&format!("{train} --weights m.safetensors -o again")).code, 0);
+        desk.refuses_like("train --data in --model resnet18 --weights m.safetensors -o bad", USAGE, |words| {
+            words.contains("m.safetensors has no tensor `bn1.weight`, which a resnet18 has")
+        });
+
+        let wrote = |file: &str, what: &str| {
+            let scheme =
+                "vit [pixel-shuffling block=4x4 key=shared order=channel-row-column; block-scrambling block=4x4]";
+            format!("wrote {file}: for {what} images of 8x8x1, {scheme}\n")
+        };
+        let done = desk.run("model encrypt -k k.key --block 4 m.safetensors -o e.safetensors");
+        done.is(0, &wrote("e.safetensors", "encrypted"), "");
+        let done = desk.run("model decrypt -k k.key --block 4 e.safetensors -o p.safetensors");
+        done.is(0, &wrote("p.safetensors", "plain"), "");
+        assert!(desk.read("p.safetensors") == desk.read("m.safetensors"));
+        assert!(desk.read("e.safetensors") != desk.read("m.safetensors"));
+        desk.refuses_like("model encrypt -k k.key m.safetensors -o x.safetensors", USAGE, |words| {
+            words.contains("blocks of 16x16 pixels are larger than an image of 8x8")
+        });
+        let words = "give the key with -k FILE, or tables with --tables FILE";
+        desk.refuses("model encrypt m.safetensors -o x.safetensors", USAGE, words);
+    }
+
+    #[test]
     fn values_that_are_none_are_refused() {
         let desk = Desk::new();
         for (option, words) in [
@@ -2250,6 +2305,7 @@ mod train {
                 "--model vgg",
                 "invalid value 'vgg' for '--model <MODEL>': `vgg` is no model: cnn, resnet18, resnet50, densenet121, xception, vit-tiny, vit-small, convmixer",
             ),
+            ("--adapt etc", "invalid value 'etc' for '--adapt <NAME>': `etc` is no adaptation network: le or ele"),
             ("--epochs 0", "invalid value '0' for '--epochs <EPOCHS>': 0 is not in 1..=4294967295"),
             ("--batch 1", "invalid value '1' for '--batch <BATCH>': 1 is not in 2..=4294967295"),
             ("--lr 0", "invalid value '0' for '--lr <LR>': `0` is no positive number"),

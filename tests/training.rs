@@ -82,6 +82,7 @@ fn config(epochs: usize) -> Config {
     Config {
         model: ModelKind::Cnn,
         adapt: None,
+        weights: None,
         patch: None,
         epochs,
         batch: 16,

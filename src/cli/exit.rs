@@ -205,11 +205,58 @@ impl From<imgveil::train::TrainError> for Failure {
         use imgveil::train::TrainError;
         let code = match error {
             TrainError::Folder(error) => return error.into(),
-            TrainError::AugmentEncrypted | TrainError::Patch { .. } => USAGE,
+            TrainError::Weights(error) => return error.into(),
+            TrainError::AugmentEncrypted | TrainError::Patch { .. } | TrainError::Adaptation { .. } => USAGE,
             TrainError::TooFew(_) => DATASET,
             _ => FAILED,
         };
         Failure { words: error.to_string(), code }
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::train::CheckpointError> for Failure {
+    fn from(error: imgveil::train::CheckpointError) -> Self {
+        use imgveil::train::CheckpointError;
+        let code = match &error {
+            CheckpointError::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => USAGE,
+            CheckpointError::Read { .. } => FAILED,
+            CheckpointError::Damaged { .. } => DATASET,
+        };
+        failure(&error, code)
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::train::WeightsError> for Failure {
+    fn from(error: imgveil::train::WeightsError) -> Self {
+        use imgveil::train::WeightsError;
+        let code = match error {
+            WeightsError::Checkpoint(error) => return error.into(),
+            WeightsError::Write(error) => return error.into(),
+            WeightsError::Read { ref source, .. } if source.kind() == std::io::ErrorKind::NotFound => USAGE,
+            WeightsError::Read { .. } | WeightsError::Encode(_) => FAILED,
+            WeightsError::Missing { .. } | WeightsError::Shape { .. } | WeightsError::Exists(_) => USAGE,
+            WeightsError::Format { .. } | WeightsError::Kind { .. } => DATASET,
+        };
+        failure(&error, code)
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::train::KeyMatchedError> for Failure {
+    fn from(error: imgveil::train::KeyMatchedError) -> Self {
+        use imgveil::train::KeyMatchedError;
+        match error {
+            KeyMatchedError::Weights(error) => error.into(),
+            KeyMatchedError::Write(error) => error.into(),
+            KeyMatchedError::Compile(error) => error.into(),
+            KeyMatchedError::Exists(_)
+            | KeyMatchedError::Model { .. }
+            | KeyMatchedError::Size(_)
+            | KeyMatchedError::Geometry { .. }
+            | KeyMatchedError::Scheme { .. } => failure(&error, USAGE),
+        }
     }
 }
 

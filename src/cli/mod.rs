@@ -8,11 +8,15 @@ mod demo;
 mod devices;
 mod encrypt;
 mod exit;
+#[cfg(feature = "train")]
+mod export;
 mod inspect;
 mod job_report;
 mod key;
 mod keygen;
 mod merge;
+#[cfg(feature = "train")]
+mod model;
 mod output;
 mod preview;
 mod scheme_file;
@@ -59,6 +63,10 @@ enum Command {
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
+    Export(export::Args),
+    #[cfg(feature = "train")]
+    Model(model::Args),
+    #[cfg(feature = "train")]
     Demo(demo::Args),
 }
 
@@ -96,6 +104,10 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Preview(args) => preview::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
+        #[cfg(feature = "train")]
+        Command::Export(args) => export::run(args, out),
+        #[cfg(feature = "train")]
+        Command::Model(args) => model::run(args, out),
         #[cfg(feature = "train")]
         Command::Demo(args) => demo::run(args, out),
     }

@@ -46,6 +46,10 @@ pub struct Args {
     /// permutation of the blocks)
     #[arg(long, value_name = "NAME")]
     adapt: Option<AdaptationKind>,
+    /// Weights to begin with: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or timm (xception,
+    /// vit-tiny, vit-small, convmixer), or from `imgveil export`
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
     /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the network's usual
     /// one]
     #[arg(long, value_name = "SIZE")]
@@ -100,6 +104,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let config = Config {
         model: args.model,
         adapt: args.adapt,
+        weights: args.weights.clone(),
         patch: args.patch.map(|block| [block.height as usize, block.width as usize]),
         epochs: args.epochs as usize,
         batch: args.batch as usize,
@@ -110,12 +115,13 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         augment: args.augment,
     };
     // Everything that can be refused is, before anything is written.
-    check(&set, &config)?;
+    let notes = check(&set, &config)?;
     let backend = Backend::open(args.device.open(out)?)?;
     let adapt = config.adapt.map_or(String::new(), |adapt| format!("{}-", adapt.name()));
     let name = format!("runs/{adapt}{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
     let folder = RunFolder::create(args.output.as_deref().unwrap_or(name.as_ref()))?;
     out.note(&format!("training on {}", backend.name()));
+    notes.iter().for_each(|note| out.note(note));
     if let Some(note) = &set.note {
         out.note(note);
     }

@@ -6,6 +6,7 @@ use super::metrics::{Scores, ScoresError, softmax_rows};
 use super::model::{AdaptationConfig, AdaptationKind, ModelConfig, ModelKind, Network};
 use super::optimiser::cosine;
 use super::{Augment, Backend, Feed, FeedError, Labels, OptimiserKind, RunFolder, RunFolderError, TrainingSet};
+use super::{Weights, WeightsError};
 use crate::engine::gpu::Counts;
 use crate::image::View;
 use crate::schedule::Stream;
@@ -15,6 +16,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use serde::Serialize;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// How to train.
@@ -24,6 +26,8 @@ pub struct Config {
     pub model: ModelKind,
     /// The adaptation network in front of it.
     pub adapt: Option<AdaptationKind>,
+    /// Weights to begin with, in the safetensors format; what is not in them or does not fit is drawn.
+    pub weights: Option<PathBuf>,
     /// Kernel and stride of the first convolution; the scheme's block (or the network's usual one) when `None`.
     pub patch: Option<[usize; 2]>,
     /// Passes over the training images.
@@ -186,17 +190,20 @@ pub enum TrainError {
         /// The images.
         geometry: crate::image::Geometry,
     },
+    /// The weights to begin with do not fit.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// Fewer than two images.
     #[error("{0} training images are too few: at least two are needed")]
     TooFew(usize),
 }
 
-/// Whether a set can be trained on in this way; [`train`] checks it too.
+/// Whether a set can be trained on in this way; [`train`] checks it too. Returns notes on weights that were given.
 ///
 /// # Errors
 /// When an encrypted set is to be augmented, there are too few images, the first convolution is larger than they are, or an
-/// adaptation network's blocks do not tile them.
-pub fn check(set: &TrainingSet, config: &Config) -> Result<(), TrainError> {
+/// adaptation network's blocks do not tile them, or weights do not fit.
+pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, TrainError> {
     if set.encrypted && !config.augment.is_none() {
         return Err(TrainError::AugmentEncrypted);
     }
@@ -214,7 +221,20 @@ pub fn check(set: &TrainingSet, config: &Config) -> Result<(), TrainError> {
     {
         return Err(TrainError::Adaptation { block: adaptation.block, geometry });
     }
-    Ok(())
+    match &config.weights {
+        Some(path) => Ok(Weights::open(path)?.check(&model(set, config))?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The network for a set.
+fn model(set: &TrainingSet, config: &Config) -> ModelConfig {
+    let (classes, block) = (set.classes.len(), set.scheme.block());
+    let mut model = ModelConfig::new(config.model, config.adapt, set.train.geometry, classes, block);
+    if config.patch.is_some() {
+        model.patch = config.patch;
+    }
+    model
 }
 
 /// Trains a network. With a `folder`, metrics and curves are written there after every epoch, and the weights of the best
@@ -230,14 +250,13 @@ pub fn train(
     progress: &mut dyn Progress,
 ) -> Result<Outcome, TrainError> {
     check(set, config)?;
-    let geometry = set.train.geometry;
     let started = Instant::now();
     let device = backend.device().autodiff();
-    let mut model = ModelConfig::new(config.model, config.adapt, geometry, set.classes.len(), set.scheme.block());
-    if config.patch.is_some() {
-        model.patch = config.patch;
-    }
+    let model = model(set, config);
     let mut network = model.init(config.seed, &device);
+    if let Some(path) = &config.weights {
+        network = Weights::open(path)?.load(&model, network)?;
+    }
     let parameters = network.parameters();
     let title = format!("{} on {}", config.model.name(), set.scheme.name);
     if let Some(folder) = folder {

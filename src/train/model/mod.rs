@@ -7,6 +7,7 @@ mod convmixer;
 mod densenet;
 mod init;
 mod layers;
+mod names;
 mod patches;
 mod resnet;
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use adaptation::{Adaptation, AdaptationConfig, AdaptationKind, EleAdaptNet, 
 pub use cnn::Cnn;
 pub use convmixer::ConvMixer;
 pub use densenet::DenseNet;
+pub use names::{Role, published};
 pub use resnet::ResNet;
 pub use vit::Vit;
 pub use xception::Xception;
@@ -164,6 +166,11 @@ impl ModelConfig {
     /// A network with weights drawn from `seed`: the same ones on every device.
     pub fn init(&self, seed: u64, device: &Device) -> Network {
         init::seeded(self.build(device), self.kind.rule(), seed)
+    }
+
+    /// A network whose weights are not drawn: for the names and shapes of its tensors.
+    pub(in crate::train) fn outline(&self) -> Network {
+        self.build(&Device::flex())
     }
 
     /// A network with burn's own weights, which are not drawn before they are looked at.
