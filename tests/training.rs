@@ -14,7 +14,7 @@ use imgveil::key::Key;
 use imgveil::schedule::ImageId;
 use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, export};
 use imgveil::train::metrics::{Scores, softmax_rows};
-use imgveil::train::model::ModelKind;
+use imgveil::train::model::{AdaptationKind, ModelKind};
 use imgveil::train::{
     Augment, Backend, Config, Feed, Labels, OptimiserKind, Outcome, Progress, RunFolder, Split, TrainError,
     TrainingSet, load_checkpoint, train, training_set,
@@ -399,6 +399,32 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
             assert!(load_checkpoint(&path, "best.bpk", &flex().device()).is_err(), "{length} bytes");
         }
         assert!(RunFolder::create(&path).is_err());
+    }
+}
+
+/// Each adaptation network in front of the small CNN, on the images that it was made for; its checkpoint answers as it did.
+#[test]
+fn adaptation_networks_learn_through_their_schemes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (preset, adapt) in [(Preset::Le, AdaptationKind::Le), (Preset::Ele, AdaptationKind::Ele)] {
+        let set = set(preset.scheme(Options::default()).unwrap(), 96);
+        let path = folder.path().join(adapt.name());
+        let run = RunFolder::create(&path).unwrap();
+        let mut losses = Losses::default();
+        let config = Config { adapt: Some(adapt), ..config(4) };
+        let outcome = train(&flex(), &set, &config, Some(&run), &mut losses).unwrap();
+        let (begin, end) = (&losses.0[..6], &losses.0[losses.0.len() - 6..]);
+        assert!(end.iter().sum::<f32>() < begin.iter().sum::<f32>(), "{}: {:?}", adapt.name(), losses.0);
+        let backend = flex();
+        let (info, network) = load_checkpoint(&path, "last.bpk", &backend.device()).unwrap();
+        assert_eq!(info.model.adaptation.map(|adaptation| adaptation.kind), Some(adapt));
+        assert_eq!(network.parameters(), outcome.parameters);
+        let split = set.test.as_ref().unwrap();
+        let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
+        let all: Vec<(usize, View)> = (0..split.len()).map(|i| (i, View::IDENTITY)).collect();
+        let logits = network.forward(feed.batch(&all).unwrap().images).into_data().try_to_vec::<f32>().unwrap();
+        let scores = Scores::new(2, softmax_rows(&logits, 2), split.labels.clone()).unwrap();
+        assert_eq!(scores.confusion(), outcome.test_last.unwrap().confusion);
     }
 }
 

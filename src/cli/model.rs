@@ -9,7 +9,7 @@ use imgveil::scheme::Preset;
 use imgveil::train::{Direction, KeyMatchedRequest, key_matched};
 use std::path::PathBuf;
 
-/// Match a vision transformer with a key, so that it sees encrypted images as it saw plain ones.
+/// Match a vision transformer with a key: it then sees encrypted images.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  imgveil model encrypt -k hospital.key model.safetensors -o matched.safetensors")]
 pub struct Args {

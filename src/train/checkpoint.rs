@@ -68,3 +68,45 @@ pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(Mo
     };
     Ok((info, network))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Geometry;
+    use crate::scheme::{Options, Preset};
+    use crate::train::model::{AdaptationKind, ModelKind};
+    use burn::tensor::Tensor;
+
+    fn logits(network: &Network) -> Vec<f32> {
+        let images = Tensor::<4>::ones([2, 1, 8, 8], &Device::flex());
+        network.forward(images).into_data().try_to_vec().unwrap()
+    }
+
+    /// With an adaptation network, without one, and as it was written before there were any.
+    #[test]
+    fn checkpoints_load_also_from_before_there_were_adaptation_networks() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = Device::flex();
+        let scheme = Preset::None.scheme(Options::default()).unwrap();
+        for (adaptation, old) in [(None, false), (None, true), (Some(AdaptationKind::Ele), false)] {
+            let geometry = Geometry::new(8, 8, 1).unwrap();
+            let model = ModelConfig::new(ModelKind::Cnn, adaptation, geometry, 2, None);
+            let network = model.init(4, &device);
+            let info = ModelInfo { model, classes: vec!["a".into(), "b".into()], scheme: scheme.clone() };
+            std::fs::write(folder.path().join(MODEL), serde_json::to_vec(&info).unwrap()).unwrap();
+            let bytes = match old {
+                true => network.classifier.clone().into_record().into_bytes().unwrap().to_vec(),
+                false => weights(network.clone()).unwrap(),
+            };
+            std::fs::write(folder.path().join("best.bpk"), bytes).unwrap();
+            let (read, loaded) = load_checkpoint(folder.path(), "best.bpk", &device).unwrap();
+            assert_eq!(read, info);
+            assert_eq!(logits(&loaded), logits(&network));
+        }
+        // Weights of another network.
+        let other = ModelConfig::new(ModelKind::ResNet18, None, Geometry::new(8, 8, 1).unwrap(), 2, None);
+        std::fs::write(folder.path().join("best.bpk"), weights(other.outline()).unwrap()).unwrap();
+        let error = load_checkpoint(folder.path(), "best.bpk", &device).unwrap_err();
+        assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
+    }
+}

@@ -70,7 +70,7 @@ pub struct Epoch {
     pub epoch: usize,
     /// At its last step.
     pub learning_rate: f64,
-    /// Mean cross-entropy of its steps.
+    /// Mean loss of its steps: cross-entropy, and the penalties of an adaptation network.
     pub train_loss: f64,
     /// On the validation images, after it.
     pub val: Option<Evaluation>,

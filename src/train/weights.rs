@@ -412,7 +412,7 @@ mod tests {
             let path = file(folder.path(), &export_weights(&config, &network).unwrap());
             let weights = Weights::open(&path).unwrap();
             assert_eq!(weights.check(&config).unwrap(), Vec::<String>::new(), "{config:?}");
-            let loaded = weights.load(&config, config.init(2, &device)).unwrap();
+            let loaded = weights.load(&config, config.outline()).unwrap();
             assert_eq!(logits(&loaded, &config), logits(&network, &config), "{config:?}");
         }
     }
