@@ -10,7 +10,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
     for (var image = at.y; image < params.images; image += groups.y) {
         let pick = picks[image];
         for (var block = at.x; block < blocks; block += groups.x * 64u) {
-            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), pick.id);
+            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(pick));
             for (var i = 0u; i < 16u; i++) {
                 let word = block * 16u + i;
                 if (word >= params.stride) {

@@ -14,7 +14,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
         let pick = picks[image];
         let first = pick.slot * params.samples;
         for (var block = at.x; block < blocks; block += groups.x * 64u) {
-            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), pick.id);
+            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(pick));
             var pixel = block * in_block / params.channels;
             var channel = block * in_block % params.channels;
             for (var i = 0u; i < in_block; i++) {

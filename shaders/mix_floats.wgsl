@@ -23,7 +23,7 @@ fn main(
             workgroupBarrier();
             if (local < 4u) {
                 let counter = vec2<u32>(group * 4u + local, 0u);
-                var stream = chacha20_block(params.key_low, params.key_high, counter, picks[first_pick].id);
+                var stream = chacha20_block(params.key_low, params.key_high, counter, stream_of(picks[first_pick]));
                 for (var i = 0u; i < 16u; i++) {
                     sign_words[local * 16u + i] = stream[i];
                 }
@@ -36,7 +36,7 @@ fn main(
                     var sum = 0i;
                     for (var j = 0u; j < params.group; j++) {
                         let pick = picks[first_pick + j];
-                        sum += i32(pick.mirrored >> 1u) * (2i * i32(viewed(pick, sample)) - 255i);
+                        sum += i32((pick.how >> 1u) & 0x1ffffu) * (2i * i32(viewed(pick, sample)) - 255i);
                     }
                     let value = f32(sum) * params.unit;
                     let sign = ((sign_words[in_group / 32u] >> (in_group & 31u)) & 1u) << 31u;

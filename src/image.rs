@@ -32,6 +32,22 @@ impl Depth {
     pub fn max(self) -> u32 {
         (1 << self.bits()) - 1
     }
+
+    /// Sample number `sample` of stored bytes.
+    pub fn sample(self, bytes: &[u8], sample: usize) -> u16 {
+        match self {
+            Depth::U8 => u16::from(bytes[sample]),
+            Depth::U16 => u16::from_le_bytes([bytes[2 * sample], bytes[2 * sample + 1]]),
+        }
+    }
+
+    /// Writes sample number `sample` of stored bytes; of 8 bits, the lower half of `value`.
+    pub fn set_sample(self, bytes: &mut [u8], sample: usize, value: u16) {
+        match self {
+            Depth::U8 => bytes[sample] = value as u8,
+            Depth::U16 => bytes[2 * sample..][..2].copy_from_slice(&value.to_le_bytes()),
+        }
+    }
 }
 
 /// Height, width, channels and depth of an image.
@@ -204,45 +220,131 @@ impl Image {
     }
 }
 
-/// What augmentation makes of an image before it is encrypted: mirrored left to right or not, then shifted.
+/// What augmentation makes of an image before it is encrypted: mirrored left to right or not, then turned about its centre,
+/// then shifted, then made brighter or darker (`docs/SCHEDULE.md`, "Views"). Integers alone, so that every engine gives the
+/// same bits. A view keeps the geometry.
 ///
-/// Output pixel (y, x) is pixel (y + dy, x + dx) of the (mirrored) image, black outside of it: a random crop of the
-/// image with a black border. A view keeps the geometry.
+/// Output pixel (y, x) is pixel (y + dy, x + dx) of the mirrored and turned image, black outside of it: a random crop of the
+/// image with a black border.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct View {
     /// Rows down.
     pub dy: i16,
     /// Columns to the right.
     pub dx: i16,
-    /// Mirrored left to right, before the shift.
+    /// Mirrored left to right, before everything else.
     pub mirrored: bool,
+    /// Turned counter-clockwise, in hundredths of a degree; what lies between pixels is interpolated.
+    pub angle: i16,
+    /// Samples are multiplied by (256 + brightness) / 256 and stop at the depth's largest; -256 to 256.
+    pub brightness: i16,
 }
+
+/// The bits of a sine's fraction.
+const SINE_BITS: u32 = 14;
 
 impl View {
     /// The image as it is.
-    pub const IDENTITY: View = View { dy: 0, dx: 0, mirrored: false };
+    pub const IDENTITY: View = View { dy: 0, dx: 0, mirrored: false, angle: 0, brightness: 0 };
 
-    /// Writes the view of `input` into `output`; both hold one image of `geometry`.
+    /// The longest side, and the farthest shift, of an image that is turned: 32 bits hold no position beyond.
+    pub const TURNED_SIDE: usize = 1 << 14;
+
+    /// Whether this view of an image of `geometry` is defined.
+    pub fn fits(self, geometry: Geometry) -> bool {
+        let near = |distance: i16| usize::from(distance.unsigned_abs()) <= Self::TURNED_SIDE;
+        let small = geometry.height().max(geometry.width()) <= Self::TURNED_SIDE && near(self.dy) && near(self.dx);
+        (self.angle == 0 || small) && (-256..=256).contains(&self.brightness)
+    }
+
+    /// Cosine and sine of the angle in units of 2^-14, rounded.
+    ///
+    /// No angle's lies so near the middle of two units that machines could round it differently (a test looks at all).
+    pub fn cosine_and_sine(self) -> (i16, i16) {
+        let angle = f64::from(self.angle).to_radians() / 100.0;
+        let rounded = |value: f64| (value * f64::from(1 << SINE_BITS)).round() as i16;
+        (rounded(angle.cos()), rounded(angle.sin()))
+    }
+
+    /// Writes the view of `input` into `output`; both hold one image of `geometry`, which the view must [fit](Self::fits).
     pub fn copy(self, geometry: Geometry, input: &[u8], output: &mut [u8]) {
         if self == Self::IDENTITY {
             output.copy_from_slice(input);
             return;
         }
+        match self.angle {
+            0 => self.shift(geometry, input, output),
+            _ => self.turn(geometry, input, output),
+        }
+        if self.brightness != 0 {
+            self.brighten(geometry.depth(), output);
+        }
+    }
+
+    /// Writes what is mirrored and shifted: whole pixels.
+    fn shift(self, geometry: Geometry, input: &[u8], output: &mut [u8]) {
         let (height, width) = (geometry.height(), geometry.width());
         let bytes = geometry.channels() * geometry.depth().bytes();
         for y in 0..height {
             for x in 0..width {
                 let (sy, sx) = (y as i64 + i64::from(self.dy), x as i64 + i64::from(self.dx));
-                let inside = (0..height as i64).contains(&sy) && (0..width as i64).contains(&sx);
-                let to = (y * width + x) * bytes;
-                if !inside {
-                    output[to..to + bytes].fill(0);
-                    continue;
+                let to = &mut output[(y * width + x) * bytes..][..bytes];
+                match self.place(geometry, sy, sx) {
+                    Some(pixel) => to.copy_from_slice(&input[pixel * bytes..][..bytes]),
+                    None => to.fill(0),
                 }
-                let sx = if self.mirrored { width - 1 - sx as usize } else { sx as usize };
-                let from = (sy as usize * width + sx) * bytes;
-                output[to..to + bytes].copy_from_slice(&input[from..from + bytes]);
             }
+        }
+    }
+
+    /// Writes what is mirrored, turned and shifted: every sample from the four around its place.
+    fn turn(self, geometry: Geometry, input: &[u8], output: &mut [u8]) {
+        let (height, width, channels) = (geometry.height() as i64, geometry.width() as i64, geometry.channels());
+        let (cosine, sine) = self.cosine_and_sine();
+        let (cosine, sine) = (i64::from(cosine), i64::from(sine));
+        let depth = geometry.depth();
+        for y in 0..height {
+            for x in 0..width {
+                // From the centre, in half pixels.
+                let (from_y, from_x) =
+                    (2 * (y + i64::from(self.dy)) - (height - 1), 2 * (x + i64::from(self.dx)) - (width - 1));
+                // In units of 2^-15 pixels: half pixels times a sine.
+                let column = cosine * from_x - sine * from_y + ((width - 1) << SINE_BITS);
+                let row = sine * from_x + cosine * from_y + ((height - 1) << SINE_BITS);
+                let (left, top) = (column >> 15, row >> 15);
+                // Eight bits of the fractions.
+                let (right_part, lower_part) = (column >> 7 & 255, row >> 7 & 255);
+                let around = [
+                    (self.place(geometry, top, left), (256 - lower_part) * (256 - right_part)),
+                    (self.place(geometry, top, left + 1), (256 - lower_part) * right_part),
+                    (self.place(geometry, top + 1, left), lower_part * (256 - right_part)),
+                    (self.place(geometry, top + 1, left + 1), lower_part * right_part),
+                ];
+                for channel in 0..channels {
+                    let share = |&(pixel, weight): &(Option<usize>, i64)| {
+                        pixel.map_or(0, |pixel| i64::from(depth.sample(input, pixel * channels + channel)) * weight)
+                    };
+                    let value = (around.iter().map(share).sum::<i64>() + (1 << 15)) >> 16;
+                    depth.set_sample(output, (y * width + x) as usize * channels + channel, value as u16);
+                }
+            }
+        }
+    }
+
+    /// The pixel at (y, x) of the mirrored image, if that is in it.
+    fn place(self, geometry: Geometry, y: i64, x: i64) -> Option<usize> {
+        let (height, width) = (geometry.height() as i64, geometry.width() as i64);
+        let inside = (0..height).contains(&y) && (0..width).contains(&x);
+        let x = if self.mirrored { width - 1 - x } else { x };
+        inside.then_some((y * width + x) as usize)
+    }
+
+    /// Multiplies all samples.
+    fn brighten(self, depth: Depth, image: &mut [u8]) {
+        let factor = (256 + i32::from(self.brightness)).unsigned_abs();
+        for sample in 0..image.len() / depth.bytes() {
+            let brighter = (u32::from(depth.sample(image, sample)) * factor + 128) >> 8;
+            depth.set_sample(image, sample, brighter.min(depth.max()) as u16);
         }
     }
 }
@@ -286,12 +388,71 @@ mod tests {
     fn a_view_mirrors_first_and_then_shifts() {
         let g = Geometry::new(2, 3, 1).unwrap();
         let mut out = [9; 6];
-        View { dy: 1, dx: -1, mirrored: true }.copy(g, &[1, 2, 3, 4, 5, 6], &mut out);
+        let view = View { dy: 1, dx: -1, mirrored: true, ..View::IDENTITY };
+        view.copy(g, &[1, 2, 3, 4, 5, 6], &mut out);
         // mirrored: 3 2 1 / 6 5 4; one row down, one column left: row 0 shows row 1, column 0 is outside
         assert_eq!(out, [0, 6, 5, 0, 0, 0]);
         let wide = g.with_depth(Depth::U16);
         let mut out = [9; 12];
-        View { dy: 1, dx: -1, mirrored: true }.copy(wide, &[1, 0, 2, 0, 3, 0, 4, 0, 5, 1, 6, 2], &mut out);
+        view.copy(wide, &[1, 0, 2, 0, 3, 0, 4, 0, 5, 1, 6, 2], &mut out);
         assert_eq!(out, [0, 0, 6, 2, 5, 1, 0, 0, 0, 0, 0, 0]);
+    }
+    #[test]
+    fn a_quarter_turn_moves_pixels_and_a_small_one_mixes_them() {
+        let g = Geometry::new(3, 3, 1).unwrap();
+        let image = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+        let turned = |angle| {
+            let mut out = [77; 9];
+            View { angle, ..View::IDENTITY }.copy(g, &image, &mut out);
+            out
+        };
+        assert_eq!(turned(9_000), [3, 6, 9, 2, 5, 8, 1, 4, 7], "counter-clockwise");
+        assert_eq!(turned(-9_000), [7, 4, 1, 8, 5, 2, 9, 6, 3]);
+        assert_eq!(turned(18_000), [9, 8, 7, 6, 5, 4, 3, 2, 1]);
+        // A sixteenth of a turn: the centre stays, and corners come from outside in part.
+        let small = turned(2_250);
+        assert_eq!(small[4], 5);
+        assert!(small[8] < 9 && small[8] > 3, "{small:?}");
+        // Even sides turn about the middle of four pixels.
+        let mut out = [0; 4];
+        View { angle: 9_000, ..View::IDENTITY }.copy(Geometry::new(2, 2, 1).unwrap(), &[1, 2, 3, 4], &mut out);
+        assert_eq!(out, [2, 4, 1, 3]);
+    }
+
+    #[test]
+    fn brightness_multiplies_and_stops_at_the_top() {
+        let g = Geometry::new(1, 4, 1).unwrap();
+        let brighter = |brightness, geometry, image: &[u8]| {
+            let mut out = vec![0; image.len()];
+            View { brightness, ..View::IDENTITY }.copy(geometry, image, &mut out);
+            out
+        };
+        assert_eq!(brighter(128, g, &[0, 1, 100, 200]), [0, 2, 150, 255]);
+        assert_eq!(brighter(-128, g, &[0, 1, 100, 255]), [0, 1, 50, 128]);
+        assert_eq!(brighter(-256, g, &[0, 1, 100, 255]), [0, 0, 0, 0]);
+        assert_eq!(brighter(256, g, &[0, 1, 127, 128]), [0, 2, 254, 255]);
+        let wide = Geometry::new(1, 2, 1).unwrap().with_depth(Depth::U16);
+        assert_eq!(brighter(256, wide, &[255, 0, 255, 255]), [254, 1, 255, 255]);
+    }
+
+    #[test]
+    fn no_machine_rounds_a_sine_differently() {
+        let off = |value: f64| ((value * 16_384.0).rem_euclid(1.0) - 0.5).abs();
+        for angle in i16::MIN..=i16::MAX {
+            let radians = f64::from(angle).to_radians() / 100.0;
+            // A hundred million times what the worst of libraries is wrong by.
+            assert!(off(radians.cos()) > 1e-6 && off(radians.sin()) > 1e-6, "{angle}");
+        }
+        assert_eq!(View { angle: 3_000, ..View::IDENTITY }.cosine_and_sine(), (14_189, 8_192));
+        assert_eq!(View { angle: -9_000, ..View::IDENTITY }.cosine_and_sine(), (0, -16_384));
+    }
+
+    #[test]
+    fn views_that_32_bits_do_not_hold_are_known() {
+        let (side, long) = (Geometry::new(1 << 14, 1, 1).unwrap(), Geometry::new(1, (1 << 14) + 1, 1).unwrap());
+        let turned = View { angle: 1, ..View::IDENTITY };
+        assert!(turned.fits(side) && !turned.fits(long) && View::IDENTITY.fits(long));
+        assert!(!View { dx: -16_385, ..turned }.fits(side));
+        assert!(!View { brightness: 257, ..View::IDENTITY }.fits(side));
     }
 }

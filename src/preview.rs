@@ -365,6 +365,7 @@ fn mixture(
         dy: down * quarter(geometry.height()),
         dx: right * quarter(geometry.width()),
         mirrored,
+        ..View::IDENTITY
     };
     let views = std::iter::once(View::IDENTITY).chain(COPIES.iter().map(shifted));
     let weights = mixing.weights(id, geometry.samples());
@@ -492,7 +493,7 @@ mod tests {
         let mut copies = Vec::new();
         for (dy, dx, mirrored) in views {
             let mut copy = vec![0; geometry.samples()];
-            View { dy, dx, mirrored }.copy(geometry, plain.samples(), &mut copy);
+            View { dy, dx, mirrored, ..View::IDENTITY }.copy(geometry, plain.samples(), &mut copy);
             copies.push(copy);
         }
         for (i, &shown) in mixed.iter().enumerate() {

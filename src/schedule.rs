@@ -184,8 +184,8 @@ impl ImageId {
         Self(first_8(&hasher))
     }
 
-    /// The id of a view of the image. A crop or mirror image is another image and must not share its stream; the
-    /// identity view is the image itself.
+    /// The id of a view of the image. What augmentation made is another image and must not share its stream; the identity
+    /// view is the image itself.
     pub fn of_view(self, key: &Key, view: View) -> Self {
         if view == View::IDENTITY {
             return self;
@@ -195,6 +195,11 @@ impl ImageId {
         hasher.update(&i32::from(view.dy).to_le_bytes());
         hasher.update(&i32::from(view.dx).to_le_bytes());
         hasher.update(&[u8::from(view.mirrored)]);
+        // Longer than what is neither turned nor brightened, so that such views keep the ids that they always had.
+        if (view.angle, view.brightness) != (0, 0) {
+            hasher.update(&i32::from(view.angle).to_le_bytes());
+            hasher.update(&i32::from(view.brightness).to_le_bytes());
+        }
         Self(first_8(&hasher))
     }
 

@@ -2311,8 +2311,8 @@ mod train {
             ("--lr 0", "invalid value '0' for '--lr <LR>': `0` is no positive number"),
             (
                 "--augment spin",
-                "invalid value 'spin' for '--augment <LIST>': `spin` is no augmentation: none, crop, crop=PIXELS, \
-                 flip, or crop,flip",
+                "invalid value 'spin' for '--augment <LIST>': `spin` is no augmentation: none, or a list of \
+                 crop, flip, rotate and brightness, such as crop=4,flip,rotate=10,brightness=20",
             ),
         ] {
             let words = format!("{words}\n\nFor more information, try '--help'.");

@@ -62,12 +62,25 @@ fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Stage {
     }
 }
 
+/// Any view: small turns, any turns, none; brighter, darker, neither.
+fn view() -> impl Strategy<Value = View> {
+    let angle = prop_oneof![Just(0i16), -1500i16..1500, any::<i16>()];
+    let brightness = prop_oneof![Just(0i16), -256i16..=256];
+    (-3i16..4, -9i16..10, any::<bool>(), angle, brightness).prop_map(|(dy, dx, mirrored, angle, brightness)| View {
+        dy,
+        dx,
+        mirrored,
+        angle,
+        brightness,
+    })
+}
+
 /// Any list of stages of any kind, at a geometry that its blocks tile, on a few images.
 fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<Pick>, usize)> {
     let block = (1u32..7, 1u32..7, any::<bool>());
     let stages = prop::collection::vec((0..12usize, any::<bool>(), any::<bool>()), 0..5);
-    let picks = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), -3i16..4, -9i16..10, any::<bool>()), 1..6);
-    (block, 1u32..6, 1u32..6, any::<(bool, bool)>(), stages, 1usize..5, picks, any::<bool>()).prop_map(
+    let picks = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), view()), 1..6);
+    (block, 1u32..6, 1u32..6, any::<(bool, bool)>(), stages, 1usize..5, picks, 0..4u8).prop_map(
         |((bh, bw, square), rows, columns, (rgb, wide), stages, images, picks, views)| {
             let block = Block { height: bh, width: if square { bh } else { bw } };
             let depth = if wide { Depth::U16 } else { Depth::U8 };
@@ -78,9 +91,15 @@ fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<Pick>, usize)> {
                 11 => vec![stage(5, block, true, order), stage(6, block, true, order)],
                 kind => vec![stage(kind, block, per_block, order)],
             });
-            let picks = picks.into_iter().map(|(index, id, dy, dx, mirrored)| Pick {
+            let picks = picks.into_iter().map(|(index, id, view)| Pick {
                 index: index % images as u32,
-                view: if views { View { dy, dx, mirrored } } else { View::IDENTITY },
+                // None, shifts and mirrors alone, turns alone, all.
+                view: match views {
+                    0 => View::IDENTITY,
+                    1 => View { angle: 0, brightness: 0, ..view },
+                    2 => View { angle: view.angle, ..View::IDENTITY },
+                    _ => view,
+                },
                 id: ImageId(id),
                 weight: 0,
             });
@@ -101,22 +120,44 @@ fn packed(depth: Depth, samples: &[u32]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()[..depth.bytes()].to_vec()).collect()
 }
 
+/// "Views" of docs/SCHEDULE.md, formula by formula.
+fn naive_view(geometry: Geometry, image: &[u32], view: View) -> Vec<u32> {
+    let (h, w, channels) = (geometry.height() as i64, geometry.width() as i64, geometry.channels());
+    let radians = f64::from(view.angle) / 100.0 / 180.0 * std::f64::consts::PI;
+    let unit = |value: f64| (value * 16_384.0).round() as i64;
+    let (c, s) = (unit(radians.cos()), unit(radians.sin()));
+    let mirrored = |y: i64, x: i64, channel: usize| {
+        if !(0..h).contains(&y) || !(0..w).contains(&x) {
+            return 0;
+        }
+        let x = if view.mirrored { w - 1 - x } else { x };
+        i64::from(image[(y * w + x) as usize * channels + channel])
+    };
+    let turned = |y: i64, x: i64, channel: usize| {
+        let (big_y, big_x) = (2 * y - (h - 1), 2 * x - (w - 1));
+        let u = c * big_x - s * big_y + (w - 1) * (1 << 14);
+        let v = s * big_x + c * big_y + (h - 1) * (1 << 14);
+        let (i, j) = (u.div_euclid(1 << 15), v.div_euclid(1 << 15));
+        let (f, g) = (u.div_euclid(1 << 7).rem_euclid(256), v.div_euclid(1 << 7).rem_euclid(256));
+        let row = |j: i64| (256 - f) * mirrored(j, i, channel) + f * mirrored(j, i + 1, channel);
+        ((256 - g) * row(j) + g * row(j + 1) + (1 << 15)) / (1 << 16)
+    };
+    let sample = |number: usize| {
+        let (pixel, channel) = ((number / channels) as i64, number % channels);
+        let value = turned(pixel / w + i64::from(view.dy), pixel % w + i64::from(view.dx), channel);
+        let brighter = (value * (256 + i64::from(view.brightness)) + 128) / 256;
+        brighter.min(i64::from(geometry.depth().max())) as u32
+    };
+    (0..geometry.samples()).map(sample).collect()
+}
+
 /// Slow and plain: the view by its definition, then step by step, each in the most obvious way.
 fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
     let geometry = program.geometry();
     let (depth, max) = (geometry.depth(), geometry.depth().max());
     let image = unpacked(depth, image);
-    let (h, w, c) = (geometry.height() as i64, geometry.width() as i64, geometry.channels());
-    let at = |y: i64, x: i64, channel: usize| {
-        if !(0..h).contains(&y) || !(0..w).contains(&x) {
-            return 0;
-        }
-        let x = if pick.view.mirrored { w - 1 - x } else { x };
-        image[(y * w + x) as usize * c + channel]
-    };
-    let (dy, dx) = (i64::from(pick.view.dy), i64::from(pick.view.dx));
-    let mut samples: Vec<u32> =
-        (0..geometry.samples()).map(|i| at((i / c) as i64 / w + dy, (i / c) as i64 % w + dx, i % c)).collect();
+    let (w, c) = (geometry.width(), geometry.channels());
+    let mut samples = naive_view(geometry, &image, pick.view);
     for step in program.steps() {
         let before = samples.clone();
         match step {
@@ -155,7 +196,7 @@ fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
             }
             Step::BlockStatistic((bh, bw), statistic) => {
                 let block = |i: usize| {
-                    let (y, x) = (i / c / w as usize, i / c % w as usize);
+                    let (y, x) = (i / c / w, i / c % w);
                     (y / *bh as usize, x / *bw as usize, i % c)
                 };
                 for (i, sample) in samples.iter_mut().enumerate() {
@@ -248,7 +289,7 @@ proptest! {
         (h, w, rgb) in (1u32..40, 1u32..40, any::<bool>()),
         shuffled: bool,
         k in 2u32..9,
-        groups in prop::collection::vec((any::<[u8; 8]>(), any::<u32>(), -3i16..4, any::<bool>()), 1..4),
+        groups in prop::collection::vec((any::<[u8; 8]>(), any::<u32>(), view()), 1..4),
         secret: [u8; 32],
     ) {
         let geometry = geometry(h, w, if rgb { 3 } else { 1 });
@@ -261,11 +302,11 @@ proptest! {
         let (size, images) = (geometry.samples(), 5);
         let input = ramp(size * images);
         let mut picks = Vec::new();
-        for (id, partner, dy, mirrored) in groups {
+        for (id, partner, view) in groups {
             let id = ImageId(id);
             for (weight, j) in mixing.weights(id, size).into_iter().zip(0..) {
                 let index = (partner.wrapping_mul(j + 1) >> 8) % images as u32;
-                picks.push(Pick { index, view: View { dy, dx: 0, mirrored }, id, weight });
+                picks.push(Pick { index, view, id, weight });
             }
         }
         let mut expected = Vec::new();
@@ -299,6 +340,70 @@ proptest! {
             prop_assert_eq!(gpu.begin(&program, input.clone(), &picks).err(), Some(EngineError::FloatsOnly));
         }
         prop_assert_eq!(CpuEngine.bytes(&program, &input, &picks, &mut []), Err(EngineError::FloatsOnly));
+    }
+}
+
+/// The definition is a turn: of a smooth image, what it should be but for a little.
+#[test]
+fn a_turned_image_is_turned() {
+    let (h, w) = (37u32, 52u32);
+    let smooth = |y: f64, x: f64| 120.0 + 50.0 * (y / 7.0).sin() + 60.0 * (x / 9.0 + 1.0).cos();
+    let samples = |of: &dyn Fn(f64, f64) -> f64| -> Vec<u8> {
+        (0..h * w).map(|i| of(f64::from(i / w), f64::from(i % w)).round() as u8).collect()
+    };
+    let image = samples(&smooth);
+    let geometry = geometry(h, w, 1);
+    let (centre_y, centre_x) = (f64::from(h - 1) / 2.0, f64::from(w - 1) / 2.0);
+    for angle in [-18_000i16, -2_345, -600, 1, 500, 1_000, 4_500, 9_000, 31_000] {
+        let mut turned = vec![0; image.len()];
+        View { angle, ..View::IDENTITY }.copy(geometry, &image, &mut turned);
+        let radians = f64::from(angle).to_radians() / 100.0;
+        for (i, &sample) in turned.iter().enumerate() {
+            // Rows go down: what is to the right goes up.
+            let (y, x) = (f64::from(i as u32 / w) - centre_y, f64::from(i as u32 % w) - centre_x);
+            let from_y = radians.sin() * x + radians.cos() * y + centre_y;
+            let from_x = radians.cos() * x - radians.sin() * y + centre_x;
+            let inside = (0.0..=f64::from(h - 1)).contains(&from_y) && (0.0..=f64::from(w - 1)).contains(&from_x);
+            let beyond = |at: f64, last: u32| at < -1.01 || at > f64::from(last) + 0.01;
+            if beyond(from_y, h) || beyond(from_x, w) {
+                assert_eq!(sample, 0, "{angle}: outside is black");
+            } else if inside {
+                let error = (f64::from(sample) - smooth(from_y, from_x)).abs();
+                assert!(error < 1.5, "{angle} degrees / 100, sample {i}: {sample}, {error} off");
+            }
+        }
+    }
+}
+
+/// At the longest side and the farthest shift that are allowed, 32 bits still hold every position; beyond, views are refused.
+#[test]
+fn views_are_equal_or_refused_at_the_limits() {
+    let (long, high) = (geometry(1, 16_384, 1).with_depth(Depth::U16), geometry(16_384, 1, 1));
+    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
+    engines.extend(gpu("views_are_equal_or_refused_at_the_limits").map(|gpu| gpu as &dyn Engine));
+    for geometry in [long, high] {
+        let program = Program::identity(geometry);
+        let white = vec![255; geometry.bytes()];
+        let mut views = Vec::new();
+        for (angle, far) in [(1, 0), (-4_500, 16_384), (13_500, -16_384), (4_500, -16_384), (9_000, 16_384)] {
+            views.extend([(far, far), (far, -far), (0, 0)].map(|(dy, dx)| View { dy, dx, angle, ..View::IDENTITY }));
+        }
+        views.push(View { brightness: 256, angle: 77, mirrored: true, ..View::IDENTITY });
+        let picks: Vec<Pick> = views.into_iter().map(|view| Pick { view, ..Pick::default() }).collect();
+        for engine in &engines {
+            let mut output = vec![0; geometry.bytes() * picks.len()];
+            engine.bytes(&program, &white, &picks, &mut output).unwrap();
+            for (image, pick) in output.chunks(geometry.bytes()).zip(&picks) {
+                let expected = naive_view(geometry, &unpacked(geometry.depth(), &white), pick.view);
+                assert!(unpacked(geometry.depth(), image) == expected, "{:?} on {}", pick.view, engine.name());
+            }
+            let too_far = View { dx: 16_385, angle: 1, ..View::IDENTITY };
+            for view in [too_far, View { brightness: -257, ..View::IDENTITY }] {
+                let pick = [Pick { view, ..Pick::default() }];
+                let refused = engine.bytes(&program, &white, &pick, &mut output[..geometry.bytes()]);
+                assert_eq!(refused, Err(EngineError::View { view, geometry }));
+            }
+        }
     }
 }
 
@@ -489,7 +594,8 @@ fn batches_under_way_do_not_touch_each_other() {
             1 => picks.reverse(),
             2 => picks.truncate(images / 2),
             3 => picks.iter_mut().step_by(3).for_each(|pick| {
-                (pick.index, pick.view) = (pick.index / 2, View { dy: 1, dx: -2, mirrored: true });
+                (pick.index, pick.view) =
+                    (pick.index / 2, View { dy: 1, dx: -2, mirrored: true, angle: number as i16 % 3, brightness: 9 });
             }),
             _ => {}
         }

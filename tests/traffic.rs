@@ -34,7 +34,7 @@ fn a_batch_goes_up_once_and_comes_back_once() {
         let batch = gpu.traffic().counts() - before;
         // 189 bytes of an image in 192.
         assert_eq!((batch.dispatches, batch.device_to_host), (1, 192 * 50));
-        assert!((192 * 50..=192 * 50 + 50 * 24 + 128).contains(&batch.host_to_device), "{}", batch.host_to_device);
+        assert!((192 * 50..=192 * 50 + 50 * 28 + 128).contains(&batch.host_to_device), "{}", batch.host_to_device);
     }
 }
 
@@ -75,7 +75,7 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
             // Signs and colours, the statistics of the blocks, and the blocks filled with them.
             let expected = if scheme.name == "skk-filter" { 3 } else { 1 };
             assert_eq!((step.dispatches, step.device_to_host), (expected, 0), "{scheme} {geometry}");
-            assert!(step.host_to_device <= expected * (64 * 24 + 128), "{scheme}: {} bytes", step.host_to_device);
+            assert!(step.host_to_device <= expected * (64 * 28 + 128), "{scheme}: {} bytes", step.host_to_device);
         }
     }
 }

@@ -113,10 +113,10 @@ fn bits(tensor: Tensor<4>) -> Vec<u32> {
 
 const WANTED: [(usize, View); 5] = [
     (3, View::IDENTITY),
-    (0, View { dy: 2, dx: -3, mirrored: false }),
-    (7, View { dy: 0, dx: 0, mirrored: true }),
-    (3, View { dy: -4, dx: 1, mirrored: true }),
-    (9, View { dy: 16, dx: 0, mirrored: false }),
+    (0, View { dy: 2, dx: -3, ..View::IDENTITY }),
+    (7, View { mirrored: true, ..View::IDENTITY }),
+    (3, View { dy: -4, dx: 1, mirrored: true, angle: -1_234, brightness: 40 }),
+    (9, View { dy: 16, ..View::IDENTITY }),
 ];
 
 /// What the CPU engine makes of [`WANTED`] in an epoch, and through which ids.

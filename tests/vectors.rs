@@ -149,8 +149,12 @@ fn ids_and_hashes_of_images() {
         for view in list(case, "views") {
             let shift = |field: &str| i16::try_from(view[field].as_i64().unwrap()).unwrap();
             let mirrored = view["mirrored"].as_bool().unwrap();
-            let of = id.of_view(&key, View { dy: shift("dy"), dx: shift("dx"), mirrored });
-            assert_eq!(hex::encode(&of.0), text(view, "id"), "{view}");
+            let (angle, brightness) = (shift("angle"), shift("brightness"));
+            let seen = View { dy: shift("dy"), dx: shift("dx"), mirrored, angle, brightness };
+            assert_eq!(hex::encode(&id.of_view(&key, seen).0), text(view, "id"), "{view}");
+            let mut copy = vec![0; pixels.len()];
+            seen.copy(geometry, &pixels, &mut copy);
+            assert_eq!(hex::encode(&copy), text(view, "pixels"), "{view}");
         }
     }
 }

@@ -23,7 +23,7 @@ fn draw_signs(pick: Pick, first_pixel: u32, local: u32) {
         return;
     }
     let block = sign_word(local / 3u, first_pixel) / 16u + local % 3u;
-    var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), pick.id);
+    var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(pick));
     for (var i = 0u; i < 16u; i++) {
         sign_words[local * 16u + i] = stream[i];
     }
@@ -41,7 +41,7 @@ fn sign_of(first_pixel: u32, pixel: u32, channel: u32) -> u32 {
 
 // The words of the orders of 16 pixels, from `pixel` on, which is a multiple of 16.
 fn order_words(pick: Pick, pixel: u32) -> array<u32, 16> {
-    return chacha20_block(params.colour_low, params.colour_high, vec2<u32>(pixel / 16u, 0u), pick.id);
+    return chacha20_block(params.colour_low, params.colour_high, vec2<u32>(pixel / 16u, 0u), stream_of(pick));
 }
 
 // The order of a pixel's channels from its word: channel j at bits 2j and 2j+1.
@@ -51,7 +51,7 @@ fn order_of(pick: Pick, pixel: u32, drawn: u32) -> u32 {
     // Fair words give word * 6 div 2^32; four of 2^32 words are refused, and the pixel looks one round further.
     for (var place = pixel; word * 6u < 4u;) {
         place += pixels_of_image;
-        var again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), pick.id);
+        var again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), stream_of(pick));
         word = again[place % 16u];
     }
     let digit = ((word >> 16u) * 6u + (((word & 0xffffu) * 6u) >> 16u)) >> 16u;

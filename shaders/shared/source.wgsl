@@ -33,8 +33,11 @@ struct Pick {
     index: u32,         // image in `pixels`
     slot: u32,          // position in the output batch
     shift: u32,         // dy in the low half, dx in the high half, both signed 16 bit
-    mirrored: u32,      // mirrored in bit 0, the weight in a mixture above it
-    id: vec2<u32>,      // stream of the image, low word first
+    how: u32,           // mirrored in bit 0, the weight in a mixture in 17 bits, the added brightness in 14, signed
+    turn: u32,          // cosine in the low half, sine in the high half, both signed, in units of 2^-14
+    // Stream of the image; a vector would make a pick 32 bytes instead of 28.
+    id_low: u32,
+    id_high: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -43,6 +46,8 @@ struct Pick {
 
 // Off: picks show images as they are, and the address of an element needs no division.
 override VIEWS: bool = false;
+// Off: no pick is turned, and a sample is looked up once instead of four times.
+override TURNS: bool = false;
 override DEPTH: u32 = 8u;                    // bits of a sample
 override BITS: u32 = 8u;                     // bits of an element
 override PER_WORD: u32 = 32u / BITS;
@@ -54,6 +59,57 @@ fn element_at(image: u32, element: u32) -> u32 {
     return (word >> ((element % PER_WORD) * BITS)) & ONES;
 }
 
+fn stream_of(pick: Pick) -> vec2<u32> {
+    return vec2<u32>(pick.id_low, pick.id_high);
+}
+
+// Sign-extends the low half of a word.
+fn low_half(word: u32) -> i32 {
+    return bitcast<i32>(word << 16u) >> 16u;
+}
+
+// Sign-extends the high half of a word.
+fn high_half(word: u32) -> i32 {
+    return bitcast<i32>(word) >> 16u;
+}
+
+// The sample of a channel at (y, x) of the mirrored image, 0 outside of it.
+fn placed(pick: Pick, y: i32, x: i32, channel: u32) -> u32 {
+    let width = i32(params.width);
+    if (y < 0 || y >= i32(params.height) || x < 0 || x >= width) {
+        return 0u;
+    }
+    let column = u32(select(x, width - 1 - x, (pick.how & 1u) != 0u));
+    let sample = (u32(y) * params.width + column) * params.channels + channel;
+    let per_word = 32u / DEPTH;
+    let word = pixels[pick.index * params.stride + sample / per_word];
+    return (word >> ((sample % per_word) * DEPTH)) & ((1u << DEPTH) - 1u);
+}
+
+// The sample of a channel at (y, x) of the mirrored and turned image, from the four around its place. The weights add
+// up to 2^16, so the sum of 16-bit samples stays below 2^32.
+fn turned(pick: Pick, y: i32, x: i32, channel: u32) -> u32 {
+    let cosine = low_half(pick.turn);
+    let sine = high_half(pick.turn);
+    let last_row = i32(params.height) - 1;
+    let last_column = i32(params.width) - 1;
+    // From the centre, in half pixels; then in units of 2^-15 pixels.
+    let from_y = 2 * y - last_row;
+    let from_x = 2 * x - last_column;
+    let column = cosine * from_x - sine * from_y + (last_column << 14u);
+    let row = sine * from_x + cosine * from_y + (last_row << 14u);
+    let left = column >> 15u;
+    let top = row >> 15u;
+    // Eight bits of the fractions.
+    let right_part = u32(column >> 7u) & 255u;
+    let lower_part = u32(row >> 7u) & 255u;
+    let upper = placed(pick, top, left, channel) * (256u - right_part)
+        + placed(pick, top, left + 1, channel) * right_part;
+    let lower = placed(pick, top + 1, left, channel) * (256u - right_part)
+        + placed(pick, top + 1, left + 1, channel) * right_part;
+    return (upper * (256u - lower_part) + lower * lower_part + 32768u) >> 16u;
+}
+
 // Element `element` of what `pick` shows.
 fn viewed(pick: Pick, element: u32) -> u32 {
     if (!VIEWS) {
@@ -62,20 +118,17 @@ fn viewed(pick: Pick, element: u32) -> u32 {
     let sample = element / PER_SAMPLE;
     let pixel = sample / params.channels;
     let channel = sample % params.channels;
-    // Sign-extend the two halves.
-    let dy = bitcast<i32>(pick.shift << 16u) >> 16u;
-    let dx = bitcast<i32>(pick.shift) >> 16u;
-    let y = i32(pixel / params.width) + dy;
-    var x = i32(pixel % params.width) + dx;
-    let width = i32(params.width);
-    if (y < 0 || y >= i32(params.height) || x < 0 || x >= width) {
-        return 0u;
+    let y = i32(pixel / params.width) + low_half(pick.shift);
+    let x = i32(pixel % params.width) + high_half(pick.shift);
+    var value: u32;
+    if (TURNS) {
+        value = turned(pick, y, x, channel);
+    } else {
+        value = placed(pick, y, x, channel);
     }
-    if ((pick.mirrored & 1u) != 0u) {
-        x = width - 1 - x;
-    }
-    let seen = (u32(y) * params.width + u32(x)) * params.channels + channel;
-    return element_at(pick.index, seen * PER_SAMPLE + element % PER_SAMPLE);
+    let factor = u32(256 + (bitcast<i32>(pick.how) >> 18u));
+    value = min((value * factor + 128u) >> 8u, (1u << DEPTH) - 1u);
+    return (value >> ((element % PER_SAMPLE) * BITS)) & ONES;
 }
 
 // Word `word` of what `pick` shows; behind the image's end it holds anything.

@@ -72,7 +72,7 @@ pub struct Args {
     /// Decides initial weights, order of the images and augmentation
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Random views of the plain images: none, flip, crop, crop=PIXELS, or crop,flip
+    /// Random views of the plain images: none, or a list of crop, flip, rotate and brightness, such as crop=4,flip,rotate=10
     #[arg(long, default_value = "none", value_name = "LIST")]
     augment: Augment,
     #[command(flatten)]

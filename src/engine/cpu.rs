@@ -85,7 +85,7 @@ fn scaled(geometry: Geometry, bytes: &[u8], scale: &[f32], output: &mut [f32]) {
                 plane.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = scale[usize::from(pixel[channel])]);
             }
             _ => {
-                let sample = |pixel: &[u8]| scale[sample_at(depth, pixel, channel)];
+                let sample = |pixel: &[u8]| scale[usize::from(depth.sample(pixel, channel))];
                 plane.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = sample(pixel));
             }
         }
@@ -99,14 +99,6 @@ fn planar(geometry: Geometry, output: &mut [f32], value: impl Fn(usize) -> f32) 
         for (pixel, place) in plane.iter_mut().enumerate() {
             *place = value(pixel * channels + channel);
         }
-    }
-}
-
-/// Sample number `sample` of stored bytes.
-fn sample_at(depth: Depth, bytes: &[u8], sample: usize) -> usize {
-    match depth {
-        Depth::U8 => usize::from(bytes[sample]),
-        Depth::U16 => usize::from(u16::from_le_bytes([bytes[2 * sample], bytes[2 * sample + 1]])),
     }
 }
 
@@ -215,13 +207,10 @@ fn block_statistic(geometry: Geometry, (rows, columns): (u32, u32), statistic: S
                     (top..bottom).flat_map(move |y| (left..right).map(move |x| (y * width + x) * channels + channel))
                 };
                 values.clear();
-                values.extend(places().map(|sample| sample_at(depth, image, sample) as u32));
+                values.extend(places().map(|sample| u32::from(depth.sample(image, sample))));
                 let value = statistic_of(statistic, &mut values);
                 for sample in places() {
-                    match depth {
-                        Depth::U8 => image[sample] = value as u8,
-                        Depth::U16 => image[2 * sample..][..2].copy_from_slice(&(value as u16).to_le_bytes()),
-                    }
+                    depth.set_sample(image, sample, value as u16);
                 }
             }
         }

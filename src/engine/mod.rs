@@ -116,6 +116,18 @@ pub enum EngineError {
         /// Images in the input.
         images: usize,
     },
+    /// A view that is not defined.
+    #[error(
+        "a view with an angle of {} hundredths of a degree and a brightness of {} does not go with an image of {geometry}: \
+         turned images have sides and shifts of at most {} pixels, and brightness is -256 to 256",
+        view.angle, view.brightness, View::TURNED_SIDE
+    )]
+    View {
+        /// The view.
+        view: View,
+        /// The image.
+        geometry: Geometry,
+    },
     /// A program that mixes, and bytes wanted.
     #[error("a scheme that mixes images gives floats, and bytes were wanted")]
     FloatsOnly,
@@ -160,7 +172,7 @@ fn check(program: &Program, input: usize, picks: &[Pick], output: usize, of_outp
         let expected = images * of_output;
         return Err(EngineError::Size { what: "the output", expected, found: output, geometry });
     }
-    check_picks(picks, input / size)
+    check_picks(picks, geometry, input / size)
 }
 
 /// As [`check`], for bytes to bytes.
@@ -185,9 +197,12 @@ fn outputs(program: &Program, picks: &[Pick]) -> Result<usize, EngineError> {
     }
 }
 
-fn check_picks(picks: &[Pick], images: usize) -> Result<(), EngineError> {
-    match picks.iter().find(|pick| pick.index as usize >= images) {
-        Some(pick) => Err(EngineError::Index { index: pick.index, images }),
+fn check_picks(picks: &[Pick], geometry: Geometry, images: usize) -> Result<(), EngineError> {
+    if let Some(pick) = picks.iter().find(|pick| pick.index as usize >= images) {
+        return Err(EngineError::Index { index: pick.index, images });
+    }
+    match picks.iter().find(|pick| !pick.view.fits(geometry)) {
+        Some(pick) => Err(EngineError::View { view: pick.view, geometry }),
         None => Ok(()),
     }
 }

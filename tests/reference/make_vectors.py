@@ -153,8 +153,9 @@ def epochs():
 
 def images():
     """Vectors of "Ids and hashes of images" of docs/SCHEDULE.md."""
-    views = [(0, 0, False), (0, 0, True), (1, 0, False), (0, 1, False), (-1, 2, False), (2, -3, True),
-             (-4, -4, True)]
+    views = [(0, 0, False, 0, 0), (0, 0, True, 0, 0), (1, 0, False, 0, 0), (0, 1, False, 0, 0), (-1, 2, False, 0, 0),
+             (2, -3, True, 0, 0), (-4, -4, True, 0, 0), (0, 0, False, 1000, 0), (0, 0, False, 0, -51),
+             (1, 0, True, -1234, 51), (0, 0, True, 9000, 256)]
     cases = [
         (COUNT, "digits/00000.png", 2, 3, 1, 8),
         (COUNT, "digits/00001.png", 2, 3, 1, 8),
@@ -173,8 +174,10 @@ def images():
             "secret": secret.hex(), "name": name, "height": height, "width": width, "channels": channels,
             "depth": depth, "pixels": pixels.hex(), "id": image.hex(),
             "plain_hash": schedule.plain_hash(secret, height, width, channels, pixels, depth).hex(),
-            "views": [{"dy": dy, "dx": dx, "mirrored": m,
-                       "id": schedule.view_id(secret, image, dy, dx, m).hex()} for dy, dx, m in views],
+            "views": [dict(zip(("dy", "dx", "mirrored", "angle", "brightness"), view),
+                           id=schedule.view_id(secret, image, *view).hex(),
+                           pixels=schedule.view(pixels, height, width, channels, depth, *view).hex())
+                      for view in views],
         })
     return out
 

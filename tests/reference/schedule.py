@@ -1,5 +1,6 @@
 """The key schedule of docs/SCHEDULE.md: keys, subkeys, draws, ids and hashes of images."""
 
+import math
 import struct
 
 import bech32
@@ -180,13 +181,45 @@ def plain_hash(secret, height, width, channels, pixels, depth=8):
     return keyed(derive("imgveil v1 plain hash", secret), _plain(height, width, channels, pixels, depth))[:16]
 
 
-def view_id(secret, image, dy, dx, mirrored):
+def view_id(secret, image, dy, dx, mirrored, angle=0, brightness=0):
     """The id of a view of the image with the id `image`, 8 bytes ("Ids and hashes of images" of
     docs/SCHEDULE.md)."""
-    if (dy, dx, mirrored) == (0, 0, False):
+    if (dy, dx, mirrored, angle, brightness) == (0, 0, False, 0, 0):
         return image
     message = image + struct.pack("<iiB", dy, dx, 1 if mirrored else 0)
+    if (angle, brightness) != (0, 0):
+        message += struct.pack("<ii", angle, brightness)
     return keyed(derive("imgveil v1 view id", secret), message)[:8]
+
+
+def view(pixels, height, width, channels, depth, dy, dx, mirrored, angle, brightness):
+    """The samples of a view of an image, both stored bytes ("Views" of docs/SCHEDULE.md)."""
+    size = depth // 8
+    largest = 2**depth - 1
+    c = round(math.cos(math.radians(angle / 100)) * 2**14)
+    s = round(math.sin(math.radians(angle / 100)) * 2**14)
+
+    def mirrored_at(y, x, channel):
+        if not (0 <= y < height and 0 <= x < width):
+            return 0
+        place = ((y * width + (width - 1 - x if mirrored else x)) * channels + channel) * size
+        return int.from_bytes(pixels[place:place + size], "little")
+
+    def turned_at(y, x, channel):
+        big_y, big_x = 2 * y - (height - 1), 2 * x - (width - 1)
+        u = c * big_x - s * big_y + (width - 1) * 2**14
+        v = s * big_x + c * big_y + (height - 1) * 2**14
+        i, j, f, g = u // 2**15, v // 2**15, u // 2**7 % 256, v // 2**7 % 256
+        rows = [(256 - f) * mirrored_at(row, i, channel) + f * mirrored_at(row, i + 1, channel) for row in (j, j + 1)]
+        return ((256 - g) * rows[0] + g * rows[1] + 2**15) // 2**16
+
+    out = b""
+    for y in range(height):
+        for x in range(width):
+            for channel in range(channels):
+                value = (turned_at(y + dy, x + dx, channel) * (256 + brightness) + 128) // 256
+                out += min(largest, value).to_bytes(size, "little")
+    return out
 
 
 def stream_id(identity):

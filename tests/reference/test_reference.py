@@ -274,6 +274,20 @@ class Schedule(unittest.TestCase):
         ids = [bytes(8), bytes([1]) + bytes(7)]
         self.assertEqual(len({schedule.epoch_id(SECRET, i, e) for i in ids for e in (1, 2, 256)}), 6)
 
+    def test_views(self):
+        """"Views" of docs/SCHEDULE.md: small images by hand."""
+        image = bytes([1, 2, 3, 4, 5, 6])
+
+        def seen(*view):
+            return list(schedule.view(image, 2, 3, 1, 8, *view))
+        self.assertEqual(seen(0, 0, False, 0, 0), [1, 2, 3, 4, 5, 6])
+        self.assertEqual(seen(1, -1, True, 0, 0), [0, 6, 5, 0, 0, 0])
+        self.assertEqual(seen(0, 0, False, 18000, 0), [6, 5, 4, 3, 2, 1])
+        self.assertEqual(seen(0, 0, False, 0, 128), [2, 3, 5, 6, 8, 9])
+        # A quarter turn about the middle of four pixels, of samples of two bytes.
+        image = bytes([0, 1, 0, 2, 0, 3, 0, 4])
+        self.assertEqual(list(schedule.view(image, 2, 2, 1, 16, 0, 0, False, 9000, 0)), [0, 2, 0, 4, 0, 1, 0, 3])
+
     def test_ids(self):
         """"Ids and hashes of images" of docs/SCHEDULE.md: what the ids and the hash depend on."""
         data = pixels(6)
@@ -282,9 +296,11 @@ class Schedule(unittest.TestCase):
                   schedule.image_id(bytes(32), "a", 2, 3, 1, data),
                   schedule.image_id(SECRET, "a", 2, 3, 1, data[::-1])]
         views = [schedule.view_id(SECRET, image, *v) for v in
-                 ((0, 0, True), (0, 1, False), (1, 0, False), (-1, 0, False), (-1, 0, True))]
-        self.assertEqual(len(set([image] + others + views)), 10)
+                 ((0, 0, True), (0, 1, False), (1, 0, False), (-1, 0, False), (-1, 0, True), (0, 0, False, 1, 0),
+                  (0, 0, False, 0, 1), (0, 0, True, 1, 0))]
+        self.assertEqual(len(set([image] + others + views)), 13)
         self.assertEqual(schedule.view_id(SECRET, image, 0, 0, False), image)
+        self.assertEqual(schedule.view_id(SECRET, image, 1, 0, False, 0, 0), views[2])
         self.assertEqual(schedule.stream_id(bytes([1, 2, 0, 0, 0, 0, 0, 3])), 3 << 56 | 2 << 8 | 1)
         self.assertEqual(len(schedule.plain_hash(SECRET, 2, 3, 1, data)), 16)
 

@@ -122,15 +122,28 @@ struct PickRecord {
     index: u32,
     slot: u32,
     shift: u32,
-    /// Bit 0, and the weight above it.
-    mirrored: u32,
+    /// Whether mirrored (bit 0), the weight in a mixture (17 bits), and what is added to the brightness (14 bits, signed).
+    how: u32,
+    turn: u32,
     id: [u32; 2],
 }
+
+/// The turn by no angle: its cosine is one.
+const UPRIGHT: u32 = 1 << 14;
 
 impl PickRecord {
     /// What the next step shows: the image where this one is written, viewed already.
     fn seen(&mut self) {
-        (self.index, self.shift, self.mirrored) = (self.slot, 0, self.mirrored & !1);
+        (self.index, self.shift, self.turn) = (self.slot, 0, UPRIGHT);
+        self.how &= 0x3_fffe;
+    }
+
+    fn is_viewed(&self) -> bool {
+        self.shift != 0 || self.how & !0x3_fffe != 0 || self.is_turned()
+    }
+
+    fn is_turned(&self) -> bool {
+        self.turn != UPRIGHT
     }
 }
 
@@ -241,7 +254,7 @@ pub(super) fn floats(
     picks: &[Pick],
     output: &wgpu::BindingResource<'_>,
 ) -> Result<(), EngineError> {
-    check_picks(picks, resident.images)?;
+    check_picks(picks, program.geometry, resident.images)?;
     if resident.geometry != program.geometry {
         let (expected, found) = (program.geometry.bytes(), resident.geometry.bytes());
         return Err(EngineError::Size { what: "a resident image", expected, found, geometry: program.geometry });
@@ -342,12 +355,15 @@ fn pages(
 
 fn records(picks: &[Pick]) -> Vec<PickRecord> {
     let record = |(slot, pick): (usize, &Pick)| {
-        let stream = pick.id.stream();
+        let (stream, view) = (pick.id.stream(), pick.view);
+        let halves = |low: i16, high: i16| u32::from(low as u16) | u32::from(high as u16) << 16;
+        let (cosine, sine) = view.cosine_and_sine();
         PickRecord {
             index: pick.index,
             slot: slot as u32,
-            shift: u32::from(pick.view.dy as u16) | u32::from(pick.view.dx as u16) << 16,
-            mirrored: u32::from(pick.view.mirrored) | pick.weight << 1,
+            shift: halves(view.dy, view.dx),
+            how: u32::from(view.mirrored) | pick.weight << 1 | (i32::from(view.brightness) << 18) as u32,
+            turn: halves(cosine, sine),
             id: [stream as u32, (stream >> 32) as u32],
         }
     };
@@ -366,7 +382,7 @@ fn dispatch(
 ) {
     let geometry = program.geometry;
     let floats = matches!(output, Output::Floats(_));
-    let views = records.iter().any(|record| record.shift != 0 || record.mirrored & 1 != 0);
+    let (views, turns) = (records.iter().any(PickRecord::is_viewed), records.iter().any(PickRecord::is_turned));
     let (depth, channels) = (geometry.depth().bits(), geometry.channels() as u32);
     let (samples, plane) = (geometry.samples() as u64, geometry.pixels() as u64);
     let stride = geometry.bytes().div_ceil(4) as u64;
@@ -380,7 +396,7 @@ fn dispatch(
         group: 1,
         ..Params::default()
     };
-    let mut constants = vec![("VIEWS", u32::from(views)), ("DEPTH", depth)];
+    let mut constants = vec![("VIEWS", u32::from(views)), ("TURNS", u32::from(turns)), ("DEPTH", depth)];
     let mut bits = depth;
     let cut = |params: &mut Params, block: (u32, u32)| {
         let (rows, columns) = blocks(geometry, block);
