@@ -178,6 +178,79 @@ fn the_feed_gives_the_engines_bits_on_both_backends() {
     }
 }
 
+/// The limit on images is the backend's: whatever happens in a test, the next one finds the usual one.
+struct Limited<'a>(&'a Backend);
+
+impl<'a> Limited<'a> {
+    fn new(backend: &'a Backend, bytes: u64) -> Self {
+        backend.limit_images(bytes);
+        Self(backend)
+    }
+}
+
+impl Drop for Limited<'_> {
+    fn drop(&mut self) {
+        self.0.limit_images(4 << 30);
+    }
+}
+
+/// A set that streams gives the bits of one that lies on the device, for mixtures too, one batch at a time or prepared ahead, and
+/// what goes up are the images of a batch and a little more.
+#[test]
+fn a_set_that_streams_is_the_same_set() {
+    let Some((backend, _turn)) = gpu("a_set_that_streams_is_the_same_set") else { return };
+    let counts = || backend.gpu().unwrap().traffic().counts();
+    for preset in PRESETS {
+        let set = set(preset.scheme(Options::default()).unwrap(), 40);
+        let feed = || Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
+        let _limited = Limited::new(backend, 40 * 256 - 1);
+        let before = counts();
+        let mut streamed = feed();
+        assert!(streamed.is_streamed());
+        assert_eq!(counts() - before, Default::default());
+        for epoch in [1, 2] {
+            streamed.begin_epoch(epoch);
+            // What was prepared and is not asked for does no harm.
+            streamed.prepare(&[(1, View::IDENTITY)]).unwrap();
+            assert_eq!(bits(streamed.batch(&WANTED).unwrap().images), expected(&set, epoch), "{preset:?}");
+            assert!(
+                streamed.batch(&[(40, View::IDENTITY)]).is_err() && streamed.prepare(&[(40, View::IDENTITY)]).is_err()
+            );
+        }
+        // More batches than slots in the ring, of sizes that go up and down, none read before all are made.
+        backend.limit_images(40 * 256);
+        let mut resident = feed();
+        assert!(!resident.is_streamed());
+        assert!(feed().is_streamed(), "the room is taken");
+        let view = |i: usize| View { dx: (i % 5) as i16, angle: (i % 3) as i16 * 700, ..View::IDENTITY };
+        let order: Vec<Vec<(usize, View)>> =
+            (0..12).map(|i| (0..i * 7 % 10 + 1).map(|j| ((i * 11 + j * 3) % 40, view(i + j))).collect()).collect();
+        for feed in [&mut streamed, &mut resident] {
+            feed.begin_epoch(3);
+        }
+        let whole: Vec<_> = streamed.batches(&order).map(|batch| batch.unwrap().images).collect();
+        for (wanted, images) in order.iter().zip(whole) {
+            assert!(bits(images) == bits(resident.batch(wanted).unwrap().images), "{preset:?}");
+        }
+        drop(resident);
+        assert!(!feed().is_streamed(), "the room is free again");
+
+        // One image more than the batch before went up: its 256 bytes, its 28 of a pick, its label; never a byte down.
+        let mut sent = |images: usize| {
+            let wanted: Vec<(usize, View)> = (0..images).map(|i| (i, View::IDENTITY)).collect();
+            streamed.batch(&wanted).unwrap();
+            let before = counts();
+            streamed.batch(&wanted).unwrap();
+            let sent = counts() - before;
+            assert_eq!(sent.device_to_host, 0);
+            sent.host_to_device
+        };
+        let (label, group) = if preset == Preset::InstaHide { (8, 4) } else { (4, 1) };
+        let steps = if preset == Preset::SkkFilter { 3 } else { 1 };
+        assert_eq!(sent(20) - sent(19), group * (256 + steps * 28) + label, "{preset:?}");
+    }
+}
+
 /// burn frees a batch's memory while operations that read it are queued but not submitted, and gives it to the next batch:
 /// the next batch must not overtake them. (With the pinned versions it does not even without the flush in `Bridge::tensor`;
 /// this is here for the day when burn orders its work in another way.)

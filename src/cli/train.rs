@@ -77,6 +77,9 @@ pub struct Args {
     augment: Augment,
     #[command(flatten)]
     device: DeviceArgs,
+    /// Room for images on a GPU, in MiB; sets that do not fit go up batch by batch
+    #[arg(long, default_value_t = 4096, value_name = "MIB")]
+    device_memory: u32,
     /// New folder for the run [default: runs/MODEL-SCHEME-SEED, with --adapt runs/ADAPT-MODEL-SCHEME-SEED]
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
@@ -117,6 +120,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     // Everything that can be refused is, before anything is written.
     let notes = check(&set, &config)?;
     let backend = Backend::open(args.device.open(out)?)?;
+    backend.limit_images(u64::from(args.device_memory) << 20);
     let adapt = config.adapt.map_or(String::new(), |adapt| format!("{}-", adapt.name()));
     let name = format!("runs/{adapt}{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
     let folder = RunFolder::create(args.output.as_deref().unwrap_or(name.as_ref()))?;

@@ -9,6 +9,7 @@ use burn::tensor::{DType, Shape, Tensor};
 use burn_cubecl::CubeDevice;
 use cubecl::client::Client;
 use cubecl::wgpu::{AutoCompiler, WgpuServer};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A device to train on.
 pub enum Backend {
@@ -46,6 +47,15 @@ impl Backend {
         }
     }
 
+    /// Keeps at most so many bytes of images on a GPU; 4 GiB where nothing is said, for wgpu does not tell how much memory a
+    /// device has. A set for which there is no room streams: its images go up with every batch. Says nothing of sets that
+    /// are there already.
+    pub fn limit_images(&self, bytes: u64) {
+        if let Self::Wgpu(bridge) = self {
+            bridge.room.limit.store(bytes, Ordering::Relaxed);
+        }
+    }
+
     /// What computes, for people.
     pub fn name(&self) -> String {
         use crate::engine::Engine;
@@ -56,12 +66,31 @@ impl Backend {
     }
 }
 
+/// How many bytes of images may be on the device, and how many are.
+struct Room {
+    limit: AtomicU64,
+    taken: AtomicU64,
+}
+
+/// Room on the device that is taken until this is dropped.
+pub(super) struct Taken<'a> {
+    room: &'a Room,
+    bytes: u64,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// A wgpu device that imgveil's kernels and burn share.
 pub struct Bridge {
     gpu: Gpu,
     device: burn::tensor::Device,
     cube: CubeDevice,
     client: Client,
+    room: Room,
 }
 
 impl Bridge {
@@ -82,7 +111,22 @@ impl Bridge {
             other => return Err(failed(format!("burn made {other:?} of it"))),
         };
         let client = cube.client();
-        Ok(Self { gpu, device, cube, client })
+        let room = Room { limit: AtomicU64::new(4 << 30), taken: AtomicU64::new(0) };
+        Ok(Self { gpu, device, cube, client, room })
+    }
+
+    /// The device, for imgveil's own work on it.
+    pub(super) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Takes room for images, if there is that much.
+    pub(super) fn take_room(&self, bytes: u64) -> Option<Taken<'_>> {
+        let Room { limit, taken } = &self.room;
+        let limit = limit.load(Ordering::Relaxed);
+        let more = |taken: u64| taken.checked_add(bytes).filter(|&all| all <= limit);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Taken { room: &self.room, bytes })
     }
 
     /// A burn tensor of `shape` (N, C, H, W) that `write` fills: it gets the tensor's own memory as a binding and submits its

@@ -1,10 +1,12 @@
-//! The feed: batches of plain images, augmented and encrypted, as burn tensors. On a GPU the images lie there as packed bytes
-//! and one dispatch writes a batch into burn's memory; on the CPU the CPU engine writes the same bits.
+//! The feed: batches of plain images, augmented and encrypted, as burn tensors. On a GPU the images lie there as packed bytes,
+//! or go up batch by batch where there is no room for all, and one dispatch writes a batch into burn's memory; on the CPU the
+//! CPU engine writes the same bits.
 
 use super::Backend;
+use super::backend::Taken;
 use crate::dataset::floats::FloatPart;
 use crate::dataset::{self, Loaded};
-use crate::engine::gpu::Resident;
+use crate::engine::gpu::{Resident, Streaming};
 use crate::engine::{CpuEngine, Engine, EngineError, Pick};
 use crate::image::{Geometry, View};
 use crate::key::Key;
@@ -94,13 +96,52 @@ pub enum FeedError {
 }
 
 enum Images<'a> {
-    Device(Resident),
-    Host(&'a [u8]),
+    /// All on the device, and the room that they take until they go.
+    Device {
+        resident: Resident,
+        _room: Taken<'a>,
+    },
+    /// Those of a batch on the device.
+    Streamed(Streaming),
+    Host,
     /// Mixtures that were made before; they go up with every batch.
     Floats(&'a [f32]),
 }
 
 /// Gives batches of a split.
+///
+/// # Examples
+///
+/// Encrypted batches for any burn network; `examples/own_model.rs` trains one.
+///
+/// ```
+/// use imgveil::dataset::Loaded;
+/// use imgveil::engine::{Device, DeviceChoice};
+/// use imgveil::image::{Geometry, View};
+/// use imgveil::key::Key;
+/// use imgveil::scheme::{Options, Preset, compile};
+/// use imgveil::train::{Backend, Feed, Labels, Split};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Two grey images of 8 x 8 pixels, and a class for each.
+/// let geometry = Geometry::new(8, 8, 1)?;
+/// let names = vec!["black".into(), "white".into()];
+/// let samples = [[0; 64], [255; 64]].concat();
+/// let loaded = Loaded { geometry, samples, labels: vec![0, 1], names };
+///
+/// let key = Key::from_bytes([7; 32]);
+/// let program = compile(&Preset::ShuffleFlip.scheme(Options::default())?, &key, geometry)?;
+/// let split = Split::new(loaded, 2, Some(&key));
+/// let backend = Backend::open(Device::open(&DeviceChoice::Cpu)?)?;
+///
+/// let mut feed = Feed::new(&backend, &program, Some(&key), &split)?;
+/// let shifted = View { dx: 2, ..View::IDENTITY };
+/// let batch = feed.batch(&[(0, View::IDENTITY), (1, View::IDENTITY), (1, shifted)])?;
+/// assert_eq!(batch.images.dims(), [3, 1, 8, 8]);
+/// assert!(matches!(batch.labels, Labels::Hard(classes) if classes.dims() == [3]));
+/// # Ok(())
+/// # }
+/// ```
 pub struct Feed<'a> {
     backend: &'a Backend,
     program: &'a Program,
@@ -114,22 +155,32 @@ pub struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    /// A feed of `split` through `program`. On a GPU the images are uploaded here, once.
+    /// A feed of `split` through `program`. On a GPU the images are uploaded here, once, if there is room for them
+    /// ([`Backend::limit_images`]) and the device takes them; else those of every batch go up with it. In host memory the
+    /// whole split stays as it is, a byte or two a sample.
     ///
     /// `key` gives augmented views their own ids where the program is keyed per image.
     ///
     /// # Errors
-    /// When the images do not fit the device.
+    /// When an image does not fit the device.
     pub fn new(
         backend: &'a Backend,
         program: &'a Program,
         key: Option<&'a Key>,
         split: &'a Split,
     ) -> Result<Self, FeedError> {
-        let images = match backend.gpu() {
+        let images = match backend {
             _ if !split.floats.is_empty() => Images::Floats(&split.floats),
-            Some(gpu) => Images::Device(Resident::upload(gpu, split.geometry, &split.samples)?),
-            None => Images::Host(&split.samples),
+            Backend::Wgpu(bridge) => match bridge.take_room(split.samples.len() as u64) {
+                Some(room) => match Resident::upload(bridge.gpu(), split.geometry, &split.samples) {
+                    Ok(resident) => Images::Device { resident, _room: room },
+                    // Less memory than was hoped for. If the device is lost, the first batch will say so.
+                    Err(EngineError::Device { .. }) => Images::Streamed(Streaming::new(split.geometry)),
+                    Err(error) => return Err(error.into()),
+                },
+                None => Images::Streamed(Streaming::new(split.geometry)),
+            },
+            Backend::Flex(_) => Images::Host,
         };
         let mut feed =
             Self { backend, program, key, split, images, output: Vec::new(), epoch: 0, partners: Vec::new() };
@@ -162,28 +213,59 @@ impl<'a> Feed<'a> {
         &self.split.labels
     }
 
+    /// Whether the images of every batch go up with it, because there was no room for all of them on the device.
+    pub fn is_streamed(&self) -> bool {
+        matches!(self.images, Images::Streamed(_))
+    }
+
+    /// Begins to send the images of the batch that will be wanted next, so that they are on the device when it is. Changes
+    /// nothing else, and does nothing where the set does not stream. [`Feed::batches`] calls it.
+    ///
+    /// # Errors
+    /// As [`Feed::batch`].
+    pub fn prepare(&mut self, wanted: &[(usize, View)]) -> Result<(), FeedError> {
+        self.check(wanted)?;
+        if !self.is_streamed() {
+            return Ok(());
+        }
+        let indices = wanted.iter().flat_map(|&(index, _)| self.mixed(index)).map(|index| index as u32).collect();
+        if let (Images::Streamed(streaming), Some(gpu)) = (&mut self.images, self.backend.gpu()) {
+            streaming.prepare(gpu, &self.split.samples, indices)?;
+        }
+        Ok(())
+    }
+
+    /// The batches of an epoch, one after the other, as [`Feed::batch`] gives them; of a set that streams, each batch's images
+    /// go up while the device works on the one before.
+    pub fn batches<'f>(&'f mut self, order: &'f [Vec<(usize, View)>]) -> Batches<'f, 'a> {
+        Batches { feed: self, order }
+    }
+
     /// The batch of these images (indices into the split), each seen through its view, encrypted, scaled. Where the program mixes,
     /// each with its partners of this epoch, seen through the same view, and with a soft label.
     ///
     /// # Errors
     /// When an index is out of range or the device fails.
     pub fn batch(&mut self, wanted: &[(usize, View)]) -> Result<Batch, FeedError> {
-        let images = self.split.len();
-        if let Some(&(index, _)) = wanted.iter().find(|(index, _)| *index >= images) {
-            let index = u32::try_from(index).unwrap_or(u32::MAX);
-            return Err(EngineError::Index { index, images }.into());
-        }
-        let (picks, soft) = self.picks(wanted);
+        self.check(wanted)?;
+        let (mut picks, soft) = self.picks(wanted);
         let geometry = self.split.geometry;
         let shape = [wanted.len(), geometry.channels(), geometry.height(), geometry.width()];
         let device = self.backend.device();
-        let images = match (&self.images, self.backend) {
-            (Images::Device(resident), Backend::Wgpu(bridge)) => {
+        let images = match (&mut self.images, self.backend) {
+            (Images::Device { resident, .. }, Backend::Wgpu(bridge)) => {
                 bridge.tensor(shape, |gpu, memory| gpu.floats_into(self.program, resident, &picks, memory))?
             }
-            (Images::Host(samples), _) => {
+            (Images::Streamed(streaming), Backend::Wgpu(bridge)) => {
+                let indices: Vec<u32> = picks.iter().map(|pick| pick.index).collect();
+                let sent = streaming.batch(bridge.gpu(), &self.split.samples, &indices)?;
+                // They lie there in the order of the picks.
+                picks.iter_mut().zip(0..).for_each(|(pick, place)| pick.index = place);
+                bridge.tensor(shape, |gpu, memory| gpu.floats_into(self.program, &sent, &picks, memory))?
+            }
+            (Images::Host, _) => {
                 self.output.resize(wanted.len() * geometry.samples(), 0.0);
-                CpuEngine.floats(self.program, samples, &picks, &mut self.output)?;
+                CpuEngine.floats(self.program, &self.split.samples, &picks, &mut self.output)?;
                 let data = TensorData::new(std::mem::take(&mut self.output), shape);
                 Tensor::from_data(data, &device)
             }
@@ -194,8 +276,8 @@ impl<'a> Feed<'a> {
                 self.sent(size_of_val(&batch[..]));
                 Tensor::from_data(TensorData::new(batch, shape), &device)
             }
-            // A resident set is made only where there is a GPU.
-            (Images::Device(_), Backend::Flex(_)) => {
+            // These are made only where there is a GPU.
+            (Images::Device { .. } | Images::Streamed(_), Backend::Flex(_)) => {
                 return Err(EngineError::NoDevice("the images are on a GPU that is not there".into()).into());
             }
         };
@@ -212,6 +294,20 @@ impl<'a> Feed<'a> {
             }
         };
         Ok(Batch { images, labels })
+    }
+
+    /// Whether all of these images are there.
+    fn check(&self, wanted: &[(usize, View)]) -> Result<(), EngineError> {
+        let images = self.split.len();
+        match wanted.iter().find(|(index, _)| *index >= images) {
+            Some(&(index, _)) => Err(EngineError::Index { index: u32::try_from(index).unwrap_or(u32::MAX), images }),
+            None => Ok(()),
+        }
+    }
+
+    /// The image and, where the program mixes, its partners of this epoch.
+    fn mixed(&self, index: usize) -> impl Iterator<Item = usize> {
+        std::iter::once(index).chain(self.partners.iter().map(move |list| list[index] as usize))
     }
 
     /// Counts bytes that go up.
@@ -244,8 +340,7 @@ impl<'a> Feed<'a> {
             // The first one's id gives weights and signs.
             let id = in_epoch(pick(index, view, 0)).id;
             let mut told = Vec::with_capacity(mixing.images as usize);
-            let mixed = std::iter::once(index).chain(self.partners.iter().map(|list| list[index] as usize));
-            for (j, weight) in mixed.zip(mixing.weights(id, split.geometry.samples())) {
+            for (j, weight) in self.mixed(index).zip(mixing.weights(id, split.geometry.samples())) {
                 picks.push(in_epoch(pick(j, view, weight)));
                 told.push((split.labels[j], weight));
             }
@@ -254,3 +349,31 @@ impl<'a> Feed<'a> {
         (picks, Some(soft))
     }
 }
+
+/// The batches of an epoch: see [`Feed::batches`].
+pub struct Batches<'f, 'a> {
+    feed: &'f mut Feed<'a>,
+    order: &'f [Vec<(usize, View)>],
+}
+
+impl Iterator for Batches<'_, '_> {
+    type Item = Result<Batch, FeedError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (wanted, later) = self.order.split_first()?;
+        self.order = later;
+        let batch = self.feed.batch(wanted);
+        // Behind this batch's dispatch and before what the caller does with it.
+        let prepared = match later.first() {
+            Some(next) => self.feed.prepare(next),
+            None => Ok(()),
+        };
+        Some(batch.and_then(|batch| prepared.map(|()| batch)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.order.len(), Some(self.order.len()))
+    }
+}
+
+impl ExactSizeIterator for Batches<'_, '_> {}

@@ -1,8 +1,9 @@
 //! Training on encrypted images: plain images and a key (encrypted on the device, after augmentation, each step), or images
 //! that are encrypted already and no key.
 //!
-//! On a GPU the images stay on the device as packed bytes; a step sends 28 bytes an image up (which image, which view, which
+//! On a GPU the images stay on the device as packed bytes; a step sends 32 bytes an image up (which image, which view, which
 //! label) and one dispatch writes the network's input into burn's own memory. Nothing comes back but the loss, when it is shown.
+//! A set for which the device has no room streams: the packed bytes of a batch's images go up with it.
 //! Without a GPU, burn's flex backend trains on what the CPU engine encrypts, to the same bits.
 
 mod augment;
@@ -22,7 +23,7 @@ pub use augment::Augment;
 pub use backend::Backend;
 pub use checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
 pub use data::{DataError, TrainingSet, training_set};
-pub use feed::{Batch, Feed, FeedError, Labels, Split};
+pub use feed::{Batch, Batches, Feed, FeedError, Labels, Split};
 pub use key_matched::{Direction, KeyMatchedError, KeyMatchedRequest, key_matched};
 pub use optimiser::OptimiserKind;
 pub use run_folder::{RunFolder, RunFolderError};

@@ -8,10 +8,14 @@ pub mod adapter;
 mod kernel;
 mod run;
 mod staging;
+#[cfg(feature = "train")]
+mod streaming;
 mod traffic;
 
 pub use kernel::{KERNELS, Kernel};
 pub use run::Resident;
+#[cfg(feature = "train")]
+pub(crate) use streaming::Streaming;
 pub use traffic::{Counts, Traffic};
 
 use crate::engine::{Done, Engine, EngineError, Pending, Pick, check, check_bytes, outputs};

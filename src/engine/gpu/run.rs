@@ -77,6 +77,12 @@ impl Resident {
         Ok(Self { geometry, images, per_page, pages })
     }
 
+    /// Images that are on the device already.
+    #[cfg(feature = "train")]
+    pub(super) fn in_pages(geometry: Geometry, images: usize, per_page: usize, pages: Vec<wgpu::Buffer>) -> Self {
+        Self { geometry, images, per_page, pages }
+    }
+
     /// The images' geometry.
     pub fn geometry(&self) -> Geometry {
         self.geometry

@@ -103,7 +103,8 @@ pub(super) fn begin<'a>(
     let geometry = program.geometry();
     let slot = gpu.ring.take(gpu, program.widest() * picks.len() as u64)?;
     let bytes = (stride(geometry) * picks.len()) as u64;
-    upload(gpu, &slot, geometry, input, picks)?;
+    let indices: Vec<u32> = picks.iter().map(|pick| pick.index).collect();
+    upload(gpu, &slot.upload, geometry, input, &indices)?;
     let (send, mapped) = channel();
     let submission = gpu.guarded("encrypting a batch", || {
         slot.upload.unmap();
@@ -123,31 +124,37 @@ pub(super) fn begin<'a>(
 }
 
 /// Bytes of an image on the device.
-fn stride(geometry: Geometry) -> usize {
+pub(super) fn stride(geometry: Geometry) -> usize {
     geometry.bytes().next_multiple_of(4)
 }
 
-/// Copies the picks' images into the slot, in the order of the picks.
-fn upload(gpu: &Gpu, slot: &Slot, geometry: Geometry, input: &[u8], picks: &[Pick]) -> Result<(), EngineError> {
+/// Copies the images with these numbers, which are there, into a mapped buffer, in this order.
+pub(super) fn upload(
+    gpu: &Gpu,
+    buffer: &wgpu::Buffer,
+    geometry: Geometry,
+    input: &[u8],
+    indices: &[u32],
+) -> Result<(), EngineError> {
     let (size, stride) = (geometry.bytes(), stride(geometry));
-    let range = ..(stride * picks.len()) as u64;
+    let range = ..(stride * indices.len()) as u64;
     let failed = |e: wgpu::MapRangeError| gpu.failed("uploading images", e.to_string());
-    let mut view = slot.upload.get_mapped_range_mut(range).map_err(failed)?;
-    if stride == size && in_order(picks) {
-        let first = picks.first().map_or(0, |pick| pick.index as usize);
-        view.copy_from_slice(&input[first * size..][..picks.len() * size]);
+    let mut view = buffer.get_mapped_range_mut(range).map_err(failed)?;
+    if stride == size && in_order(indices) {
+        let first = indices.first().map_or(0, |&index| index as usize);
+        view.copy_from_slice(&input[first * size..][..indices.len() * size]);
         return Ok(());
     }
-    for (place, pick) in picks.iter().enumerate() {
-        let image = &input[pick.index as usize * size..][..size];
+    for (place, &index) in indices.iter().enumerate() {
+        let image = &input[index as usize * size..][..size];
         view.slice(place * stride..place * stride + size).copy_from_slice(image);
     }
     Ok(())
 }
 
-/// Whether the picks' images lie one behind the other.
-fn in_order(picks: &[Pick]) -> bool {
-    picks.windows(2).all(|pair| pair[0].index + 1 == pair[1].index)
+/// Whether the images lie one behind the other.
+fn in_order(indices: &[u32]) -> bool {
+    indices.windows(2).all(|pair| pair[0] + 1 == pair[1])
 }
 
 impl UnderWay<'_> {

@@ -1,0 +1,116 @@
+//! The way of a set that the device does not hold: the images of each batch go up through a ring of reused buffers, while the
+//! device still works on the batch before. Never reads anything back.
+
+use super::staging::{SLOTS, stride, upload};
+use super::{Gpu, Resident};
+use crate::engine::EngineError;
+use crate::image::Geometry;
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, channel};
+
+/// The buffers of one batch, or of a part of one that fills a binding.
+struct Slot {
+    /// Host memory that the device copies from.
+    host: wgpu::Buffer,
+    device: wgpu::Buffer,
+    /// The copy from one to the other, and what came of mapping the host's memory anew behind it.
+    copied: wgpu::SubmissionIndex,
+    mapped: Receiver<Result<(), wgpu::BufferAsyncError>>,
+}
+
+/// Sends the images of batches to the device, one batch after the other.
+pub(crate) struct Streaming {
+    geometry: Geometry,
+    /// The slots, the one that was filled first in front.
+    ring: VecDeque<Slot>,
+    /// A batch that went up before it was asked for: which images, and where they are.
+    ahead: Option<(Vec<u32>, Resident)>,
+}
+
+impl Streaming {
+    /// For images of one geometry.
+    pub(crate) fn new(geometry: Geometry) -> Self {
+        Self { geometry, ring: VecDeque::new(), ahead: None }
+    }
+
+    /// Sends the images with these numbers in `samples` up, for the [`Streaming::batch`] that will want just these.
+    ///
+    /// # Errors
+    /// When there is no such image, or the device fails.
+    pub(crate) fn prepare(&mut self, gpu: &Gpu, samples: &[u8], indices: Vec<u32>) -> Result<(), EngineError> {
+        let sent = self.send(gpu, samples, &indices)?;
+        self.ahead = Some((indices, sent));
+        Ok(())
+    }
+
+    /// The images with these numbers in `samples`, in this order, on the device: good for what is submitted before the next
+    /// but one batch goes up.
+    ///
+    /// # Errors
+    /// As [`Streaming::prepare`].
+    pub(crate) fn batch(&mut self, gpu: &Gpu, samples: &[u8], indices: &[u32]) -> Result<Resident, EngineError> {
+        match self.ahead.take() {
+            Some((ahead, sent)) if ahead == indices => Ok(sent),
+            _ => self.send(gpu, samples, indices),
+        }
+    }
+
+    fn send(&mut self, gpu: &Gpu, samples: &[u8], indices: &[u32]) -> Result<Resident, EngineError> {
+        let images = samples.len() / self.geometry.bytes();
+        if let Some(&index) = indices.iter().find(|&&index| index as usize >= images) {
+            return Err(EngineError::Index { index, images });
+        }
+        let stride = stride(self.geometry);
+        let per_page = (gpu.limit / stride as u64) as usize;
+        if per_page == 0 {
+            return Err(gpu.too_large("an image", stride as u64));
+        }
+        let parts = indices.chunks(per_page);
+        let slots = SLOTS * parts.len();
+        let mut pages = Vec::with_capacity(parts.len());
+        for part in parts {
+            let bytes = (part.len() * stride) as u64;
+            let (host, device) = self.buffers(gpu, bytes, slots)?;
+            upload(gpu, &host, self.geometry, samples, part)?;
+            let (sender, mapped) = channel();
+            let copied = gpu.guarded("sending a batch's images", || {
+                host.unmap();
+                let mut encoder = gpu.device.create_command_encoder(&Default::default());
+                encoder.copy_buffer_to_buffer(&host, 0, &device, 0, bytes);
+                let copied = gpu.queue.submit([encoder.finish()]);
+                // Nobody receives where the feed is gone, and then nobody wants to know.
+                host.map_async(wgpu::MapMode::Write, .., move |result| drop(sender.send(result)));
+                copied
+            })?;
+            gpu.traffic.add_up(bytes);
+            pages.push(device.clone());
+            self.ring.push_back(Slot { host, device, copied, mapped });
+        }
+        Ok(Resident::in_pages(self.geometry, indices.len(), per_page, pages))
+    }
+
+    /// Buffers of at least so many bytes on the host (mapped) and on the device: the oldest ones, once there are so many slots.
+    fn buffers(&mut self, gpu: &Gpu, bytes: u64, slots: usize) -> Result<(wgpu::Buffer, wgpu::Buffer), EngineError> {
+        use wgpu::BufferUsages as Usage;
+        let mut oldest = None;
+        while self.ring.len() >= slots {
+            oldest = self.ring.pop_front();
+        }
+        if let Some(Slot { host, device, copied, mapped }) = oldest
+            && host.size() >= bytes
+        {
+            let failed = |reason: String| gpu.failed("waiting for a batch's images to go up", reason);
+            let done = wgpu::PollType::Wait { submission_index: Some(copied), timeout: None };
+            gpu.device.poll(done).map_err(|e| failed(e.to_string()))?;
+            mapped.recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+            return Ok((host, device));
+        }
+        let buffer = |usage, mapped_at_creation| {
+            let label = Some("imgveil streaming");
+            gpu.device.create_buffer(&wgpu::BufferDescriptor { label, size: bytes, usage, mapped_at_creation })
+        };
+        gpu.guarded("making room for a batch's images", || {
+            (buffer(Usage::MAP_WRITE | Usage::COPY_SRC, true), buffer(Usage::STORAGE | Usage::COPY_DST, false))
+        })
+    }
+}
