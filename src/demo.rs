@@ -17,7 +17,7 @@ use crate::report::{Cell, Row, SheetError, contact_sheet};
 use crate::schedule::ImageId;
 use crate::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, Secret, compile};
 use crate::train::model::ModelKind;
-use crate::train::{Augment, Backend, Config, DataError, OptimiserKind, TrainError, train, training_set};
+use crate::train::{Backend, Config, DataError, OptimiserKind, TrainError, train, training_set};
 use std::path::{Path, PathBuf};
 
 /// Side of the images that are encrypted and learned from.
@@ -132,17 +132,13 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
         let set = training_set(&encrypted, None, None, Fit::default())?;
         let optimiser = OptimiserKind::AdamW;
         let config = Config {
-            model: ModelKind::Cnn,
-            adapt: None,
-            weights: None,
-            patch: None,
             epochs: EPOCHS,
             batch: 32,
             optimiser,
             learning_rate: optimiser.default_learning_rate(),
             weight_decay: optimiser.default_weight_decay(),
             seed: 1,
-            augment: Augment::default(),
+            ..Config::new(ModelKind::Cnn)
         };
         let outcome = train(backend, &set, &config, None, &mut ())?;
         let test = outcome.test.as_ref();

@@ -16,8 +16,8 @@ use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, expor
 use imgveil::train::metrics::{Scores, softmax_rows};
 use imgveil::train::model::{AdaptationKind, ModelKind};
 use imgveil::train::{
-    Augment, Backend, Config, Feed, Labels, OptimiserKind, Outcome, Progress, RunFolder, Split, TrainError,
-    TrainingSet, load_checkpoint, train, training_set,
+    Backend, Config, Feed, Labels, OptimiserKind, Outcome, Progress, RunFolder, Split, TrainError, TrainingSet,
+    load_checkpoint, train, training_set,
 };
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -72,6 +72,7 @@ fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
         evaluation: program.without_mixing(),
         program,
         key: Some(key()),
+        fingerprint: Some(key().fingerprint()),
         scheme,
         encrypted: false,
         note: None,
@@ -80,17 +81,13 @@ fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
 
 fn config(epochs: usize) -> Config {
     Config {
-        model: ModelKind::Cnn,
-        adapt: None,
-        weights: None,
-        patch: None,
         epochs,
         batch: 16,
         optimiser: OptimiserKind::AdamW,
         learning_rate: 1e-3,
         weight_decay: 1e-2,
         seed: 7,
-        augment: Augment::default(),
+        ..Config::new(ModelKind::Cnn)
     }
 }
 
@@ -499,6 +496,62 @@ fn adaptation_networks_learn_through_their_schemes() {
         let scores = Scores::new(2, softmax_rows(&logits, 2), split.labels.clone()).unwrap();
         assert_eq!(scores.confusion(), outcome.test_last.unwrap().confusion);
     }
+}
+
+/// Stops a run after so many epochs, as a kill would: nothing of this process is used again.
+struct Cut(usize);
+
+impl Progress for Cut {
+    fn epoch_begins(&mut self, epoch: usize, _: usize) {
+        assert!(epoch <= self.0, "cut");
+    }
+}
+
+/// The table without its timings.
+fn metrics(run: &Path) -> Vec<String> {
+    let table = std::fs::read_to_string(run.join("metrics.csv")).unwrap();
+    table.lines().map(|line| line.split(',').take(7).collect::<Vec<_>>().join(",")).collect()
+}
+
+#[test]
+fn a_run_that_was_cut_after_any_epoch_goes_on_to_the_same_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = set(shuffle_flip(), 96);
+    for optimiser in [OptimiserKind::AdamW, OptimiserKind::Sgd] {
+        let config =
+            Config { optimiser, augment: "crop=2,flip".parse().unwrap(), warmup: 1, accumulate: 2, ..config(4) };
+        let path = |name: &str| folder.path().join(format!("{optimiser:?}-{name}"));
+        let whole = RunFolder::create(&path("whole")).unwrap();
+        let expected = train(&flex(), &set, &config, Some(&whole), &mut ()).unwrap();
+        assert_eq!(expected.resumed, 0);
+        for epochs in 0..4 {
+            let path = path(&epochs.to_string());
+            let cut = RunFolder::resume(&path, &set, &config).unwrap();
+            let run = || train(&flex(), &set, &config, Some(&cut), &mut Cut(epochs));
+            assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).is_err());
+            let again = RunFolder::resume(&path, &set, &config).unwrap();
+            let outcome = train(&flex(), &set, &config, Some(&again), &mut ()).unwrap();
+            assert_eq!(outcome.resumed, epochs);
+            assert_eq!(metrics(&path), metrics(whole.path()));
+            assert_eq!((outcome.best_epoch, &outcome.test), (expected.best_epoch, &expected.test));
+            assert_eq!(outcome.test_last, expected.test_last);
+            let losses = |outcome: &Outcome| outcome.epochs.iter().map(|e| e.train_loss).collect::<Vec<_>>();
+            assert_eq!(losses(&outcome), losses(&expected));
+            // Another configuration is another run.
+            let other = Config { learning_rate: 2e-3, ..config.clone() };
+            let error = RunFolder::resume(&path, &set, &other).err().unwrap().to_string();
+            assert!(error.contains("learning_rate was") && error.contains("0.002"), "{error}");
+        }
+    }
+}
+
+#[test]
+fn patience_stops_a_run_that_learns_nothing() {
+    let keystream = Preset::Keystream.scheme(Options::default()).unwrap();
+    let config = Config { patience: Some(1), ..config(30) };
+    let outcome = train(&flex(), &set(keystream, 32), &config, None, &mut ()).unwrap();
+    assert!(outcome.stopped_early && outcome.epochs.len() < 30);
+    assert_eq!(outcome.epochs.len() - outcome.best_epoch, 1);
 }
 
 #[test]

@@ -194,7 +194,13 @@ impl From<imgveil::train::DataError> for Failure {
 impl From<imgveil::train::RunFolderError> for Failure {
     fn from(error: imgveil::train::RunFolderError) -> Self {
         use imgveil::train::RunFolderError;
-        let code = if matches!(error, RunFolderError::Exists(_)) { USAGE } else { FAILED };
+        let code = match error {
+            RunFolderError::Exists(_)
+            | RunFolderError::NoRun(_)
+            | RunFolderError::Other { .. }
+            | RunFolderError::Busy(_) => USAGE,
+            _ => FAILED,
+        };
         Failure { words: error.to_string(), code }
     }
 }
@@ -206,7 +212,11 @@ impl From<imgveil::train::TrainError> for Failure {
         let code = match error {
             TrainError::Folder(error) => return error.into(),
             TrainError::Weights(error) => return error.into(),
-            TrainError::AugmentEncrypted | TrainError::Patch { .. } | TrainError::Adaptation { .. } => USAGE,
+            TrainError::AugmentEncrypted
+            | TrainError::Patch { .. }
+            | TrainError::Adaptation { .. }
+            | TrainError::Warmup { .. }
+            | TrainError::Patience => USAGE,
             TrainError::TooFew(_) => DATASET,
             _ => FAILED,
         };

@@ -23,6 +23,8 @@ mod scheme_file;
 mod schemes;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod training_args;
 mod verify;
 
 use clap::{Parser, Subcommand};

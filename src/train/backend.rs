@@ -7,6 +7,7 @@ use burn::backend::{DispatchDevice, Wgpu};
 use burn::tensor::wgpu::WgpuSetup;
 use burn::tensor::{DType, Shape, Tensor};
 use burn_cubecl::CubeDevice;
+use cubecl::MemoryScope;
 use cubecl::client::Client;
 use cubecl::wgpu::{AutoCompiler, WgpuServer};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,6 +54,14 @@ impl Backend {
     pub fn limit_images(&self, bytes: u64) {
         if let Self::Wgpu(bridge) = self {
             bridge.room.limit.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// What burn's memory pools hold on a GPU, in bytes: in use or kept for later.
+    pub fn reserved_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Wgpu(bridge) => Some(bridge.client.memory_report(MemoryScope::Device).usage().bytes_reserved),
+            Self::Flex(_) => None,
         }
     }
 

@@ -19,6 +19,9 @@ pub struct ModelInfo {
     pub classes: Vec<String>,
     /// The scheme of the images that it learned from.
     pub scheme: crate::scheme::Scheme,
+    /// The fingerprint of the key that they were encrypted with, if any; safe to print.
+    #[serde(default)]
+    pub key: Option<String>,
 }
 
 /// Why a checkpoint cannot be written or loaded.
@@ -47,6 +50,16 @@ pub(super) fn weights(network: Network) -> Result<Vec<u8>, String> {
     network.into_record().into_bytes().map(|bytes| bytes.to_vec()).map_err(|e| e.to_string())
 }
 
+/// A network with the weights that [`weights`] made bytes of.
+pub(super) fn load_weights(network: Network, bytes: Vec<u8>) -> Result<Network, String> {
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
+    // Before there were adaptation networks, a checkpoint held the classifier alone.
+    match network.classifier.clone().try_load_record(record.clone()) {
+        Ok(classifier) => Ok(Network { classifier, ..network }),
+        Err(_) => network.try_load_record(record).map_err(|e| e.to_string()),
+    }
+}
+
 /// Loads a checkpoint (`best.bpk` or `last.bpk`) of a run's folder to a device.
 ///
 /// # Errors
@@ -58,14 +71,7 @@ pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(Mo
     };
     let damaged = |name: &str, reason: String| CheckpointError::Damaged { path: folder.join(name), reason };
     let info: ModelInfo = serde_json::from_slice(&read(MODEL)?).map_err(|e| damaged(MODEL, e.to_string()))?;
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(read(file)?));
-    let record = record.map_err(|e| damaged(file, e.to_string()))?;
-    let mut network = info.model.init(0, device);
-    // Before there were adaptation networks, a checkpoint held the classifier alone.
-    network = match network.classifier.clone().try_load_record(record.clone()) {
-        Ok(classifier) => Network { classifier, ..network },
-        Err(_) => network.try_load_record(record).map_err(|e| damaged(file, e.to_string()))?,
-    };
+    let network = load_weights(info.model.init(0, device), read(file)?).map_err(|reason| damaged(file, reason))?;
     Ok((info, network))
 }
 
@@ -92,7 +98,7 @@ mod tests {
             let geometry = Geometry::new(8, 8, 1).unwrap();
             let model = ModelConfig::new(ModelKind::Cnn, adaptation, geometry, 2, None);
             let network = model.init(4, &device);
-            let info = ModelInfo { model, classes: vec!["a".into(), "b".into()], scheme: scheme.clone() };
+            let info = ModelInfo { model, classes: vec!["a".into(), "b".into()], scheme: scheme.clone(), key: None };
             std::fs::write(folder.path().join(MODEL), serde_json::to_vec(&info).unwrap()).unwrap();
             let bytes = match old {
                 true => network.classifier.clone().into_record().into_bytes().unwrap().to_vec(),

@@ -3,7 +3,7 @@
 use super::feed::Split;
 use crate::dataset::floats::FloatSet;
 use crate::dataset::{self, DatasetError, Fit, LoadError, Source};
-use crate::key::Key;
+use crate::key::{Fingerprint, Key};
 use crate::plan::Program;
 use crate::scheme::{CompileError, Scheme, Secret};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,8 @@ pub struct TrainingSet {
     pub evaluation: Program,
     /// The key, for the ids of augmented views.
     pub key: Option<Key>,
+    /// The fingerprint of the key that the images are or were encrypted with.
+    pub fingerprint: Option<Fingerprint>,
     /// The scheme that the network sees: that of the program, or of the encrypted set.
     pub scheme: Scheme,
     /// Whether the set was encrypted before training.
@@ -101,16 +103,16 @@ pub fn training_set(
     };
     let encrypted = opened.manifest.is_some();
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
-    let (seen, applied) = match opened.manifest {
+    let (seen, applied, fingerprint) = match opened.manifest {
         Some(manifest) => {
             if secret.is_some() || scheme.is_some() || fit != Fit::default() {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
-            (manifest.scheme, plain_scheme())
+            (manifest.scheme, plain_scheme(), Some(manifest.key))
         }
         None => {
             let scheme = scheme.unwrap_or_else(plain_scheme);
-            (scheme.clone(), scheme)
+            (scheme.clone(), scheme, secret.as_ref().map(|secret| secret.key().fingerprint()))
         }
     };
     let source = opened.source.as_ref();
@@ -147,7 +149,7 @@ pub fn training_set(
         note = Some(note.map_or(words.to_owned(), |note| format!("{note}; {words}")));
     }
     let key = key.cloned();
-    Ok(TrainingSet { train, val, test, classes, program, evaluation, key, scheme: seen, encrypted, note })
+    Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })
 }
 
 /// A set whose images were mixed before. All its parts are mixtures.
@@ -173,8 +175,20 @@ fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
     let train = train.or(all).ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
     let program = Program::identity(geometry);
     let evaluation = Program::identity(geometry);
-    let scheme = manifest.scheme;
-    Ok(TrainingSet { train, val, test, classes, program, evaluation, key: None, scheme, encrypted: true, note })
+    let (fingerprint, scheme) = (Some(manifest.key), manifest.scheme);
+    Ok(TrainingSet {
+        train,
+        val,
+        test,
+        classes,
+        program,
+        evaluation,
+        key: None,
+        fingerprint,
+        scheme,
+        encrypted: true,
+        note,
+    })
 }
 
 struct Division {

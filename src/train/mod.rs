@@ -8,14 +8,18 @@
 
 mod augment;
 mod backend;
+mod batches;
 mod checkpoint;
 mod data;
+mod evaluate;
 mod feed;
 mod key_matched;
+mod loss;
 pub mod metrics;
 pub mod model;
 mod optimiser;
 mod run_folder;
+mod state;
 mod trainer;
 mod weights;
 
@@ -23,9 +27,11 @@ pub use augment::Augment;
 pub use backend::Backend;
 pub use checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
 pub use data::{DataError, TrainingSet, training_set};
+pub use evaluate::Evaluation;
 pub use feed::{Batch, Batches, Feed, FeedError, Labels, Split};
 pub use key_matched::{Direction, KeyMatchedError, KeyMatchedRequest, key_matched};
+pub use loss::{Balance, class_weights};
 pub use optimiser::OptimiserKind;
-pub use run_folder::{RunFolder, RunFolderError};
-pub use trainer::{Config, Epoch, Evaluation, Outcome, Progress, StepTraffic, TrainError, check, train};
+pub use run_folder::{RunFolder, RunFolderError, SUMMARY};
+pub use trainer::{Config, Epoch, Outcome, Progress, StepTraffic, TrainError, check, train};
 pub use weights::{Weights, WeightsError, export_checkpoint, export_weights};

@@ -1,8 +1,9 @@
-//! Optimisers and the learning rate over a run.
+//! Optimisers, what is kept of their state, and the learning rate over a run.
 
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamWConfig, ModuleOptimizer, SgdConfig};
+use burn::optim::{AdamWConfig, ModuleOptimizer, Optimizer, RecordState, SgdConfig, StateSink, StateSource};
+use burn::tensor::{Device, Tensor};
 use std::str::FromStr;
 
 /// Which optimiser.
@@ -48,18 +49,81 @@ impl OptimiserKind {
 
     pub(super) fn build(self, weight_decay: f64) -> ModuleOptimizer {
         match self {
-            Self::AdamW => AdamWConfig::new().with_weight_decay(weight_decay as f32).with_epsilon(1e-8).init(),
-            Self::Sgd => SgdConfig::new()
-                .with_momentum(Some(MomentumConfig::new().with_momentum(0.9)))
-                .with_weight_decay(Some(WeightDecayConfig::new(weight_decay as f32)))
-                .init(),
+            Self::AdamW => {
+                let config = AdamWConfig::new().with_weight_decay(weight_decay as f32).with_epsilon(1e-8);
+                Kept(config.build()).into()
+            }
+            Self::Sgd => {
+                let momentum = MomentumConfig::new().with_momentum(0.9);
+                let decay = WeightDecayConfig::new(weight_decay as f32);
+                Kept(SgdConfig::new().with_momentum(Some(momentum)).with_weight_decay(Some(decay)).build()).into()
+            }
+        }
+    }
+}
+
+/// An optimiser whose state can be loaded again on any machine. burn loads a state to its default device, which is a GPU even
+/// where there is none; this one loads it to the CPU, and the first step moves it to where the weights are.
+#[derive(Clone)]
+struct Kept<O>(O);
+
+#[derive(Clone)]
+struct KeptState<S>(S);
+
+impl<S: RecordState> RecordState for KeptState<S> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        self.0.state_flatten(prefix, out);
+    }
+
+    fn state_unflatten(prefix: &str, source: &mut StateSource, _: &Device) -> Option<Self> {
+        S::state_unflatten(prefix, source, &Device::flex()).map(Self)
+    }
+}
+
+impl<O: Optimizer> Optimizer for Kept<O> {
+    type State<const D: usize> = KeptState<O::State<D>>;
+
+    fn step<const D: usize>(
+        &self,
+        rate: f64,
+        tensor: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        let (tensor, state) = self.0.step(rate, tensor, gradient, state.map(|state| state.0));
+        (tensor, state.map(KeptState))
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        KeptState(O::to_device(state.0, device))
+    }
+}
+
+/// The learning rate over a run: a linear warm-up to `base` (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section
+/// 2.2), then the cosine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Schedule {
+    /// The highest rate.
+    pub base: f64,
+    /// Optimiser steps of the whole run.
+    pub steps: usize,
+    /// The first of them, in which the rate rises.
+    pub warmup: usize,
+}
+
+impl Schedule {
+    /// The rate of a step, counted from 0.
+    pub fn rate(self, step: usize) -> f64 {
+        match step.checked_sub(self.warmup) {
+            Some(step) => cosine(self.base, step, self.steps.saturating_sub(self.warmup)),
+            None => self.base * (step + 1) as f64 / self.warmup as f64,
         }
     }
 }
 
 /// The cosine schedule: from `base` at step 0 towards 0 at step `steps` (Loshchilov & Hutter, "SGDR", ICLR 2017, without
 /// restarts).
-pub(super) fn cosine(base: f64, step: usize, steps: usize) -> f64 {
+fn cosine(base: f64, step: usize, steps: usize) -> f64 {
     let progress = step as f64 / steps.max(1) as f64;
     base * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
 }
@@ -74,5 +138,45 @@ mod tests {
         assert!((cosine(0.1, 50, 100) - 0.05).abs() < 1e-12);
         assert!(cosine(0.1, 99, 100) < 1e-4);
         assert!((1..100).all(|step| cosine(1.0, step, 100) < cosine(1.0, step - 1, 100)));
+    }
+
+    #[test]
+    fn the_rate_rises_in_equal_steps_and_falls_along_the_cosine() {
+        let rates =
+            |warmup| (0..10).map(|step| Schedule { base: 0.4, steps: 10, warmup }.rate(step)).collect::<Vec<_>>();
+        let cosine: Vec<f64> = (0..10).map(|step| super::cosine(0.4, step, 10)).collect();
+        assert_eq!(rates(0), cosine);
+        let warm = rates(4);
+        assert_eq!(warm[..4], [0.1, 0.2, 0.30000000000000004, 0.4]);
+        assert_eq!(warm[4..], (0..6).map(|step| super::cosine(0.4, step, 6)).collect::<Vec<_>>());
+    }
+
+    /// A step from a loaded state is the step from the state that was kept.
+    #[test]
+    fn a_loaded_state_goes_on_as_the_kept_one() {
+        use crate::image::Geometry;
+        use crate::train::model::{ModelConfig, ModelKind};
+        use burn::module::Module;
+        use burn::optim::GradientsParams;
+        let device = Device::flex().autodiff();
+        let model = ModelConfig::new(ModelKind::Cnn, None, Geometry::new(8, 8, 1).unwrap(), 2, None);
+        let images = Tensor::<4>::ones([4, 1, 8, 8], &device);
+        for kind in [OptimiserKind::AdamW, OptimiserKind::Sgd] {
+            let mut optimiser = kind.build(0.1);
+            let step = |optimiser: &mut ModuleOptimizer, network: crate::train::model::Network| {
+                let loss = network.forward(images.clone()).powi_scalar(2).mean();
+                let gradients = GradientsParams::from_grads(loss.backward(), &network);
+                optimiser.step(0.01, network, gradients)
+            };
+            let network = step(&mut optimiser, model.init(1, &device));
+            let bytes = optimiser.into_bytes().unwrap();
+            let mut loaded = kind.build(0.1).from_bytes(bytes).unwrap();
+            let answers = |network: crate::train::model::Network| {
+                network.valid().forward(images.clone().inner()).into_data().try_to_vec::<f32>().unwrap()
+            };
+            let (kept, fresh) = (step(&mut optimiser, network.clone()), step(&mut kind.build(0.1), network.clone()));
+            assert_eq!(answers(kept.clone()), answers(step(&mut loaded, network)));
+            assert_ne!(answers(kept), answers(fresh));
+        }
     }
 }

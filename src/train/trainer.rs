@@ -1,21 +1,21 @@
-//! The training loop: epochs over a shuffled feed, cross-entropy, an optimiser under a cosine schedule, evaluation on the
-//! validation images after each epoch and on the test images at the end.
+//! The training loop: epochs over a shuffled feed, cross-entropy, an optimiser under a schedule, evaluation on the validation
+//! images after each epoch and on the test images at the end.
 
-use super::checkpoint::ModelInfo;
-use super::metrics::{Scores, ScoresError, softmax_rows};
+use super::batches::Batches;
+use super::checkpoint::{ModelInfo, load_weights, weights};
+use super::evaluate::{evaluate, scalar};
+use super::loss::{Balance, CrossEntropy, class_weights};
+use super::metrics::ScoresError;
 use super::model::{AdaptationConfig, AdaptationKind, ModelConfig, ModelKind, Network};
-use super::optimiser::cosine;
-use super::{Augment, Backend, Feed, FeedError, Labels, OptimiserKind, RunFolder, RunFolderError, TrainingSet};
+use super::optimiser::Schedule;
+use super::state::{STATE, State};
+use super::{Augment, Backend, Evaluation, Feed, FeedError, OptimiserKind, RunFolder, RunFolderError, TrainingSet};
 use super::{Weights, WeightsError};
 use crate::engine::gpu::Counts;
-use crate::image::View;
-use crate::schedule::Stream;
 use burn::module::Module;
-use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
-use burn::tensor::activation::log_softmax;
-use serde::Serialize;
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::tensor::{Bytes, Tensor};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -32,45 +32,63 @@ pub struct Config {
     pub patch: Option<[usize; 2]>,
     /// Passes over the training images.
     pub epochs: usize,
-    /// Images of a step.
+    /// Images of a batch.
     pub batch: usize,
+    /// Batches of a step of the optimiser: their gradients are added up, as if they were one batch.
+    pub accumulate: usize,
     /// The optimiser.
     pub optimiser: OptimiserKind,
-    /// Its learning rate at the beginning.
+    /// Its highest learning rate.
     pub learning_rate: f64,
+    /// Epochs in which the learning rate rises to it.
+    pub warmup: usize,
     /// Its weight decay.
     pub weight_decay: f64,
     /// Decides initial weights, order of the images and augmentation.
     pub seed: u64,
     /// Random views of the plain images.
     pub augment: Augment,
+    /// How much of each label is spread over all classes, 0 to 1.
+    pub label_smoothing: f64,
+    /// What is done about classes of very different sizes.
+    pub balance: Balance,
+    /// Stop after so many epochs without a better validation score.
+    pub patience: Option<usize>,
 }
 
-/// How good a network is on a split.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Evaluation {
-    /// Images.
-    pub images: usize,
-    /// Mean cross-entropy.
-    pub loss: f64,
-    /// Right answers.
-    pub accuracy: f64,
-    /// Mean of the classes' recalls.
-    pub balanced_accuracy: f64,
-    /// Area under the ROC curve; more than two classes: mean of one against the rest. `None` when only one class is there.
-    pub auc: Option<f64>,
-    /// Rows: true class; columns: predicted class.
-    pub confusion: Vec<Vec<u64>>,
+impl Config {
+    /// The usual way of training a network.
+    pub fn new(model: ModelKind) -> Self {
+        let optimiser = OptimiserKind::default();
+        Self {
+            model,
+            adapt: None,
+            weights: None,
+            patch: None,
+            epochs: 10,
+            batch: 64,
+            accumulate: 1,
+            optimiser,
+            learning_rate: optimiser.default_learning_rate(),
+            warmup: 0,
+            weight_decay: optimiser.default_weight_decay(),
+            seed: 0,
+            augment: Augment::default(),
+            label_smoothing: 0.0,
+            balance: Balance::None,
+            patience: None,
+        }
+    }
 }
 
 /// One pass over the training images.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Epoch {
     /// From 1.
     pub epoch: usize,
     /// At its last step.
     pub learning_rate: f64,
-    /// Mean loss of its steps: cross-entropy, and the penalties of an adaptation network.
+    /// Mean loss of its images: cross-entropy, and the penalties of an adaptation network.
     pub train_loss: f64,
     /// On the validation images, after it.
     pub val: Option<Evaluation>,
@@ -78,16 +96,18 @@ pub struct Epoch {
     pub images_per_second: f64,
     /// Its training steps, without evaluation.
     pub seconds: f64,
+    /// On a GPU: what burn's memory pools hold after it, in bytes.
+    pub device_bytes: Option<u64>,
 }
 
-/// What crossed between host and device in training steps (not in evaluation).
+/// What crossed between host and device in this process's training steps (not in evaluation).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StepTraffic {
-    /// Training steps.
+    /// Batches that were trained on.
     pub steps: u64,
     /// Bytes up, for each image.
     pub host_to_device_per_image: f64,
-    /// Bytes down in all: 4 for each loss that was shown.
+    /// Bytes down in all: 4 for each loss that was looked at.
     pub device_to_host: u64,
     /// Dispatches of imgveil's kernels, for each step.
     pub dispatches_per_step: f64,
@@ -108,8 +128,12 @@ pub struct Outcome {
     pub parameters: usize,
     /// Training speed over all epochs.
     pub images_per_second: f64,
-    /// The whole run.
+    /// The whole run, up to where it was cut and since then.
     pub seconds: f64,
+    /// Whether it ended before all of its epochs, because they brought nothing better.
+    pub stopped_early: bool,
+    /// The epochs that an earlier process had done.
+    pub resumed: usize,
     /// On a GPU: what crossed the bus.
     pub traffic: Option<StepTraffic>,
 }
@@ -129,7 +153,7 @@ pub trait Progress {
     fn wants_loss(&mut self) -> bool {
         false
     }
-    /// A step over so many images is done.
+    /// A batch of so many images is done.
     fn step(&mut self, _images: usize, _loss: Option<f32>) {}
     /// An epoch is done and evaluated.
     fn epoch_ends(&mut self, _epoch: &Epoch) {}
@@ -147,17 +171,20 @@ pub enum TrainError {
     /// The run's folder cannot be written.
     #[error(transparent)]
     Folder(#[from] RunFolderError),
-    /// The loss is no number any more.
+    /// The loss is no number any more, or far worse than guessing.
     #[error(
-        "the loss became {loss} in epoch {epoch}: training diverged; try a smaller --lr (it was {learning_rate}) or another \
-         optimiser"
+        "the loss became {loss} in epoch {epoch} (guessing costs {guessing:.3}): training diverged; try --lr {} (it was \
+         {learning_rate}), --warmup 1, or another --optimiser",
+        .learning_rate / 10.0
     )]
     Diverged {
         /// The loss.
         loss: f32,
         /// When.
         epoch: usize,
-        /// With which learning rate.
+        /// The loss of giving every class the same probability.
+        guessing: f64,
+        /// The highest learning rate.
         learning_rate: f64,
     },
     /// burn could not give a value back.
@@ -193,6 +220,17 @@ pub enum TrainError {
     /// The weights to begin with do not fit.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// A schedule that only rises.
+    #[error("a warm-up of {warmup} epochs (--warmup) leaves nothing of {epochs} (--epochs)")]
+    Warmup {
+        /// Epochs of warm-up.
+        warmup: usize,
+        /// Epochs of the run.
+        epochs: usize,
+    },
+    /// Early stopping without validation images.
+    #[error("early stopping (--patience) needs validation images, and this set has none")]
+    Patience,
     /// Fewer than two images.
     #[error("{0} training images are too few: at least two are needed")]
     TooFew(usize),
@@ -201,8 +239,9 @@ pub enum TrainError {
 /// Whether a set can be trained on in this way; [`train`] checks it too. Returns notes on weights that were given.
 ///
 /// # Errors
-/// When an encrypted set is to be augmented, there are too few images, the first convolution is larger than they are, or an
-/// adaptation network's blocks do not tile them, or weights do not fit.
+/// When an encrypted set is to be augmented, there are too few images, the first convolution is larger than they are, an
+/// adaptation network's blocks do not tile them, weights do not fit, the warm-up is as long as the run, or early stopping has
+/// nothing to go by.
 pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, TrainError> {
     if set.encrypted && !config.augment.is_none() {
         return Err(TrainError::AugmentEncrypted);
@@ -215,6 +254,12 @@ pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, TrainErr
         && (patch[0] > geometry.height() || patch[1] > geometry.width())
     {
         return Err(TrainError::Patch { patch, geometry });
+    }
+    if config.warmup > 0 && config.warmup >= config.epochs {
+        return Err(TrainError::Warmup { warmup: config.warmup, epochs: config.epochs });
+    }
+    if config.patience.is_some() && set.val.is_none() {
+        return Err(TrainError::Patience);
     }
     if let Some(adaptation) = config.adapt.map(|kind| AdaptationConfig::new(kind, set.scheme.block()))
         && !adaptation.tiles([geometry.height(), geometry.width()])
@@ -238,10 +283,11 @@ fn model(set: &TrainingSet, config: &Config) -> ModelConfig {
 }
 
 /// Trains a network. With a `folder`, metrics and curves are written there after every epoch, and the weights of the best
-/// and the last epoch.
+/// and the last epoch; where an earlier process was cut in it, the run goes on after the last epoch that it finished. On the
+/// CPU it then comes to the same figures as a run that was not cut.
 ///
 /// # Errors
-/// When training diverges, the device fails, or the folder cannot be written.
+/// When training diverges, the device fails, or the folder cannot be written or holds another run.
 pub fn train(
     backend: &Backend,
     set: &TrainingSet,
@@ -250,208 +296,284 @@ pub fn train(
     progress: &mut dyn Progress,
 ) -> Result<Outcome, TrainError> {
     check(set, config)?;
+    let _held = folder.map(|folder| folder.hold(set, config)).transpose()?;
     let started = Instant::now();
-    let device = backend.device().autodiff();
-    let model = model(set, config);
-    let mut network = model.init(config.seed, &device);
-    if let Some(path) = &config.weights {
-        network = Weights::open(path)?.load(&model, network)?;
-    }
-    let parameters = network.parameters();
-    let title = format!("{} on {}", config.model.name(), set.scheme.name);
-    if let Some(folder) = folder {
-        folder.model(&ModelInfo { model, classes: set.classes.clone(), scheme: set.scheme.clone() })?;
-    }
-    let mut optimiser = config.optimiser.build(config.weight_decay);
-    let cross_entropy = CrossEntropyLossConfig::new().init(&device);
-
-    let key = set.key.as_ref();
-    let mut train_feed = Feed::new(backend, &set.program, key, &set.train)?;
-    let mut val_feed = set.val.as_ref().map(|split| Feed::new(backend, &set.evaluation, key, split)).transpose()?;
-
-    let batches = Batches::new(config, set.train.len());
-    let all_steps = config.epochs * batches.per_epoch();
-    let mut epochs: Vec<Epoch> = Vec::new();
-    let mut best: Option<(f64, usize, Network)> = None;
-    let mut traffic = Counts::default();
-    let (mut step, mut images_seen, mut training_seconds) = (0, 0, 0.0);
-    for epoch in 1..=config.epochs {
-        let order = batches.epoch(epoch);
-        train_feed.begin_epoch(epoch as u32);
-        progress.epoch_begins(epoch, order.len());
-        let (begun, before) = (Instant::now(), counts(backend));
-        let mut loss_sum: Option<Tensor<1>> = None;
-        let mut images_of_epoch = 0;
-        let mut learning_rate = config.learning_rate;
-        for wanted in &order {
-            let batch = train_feed.batch(wanted)?;
-            let (logits, penalty) = network.forward_with_penalty(batch.images);
-            let loss = match batch.labels {
-                Labels::Hard(labels) => cross_entropy.forward(logits, labels),
-                Labels::Soft(shares) => soft_cross_entropy(logits, shares),
-            };
-            let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
-            // Kept on the device, weighted by the batch's size: fetching it would wait for the device.
-            let weighted = loss.clone().inner() * wanted.len() as f32;
-            loss_sum = Some(match loss_sum {
-                Some(sum) => sum + weighted,
-                None => weighted,
-            });
-            let shown = match progress.wants_loss() {
-                true => Some(scalar(backend, loss.clone().inner())?),
-                false => None,
-            };
-            if let Some(loss) = shown
-                && !loss.is_finite()
-            {
-                return Err(TrainError::Diverged { loss, epoch, learning_rate });
+    let mut run = Run::new(backend, set, config, folder)?;
+    let resumed = run.epochs.len();
+    if !run.is_over() {
+        let key = set.key.as_ref();
+        let mut train_feed = Feed::new(backend, &set.program, key, &set.train)?;
+        let mut val_feed = set.val.as_ref().map(|split| Feed::new(backend, &set.evaluation, key, split)).transpose()?;
+        while !run.is_over() {
+            let mut epoch = run.pass(&mut train_feed, progress)?;
+            let trained = run.network.valid();
+            if let Some(feed) = &mut val_feed {
+                epoch.val = Some(evaluate(backend, &trained, feed, config.batch, set.classes.len())?);
             }
-            let gradients = GradientsParams::from_grads(loss.backward(), &network);
-            learning_rate = cosine(config.learning_rate, step, all_steps);
-            network = optimiser.step(learning_rate, network, gradients);
-            step += 1;
-            images_of_epoch += wanted.len();
-            progress.step(wanted.len(), shown);
-        }
-        let sum = loss_sum.map(|sum| scalar(backend, sum)).transpose()?.unwrap_or(f32::NAN);
-        let train_loss = sum / images_of_epoch as f32;
-        if !train_loss.is_finite() {
-            return Err(TrainError::Diverged { loss: train_loss, epoch, learning_rate });
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        training_seconds += seconds;
-        images_seen += images_of_epoch;
-        let now = counts(backend) - before;
-        traffic = Counts {
-            host_to_device: traffic.host_to_device + now.host_to_device,
-            device_to_host: traffic.device_to_host + now.device_to_host,
-            dispatches: traffic.dispatches + now.dispatches,
-        };
-        let trained = network.valid();
-        let val = match &mut val_feed {
-            Some(feed) => Some(evaluate(backend, &trained, feed, config.batch, set.classes.len())?),
-            None => None,
-        };
-        // Without validation the last epoch is as good as any.
-        let score = val.as_ref().map_or(epoch as f64, |val| val.auc.unwrap_or(val.balanced_accuracy));
-        if best.as_ref().is_none_or(|(best, ..)| score > *best) {
-            if let Some(folder) = folder {
-                folder.checkpoint("best.bpk", trained.clone())?;
-            }
-            best = Some((score, epoch, trained.clone()));
-        }
-        let images_per_second = images_of_epoch as f64 / seconds.max(1e-9);
-        let epoch = Epoch { epoch, learning_rate, train_loss: train_loss.into(), val, images_per_second, seconds };
-        progress.epoch_ends(&epoch);
-        epochs.push(epoch);
-        if let Some(folder) = folder {
-            folder.checkpoint("last.bpk", trained)?;
-            folder.epochs(&title, &epochs)?;
+            epoch.device_bytes = backend.reserved_bytes();
+            let seconds = run.seconds_before + started.elapsed().as_secs_f64();
+            run.keep(folder, trained, epoch, seconds)?;
+            progress.epoch_ends(&run.epochs[run.epochs.len() - 1]);
         }
     }
     // The test images are looked at once, at the end.
-    drop((train_feed, val_feed));
     let (mut test, mut test_last) = (None, None);
     if let Some(split) = &set.test {
-        let mut feed = Feed::new(backend, &set.evaluation, key, split)?;
+        let mut feed = Feed::new(backend, &set.evaluation, set.key.as_ref(), split)?;
         let classes = set.classes.len();
-        if let Some((_, _, best)) = &best {
+        if let Some(best) = &run.best {
             test = Some(evaluate(backend, best, &mut feed, config.batch, classes)?);
         }
-        test_last = Some(evaluate(backend, &network.valid(), &mut feed, config.batch, classes)?);
+        test_last = Some(evaluate(backend, &run.network.valid(), &mut feed, config.batch, classes)?);
     }
+    let training_seconds: f64 = run.epochs.iter().map(|epoch| epoch.seconds).sum();
+    let images_seen: f64 = run.epochs.iter().map(|epoch| epoch.images_per_second * epoch.seconds).sum();
     Ok(Outcome {
-        epochs,
-        best_epoch: best.map_or(0, |(_, epoch, _)| epoch),
+        best_epoch: best_epoch(&run.epochs),
         test,
         test_last,
-        parameters,
-        images_per_second: images_seen as f64 / f64::max(training_seconds, 1e-9),
-        seconds: started.elapsed().as_secs_f64(),
-        traffic: backend.gpu().map(|_| StepTraffic {
-            steps: step as u64,
-            host_to_device_per_image: traffic.host_to_device as f64 / images_seen.max(1) as f64,
-            device_to_host: traffic.device_to_host,
-            dispatches_per_step: traffic.dispatches as f64 / step.max(1) as f64,
-        }),
+        parameters: run.network.parameters(),
+        images_per_second: images_seen / training_seconds.max(1e-9),
+        seconds: run.seconds_before + started.elapsed().as_secs_f64(),
+        stopped_early: run.epochs.len() < config.epochs,
+        resumed,
+        traffic: backend.gpu().map(|_| run.traffic.of_steps()),
+        epochs: run.epochs,
     })
 }
 
-/// The mean over a batch of the cross-entropy against shares of the classes (N, classes) that add up to 1.
-fn soft_cross_entropy(logits: Tensor<2>, shares: Tensor<2>) -> Tensor<1> {
-    (log_softmax(logits, 1) * shares).sum_dim(1).mean().neg()
+/// The epoch that validated best, the first of several; the last one where nothing validates; 0 where there is none.
+fn best_epoch(epochs: &[Epoch]) -> usize {
+    let mut best: Option<(f64, usize)> = None;
+    for epoch in epochs {
+        // Without validation the last epoch is as good as any.
+        let score = epoch.val.as_ref().map_or(epoch.epoch as f64, Evaluation::score);
+        if best.is_none_or(|(best, _)| score > best) {
+            best = Some((score, epoch.epoch));
+        }
+    }
+    best.map_or(0, |(_, epoch)| epoch)
+}
+
+/// A run between two epochs.
+struct Run<'a> {
+    backend: &'a Backend,
+    config: &'a Config,
+    title: String,
+    network: Network,
+    optimiser: ModuleOptimizer,
+    loss: CrossEntropy,
+    /// The loss of giving every class the same probability.
+    guessing: f64,
+    batches: Batches,
+    schedule: Schedule,
+    epochs: Vec<Epoch>,
+    /// The weights after the best epoch.
+    best: Option<Network>,
+    /// The same as bytes, where they are kept.
+    best_bytes: Option<Vec<u8>>,
+    seconds_before: f64,
+    traffic: Passed,
+}
+
+impl<'a> Run<'a> {
+    /// A run from its beginning, or from where one was cut in `folder`.
+    fn new(
+        backend: &'a Backend,
+        set: &TrainingSet,
+        config: &'a Config,
+        folder: Option<&RunFolder>,
+    ) -> Result<Self, TrainError> {
+        let device = backend.device().autodiff();
+        let model = model(set, config);
+        let mut network = model.init(config.seed, &device);
+        if let Some(path) = &config.weights {
+            network = Weights::open(path)?.load(&model, network)?;
+        }
+        let weights_of_classes = match config.balance {
+            Balance::Weights => Some(class_weights(&set.train.labels, set.classes.len())),
+            Balance::None | Balance::Sampler => None,
+        };
+        let batches = Batches::new(config, &set.train.labels);
+        let per_epoch = batches.per_epoch().div_ceil(config.accumulate.max(1));
+        let mut run = Self {
+            backend,
+            config,
+            title: format!("{} on {}", config.model.name(), set.scheme.name),
+            network,
+            optimiser: config.optimiser.build(config.weight_decay),
+            loss: CrossEntropy::new(config.label_smoothing, weights_of_classes.as_deref(), &device),
+            guessing: (set.classes.len() as f64).ln(),
+            batches,
+            schedule: Schedule {
+                base: config.learning_rate,
+                steps: config.epochs * per_epoch,
+                warmup: config.warmup * per_epoch,
+            },
+            epochs: Vec::new(),
+            best: None,
+            best_bytes: None,
+            seconds_before: 0.0,
+            traffic: Passed::default(),
+        };
+        if let Some(folder) = folder {
+            let key = set.fingerprint.map(|fingerprint| fingerprint.to_string());
+            folder.model(&ModelInfo { model, classes: set.classes.clone(), scheme: set.scheme.clone(), key })?;
+            if let Some(state) = folder.state()? {
+                folder.follow(&run.title, &state)?;
+                run.go_on(state).map_err(|reason| folder.damaged(STATE, reason))?;
+            }
+        }
+        Ok(run)
+    }
+
+    /// Takes up where an earlier process was.
+    fn go_on(&mut self, state: State) -> Result<(), String> {
+        self.network = load_weights(self.network.clone(), state.last.clone())?;
+        let best = state.best.unwrap_or(state.last);
+        self.best = Some(load_weights(self.network.valid(), best.clone())?);
+        self.best_bytes = Some(best);
+        let optimiser = self.optimiser.clone().from_bytes(Bytes::from_bytes_vec(state.optimiser));
+        self.optimiser = optimiser.map_err(|e| e.to_string())?;
+        self.epochs = state.epochs;
+        self.seconds_before = state.seconds;
+        Ok(())
+    }
+
+    /// Whether all epochs are done, or the last ones brought nothing better.
+    fn is_over(&self) -> bool {
+        let done = self.epochs.len();
+        let patience = self.config.patience.unwrap_or(usize::MAX);
+        done >= self.config.epochs || done > 0 && done - best_epoch(&self.epochs) >= patience
+    }
+
+    /// One pass over the training images.
+    fn pass(&mut self, feed: &mut Feed<'_>, progress: &mut dyn Progress) -> Result<Epoch, TrainError> {
+        let epoch = self.epochs.len() + 1;
+        let order = self.batches.epoch(epoch);
+        feed.begin_epoch(epoch as u32);
+        progress.epoch_begins(epoch, order.len());
+        let (begun, before) = (Instant::now(), counts(self.backend));
+        let accumulate = self.config.accumulate.max(1);
+        let first_step = (epoch - 1) * order.len().div_ceil(accumulate);
+        let mut sum: Option<Tensor<1>> = None;
+        let (mut images, mut batches) = (0, 0usize);
+        let mut learning_rate = self.config.learning_rate;
+        for (step, group) in order.chunks(accumulate).enumerate() {
+            let of_step: usize = group.iter().map(Vec::len).sum();
+            let mut gradients = GradientsAccumulator::new();
+            for wanted in group {
+                let batch = feed.batch(wanted)?;
+                let (logits, penalty) = self.network.forward_with_penalty(batch.images);
+                let loss = self.loss.forward(logits, batch.labels);
+                let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
+                // Kept on the device, weighted by the batch's size: fetching it would wait for the device.
+                let weighted = loss.clone().inner() * wanted.len() as f32;
+                let total = match sum.take() {
+                    Some(sum) => sum + weighted,
+                    None => weighted,
+                };
+                sum = Some(total.clone());
+                images += wanted.len();
+                batches += 1;
+                let shown = match progress.wants_loss() {
+                    true => Some(self.looked_at(loss.clone().inner(), 1.0, epoch)?),
+                    false => None,
+                };
+                // Where nobody looks, a long epoch that learns nothing any more is found out all the same.
+                if batches >= 64 && batches.is_power_of_two() {
+                    self.looked_at(total, images as f32, epoch)?;
+                }
+                // A batch's part in the mean over the step's images.
+                let part = match group.len() {
+                    1 => loss,
+                    _ => loss * (wanted.len() as f64 / of_step as f64),
+                };
+                let of_batch = GradientsParams::from_grads(part.backward(), &self.network);
+                gradients.accumulate(&self.network, of_batch);
+                progress.step(wanted.len(), shown);
+            }
+            learning_rate = self.schedule.rate(first_step + step);
+            self.network = self.optimiser.step(learning_rate, self.network.clone(), gradients.grads());
+        }
+        let train_loss = match sum {
+            Some(sum) => self.looked_at(sum, images as f32, epoch)?,
+            None => f32::NAN,
+        };
+        let seconds = begun.elapsed().as_secs_f64();
+        self.traffic.add(counts(self.backend) - before, batches, images);
+        let images_per_second = images as f64 / seconds.max(1e-9);
+        let train_loss = train_loss.into();
+        Ok(Epoch { epoch, learning_rate, train_loss, val: None, images_per_second, seconds, device_bytes: None })
+    }
+
+    /// Fetches a loss, which must be a number, and not one that training does not come back from.
+    fn looked_at(&self, sum: Tensor<1>, images: f32, epoch: usize) -> Result<f32, TrainError> {
+        let loss = scalar(self.backend, sum)? / images;
+        if loss.is_finite() && f64::from(loss) <= LOST * self.guessing {
+            return Ok(loss);
+        }
+        let learning_rate = self.config.learning_rate;
+        Err(TrainError::Diverged { loss, epoch, guessing: self.guessing, learning_rate })
+    }
+
+    /// Takes note of an epoch that is done, and of the weights after it.
+    fn keep(
+        &mut self,
+        folder: Option<&RunFolder>,
+        trained: Network,
+        epoch: Epoch,
+        seconds: f64,
+    ) -> Result<(), TrainError> {
+        self.epochs.push(epoch);
+        let is_best = best_epoch(&self.epochs) == self.epochs.len();
+        if is_best {
+            self.best = Some(trained.clone());
+        }
+        let Some(folder) = folder else { return Ok(()) };
+        let encode = |file| move |reason| RunFolderError::Encode { file, reason };
+        let last = weights(trained).map_err(encode("last.bpk"))?;
+        self.best_bytes = if is_best { None } else { self.best_bytes.take() };
+        let optimiser = self.optimiser.into_bytes().map_err(|e| encode(STATE)(e.to_string()))?.to_vec();
+        let state =
+            State { epochs: std::mem::take(&mut self.epochs), seconds, last, best: self.best_bytes.take(), optimiser };
+        let written = folder.epoch(&self.title, &state);
+        self.epochs = state.epochs;
+        self.best_bytes = Some(state.best.unwrap_or(state.last));
+        Ok(written?)
+    }
+}
+
+/// A loss so many times that of guessing is one that training does not come back from.
+const LOST: f64 = 20.0;
+
+/// What crossed the bus, and in how many batches of how many images.
+#[derive(Default)]
+struct Passed {
+    counts: Counts,
+    batches: usize,
+    images: usize,
+}
+
+impl Passed {
+    fn add(&mut self, counts: Counts, batches: usize, images: usize) {
+        self.counts.host_to_device += counts.host_to_device;
+        self.counts.device_to_host += counts.device_to_host;
+        self.counts.dispatches += counts.dispatches;
+        self.batches += batches;
+        self.images += images;
+    }
+
+    fn of_steps(&self) -> StepTraffic {
+        StepTraffic {
+            steps: self.batches as u64,
+            host_to_device_per_image: self.counts.host_to_device as f64 / self.images.max(1) as f64,
+            device_to_host: self.counts.device_to_host,
+            dispatches_per_step: self.counts.dispatches as f64 / self.batches.max(1) as f64,
+        }
+    }
 }
 
 fn counts(backend: &Backend) -> Counts {
     backend.gpu().map_or_else(Counts::default, |gpu| gpu.traffic().counts())
-}
-
-/// Fetches one number.
-fn scalar(backend: &Backend, tensor: Tensor<1>) -> Result<f32, TrainError> {
-    Ok(fetch(backend, tensor)?.first().copied().unwrap_or(f32::NAN))
-}
-
-fn fetch<const D: usize>(backend: &Backend, tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
-    let data = tensor.try_into_data().map_err(|e| TrainError::Fetch(e.to_string()))?;
-    let values = data.try_to_vec::<f32>().map_err(|e| TrainError::Fetch(format!("{e:?}")))?;
-    if let Some(gpu) = backend.gpu() {
-        gpu.traffic().add_down(size_of_val(&values[..]) as u64);
-    }
-    Ok(values)
-}
-
-/// A network's scores on a split; the network is without gradients. In batches of the size that training fits in memory.
-fn evaluate(
-    backend: &Backend,
-    network: &Network,
-    feed: &mut Feed<'_>,
-    batch: usize,
-    classes: usize,
-) -> Result<Evaluation, TrainError> {
-    let all: Vec<(usize, View)> = (0..feed.len()).map(|index| (index, View::IDENTITY)).collect();
-    let mut probabilities = Vec::with_capacity(all.len() * classes);
-    for wanted in all.chunks(batch.max(1)) {
-        let logits = network.forward(feed.batch(wanted)?.images);
-        probabilities.extend(softmax_rows(&fetch(backend, logits)?, classes));
-    }
-    let scores = Scores::new(classes, probabilities, feed.labels().to_vec())?;
-    Ok(Evaluation {
-        images: all.len(),
-        loss: scores.log_loss(),
-        accuracy: scores.accuracy(),
-        balanced_accuracy: scores.balanced_accuracy(),
-        auc: scores.auc(),
-        confusion: scores.confusion(),
-    })
-}
-
-/// The order of the images in every epoch, and their views: drawn from the seed, the same on every device.
-struct Batches {
-    key: [u8; 32],
-    images: usize,
-    batch: usize,
-    augment: Augment,
-}
-
-impl Batches {
-    fn new(config: &Config, images: usize) -> Self {
-        let key = blake3::derive_key("imgveil order of images", &config.seed.to_le_bytes());
-        Self { key, images, batch: config.batch.max(2), augment: config.augment }
-    }
-
-    /// Steps of an epoch. A last batch of one image is left out: batch norm cannot learn from it.
-    fn per_epoch(&self) -> usize {
-        self.images / self.batch + usize::from(self.images % self.batch >= 2)
-    }
-
-    fn epoch(&self, epoch: usize) -> Vec<Vec<(usize, View)>> {
-        let mut stream = Stream::new(&self.key, epoch as u64);
-        let order = stream.permutation(self.images as u32);
-        let mut batches: Vec<Vec<(usize, View)>> = order
-            .chunks(self.batch)
-            .map(|part| part.iter().map(|&index| (index as usize, self.augment.view(&mut stream))).collect())
-            .collect();
-        batches.truncate(self.per_epoch());
-        batches
-    }
 }
