@@ -90,7 +90,7 @@ mod tests {
     use burn::tensor::{Int, TensorData};
 
     const LOGITS: [[f64; 3]; 4] = [[2.0, -1.0, 0.5], [0.0, 0.0, 0.0], [-3.0, 1.0, 4.0], [1.5, 2.5, -0.5]];
-    const LABELS: [usize; 4] = [0, 1, 1, 2];
+    const LABELS: [usize; 4] = [0, 1, 2, 1];
 
     /// The definition, one image at a time.
     fn naive(shares: &[[f64; 3]; 4], smoothing: f64, weights: [f64; 3]) -> f64 {
