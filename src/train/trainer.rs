@@ -459,11 +459,12 @@ impl<'a> Run<'a> {
         let mut sum: Option<Tensor<1>> = None;
         let (mut images, mut batches) = (0, 0usize);
         let mut learning_rate = self.config.learning_rate;
+        let mut ready = feed.batches(&order);
         for (step, group) in order.chunks(accumulate).enumerate() {
             let of_step: usize = group.iter().map(Vec::len).sum();
             let mut gradients = GradientsAccumulator::new();
             for wanted in group {
-                let batch = feed.batch(wanted)?;
+                let Some(batch) = ready.next().transpose()? else { break };
                 let (logits, penalty) = self.network.forward_with_penalty(batch.images);
                 let loss = self.loss.forward(logits, batch.labels);
                 let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
