@@ -84,7 +84,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("ResNet-18, {BATCH} x {geometry}, {rounds} rounds on {}", backend.name());
 
     let device = backend.device().autodiff();
-    let mut network = ModelConfig::new(ModelKind::ResNet18, geometry, CLASSES, None).init(1, &device);
+    let mut network = ModelConfig::new(ModelKind::ResNet18, None, geometry, CLASSES, None).init(1, &device);
     let mut optimiser = SgdConfig::new().init();
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
     let mut step = |feed: &mut Feed<'_>, wanted: &[(usize, View)]| -> Result<(), Box<dyn Error>> {

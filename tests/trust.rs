@@ -895,7 +895,7 @@ fn images_of_every_size_and_depth_lie_in_one_folder_and_come_back_on_every_engin
     let sizes = ["8x8x1", "12x20x3", "16x8x1x16", "8x8x3x16", "64x40x1", "7x9x1", "1x1x3"];
     let image = |i: usize| {
         let geometry: Geometry = sizes[i * 5 % sizes.len()].parse().unwrap();
-        let samples = (0..geometry.bytes()).map(|j| (j * 37 + i * 11 + (j * j >> 3)) as u8).collect();
+        let samples = (0..geometry.bytes()).map(|j| (j * 37 + i * 11 + ((j * j) >> 3)) as u8).collect();
         (format!("{}/{i:02}", i % 2), Image::new(geometry, samples).unwrap())
     };
     common::write_tree(&at("in"), (0..50).map(image));
@@ -922,8 +922,8 @@ fn images_of_every_size_and_depth_lie_in_one_folder_and_come_back_on_every_engin
             assert_eq!((found.checked, found.failed.len(), found.strangers.len()), (50, 0, 0));
         }
         for (i, engine) in engines.iter().copied().enumerate() {
-            let mut options = imgveil::job::DecryptOptions::default();
-            options.names = Some(at(&format!("{number}-0.names.csv")));
+            let names = Some(at(&format!("{number}-0.names.csv")));
+            let options = imgveil::job::DecryptOptions { names, ..Default::default() };
             let output = &back.with_extension(i.to_string());
             let request = DecryptRequest { input: &encrypted, output, secret, engine, options };
             assert_eq!(decrypt(&request, &Deaf).unwrap().images, 50);

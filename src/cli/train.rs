@@ -19,7 +19,7 @@ Examples:
   imgveil train --data encrypted --model resnet18 --epochs 5 -o runs/b   # the cloud: no key
   imgveil train --data images -k hospital.key -s ele --model resnet18 --adapt ele -o runs/c
   imgveil train --data images -o runs/plain                              # not encrypted
-  imgveil train --data images -o runs/plain --resume                     # the same, after it was cut
+  imgveil train --data images -o runs/plain --resume                     # goes on after a cut
 
 The run's folder gets metrics.csv and curves.svg (after every epoch), best.bpk and last.bpk with model.json, and \
 summary.json. A run that was cut (power, time limit, kill) goes on after its last whole epoch with the same command and \

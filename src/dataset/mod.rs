@@ -1,4 +1,4 @@
-//! Data sets: one file a format, each a [`Source`] (read) and a [`Sink`] (written), and what lies between: the manifest
+//! Data sets: one file a format, each a [`Source`] (read) and a [`sink::Sink`] (written), and what lies between: the manifest
 //! that an encrypted set carries. Never encrypts anything.
 
 pub mod arrays;
@@ -445,11 +445,10 @@ fn begin_privately(path: &Path) -> Result<(PathBuf, std::fs::File), DatasetError
     Ok((half, file))
 }
 
-/// Finds out whether a private file can be written.
+/// Finds out whether a private file can be written. By a file without a name: another process may be writing the real one.
 fn check_privately(path: &Path) -> Result<(), DatasetError> {
-    let (half, file) = begin_privately(path)?;
-    drop(file);
-    std::fs::remove_file(&half).map_err(|source| DatasetError::Write { path: path.to_owned(), source })
+    let refused = |e| DatasetError::Write { path: path.to_owned(), source: work::system_words(e) };
+    tempfile::tempfile_in(parent(path)).map(drop).map_err(refused)
 }
 
 /// A path beside another one, whose name begins with that one's: `out.npz` and `names.csv` make `out.npz.names.csv`.

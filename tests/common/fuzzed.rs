@@ -16,8 +16,11 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8]) -> bool); 13] = [
+/// A target by its name.
+pub type Target = (&'static str, fn(&[u8]) -> bool);
+
+/// Every target.
+pub const TARGETS: [Target; 13] = [
     ("key_file", key_file),
     ("manifest", manifest),
     ("journal", journal),
