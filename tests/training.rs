@@ -588,3 +588,19 @@ fn pneumonia_is_learned_through_shuffle_flip_and_not_through_a_keystream() {
     assert!(encrypted >= plain - 0.015, "{encrypted} against {plain}");
     assert!((0.4..0.6).contains(&keystream), "{keystream}");
 }
+
+/// Two batches whose gradients are added up are one batch of their images, where no layer looks at a whole batch.
+#[test]
+fn accumulated_batches_are_one_batch() {
+    let set = set(shuffle_flip(), 32);
+    let run = |batch, accumulate| {
+        let base = Config { model: ModelKind::VitTiny, batch, accumulate, ..config(2) };
+        let config = Config { optimiser: OptimiserKind::Sgd, learning_rate: 0.01, ..base };
+        let outcome = train(&flex(), &set, &config, None, &mut ()).unwrap();
+        outcome.epochs.iter().map(|epoch| epoch.val.as_ref().unwrap().loss).collect::<Vec<f64>>()
+    };
+    let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let whole = run(16, 1);
+    let (accumulated, apart) = (distance(&whole, &run(8, 2)), distance(&whole, &run(8, 1)));
+    assert!(accumulated < 1e-4 && apart > 10.0 * accumulated, "{accumulated} {apart}");
+}
