@@ -243,7 +243,8 @@ fn run(engine: &dyn Engine, program: &Program, input: &[u8], picks: &[Pick]) -> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    // 256 cases, or PROPTEST_CASES.
+    #![proptest_config(ProptestConfig::default())]
 
     #[test]
     fn the_cpu_engine_is_the_definition((geometry, scheme, picks, images) in case(), secret: [u8; 32]) {
