@@ -243,8 +243,7 @@ fn run(engine: &dyn Engine, program: &Program, input: &[u8], picks: &[Pick]) -> 
 }
 
 proptest! {
-    // 256 cases, or PROPTEST_CASES.
-    #![proptest_config(ProptestConfig::default())]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn the_cpu_engine_is_the_definition((geometry, scheme, picks, images) in case(), secret: [u8; 32]) {
