@@ -4,7 +4,7 @@
 //! These schemes hide images from eyes; they are not ciphers. [`scheme::Preset::about`] says what breaks each.
 //!
 //! The rooms, from the ground up (a room uses only those before it): [`image`], [`key`], [`schedule`], [`plan`], [`tables`],
-//! [`scheme`], [`engine`]; these also compile for a browser. Then `dataset`, `job`, `report`, `preview`, `train` (feature `train`).
+//! [`scheme`], [`engine`]; these also compile for a browser. Then `dataset`, `job`, `report`, `preview`, `train` and `study` (feature `train`).
 //! ARCHITECTURE.md tells the way of the data through them.
 
 #![forbid(unsafe_code)]
@@ -32,5 +32,7 @@ pub mod npy;
 pub mod preview;
 #[cfg(not(target_family = "wasm"))]
 pub mod report;
+#[cfg(feature = "train")]
+pub mod study;
 #[cfg(feature = "train")]
 pub mod train;

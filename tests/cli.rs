@@ -37,7 +37,8 @@ fn every_subcommand_has_help_with_an_example() {
     let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
     let mut commands: Vec<&str> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
     commands.retain(|&command| command != "help");
-    let trains: &[&str] = if cfg!(feature = "train") { &["train", "export", "model", "demo"] } else { &[] };
+    let trains: &[&str] =
+        if cfg!(feature = "train") { &["train", "predict", "study", "export", "model", "demo"] } else { &[] };
     assert_eq!(
         commands,
         [
@@ -86,6 +87,8 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
     ];
     if cfg!(feature = "train") {
         told.push(("train", "The best epoch by validation AUC is kept and scored on the test images."));
+        told.push(("predict", "an encrypted set, or a plain one with the key (encrypted as in training)"));
+        told.push(("study", "What is done already is kept, and a run that was cut goes on where it was"));
         told.push(("export", "for PyTorch or `imgveil train --weights`"));
         told.push(("model encrypt", "Images must be encrypted with the same key, scheme, block and size."));
         told.push(("demo", "trains a small network on each encrypted set without the key"));
@@ -113,7 +116,8 @@ fn examples_are_whole_lines() {
         "schemes",
         "preview",
     ];
-    for command in commands.into_iter().chain(cfg!(feature = "train").then_some("train")) {
+    let trains: &[&str] = if cfg!(feature = "train") { &["train", "predict", "study"] } else { &[] };
+    for &command in commands.iter().chain(trains) {
         let help = help_of(&desk, command);
         let examples = help.split_once("\nExample").unwrap().1.split_once('\n').unwrap().1;
         for line in examples.split("\n\n").next().unwrap().lines() {

@@ -589,6 +589,35 @@ fn pneumonia_is_learned_through_shuffle_flip_and_not_through_a_keystream() {
     assert!((0.4..0.6).contains(&keystream), "{keystream}");
 }
 
+/// The right key gives the answers of training, wrong ones chance: in the mean over several, for a single one may be lucky.
+#[test]
+fn a_trained_network_falls_to_chance_under_a_wrong_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let (run, backend) = (RunFolder::create(&path).unwrap(), flex());
+    let set = set(shuffle_flip(), 96);
+    let outcome = train(&backend, &set, &config(5), Some(&run), &mut ()).unwrap();
+    let (_, network) = load_checkpoint(&path, "best.bpk", &backend.device()).unwrap();
+    let plain = phantoms(30_000, 200);
+    let score = |key: &Key| {
+        let program = compile(&set.scheme, key, plain.geometry).unwrap();
+        let mut feed = Feed::new(&backend, &program, None, &plain).unwrap();
+        let all: Vec<(usize, View)> = (0..plain.len()).map(|i| (i, View::IDENTITY)).collect();
+        let logits = network.forward(feed.batch(&all).unwrap().images).into_data().try_to_vec::<f32>().unwrap();
+        let scores = Scores::new(2, softmax_rows(&logits, 2), plain.labels.clone()).unwrap();
+        (scores.auc().unwrap(), scores.balanced_accuracy())
+    };
+    let (auc, balanced) = score(&key());
+    let wrong: Vec<(f64, f64)> = (100..116).map(|i| score(&Key::from_bytes([i; 32]))).collect();
+    let mean = |of: fn(&(f64, f64)) -> f64| wrong.iter().map(of).sum::<f64>() / wrong.len() as f64;
+    let (wrong_auc, wrong_balanced) = (mean(|score| score.0), mean(|score| score.1));
+    println!(
+        "right key: AUC {auc:.3}, balanced accuracy {balanced:.3}; wrong keys: {wrong_auc:.3}, {wrong_balanced:.3}"
+    );
+    assert!(auc > 0.9 && balanced > 0.8, "{auc} {balanced} {:?}", outcome.test);
+    assert!((0.35..0.65).contains(&wrong_auc) && (0.4..0.6).contains(&wrong_balanced), "{wrong:?}");
+}
+
 /// Two batches whose gradients are added up are one batch of their images, where no layer looks at a whole batch.
 #[test]
 fn accumulated_batches_are_one_batch() {

@@ -290,3 +290,46 @@ impl From<imgveil::demo::DemoError> for Failure {
         }
     }
 }
+
+#[cfg(feature = "train")]
+impl From<imgveil::train::PredictError> for Failure {
+    fn from(error: imgveil::train::PredictError) -> Self {
+        use imgveil::train::PredictError;
+        match error {
+            PredictError::Checkpoint(error) => error.into(),
+            PredictError::Dataset(error) => error.into(),
+            PredictError::Load(error) => error.into(),
+            PredictError::Compile(error) => error.into(),
+            PredictError::Train(error) => error.into(),
+            PredictError::AlreadyEncrypted(_)
+            | PredictError::NoKey { .. }
+            | PredictError::OtherScheme { .. }
+            | PredictError::Size { .. } => failure(&error, USAGE),
+            PredictError::OtherKey { .. } => failure(&error, KEY),
+            PredictError::Empty { .. } => failure(&error, DATASET),
+        }
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::study::GridError> for Failure {
+    fn from(error: imgveil::study::GridError) -> Self {
+        use imgveil::study::GridError;
+        let code = match &error {
+            GridError::Read { source, .. } if source.kind() != std::io::ErrorKind::NotFound => FAILED,
+            GridError::Read { .. } | GridError::Syntax { .. } | GridError::Invalid { .. } => USAGE,
+        };
+        failure(&error, code)
+    }
+}
+
+#[cfg(feature = "train")]
+impl From<imgveil::study::StudyError> for Failure {
+    fn from(error: imgveil::study::StudyError) -> Self {
+        use imgveil::study::StudyError;
+        match error {
+            StudyError::Write(error) => error.into(),
+            StudyError::Chart(_) | StudyError::Csv(_) => failure(&error, FAILED),
+        }
+    }
+}

@@ -18,9 +18,13 @@ mod merge;
 #[cfg(feature = "train")]
 mod model;
 mod output;
+#[cfg(feature = "train")]
+mod predict;
 mod preview;
 mod scheme_file;
 mod schemes;
+#[cfg(feature = "train")]
+mod study;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
@@ -65,6 +69,10 @@ enum Command {
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
+    Predict(predict::Args),
+    #[cfg(feature = "train")]
+    Study(study::Args),
+    #[cfg(feature = "train")]
     Export(export::Args),
     #[cfg(feature = "train")]
     Model(model::Args),
@@ -92,6 +100,12 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Whether these are words of a command line that could be run.
+#[cfg(feature = "train")]
+fn check(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<(), clap::Error> {
+    Cli::try_parse_from(words).map(|_| ())
+}
+
 fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
     match command {
         Command::Keygen(args) => keygen::run(args, out),
@@ -106,6 +120,10 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Preview(args) => preview::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
+        #[cfg(feature = "train")]
+        Command::Predict(args) => predict::run(args, out),
+        #[cfg(feature = "train")]
+        Command::Study(args) => study::run(args, out),
         #[cfg(feature = "train")]
         Command::Export(args) => export::run(args, out),
         #[cfg(feature = "train")]

@@ -161,7 +161,7 @@ impl State {
 }
 
 /// `40 s`, `2 min 5 s`, `3 h 4 min`.
-fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let seconds = seconds.round().max(1.0) as u64;
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),

@@ -227,7 +227,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(DONE)
 }
 
-fn scores(name: &str, evaluation: &Evaluation) -> String {
+/// The figures of an evaluation in a line.
+pub fn scores(name: &str, evaluation: &Evaluation) -> String {
     let auc = evaluation.auc.map_or("not defined".into(), |auc| format!("{auc:.3}"));
     format!(
         "{name}: AUC {auc}, accuracy {:.3}, balanced accuracy {:.3}, loss {:.3} ({} images)",
@@ -236,7 +237,7 @@ fn scores(name: &str, evaluation: &Evaluation) -> String {
 }
 
 /// The confusion matrix as a table.
-fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
+pub fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
     let widest = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
     let mut lines = vec![format!("  {:>widest$}   predicted", "true")];
     let header: Vec<String> = classes.iter().map(|class| format!("{class:>widest$}")).collect();

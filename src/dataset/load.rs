@@ -38,6 +38,23 @@ pub enum LoadError {
 /// When an image cannot be read or has no class, or images differ in size.
 pub fn load(source: &dyn Source, wanted: &[usize], fit: Fit, tile: Block) -> Result<Option<Loaded>, LoadError> {
     let items = source.items();
+    let Some(loaded) = load_unlabelled(source, wanted, fit, tile)? else { return Ok(None) };
+    let label = |&i: &usize| items[i].label.ok_or_else(|| LoadError::Unlabelled(items[i].name.clone()));
+    let labels = wanted.iter().map(label).collect::<Result<_, _>>()?;
+    Ok(Some(Loaded { labels, ..loaded }))
+}
+
+/// As [`load`], of images that may have no class: without labels.
+///
+/// # Errors
+/// When an image cannot be read, or images differ in size.
+pub fn load_unlabelled(
+    source: &dyn Source,
+    wanted: &[usize],
+    fit: Fit,
+    tile: Block,
+) -> Result<Option<Loaded>, LoadError> {
+    let items = source.items();
     let Some(&first) = wanted.first() else { return Ok(None) };
     let images: Vec<_> =
         wanted.par_iter().map(|&i| read_fitted(source, i, fit, tile)).collect::<Result<_, ReadError>>()?;
@@ -45,7 +62,7 @@ pub fn load(source: &dyn Source, wanted: &[usize], fit: Fit, tile: Block) -> Res
     let mut loaded = Loaded {
         geometry,
         samples: Vec::with_capacity(images.len() * geometry.bytes()),
-        labels: Vec::with_capacity(images.len()),
+        labels: Vec::new(),
         names: Vec::with_capacity(images.len()),
     };
     for (image, item) in images.into_iter().zip(wanted.iter().map(|&i| &items[i])) {
@@ -58,7 +75,6 @@ pub fn load(source: &dyn Source, wanted: &[usize], fit: Fit, tile: Block) -> Res
             }));
         }
         loaded.samples.extend_from_slice(image.samples());
-        loaded.labels.push(item.label.ok_or_else(|| LoadError::Unlabelled(item.name.clone()))?);
         loaded.names.push(item.name.clone());
     }
     Ok(Some(loaded))

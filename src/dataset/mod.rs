@@ -30,7 +30,7 @@ pub use arrays::{NpySink, NpzSink};
 pub(crate) use fit::unpad;
 pub use fit::{Fit, Side};
 pub(crate) use load::read_fitted;
-pub use load::{LoadError, Loaded, Mixed, load};
+pub use load::{LoadError, Loaded, Mixed, load, load_unlabelled};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use webdataset::ShardSink;
 
@@ -397,7 +397,10 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// Writes a file beside its place and renames it: it is there whole or not at all.
-pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
+///
+/// # Errors
+/// When the operating system refuses.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), DatasetError> {
     Work::alone(path.parent().unwrap_or(Path::new(""))).write(path, bytes)
 }
 

@@ -8,7 +8,7 @@ use super::trainer::{Config, Epoch};
 use super::{Split, TrainingSet};
 use crate::dataset::work::{TEMPORARY, Work};
 use crate::dataset::{DatasetError, manifest, write_atomically};
-use crate::report::{CurvesError, Panel, Series, curves_svg};
+use crate::report::{ChartError, Panel, Series, curves_svg};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -68,7 +68,7 @@ pub enum RunFolderError {
     },
     /// The curves could not be drawn.
     #[error(transparent)]
-    Curves(#[from] CurvesError),
+    Curves(#[from] ChartError),
 }
 
 /// All that decides what a run learns, but for the images themselves.
@@ -323,7 +323,7 @@ fn table(epochs: &[Epoch]) -> String {
     text
 }
 
-fn curves(title: &str, epochs: &[Epoch]) -> Result<String, CurvesError> {
+fn curves(title: &str, epochs: &[Epoch]) -> Result<String, ChartError> {
     let series = |name: &str, value: &dyn Fn(&Epoch) -> Option<f64>| Series {
         name: name.to_owned(),
         points: epochs.iter().filter_map(|epoch| Some((epoch.epoch as f64, value(epoch)?))).collect(),

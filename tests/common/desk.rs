@@ -81,7 +81,7 @@ impl Desk {
 
     pub fn command(&self, folder: &str, line: &str) -> Command {
         let mut words: Vec<&str> = line.split_whitespace().collect();
-        if ["encrypt", "decrypt", "train", "preview"].contains(&words[0]) && !words.contains(&"--device") {
+        if ["encrypt", "decrypt", "train", "predict", "preview"].contains(&words[0]) && !words.contains(&"--device") {
             words.extend(["--device", "cpu"]);
         }
         // Most tests are about images that they find again by their names; what `neutral` stands in goes without the flag.
