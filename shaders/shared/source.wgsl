@@ -103,11 +103,17 @@ fn turned(pick: Pick, y: i32, x: i32, channel: u32) -> u32 {
     // Eight bits of the fractions.
     let right_part = u32(column >> 7u) & 255u;
     let lower_part = u32(row >> 7u) & 255u;
-    let upper = placed(pick, top, left, channel) * (256u - right_part)
-        + placed(pick, top, left + 1, channel) * right_part;
-    let lower = placed(pick, top + 1, left, channel) * (256u - right_part)
-        + placed(pick, top + 1, left + 1, channel) * right_part;
-    return (upper * (256u - lower_part) + lower * lower_part + 32768u) >> 16u;
+    // A loop, so that `placed` is in the kernel once and not four times: every call is pasted where it stands, and a
+    // driver would compile for minutes.
+    var sum = 32768u;
+    for (var corner = 0u; corner < 4u; corner++) {
+        let right = corner & 1u;
+        let lower = corner >> 1u;
+        let across = select(256u - right_part, right_part, right == 1u);
+        let down = select(256u - lower_part, lower_part, lower == 1u);
+        sum += placed(pick, top + i32(lower), left + i32(right), channel) * across * down;
+    }
+    return sum >> 16u;
 }
 
 // Element `element` of what `pick` shows.
