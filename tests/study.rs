@@ -77,6 +77,38 @@ fn a_network_says_what_it_said_in_training() {
     assert!(lines(&desk, "new.csv").1.values().all(|row| row[1].is_empty() && row[2].is_empty()));
 }
 
+/// A vision transformer that learned from plain images, matched with a key, says of encrypted images what the plain one says of the
+/// plain ones; without being matched it does not.
+#[test]
+fn a_matched_transformer_sees_encrypted_images_as_the_plain_one_sees_plain_ones() {
+    let desk = Desk::new();
+    phantoms(&desk, "in");
+    let train = "train --data in --model vit-tiny --batch 16 --epochs 2 --optimiser adamw --lr 0.0005 -o run --json";
+    json(&desk, train);
+    let done = |line: &str| assert_eq!(desk.run(line).code, 0, "{line}");
+    done("export run -o plain.safetensors");
+    done("model encrypt -k k.key -s vit --block 4 --sign-flip plain.safetensors -o matched.safetensors");
+    done("encrypt -k k.key -s vit --block 4 --sign-flip in enc");
+    done("predict run --data in -o plain.csv");
+    done("predict run --data enc --weights matched.safetensors -o matched.csv");
+    done("predict run --data enc --weights plain.safetensors -o unmatched.csv");
+    let (plain, matched, unmatched) =
+        (lines(&desk, "plain.csv").1, lines(&desk, "matched.csv").1, lines(&desk, "unmatched.csv").1);
+    let apart = |other: &BTreeMap<String, Vec<String>>| {
+        let distance = |(name, row): (&String, &Vec<String>)| {
+            let [a, b]: [f64; 2] = [&row[5], &other[name][5]].map(|p| p.parse().unwrap());
+            (a - b).abs()
+        };
+        plain.iter().map(distance).fold(0.0, f64::max)
+    };
+    assert_eq!((plain.len(), matched.len()), (96, 96));
+    assert!(apart(&matched) < 1e-4 && apart(&unmatched) > 1e-2, "{} {}", apart(&matched), apart(&unmatched));
+    // Without other weights, the encrypted set is not this network's.
+    desk.refuses_like("predict run --data enc", USAGE, |words| {
+        words.contains("the network learned from images under none")
+    });
+}
+
 #[test]
 fn what_cannot_be_predicted_is_refused() {
     let desk = Desk::new();

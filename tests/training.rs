@@ -16,8 +16,8 @@ use imgveil::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, expor
 use imgveil::train::metrics::{Scores, softmax_rows};
 use imgveil::train::model::{AdaptationKind, ModelKind};
 use imgveil::train::{
-    Backend, Config, Feed, Labels, OptimiserKind, Outcome, Progress, RunFolder, Split, TrainError, TrainingSet,
-    load_checkpoint, train, training_set,
+    Backend, Config, Feed, Labels, OptimiserKind, Outcome, Precision, Progress, RunFolder, Split, TrainError,
+    TrainingSet, load_checkpoint, train, training_set,
 };
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -589,14 +589,49 @@ fn pneumonia_is_learned_through_shuffle_flip_and_not_through_a_keystream() {
     assert!((0.4..0.6).contains(&keystream), "{keystream}");
 }
 
+/// Mixed precision learns as 32 bits do: on the CPU, and on the GPU where it has 16-bit floats.
+#[test]
+fn mixed_precision_learns_as_32_bits_do() {
+    let set = set(shuffle_flip(), 48);
+    let gpu = gpu("mixed_precision_learns_as_32_bits_do");
+    let flex = flex();
+    for backend in [Some(&flex), gpu.as_ref().map(|(backend, _turn)| *backend)].into_iter().flatten() {
+        let run = |precision| train(backend, &set, &Config { precision, ..config(2) }, None, &mut ());
+        let mixed = match run(Precision::Mixed) {
+            Err(TrainError::Precision) => {
+                say_skipped(&format!("mixed precision: {} has no 16-bit floats", backend.name()));
+                continue;
+            }
+            mixed => mixed.unwrap(),
+        };
+        let whole = run(Precision::F32).unwrap();
+        let losses = |outcome: &Outcome| outcome.epochs.iter().map(|epoch| epoch.train_loss).collect::<Vec<_>>();
+        let (mixed, whole) = (losses(&mixed), losses(&whole));
+        let apart = mixed.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart > 0.0 && apart < 0.02, "{}: {mixed:?} {whole:?}", backend.name());
+    }
+}
+
+/// What burn's pools hold does not grow from epoch to epoch, whatever goes through the feed.
+#[test]
+fn memory_on_the_device_is_bounded_over_epochs() {
+    let Some((backend, _turn)) = gpu("memory_on_the_device_is_bounded_over_epochs") else { return };
+    let config = Config { augment: "crop=2,flip,rotate=10".parse().unwrap(), ..config(6) };
+    let outcome = train(backend, &set(shuffle_flip(), 48), &config, None, &mut ()).unwrap();
+    let held: Vec<u64> = outcome.epochs.iter().map(|epoch| epoch.device_bytes.unwrap()).collect();
+    assert!(held[0] > 0);
+    // The first epochs take what the optimiser and every kind of batch need.
+    assert!(held[3..].iter().all(|&bytes| bytes <= held[2]), "{held:?}");
+}
+
 /// The right key gives the answers of training, wrong ones chance: in the mean over several, for a single one may be lucky.
 #[test]
 fn a_trained_network_falls_to_chance_under_a_wrong_key() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run");
     let (run, backend) = (RunFolder::create(&path).unwrap(), flex());
-    let set = set(shuffle_flip(), 96);
-    let outcome = train(&backend, &set, &config(5), Some(&run), &mut ()).unwrap();
+    let set = set(shuffle_flip(), 192);
+    let outcome = train(&backend, &set, &config(15), Some(&run), &mut ()).unwrap();
     let (_, network) = load_checkpoint(&path, "best.bpk", &backend.device()).unwrap();
     let plain = phantoms(30_000, 200);
     let score = |key: &Key| {

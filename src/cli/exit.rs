@@ -217,6 +217,7 @@ impl From<imgveil::train::TrainError> for Failure {
             | TrainError::Adaptation { .. }
             | TrainError::Warmup { .. }
             | TrainError::Patience => USAGE,
+            TrainError::Precision => DEVICE,
             TrainError::TooFew(_) => DATASET,
             _ => FAILED,
         };
@@ -297,12 +298,14 @@ impl From<imgveil::train::PredictError> for Failure {
         use imgveil::train::PredictError;
         match error {
             PredictError::Checkpoint(error) => error.into(),
+            PredictError::Weights(error) => error.into(),
             PredictError::Dataset(error) => error.into(),
             PredictError::Load(error) => error.into(),
             PredictError::Compile(error) => error.into(),
             PredictError::Train(error) => error.into(),
             PredictError::AlreadyEncrypted(_)
             | PredictError::NoKey { .. }
+            | PredictError::NotWhole { .. }
             | PredictError::OtherScheme { .. }
             | PredictError::Size { .. } => failure(&error, USAGE),
             PredictError::OtherKey { .. } => failure(&error, KEY),

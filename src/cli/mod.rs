@@ -10,6 +10,8 @@ mod encrypt;
 mod exit;
 #[cfg(feature = "train")]
 mod export;
+#[cfg(feature = "train")]
+mod fitting_batch;
 mod inspect;
 mod job_report;
 mod key;

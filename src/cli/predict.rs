@@ -13,6 +13,7 @@ Examples:
   imgveil predict runs/b --data encrypted -o predictions.csv         # the cloud: no key
   imgveil predict runs/a --data new-images -k hospital.key           # plain images are encrypted on the way
   imgveil predict runs/a --data images --split test -k hospital.key --json
+  imgveil predict runs/plain --weights matched.safetensors --data encrypted      # see `imgveil model encrypt`
 
 The CSV file has a line for each image: name, split, label (where the set has one), predicted, and the probability of every class. \
 Names are those of the set; of an encrypted set they are the neutral ones, which the key's owner can map back.";
@@ -42,6 +43,10 @@ pub struct Args {
     /// The weights of the last epoch instead of the best one
     #[arg(long)]
     last: bool,
+    /// Weights of the same network instead of the run's, such as from `imgveil model encrypt`; key and scheme are then not held
+    /// against the run's
+    #[arg(long, value_name = "FILE", conflicts_with = "last")]
+    weights: Option<PathBuf>,
     /// Go on although the key or the scheme is not that of training, to see what comes of it
     #[arg(long)]
     anyway: bool,
@@ -79,6 +84,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let request = PredictRequest {
         run: &args.run,
         checkpoint: if args.last { "last.bpk" } else { "best.bpk" },
+        weights: args.weights.as_deref(),
         data: &args.data,
         reading: &reading,
         secret,

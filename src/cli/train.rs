@@ -1,7 +1,8 @@
 //! `imgveil train`.
 
 use crate::cli::args::{DeviceArgs, FitArgs, SchemeArgs, SecretArgs};
-use crate::cli::exit::{DONE, Outcome};
+use crate::cli::exit::{DONE, Failure, Outcome};
+use crate::cli::fitting_batch::or_advice;
 use crate::cli::output::{Output, counted};
 use crate::cli::training_args::TrainingArgs;
 use imgveil::scheme::Block;
@@ -94,6 +95,9 @@ pub struct Args {
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
+    /// Make two steps of so many images and write nothing: what `fitting_batch` calls
+    #[arg(long, hide = true)]
+    trial: Option<u32>,
 }
 
 fn positive(text: &str) -> Result<f64, String> {
@@ -130,6 +134,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let notes = check(&set, &config)?;
     let backend = Backend::open(args.device.open(out)?)?;
     backend.limit_images(u64::from(args.device_memory) << 20);
+    if let Some(images) = args.trial {
+        train(&backend, &set.first(2 * images as usize), &config.trial(images as usize), None, &mut ())?;
+        return Ok(DONE);
+    }
     let adapt = config.adapt.map_or(String::new(), |adapt| format!("{}-", adapt.name()));
     let name = format!("runs/{adapt}{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
     let path = args.output.as_deref().unwrap_or(name.as_ref());
@@ -166,7 +174,13 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         set.scheme
     ));
     let mut progress = Bars::new(config.epochs, out);
-    let outcome = train(&backend, &set, &config, Some(&folder), &mut progress);
+    let outcome = {
+        let mut train = || train(&backend, &set, &config, Some(&folder), &mut progress);
+        match backend.gpu() {
+            Some(_) => or_advice(&backend, args.batch, out, train),
+            None => train().map_err(Failure::from),
+        }
+    };
     progress.bar.finish_and_clear();
     let outcome = outcome?;
     let summary = serde_json::json!({

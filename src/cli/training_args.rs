@@ -1,6 +1,6 @@
 //! Flags of `imgveil train` that say how the network learns, beyond optimiser and epochs.
 
-use imgveil::train::{Balance, Config};
+use imgveil::train::{Balance, Config, Precision};
 
 /// How the network learns.
 #[derive(clap::Args)]
@@ -21,6 +21,10 @@ pub struct TrainingArgs {
     /// often)
     #[arg(long, default_value = "none", value_name = "HOW")]
     balance: Balance,
+    /// What the network computes in while it learns: f32, or mixed (16-bit floats where the device has them; weights stay 32 bits
+    /// wide)
+    #[arg(long, default_value = "f32", value_name = "NAME")]
+    precision: Precision,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -36,6 +40,7 @@ impl TrainingArgs {
             warmup: self.warmup as usize,
             patience: self.patience.map(|epochs| epochs as usize),
             balance: self.balance,
+            precision: self.precision,
             ..config
         }
     }

@@ -1,4 +1,7 @@
-//! The CPU engine: the twin of every shader, same steps, same bits. All cores where there are threads, one in a browser.
+//! The CPU engine: the twin of every shader, same steps, same bits. All cores where there are threads, one in a browser. Images
+//! of a batch go through a plan sixteen at a time (`lanes`).
+
+mod lanes;
 
 use super::{Done, Engine, EngineError, Pending, Pick, check, check_bytes};
 use crate::image::{Depth, Geometry, View, normalised};
@@ -28,8 +31,8 @@ impl Engine for CpuEngine {
         check_bytes(program, input.len(), picks, picks.len() * size)?;
         let as_it_lies = |(pick, index): (&Pick, u32)| pick.index == index && pick.view == View::IDENTITY;
         if input.len() == picks.len() * size && picks.iter().zip(0..).all(as_it_lies) {
-            each_image(&mut input, size, picks, 1, |scratch, picks, image| {
-                run_steps(program, program.steps(), &picks[0], &mut scratch.step, image);
+            each_image(&mut input, size, picks, 1, together(program, picks.len()), |scratch, picks, images| {
+                run_steps(program, program.steps(), picks, scratch, images);
             });
             return Ok(Box::new(Done(input)));
         }
@@ -41,8 +44,8 @@ impl Engine for CpuEngine {
     fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
         check_bytes(program, input.len(), picks, output.len())?;
         let size = program.geometry().bytes();
-        each_image(output, size, picks, 1, |scratch, picks, output| {
-            encrypt_one(program, input, &picks[0], &mut scratch.step, output);
+        each_image(output, size, picks, 1, together(program, picks.len()), |scratch, picks, output| {
+            encrypt(program, input, picks, scratch, output);
         });
         Ok(())
     }
@@ -51,25 +54,61 @@ impl Engine for CpuEngine {
         let geometry = program.geometry();
         check(program, input.len(), picks, output.len(), geometry.samples())?;
         if let Some(mixing) = program.mixing() {
-            each_image(output, geometry.samples(), picks, mixing.images as usize, |scratch, picks, output| {
+            each_image(output, geometry.samples(), picks, mixing.images as usize, 1, |scratch, picks, output| {
                 mix(program, mixing, input, picks, scratch, output);
             });
             return Ok(());
         }
         let scale = normalised(geometry.depth());
-        each_image(output, geometry.samples(), picks, 1, |scratch, picks, output| {
-            scratch.encrypted.resize(geometry.bytes(), 0);
-            encrypt_one(program, input, &picks[0], &mut scratch.step, &mut scratch.encrypted);
-            scaled(geometry, &scratch.encrypted, &scale, output);
+        each_image(output, geometry.samples(), picks, 1, together(program, picks.len()), |scratch, picks, output| {
+            if let [Step::Permute(plan)] = program.steps()
+                && picks.len() >= FEWEST
+                && geometry.depth() == Depth::U8
+                && picks.iter().all(|pick| pick.view == View::IDENTITY)
+            {
+                let images: Vec<&[u8]> = picks.iter().map(|pick| image_of(program, input, pick)).collect();
+                lanes::permute_to_floats(plan, &images, &mut scratch.columns, output);
+                return;
+            }
+            let mut encrypted = std::mem::take(&mut scratch.encrypted);
+            encrypted.resize(picks.len() * geometry.bytes(), 0);
+            encrypt(program, input, picks, scratch, &mut encrypted);
+            for (bytes, floats) in
+                encrypted.chunks_exact(geometry.bytes()).zip(output.chunks_exact_mut(geometry.samples()))
+            {
+                scaled(geometry, bytes, &scale, floats);
+            }
+            scratch.encrypted = encrypted;
         });
         Ok(())
     }
+}
+
+/// With fewer images than these, a plan's plain loop is faster than lanes that are mostly empty.
+const FEWEST: usize = 6;
+
+/// How many images of a batch a thread takes at a time: what lanes hold, where the program has a plan and every thread gets
+/// enough for them to pay; else one.
+fn together(program: &Program, images: usize) -> usize {
+    let has_plan = program.steps().iter().any(|step| matches!(step, Step::Permute(_)));
+    let of_a_thread = images.div_ceil(threads());
+    match has_plan && of_a_thread >= FEWEST && program.geometry().bytes() <= lanes::LARGEST {
+        true => of_a_thread.min(lanes::LANES),
+        false => 1,
+    }
+}
+
+/// The image of the input that a pick shows.
+fn image_of<'a>(program: &Program, input: &'a [u8], pick: &Pick) -> &'a [u8] {
+    let size = program.geometry().bytes();
+    &input[pick.index as usize * size..][..size]
 }
 
 /// Memory that a thread reuses from image to image.
 #[derive(Default)]
 struct Scratch {
     step: Vec<u8>,
+    columns: lanes::Columns,
     encrypted: Vec<u8>,
     sums: Vec<i32>,
 }
@@ -102,38 +141,55 @@ fn planar(geometry: Geometry, output: &mut [f32], value: impl Fn(usize) -> f32) 
     }
 }
 
-/// One image through view and program, up to where it mixes.
-fn encrypt_one(program: &Program, input: &[u8], pick: &Pick, step_input: &mut Vec<u8>, output: &mut [u8]) {
+/// A few images through their views and a program, up to where it mixes; `output` has them one behind the other.
+fn encrypt(program: &Program, input: &[u8], picks: &[Pick], scratch: &mut Scratch, output: &mut [u8]) {
     let geometry = program.geometry();
-    let size = geometry.bytes();
-    let image = &input[pick.index as usize * size..][..size];
     let mut steps = program.steps();
     // A plan reads any element at any time, so it needs its input whole; a view or another step does not.
     match steps.split_first() {
-        Some((Step::Permute(plan), rest)) if pick.view == View::IDENTITY => {
-            permute(plan, image, output);
+        Some((Step::Permute(plan), rest)) if picks.iter().all(|pick| pick.view == View::IDENTITY) => {
+            let images: Vec<&[u8]> = picks.iter().map(|pick| image_of(program, input, pick)).collect();
+            if images.len() >= FEWEST {
+                lanes::permute(plan, &images, &mut scratch.columns, output);
+            } else {
+                let outputs = output.chunks_exact_mut(geometry.bytes());
+                images.iter().zip(outputs).for_each(|(image, output)| permute(plan, image, output));
+            }
             steps = rest;
         }
-        _ => pick.view.copy(geometry, image, output),
+        _ => {
+            let outputs = output.chunks_exact_mut(geometry.bytes());
+            picks.iter().zip(outputs).for_each(|(pick, output)| {
+                pick.view.copy(geometry, image_of(program, input, pick), output);
+            });
+        }
     }
-    run_steps(program, steps, pick, step_input, output);
+    run_steps(program, steps, picks, scratch, output);
 }
 
-/// Steps of a program on one image, in place.
-fn run_steps(program: &Program, steps: &[Step], pick: &Pick, step_input: &mut Vec<u8>, image: &mut [u8]) {
+/// Steps of a program on a few images, one behind the other, in place.
+fn run_steps(program: &Program, steps: &[Step], picks: &[Pick], scratch: &mut Scratch, images: &mut [u8]) {
     let geometry = program.geometry();
     for step in steps {
-        match step {
-            Step::Permute(plan) => {
-                step_input.clear();
-                step_input.extend_from_slice(image);
-                permute(plan, step_input, image);
+        if let Step::Permute(plan) = step
+            && picks.len() >= FEWEST
+        {
+            lanes::permute_in_place(plan, &mut scratch.columns, images);
+            continue;
+        }
+        for (pick, image) in picks.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
+            match step {
+                Step::Permute(plan) => {
+                    scratch.step.clear();
+                    scratch.step.extend_from_slice(image);
+                    permute(plan, &scratch.step, image);
+                }
+                Step::PixelKeyed(keys) => pixel_keyed(geometry, keys, pick, image),
+                Step::BlockStatistic(block, statistic) => block_statistic(geometry, *block, *statistic, image),
+                Step::Keystream(subkey) => Stream::new(subkey, pick.id.stream()).xor(image),
+                // The last step of its program; `mix` does it.
+                Step::Mix(_) => {}
             }
-            Step::PixelKeyed(keys) => pixel_keyed(geometry, keys, pick, image),
-            Step::BlockStatistic(block, statistic) => block_statistic(geometry, *block, *statistic, image),
-            Step::Keystream(subkey) => Stream::new(subkey, pick.id.stream()).xor(image),
-            // The last step of its program; `mix` does it.
-            Step::Mix(_) => {}
         }
     }
 }
@@ -240,12 +296,13 @@ fn statistic_of(statistic: Statistic, values: &mut [u32]) -> u32 {
 /// Several images into one: the twin of `shaders/mix_floats.wgsl`.
 fn mix(program: &Program, mixing: &Mixing, input: &[u8], picks: &[Pick], scratch: &mut Scratch, output: &mut [f32]) {
     let geometry = program.geometry();
-    scratch.encrypted.resize(geometry.bytes(), 0);
-    scratch.sums.clear();
-    scratch.sums.resize(geometry.samples(), 0);
+    let (mut encrypted, mut sums) = (std::mem::take(&mut scratch.encrypted), std::mem::take(&mut scratch.sums));
+    encrypted.resize(geometry.bytes(), 0);
+    sums.clear();
+    sums.resize(geometry.samples(), 0);
     for pick in picks {
-        encrypt_one(program, input, pick, &mut scratch.step, &mut scratch.encrypted);
-        for (sum, &p) in scratch.sums.iter_mut().zip(&scratch.encrypted) {
+        encrypt(program, input, std::slice::from_ref(pick), scratch, &mut encrypted);
+        for (sum, &p) in sums.iter_mut().zip(&encrypted) {
             *sum += pick.weight as i32 * (2 * i32::from(p) - 255);
         }
     }
@@ -253,25 +310,28 @@ fn mix(program: &Program, mixing: &Mixing, input: &[u8], picks: &[Pick], scratch
     // Every sum is an integer below 2^24, so a float holds it; one product, one rounding.
     let unit = 1.0 / Mixing::FULL_SCALE as f32;
     planar(geometry, output, |sample| {
-        let value = scratch.sums[sample] as f32 * unit;
+        let value = sums[sample] as f32 * unit;
         f32::from_bits(value.to_bits() ^ u32::from(signs[sample]) << 31)
     });
+    (scratch.encrypted, scratch.sums) = (encrypted, sums);
 }
 
-/// Runs `work` on every group of picks with its image of the output.
+/// Runs `work` on all picks with their images of the output: `group` picks make an image, and `together` images go to a thread
+/// at a time.
 #[cfg(not(target_family = "wasm"))]
 fn each_image<T: Send>(
     output: &mut [T],
     size: usize,
     picks: &[Pick],
     group: usize,
+    together: usize,
     work: impl Fn(&mut Scratch, &[Pick], &mut [T]) + Send + Sync,
 ) {
     use rayon::prelude::*;
     output
-        .par_chunks_exact_mut(size)
-        .zip(picks.par_chunks_exact(group))
-        .for_each_init(Scratch::default, |scratch, (image, picks)| work(scratch, picks, image));
+        .par_chunks_mut(size * together)
+        .zip(picks.par_chunks(group * together))
+        .for_each_init(Scratch::default, |scratch, (images, picks)| work(scratch, picks, images));
 }
 
 #[cfg(target_family = "wasm")]
@@ -280,11 +340,12 @@ fn each_image<T>(
     size: usize,
     picks: &[Pick],
     group: usize,
+    together: usize,
     work: impl Fn(&mut Scratch, &[Pick], &mut [T]),
 ) {
     let mut scratch = Scratch::default();
-    for (image, picks) in output.chunks_exact_mut(size).zip(picks.chunks_exact(group)) {
-        work(&mut scratch, picks, image);
+    for (images, picks) in output.chunks_mut(size * together).zip(picks.chunks(group * together)) {
+        work(&mut scratch, picks, images);
     }
 }
 

@@ -65,6 +65,14 @@ impl Backend {
         }
     }
 
+    /// Gives memory back that burn's pools hold on a GPU and no tensor uses.
+    pub fn release_memory(&self) {
+        if let Self::Wgpu(bridge) = self {
+            // What cannot be given back stays taken: no harm is done.
+            let _ = bridge.client.memory_cleanup();
+        }
+    }
+
     /// What computes, for people.
     pub fn name(&self) -> String {
         use crate::engine::Engine;

@@ -34,6 +34,14 @@ pub struct TrainingSet {
     pub note: Option<String>,
 }
 
+impl TrainingSet {
+    /// Only the first so many training images, and nothing to validate or test.
+    pub fn first(mut self, images: usize) -> Self {
+        self.train.truncate(images);
+        Self { val: None, test: None, ..self }
+    }
+}
+
 /// Why a set cannot be trained on.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {

@@ -60,6 +60,16 @@ impl Split {
         Self { geometry, samples: Vec::new(), floats, labels, soft: part.labels.clone(), classes, ids }
     }
 
+    /// Keeps the first so many images.
+    pub fn truncate(&mut self, images: usize) {
+        let geometry = self.geometry;
+        self.samples.truncate(images.saturating_mul(geometry.bytes()));
+        self.floats.truncate(images.saturating_mul(geometry.samples()));
+        self.labels.truncate(images);
+        self.soft.truncate(images.saturating_mul(self.classes));
+        self.ids.truncate(images);
+    }
+
     /// How many images there are.
     pub fn len(&self) -> usize {
         self.labels.len()

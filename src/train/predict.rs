@@ -3,7 +3,7 @@
 use super::checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
 use super::evaluate::probabilities;
 use super::metrics::{Scores, ScoresError};
-use super::{Backend, Evaluation, Feed, FeedError, Split, TrainError};
+use super::{Backend, Evaluation, Feed, FeedError, Split, TrainError, Weights, WeightsError};
 use crate::dataset::reading::Reading;
 use crate::dataset::{self, DatasetError, Fit, LoadError, Loaded};
 use crate::image::Geometry;
@@ -18,6 +18,9 @@ pub struct PredictRequest<'a> {
     pub run: &'a Path,
     /// Its checkpoint: `best.bpk` or `last.bpk`.
     pub checkpoint: &'a str,
+    /// Weights of the same network to take instead, such as those that were matched with a key. Key and scheme are then not held
+    /// against the run's.
+    pub weights: Option<&'a Path>,
     /// The images: an encrypted set, or a plain one.
     pub data: &'a Path,
     /// How they are read.
@@ -67,6 +70,17 @@ pub enum PredictError {
     /// The run's network cannot be loaded.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The weights to take instead cannot be read, or are another network's.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// They are not whole.
+    #[error("{path} does not hold the whole network: {note}")]
+    NotWhole {
+        /// The file.
+        path: PathBuf,
+        /// What is amiss.
+        note: String,
+    },
     /// The set cannot be opened.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
@@ -163,11 +177,19 @@ const ROOM: usize = 256 << 20;
 /// # Errors
 /// When the run, the set or the device fails, sizes differ, or key or scheme are not those of training.
 pub fn predict(backend: &Backend, request: PredictRequest<'_>, watch: &dyn Watch) -> Result<Predictions, PredictError> {
-    let (info, network) = load_checkpoint(request.run, request.checkpoint, &backend.device())?;
+    let (info, mut network) = load_checkpoint(request.run, request.checkpoint, &backend.device())?;
+    if let Some(path) = request.weights {
+        let weights = Weights::open(path)?;
+        if let Some(note) = weights.check(&info.model)?.into_iter().next() {
+            return Err(PredictError::NotWhole { path: path.to_owned(), note });
+        }
+        network = weights.load(&info.model, network)?;
+    }
     let opened = dataset::open_with(request.data, request.reading)?;
     let path = || request.data.to_owned();
     let mut notes: Vec<String> = opened.note.into_iter().collect();
     let plain_network = info.scheme.stages.is_empty();
+    let compared = request.weights.is_none();
     let (fingerprint, scheme) = match &opened.manifest {
         Some(_) if request.secret.is_some() || request.fit != Fit::default() => {
             return Err(PredictError::AlreadyEncrypted(path()));
@@ -178,12 +200,12 @@ pub fn predict(backend: &Backend, request: PredictRequest<'_>, watch: &dyn Watch
         }
         None => (request.secret.as_ref().map(|secret| secret.key().fingerprint().to_string()), &info.scheme),
     };
-    if scheme.stages != info.scheme.stages {
+    if compared && scheme.stages != info.scheme.stages {
         let (expected, found) = (info.scheme.to_string(), scheme.to_string());
         let error = PredictError::OtherScheme { path: path(), expected, found };
         note_or(error, request.anyway, &mut notes)?;
     }
-    if let (Some(expected), Some(found), false) = (&info.key, &fingerprint, plain_network)
+    if let (Some(expected), Some(found), true) = (&info.key, &fingerprint, compared && !plain_network)
         && expected != found
     {
         let error = PredictError::OtherKey { expected: expected.clone(), found: found.clone() };

@@ -8,13 +8,14 @@ use super::loss::{Balance, CrossEntropy, class_weights};
 use super::metrics::ScoresError;
 use super::model::{AdaptationConfig, AdaptationKind, ModelConfig, ModelKind, Network};
 use super::optimiser::Schedule;
+use super::precision::Precision;
 use super::state::{STATE, State};
 use super::{Augment, Backend, Evaluation, Feed, FeedError, OptimiserKind, RunFolder, RunFolderError, TrainingSet};
 use super::{Weights, WeightsError};
 use crate::engine::gpu::Counts;
 use burn::module::Module;
-use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Bytes, Tensor};
+use burn::optim::{GradientsAccumulator, ModuleOptimizer};
+use burn::tensor::{Bytes, DType, Tensor};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -54,6 +55,8 @@ pub struct Config {
     pub balance: Balance,
     /// Stop after so many epochs without a better validation score.
     pub patience: Option<usize>,
+    /// What the network computes in while it learns.
+    pub precision: Precision,
 }
 
 impl Config {
@@ -77,7 +80,15 @@ impl Config {
             label_smoothing: 0.0,
             balance: Balance::None,
             patience: None,
+            precision: Precision::F32,
         }
+    }
+}
+
+impl Config {
+    /// The same for a trial: an epoch of batches of so many images.
+    pub fn trial(&self, images: usize) -> Self {
+        Self { batch: images, epochs: 1, accumulate: 1, warmup: 0, patience: None, ..self.clone() }
     }
 }
 
@@ -231,6 +242,9 @@ pub enum TrainError {
     /// Early stopping without validation images.
     #[error("early stopping (--patience) needs validation images, and this set has none")]
     Patience,
+    /// 16-bit floats on a device that has none.
+    #[error("this device has no 16-bit floats (--precision mixed): leave --precision out")]
+    Precision,
     /// Fewer than two images.
     #[error("{0} training images are too few: at least two are needed")]
     TooFew(usize),
@@ -385,6 +399,9 @@ impl<'a> Run<'a> {
         folder: Option<&RunFolder>,
     ) -> Result<Self, TrainError> {
         let device = backend.device().autodiff();
+        if !config.precision.is_supported(&device) {
+            return Err(TrainError::Precision);
+        }
         let model = model(set, config);
         let mut network = model.init(config.seed, &device);
         if let Some(path) = &config.weights {
@@ -463,10 +480,11 @@ impl<'a> Run<'a> {
         for (step, group) in order.chunks(accumulate).enumerate() {
             let of_step: usize = group.iter().map(Vec::len).sum();
             let mut gradients = GradientsAccumulator::new();
+            let (precision, network) = (self.config.precision, self.config.precision.of_step(&self.network));
             for wanted in group {
                 let Some(batch) = ready.next().transpose()? else { break };
-                let (logits, penalty) = self.network.forward_with_penalty(batch.images);
-                let loss = self.loss.forward(logits, batch.labels);
+                let (logits, penalty) = network.forward_with_penalty(precision.images(batch.images));
+                let loss = self.loss.forward(logits.cast(DType::F32), batch.labels);
                 let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
                 // Kept on the device, weighted by the batch's size: fetching it would wait for the device.
                 let weighted = loss.clone().inner() * wanted.len() as f32;
@@ -490,8 +508,7 @@ impl<'a> Run<'a> {
                     1 => loss,
                     _ => loss * (wanted.len() as f64 / of_step as f64),
                 };
-                let of_batch = GradientsParams::from_grads(part.backward(), &self.network);
-                gradients.accumulate(&self.network, of_batch);
+                gradients.accumulate(&self.network, precision.gradients(part, &network));
                 progress.step(wanted.len(), shown);
             }
             learning_rate = self.schedule.rate(first_step + step);

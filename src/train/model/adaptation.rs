@@ -8,12 +8,13 @@
 //! batch norm follows at once and takes any factor out again, so that is left out here.
 
 use super::ModelConfig;
+use super::layers::Norm;
 use crate::scheme::Block;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig};
 use burn::tensor::activation::{leaky_relu, relu};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
@@ -122,9 +123,10 @@ impl Adaptation {
     pub fn penalty(&self, maps: Tensor<4>) -> Option<Tensor<1>> {
         match self {
             Self::Le(_) => None,
+            // In 32 bits, whatever the network computes in: these are sums over all that there is.
             Self::Ele(network) => Some(
-                permutation_penalty(network.permutation.val()) * PERMUTATION_WEIGHT
-                    + smoothness_penalty(maps) * SMOOTHNESS_WEIGHT,
+                permutation_penalty(network.permutation.val().cast(DType::F32)) * PERMUTATION_WEIGHT
+                    + smoothness_penalty(maps.cast(DType::F32)) * SMOOTHNESS_WEIGHT,
             ),
         }
     }
@@ -160,9 +162,9 @@ impl LeAdaptNet {
 
     /// Images (N, C, H, W) to maps (N, 32, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.first.forward(self.first_norm.forward(images)));
-        let x = relu(self.second.forward(self.second_norm.forward(x)));
-        pixel_shuffle(self.third.forward(self.third_norm.forward(x)), self.block)
+        let x = relu(self.first.forward(self.first_norm.normed(images)));
+        let x = relu(self.second.forward(self.second_norm.normed(x)));
+        pixel_shuffle(self.third.forward(self.third_norm.normed(x)), self.block)
     }
 }
 
@@ -205,7 +207,7 @@ impl EleAdaptNet {
         let features = blocks.matmul(self.weight.val());
         let [count, _, features_each] = features.dims();
         let features: Tensor<2> = features.swap_dims(0, 1).reshape([batch, count * features_each]);
-        let features = leaky_relu(self.norm.forward(features), ELE_SLOPE);
+        let features = leaky_relu(self.norm.normed(features), ELE_SLOPE);
         let stacked: Tensor<3> = features.reshape([batch, count, features_each]).swap_dims(1, 2);
         let placed = stacked.matmul(self.permutation.val().unsqueeze());
         pixel_shuffle(placed.reshape([batch, features_each, rows, columns]), self.block)

@@ -2,6 +2,7 @@
 //! blocks (kernel and stride are the patch).
 
 use super::ModelConfig;
+use super::layers::Norm;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
@@ -54,9 +55,9 @@ impl Cnn {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.patch_norm.forward(self.patch.forward(images)));
-        let x = relu(self.middle_norm.forward(self.middle.forward(x)));
-        let x = relu(self.last_norm.forward(self.last.forward(x)));
+        let x = relu(self.patch_norm.normed(self.patch.forward(images)));
+        let x = relu(self.middle_norm.normed(self.middle.forward(x)));
+        let x = relu(self.last_norm.normed(self.last.forward(x)));
         let x = match &self.max_pool {
             Some(pool) => pool.forward(x),
             None => x,

@@ -2,7 +2,7 @@
 //! and the ReLU of its ImageNet model of that size (as in timm). Every layer is alike, so that a patch may be a scheme's block.
 
 use super::ModelConfig;
-use super::layers::{global_average, padding};
+use super::layers::{Norm, global_average, padding};
 use super::patches;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -45,8 +45,8 @@ impl Mixer {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = input.clone() + self.depthwise_norm.forward(relu(self.depthwise.forward(input)));
-        self.pointwise_norm.forward(relu(self.pointwise.forward(x)))
+        let x = input.clone() + self.depthwise_norm.normed(relu(self.depthwise.forward(input)));
+        self.pointwise_norm.normed(relu(self.pointwise.forward(x)))
     }
 }
 
@@ -62,7 +62,7 @@ impl ConvMixer {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = self.stem_norm.forward(relu(self.stem.forward(images)));
+        let mut x = self.stem_norm.normed(relu(self.stem.forward(images)));
         for block in &self.blocks {
             x = block.forward(x);
         }

@@ -2,7 +2,7 @@
 //! (DenseNet-BC, growth rate 32, compression 0.5); the stem for small images (3x3, no pooling) is that of its CIFAR networks.
 
 use super::ModelConfig;
-use super::layers::{Stem, average_of_pairs, conv, global_average};
+use super::layers::{Norm, Stem, average_of_pairs, conv, global_average};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AvgPool2d, MaxPool2d};
@@ -64,8 +64,8 @@ impl DenseLayer {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = self.first.forward(relu(self.first_norm.forward(input)));
-        self.second.forward(relu(self.second_norm.forward(x)))
+        let x = self.first.forward(relu(self.first_norm.normed(input)));
+        self.second.forward(relu(self.second_norm.normed(x)))
     }
 }
 
@@ -93,7 +93,7 @@ impl Transition {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = self.conv.forward(relu(self.norm.forward(input)));
+        let x = self.conv.forward(relu(self.norm.normed(input)));
         match &self.pool {
             Some(pool) => pool.forward(x),
             None => x,
@@ -128,7 +128,7 @@ impl DenseNet {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = relu(self.stem_norm.forward(self.stem.forward(images)));
+        let mut x = relu(self.stem_norm.normed(self.stem.forward(images)));
         if let Some(pool) = &self.stem_pool {
             x = pool.forward(x);
         }
@@ -138,6 +138,6 @@ impl DenseNet {
                 x = transition.forward(x);
             }
         }
-        self.linear.forward(global_average(relu(self.norm.forward(x))))
+        self.linear.forward(global_average(relu(self.norm.normed(x))))
     }
 }

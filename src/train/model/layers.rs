@@ -2,10 +2,35 @@
 //! networks, the average over a map.
 
 use super::ModelConfig;
-use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
-use burn::tensor::{Device, Tensor};
+use burn::nn::{BatchNorm, LayerNorm, PaddingConfig2d};
+use burn::tensor::{DType, Device, Tensor};
+
+/// Normalisation in 32 bits, whatever the maps are in: sums over a batch leave the range of 16.
+pub(super) trait Norm {
+    /// The maps, normalised, in the type that they came in.
+    fn normed<const D: usize>(&self, maps: Tensor<D>) -> Tensor<D>;
+}
+
+impl Norm for BatchNorm {
+    fn normed<const D: usize>(&self, maps: Tensor<D>) -> Tensor<D> {
+        in_32_bits(maps, |maps| self.forward(maps))
+    }
+}
+
+impl Norm for LayerNorm {
+    fn normed<const D: usize>(&self, maps: Tensor<D>) -> Tensor<D> {
+        in_32_bits(maps, |maps| self.forward(maps))
+    }
+}
+
+fn in_32_bits<const D: usize>(maps: Tensor<D>, work: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
+    match maps.dtype() {
+        DType::F32 => work(maps),
+        other => work(maps.cast(DType::F32)).cast(other),
+    }
+}
 
 /// Images with a side below this get the stem for small images.
 const SMALL: usize = 96;

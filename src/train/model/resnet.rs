@@ -3,7 +3,7 @@
 //! convolution, as torchvision's does, so that its weights fit; the paper does it in the 1x1 convolution before.
 
 use super::ModelConfig;
-use super::layers::{Stem, conv};
+use super::layers::{Norm, Stem, conv};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
 use burn::nn::pool::{AdaptiveAvgPool2d, AdaptiveAvgPool2dConfig, MaxPool2d};
@@ -61,13 +61,13 @@ impl ResidualBlock {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.first_norm.forward(self.first.forward(input.clone())));
-        let mut x = self.second_norm.forward(self.second.forward(x));
+        let x = relu(self.first_norm.normed(self.first.forward(input.clone())));
+        let mut x = self.second_norm.normed(self.second.forward(x));
         if let (Some(conv), Some(norm)) = (&self.third, &self.third_norm) {
-            x = norm.forward(conv.forward(relu(x)));
+            x = norm.normed(conv.forward(relu(x)));
         }
         let shortcut = match (&self.shortcut, &self.shortcut_norm) {
-            (Some(conv), Some(norm)) => norm.forward(conv.forward(input)),
+            (Some(conv), Some(norm)) => norm.normed(conv.forward(input)),
             _ => input,
         };
         relu(x + shortcut)
@@ -109,7 +109,7 @@ impl ResNet {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = relu(self.stem_norm.forward(self.stem.forward(images)));
+        let mut x = relu(self.stem_norm.normed(self.stem.forward(images)));
         if let Some(pool) = &self.stem_pool {
             x = pool.forward(x);
         }

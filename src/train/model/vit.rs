@@ -3,6 +3,7 @@
 //! with an epsilon of 1e-6, one linear layer for query, key and value.
 
 use super::ModelConfig;
+use super::layers::Norm;
 use super::patches;
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
@@ -84,8 +85,8 @@ impl EncoderLayer {
     }
 
     fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let x = x.clone() + self.attention.forward(self.attention_norm.forward(x));
-        let hidden = gelu(self.hidden.forward(self.perceptron_norm.forward(x.clone())));
+        let x = x.clone() + self.attention.forward(self.attention_norm.normed(x));
+        let hidden = gelu(self.hidden.forward(self.perceptron_norm.normed(x.clone())));
         x + self.output.forward(hidden)
     }
 }
@@ -124,6 +125,6 @@ impl Vit {
         }
         // Layer norm works on each token alone, so the class token's is all that is needed.
         let class: Tensor<2> = x.narrow(1, 0, 1).squeeze_dim(1);
-        self.linear.forward(self.norm.forward(class))
+        self.linear.forward(self.norm.normed(class))
     }
 }

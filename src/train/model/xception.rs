@@ -3,7 +3,7 @@
 //! those of the author's Keras model and its port in timm.
 
 use super::ModelConfig;
-use super::layers::{conv, global_average, halving, is_small, padding};
+use super::layers::{Norm, conv, global_average, halving, is_small, padding};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::MaxPool2d;
@@ -83,13 +83,13 @@ impl XceptionBlock {
             if index > 0 || self.begins_with_relu {
                 x = relu(x);
             }
-            x = norm.forward(conv.forward(x));
+            x = norm.normed(conv.forward(x));
         }
         if let Some(pool) = &self.pool {
             x = pool.forward(x);
         }
         let shortcut = match (&self.shortcut, &self.shortcut_norm) {
-            (Some(conv), Some(norm)) => norm.forward(conv.forward(input)),
+            (Some(conv), Some(norm)) => norm.normed(conv.forward(input)),
             _ => input,
         };
         x + shortcut
@@ -130,13 +130,13 @@ impl Xception {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.first_norm.forward(self.first.forward(images)));
-        let mut x = relu(self.second_norm.forward(self.second.forward(x)));
+        let x = relu(self.first_norm.normed(self.first.forward(images)));
+        let mut x = relu(self.second_norm.normed(self.second.forward(x)));
         for block in &self.blocks {
             x = block.forward(x);
         }
-        let x = relu(self.third_norm.forward(self.third.forward(x)));
-        let x = relu(self.fourth_norm.forward(self.fourth.forward(x)));
+        let x = relu(self.third_norm.normed(self.third.forward(x)));
+        let x = relu(self.fourth_norm.normed(self.fourth.forward(x)));
         self.linear.forward(global_average(x))
     }
 }

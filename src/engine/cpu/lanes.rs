@@ -1,0 +1,228 @@
+//! A plan over sixteen images at once. The images are laid side by side, byte for byte, so that one entry of the table moves
+//! and flips a byte of all of them, as one vector: the table, which is four times as large as the image that it is for, is
+//! read once for sixteen images instead of once for each.
+//!
+//! Two transpositions of 16x16 bytes stand around that, one on the way in and one on the way out. Results are those of the
+//! plain loops in `cpu.rs`, which stay as the oracle and for batches of a few images.
+
+use crate::image::Depth;
+use crate::plan::{FLIP, Plan, Unit};
+use wide::{u8x16, u16x8};
+
+/// Images side by side.
+pub const LANES: usize = 16;
+
+/// The largest image, in bytes, that is worked on in lanes: a thread holds sixteen of them.
+pub const LARGEST: usize = 4 << 20;
+
+/// What a thread keeps from group to group: byte `i` of all images at place `i`.
+pub type Columns = Vec<u8x16>;
+
+/// All bits of a sample, or none: by the flip of an entry.
+const SAMPLE: [u8x16; 2] = [u8x16::new([0; LANES]), u8x16::new([255; LANES])];
+/// The same for a nibble in the lower half of a byte.
+const NIBBLE: [u8x16; 2] = [u8x16::new([0; LANES]), u8x16::new([15; LANES])];
+
+/// Up to sixteen images through a plan, from `images` to `output`, where they lie one behind the other.
+pub fn permute(plan: &Plan, images: &[&[u8]], columns: &mut Columns, output: &mut [u8]) {
+    lay(images, columns);
+    move_all(plan, columns, plan.geometry().bytes(), output);
+}
+
+/// Up to sixteen images, one behind the other, through a plan, in place.
+pub fn permute_in_place(plan: &Plan, columns: &mut Columns, images: &mut [u8]) {
+    let size = plan.geometry().bytes();
+    let rows: Vec<&[u8]> = images.chunks_exact(size).collect();
+    lay(&rows, columns);
+    move_all(plan, columns, size, images);
+}
+
+/// As [`permute`], of 8-bit images to normalised floats, planar: (C, H, W) each.
+pub fn permute_to_floats(plan: &Plan, images: &[&[u8]], columns: &mut Columns, output: &mut [f32]) {
+    lay(images, columns);
+    let table = plan.table();
+    match plan.unit() {
+        Unit::Sample => planes(plan, output, |i| sample(columns, table[i])),
+        Unit::Nibble => planes(plan, output, |i| nibbles(columns, table[2 * i], table[2 * i + 1])),
+    }
+}
+
+fn move_all(plan: &Plan, columns: &Columns, size: usize, output: &mut [u8]) {
+    let table = plan.table();
+    match (plan.unit(), plan.geometry().depth()) {
+        (Unit::Sample, Depth::U8) => interleaved(size, output, |i| sample(columns, table[i])),
+        (Unit::Sample, Depth::U16) => interleaved(size, output, |i| {
+            let entry = table[i / 2];
+            columns[2 * (entry & !FLIP) as usize + i % 2] ^ SAMPLE[(entry >> 31) as usize]
+        }),
+        (Unit::Nibble, _) => interleaved(size, output, |i| nibbles(columns, table[2 * i], table[2 * i + 1])),
+    }
+}
+
+/// A byte of all images: where an entry says that it comes from.
+#[inline(always)]
+fn sample(columns: &Columns, entry: u32) -> u8x16 {
+    columns[(entry & !FLIP) as usize] ^ SAMPLE[(entry >> 31) as usize]
+}
+
+/// A byte of all images from two entries, that of its lower nibble first.
+#[inline(always)]
+fn nibbles(columns: &Columns, low: u32, high: u32) -> u8x16 {
+    let nibble = |entry: u32| {
+        let source = entry & !FLIP;
+        let pairs: u16x8 = bytemuck::cast(columns[(source / 2) as usize]);
+        // Two bytes at a time: what comes in from the neighbour is cut off.
+        let moved: u8x16 = bytemuck::cast(pairs >> (4 * (source % 2)));
+        (moved & NIBBLE[1]) ^ NIBBLE[(entry >> 31) as usize]
+    };
+    let upper: u16x8 = bytemuck::cast(nibble(high));
+    nibble(low) | bytemuck::cast::<u16x8, u8x16>(upper << 4u32)
+}
+
+/// Lays images side by side. Where there are fewer than sixteen, the last columns hold nothing of interest.
+fn lay(images: &[&[u8]], columns: &mut Columns) {
+    let size = images.first().map_or(0, |image| image.len());
+    columns.clear();
+    columns.resize(size.next_multiple_of(LANES), u8x16::ZERO);
+    for (place, tile) in columns.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+        let at = place * LANES;
+        for (row, image) in tile.iter_mut().zip(images) {
+            *row = match image.get(at..at + LANES).and_then(|bytes| <&[u8; LANES]>::try_from(bytes).ok()) {
+                Some(bytes) => u8x16::new(*bytes),
+                None => {
+                    let mut bytes = [0; LANES];
+                    bytes[..size - at].copy_from_slice(&image[at..]);
+                    u8x16::new(bytes)
+                }
+            };
+        }
+        transpose(tile);
+    }
+}
+
+/// Writes images one behind the other, byte `i` of all of them as `column(i)` says.
+#[inline(always)]
+fn interleaved(size: usize, output: &mut [u8], column: impl Fn(usize) -> u8x16) {
+    let mut tile = [u8x16::ZERO; LANES];
+    for at in (0..size).step_by(LANES) {
+        let count = (size - at).min(LANES);
+        tile[..count].iter_mut().zip(at..).for_each(|(place, i)| *place = column(i));
+        transpose(&mut tile);
+        for (image, row) in output.chunks_exact_mut(size).zip(&tile) {
+            match image.get_mut(at..at + LANES).and_then(|bytes| <&mut [u8; LANES]>::try_from(bytes).ok()) {
+                Some(bytes) => *bytes = row.to_array(),
+                None => image[at..].copy_from_slice(&row.to_array()[..count]),
+            }
+        }
+    }
+}
+
+/// Writes 8-bit images as planes of floats, sample `i` (in stored order) of all of them as `column(i)` says.
+#[inline(always)]
+fn planes(plan: &Plan, output: &mut [f32], column: impl Fn(usize) -> u8x16) {
+    let geometry = plan.geometry();
+    let (channels, pixels) = (geometry.channels(), geometry.pixels());
+    let mut tile = [u8x16::ZERO; LANES];
+    for channel in 0..channels {
+        for at in (0..pixels).step_by(LANES) {
+            let count = (pixels - at).min(LANES);
+            tile[..count].iter_mut().zip(at..).for_each(|(place, pixel)| *place = column(pixel * channels + channel));
+            transpose(&mut tile);
+            for (image, row) in output.chunks_exact_mut(channels * pixels).zip(&tile) {
+                let bytes = row.to_array();
+                // The scale of `image::normalised`, in the same operations: each rounds in one way only.
+                let floats = bytes.map(|p| (2.0 * f32::from(p) - 255.0) / 255.0);
+                image[channel * pixels + at..][..count].copy_from_slice(&floats[..count]);
+            }
+        }
+    }
+}
+
+/// Byte `j` of row `i` becomes byte `i` of row `j`: four times, the first half of the rows is shuffled into the second.
+// In a function of its own: pasted into a loop, the compiler takes the shuffles apart into single bytes.
+#[inline(never)]
+fn transpose(rows: &mut [u8x16; LANES]) {
+    let mut next = [u8x16::ZERO; LANES];
+    for _ in 0..2 {
+        for i in 0..LANES / 2 {
+            next[2 * i] = u8x16::unpack_low(rows[i], rows[i + LANES / 2]);
+            next[2 * i + 1] = u8x16::unpack_high(rows[i], rows[i + LANES / 2]);
+        }
+        for i in 0..LANES / 2 {
+            rows[2 * i] = u8x16::unpack_low(next[i], next[i + LANES / 2]);
+            rows[2 * i + 1] = u8x16::unpack_high(next[i], next[i + LANES / 2]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Geometry, normalised};
+    use proptest::prelude::*;
+
+    /// A plan from random numbers; not always a permutation.
+    fn plan(geometry: Geometry, nibbles: bool, seed: u64) -> Plan {
+        let unit = if nibbles { Unit::Nibble } else { Unit::Sample };
+        let elements = unit.elements(geometry).unwrap() as u32;
+        let mut stream = crate::schedule::Stream::new(&[3; 32], seed);
+        let order = stream.permutation(elements);
+        let flips = stream.bits(elements as usize);
+        let entry = |(source, flip): (&u32, bool)| (source / 3 * 2) | if flip { FLIP } else { 0 };
+        Plan::from_table(geometry, unit, order.iter().zip(flips).map(entry).collect()).unwrap()
+    }
+
+    /// The plan, element by element.
+    fn naive(plan: &Plan, image: &[u8]) -> Vec<u8> {
+        let bits = plan.bits() as usize;
+        let element = |i: usize| (0..bits).map(move |b| image[(i * bits + b) / 8] >> ((i * bits + b) % 8) & 1 == 1);
+        let mut output = vec![0; image.len()];
+        for (i, &entry) in plan.table().iter().enumerate() {
+            for (b, bit) in element((entry & !FLIP) as usize).enumerate() {
+                let bit = bit ^ (entry & FLIP != 0);
+                output[(i * bits + b) / 8] |= u8::from(bit) << ((i * bits + b) % 8);
+            }
+        }
+        output
+    }
+
+    proptest! {
+        #[test]
+        fn lanes_are_the_plan_image_by_image(
+            (h, w, rgb, deep) in (1u32..20, 1u32..20, any::<bool>(), any::<bool>()),
+            nibbles: bool,
+            count in 1usize..=LANES,
+            seed: u64,
+        ) {
+            let geometry = Geometry::new(h, w, if rgb { 3 } else { 1 }).unwrap();
+            let geometry = if deep { geometry.with_depth(Depth::U16) } else { geometry };
+            let (plan, size) = (plan(geometry, nibbles, seed), geometry.bytes());
+            let mut state = seed | 1;
+            let input: Vec<u8> = std::iter::repeat_with(|| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56) as u8
+            }).take(count * size).collect();
+            let rows: Vec<&[u8]> = input.chunks_exact(size).collect();
+            let expected: Vec<u8> = rows.iter().flat_map(|image| naive(&plan, image)).collect();
+            let mut columns = Columns::new();
+            let mut output = vec![0; input.len()];
+            permute(&plan, &rows, &mut columns, &mut output);
+            prop_assert!(output == expected);
+            let mut images = input.clone();
+            permute_in_place(&plan, &mut columns, &mut images);
+            prop_assert!(images == expected);
+            if !deep {
+                let mut floats = vec![0.0; count * geometry.samples()];
+                permute_to_floats(&plan, &rows, &mut columns, &mut floats);
+                let scale = normalised(Depth::U8);
+                let (channels, pixels) = (geometry.channels(), geometry.pixels());
+                for (image, planes) in expected.chunks_exact(size).zip(floats.chunks_exact(size)) {
+                    for (i, float) in planes.iter().enumerate() {
+                        let byte = image[i % pixels * channels + i / pixels];
+                        prop_assert_eq!(float.to_bits(), scale[usize::from(byte)].to_bits());
+                    }
+                }
+            }
+        }
+    }
+}
