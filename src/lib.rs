@@ -4,7 +4,7 @@
 //! These schemes hide images from eyes; they are not ciphers. [`scheme::Preset::about`] says what breaks each.
 //!
 //! The rooms, from the ground up (a room uses only those before it): [`image`], [`key`], [`schedule`], [`plan`], [`tables`],
-//! [`scheme`], [`engine`]; these also compile for a browser. Then `dataset`, `job`, `report`, `preview`, `train` and `study` (feature `train`).
+//! [`scheme`], [`engine`]; these also compile for a browser. Then `dataset`, `job`, `measure`, `report`, `preview`, `train` and `study` (feature `train`).
 //! ARCHITECTURE.md tells the way of the data through them.
 
 #![forbid(unsafe_code)]
@@ -26,6 +26,8 @@ pub mod dataset;
 pub mod demo;
 #[cfg(not(target_family = "wasm"))]
 pub mod job;
+#[cfg(not(target_family = "wasm"))]
+pub mod measure;
 #[cfg(not(target_family = "wasm"))]
 pub mod npy;
 #[cfg(not(target_family = "wasm"))]

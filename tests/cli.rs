@@ -42,7 +42,10 @@ fn every_subcommand_has_help_with_an_example() {
     assert_eq!(
         commands,
         [
-            &["keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview"],
+            &[
+                "keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview",
+                "bench"
+            ],
             trains
         ]
         .concat()
@@ -83,6 +86,7 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
             "preview",
             "Blocks that do not tile the image cut it, and where it is small they are made smaller; the sheet says so.",
         ),
+        ("bench", "Everything is compared with the CPU engine before it is timed."),
         ("schemes", "where it comes from, what breaks it, and how many keys it has for images of a size"),
     ];
     if cfg!(feature = "train") {
@@ -115,6 +119,7 @@ fn examples_are_whole_lines() {
         "devices",
         "schemes",
         "preview",
+        "bench",
     ];
     let trains: &[&str] = if cfg!(feature = "train") { &["train", "predict", "study"] } else { &[] };
     for &command in commands.iter().chain(trains) {
@@ -1881,6 +1886,57 @@ const RANDOM: &str = "No key was given: the sheet shows a random one, which was 
 /// What a preview says when it is done.
 fn showed(line: &str, schemes: &str, exact: usize, lossy: usize) -> String {
     format!("wrote {line} under {schemes}, {exact} decrypted exactly, {lossy} lossy, on CPU, N threads\n")
+}
+
+#[test]
+fn a_bench_prints_figures_and_compares_them() {
+    let desk = Desk::new();
+    let line = "bench --device cpu --scheme le --scheme etc --scheme instahide --size 8x8x3 --size 12x12x1x16 --batch 1 --seconds 0";
+    // Not `run`: that puts placeholders into the text.
+    let done = desk.command("", &format!("{line} --json")).output().unwrap();
+    assert_eq!((done.status.code(), done.stderr.len()), (Some(0), 0));
+    desk.write("before.json", &done.stdout);
+    let report: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let of_cpu = &report["devices"][0];
+    assert!(
+        of_cpu["ceilings"].as_array().unwrap().iter().all(|ceiling| ceiling["gib_per_second"].as_f64().unwrap() > 0.0)
+    );
+    let rows = of_cpu["rows"].as_array().unwrap();
+    let name = |row: &Value| format!("{} {} {}", row["scheme"], row["geometry"], row["way"]).replace('"', "");
+    let names: Vec<String> = rows.iter().map(name).collect();
+    let mut expected = Vec::new();
+    for size in ["8x8x3", "12x12x1x16"] {
+        for scheme in ["none", "le", "etc", "instahide"] {
+            // Mixtures are floats, of 8-bit images.
+            let ways: &[&str] = match (scheme, size) {
+                ("instahide", "8x8x3") => &["bytes to floats"],
+                ("instahide", _) => &[],
+                _ => &["bytes to bytes", "bytes to floats"],
+            };
+            expected.extend(ways.iter().map(|way| format!("{scheme} {size} {way}")));
+        }
+    }
+    assert_eq!(names, expected);
+    for row in rows {
+        let number = |field: &str| row[field].as_f64().unwrap();
+        // What is read and written in the time of an image: of mixtures, four images are read for one.
+        let (samples, bytes) = if row["geometry"] == "8x8x3" { (192.0, 192.0) } else { (144.0, 288.0) };
+        let read = if row["scheme"] == "instahide" { 4.0 * bytes } else { bytes };
+        let written = if row["way"] == "bytes to floats" { 4.0 * samples } else { bytes };
+        let gib = number("images_per_second") * (read + written) / f64::from(1 << 30);
+        assert!((number("gib_per_second") / gib - 1.0).abs() < 1e-9, "{row}");
+    }
+    assert_eq!(of_cpu["left_out"].as_array().unwrap().len(), 1);
+    let compared = desk.run(&format!("{line} --compare before.json"));
+    assert_eq!(compared.code, 0, "{}", compared.err);
+    assert_eq!(compared.out.matches(" times as before").count(), rows.len(), "{}", compared.out);
+    assert!(compared.out.contains("  left out: instahide on 12x12x1x16: "), "{}", compared.out);
+    desk.refuses("bench --compare no.json", USAGE, "cannot read no.json: No such file or directory (os error 2)");
+    desk.write("no.json", b"{}");
+    desk.refuses_like("bench --compare no.json", DATASET, |words| {
+        words.contains("holds no figures that `imgveil bench --json`")
+    });
+    desk.refuses_like("bench --device cpu --scheme lee", USAGE, |words| words.contains("`lee`"));
 }
 
 #[test]

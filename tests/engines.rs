@@ -257,6 +257,23 @@ proptest! {
             prop_assert_eq!(&bytes[i * size..][..size], &expected[..]);
             prop_assert_eq!(&floats[i * geometry.samples()..][..geometry.samples()], &planar(geometry, &expected)[..]);
         }
+        // As many as go through a plan together and a few more, from input to output and in place, are what each is alone.
+        let many: Vec<Pick> = picks.iter().cycle().take(41).copied().collect();
+        let (all, all_floats) = run(&CpuEngine, &program, &input, &many);
+        for i in 0..many.len() {
+            let (alone, samples) = (i % picks.len(), geometry.samples());
+            prop_assert_eq!(&all[i * size..][..size], &bytes[alone * size..][..size]);
+            prop_assert_eq!(&all_floats[i * samples..][..samples], &floats[alone * samples..][..samples]);
+        }
+        let lying: Vec<u8> = many.iter().flat_map(|pick| &input[pick.index as usize * size..][..size]).copied().collect();
+        let in_order: Vec<Pick> =
+            (0..).zip(&many).map(|(index, pick)| Pick { index, view: View::IDENTITY, ..*pick }).collect();
+        let in_place = CpuEngine.begin(&program, lying.clone(), &in_order).unwrap().wait().unwrap();
+        for (pick, image) in in_order.iter().zip(in_place.chunks_exact(size)) {
+            let mut alone = vec![0; size];
+            CpuEngine.bytes(&program, &lying, &[*pick], &mut alone).unwrap();
+            prop_assert_eq!(image, &alone[..]);
+        }
         // And back.
         let inverse = program.inverse();
         prop_assert!(inverse.is_ok() || !scheme.has_inverse(), "{}", scheme);

@@ -24,7 +24,7 @@ pub struct SchemeArgs {
 }
 
 /// What the user may choose of a preset.
-#[derive(clap::Args)]
+#[derive(clap::Args, Default)]
 pub struct SchemeOptions {
     /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
     #[arg(long, value_name = "SIZE")]

@@ -336,3 +336,14 @@ impl From<imgveil::study::StudyError> for Failure {
         }
     }
 }
+
+impl From<imgveil::measure::MeasureError> for Failure {
+    fn from(error: imgveil::measure::MeasureError) -> Self {
+        use imgveil::measure::MeasureError;
+        match error {
+            MeasureError::Engine(error) => error.into(),
+            MeasureError::Compile(error) => error.into(),
+            MeasureError::Wrong { .. } => failure(&error, FAILED),
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //! and `output` (words and progress).
 
 mod args;
+mod bench;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
@@ -68,6 +69,7 @@ enum Command {
     Devices(devices::Args),
     Schemes(schemes::Args),
     Preview(preview::Args),
+    Bench(bench::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -120,6 +122,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),
+        Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]

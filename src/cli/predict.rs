@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Examples:
-  imgveil predict runs/b --data encrypted -o predictions.csv         # the cloud: no key
-  imgveil predict runs/a --data new-images -k hospital.key           # plain images are encrypted on the way
+  imgveil predict runs/b --data encrypted -o predictions.csv    # the cloud: no key
+  imgveil predict runs/a --data new-images -k hospital.key      # plain images, encrypted on the way
   imgveil predict runs/a --data images --split test -k hospital.key --json
-  imgveil predict runs/plain --weights matched.safetensors --data encrypted      # see `imgveil model encrypt`
+  imgveil predict runs/plain --weights matched.safetensors --data encrypted
 
 The CSV file has a line for each image: name, split, label (where the set has one), predicted, and the probability of every class. \
 Names are those of the set; of an encrypted set they are the neutral ones, which the key's owner can map back.";

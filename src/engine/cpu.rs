@@ -61,15 +61,6 @@ impl Engine for CpuEngine {
         }
         let scale = normalised(geometry.depth());
         each_image(output, geometry.samples(), picks, 1, together(program, picks.len()), |scratch, picks, output| {
-            if let [Step::Permute(plan)] = program.steps()
-                && picks.len() >= FEWEST
-                && geometry.depth() == Depth::U8
-                && picks.iter().all(|pick| pick.view == View::IDENTITY)
-            {
-                let images: Vec<&[u8]> = picks.iter().map(|pick| image_of(program, input, pick)).collect();
-                lanes::permute_to_floats(plan, &images, &mut scratch.columns, output);
-                return;
-            }
             let mut encrypted = std::mem::take(&mut scratch.encrypted);
             encrypted.resize(picks.len() * geometry.bytes(), 0);
             encrypt(program, input, picks, scratch, &mut encrypted);

@@ -10,12 +10,16 @@ mod run;
 mod staging;
 #[cfg(feature = "train")]
 mod streaming;
+#[cfg(not(target_family = "wasm"))]
+mod timing;
 mod traffic;
 
 pub use kernel::{KERNELS, Kernel};
 pub use run::Resident;
 #[cfg(feature = "train")]
 pub(crate) use streaming::Streaming;
+#[cfg(not(target_family = "wasm"))]
+pub use timing::Timed;
 pub use traffic::{Counts, Traffic};
 
 use crate::engine::{Done, Engine, EngineError, Pending, Pick, check, check_bytes, outputs};
@@ -113,6 +117,11 @@ impl Gpu {
     /// Whether the adapter is a program on the CPU.
     pub fn is_software(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
+    }
+
+    /// Bytes that one binding holds at most.
+    pub fn binding_limit(&self) -> u64 {
+        self.limit
     }
 
     /// Checks that `bytes` fit one binding; `what` is named in the error.

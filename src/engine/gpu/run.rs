@@ -260,41 +260,83 @@ pub(super) fn floats(
     picks: &[Pick],
     output: &wgpu::BindingResource<'_>,
 ) -> Result<(), EngineError> {
+    check_floats(gpu, program, resident, picks)?;
+    gpu.guarded("encrypting a batch", || {
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        encode_floats(gpu, program, resident, picks, output, &mut encoder);
+        gpu.queue.submit([encoder.finish()]);
+    })
+}
+
+/// The steps that go from words to words of the batch, and the one that makes floats.
+fn split<'a>(program: &'a LoadedProgram, resident: &Resident) -> Option<(&'a LoadedStep, &'a [LoadedStep])> {
+    let (last, earlier) = program.steps.split_last()?;
+    // A mixture's images may lie in different pages: they are gathered first.
+    const GATHER: &[LoadedStep] = &[LoadedStep::Permute(None)];
+    let gathered = matches!(last, LoadedStep::Mix(..)) && earlier.is_empty() && resident.pages.len() > 1;
+    Some((last, if gathered { GATHER } else { earlier }))
+}
+
+/// Whether [`encode_floats`] can encode this.
+pub(super) fn check_floats(
+    gpu: &Gpu,
+    program: &LoadedProgram,
+    resident: &Resident,
+    picks: &[Pick],
+) -> Result<(), EngineError> {
     check_picks(picks, program.geometry, resident.images)?;
     if resident.geometry != program.geometry {
         let (expected, found) = (program.geometry.bytes(), resident.geometry.bytes());
         return Err(EngineError::Size { what: "a resident image", expected, found, geometry: program.geometry });
     }
-    // All steps but the last go from words to words of the batch.
-    let Some((last, earlier)) = program.steps.split_last() else { return Ok(()) };
-    // A mixture's images may lie in different pages: they are gathered first.
-    let gather = [LoadedStep::Permute(None)];
-    let gathered = matches!(last, LoadedStep::Mix(..)) && earlier.is_empty() && resident.pages.len() > 1;
-    let earlier = if gathered { &gather[..] } else { earlier };
+    let Some((_, earlier)) = split(program, resident) else { return Ok(()) };
     let bytes = |step: &LoadedStep| step.image_bytes(program.geometry) * picks.len() as u64;
-    if let Some(bytes) = earlier.iter().map(bytes).find(|&bytes| bytes > gpu.limit) {
-        return Err(gpu.too_large("a batch between two steps", bytes));
+    match earlier.iter().map(bytes).find(|&bytes| bytes > gpu.limit) {
+        Some(bytes) => Err(gpu.too_large("a batch between two steps", bytes)),
+        None => Ok(()),
     }
+}
+
+/// Encodes what [`floats`] runs. The caller has checked it, and holds an error scope.
+pub(super) fn encode_floats(
+    gpu: &Gpu,
+    program: &LoadedProgram,
+    resident: &Resident,
+    picks: &[Pick],
+    output: &wgpu::BindingResource<'_>,
+    encoder: &mut wgpu::CommandEncoder,
+) {
+    let Some((last, earlier)) = split(program, resident) else { return };
     let mut in_order = records(picks);
     in_order.iter_mut().for_each(PickRecord::seen);
-    gpu.guarded("encrypting a batch", || {
-        let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        let mut between: Option<wgpu::Buffer> = None;
-        for step in earlier {
-            let written = gpu.buffer(bytes(step), wgpu::BufferUsages::STORAGE);
-            let output = Output::Words(&written);
-            match &between {
-                None => pages(gpu, program, step, resident, picks, output, &mut encoder),
-                Some(before) => dispatch(gpu, program, step, before, &in_order, output, &mut encoder),
-            }
-            between = Some(written);
-        }
+    let mut between: Option<wgpu::Buffer> = None;
+    for step in earlier {
+        let bytes = step.image_bytes(program.geometry) * picks.len() as u64;
+        let written = gpu.buffer(bytes, wgpu::BufferUsages::STORAGE);
+        let output = Output::Words(&written);
         match &between {
-            None => pages(gpu, program, last, resident, picks, Output::Floats(output), &mut encoder),
-            Some(before) => dispatch(gpu, program, last, before, &in_order, Output::Floats(output), &mut encoder),
+            None => pages(gpu, program, step, resident, picks, output, encoder),
+            Some(before) => dispatch(gpu, program, step, before, &in_order, output, encoder),
         }
-        gpu.queue.submit([encoder.finish()]);
-    })
+        between = Some(written);
+    }
+    match &between {
+        None => pages(gpu, program, last, resident, picks, Output::Floats(output), encoder),
+        Some(before) => dispatch(gpu, program, last, before, &in_order, Output::Floats(output), encoder),
+    }
+}
+
+/// Encodes a copy of resident images, as they are, into a buffer. The caller holds an error scope.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn lay_out(
+    gpu: &Gpu,
+    program: &LoadedProgram,
+    resident: &Resident,
+    picks: &[Pick],
+    output: &wgpu::Buffer,
+    encoder: &mut wgpu::CommandEncoder,
+) {
+    pages(gpu, program, &LoadedStep::Permute(None), resident, picks, Output::Words(output), encoder);
 }
 
 /// Encodes a loaded program that does not mix, bytes to bytes. The images lie in the first of two buffers in the order of the
