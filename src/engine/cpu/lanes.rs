@@ -107,21 +107,19 @@ fn interleaved(size: usize, output: &mut [u8], column: impl Fn(usize) -> u8x16) 
     }
 }
 
-/// Byte `j` of row `i` becomes byte `i` of row `j`: four times, the first half of the rows is shuffled into the second.
+/// Byte `j` of row `i` becomes byte `i` of row `j`: four times, the second half of the rows is shuffled into the first.
 // In a function of its own: pasted into a loop, the compiler takes the shuffles apart into single bytes.
 #[inline(never)]
 fn transpose(rows: &mut [u8x16; LANES]) {
-    let mut next = [u8x16::ZERO; LANES];
-    for _ in 0..2 {
-        for i in 0..LANES / 2 {
-            next[2 * i] = u8x16::unpack_low(rows[i], rows[i + LANES / 2]);
-            next[2 * i + 1] = u8x16::unpack_high(rows[i], rows[i + LANES / 2]);
-        }
-        for i in 0..LANES / 2 {
-            rows[2 * i] = u8x16::unpack_low(next[i], next[i + LANES / 2]);
-            rows[2 * i + 1] = u8x16::unpack_high(next[i], next[i + LANES / 2]);
-        }
-    }
+    *rows = shuffled(shuffled(shuffled(shuffled(*rows))));
+}
+
+#[inline(always)]
+fn shuffled(rows: [u8x16; LANES]) -> [u8x16; LANES] {
+    std::array::from_fn(|j| {
+        let (first, second) = (rows[j / 2], rows[j / 2 + LANES / 2]);
+        if j % 2 == 0 { u8x16::unpack_low(first, second) } else { u8x16::unpack_high(first, second) }
+    })
 }
 
 #[cfg(test)]
