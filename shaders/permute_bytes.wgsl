@@ -10,21 +10,24 @@ override PLAN: bool = true;
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let elements = params.samples * PER_SAMPLE;
-    for (var image = at.y; image < params.images; image += groups.y) {
-        let pick = picks[image];
-        for (var word = at.x; word < params.stride; word += groups.x * 64u) {
+    for (var word = at.x; word < params.stride; word += groups.x * 64u) {
+        let first = word * PER_WORD;
+        // The last word of an image may be only partly filled.
+        let filled = min(PER_WORD, elements - first);
+        // Looked up once for all images of the row.
+        var entries: array<u32, 8>;
+        for (var k = 0u; k < PER_WORD; k++) {
+            entries[k] = first + k;
+            if (PLAN && k < filled) {
+                entries[k] = plan[first + k];
+            }
+        }
+        for (var image = at.y; image < params.images; image += groups.y) {
+            let pick = picks[image];
             var packed = 0u;
-            for (var k = 0u; k < PER_WORD; k++) {
-                let element = word * PER_WORD + k;
-                // The last word of an image may be only partly filled.
-                if (element < elements) {
-                    var entry = element;
-                    if (PLAN) {
-                        entry = plan[element];
-                    }
-                    let flip = ONES * (entry >> 31u);
-                    packed |= (viewed(pick, entry & 0x7fffffffu) ^ flip) << (k * BITS);
-                }
+            for (var k = 0u; k < filled; k++) {
+                let entry = entries[k];
+                packed |= (viewed(pick, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u))) << (k * BITS);
             }
             encrypted[pick.slot * params.stride + word] = packed;
         }

@@ -10,12 +10,16 @@
 // Off: the identity, which reads no table.
 override PLAN: bool = true;
 
-// Output element `element` of what `pick` shows.
-fn permuted(pick: Pick, element: u32) -> u32 {
+// Where output element `element` comes from, and whether it is flipped.
+fn entry_of(element: u32) -> u32 {
     if (!PLAN) {
-        return viewed(pick, element);
+        return element;
     }
-    let entry = plan[element];
+    return plan[element];
+}
+
+// What an entry of the plan makes of what `pick` shows.
+fn moved(pick: Pick, entry: u32) -> u32 {
     return viewed(pick, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u));
 }
 
@@ -24,21 +28,33 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
     let pixels_per_plane = params.height * params.width;
     // The third dimension is the channel.
     let channel = at.z;
-    for (var image = at.y; image < params.images; image += groups.y) {
-        let pick = picks[image];
-        let plane = pick.slot * params.samples + channel * pixels_per_plane;
-        for (var pixel = at.x; pixel < pixels_per_plane; pixel += groups.x * 64u) {
-            let first = (pixel * params.channels + channel) * PER_SAMPLE;
-            var value = permuted(pick, first);
-            // Nibbles: two or four to a sample. No loop over one element: a loop costs more than the rest.
+    for (var pixel = at.x; pixel < pixels_per_plane; pixel += groups.x * 64u) {
+        let first = (pixel * params.channels + channel) * PER_SAMPLE;
+        let to = channel * pixels_per_plane + pixel;
+        // Looked up once for all images of the row. Nibbles: two or four to a sample.
+        let entry = entry_of(first);
+        var second = 0u;
+        var third = 0u;
+        var fourth = 0u;
+        if (PER_SAMPLE > 1u) {
+            second = entry_of(first + 1u);
+        }
+        if (PER_SAMPLE > 2u) {
+            third = entry_of(first + 2u);
+            fourth = entry_of(first + 3u);
+        }
+        for (var image = at.y; image < params.images; image += groups.y) {
+            let pick = picks[image];
+            var value = moved(pick, entry);
+            // No loop over one element: a loop costs more than the rest.
             if (PER_SAMPLE > 1u) {
-                value |= permuted(pick, first + 1u) << 4u;
+                value |= moved(pick, second) << 4u;
             }
             if (PER_SAMPLE > 2u) {
-                value |= permuted(pick, first + 2u) << 8u;
-                value |= permuted(pick, first + 3u) << 12u;
+                value |= moved(pick, third) << 8u;
+                value |= moved(pick, fourth) << 12u;
             }
-            tensor[plane + pixel] = scale[value];
+            tensor[pick.slot * params.samples + to] = scale[value];
         }
     }
 }

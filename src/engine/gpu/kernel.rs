@@ -180,3 +180,14 @@ pub fn grid(parts: u64, images: u64, planes: u32) -> [u32; 3] {
     let fitting = |groups: u64| groups.clamp(1, MAX_GROUPS) as u32;
     [fitting(parts.div_ceil(WORKGROUP)), fitting(images), planes]
 }
+
+/// Images that an invocation works on where what it looks up for one is good for all of them: as many as leave the device enough to do
+/// at a time.
+pub fn images_of_a_row(parts: u64, images: u64, planes: u32) -> u64 {
+    (parts * images * u64::from(planes) / ENOUGH).clamp(1, MOST_IMAGES)
+}
+
+/// Invocations that keep the largest devices busy.
+const ENOUGH: u64 = 1 << 19;
+/// Beyond this a table is a small part of what a kernel reads.
+const MOST_IMAGES: u64 = 16;

@@ -1,7 +1,7 @@
 //! Resident sets, loaded programs, and the dispatches that run one on the other.
 
 use super::Gpu;
-use super::kernel::{self, Kernel, Variant, grid};
+use super::kernel::{self, Kernel, Variant, grid, images_of_a_row};
 use crate::engine::{EngineError, Pick, check_picks};
 use crate::image::Geometry;
 use crate::plan::{Mixing, Program, Statistic, Step};
@@ -500,7 +500,10 @@ fn dispatch(
         }
     };
     constants.push(("BITS", bits));
-    let [x, y, z] = grid(parts, u64::from(params.images), planes);
+    // A plan's entries are looked up once for several images.
+    let images = u64::from(params.images);
+    let together = if kernel.has_plan() { images_of_a_row(parts, images, planes) } else { 1 };
+    let [x, y, z] = grid(parts, images.div_ceil(together), planes);
     let uniform_usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
     // Small buffers of their own for every dispatch: earlier dispatches may still be reading theirs.
     let uniform = gpu.buffer(size_of::<Params>() as u64, uniform_usage);
