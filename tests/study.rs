@@ -319,6 +319,39 @@ fn training_that_is_killed_goes_on_to_the_same_figures() {
     assert_eq!(desk.files("broken"), desk.files("unbroken"));
 }
 
+/// A batch that the device cannot bind: the error says which one went through. On adapters that bind 128 MiB, as WebGPU asks for.
+#[test]
+fn a_batch_that_does_not_fit_is_answered_with_one_that_does() {
+    let desk = Desk::new();
+    let device = std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into());
+    let adapters: Value = serde_json::from_str(&desk.run("devices --json").out).unwrap();
+    let small = |adapter: &Value| adapter["binding_limit"].as_u64() == Some(128 << 20);
+    let skipped = std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|is| is == "1");
+    if skipped || device != "gpu" || !adapters.as_array().unwrap().first().is_some_and(small) {
+        common::say_skipped("a batch that does not fit: no adapter that binds 128 MiB");
+        return;
+    }
+    // Floats of an image take 1 MiB.
+    for i in 0..145u32 {
+        let image = GrayImage::from_fn(512, 512, |x, y| image::Luma([(x / 2 + y * (i % 2) / 3 + i) as u8]));
+        desk.picture(&format!("in/train/{}/{i}.png", i % 2), image);
+    }
+    for i in 0..4u32 {
+        desk.picture(&format!("in/val/{}/{i}.png", i % 2), GrayImage::from_pixel(512, 512, image::Luma([i as u8])));
+    }
+    let run = |batch: u32| {
+        desk.run(&format!(
+            "train --data in --device {device} --patch 64 --batch {batch} --epochs 1 --accumulate 2 -o run{batch}"
+        ))
+    };
+    let done = run(140);
+    assert_eq!(done.code, 1, "{}", done.err);
+    let words = "error: the device failed at --batch 140: a batch of floats takes 146800640 bytes, but ";
+    let advice = "\nSteps of 70 images go through: use --batch 70, with --accumulate 2 for gradients of as many images as before\n";
+    assert!(done.err.contains(words) && done.err.ends_with(advice), "{}", done.err);
+    assert_eq!(run(70).code, 0);
+}
+
 #[test]
 fn runs_that_make_no_sense_are_refused() {
     let desk = Desk::new();

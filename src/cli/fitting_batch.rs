@@ -49,7 +49,8 @@ pub fn or_advice(
 }
 
 fn is_of_the_device(error: &TrainError) -> bool {
-    matches!(error, TrainError::Fetch(_) | TrainError::Feed(FeedError::Engine(EngineError::Device { .. })))
+    use EngineError::{Device, TooLarge};
+    matches!(error, TrainError::Fetch(_) | TrainError::Feed(FeedError::Engine(Device { .. } | TooLarge { .. })))
 }
 
 /// Whether steps of so many images go through: this command again, as a trial.

@@ -74,35 +74,40 @@ fn lay(images: &[&[u8]], columns: &mut Columns) {
     let size = images.first().map_or(0, |image| image.len());
     columns.clear();
     columns.resize(size.next_multiple_of(LANES), u8x16::ZERO);
-    for (place, tile) in columns.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+    let (tiles, _) = columns.as_chunks_mut::<LANES>();
+    for (place, tile) in tiles.iter_mut().enumerate() {
         let at = place * LANES;
         for (row, image) in tile.iter_mut().zip(images) {
-            *row = match image.get(at..at + LANES).and_then(|bytes| <&[u8; LANES]>::try_from(bytes).ok()) {
-                Some(bytes) => u8x16::new(*bytes),
-                None => {
-                    let mut bytes = [0; LANES];
-                    bytes[..size - at].copy_from_slice(&image[at..]);
-                    u8x16::new(bytes)
-                }
-            };
+            let mut bytes = [0; LANES];
+            match image.get(at..at + LANES) {
+                Some(whole) => bytes.copy_from_slice(whole),
+                None => bytes[..size - at].copy_from_slice(&image[at..]),
+            }
+            *row = u8x16::new(bytes);
         }
         transpose(tile);
     }
 }
 
-/// Writes images one behind the other, byte `i` of all of them as `column(i)` says.
+/// Writes images of `size` bytes one behind the other, byte `i` of all of them as `column(i)` says.
 #[inline(always)]
 fn interleaved(size: usize, output: &mut [u8], column: impl Fn(usize) -> u8x16) {
+    let images = output.len() / size;
+    let whole = size / LANES * LANES;
     let mut tile = [u8x16::ZERO; LANES];
-    for at in (0..size).step_by(LANES) {
-        let count = (size - at).min(LANES);
-        tile[..count].iter_mut().zip(at..).for_each(|(place, i)| *place = column(i));
+    for at in (0..whole).step_by(LANES) {
+        for (i, place) in tile.iter_mut().enumerate() {
+            *place = column(at + i);
+        }
         transpose(&mut tile);
-        for (image, row) in output.chunks_exact_mut(size).zip(&tile) {
-            match image.get_mut(at..at + LANES).and_then(|bytes| <&mut [u8; LANES]>::try_from(bytes).ok()) {
-                Some(bytes) => *bytes = row.to_array(),
-                None => image[at..].copy_from_slice(&row.to_array()[..count]),
-            }
+        // Places are counted out: cutting the output into images would divide by their size, for every tile.
+        for (image, row) in tile.iter().enumerate().take(images) {
+            output[image * size + at..][..LANES].copy_from_slice(&row.to_array());
+        }
+    }
+    for at in whole..size {
+        for (image, byte) in column(at).to_array().into_iter().enumerate().take(images) {
+            output[image * size + at] = byte;
         }
     }
 }
