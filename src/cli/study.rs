@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 const AFTER_HELP: &str = "\
 Examples:
-  imgveil study examples/study.toml -o study --dry-run   # which runs there would be
-  imgveil study examples/study.toml -o study             # trains them; the same command goes on after a cut
-  imgveil study examples/study.toml --data images -k hospital.key -o study       # the same on other images
+  imgveil study examples/study.toml -o study --dry-run    # which runs there would be
+  imgveil study examples/study.toml -o study              # trains them, or goes on after a cut
+  imgveil study examples/study.toml --data images -k hospital.key -o study
 
 A grid:
   data = \"images\"                                 # a plain set; paths are seen from this file

@@ -319,9 +319,12 @@ fn each_image<T: Send>(
     work: impl Fn(&mut Scratch, &[Pick], &mut [T]) + Send + Sync,
 ) {
     use rayon::prelude::*;
+    // A few pieces for every thread: more would make scratch memory anew too often.
+    let pieces = picks.len().div_ceil(group * together).div_ceil(4 * threads());
     output
         .par_chunks_mut(size * together)
         .zip(picks.par_chunks(group * together))
+        .with_min_len(pieces.max(1))
         .for_each_init(Scratch::default, |scratch, (images, picks)| work(scratch, picks, images));
 }
 

@@ -69,10 +69,9 @@ fn nibbles(columns: &Columns, low: u32, high: u32) -> u8x16 {
     nibble(low) | bytemuck::cast::<u16x8, u8x16>(upper << 4u32)
 }
 
-/// Lays images side by side. Where there are fewer than sixteen, the last columns hold nothing of interest.
+/// Lays images side by side. Where there are fewer than sixteen, the other places hold nothing of interest.
 fn lay(images: &[&[u8]], columns: &mut Columns) {
     let size = images.first().map_or(0, |image| image.len());
-    columns.clear();
     columns.resize(size.next_multiple_of(LANES), u8x16::ZERO);
     let (tiles, _) = columns.as_chunks_mut::<LANES>();
     for (place, tile) in tiles.iter_mut().enumerate() {
@@ -121,10 +120,27 @@ fn transpose(rows: &mut [u8x16; LANES]) {
 
 #[inline(always)]
 fn shuffled(rows: [u8x16; LANES]) -> [u8x16; LANES] {
-    std::array::from_fn(|j| {
-        let (first, second) = (rows[j / 2], rows[j / 2 + LANES / 2]);
-        if j % 2 == 0 { u8x16::unpack_low(first, second) } else { u8x16::unpack_high(first, second) }
-    })
+    let low = |i: usize| u8x16::unpack_low(rows[i], rows[i + LANES / 2]);
+    let high = |i: usize| u8x16::unpack_high(rows[i], rows[i + LANES / 2]);
+    // Spelled out: as a loop, it may stay one.
+    [
+        low(0),
+        high(0),
+        low(1),
+        high(1),
+        low(2),
+        high(2),
+        low(3),
+        high(3),
+        low(4),
+        high(4),
+        low(5),
+        high(5),
+        low(6),
+        high(6),
+        low(7),
+        high(7),
+    ]
 }
 
 #[cfg(test)]
