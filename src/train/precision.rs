@@ -152,26 +152,12 @@ mod tests {
         Tensor::<1>::from_floats(&values[..], device).reshape([4, 1, 32, 32])
     }
 
-    #[test]
-    fn every_network_computes_nearly_the_same_in_16_bits() {
-        let images = images(&Device::flex());
-        for (name, network) in networks() {
-            let logits = |precision: Precision| {
-                let logits = precision.of_step(&network).valid().forward(precision.images(images.clone()));
-                logits.cast(DType::F32).into_data().try_to_vec::<f32>().unwrap()
-            };
-            let (whole, half) = (logits(Precision::F32), logits(Precision::Mixed));
-            let largest = whole.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-            let apart = whole.iter().zip(&half).fold(0.0f32, |apart, (a, b)| apart.max((a - b).abs()));
-            assert!(apart > 0.0 && apart < 0.05 * largest, "{name}: {apart} of {largest}");
-        }
-    }
-
-    /// Not for the deepest networks: through dozens of batch norms over four images, the last bit of a weight goes far.
+    /// Every network has gradients in 16 bits, none of which is out of range. Those of the networks that are not deep in batch norms are
+    /// nearly those of 32 bits; through dozens of batch norms over four images, the last bit of a weight goes far.
     #[test]
     fn gradients_of_16_bits_are_nearly_those_of_32() {
         let images = images(&Device::flex().autodiff());
-        for (name, network) in networks().filter(|(name, _)| name.starts_with("cnn") || name.starts_with("vit")) {
+        for (name, network) in networks() {
             let gradients = |precision: Precision| {
                 let of_step = precision.of_step(&network);
                 let (logits, penalty) = of_step.forward_with_penalty(precision.images(images.clone()));
@@ -185,6 +171,10 @@ mod tests {
             network.visit(&mut products);
             let [both, a, b] = products.sums;
             assert_eq!(products.tensors, whole.len(), "{name}");
+            assert!(a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite(), "{name} {a} {b}");
+            if !["cnn", "vit"].iter().any(|shallow| name.starts_with(shallow)) {
+                continue;
+            }
             let (cosine, ratio) = (both / (a * b).sqrt(), (b / a).sqrt());
             assert!(cosine > 0.99 && (0.95..1.05).contains(&ratio), "{name} {cosine} {ratio}");
         }
