@@ -12,9 +12,10 @@ use imgveil::engine::gpu::adapter;
 use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
 use imgveil::image::Geometry;
 use imgveil::key::Key;
+use imgveil::measure::schemes;
 use imgveil::plan::{Program, WEIGHT_ONE};
 use imgveil::schedule::{ImageId, Stream};
-use imgveil::scheme::{Block, KeyScope, Options, PRESETS, Preset, Scheme, compile};
+use imgveil::scheme::compile;
 use std::collections::{BTreeSet, VecDeque};
 use std::hint::black_box;
 
@@ -23,29 +24,6 @@ const BATCH: usize = 64 << 20;
 
 fn geometries() -> Vec<Geometry> {
     ["28x28x1", "32x32x3", "224x224x3"].iter().filter_map(|text| text.parse().ok()).collect()
-}
-
-/// Every preset, in blocks of 4 where it has blocks, and what differs much from a preset's defaults.
-fn schemes() -> Vec<(&'static str, Scheme)> {
-    let four = Options { block: Some(Block::square(4)), ..Options::default() };
-    let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..four };
-    let per_image = Options { key_scope: Some(KeyScope::Image), ..Options::default() };
-    let mut schemes: Vec<(&str, Scheme)> = PRESETS
-        .into_iter()
-        .filter_map(|preset| {
-            let scheme = preset.scheme(four).or_else(|_| preset.scheme(Options::default()));
-            Some((preset.name(), scheme.ok()?))
-        })
-        .collect();
-    schemes.extend(
-        [
-            ("shuffle-flip per block, scrambled", Preset::ShuffleFlip, per_block),
-            ("skk per image", Preset::Skk, per_image),
-        ]
-        .into_iter()
-        .filter_map(|(name, preset, options)| Some((name, preset.scheme(options).ok()?))),
-    );
-    schemes
 }
 
 /// All images once; in groups of four equal parts for a program that mixes. And how many images come out.
@@ -174,7 +152,7 @@ fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
             });
         };
         for (name, scheme) in schemes() {
-            bench(name, &compile(&scheme, &key(), geometry).expect("blocks of 4 tile it"));
+            bench(&name, &compile(&scheme, &key(), geometry).expect("blocks of 4 tile it"));
         }
         group.finish();
     }

@@ -151,7 +151,7 @@ fn what_cannot_be_predicted_is_refused() {
     let done = desk.run("predict run --data other --anyway -o other.csv");
     assert_eq!(done.code, 0);
     assert!(
-        done.err.starts_with("note: the key is ") && done.err.ends_with(": expect answers by chance\n"),
+        done.err.starts_with("note: the key is ") && done.err.ends_with(": its answers mean little\n"),
         "{}",
         done.err
     );

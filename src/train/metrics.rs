@@ -196,7 +196,7 @@ impl Scores {
 }
 
 /// The most probable class of a row; the lowest of equals.
-fn predicted(row: &[f32]) -> usize {
+pub(super) fn predicted(row: &[f32]) -> usize {
     let mut best = 0;
     for (class, &p) in row.iter().enumerate() {
         if p > row[best] {

@@ -2,7 +2,7 @@
 
 use super::checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
 use super::evaluate::probabilities;
-use super::metrics::{Scores, ScoresError};
+use super::metrics::{Scores, ScoresError, predicted};
 use super::{Backend, Evaluation, Feed, FeedError, Split, TrainError, Weights, WeightsError};
 use crate::dataset::reading::Reading;
 use crate::dataset::{self, DatasetError, Fit, LoadError, Loaded};
@@ -109,7 +109,7 @@ pub enum PredictError {
     },
     /// A key other than that of training.
     #[error(
-        "the network learned from images under key {expected}, and this is key {found}: its answers would be chance; give the \
+        "the network learned from images under key {expected}, and this is key {found}: its answers would mean little; give the \
          right key, or --anyway to see them"
     )]
     OtherKey {
@@ -256,7 +256,7 @@ pub fn predict(backend: &Backend, request: PredictRequest<'_>, watch: &dyn Watch
             let item = &source.items()[index];
             let label = item.label.and_then(|label| source.classes().get(label as usize)).cloned();
             let (name, split, probabilities) = (item.name.clone(), item.split, row.to_vec());
-            rows.push(Prediction { name, split, label, predicted: largest(row), probabilities });
+            rows.push(Prediction { name, split, label, predicted: predicted(row), probabilities });
         }
         watch.advance(part.len(), bytes as u64);
     }
@@ -271,7 +271,7 @@ fn note_or(error: PredictError, anyway: bool, notes: &mut Vec<String>) -> Result
     }
     notes.push(match error {
         PredictError::OtherKey { expected, found } => {
-            format!("the key is {found} and not {expected}, that of training: expect answers by chance")
+            format!("the key is {found} and not {expected}, that of training: its answers mean little")
         }
         PredictError::OtherScheme { expected, found, .. } => {
             format!("the images are under {found} and the network learned from {expected}")
@@ -279,17 +279,6 @@ fn note_or(error: PredictError, anyway: bool, notes: &mut Vec<String>) -> Result
         error => error.to_string(),
     });
     Ok(())
-}
-
-/// The place of the largest value; the first of equals.
-fn largest(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (place, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = place;
-        }
-    }
-    best
 }
 
 /// Scores, where every image has a class of the network's.
