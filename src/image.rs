@@ -360,6 +360,24 @@ pub fn normalised(depth: Depth) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    /// The constants of `shaders/shared/normalised.wgsl`, as they are and with either product fused into the sum.
+    #[test]
+    fn a_reciprocal_in_two_parts_is_the_division() {
+        let power = |exponent: i32| 2f32.powi(exponent);
+        for (depth, factor, high, low) in [
+            (Depth::U8, 257, power(-16), power(-24) + power(-32) + power(-40) + power(-47)),
+            (Depth::U16, 128, power(-23), power(-32) + power(-48)),
+        ] {
+            for (p, expected) in (0..=depth.max()).zip(normalised(depth)) {
+                let x = 2 * p as i32 - depth.max() as i32;
+                let (a, b) = ((factor * x) as f32, x as f32);
+                for found in [a * high + b * low, a.mul_add(high, b * low), b.mul_add(low, a * high)] {
+                    assert_eq!(found.to_bits(), expected.to_bits(), "{p} of {depth:?}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn refuses_what_no_plan_can_address() {
         assert!(matches!(Geometry::new(0, 4, 1), Err(GeometryError::Empty { .. })));

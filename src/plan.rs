@@ -3,6 +3,7 @@
 //! runs: plans, and the steps that are no plan. Knows nothing of schemes, keys' files or devices.
 
 mod mixing;
+pub mod tiles;
 
 pub use mixing::{Mixing, WEIGHT_ONE, soft_label};
 

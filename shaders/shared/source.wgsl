@@ -1,48 +1,9 @@
-// A dispatch has a row of workgroups along x for the parts of an image, and a row along y for each image of the
-// batch: no index is ever divided out of another (a division costs more than the rest of a kernel). A dimension
-// holds 65,535 workgroups at most, so every kernel goes on in strides of the grid.
-//
-// The input side of every kernel: packed words, every image beginning at a word; and the picks that say which
-// image a batch position shows and how. What is counted are elements of BITS bits: samples, or nibbles where a plan
-// moves those. Elements lie in a word from its least significant bits on, so that 8-bit samples are bytes in order,
-// 16-bit samples are little-endian, and a sample's lowest nibble comes first. Twin: View::copy in src/image.rs.
+// The input side of the kernels that look at single elements: packed words, every image beginning at a word. What is
+// counted are elements of BITS bits: samples, or nibbles where a plan moves those. Elements lie in a word from its least
+// significant bits on, so that 8-bit samples are bytes in order, 16-bit samples are little-endian, and a sample's lowest
+// nibble comes first. Needs shared/batch.wgsl in front. Twin: View::copy in src/image.rs.
 
-struct Params {
-    height: u32,
-    width: u32,
-    channels: u32,
-    samples: u32,       // height * width * channels
-    stride: u32,        // words of one image
-    images: u32,        // images that this dispatch writes
-    group: u32,         // picks of one of them: more than one where images are mixed
-    unit: f32,          // what a mixture's sum is multiplied by
-    // Blocks of the statistics, cut off at the right and lower edge.
-    block_height: u32,
-    block_width: u32,
-    block_columns: u32,
-    blocks: u32,
-    statistic: u32,
-    // ChaCha20 keys of what is keyed per image.
-    key_low: vec4<u32>,
-    key_high: vec4<u32>,
-    colour_low: vec4<u32>,
-    colour_high: vec4<u32>,
-}
-
-struct Pick {
-    index: u32,         // image in `pixels`
-    slot: u32,          // position in the output batch
-    shift: u32,         // dy in the low half, dx in the high half, both signed 16 bit
-    how: u32,           // mirrored in bit 0, the weight in a mixture in 17 bits, the added brightness in 14, signed
-    turn: u32,          // cosine in the low half, sine in the high half, both signed, in units of 2^-14
-    // Stream of the image; a vector would make a pick 32 bytes instead of 28.
-    id_low: u32,
-    id_high: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
-@group(0) @binding(2) var<storage, read> picks: array<Pick>;
 
 // Off: picks show images as they are, and the address of an element needs no division.
 override VIEWS: bool = false;

@@ -15,6 +15,14 @@ pub enum Kernel {
     PermuteBytes,
     /// A plan, packed words to normalised floats.
     PermuteFloats,
+    /// A plan in tiles, packed words to packed words.
+    PermuteTilesBytes,
+    /// A plan in tiles, packed words to normalised floats.
+    PermuteTilesFloats,
+    /// Packed words as they are.
+    CopyBytes,
+    /// Packed 8-bit samples as they are, to normalised floats.
+    ScaleFloats,
     /// A keystream, packed words to packed words.
     KeystreamBytes,
     /// A keystream, packed words to normalised floats.
@@ -34,9 +42,13 @@ pub enum Kernel {
 }
 
 /// All kernels.
-pub const KERNELS: [Kernel; 10] = [
+pub const KERNELS: [Kernel; 14] = [
     Kernel::PermuteBytes,
     Kernel::PermuteFloats,
+    Kernel::PermuteTilesBytes,
+    Kernel::PermuteTilesFloats,
+    Kernel::CopyBytes,
+    Kernel::ScaleFloats,
     Kernel::KeystreamBytes,
     Kernel::KeystreamFloats,
     Kernel::PixelKeyedBytes,
@@ -70,30 +82,42 @@ impl Kernel {
     pub fn wgsl(self) -> &'static str {
         macro_rules! text {
             ($($file:literal),*) => {
-                concat!(include_str!("../../../shaders/shared/source.wgsl"), $("\n", include_str!(concat!("../../../shaders/", $file))),*)
+                concat!(
+                    include_str!("../../../shaders/shared/batch.wgsl"),
+                    $("\n", include_str!(concat!("../../../shaders/", $file))),*
+                )
             };
         }
         match self {
-            Kernel::PermuteBytes => text!("permute_bytes.wgsl"),
-            Kernel::PermuteFloats => text!("permute_floats.wgsl"),
-            Kernel::KeystreamBytes => text!("shared/chacha20.wgsl", "keystream_bytes.wgsl"),
-            Kernel::KeystreamFloats => text!("shared/chacha20.wgsl", "keystream_floats.wgsl"),
+            Kernel::PermuteBytes => text!("shared/source.wgsl", "permute_bytes.wgsl"),
+            Kernel::PermuteFloats => text!("shared/source.wgsl", "permute_floats.wgsl"),
+            Kernel::PermuteTilesBytes => text!("shared/tiles.wgsl", "permute_tiles_bytes.wgsl"),
+            Kernel::PermuteTilesFloats => {
+                text!("shared/normalised.wgsl", "shared/tiles.wgsl", "permute_tiles_floats.wgsl")
+            }
+            Kernel::CopyBytes => text!("copy_bytes.wgsl"),
+            Kernel::ScaleFloats => text!("shared/normalised.wgsl", "scale_floats.wgsl"),
+            Kernel::KeystreamBytes => text!("shared/source.wgsl", "shared/chacha20.wgsl", "keystream_bytes.wgsl"),
+            Kernel::KeystreamFloats => text!("shared/source.wgsl", "shared/chacha20.wgsl", "keystream_floats.wgsl"),
             Kernel::PixelKeyedBytes => {
-                text!("shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_bytes.wgsl")
+                text!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_bytes.wgsl")
             }
             Kernel::PixelKeyedFloats => {
-                text!("shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_floats.wgsl")
+                text!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_floats.wgsl")
             }
-            Kernel::BlockStatistic => text!("block_statistic.wgsl"),
-            Kernel::FillBytes => text!("shared/fill.wgsl", "fill_bytes.wgsl"),
-            Kernel::FillFloats => text!("shared/fill.wgsl", "fill_floats.wgsl"),
-            Kernel::MixFloats => text!("shared/chacha20.wgsl", "mix_floats.wgsl"),
+            Kernel::BlockStatistic => text!("shared/source.wgsl", "block_statistic.wgsl"),
+            Kernel::FillBytes => text!("shared/source.wgsl", "shared/fill.wgsl", "fill_bytes.wgsl"),
+            Kernel::FillFloats => text!("shared/source.wgsl", "shared/fill.wgsl", "fill_floats.wgsl"),
+            Kernel::MixFloats => text!("shared/source.wgsl", "shared/chacha20.wgsl", "mix_floats.wgsl"),
         }
     }
 
     /// Whether it reads a plan.
     pub fn has_plan(self) -> bool {
-        matches!(self, Kernel::PermuteBytes | Kernel::PermuteFloats)
+        matches!(
+            self,
+            Kernel::PermuteBytes | Kernel::PermuteFloats | Kernel::PermuteTilesBytes | Kernel::PermuteTilesFloats
+        )
     }
 
     /// Whether it looks samples up in the scale.
@@ -103,7 +127,8 @@ impl Kernel {
 
     /// The binding that it writes.
     pub fn output(self) -> u32 {
-        if self.has_scale() || self == Kernel::MixFloats { FLOATS } else { WORDS }
+        let computed = matches!(self, Kernel::PermuteTilesFloats | Kernel::ScaleFloats | Kernel::MixFloats);
+        if self.has_scale() || computed { FLOATS } else { WORDS }
     }
 
     /// The kernel's storage bindings: number, and whether it is written.
@@ -179,6 +204,13 @@ fn make(device: &wgpu::Device, variant: &Variant) -> wgpu::ComputePipeline {
 pub fn grid(parts: u64, images: u64, planes: u32) -> [u32; 3] {
     let fitting = |groups: u64| groups.clamp(1, MAX_GROUPS) as u32;
     [fitting(parts.div_ceil(WORKGROUP)), fitting(images), planes]
+}
+
+/// The grid of a dispatch of tiles, each for eight images: tiles along x, and images along y and, where they are more than
+/// that dimension holds, along z. Workgroups beyond the last image find nothing to do.
+pub fn grid_of_tiles(tiles: u64, images: u64) -> [u32; 3] {
+    let groups = images.div_ceil(8);
+    [tiles as u32, groups.min(MAX_GROUPS) as u32, groups.div_ceil(MAX_GROUPS) as u32]
 }
 
 /// Images that an invocation works on where what it looks up for one is good for all of them: as many as leave the device enough to do

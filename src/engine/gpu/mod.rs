@@ -6,6 +6,7 @@
 
 pub mod adapter;
 mod kernel;
+mod plan;
 mod run;
 mod staging;
 #[cfg(feature = "train")]

@@ -1,9 +1,11 @@
 //! Resident sets, loaded programs, and the dispatches that run one on the other.
 
 use super::Gpu;
-use super::kernel::{self, Kernel, Variant, grid, images_of_a_row};
+use super::kernel::{self, Kernel, Variant, grid, grid_of_tiles, images_of_a_row};
+use super::plan::LoadedPlan;
 use crate::engine::{EngineError, Pick, check_picks};
 use crate::image::Geometry;
+use crate::plan::tiles::{CHUNK, Layout};
 use crate::plan::{Mixing, Program, Statistic, Step};
 use crate::schedule::Subkey;
 use bytemuck::{Pod, Zeroable};
@@ -99,7 +101,7 @@ impl Resident {
     }
 }
 
-/// `Params` of `shaders/shared/source.wgsl`.
+/// `Params` of `shaders/shared/batch.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Pod, Zeroable)]
 struct Params {
@@ -121,7 +123,7 @@ struct Params {
     colour: [u32; 8],
 }
 
-/// `Pick` of `shaders/shared/source.wgsl`.
+/// `Pick` of `shaders/shared/batch.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct PickRecord {
@@ -164,8 +166,8 @@ fn words(subkey: &Subkey) -> Words {
 
 /// A step as the device runs it: one dispatch.
 enum LoadedStep {
-    /// The plan's table and the bits of its elements; `None` is the identity.
-    Permute(Option<(wgpu::Buffer, u32)>),
+    /// `None` is the identity.
+    Permute(Option<LoadedPlan>),
     Keystream(Words),
     PixelKeyed {
         negative: Option<Words>,
@@ -194,19 +196,7 @@ impl LoadedProgram {
         let mut steps = Vec::new();
         for step in program.steps() {
             match step {
-                Step::Permute(plan) => {
-                    let bytes: &[u8] = bytemuck::cast_slice(plan.table());
-                    if bytes.len() as u64 > gpu.limit {
-                        return Err(gpu.too_large("the plan", bytes.len() as u64));
-                    }
-                    let table = gpu.guarded("uploading the plan", || {
-                        let table = gpu.buffer(bytes.len() as u64, TABLE);
-                        gpu.queue.write_buffer(&table, 0, bytes);
-                        table
-                    })?;
-                    gpu.traffic.add_up(bytes.len() as u64);
-                    steps.push(LoadedStep::Permute(Some((table, plan.bits()))));
-                }
+                Step::Permute(plan) => steps.push(LoadedStep::Permute(Some(LoadedPlan::new(gpu, plan)?))),
                 Step::Keystream(subkey) => steps.push(LoadedStep::Keystream(words(subkey))),
                 Step::PixelKeyed(keys) => steps.push(LoadedStep::PixelKeyed {
                     negative: keys.negative.as_ref().map(words),
@@ -444,8 +434,9 @@ fn dispatch(
         group: 1,
         ..Params::default()
     };
-    let mut constants = vec![("VIEWS", u32::from(views)), ("TURNS", u32::from(turns)), ("DEPTH", depth)];
+    let mut constants = Vec::new();
     let mut bits = depth;
+    let mut tiles = None;
     let cut = |params: &mut Params, block: (u32, u32)| {
         let (rows, columns) = blocks(geometry, block);
         (params.block_height, params.block_width) = block;
@@ -455,11 +446,19 @@ fn dispatch(
     // What an invocation does: parts of an image, planes, and the kernel.
     let (kernel, parts, planes) = match step {
         LoadedStep::Permute(plan) => {
-            constants.push(("PLAN", u32::from(plan.is_some())));
-            bits = plan.as_ref().map_or(depth, |(_, bits)| *bits);
-            match floats {
-                true => (Kernel::PermuteFloats, plane, channels),
-                false => (Kernel::PermuteBytes, stride, 1),
+            bits = plan.as_ref().map_or(depth, LoadedPlan::bits);
+            let layout = if floats { Layout::Planar } else { Layout::Interleaved };
+            let as_they_are = plan.is_none() && !views && geometry.bytes().is_multiple_of(CHUNK);
+            tiles = plan.as_ref().filter(|_| !views).and_then(|plan| plan.tiles(gpu, layout, records.len()));
+            match (&tiles, floats) {
+                (Some(tiles), true) => (Kernel::PermuteTilesFloats, tiles.count, 1),
+                (Some(tiles), false) => (Kernel::PermuteTilesBytes, tiles.count, 1),
+                (None, false) if as_they_are => (Kernel::CopyBytes, stride / 4, 1),
+                (None, true) if as_they_are && depth == 8 && plane.is_multiple_of(4) => {
+                    (Kernel::ScaleFloats, plane / 4, 1)
+                }
+                (None, true) => (Kernel::PermuteFloats, plane, channels),
+                (None, false) => (Kernel::PermuteBytes, stride, 1),
             }
         }
         LoadedStep::Keystream(key) => {
@@ -499,11 +498,29 @@ fn dispatch(
             (Kernel::MixFloats, samples.div_ceil(32), 1)
         }
     };
-    constants.push(("BITS", bits));
-    // A plan's entries are looked up once for several images.
     let images = u64::from(params.images);
-    let together = if kernel.has_plan() { images_of_a_row(parts, images, planes) } else { 1 };
-    let [x, y, z] = grid(parts, images.div_ceil(together), planes);
+    let [x, y, z] = match kernel {
+        Kernel::PermuteTilesBytes | Kernel::PermuteTilesFloats => grid_of_tiles(parts, images),
+        // A plan's entries are looked up once for several images.
+        Kernel::PermuteBytes | Kernel::PermuteFloats => {
+            grid(parts, images.div_ceil(images_of_a_row(parts, images, planes)), planes)
+        }
+        _ => grid(parts, images, planes),
+    };
+    match kernel {
+        Kernel::PermuteTilesBytes => constants.push(("NIBBLES", u32::from(bits == 4))),
+        Kernel::PermuteTilesFloats => constants.extend([("NIBBLES", u32::from(bits == 4)), ("DEPTH", depth)]),
+        Kernel::CopyBytes | Kernel::ScaleFloats => {}
+        _ => constants.extend([
+            ("VIEWS", u32::from(views)),
+            ("TURNS", u32::from(turns)),
+            ("DEPTH", depth),
+            ("BITS", bits),
+        ]),
+    }
+    if let (Kernel::PermuteBytes | Kernel::PermuteFloats, LoadedStep::Permute(plan)) = (kernel, step) {
+        constants.push(("PLAN", u32::from(plan.is_some())));
+    }
     let uniform_usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
     // Small buffers of their own for every dispatch: earlier dispatches may still be reading theirs.
     let uniform = gpu.buffer(size_of::<Params>() as u64, uniform_usage);
@@ -519,8 +536,14 @@ fn dispatch(
         bind(1, pixels.as_entire_binding()),
         bind(2, list.as_entire_binding()),
     ];
-    if let LoadedStep::Permute(plan) = step {
-        let table = plan.as_ref().map_or(&program.placeholder, |(table, _)| table);
+    if let LoadedStep::Permute(plan) = step
+        && kernel.has_plan()
+    {
+        let table = match (tiles, plan) {
+            (Some(tiles), _) => &tiles.buffer,
+            (None, Some(plan)) => plan.table(gpu),
+            (None, None) => &program.placeholder,
+        };
         entries.push(bind(kernel::PLAN, table.as_entire_binding()));
     }
     if kernel.has_scale() {

@@ -1,0 +1,13 @@
+// (2p - max) / max for four samples of 8 or 16 bits, to the bit what a division gives, without one: WGSL lets a
+// driver round divisions as it likes. The reciprocal is split in two, so that the first product is exact and the second is
+// too small for its own rounding to matter: whether a driver fuses the sum with either makes no difference. Nor may it
+// put both factors together, which some do where it looks as if both products were of one number: hence two. Twin:
+// normalised() in src/image.rs, whose tests try all of this for every sample there is.
+fn normalised(samples: vec4<u32>, depth: u32) -> vec4<f32> {
+    if (depth == 8u) {
+        let x = vec4<i32>(samples) * 2 - 255;
+        return vec4<f32>(x * 257) * 0x1p-16f + vec4<f32>(x) * 0x1.010102p-24f;
+    }
+    let x = vec4<i32>(samples) * 2 - 65535;
+    return vec4<f32>(x * 128) * 0x1p-23f + vec4<f32>(x) * 0x1.0001p-32f;
+}

@@ -1,0 +1,90 @@
+// A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of eight images, in two quads of four. An invocation
+// fetches a chunk of 16 bytes of each image and lays the four images of a quad side by side: one word holds the same
+// byte of all four, so that one look into workgroup memory moves a byte of four images. Device memory is read and
+// written in vectors of 16 bytes, each once; what is looked up in the plan is good for eight images. Picks show images as
+// they are. Twin: permute() in src/engine/cpu.rs.
+
+@group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
+// Rows of 64, one place for each invocation. First the numbers of chunks: x is that of the source, and y those of the
+// outputs, one a row. Then for each output its entries, two in a word: the byte of the tile in bits 0..10 as it lies in
+// `near`, the upper nibble in bit 10, the flip in bit 15.
+@group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
+
+// Whether nibbles are moved: two entries to a byte.
+override NIBBLES: bool = false;
+
+const LANES: u32 = 64u;
+const IMAGES: u32 = 8u;
+// An invocation without a source or an output.
+const NONE: u32 = 0xffffffffu;
+
+// For each quad: bytes 0 to 3 of every chunk, bytes 4 to 7 of every chunk, and so on.
+var<workgroup> near: array<vec4<u32>, 512>;
+
+// Byte j of word i becomes byte i of word j.
+fn transposed(w: vec4<u32>) -> vec4<u32> {
+    let low = (w.xz & vec2<u32>(0x00ff00ffu)) | ((w.yw & vec2<u32>(0x00ff00ffu)) << vec2<u32>(8u));
+    let high = ((w.xz >> vec2<u32>(8u)) & vec2<u32>(0x00ff00ffu)) | (w.yw & vec2<u32>(0xff00ff00u));
+    return vec4<u32>(
+        (low.x & 0xffffu) | (low.y << 16u),
+        (high.x & 0xffffu) | (high.y << 16u),
+        (low.x >> 16u) | (low.y & 0xffff0000u),
+        (high.x >> 16u) | (high.y & 0xffff0000u),
+    );
+}
+
+// A chunk of the image at a position of the batch. Behind the last image there is the last one once more.
+fn chunk_of(position: u32, chunk: u32) -> vec4<u32> {
+    return pixels[picks[min(position, params.images - 1u)].index * (params.stride / 4u) + chunk];
+}
+
+// Lays a chunk of four images from `first` on side by side.
+fn lay(quad: u32, first: u32, chunk: u32, lane: u32) {
+    let a = chunk_of(first, chunk);
+    let b = chunk_of(first + 1u, chunk);
+    let c = chunk_of(first + 2u, chunk);
+    let d = chunk_of(first + 3u, chunk);
+    let place = quad * 256u + lane;
+    near[place] = transposed(vec4<u32>(a.x, b.x, c.x, d.x));
+    near[place + 64u] = transposed(vec4<u32>(a.y, b.y, c.y, d.y));
+    near[place + 128u] = transposed(vec4<u32>(a.z, b.z, c.z, d.z));
+    near[place + 192u] = transposed(vec4<u32>(a.w, b.w, c.w, d.w));
+}
+
+// The byte of four images that the lower half of a word names, as it lies.
+fn byte_at(quad: u32, entry: u32) -> u32 {
+    return near[quad * 256u + ((entry >> 2u) & 255u)][entry & 3u];
+}
+
+// All ones where the lower half of a word says that it is flipped.
+fn flips(entry: u32) -> u32 {
+    return bitcast<u32>(bitcast<i32>(entry << 16u) >> 31u);
+}
+
+// The same for nibbles: in the lower half of every byte.
+fn nibble_at(quad: u32, entry: u32) -> u32 {
+    return ((byte_at(quad, entry) >> ((entry >> 8u) & 4u)) ^ flips(entry)) & 0x0f0f0f0fu;
+}
+
+fn sample_of(quad: u32, entry: u32) -> u32 {
+    return byte_at(quad, entry) ^ flips(entry);
+}
+
+// A byte of four images from the entries of its two nibbles.
+fn both_nibbles(quad: u32, entries: u32) -> u32 {
+    return nibble_at(quad, entries) | (nibble_at(quad, entries >> 16u) << 4u);
+}
+
+// Four bytes of output of four images, a word an image. `place` is that of their entries.
+fn four_bytes(quad: u32, place: u32) -> vec4<u32> {
+    let e = tiles[place];
+    if (NIBBLES) {
+        let f = tiles[place + LANES];
+        return transposed(vec4<u32>(
+            both_nibbles(quad, e.x), both_nibbles(quad, e.y), both_nibbles(quad, f.x), both_nibbles(quad, f.y),
+        ));
+    }
+    return transposed(vec4<u32>(
+        sample_of(quad, e.x), sample_of(quad, e.x >> 16u), sample_of(quad, e.y), sample_of(quad, e.y >> 16u),
+    ));
+}

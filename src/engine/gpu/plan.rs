@@ -1,0 +1,107 @@
+//! A plan on the device: its table, and its tiles for either layout of the output, each sent when it is first needed.
+
+use super::Gpu;
+use crate::engine::EngineError;
+use crate::plan::Plan;
+use crate::plan::tiles::{CHUNK, Layout, PLACE, SOURCES, Tiles};
+use std::sync::OnceLock;
+
+/// Fewer images than these leave most of a tile's kernel idle, which works on eight at a time.
+const FEWEST: usize = 3;
+
+/// `NONE` of `shaders/shared/tiles.wgsl`.
+const NONE: u32 = u32::MAX;
+
+/// A loaded plan.
+pub(super) struct LoadedPlan {
+    plan: Plan,
+    table: OnceLock<wgpu::Buffer>,
+    bytes: OnceLock<Option<LoadedTiles>>,
+    floats: OnceLock<Option<LoadedTiles>>,
+}
+
+/// Tiles as `shaders/shared/tiles.wgsl` reads them.
+pub(super) struct LoadedTiles {
+    pub buffer: wgpu::Buffer,
+    pub count: u64,
+}
+
+impl LoadedPlan {
+    pub(super) fn new(gpu: &Gpu, plan: &Plan) -> Result<Self, EngineError> {
+        let bytes = size_of_val(plan.table()) as u64;
+        if bytes > gpu.limit {
+            return Err(gpu.too_large("the plan", bytes));
+        }
+        let plan = plan.clone();
+        Ok(Self { plan, table: OnceLock::new(), bytes: OnceLock::new(), floats: OnceLock::new() })
+    }
+
+    pub(super) fn bits(&self) -> u32 {
+        self.plan.bits()
+    }
+
+    /// The table. The caller holds an error scope.
+    pub(super) fn table(&self, gpu: &Gpu) -> &wgpu::Buffer {
+        self.table.get_or_init(|| send(gpu, bytemuck::cast_slice(self.plan.table())))
+    }
+
+    /// The tiles for so many images, where they have good ones. The caller holds an error scope.
+    pub(super) fn tiles(&self, gpu: &Gpu, layout: Layout, images: usize) -> Option<&LoadedTiles> {
+        if images < FEWEST || !self.plan.geometry().bytes().is_multiple_of(CHUNK) {
+            return None;
+        }
+        // Rows of outputs, as the kernels have them.
+        let (place, rows) = match layout {
+            Layout::Interleaved => (&self.bytes, 1),
+            Layout::Planar => (&self.floats, 4),
+        };
+        let load = || {
+            let tiles = Tiles::cut(&self.plan, layout, rows * SOURCES)?;
+            let words = arranged(&tiles, rows);
+            let bytes: &[u8] = bytemuck::cast_slice(&words);
+            let count = tiles.count() as u64;
+            (bytes.len() as u64 <= gpu.limit).then(|| LoadedTiles { buffer: send(gpu, bytes), count })
+        };
+        place.get_or_init(load).as_ref()
+    }
+}
+
+fn send(gpu: &Gpu, bytes: &[u8]) -> wgpu::Buffer {
+    let buffer = gpu.buffer(bytes.len() as u64, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST);
+    gpu.queue.write_buffer(&buffer, 0, bytes);
+    gpu.traffic.add_up(bytes.len() as u64);
+    buffer
+}
+
+/// Tiles in rows of a place for each invocation: sources and outputs, then the entries of each row of outputs.
+fn arranged(tiles: &Tiles, rows: usize) -> Vec<[u32; 2]> {
+    // Four entries in a place.
+    let entry_rows = tiles.per_output() / 4;
+    let of_tile = SOURCES * rows * (1 + entry_rows);
+    let mut words = vec![[NONE, NONE]; of_tile * tiles.count()];
+    for (tile, words) in tiles.iter().zip(words.chunks_exact_mut(of_tile)) {
+        for (place, &source) in words.iter_mut().zip(tile.sources) {
+            place[0] = source;
+        }
+        let (numbers, all_entries) = words.split_at_mut(rows * SOURCES);
+        let outputs = tile.outputs.iter().zip(tile.entries.chunks_exact(tiles.per_output()));
+        for (i, (&output, entries)) in outputs.enumerate() {
+            numbers[i][1] = output;
+            let (row, lane) = (i / SOURCES, i % SOURCES);
+            for (k, four) in entries.as_chunks::<4>().0.iter().enumerate() {
+                let pair = |low: u16, high: u16| u32::from(near(low)) | u32::from(near(high)) << 16;
+                let place = (row * entry_rows + k) * SOURCES + lane;
+                all_entries[place] = [pair(four[0], four[1]), pair(four[2], four[3])];
+            }
+        }
+    }
+    words
+}
+
+/// An entry whose place is that in `near` of `shaders/shared/tiles.wgsl`: byte b of chunk c is word b % 4 of vector
+/// b / 4 * 64 + c, so that neighbouring invocations lay their chunks into neighbouring places.
+fn near(entry: u16) -> u16 {
+    let (chunk, byte) = ((entry & PLACE) / CHUNK as u16, (entry & PLACE) % CHUNK as u16);
+    let place = (byte / 4 * SOURCES as u16 + chunk) * 4 + byte % 4;
+    entry & !PLACE | place
+}
