@@ -289,6 +289,39 @@ proptest! {
         }
     }
 
+    /// What goes tile by tile on the GPU: images that are seen as they are and are a whole number of chunks, several of
+    /// them. The simple kernels, which take the same picks two at a time, and the CPU engine give the same.
+    #[test]
+    fn tiles_are_what_the_simple_kernels_give(
+        (bh, bw, square, rows, columns) in (1u32..9, 1u32..9, any::<bool>(), 1u32..9, 1u32..9),
+        (rgb, wide, kinds) in (any::<bool>(), any::<bool>(), prop::collection::vec((0..8usize, any::<bool>(), any::<bool>()), 0..4)),
+        (images, indices) in (1u32..9, prop::collection::vec(any::<u32>(), 3..21)),
+        secret: [u8; 32],
+    ) {
+        if let Some(gpu) = gpu("tiles_are_what_the_simple_kernels_give") {
+            // A row of sixteen bytes, and more.
+            let block = Block { height: bh, width: if square { bh } else { bw } };
+            let width = block.width * columns * 16;
+            let geometry = geometry(bh * rows, width, if rgb { 3 } else { 1 }).with_depth(if wide { Depth::U16 } else { Depth::U8 });
+            prop_assume!(geometry.bytes() <= 1 << 18);
+            // Nothing here is keyed per image: plans, and nothing else.
+            let stages = kinds.into_iter().filter(|(kind, ..)| !matches!(kind, 5 | 6)).map(|(kind, per_block, order)| stage(kind, block, per_block, order));
+            let scheme = Scheme { name: "random".into(), stages: stages.collect() };
+            let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
+            let input = ramp(geometry.bytes() * images as usize);
+            let picks: Vec<Pick> = indices.iter().map(|index| Pick { index: index % images, ..Pick::default() }).collect();
+            let tiled = run(gpu, &program, &input, &picks);
+            let mut simple = (Vec::new(), Vec::new());
+            for picks in picks.chunks(2) {
+                let (bytes, floats) = run(gpu, &program, &input, picks);
+                simple.0.extend(bytes);
+                simple.1.extend(floats);
+            }
+            prop_assert!(tiled == simple, "{} on {}", scheme, geometry);
+            prop_assert!(tiled == run(&CpuEngine, &program, &input, &picks), "{} on {}", scheme, geometry);
+        }
+    }
+
     #[test]
     fn the_gpu_engine_is_the_cpu_engine((geometry, scheme, picks, images) in case(), secret: [u8; 32]) {
         if let Some(gpu) = gpu("the_gpu_engine_is_the_cpu_engine") {
@@ -558,7 +591,9 @@ fn grids_go_on_in_strides() {
     let Some(gpu) = gpu("grids_go_on_in_strides") else { return };
     let key = Key::from_bytes([5; 32]);
     let block = Some("1".parse().unwrap());
-    for (geometry, images) in [(geometry(1, 2, 1), 70_000), (geometry(4200, 4200, 1), 1)] {
+    // The last one: more than 65,535 times eight images, which is how many a row of tiles has.
+    for (geometry, images) in [(geometry(1, 2, 1), 70_000), (geometry(4200, 4200, 1), 1), (geometry(4, 4, 1), 524_290)]
+    {
         let input = ramp(geometry.samples() * images);
         let picks: Vec<Pick> = Pick::all(images)
             .into_iter()
@@ -575,6 +610,32 @@ fn grids_go_on_in_strides() {
             let (on_gpu, on_cpu) = (run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));
             assert!(on_gpu == on_cpu, "{preset:?} {geometry}");
         }
+    }
+}
+
+/// Every sample that there is, on the device's own way to floats.
+#[test]
+fn every_sample_becomes_the_float_that_the_host_makes_of_it() {
+    let Some(gpu) = gpu("every_sample_becomes_the_float_that_the_host_makes_of_it") else { return };
+    let key = Key::from_bytes([5; 32]);
+    for (geometry, preset) in [
+        (geometry(16, 16, 1), Preset::None),
+        (geometry(16, 16, 3), Preset::None),
+        (geometry(16, 16, 1), Preset::Np),
+        (geometry(256, 256, 1).with_depth(Depth::U16), Preset::None),
+        (geometry(256, 256, 1).with_depth(Depth::U16), Preset::Np),
+    ] {
+        let image: Vec<u8> = match geometry.depth() {
+            Depth::U8 => (0..geometry.samples()).map(|i| i as u8).collect(),
+            Depth::U16 => (0..=u16::MAX).flat_map(u16::to_le_bytes).collect(),
+        };
+        let input = image.repeat(5);
+        let program = compile(&preset.scheme(Options::default()).unwrap(), &key, geometry).unwrap();
+        let picks = Pick::all(5);
+        assert!(
+            run(gpu, &program, &input, &picks) == run(&CpuEngine, &program, &input, &picks),
+            "{preset:?} {geometry}"
+        );
     }
 }
 

@@ -5,7 +5,7 @@ use crate::cli::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::cli::output::Output;
 use imgveil::engine::{Device, DeviceChoice, EngineError};
 use imgveil::image::Geometry;
-use imgveil::measure::{Ceiling, MeasureError, Row, Way, ceilings, measure, schemes};
+use imgveil::measure::{Ceiling, Extent, MeasureError, Row, Way, ceilings, measure, schemes};
 use imgveil::scheme::Scheme;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,8 @@ Examples:
   imgveil bench --device 0 --compare today.json
 
 For each device, first what it could do at best (copies, the way to it and back, a dispatch), then every scheme. Rates count the \
-bytes of samples that are read and of output that is written. `of copy` is against the device's own copy, `of none` against the \
+bytes of samples that are read and of output that is written. From memory to memory counts the way to the device and back, from \
+disk to disk the whole job over arrays. `of copy` is against the device's own copy, `of none` against the \
 same conversion to floats without a scheme. Everything is compared with the CPU engine before it is timed.";
 
 /// Measure how fast schemes run here, beside the device's limits.
@@ -36,12 +37,18 @@ pub struct Args {
     /// 28x28x1, 32x32x3, 224x224x3, 512x512x1x16]
     #[arg(long, value_name = "SIZE")]
     size: Vec<Geometry>,
-    /// Samples of a batch, in MiB
-    #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    batch: u32,
+    /// Samples of a batch, in MiB [default: 256 on a GPU, which outgrows its caches, and 64 elsewhere]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    batch: Option<u32>,
     /// How long each figure is measured, about
     #[arg(long, default_value_t = 0.3, value_name = "SECONDS")]
     seconds: f64,
+    /// Where to measure from disk to disk; what is written there is removed [default: the system's folder for such files]
+    #[arg(long, value_name = "FOLDER")]
+    disk: Option<PathBuf>,
+    /// Leave the disk out
+    #[arg(long, conflicts_with = "disk")]
+    no_disk: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -56,7 +63,6 @@ struct Report {
     tool: String,
     commit: Option<String>,
     system: String,
-    batch_mib: u32,
     devices: Vec<OfDevice>,
 }
 
@@ -64,6 +70,7 @@ struct Report {
 #[derive(Serialize, Deserialize)]
 struct OfDevice {
     device: String,
+    batch_mib: u32,
     ceilings: Vec<Ceiling>,
     rows: Vec<Row>,
     /// What it has no room for, and what failed.
@@ -92,7 +99,6 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             std::env::consts::ARCH,
             std::thread::available_parallelism().map_or(1, |threads| threads.get())
         ),
-        batch_mib: args.batch,
         devices: Vec::new(),
     };
     for choice in &choices {
@@ -104,11 +110,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         return Ok(DONE);
     }
     out.say(&format!(
-        "{}{}; {}; batches of {} MiB",
+        "{}{}; {}",
         report.tool,
         report.commit.as_ref().map_or(String::new(), |commit| format!(" ({commit})")),
-        report.system,
-        report.batch_mib
+        report.system
     ));
     for of_device in &report.devices {
         tell(of_device, before.as_ref(), out);
@@ -145,7 +150,11 @@ fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
 
 /// Everything on one device.
 fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry]) -> Result<OfDevice, Failure> {
-    let bytes = (args.batch as usize) << 20;
+    let is_hardware = matches!(device, Device::Gpu(gpu) if !gpu.is_software());
+    let batch_mib = args.batch.unwrap_or(if is_hardware { 256 } else { 64 });
+    let bytes = (batch_mib as usize) << 20;
+    let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));
+    let extent = Extent { bytes, seconds: args.seconds, folder };
     let bar = ProgressBar::new((all.len() * sizes.len() + 1) as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:28} {pos}/{len} {msg}, {eta} left") {
         bar.set_style(style);
@@ -158,7 +167,7 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
         let mut plain: Vec<Row> = Vec::new();
         for scheme in all {
             bar.set_message(format!("{} on {geometry}", scheme.0));
-            match measure(device, scheme, geometry, (bytes, args.seconds), &limits, &plain) {
+            match measure(device, scheme, geometry, &extent, &limits, &plain) {
                 Ok(found) => {
                     if scheme.0 == "none" {
                         plain.clone_from(&found);
@@ -175,12 +184,12 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
         }
     }
     bar.finish_and_clear();
-    Ok(OfDevice { device: device.to_string(), ceilings: limits, rows, left_out })
+    Ok(OfDevice { device: device.to_string(), batch_mib, ceilings: limits, rows, left_out })
 }
 
 /// A table for people.
 fn tell(of_device: &OfDevice, before: Option<&Report>, out: &Output) {
-    out.say(&format!("\n{}", of_device.device));
+    out.say(&format!("\n{}; batches of {} MiB", of_device.device, of_device.batch_mib));
     for ceiling in &of_device.ceilings {
         let rate = ceiling.gib_per_second.map(|rate| format!("{rate:9.2} GiB/s"));
         let time = ceiling.microseconds.map(|time| format!("{time:9.2} us"));

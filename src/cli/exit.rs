@@ -343,7 +343,8 @@ impl From<imgveil::measure::MeasureError> for Failure {
         match error {
             MeasureError::Engine(error) => error.into(),
             MeasureError::Compile(error) => error.into(),
-            MeasureError::Wrong { .. } => failure(&error, FAILED),
+            MeasureError::Job(error) => error.into(),
+            MeasureError::Wrong { .. } | MeasureError::Disk { .. } => failure(&error, FAILED),
         }
     }
 }

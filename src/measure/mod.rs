@@ -2,16 +2,14 @@
 //! compared with the CPU engine's first.
 
 mod ceilings;
+mod from_disk;
 mod throughput;
 
 pub use ceilings::{Ceiling, ceilings};
-pub use throughput::{MeasureError, Row, Way, measure, schemes};
+pub use throughput::{Extent, MeasureError, Row, Way, measure, schemes};
 
 /// The median of some times, each of one repetition, taken until `seconds` have passed and at least three times.
-fn median(
-    seconds: f64,
-    mut once: impl FnMut() -> Result<f64, crate::engine::EngineError>,
-) -> Result<f64, crate::engine::EngineError> {
+fn median<E>(seconds: f64, mut once: impl FnMut() -> Result<f64, E>) -> Result<f64, E> {
     let begun = std::time::Instant::now();
     let mut times = Vec::new();
     while times.len() < 3 || begun.elapsed().as_secs_f64() < seconds {

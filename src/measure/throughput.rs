@@ -1,6 +1,7 @@
 //! Schemes on a device: images and bytes a second.
 
 use super::ceilings::{Ceiling, copy_of};
+use super::from_disk::from_disk;
 use super::median;
 use crate::engine::{CpuEngine, Device, Engine, EngineError, Pick};
 use crate::image::Geometry;
@@ -10,6 +11,7 @@ use crate::schedule::ImageId;
 use crate::scheme::{Block, CompileError, KeyScope, Options, PRESETS, Preset, Scheme, compile};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// From where to where images go.
@@ -24,6 +26,9 @@ pub enum Way {
     /// Bytes to bytes, from the host's memory to the host's memory.
     #[serde(rename = "from memory to memory")]
     Memory,
+    /// A set from a disk to a disk, as a whole job.
+    #[serde(rename = "from disk to disk")]
+    Disk,
 }
 
 impl Way {
@@ -33,6 +38,7 @@ impl Way {
             Self::Bytes => "bytes to bytes",
             Self::Floats => "bytes to floats",
             Self::Memory => "memory to memory",
+            Self::Disk => "disk to disk",
         }
     }
 }
@@ -67,6 +73,17 @@ pub enum MeasureError {
     /// The scheme does not go with the images.
     #[error(transparent)]
     Compile(#[from] CompileError),
+    /// The job failed.
+    #[error(transparent)]
+    Job(#[from] crate::job::JobError),
+    /// The disk failed.
+    #[error("cannot measure in {}: {reason}; --disk chooses another folder, and --no-disk leaves the disk out", folder.display())]
+    Disk {
+        /// Where.
+        folder: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
     /// The device computes something else than the CPU engine.
     #[error(
         "{scheme} on {geometry}, {way}: the device's output is not the CPU engine's; this is a bug, please report it"
@@ -104,6 +121,17 @@ const REPEATS: u32 = 4;
 /// Images that are compared with the CPU engine's before anything is timed.
 const COMPARED: usize = 20;
 
+/// How much is measured.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    /// Bytes of samples of a batch, about.
+    pub bytes: usize,
+    /// Of each figure, about.
+    pub seconds: f64,
+    /// Where to measure from disk to disk, if at all. Everything is removed afterwards.
+    pub folder: Option<PathBuf>,
+}
+
 /// Measures a scheme on batches of about so many bytes, for about so many seconds each way. What a device has no room for, or a scheme
 /// does not do, is left out. `plain` are the rows of `none` on the same images, if they are there.
 ///
@@ -113,10 +141,11 @@ pub fn measure(
     device: &Device,
     (name, scheme): &(String, Scheme),
     geometry: Geometry,
-    (bytes, seconds): (usize, f64),
+    extent: &Extent,
     ceilings: &[Ceiling],
     plain: &[Row],
 ) -> Result<Vec<Row>, MeasureError> {
+    let Extent { bytes, seconds, ref folder } = *extent;
     let program = compile(scheme, &Key::from_bytes([7; 32]), geometry)?;
     let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
     let images = (bytes / geometry.bytes()).max(COMPARED) / group * group;
@@ -136,7 +165,7 @@ pub fn measure(
         let outputs = images / group;
         let output = match way {
             Way::Floats => 4 * geometry.samples(),
-            Way::Bytes | Way::Memory => geometry.bytes(),
+            Way::Bytes | Way::Memory | Way::Disk => geometry.bytes(),
         };
         let moved = (images * geometry.bytes() + outputs * output) as f64;
         let gib_per_second = moved / seconds / f64::from(1 << 30);
@@ -147,7 +176,7 @@ pub fn measure(
                 let plain = plain.iter().find(|row| row.way == way && row.geometry == geometry.to_string());
                 plain.map(|plain| 100.0 * images_per_second / plain.images_per_second)
             }
-            Way::Memory => None,
+            Way::Memory | Way::Disk => None,
         };
         let (scheme, geometry) = (name.clone(), geometry.to_string());
         rows.push(Row {
@@ -172,6 +201,11 @@ pub fn measure(
     subject.compare(name, Way::Floats)?;
     let (time, images, by_device) = subject.floats(seconds)?;
     add(Way::Floats, time, images, by_device);
+    if let Some(folder) = folder
+        && program.mixing().is_none()
+    {
+        add(Way::Disk, from_disk(device.engine(), scheme, geometry, &samples, folder, seconds)?, picks.len(), false);
+    }
     Ok(rows)
 }
 
@@ -205,7 +239,7 @@ impl Subject<'_> {
                 }
                 found.iter().map(|x| x.to_bits()).eq(expected.iter().map(|x| x.to_bits()))
             }
-            Way::Bytes | Way::Memory => {
+            Way::Bytes | Way::Memory | Way::Disk => {
                 let size = geometry.bytes();
                 let (mut found, mut expected) = (vec![0; outputs * size], vec![0; outputs * size]);
                 engine.bytes(self.program, samples, picks, &mut found)?;

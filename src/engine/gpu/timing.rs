@@ -3,7 +3,7 @@
 
 use super::Gpu;
 use super::run::{self, Resident};
-use crate::engine::{EngineError, Pick, check_picks};
+use crate::engine::{EngineError, Pick, check_picks, outputs};
 use crate::plan::Program;
 use std::time::Instant;
 
@@ -98,7 +98,7 @@ impl Gpu {
         let geometry = program.geometry();
         let loaded = self.load(program)?;
         let resident = Resident::upload(self, geometry, samples)?;
-        let bytes = (geometry.samples() * picks.len() * size_of::<f32>()) as u64;
+        let bytes = (geometry.samples() * outputs(program, picks)? * size_of::<f32>()) as u64;
         self.check_binding("a batch of floats", bytes)?;
         let [output, _] = self.pair(bytes)?;
         let output = output.as_entire_binding();
