@@ -600,6 +600,7 @@ fn grids_go_on_in_strides() {
             .map(|p| Pick { id: ImageId((u64::from(p.index) + 1).to_le_bytes()), ..p })
             .collect();
         for (preset, options) in [
+            (Preset::None, Options::default()),
             (Preset::Keystream, Options::default()),
             (
                 Preset::ShuffleFlip,

@@ -162,7 +162,8 @@ class Imgveil:
         return np.load(out)["images"]
 
     def rate(self, scheme, seconds):
-        words = ["bench", "--device", self.device, "--scheme", scheme, "--size", self.size, "--seconds", str(seconds), "--json"]
+        words = ["bench", "--device", self.device, "--scheme", scheme, "--size", self.size, "--seconds", str(seconds), "--no-disk",
+                 "--json"]
         device = json.loads(self.run(*words))["devices"][0]
         rows = [row for row in device["rows"] if row["scheme"] == scheme]
         # On the CPU bytes to bytes is from memory to memory already.

@@ -6,8 +6,8 @@
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
 // Rows of 64, one place for each invocation. First the numbers of chunks: x is that of the source, and y those of the
-// outputs, one a row. Then for each output its entries, two in a word: the byte of the tile in bits 0..10 as it lies in
-// `near`, the upper nibble in bit 10, the flip in bit 15.
+// outputs, one a row. Then for each output its entries, two in a word: the place in `near` in bits 0..10, the upper nibble
+// in bit 10, the flip in bit 15.
 @group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
 
 // Whether nibbles are moved: two entries to a byte.
@@ -18,8 +18,9 @@ const IMAGES: u32 = 8u;
 // An invocation without a source or an output.
 const NONE: u32 = 0xffffffffu;
 
-// For each quad: bytes 0 to 3 of every chunk, bytes 4 to 7 of every chunk, and so on.
-var<workgroup> near: array<vec4<u32>, 512>;
+// For each quad: byte 0 of every chunk, byte 1 of every chunk, and so on. Neighbouring invocations write neighbouring words,
+// and where their chunks are moved alike they read neighbouring words: of each bank of the memory, one.
+var<workgroup> near: array<u32, 2048>;
 
 // Byte j of word i becomes byte i of word j.
 fn transposed(w: vec4<u32>) -> vec4<u32> {
@@ -38,22 +39,30 @@ fn chunk_of(position: u32, chunk: u32) -> vec4<u32> {
     return pixels[picks[min(position, params.images - 1u)].index * (params.stride / 4u) + chunk];
 }
 
+// Four bytes of a chunk.
+fn put(place: u32, bytes: vec4<u32>) {
+    near[place] = bytes.x;
+    near[place + 64u] = bytes.y;
+    near[place + 128u] = bytes.z;
+    near[place + 192u] = bytes.w;
+}
+
 // Lays a chunk of four images from `first` on side by side.
 fn lay(quad: u32, first: u32, chunk: u32, lane: u32) {
     let a = chunk_of(first, chunk);
     let b = chunk_of(first + 1u, chunk);
     let c = chunk_of(first + 2u, chunk);
     let d = chunk_of(first + 3u, chunk);
-    let place = quad * 256u + lane;
-    near[place] = transposed(vec4<u32>(a.x, b.x, c.x, d.x));
-    near[place + 64u] = transposed(vec4<u32>(a.y, b.y, c.y, d.y));
-    near[place + 128u] = transposed(vec4<u32>(a.z, b.z, c.z, d.z));
-    near[place + 192u] = transposed(vec4<u32>(a.w, b.w, c.w, d.w));
+    let place = quad * 1024u + lane;
+    put(place, transposed(vec4<u32>(a.x, b.x, c.x, d.x)));
+    put(place + 256u, transposed(vec4<u32>(a.y, b.y, c.y, d.y)));
+    put(place + 512u, transposed(vec4<u32>(a.z, b.z, c.z, d.z)));
+    put(place + 768u, transposed(vec4<u32>(a.w, b.w, c.w, d.w)));
 }
 
 // The byte of four images that the lower half of a word names, as it lies.
 fn byte_at(quad: u32, entry: u32) -> u32 {
-    return near[quad * 256u + ((entry >> 2u) & 255u)][entry & 3u];
+    return near[quad * 1024u + (entry & 1023u)];
 }
 
 // All ones where the lower half of a word says that it is flipped.

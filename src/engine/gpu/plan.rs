@@ -98,10 +98,71 @@ fn arranged(tiles: &Tiles, rows: usize) -> Vec<[u32; 2]> {
     words
 }
 
-/// An entry whose place is that in `near` of `shaders/shared/tiles.wgsl`: byte b of chunk c is word b % 4 of vector
-/// b / 4 * 64 + c, so that neighbouring invocations lay their chunks into neighbouring places.
+/// An entry whose place is that in `near` of `shaders/shared/tiles.wgsl`: byte b of chunk c is word b * 64 + c.
 fn near(entry: u16) -> u16 {
     let (chunk, byte) = ((entry & PLACE) / CHUNK as u16, (entry & PLACE) % CHUNK as u16);
-    let place = (byte / 4 * SOURCES as u16 + chunk) * 4 + byte % 4;
-    entry & !PLACE | place
+    entry & !PLACE | (byte * SOURCES as u16 + chunk)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::Geometry;
+    use crate::key::Key;
+    use crate::plan::Step;
+    use crate::scheme::{Block, KeyScope, Options, Preset, compile};
+    use std::collections::HashSet;
+
+    /// Turns that 32 neighbouring invocations need for a look into `near`, in the mean: a bank (a word, modulo 32) gives them one
+    /// word a turn. Nothing of this can be timed without a GPU, and a layout with worse turns would go unnoticed.
+    fn turns(preset: Preset, options: Options, layout: Layout) -> f64 {
+        let geometry = Geometry::new(224, 224, 3).unwrap();
+        let program = compile(&preset.scheme(options).unwrap(), &Key::from_bytes([7; 32]), geometry).unwrap();
+        let [Step::Permute(plan)] = program.steps() else { panic!("{preset:?} is one plan") };
+        let rows = if layout == Layout::Planar { 4 } else { 1 };
+        let tiles = Tiles::cut(plan, layout, rows * SOURCES).unwrap();
+        let entry_rows = tiles.per_output() / 4;
+        let words = arranged(&tiles, rows);
+        let (mut sum, mut looks) = (0, 0);
+        for tile in words.chunks_exact(SOURCES * rows * (1 + entry_rows)) {
+            for (i, neighbours) in tile[rows * SOURCES..].chunks_exact(32).enumerate() {
+                let outputs = &tile[i / 2 / entry_rows * SOURCES + i % 2 * 32..][..32];
+                for shift in [0, 16] {
+                    for word in [0, 1] {
+                        let mut banks = vec![HashSet::new(); 32];
+                        for (entry, output) in neighbours.iter().zip(outputs) {
+                            if output[1] != NONE {
+                                let place = entry[word] >> shift & u32::from(PLACE);
+                                banks[place as usize % 32].insert(place);
+                            }
+                        }
+                        let most = banks.iter().map(HashSet::len).max().unwrap();
+                        (sum, looks) = (sum + most, looks + usize::from(most > 0));
+                    }
+                }
+            }
+        }
+        sum as f64 / looks as f64
+    }
+
+    #[test]
+    fn looks_into_the_memory_of_a_workgroup_seldom_wait_for_each_other() {
+        let four = Options { block: Some(Block::square(4)), ..Options::default() };
+        let per_block = Options { key_scope: Some(KeyScope::Block), ..four };
+        for (preset, options, layout, most) in [
+            // One key for all blocks: neighbours in a row look at neighbours in a row.
+            (Preset::ShuffleFlip, four, Layout::Interleaved, 2.8),
+            (Preset::ShuffleFlip, four, Layout::Planar, 3.1),
+            (Preset::Le, four, Layout::Interleaved, 3.0),
+            (Preset::Le, four, Layout::Planar, 3.1),
+            // A key for each: 32 random words out of 32 banks need 3.5 turns.
+            (Preset::ShuffleFlip, per_block, Layout::Interleaved, 3.4),
+            (Preset::Ele, four, Layout::Interleaved, 3.1),
+            (Preset::Ele, four, Layout::Planar, 3.2),
+        ] {
+            let found = turns(preset, options, layout);
+            println!("{preset:?} {layout:?}: {found:.2} turns");
+            assert!(found <= most, "{preset:?} {layout:?}: {found:.2} turns");
+        }
+    }
 }

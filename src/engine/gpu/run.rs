@@ -1,7 +1,7 @@
 //! Resident sets, loaded programs, and the dispatches that run one on the other.
 
 use super::Gpu;
-use super::kernel::{self, Kernel, Variant, grid, grid_of_tiles, images_of_a_row};
+use super::kernel::{self, Kernel, Variant, fits_a_grid, grid, grid_of_tiles, images_of_a_row};
 use super::plan::LoadedPlan;
 use crate::engine::{EngineError, Pick, check_picks};
 use crate::image::Geometry;
@@ -448,7 +448,10 @@ fn dispatch(
         LoadedStep::Permute(plan) => {
             bits = plan.as_ref().map_or(depth, LoadedPlan::bits);
             let layout = if floats { Layout::Planar } else { Layout::Interleaved };
-            let as_they_are = plan.is_none() && !views && geometry.bytes().is_multiple_of(CHUNK);
+            let as_they_are = plan.is_none()
+                && !views
+                && geometry.bytes().is_multiple_of(CHUNK)
+                && fits_a_grid(plane.max(stride) / 4, records.len() as u64);
             tiles = plan.as_ref().filter(|_| !views).and_then(|plan| plan.tiles(gpu, layout, records.len()));
             match (&tiles, floats) {
                 (Some(tiles), true) => (Kernel::PermuteTilesFloats, tiles.count, 1),
