@@ -1,4 +1,4 @@
-//! The core, timed: draws, plan compilation, both engines. Rows to compare with stand beside them: copying the same bytes,
+//! The core, timed: draws, plan compilation, tiles, both engines. Rows to compare with stand beside them: copying the same bytes,
 //! and the plain conversion without a scheme.
 //!
 //!     cargo bench --bench engines
@@ -13,7 +13,8 @@ use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
 use imgveil::image::Geometry;
 use imgveil::key::Key;
 use imgveil::measure::schemes;
-use imgveil::plan::{Program, WEIGHT_ONE};
+use imgveil::plan::tiles::{Layout, SOURCES, Tiles};
+use imgveil::plan::{Program, Step, WEIGHT_ONE};
 use imgveil::schedule::{ImageId, Stream};
 use imgveil::scheme::compile;
 use std::collections::{BTreeSet, VecDeque};
@@ -24,6 +25,22 @@ const BATCH: usize = 64 << 20;
 
 fn geometries() -> Vec<Geometry> {
     ["28x28x1", "32x32x3", "224x224x3"].iter().filter_map(|text| text.parse().ok()).collect()
+}
+
+/// Plans into tiles, which a GPU needs once for a program.
+fn cutting(c: &mut Criterion) {
+    let mut group = c.benchmark_group("cut");
+    for geometry in geometries() {
+        for (name, scheme) in schemes() {
+            let Ok(program) = compile(&scheme, &key(), geometry) else { continue };
+            let Some(Step::Permute(plan)) = program.steps().first() else { continue };
+            for (layout, outputs) in [(Layout::Interleaved, SOURCES), (Layout::Planar, 4 * SOURCES)] {
+                let id = BenchmarkId::new(format!("{name}, {layout:?}"), geometry);
+                group.bench_function(id, |b| b.iter(|| Tiles::cut(black_box(plan), layout, outputs)));
+            }
+        }
+    }
+    group.finish();
 }
 
 /// All images once; in groups of four equal parts for a program that mixes. And how many images come out.
@@ -176,5 +193,5 @@ fn engines(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, schedule, compilation, engines);
+criterion_group!(benches, schedule, compilation, cutting, engines);
 criterion_main!(benches);
