@@ -78,12 +78,16 @@ impl Engine for CpuEngine {
 /// With fewer images than these, a plan's plain loop is faster than lanes that are mostly empty.
 const FEWEST: usize = 6;
 
-/// How many images of a batch a thread takes at a time: what lanes hold, where the program has a plan and every thread gets
-/// enough for them to pay; else one.
+/// How many images of a batch a thread takes at a time: what lanes hold, where a step of the program is done in them and every
+/// thread gets enough for them to pay; else one.
 fn together(program: &Program, images: usize) -> usize {
-    let has_plan = program.steps().iter().any(|step| matches!(step, Step::Permute(_)));
+    let in_lanes = program.steps().iter().any(|step| match step {
+        Step::Permute(_) => true,
+        Step::BlockStatistic(..) => program.geometry().depth() == Depth::U8,
+        _ => false,
+    });
     let of_a_thread = images.div_ceil(threads());
-    match has_plan && of_a_thread >= FEWEST && program.geometry().bytes() <= lanes::LARGEST {
+    match in_lanes && of_a_thread >= FEWEST && program.geometry().bytes() <= lanes::LARGEST {
         true => of_a_thread.min(lanes::LANES),
         false => 1,
     }
@@ -168,6 +172,13 @@ fn run_steps(program: &Program, steps: &[Step], picks: &[Pick], scratch: &mut Sc
             lanes::permute_in_place(plan, &mut scratch.columns, images);
             continue;
         }
+        if let Step::BlockStatistic(block, statistic) = step
+            && picks.len() >= FEWEST
+            && geometry.depth() == Depth::U8
+        {
+            lanes::block_statistic(geometry, *block, *statistic, &mut scratch.columns, images);
+            continue;
+        }
         for (pick, image) in picks.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
             match step {
                 Step::Permute(plan) => {
@@ -242,26 +253,32 @@ fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, pick: &Pick, image: &mut [u
 
 /// Every block filled with its statistic: the twin of `shaders/block_statistic.wgsl` and `shaders/fill_bytes.wgsl`.
 fn block_statistic(geometry: Geometry, (rows, columns): (u32, u32), statistic: Statistic, image: &mut [u8]) {
-    let (height, width, channels) = (geometry.height(), geometry.width(), geometry.channels());
     let depth = geometry.depth();
     let mut values = Vec::new();
-    for top in (0..height).step_by(rows as usize) {
-        for left in (0..width).step_by(columns as usize) {
-            let bottom = height.min(top + rows as usize);
-            let right = width.min(left + columns as usize);
-            for channel in 0..channels {
-                let places = || {
-                    (top..bottom).flat_map(move |y| (left..right).map(move |x| (y * width + x) * channels + channel))
-                };
-                values.clear();
-                values.extend(places().map(|sample| u32::from(depth.sample(image, sample))));
-                let value = statistic_of(statistic, &mut values);
-                for sample in places() {
-                    depth.set_sample(image, sample, value as u16);
-                }
-            }
+    for samples in blocks(geometry, (rows, columns)) {
+        values.clear();
+        values.extend(samples.clone().map(|sample| u32::from(depth.sample(image, sample))));
+        let value = statistic_of(statistic, &mut values);
+        for sample in samples {
+            depth.set_sample(image, sample, value as u16);
         }
     }
+}
+
+/// The samples of each block and channel; blocks of so many rows and columns, cut off at the right and lower edge.
+fn blocks(
+    geometry: Geometry,
+    (rows, columns): (u32, u32),
+) -> impl Iterator<Item = impl Iterator<Item = usize> + Clone> {
+    let (height, width, channels) = (geometry.height(), geometry.width(), geometry.channels());
+    let (rows, columns) = (rows as usize, columns as usize);
+    let corners = (0..height).step_by(rows).flat_map(move |y| (0..width).step_by(columns).map(move |x| (y, x)));
+    corners.flat_map(move |(top, left)| {
+        let (bottom, right) = (height.min(top + rows), width.min(left + columns));
+        (0..channels).map(move |channel| {
+            (top..bottom).flat_map(move |y| (left..right).map(move |x| (y * width + x) * channels + channel))
+        })
+    })
 }
 
 /// The statistic of at least one value.

@@ -79,7 +79,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let properties = instance.get_physical_device_properties(gpu);
         println!("{}\n", CStr::from_ptr(properties.device_name.as_ptr()).to_string_lossy());
         let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&[1.0])];
-        let mut tells = vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
+        let mut tells =
+            vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
         let names = [ash::khr::pipeline_executable_properties::NAME.as_ptr()];
         let wanted = vk::DeviceCreateInfo::default()
             .queue_create_infos(&queues)

@@ -1,12 +1,12 @@
-//! A plan over sixteen images at once. The images are laid side by side, byte for byte, so that one entry of the table moves
+//! A plan, or a block statistic, over sixteen images at once. The images are laid side by side, byte for byte, so that one entry of the table moves
 //! and flips a byte of all of them, as one vector: the table, which is four times as large as the image that it is for, is
 //! read once for sixteen images instead of once for each.
 //!
 //! Two transpositions of 16x16 bytes stand around that, one on the way in and one on the way out. Results are those of the
 //! plain loops in `cpu.rs`, which stay as the oracle and for batches of a few images.
 
-use crate::image::Depth;
-use crate::plan::{FLIP, Plan, Unit};
+use crate::image::{Depth, Geometry};
+use crate::plan::{FLIP, Plan, Statistic, Unit};
 use wide::{u8x16, u16x8};
 
 /// Images side by side.
@@ -35,6 +35,81 @@ pub fn permute_in_place(plan: &Plan, columns: &mut Columns, images: &mut [u8]) {
     let rows: Vec<&[u8]> = images.chunks_exact(size).collect();
     lay(&rows, columns);
     move_all(plan, columns, size, images);
+}
+
+/// Fills every block (rows, columns) of up to sixteen images of 8-bit samples, one behind the other, with its statistic.
+pub fn block_statistic(
+    geometry: Geometry,
+    block: (u32, u32),
+    statistic: Statistic,
+    columns: &mut Columns,
+    images: &mut [u8],
+) {
+    let size = geometry.bytes();
+    let rows: Vec<&[u8]> = images.chunks_exact(size).collect();
+    lay(&rows, columns);
+    let mut values = Vec::new();
+    for samples in super::blocks(geometry, block) {
+        values.clear();
+        values.extend(samples.clone().map(|sample| columns[sample]));
+        let value = statistic_of(statistic, &mut values);
+        samples.for_each(|sample| columns[sample] = value);
+    }
+    interleaved(size, images, |i| columns[i]);
+}
+
+/// The statistic of at least one value of every image.
+fn statistic_of(statistic: Statistic, values: &mut [u8x16]) -> u8x16 {
+    let m = values.len();
+    match statistic {
+        Statistic::Max => values.iter().fold(u8x16::new([0; LANES]), |most, &value| most.max(value)),
+        Statistic::Min => values.iter().fold(u8x16::new([255; LANES]), |least, &value| least.min(value)),
+        Statistic::Mean => {
+            let mut sums = [0u32; LANES];
+            for value in &*values {
+                sums.iter_mut().zip(value.to_array()).for_each(|(sum, value)| *sum += u32::from(value));
+            }
+            let m = m as u32;
+            u8x16::new(sums.map(|sum| ((2 * sum + m) / (2 * m)) as u8))
+        }
+        Statistic::Median => {
+            sort(values);
+            let upper = values[m / 2];
+            match m % 2 {
+                0 => mean_of(values[m / 2 - 1], upper),
+                _ => upper,
+            }
+        }
+    }
+}
+
+/// Half of the sum, half up.
+fn mean_of(a: u8x16, b: u8x16) -> u8x16 {
+    // Of what differs, one half is in `a | b` too much. Two bytes at a time: what would come in from the neighbour is cut off.
+    let differing: u16x8 = bytemuck::cast((a ^ b) & u8x16::new([254; LANES]));
+    (a | b) - bytemuck::cast::<u16x8, u8x16>(differing >> 1u32)
+}
+
+/// Sorts every lane: Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M), which compares the
+/// same places whatever is in them.
+fn sort(values: &mut [u8x16]) {
+    let n = values.len();
+    let highest = n.next_power_of_two() / 2;
+    let mut p = highest;
+    while p > 0 {
+        let (mut q, mut r, mut d) = (highest, 0, p);
+        loop {
+            for i in (0..n.saturating_sub(d)).filter(|i| i & p == r) {
+                let (a, b) = (values[i], values[i + d]);
+                (values[i], values[i + d]) = (a.min(b), a.max(b));
+            }
+            if q == p {
+                break;
+            }
+            (d, q, r) = (q - p, q / 2, p);
+        }
+        p /= 2;
+    }
 }
 
 fn move_all(plan: &Plan, columns: &Columns, size: usize, output: &mut [u8]) {
@@ -151,7 +226,6 @@ fn shuffled(rows: [u8x16; LANES]) -> [u8x16; LANES] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::Geometry;
     use proptest::prelude::*;
 
     /// A plan from random numbers; not always a permutation.
@@ -180,6 +254,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn statistics_in_lanes_are_those_of_single_values(values in prop::collection::vec(any::<[u8; LANES]>(), 1..300)) {
+            for statistic in [Statistic::Median, Statistic::Mean, Statistic::Max, Statistic::Min] {
+                let mut lanes: Vec<u8x16> = values.iter().map(|&value| u8x16::new(value)).collect();
+                let found = super::statistic_of(statistic, &mut lanes).to_array();
+                for (lane, found) in found.into_iter().enumerate() {
+                    let mut alone: Vec<u32> = values.iter().map(|value| u32::from(value[lane])).collect();
+                    prop_assert_eq!(u32::from(found), super::super::statistic_of(statistic, &mut alone), "{:?}", statistic);
+                }
+            }
+        }
+
         #[test]
         fn lanes_are_the_plan_image_by_image(
             (h, w, rgb, deep) in (1u32..20, 1u32..20, any::<bool>(), any::<bool>()),

@@ -149,20 +149,19 @@ mod tests {
     fn looks_into_the_memory_of_a_workgroup_seldom_wait_for_each_other() {
         let four = Options { block: Some(Block::square(4)), ..Options::default() };
         let per_block = Options { key_scope: Some(KeyScope::Block), ..four };
-        for (preset, options, layout, most) in [
+        // The figures are those of docs/BENCHMARKS.md; 32 random words out of 32 banks would need 3.5 turns.
+        for (preset, options, layout, expected) in [
             // One key for all blocks: neighbours in a row look at neighbours in a row.
-            (Preset::ShuffleFlip, four, Layout::Interleaved, 2.8),
-            (Preset::ShuffleFlip, four, Layout::Planar, 3.1),
-            (Preset::Le, four, Layout::Interleaved, 3.0),
-            (Preset::Le, four, Layout::Planar, 3.1),
-            // A key for each: 32 random words out of 32 banks need 3.5 turns.
-            (Preset::ShuffleFlip, per_block, Layout::Interleaved, 3.4),
-            (Preset::Ele, four, Layout::Interleaved, 3.1),
-            (Preset::Ele, four, Layout::Planar, 3.2),
+            (Preset::ShuffleFlip, four, Layout::Interleaved, 2.63),
+            (Preset::ShuffleFlip, four, Layout::Planar, 2.93),
+            (Preset::Le, four, Layout::Interleaved, 2.81),
+            (Preset::Le, four, Layout::Planar, 2.92),
+            (Preset::ShuffleFlip, per_block, Layout::Interleaved, 3.23),
+            (Preset::Ele, four, Layout::Interleaved, 2.91),
+            (Preset::Ele, four, Layout::Planar, 3.00),
         ] {
             let found = turns(preset, options, layout);
-            println!("{preset:?} {layout:?}: {found:.2} turns");
-            assert!(found <= most, "{preset:?} {layout:?}: {found:.2} turns");
+            assert!((found - expected).abs() < 0.01, "{preset:?} {layout:?}: {found:.2} turns");
         }
     }
 }
