@@ -7,7 +7,7 @@ use crate::dataset::{self, DatasetError, Fit, Item, Split, write_atomically};
 use crate::engine::{Engine, EngineError, Pick};
 use crate::image::{Geometry, GeometryError, Image};
 use crate::job::{
-    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, Summary, Watch, decrypt, encrypt,
+    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, Summary, Unwatched, decrypt, encrypt,
 };
 use crate::key::Key;
 use crate::key::file::KeyFileError;
@@ -171,7 +171,7 @@ fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf
     write_atomically(&image, &png)?;
     let exhibits = Exhibit::all();
     let request = PreviewRequest { image: &image, output: &output, key, throwaway: false, exhibits: &exhibits, engine };
-    preview(&request, &Quiet)?;
+    preview(&request, &Unwatched)?;
     Ok(output)
 }
 
@@ -204,13 +204,6 @@ fn draw(folder: &Path) -> Result<(), DemoError> {
     Ok(())
 }
 
-struct Quiet;
-
-impl Watch for Quiet {
-    fn start(&self, _: usize) {}
-    fn advance(&self, _: usize, _: u64) {}
-}
-
 /// Encrypts the set, decrypts it again, and compares every image with the plain one.
 fn there_and_back(
     plain: &Path,
@@ -224,10 +217,10 @@ fn there_and_back(
     // Images are found again by their names.
     let options = EncryptOptions { naming: Naming::Kept, ..EncryptOptions::default() };
     let request = EncryptRequest { input: plain, output: encrypted, secret, scheme, engine, options };
-    let summary = encrypt(&request, &Quiet)?;
+    let summary = encrypt(&request, &Unwatched)?;
     decrypt(
         &DecryptRequest { input: encrypted, output: decrypted, secret, engine, options: DecryptOptions::default() },
-        &Quiet,
+        &Unwatched,
     )?;
     let (before, after) = (dataset::open(plain)?.source, dataset::open(decrypted)?.source);
     for (index, item) in before.items().iter().enumerate() {

@@ -9,6 +9,7 @@ pub use mixing::{Mixing, WEIGHT_ONE, soft_label};
 
 use crate::image::{Depth, Geometry};
 use crate::schedule::Subkey;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bit 31 of a table entry: the element is flipped (`p -> max - p`). Bits 0..31 are the source.
@@ -60,7 +61,8 @@ impl Unit {
 pub struct Plan {
     geometry: Geometry,
     unit: Unit,
-    table: Vec<u32>,
+    /// Shared by clones: a large image's takes gigabytes.
+    table: Arc<Vec<u32>>,
     permutation: bool,
 }
 
@@ -103,7 +105,7 @@ impl Plan {
     /// The plan that changes nothing.
     pub fn identity(geometry: Geometry) -> Self {
         let table = (0..geometry.samples() as u32).collect();
-        Self { geometry, unit: Unit::Sample, table, permutation: true }
+        Self { geometry, unit: Unit::Sample, table: Arc::new(table), permutation: true }
     }
 
     /// A plan from its table: per element the source in bits 0..31 and [`FLIP`].
@@ -127,7 +129,7 @@ impl Plan {
             permutation &= taken[source / 64] >> (source % 64) & 1 == 0;
             taken[source / 64] |= 1 << (source % 64);
         }
-        Ok(Self { geometry, unit, table, permutation })
+        Ok(Self { geometry, unit, table: Arc::new(table), permutation })
     }
 
     /// The images that the plan is for.
@@ -172,7 +174,7 @@ impl Plan {
         let (mut unit, mut table) = (next.unit, next.table);
         match (self.unit, unit) {
             // Flipping a sample is flipping each of its nibbles.
-            (Unit::Sample, Unit::Nibble) => table.iter_mut().for_each(|entry| {
+            (Unit::Sample, Unit::Nibble) => Arc::make_mut(&mut table).iter_mut().for_each(|entry| {
                 let (source, flip) = (*entry & !FLIP, *entry & FLIP);
                 let before = self.table[(source / per_sample) as usize];
                 let nibble = (before & !FLIP) * per_sample + source % per_sample;
@@ -180,14 +182,14 @@ impl Plan {
             }),
             (Unit::Nibble, Unit::Sample) => {
                 let mut nibbles = Vec::with_capacity(self.table.len());
-                for entry in table {
+                for &entry in table.iter() {
                     let first = ((entry & !FLIP) * per_sample) as usize;
                     let moved = &self.table[first..first + per_sample as usize];
                     nibbles.extend(moved.iter().map(|before| before ^ (entry & FLIP)));
                 }
-                (unit, table) = (Unit::Nibble, nibbles);
+                (unit, table) = (Unit::Nibble, Arc::new(nibbles));
             }
-            _ => table.iter_mut().for_each(|entry| {
+            _ => Arc::make_mut(&mut table).iter_mut().for_each(|entry| {
                 *entry = self.table[(*entry & !FLIP) as usize] ^ (*entry & FLIP);
             }),
         }
@@ -203,7 +205,7 @@ impl Plan {
         for (i, &entry) in self.table.iter().enumerate() {
             table[(entry & !FLIP) as usize] = i as u32 | (entry & FLIP);
         }
-        Some(Plan { table, ..*self })
+        Some(Plan { table: Arc::new(table), ..*self })
     }
 }
 

@@ -1,6 +1,7 @@
 // A dispatch has a row of workgroups along x for the parts of an image, and a row along y for each image of the
 // batch: no index is ever divided out of another (a division costs more than the rest of a kernel). A dimension
-// holds 65,535 workgroups at most, so every kernel goes on in strides of the grid.
+// holds 65,535 workgroups at most, so most kernels go on in strides of the grid, and those that
+// do not are only given what fits one.
 //
 // In front of every kernel. What a batch is: the images' size, and the picks that say which image a batch position shows and how.
 

@@ -6,7 +6,7 @@
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
 // Rows of 64, one place for each invocation. First the numbers of chunks: x is that of the source, and y those of the
-// outputs, one a row. Then for each output its entries, two in a word: the place in `near` in bits 0..10, the upper nibble
+// outputs, one a row. Then for each output its entries, two in a word: the place in `near` in bits 0 to 9, the upper nibble
 // in bit 10, the flip in bit 15.
 @group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
 

@@ -81,15 +81,20 @@ const FEWEST: usize = 6;
 /// How many images of a batch a thread takes at a time: what lanes hold, where a step of the program is done in them and every
 /// thread gets enough for them to pay; else one.
 fn together(program: &Program, images: usize) -> usize {
-    let in_lanes = program.steps().iter().any(|step| match step {
-        Step::Permute(_) => true,
-        Step::BlockStatistic(..) => program.geometry().depth() == Depth::U8,
-        _ => false,
-    });
+    let in_lanes = program.steps().iter().any(|step| is_for_lanes(program.geometry(), step));
     let of_a_thread = images.div_ceil(threads());
     match in_lanes && of_a_thread >= FEWEST && program.geometry().bytes() <= lanes::LARGEST {
         true => of_a_thread.min(lanes::LANES),
         false => 1,
+    }
+}
+
+/// Whether lanes can do a step.
+fn is_for_lanes(geometry: Geometry, step: &Step) -> bool {
+    match step {
+        Step::Permute(_) => true,
+        Step::BlockStatistic(..) => geometry.depth() == Depth::U8,
+        _ => false,
     }
 }
 
@@ -166,17 +171,15 @@ fn encrypt(program: &Program, input: &[u8], picks: &[Pick], scratch: &mut Scratc
 fn run_steps(program: &Program, steps: &[Step], picks: &[Pick], scratch: &mut Scratch, images: &mut [u8]) {
     let geometry = program.geometry();
     for step in steps {
-        if let Step::Permute(plan) = step
-            && picks.len() >= FEWEST
-        {
-            lanes::permute_in_place(plan, &mut scratch.columns, images);
-            continue;
-        }
-        if let Step::BlockStatistic(block, statistic) = step
-            && picks.len() >= FEWEST
-            && geometry.depth() == Depth::U8
-        {
-            lanes::block_statistic(geometry, *block, *statistic, &mut scratch.columns, images);
+        if picks.len() >= FEWEST && is_for_lanes(geometry, step) {
+            match step {
+                Step::Permute(plan) => lanes::permute_in_place(plan, &mut scratch.columns, images),
+                Step::BlockStatistic(block, statistic) => {
+                    lanes::block_statistic(geometry, *block, *statistic, &mut scratch.columns, images);
+                }
+                // `is_for_lanes` names these two.
+                Step::PixelKeyed(_) | Step::Keystream(_) | Step::Mix(_) => {}
+            }
             continue;
         }
         for (pick, image) in picks.iter().zip(images.chunks_exact_mut(geometry.bytes())) {

@@ -45,6 +45,14 @@ pub trait Watch: Sync {
     fn note(&self, _words: &str) {}
 }
 
+/// Nobody looks on.
+pub struct Unwatched;
+
+impl Watch for Unwatched {
+    fn start(&self, _: usize) {}
+    fn advance(&self, _: usize, _: u64) {}
+}
+
 /// How long each stage has worked so far, of the time that has passed: those with several threads in the mean of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Busy {

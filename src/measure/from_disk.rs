@@ -4,8 +4,8 @@ use super::throughput::MeasureError;
 use crate::dataset::encoding::Encoding;
 use crate::dataset::names::Naming;
 use crate::engine::Engine;
-use crate::image::{Depth, Geometry};
-use crate::job::{EncryptOptions, EncryptRequest, Watch, encrypt};
+use crate::image::Geometry;
+use crate::job::{EncryptOptions, EncryptRequest, Unwatched, encrypt};
 use crate::key::Key;
 use crate::npy;
 use crate::scheme::{Scheme, Secret};
@@ -58,17 +58,8 @@ fn store(path: &Path, geometry: Geometry, samples: &[u8]) -> std::io::Result<()>
     if geometry.channels() > 1 {
         shape.push(geometry.channels() as u64);
     }
-    let size = if geometry.depth() == Depth::U8 { 1 } else { 2 };
     let mut file = BufWriter::new(File::create(path)?);
-    file.write_all(&npy::header(size, &shape)?)?;
+    file.write_all(&npy::header(geometry.depth().bytes(), &shape)?)?;
     file.write_all(samples)?;
     file.flush()
-}
-
-/// Nobody looks on.
-struct Unwatched;
-
-impl Watch for Unwatched {
-    fn start(&self, _: usize) {}
-    fn advance(&self, _: usize, _: u64) {}
 }

@@ -58,7 +58,7 @@ pub struct Tile<'a> {
     /// Numbers of the output's pieces, rising.
     pub outputs: &'a [u32],
     /// For every piece, one behind the other, and every byte of it, in order (of a planar one, the first byte of each sample
-    /// comes before the second): one entry, or two where nibbles are moved, that of the lower nibble first. Bits 0..10 are
+    /// comes before the second): one entry, or two where nibbles are moved, that of the lower nibble first. Bits 0 to 9 are
     /// [`PLACE`]: a byte of the sources as they stand here, chunk behind chunk.
     pub entries: &'a [u16],
 }
@@ -83,27 +83,14 @@ impl Tiles {
         let mut new = Vec::new();
         for piece in pieces.in_order() {
             let [first_source, first_output] = tiles.bounds[tiles.bounds.len() - 1];
-            let tile = tiles.bounds.len() as u32;
-            new.clear();
-            pieces.each_source(piece, |source| {
-                let chunk = source.byte / CHUNK;
-                if taken[chunk] != tile && !new.contains(&(chunk as u32)) {
-                    new.push(chunk as u32);
-                }
-            });
+            pieces.chunks_beyond(piece, &taken, tiles.bounds.len() as u32, &mut new);
             let full = tiles.sources.len() - first_source + new.len() > SOURCES;
             if full || tiles.outputs.len() - first_output == most_outputs {
                 tiles.close(&pieces, &mut local);
                 if tiles.sources.len() > MOST_READS * chunks {
                     return None;
                 }
-                new.clear();
-                pieces.each_source(piece, |source| {
-                    let chunk = (source.byte / CHUNK) as u32;
-                    if !new.contains(&chunk) {
-                        new.push(chunk);
-                    }
-                });
+                pieces.chunks_beyond(piece, &taken, tiles.bounds.len() as u32, &mut new);
             }
             let tile = tiles.bounds.len() as u32;
             new.iter().for_each(|&chunk| taken[chunk as usize] = tile);
@@ -223,6 +210,17 @@ impl<'a> Pieces<'a> {
                 }
             }
         }
+    }
+
+    /// The chunks that a piece is made of and a tile has not taken yet, each once.
+    fn chunks_beyond(&self, piece: usize, taken: &[u32], tile: u32, new: &mut Vec<u32>) {
+        new.clear();
+        self.each_source(piece, |source| {
+            let chunk = source.byte / CHUNK;
+            if taken[chunk] != tile && !new.contains(&(chunk as u32)) {
+                new.push(chunk as u32);
+            }
+        });
     }
 
     /// All pieces, those together that share blocks: they are made of the same words, directly or by way of others. Words,

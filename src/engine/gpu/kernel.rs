@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
+/// `IMAGES` of `shaders/shared/tiles.wgsl`.
+const IMAGES_OF_A_TILE: u64 = 8;
 /// Invocations of one workgroup, as every shader here has it.
 const WORKGROUP: u64 = 64;
 /// Workgroups of one dimension, WebGPU's default limit.
@@ -218,7 +220,7 @@ pub fn fits_a_grid(parts: u64, images: u64) -> bool {
 /// The grid of a dispatch of tiles, each for eight images: tiles along x, and images along y and, where they are more than
 /// that dimension holds, along z. Workgroups beyond the last image find nothing to do.
 pub fn grid_of_tiles(tiles: u64, images: u64) -> [u32; 3] {
-    let groups = images.div_ceil(8);
+    let groups = images.div_ceil(IMAGES_OF_A_TILE);
     [tiles as u32, groups.min(MAX_GROUPS) as u32, groups.div_ceil(MAX_GROUPS) as u32]
 }
 

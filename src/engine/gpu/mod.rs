@@ -180,20 +180,21 @@ impl Gpu {
         })
     }
 
+    /// A buffer with these bytes. The caller holds an error scope.
+    fn sent(&self, bytes: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
+        let buffer = self.buffer(bytes.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
+        self.queue.write_buffer(&buffer, 0, bytes);
+        self.traffic.add_up(bytes.len() as u64);
+        buffer
+    }
+
     /// The scale of a depth on the device. The caller holds an error scope.
     fn scale(&self, depth: Depth) -> &wgpu::Buffer {
         let place = match depth {
             Depth::U8 => &self.scales[0],
             Depth::U16 => &self.scales[1],
         };
-        place.get_or_init(|| {
-            let scale = normalised(depth);
-            let bytes = bytemuck::cast_slice(&scale);
-            let buffer = self.buffer(bytes.len() as u64, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST);
-            self.queue.write_buffer(&buffer, 0, bytes);
-            self.traffic.add_up(bytes.len() as u64);
-            buffer
-        })
+        place.get_or_init(|| self.sent(bytemuck::cast_slice(&normalised(depth)), wgpu::BufferUsages::STORAGE))
     }
 
     /// The program's tables on the device; those of the last program are kept.

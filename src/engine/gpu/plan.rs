@@ -42,7 +42,7 @@ impl LoadedPlan {
 
     /// The table. The caller holds an error scope.
     pub(super) fn table(&self, gpu: &Gpu) -> &wgpu::Buffer {
-        self.table.get_or_init(|| send(gpu, bytemuck::cast_slice(self.plan.table())))
+        self.table.get_or_init(|| gpu.sent(bytemuck::cast_slice(self.plan.table()), wgpu::BufferUsages::STORAGE))
     }
 
     /// The tiles for so many images, where they have good ones. The caller holds an error scope.
@@ -60,17 +60,11 @@ impl LoadedPlan {
             let words = arranged(&tiles, rows);
             let bytes: &[u8] = bytemuck::cast_slice(&words);
             let count = tiles.count() as u64;
-            (bytes.len() as u64 <= gpu.limit).then(|| LoadedTiles { buffer: send(gpu, bytes), count })
+            let load = || LoadedTiles { buffer: gpu.sent(bytes, wgpu::BufferUsages::STORAGE), count };
+            (bytes.len() as u64 <= gpu.limit).then(load)
         };
         place.get_or_init(load).as_ref()
     }
-}
-
-fn send(gpu: &Gpu, bytes: &[u8]) -> wgpu::Buffer {
-    let buffer = gpu.buffer(bytes.len() as u64, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST);
-    gpu.queue.write_buffer(&buffer, 0, bytes);
-    gpu.traffic.add_up(bytes.len() as u64);
-    buffer
 }
 
 /// Tiles in rows of a place for each invocation: sources and outputs, then the entries of each row of outputs.

@@ -524,13 +524,9 @@ fn dispatch(
     if let (Kernel::PermuteBytes | Kernel::PermuteFloats, LoadedStep::Permute(plan)) = (kernel, step) {
         constants.push(("PLAN", u32::from(plan.is_some())));
     }
-    let uniform_usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
     // Small buffers of their own for every dispatch: earlier dispatches may still be reading theirs.
-    let uniform = gpu.buffer(size_of::<Params>() as u64, uniform_usage);
-    gpu.queue.write_buffer(&uniform, 0, bytemuck::bytes_of(&params));
-    let list = gpu.buffer(size_of_val(records) as u64, TABLE);
-    gpu.queue.write_buffer(&list, 0, bytemuck::cast_slice(records));
-    gpu.traffic.add_up((size_of::<Params>() + size_of_val(records)) as u64);
+    let uniform = gpu.sent(bytemuck::bytes_of(&params), wgpu::BufferUsages::UNIFORM);
+    let list = gpu.sent(bytemuck::cast_slice(records), wgpu::BufferUsages::STORAGE);
 
     let pipeline = gpu.kernels.pipeline(&gpu.device, Variant { kernel, constants });
     let bind = |binding, resource| wgpu::BindGroupEntry { binding, resource };
