@@ -7,16 +7,16 @@
 //! Names say adapter and geometry; figures are of samples in, in bytes.
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use imgveil::engine::gpu::Resident;
-use imgveil::engine::gpu::adapter;
-use imgveil::engine::{CpuEngine, Device, DeviceChoice, Engine, Pick};
-use imgveil::image::Geometry;
-use imgveil::key::Key;
-use imgveil::measure::schemes;
-use imgveil::plan::tiles::{Layout, SOURCES, Tiles};
-use imgveil::plan::{Program, Step, WEIGHT_ONE};
-use imgveil::schedule::{ImageId, Stream};
-use imgveil::scheme::compile;
+use imgveil::internal::engine::gpu::Resident;
+use imgveil::internal::engine::gpu::adapter;
+use imgveil::internal::engine::{CpuEngine, Device, DeviceChoice, Engine, ImageRef};
+use imgveil::internal::image::Geometry;
+use imgveil::internal::key::Key;
+use imgveil::internal::plan::tiles::{Layout, SOURCES, Tiles};
+use imgveil::internal::plan::{Program, Step, WEIGHT_ONE};
+use imgveil::internal::schedule::{ImageId, Stream};
+use imgveil::internal::scheme::compile;
+use imgveil::internal::scheme::representative;
 use std::collections::{BTreeSet, VecDeque};
 use std::hint::black_box;
 
@@ -31,7 +31,7 @@ fn geometries() -> Vec<Geometry> {
 fn cutting(c: &mut Criterion) {
     let mut group = c.benchmark_group("cut");
     for geometry in geometries() {
-        for (name, scheme) in schemes() {
+        for (name, scheme) in representative() {
             let Ok(program) = compile(&scheme, &key(), geometry) else { continue };
             let Some(Step::Permute(plan)) = program.steps().first() else { continue };
             for (layout, outputs) in [(Layout::Interleaved, SOURCES), (Layout::Planar, 4 * SOURCES)] {
@@ -44,14 +44,14 @@ fn cutting(c: &mut Criterion) {
 }
 
 /// All images once; in groups of four equal parts for a program that mixes. And how many images come out.
-fn picks(program: &Program, images: usize) -> (Vec<Pick>, usize) {
+fn refs(program: &Program, images: usize) -> (Vec<ImageRef>, usize) {
     let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
-    let picks = Pick::all(images / group * group).into_iter().map(|pick| Pick {
-        id: ImageId(u64::from(pick.index).to_le_bytes()),
+    let refs = ImageRef::all(images / group * group).into_iter().map(|image_ref| ImageRef {
+        id: ImageId(u64::from(image_ref.index).to_le_bytes()),
         weight: WEIGHT_ONE / group as u32,
-        ..pick
+        ..image_ref
     });
-    (picks.collect(), images / group)
+    (refs.collect(), images / group)
 }
 
 fn key() -> Key {
@@ -73,7 +73,7 @@ fn schedule(c: &mut Criterion) {
 fn compilation(c: &mut Criterion) {
     let mut group = c.benchmark_group("compile");
     for geometry in geometries() {
-        for (name, scheme) in schemes() {
+        for (name, scheme) in representative() {
             group.bench_function(BenchmarkId::new(name, geometry), |b| {
                 b.iter(|| black_box(compile(&scheme, &key(), geometry).expect("blocks of 4 tile it")));
             });
@@ -92,17 +92,17 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
         let mut bytes = vec![0u8; input.len()];
         let mut floats = vec![0f32; input.len()];
         group.bench_function("memcpy", |b| b.iter(|| bytes.copy_from_slice(black_box(&input))));
-        for (name, scheme) in schemes() {
+        for (name, scheme) in representative() {
             let program = compile(&scheme, &key(), geometry).expect("blocks of 4 tile it");
-            let (picks, outputs) = picks(&program, images);
+            let (refs, outputs) = refs(&program, images);
             if program.mixing().is_none() {
                 group.bench_function(format!("{name}, bytes to bytes"), |b| {
-                    b.iter(|| engine.bytes(&program, &input, &picks, &mut bytes).expect("the engine runs"));
+                    b.iter(|| engine.bytes(&program, &input, &refs, &mut bytes).expect("the engine runs"));
                 });
             }
             let floats = &mut floats[..outputs * geometry.samples()];
             group.bench_function(format!("{name}, bytes to floats"), |b| {
-                b.iter(|| engine.floats(&program, &input, &picks, floats).expect("the engine runs"));
+                b.iter(|| engine.floats(&program, &input, &refs, floats).expect("the engine runs"));
             });
         }
         group.finish();
@@ -117,19 +117,19 @@ fn stream(c: &mut Criterion, engine: &dyn Engine) {
         let images = ((32 << 20) / geometry.samples()).max(1);
         let mut group = c.benchmark_group(format!("{} stream {geometry}", engine.name()));
         group.throughput(Throughput::Bytes((images * geometry.samples()) as u64)).sample_size(20);
-        for (name, scheme) in schemes() {
+        for (name, scheme) in representative() {
             let program = compile(&scheme, &key(), geometry).expect("blocks of 4 tile it");
             if program.mixing().is_some() {
                 continue;
             }
-            let (picks, _) = picks(&program, images);
+            let (refs, _) = refs(&program, images);
             for depth in BTreeSet::from([1, engine.in_flight()]) {
                 let mut idle = vec![vec![77u8; images * geometry.samples()]; depth];
                 let mut under_way = VecDeque::new();
                 group.bench_function(format!("{name}, {depth} under way"), |b| {
                     b.iter(|| {
                         if let Some(batch) = idle.pop() {
-                            under_way.push_back(engine.begin(&program, batch, &picks).expect("the engine runs"));
+                            under_way.push_back(engine.begin(&program, batch, &refs).expect("the engine runs"));
                         }
                         if under_way.len() == depth
                             && let Some(pending) = under_way.pop_front()
@@ -145,7 +145,7 @@ fn stream(c: &mut Criterion, engine: &dyn Engine) {
 }
 
 /// The feed's way on a GPU: images resident, result stays there. Waits for the device every time.
-fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
+fn resident(c: &mut Criterion, gpu: &imgveil::internal::engine::gpu::Gpu) {
     for geometry in geometries() {
         // As floats the batch must fit WebGPU's default binding, 128 MiB.
         let images = (BATCH / 4 / geometry.samples()).max(1);
@@ -160,15 +160,15 @@ fn resident(c: &mut Criterion, gpu: &imgveil::engine::gpu::Gpu) {
         let mut group = c.benchmark_group(format!("{} resident {geometry}", gpu.name()));
         group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
         let mut bench = |name: &str, program: &Program| {
-            let (picks, _) = picks(program, images);
+            let (refs, _) = refs(program, images);
             group.bench_function(format!("{name}, bytes to floats"), |b| {
                 b.iter(|| {
-                    gpu.floats_into(program, &set, &picks, output.as_entire_binding()).expect("the kernel runs");
+                    gpu.floats_into(program, &set, &refs, output.as_entire_binding()).expect("the kernel runs");
                     gpu.wait().expect("the device is there");
                 });
             });
         };
-        for (name, scheme) in schemes() {
+        for (name, scheme) in representative() {
             bench(&name, &compile(&scheme, &key(), geometry).expect("blocks of 4 tile it"));
         }
         group.finish();

@@ -1,5 +1,5 @@
 //! What an image is to the rest of the library: its [`Geometry`], its pixels as interleaved bytes, and the
-//! [`View`] that augmentation takes of it. Never decodes, never touches a file or a device.
+//! [`Augmentation`] that augmentation takes of it. Never decodes, never touches a file or a device.
 
 use std::fmt;
 use std::str::FromStr;
@@ -227,7 +227,7 @@ impl Image {
 /// Output pixel (y, x) is pixel (y + dy, x + dx) of the mirrored and turned image, black outside of it: a random crop of the
 /// image with a black border.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct View {
+pub struct Augmentation {
     /// Rows down.
     pub dy: i16,
     /// Columns to the right.
@@ -243,9 +243,9 @@ pub struct View {
 /// The bits of a sine's fraction.
 const SINE_BITS: u32 = 14;
 
-impl View {
+impl Augmentation {
     /// The image as it is.
-    pub const IDENTITY: View = View { dy: 0, dx: 0, mirrored: false, angle: 0, brightness: 0 };
+    pub const IDENTITY: Augmentation = Augmentation { dy: 0, dx: 0, mirrored: false, angle: 0, brightness: 0 };
 
     /// The longest side, and the farthest shift, of an image that is turned: 32 bits hold no position beyond.
     pub const TURNED_SIDE: usize = 1 << 14;
@@ -406,7 +406,7 @@ mod tests {
     fn a_view_mirrors_first_and_then_shifts() {
         let g = Geometry::new(2, 3, 1).unwrap();
         let mut out = [9; 6];
-        let view = View { dy: 1, dx: -1, mirrored: true, ..View::IDENTITY };
+        let view = Augmentation { dy: 1, dx: -1, mirrored: true, ..Augmentation::IDENTITY };
         view.copy(g, &[1, 2, 3, 4, 5, 6], &mut out);
         // mirrored: 3 2 1 / 6 5 4; one row down, one column left: row 0 shows row 1, column 0 is outside
         assert_eq!(out, [0, 6, 5, 0, 0, 0]);
@@ -421,7 +421,7 @@ mod tests {
         let image = [1, 2, 3, 4, 5, 6, 7, 8, 9];
         let turned = |angle| {
             let mut out = [77; 9];
-            View { angle, ..View::IDENTITY }.copy(g, &image, &mut out);
+            Augmentation { angle, ..Augmentation::IDENTITY }.copy(g, &image, &mut out);
             out
         };
         assert_eq!(turned(9_000), [3, 6, 9, 2, 5, 8, 1, 4, 7], "counter-clockwise");
@@ -433,7 +433,11 @@ mod tests {
         assert!(small[8] < 9 && small[8] > 3, "{small:?}");
         // Even sides turn about the middle of four pixels.
         let mut out = [0; 4];
-        View { angle: 9_000, ..View::IDENTITY }.copy(Geometry::new(2, 2, 1).unwrap(), &[1, 2, 3, 4], &mut out);
+        Augmentation { angle: 9_000, ..Augmentation::IDENTITY }.copy(
+            Geometry::new(2, 2, 1).unwrap(),
+            &[1, 2, 3, 4],
+            &mut out,
+        );
         assert_eq!(out, [2, 4, 1, 3]);
     }
 
@@ -442,7 +446,7 @@ mod tests {
         let g = Geometry::new(1, 4, 1).unwrap();
         let brighter = |brightness, geometry, image: &[u8]| {
             let mut out = vec![0; image.len()];
-            View { brightness, ..View::IDENTITY }.copy(geometry, image, &mut out);
+            Augmentation { brightness, ..Augmentation::IDENTITY }.copy(geometry, image, &mut out);
             out
         };
         assert_eq!(brighter(128, g, &[0, 1, 100, 200]), [0, 2, 150, 255]);
@@ -461,16 +465,16 @@ mod tests {
             // A hundred million times what the worst of libraries is wrong by.
             assert!(off(radians.cos()) > 1e-6 && off(radians.sin()) > 1e-6, "{angle}");
         }
-        assert_eq!(View { angle: 3_000, ..View::IDENTITY }.cosine_and_sine(), (14_189, 8_192));
-        assert_eq!(View { angle: -9_000, ..View::IDENTITY }.cosine_and_sine(), (0, -16_384));
+        assert_eq!(Augmentation { angle: 3_000, ..Augmentation::IDENTITY }.cosine_and_sine(), (14_189, 8_192));
+        assert_eq!(Augmentation { angle: -9_000, ..Augmentation::IDENTITY }.cosine_and_sine(), (0, -16_384));
     }
 
     #[test]
     fn views_that_32_bits_do_not_hold_are_known() {
         let (side, long) = (Geometry::new(1 << 14, 1, 1).unwrap(), Geometry::new(1, (1 << 14) + 1, 1).unwrap());
-        let turned = View { angle: 1, ..View::IDENTITY };
-        assert!(turned.fits(side) && !turned.fits(long) && View::IDENTITY.fits(long));
-        assert!(!View { dx: -16_385, ..turned }.fits(side));
-        assert!(!View { brightness: 257, ..View::IDENTITY }.fits(side));
+        let turned = Augmentation { angle: 1, ..Augmentation::IDENTITY };
+        assert!(turned.fits(side) && !turned.fits(long) && Augmentation::IDENTITY.fits(long));
+        assert!(!Augmentation { dx: -16_385, ..turned }.fits(side));
+        assert!(!Augmentation { brightness: 257, ..Augmentation::IDENTITY }.fits(side));
     }
 }

@@ -1,8 +1,5 @@
-//! The secret key and its text. `file` (not in a browser) keeps it on disk. Never prints the secret, never keeps a
+//! The secret key and its text. Never prints the secret, never keeps a
 //! copy that is not wiped when dropped.
-
-#[cfg(not(target_family = "wasm"))]
-pub mod file;
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Hrp};
@@ -77,12 +74,25 @@ pub enum KeyError {
     /// Not text, or far too long.
     #[error("it is not a key file (a few lines of text)")]
     NotText,
+    /// The operating system gave no random bytes.
+    #[error("the operating system gave no random bytes for a key: {0}")]
+    Random(getrandom::Error),
 }
 
 impl Key {
     /// A key from its 32 secret bytes.
     pub fn from_bytes(secret: [u8; 32]) -> Self {
         Self(Zeroizing::new(secret))
+    }
+
+    /// A new key from the random bytes of the operating system, or of the browser.
+    ///
+    /// # Errors
+    /// When there are none to be had.
+    pub fn generate() -> Result<Self, KeyError> {
+        let mut secret = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *secret).map_err(KeyError::Random)?;
+        Ok(Self(secret))
     }
 
     /// Reads the text of a key file.
@@ -155,7 +165,8 @@ impl Key {
     }
 
     /// BLAKE3's `derive_key` over the secret and `material`: 32 bytes for one purpose, named by `context`.
-    pub(crate) fn derive(&self, context: &str, material: &[u8]) -> Zeroizing<[u8; 32]> {
+    #[doc(hidden)]
+    pub fn derive(&self, context: &str, material: &[u8]) -> Zeroizing<[u8; 32]> {
         let mut hasher = blake3::Hasher::new_derive_key(context);
         hasher.update(&*self.0).update(material);
         Zeroizing::new(*hasher.finalize().as_bytes())

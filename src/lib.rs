@@ -1,40 +1,46 @@
-//! Learnable image encryption on the GPU: scramble an image set with a secret key so that people cannot read it and a
-//! network can still learn from it, and train on it without the pixels leaving the device.
+//! Learnable image encryption on the GPU: scramble images with a secret key so that people cannot read them and a network
+//! can still learn from them.
 //!
-//! These schemes hide images from eyes; they are not ciphers. [`scheme::Preset::about`] says what breaks each.
-//!
-//! The rooms, from the ground up (a room uses only those before it): [`image`], [`key`], [`schedule`], [`plan`], [`tables`],
-//! [`scheme`], [`engine`]; these also compile for a browser. Then `dataset`, `job`, `measure`, `report`, `preview`, `train` and `study` (feature `train`).
-//! ARCHITECTURE.md tells the way of the data through them.
+//! These schemes hide images from eyes; they are not ciphers. [`Preset::about`] says what breaks each.
 
-#![forbid(unsafe_code)]
-#![warn(missing_docs)]
+mod engine;
+mod hex;
+mod image;
+mod key;
+mod plan;
+mod schedule;
+mod scheme;
+mod tables;
 
-pub mod engine;
-pub mod hex;
-pub mod image;
-pub mod key;
-pub mod plan;
-pub mod schedule;
-pub mod scheme;
-pub mod tables;
+/// What the crates, tests, benchmarks and fuzzers of this project need beyond the public face. No part of it is stable.
+#[doc(hidden)]
+#[allow(missing_docs)]
+pub mod internal {
+    pub mod engine {
+        pub use crate::engine::*;
+    }
+    pub mod hex {
+        pub use crate::hex::*;
+    }
+    pub mod image {
+        pub use crate::image::*;
+    }
+    pub mod key {
+        pub use crate::key::*;
+    }
+    pub mod plan {
+        pub use crate::plan::*;
+    }
+    pub mod schedule {
+        pub use crate::schedule::*;
+    }
+    pub mod scheme {
+        pub use crate::scheme::*;
+    }
+    pub mod tables {
+        pub use crate::tables::*;
+    }
+}
 
-// What a browser lacks: files, threads, a terminal.
-#[cfg(not(target_family = "wasm"))]
-pub mod dataset;
-#[cfg(feature = "train")]
-pub mod demo;
-#[cfg(not(target_family = "wasm"))]
-pub mod job;
-#[cfg(not(target_family = "wasm"))]
-pub mod measure;
-#[cfg(not(target_family = "wasm"))]
-pub mod npy;
-#[cfg(not(target_family = "wasm"))]
-pub mod preview;
-#[cfg(not(target_family = "wasm"))]
-pub mod report;
-#[cfg(feature = "train")]
-pub mod study;
-#[cfg(feature = "train")]
-pub mod train;
+pub use key::Key;
+pub use scheme::Preset;

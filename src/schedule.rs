@@ -2,7 +2,7 @@
 //! contract is `docs/SCHEDULE.md`; known-answer vectors are in `assets/vectors/`. Never draws from anywhere but the
 //! key, so that the same key gives the same bytes on every machine.
 
-use crate::image::{Geometry, View};
+use crate::image::{Augmentation, Geometry};
 use crate::key::Key;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -186,8 +186,8 @@ impl ImageId {
 
     /// The id of a view of the image. What augmentation made is another image and must not share its stream; the identity
     /// view is the image itself.
-    pub fn of_view(self, key: &Key, view: View) -> Self {
-        if view == View::IDENTITY {
+    pub fn of_augmentation(self, key: &Key, view: Augmentation) -> Self {
+        if view == Augmentation::IDENTITY {
             return self;
         }
         let mut hasher = blake3::Hasher::new_keyed(&key.derive("imgveil v1 view id", b""));

@@ -1,9 +1,6 @@
 //! Written-out keys: named arrays of integers that say what a key would have said (`docs/SCHEDULE.md`, "Written-out
-//! tables"), their text, and the secret that is derived from them. `file` (not in a browser) keeps them on disk. Knows
+//! tables"), their text, and the secret that is derived from them. Knows
 //! nothing of what the arrays mean: `scheme` does.
-
-#[cfg(not(target_family = "wasm"))]
-pub mod file;
 
 use crate::key::Key;
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
@@ -18,7 +15,7 @@ pub const PLAN: &str = "plan";
 pub const PLAN_BITS: &str = "plan_bits";
 
 /// Whether the array says only what the others do: it is neither read nor hashed.
-fn is_derived(name: &str) -> bool {
+pub fn is_derived(name: &str) -> bool {
     [PLAN, PLAN_BITS].contains(&name)
 }
 

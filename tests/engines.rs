@@ -4,13 +4,15 @@
 mod common;
 
 use common::{geometry, gpu, ramp};
-use imgveil::engine::gpu::{KERNELS, Resident};
-use imgveil::engine::{CpuEngine, Device, Engine, EngineError, Pick};
-use imgveil::image::{Depth, Geometry, View, normalised};
-use imgveil::key::Key;
-use imgveil::plan::{Program, Step};
-use imgveil::schedule::{ImageId, Stream, Subkey};
-use imgveil::scheme::{Block, KeyScope, Options, Order, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
+use imgveil::internal::engine::gpu::{KERNELS, Resident};
+use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
+use imgveil::internal::image::{Augmentation, Depth, Geometry, normalised};
+use imgveil::internal::key::Key;
+use imgveil::internal::plan::{Program, Step};
+use imgveil::internal::schedule::{ImageId, Stream, Subkey};
+use imgveil::internal::scheme::{
+    Block, KeyScope, Options, Order, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile,
+};
 use proptest::prelude::*;
 
 #[test]
@@ -63,25 +65,20 @@ fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Stage {
 }
 
 /// Any view: small turns, any turns, none; brighter, darker, neither.
-fn view() -> impl Strategy<Value = View> {
+fn view() -> impl Strategy<Value = Augmentation> {
     let angle = prop_oneof![Just(0i16), -1500i16..1500, any::<i16>()];
     let brightness = prop_oneof![Just(0i16), -256i16..=256];
-    (-3i16..4, -9i16..10, any::<bool>(), angle, brightness).prop_map(|(dy, dx, mirrored, angle, brightness)| View {
-        dy,
-        dx,
-        mirrored,
-        angle,
-        brightness,
-    })
+    (-3i16..4, -9i16..10, any::<bool>(), angle, brightness)
+        .prop_map(|(dy, dx, mirrored, angle, brightness)| Augmentation { dy, dx, mirrored, angle, brightness })
 }
 
 /// Any list of stages of any kind, at a geometry that its blocks tile, on a few images.
-fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<Pick>, usize)> {
+fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<ImageRef>, usize)> {
     let block = (1u32..7, 1u32..7, any::<bool>());
     let stages = prop::collection::vec((0..12usize, any::<bool>(), any::<bool>()), 0..5);
-    let picks = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), view()), 1..6);
-    (block, 1u32..6, 1u32..6, any::<(bool, bool)>(), stages, 1usize..5, picks, 0..4u8).prop_map(
-        |((bh, bw, square), rows, columns, (rgb, wide), stages, images, picks, views)| {
+    let refs = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), view()), 1..6);
+    (block, 1u32..6, 1u32..6, any::<(bool, bool)>(), stages, 1usize..5, refs, 0..4u8).prop_map(
+        |((bh, bw, square), rows, columns, (rgb, wide), stages, images, refs, views)| {
             let block = Block { height: bh, width: if square { bh } else { bw } };
             let depth = if wide { Depth::U16 } else { Depth::U8 };
             let (height, width) = (block.height * rows, block.width * columns);
@@ -91,19 +88,19 @@ fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<Pick>, usize)> {
                 11 => vec![stage(5, block, true, order), stage(6, block, true, order)],
                 kind => vec![stage(kind, block, per_block, order)],
             });
-            let picks = picks.into_iter().map(|(index, id, view)| Pick {
+            let refs = refs.into_iter().map(|(index, id, view)| ImageRef {
                 index: index % images as u32,
                 // None, shifts and mirrors alone, turns alone, all.
                 view: match views {
-                    0 => View::IDENTITY,
-                    1 => View { angle: 0, brightness: 0, ..view },
-                    2 => View { angle: view.angle, ..View::IDENTITY },
+                    0 => Augmentation::IDENTITY,
+                    1 => Augmentation { angle: 0, brightness: 0, ..view },
+                    2 => Augmentation { angle: view.angle, ..Augmentation::IDENTITY },
                     _ => view,
                 },
                 id: ImageId(id),
                 weight: 0,
             });
-            (geometry, Scheme { name: "random".into(), stages: stages.collect() }, picks.collect(), images)
+            (geometry, Scheme { name: "random".into(), stages: stages.collect() }, refs.collect(), images)
         },
     )
 }
@@ -121,7 +118,7 @@ fn packed(depth: Depth, samples: &[u32]) -> Vec<u8> {
 }
 
 /// "Views" of docs/SCHEDULE.md, formula by formula.
-fn naive_view(geometry: Geometry, image: &[u32], view: View) -> Vec<u32> {
+fn naive_view(geometry: Geometry, image: &[u32], view: Augmentation) -> Vec<u32> {
     let (h, w, channels) = (geometry.height() as i64, geometry.width() as i64, geometry.channels());
     let radians = f64::from(view.angle) / 100.0 / 180.0 * std::f64::consts::PI;
     let unit = |value: f64| (value * 16_384.0).round() as i64;
@@ -152,12 +149,12 @@ fn naive_view(geometry: Geometry, image: &[u32], view: View) -> Vec<u32> {
 }
 
 /// Slow and plain: the view by its definition, then step by step, each in the most obvious way.
-fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
+fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
     let geometry = program.geometry();
     let (depth, max) = (geometry.depth(), geometry.depth().max());
     let image = unpacked(depth, image);
     let (w, c) = (geometry.width(), geometry.channels());
-    let mut samples = naive_view(geometry, &image, pick.view);
+    let mut samples = naive_view(geometry, &image, image_ref.view);
     for step in program.steps() {
         let before = samples.clone();
         match step {
@@ -174,7 +171,7 @@ fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
             }
             Step::PixelKeyed(keys) => {
                 assert!(!keys.inverse, "an oracle for encryption");
-                let id = pick.id.stream();
+                let id = image_ref.id.stream();
                 if let Some(subkey) = &keys.negative {
                     let mut stream = Stream::new(subkey, id);
                     for channel in 0..c {
@@ -214,7 +211,7 @@ fn naive(program: &Program, image: &[u8], pick: &Pick) -> Vec<u8> {
                 }
             }
             Step::Keystream(subkey) => {
-                let mut stream = Stream::new(subkey, pick.id.stream());
+                let mut stream = Stream::new(subkey, image_ref.id.stream());
                 let words: Vec<u32> = (0..geometry.bytes().div_ceil(4)).map(|_| stream.word()).collect();
                 let pad: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
                 let pad = unpacked(depth, &pad[..geometry.bytes()]);
@@ -233,12 +230,11 @@ fn planar(geometry: Geometry, bytes: &[u8]) -> Vec<u32> {
 }
 
 /// Bytes and float bits of an engine.
-fn run(engine: &dyn Engine, program: &Program, input: &[u8], picks: &[Pick]) -> (Vec<u8>, Vec<u32>) {
+fn run(engine: &dyn Engine, program: &Program, input: &[u8], refs: &[ImageRef]) -> (Vec<u8>, Vec<u32>) {
     let geometry = program.geometry();
-    let (mut bytes, mut floats) =
-        (vec![0; geometry.bytes() * picks.len()], vec![0.0; geometry.samples() * picks.len()]);
-    engine.bytes(program, input, picks, &mut bytes).unwrap();
-    engine.floats(program, input, picks, &mut floats).unwrap();
+    let (mut bytes, mut floats) = (vec![0; geometry.bytes() * refs.len()], vec![0.0; geometry.samples() * refs.len()]);
+    engine.bytes(program, input, refs, &mut bytes).unwrap();
+    engine.floats(program, input, refs, &mut floats).unwrap();
     (bytes, floats.into_iter().map(f32::to_bits).collect())
 }
 
@@ -246,44 +242,44 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn the_cpu_engine_is_the_definition((geometry, scheme, picks, images) in case(), secret: [u8; 32]) {
+    fn the_cpu_engine_is_the_definition((geometry, scheme, refs, images) in case(), secret: [u8; 32]) {
         let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
         let size = geometry.bytes();
         let input = ramp(size * images);
-        let (bytes, floats) = run(&CpuEngine, &program, &input, &picks);
-        for (i, pick) in picks.iter().enumerate() {
-            let image = &input[pick.index as usize * size..][..size];
-            let expected = naive(&program, image, pick);
+        let (bytes, floats) = run(&CpuEngine, &program, &input, &refs);
+        for (i, image_ref) in refs.iter().enumerate() {
+            let image = &input[image_ref.index as usize * size..][..size];
+            let expected = naive(&program, image, image_ref);
             prop_assert_eq!(&bytes[i * size..][..size], &expected[..]);
             prop_assert_eq!(&floats[i * geometry.samples()..][..geometry.samples()], &planar(geometry, &expected)[..]);
         }
         // As many as go through a plan together and a few more, from input to output and in place, are what each is alone.
-        let many: Vec<Pick> = picks.iter().cycle().take(41).copied().collect();
+        let many: Vec<ImageRef> = refs.iter().cycle().take(41).copied().collect();
         let (all, all_floats) = run(&CpuEngine, &program, &input, &many);
         for i in 0..many.len() {
-            let (alone, samples) = (i % picks.len(), geometry.samples());
+            let (alone, samples) = (i % refs.len(), geometry.samples());
             prop_assert_eq!(&all[i * size..][..size], &bytes[alone * size..][..size]);
             prop_assert_eq!(&all_floats[i * samples..][..samples], &floats[alone * samples..][..samples]);
         }
-        let lying: Vec<u8> = many.iter().flat_map(|pick| &input[pick.index as usize * size..][..size]).copied().collect();
-        let in_order: Vec<Pick> =
-            (0..).zip(&many).map(|(index, pick)| Pick { index, view: View::IDENTITY, ..*pick }).collect();
+        let lying: Vec<u8> = many.iter().flat_map(|image_ref| &input[image_ref.index as usize * size..][..size]).copied().collect();
+        let in_order: Vec<ImageRef> =
+            (0..).zip(&many).map(|(index, image_ref)| ImageRef { index, view: Augmentation::IDENTITY, ..*image_ref }).collect();
         let in_place = CpuEngine.begin(&program, lying.clone(), &in_order).unwrap().wait().unwrap();
-        for (pick, image) in in_order.iter().zip(in_place.chunks_exact(size)) {
+        for (image_ref, image) in in_order.iter().zip(in_place.chunks_exact(size)) {
             let mut alone = vec![0; size];
-            CpuEngine.bytes(&program, &lying, &[*pick], &mut alone).unwrap();
+            CpuEngine.bytes(&program, &lying, &[*image_ref], &mut alone).unwrap();
             prop_assert_eq!(image, &alone[..]);
         }
         // And back.
         let inverse = program.inverse();
         prop_assert!(inverse.is_ok() || !scheme.has_inverse(), "{}", scheme);
         if let Ok(inverse) = inverse {
-            let ids: Vec<Pick> =
-                (0..).zip(&picks).map(|(index, p)| Pick { index, id: p.id, ..Pick::default() }).collect();
+            let ids: Vec<ImageRef> =
+                (0..).zip(&refs).map(|(index, p)| ImageRef { index, id: p.id, ..ImageRef::default() }).collect();
             let (plain, _) = run(&CpuEngine, &inverse, &bytes, &ids);
-            for (i, pick) in picks.iter().enumerate() {
+            for (i, image_ref) in refs.iter().enumerate() {
                 let mut viewed = vec![0; size];
-                pick.view.copy(geometry, &input[pick.index as usize * size..][..size], &mut viewed);
+                image_ref.view.copy(geometry, &input[image_ref.index as usize * size..][..size], &mut viewed);
                 prop_assert_eq!(&plain[i * size..][..size], &viewed[..]);
             }
         }
@@ -309,27 +305,27 @@ proptest! {
             let scheme = Scheme { name: "random".into(), stages: stages.collect() };
             let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
             let input = ramp(geometry.bytes() * images as usize);
-            let picks: Vec<Pick> = indices.iter().map(|index| Pick { index: index % images, ..Pick::default() }).collect();
-            let tiled = run(gpu, &program, &input, &picks);
+            let refs: Vec<ImageRef> = indices.iter().map(|index| ImageRef { index: index % images, ..ImageRef::default() }).collect();
+            let tiled = run(gpu, &program, &input, &refs);
             let mut simple = (Vec::new(), Vec::new());
-            for picks in picks.chunks(2) {
-                let (bytes, floats) = run(gpu, &program, &input, picks);
+            for refs in refs.chunks(2) {
+                let (bytes, floats) = run(gpu, &program, &input, refs);
                 simple.0.extend(bytes);
                 simple.1.extend(floats);
             }
             prop_assert!(tiled == simple, "{} on {}", scheme, geometry);
-            prop_assert!(tiled == run(&CpuEngine, &program, &input, &picks), "{} on {}", scheme, geometry);
+            prop_assert!(tiled == run(&CpuEngine, &program, &input, &refs), "{} on {}", scheme, geometry);
         }
     }
 
     #[test]
-    fn the_gpu_engine_is_the_cpu_engine((geometry, scheme, picks, images) in case(), secret: [u8; 32]) {
+    fn the_gpu_engine_is_the_cpu_engine((geometry, scheme, refs, images) in case(), secret: [u8; 32]) {
         if let Some(gpu) = gpu("the_gpu_engine_is_the_cpu_engine") {
             let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
             let input = ramp(geometry.bytes() * images);
-            prop_assert!(run(gpu, &program, &input, &picks) == run(&CpuEngine, &program, &input, &picks), "{}", scheme);
+            prop_assert!(run(gpu, &program, &input, &refs) == run(&CpuEngine, &program, &input, &refs), "{}", scheme);
             if let Ok(inverse) = program.inverse() {
-                prop_assert!(run(gpu, &inverse, &input, &picks) == run(&CpuEngine, &inverse, &input, &picks), "{} undone", scheme);
+                prop_assert!(run(gpu, &inverse, &input, &refs) == run(&CpuEngine, &inverse, &input, &refs), "{} undone", scheme);
             }
         }
     }
@@ -351,25 +347,25 @@ proptest! {
         let mixing = program.mixing().unwrap();
         let (size, images) = (geometry.samples(), 5);
         let input = ramp(size * images);
-        let mut picks = Vec::new();
+        let mut refs = Vec::new();
         for (id, partner, view) in groups {
             let id = ImageId(id);
             for (weight, j) in mixing.weights(id, size).into_iter().zip(0..) {
                 let index = (partner.wrapping_mul(j + 1) >> 8) % images as u32;
-                picks.push(Pick { index, view, id, weight });
+                refs.push(ImageRef { index, view, id, weight });
             }
         }
         let mut expected = Vec::new();
-        for group in picks.chunks(k as usize) {
+        for group in refs.chunks(k as usize) {
             let before = Program::identity(geometry);
             let mut first = program.steps().to_vec();
             first.pop();
             let mut shuffle = before;
             first.into_iter().for_each(|step| shuffle.push(step).unwrap());
             let mut sums = vec![0i64; size];
-            for pick in group {
-                let image = naive(&shuffle, &input[pick.index as usize * size..][..size], pick);
-                sums.iter_mut().zip(image).for_each(|(sum, p)| *sum += i64::from(pick.weight) * (2 * i64::from(p) - 255));
+            for image_ref in group {
+                let image = naive(&shuffle, &input[image_ref.index as usize * size..][..size], image_ref);
+                sums.iter_mut().zip(image).for_each(|(sum, p)| *sum += i64::from(image_ref.weight) * (2 * i64::from(p) - 255));
             }
             let signs = Stream::new(&mixing.subkey, group[0].id.stream()).bits(size);
             let c = geometry.channels();
@@ -380,16 +376,16 @@ proptest! {
             }
         }
         let mut floats = vec![0.0; expected.len()];
-        CpuEngine.floats(&program, &input, &picks, &mut floats).unwrap();
+        CpuEngine.floats(&program, &input, &refs, &mut floats).unwrap();
         prop_assert_eq!(floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), &expected[..]);
         if let Some(gpu) = gpu("mixtures_are_the_definition_on_both_engines") {
             floats.fill(0.0);
-            gpu.floats(&program, &input, &picks, &mut floats).unwrap();
+            gpu.floats(&program, &input, &refs, &mut floats).unwrap();
             prop_assert_eq!(floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), &expected[..]);
-            prop_assert_eq!(gpu.bytes(&program, &input, &picks, &mut []), Err(EngineError::FloatsOnly));
-            prop_assert_eq!(gpu.begin(&program, input.clone(), &picks).err(), Some(EngineError::FloatsOnly));
+            prop_assert_eq!(gpu.bytes(&program, &input, &refs, &mut []), Err(EngineError::FloatsOnly));
+            prop_assert_eq!(gpu.begin(&program, input.clone(), &refs).err(), Some(EngineError::FloatsOnly));
         }
-        prop_assert_eq!(CpuEngine.bytes(&program, &input, &picks, &mut []), Err(EngineError::FloatsOnly));
+        prop_assert_eq!(CpuEngine.bytes(&program, &input, &refs, &mut []), Err(EngineError::FloatsOnly));
     }
 }
 
@@ -406,7 +402,7 @@ fn a_turned_image_is_turned() {
     let (centre_y, centre_x) = (f64::from(h - 1) / 2.0, f64::from(w - 1) / 2.0);
     for angle in [-18_000i16, -2_345, -600, 1, 500, 1_000, 4_500, 9_000, 31_000] {
         let mut turned = vec![0; image.len()];
-        View { angle, ..View::IDENTITY }.copy(geometry, &image, &mut turned);
+        Augmentation { angle, ..Augmentation::IDENTITY }.copy(geometry, &image, &mut turned);
         let radians = f64::from(angle).to_radians() / 100.0;
         for (i, &sample) in turned.iter().enumerate() {
             // Rows go down: what is to the right goes up.
@@ -436,22 +432,27 @@ fn views_are_equal_or_refused_at_the_limits() {
         let white = vec![255; geometry.bytes()];
         let mut views = Vec::new();
         for (angle, far) in [(1, 0), (-4_500, 16_384), (13_500, -16_384), (4_500, -16_384), (9_000, 16_384)] {
-            views.extend([(far, far), (far, -far), (0, 0)].map(|(dy, dx)| View { dy, dx, angle, ..View::IDENTITY }));
+            views.extend([(far, far), (far, -far), (0, 0)].map(|(dy, dx)| Augmentation {
+                dy,
+                dx,
+                angle,
+                ..Augmentation::IDENTITY
+            }));
         }
-        views.push(View { brightness: 256, angle: 77, mirrored: true, ..View::IDENTITY });
-        let picks: Vec<Pick> = views.into_iter().map(|view| Pick { view, ..Pick::default() }).collect();
+        views.push(Augmentation { brightness: 256, angle: 77, mirrored: true, ..Augmentation::IDENTITY });
+        let refs: Vec<ImageRef> = views.into_iter().map(|view| ImageRef { view, ..ImageRef::default() }).collect();
         for engine in &engines {
-            let mut output = vec![0; geometry.bytes() * picks.len()];
-            engine.bytes(&program, &white, &picks, &mut output).unwrap();
-            for (image, pick) in output.chunks(geometry.bytes()).zip(&picks) {
-                let expected = naive_view(geometry, &unpacked(geometry.depth(), &white), pick.view);
-                assert!(unpacked(geometry.depth(), image) == expected, "{:?} on {}", pick.view, engine.name());
+            let mut output = vec![0; geometry.bytes() * refs.len()];
+            engine.bytes(&program, &white, &refs, &mut output).unwrap();
+            for (image, image_ref) in output.chunks(geometry.bytes()).zip(&refs) {
+                let expected = naive_view(geometry, &unpacked(geometry.depth(), &white), image_ref.view);
+                assert!(unpacked(geometry.depth(), image) == expected, "{:?} on {}", image_ref.view, engine.name());
             }
-            let too_far = View { dx: 16_385, angle: 1, ..View::IDENTITY };
-            for view in [too_far, View { brightness: -257, ..View::IDENTITY }] {
-                let pick = [Pick { view, ..Pick::default() }];
-                let refused = engine.bytes(&program, &white, &pick, &mut output[..geometry.bytes()]);
-                assert_eq!(refused, Err(EngineError::View { view, geometry }));
+            let too_far = Augmentation { dx: 16_385, angle: 1, ..Augmentation::IDENTITY };
+            for view in [too_far, Augmentation { brightness: -257, ..Augmentation::IDENTITY }] {
+                let image_ref = [ImageRef { view, ..ImageRef::default() }];
+                let refused = engine.bytes(&program, &white, &image_ref, &mut output[..geometry.bytes()]);
+                assert_eq!(refused, Err(EngineError::Augmentation { view, geometry }));
             }
         }
     }
@@ -472,8 +473,8 @@ fn real_sizes_are_equal_on_both_engines() {
         (geometry(64, 48, 3).with_depth(Depth::U16), "4"),
     ] {
         let input = ramp(geometry.bytes() * 9);
-        let picks: Vec<Pick> =
-            Pick::all(9).into_iter().map(|p| Pick { id: ImageId([p.index as u8; 8]), ..p }).rev().collect();
+        let refs: Vec<ImageRef> =
+            ImageRef::all(9).into_iter().map(|p| ImageRef { id: ImageId([p.index as u8; 8]), ..p }).rev().collect();
         let options = |scope, scramble, sign_flip, statistic, orders| Options {
             block: Some(block.parse().unwrap()),
             key_scope: scope,
@@ -498,7 +499,7 @@ fn real_sizes_are_equal_on_both_engines() {
         for scheme in schemes {
             let program = compile(&scheme, &key, geometry).unwrap();
             for program in [Ok(program.clone()), program.inverse()].into_iter().flatten() {
-                let (on_gpu, on_cpu) = (run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));
+                let (on_gpu, on_cpu) = (run(gpu, &program, &input, &refs), run(&CpuEngine, &program, &input, &refs));
                 assert!(on_gpu == on_cpu, "{scheme} {geometry}");
             }
         }
@@ -520,12 +521,12 @@ fn keystreams_are_chacha20() {
     for (key, id, first_block, expected) in [([0; 32], 0, 0, a1), (counted, 0x4a00_0000, 1, section)] {
         let mut program = Program::identity(geometry);
         program.push(Step::Keystream(Subkey::new(key))).unwrap();
-        let pick = Pick { id: ImageId(u64::to_le_bytes(id)), ..Pick::default() };
+        let image_ref = ImageRef { id: ImageId(u64::to_le_bytes(id)), ..ImageRef::default() };
         let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
         engines.extend(gpu("keystreams_are_chacha20").map(|gpu| gpu as &dyn Engine));
         for engine in engines {
             let mut output = vec![0; geometry.bytes()];
-            engine.bytes(&program, &vec![0; geometry.bytes()], &[pick], &mut output).unwrap();
+            engine.bytes(&program, &vec![0; geometry.bytes()], &[image_ref], &mut output).unwrap();
             let stream: String = output[64 * first_block..].iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(&stream[..expected.len()], expected, "{}", engine.name());
         }
@@ -562,9 +563,9 @@ fn pages_make_no_difference() {
         let block = preset.scheme(Options { block: Some(Block::square(1)), ..Options::default() });
         let scheme = block.or_else(|_| preset.scheme(Options::default())).unwrap();
         let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
-        let picks: Vec<Pick> = [3, 0, 7, 4, 4, 1, 6, 2]
+        let refs: Vec<ImageRef> = [3, 0, 7, 4, 4, 1, 6, 2]
             .into_iter()
-            .map(|index| Pick { index, id: ImageId([index as u8; 8]), weight: 1 << 14, ..Pick::default() })
+            .map(|index| ImageRef { index, id: ImageId([index as u8; 8]), weight: 1 << 14, ..ImageRef::default() })
             .collect();
         let mut seen = Vec::new();
         for per_page in [8, 3, 1] {
@@ -573,13 +574,13 @@ fn pages_make_no_difference() {
             encoder.clear_buffer(&output, 0, None);
             gpu.queue().submit([encoder.finish()]);
             let resident = Resident::upload_in_pages(gpu, geometry, &input, per_page).unwrap();
-            gpu.floats_into(&program, &resident, &picks, output.as_entire_binding()).unwrap();
+            gpu.floats_into(&program, &resident, &refs, output.as_entire_binding()).unwrap();
             seen.push(read());
         }
         assert!(seen[0] == seen[1] && seen[0] == seen[2], "{scheme}");
-        let outputs = picks.len() / program.mixing().map_or(1, |mixing| mixing.images as usize);
+        let outputs = refs.len() / program.mixing().map_or(1, |mixing| mixing.images as usize);
         let mut floats = vec![0.0f32; outputs * geometry.samples()];
-        CpuEngine.floats(&program, &input, &picks, &mut floats).unwrap();
+        CpuEngine.floats(&program, &input, &refs, &mut floats).unwrap();
         let bytes: Vec<u8> = floats.iter().flat_map(|value| value.to_le_bytes()).collect();
         assert!(seen[0][..bytes.len()] == bytes, "{scheme}");
     }
@@ -595,9 +596,9 @@ fn grids_go_on_in_strides() {
     for (geometry, images) in [(geometry(1, 2, 1), 70_000), (geometry(4200, 4200, 1), 1), (geometry(4, 4, 1), 524_290)]
     {
         let input = ramp(geometry.samples() * images);
-        let picks: Vec<Pick> = Pick::all(images)
+        let refs: Vec<ImageRef> = ImageRef::all(images)
             .into_iter()
-            .map(|p| Pick { id: ImageId((u64::from(p.index) + 1).to_le_bytes()), ..p })
+            .map(|p| ImageRef { id: ImageId((u64::from(p.index) + 1).to_le_bytes()), ..p })
             .collect();
         for (preset, options) in [
             (Preset::None, Options::default()),
@@ -612,7 +613,7 @@ fn grids_go_on_in_strides() {
                 continue;
             }
             let program = compile(&preset.scheme(options).unwrap(), &key, geometry).unwrap();
-            let (on_gpu, on_cpu) = (run(gpu, &program, &input, &picks), run(&CpuEngine, &program, &input, &picks));
+            let (on_gpu, on_cpu) = (run(gpu, &program, &input, &refs), run(&CpuEngine, &program, &input, &refs));
             assert!(on_gpu == on_cpu, "{preset:?} {geometry}");
         }
     }
@@ -636,11 +637,8 @@ fn every_sample_becomes_the_float_that_the_host_makes_of_it() {
         };
         let input = image.repeat(5);
         let program = compile(&preset.scheme(Options::default()).unwrap(), &key, geometry).unwrap();
-        let picks = Pick::all(5);
-        assert!(
-            run(gpu, &program, &input, &picks) == run(&CpuEngine, &program, &input, &picks),
-            "{preset:?} {geometry}"
-        );
+        let refs = ImageRef::all(5);
+        assert!(run(gpu, &program, &input, &refs) == run(&CpuEngine, &program, &input, &refs), "{preset:?} {geometry}");
     }
 }
 
@@ -671,20 +669,22 @@ fn batches_under_way_do_not_touch_each_other() {
         let program = &programs[number * 7 % programs.len()];
         let images = number * 13 % 41;
         let input = ramp(program.geometry().bytes() * images + 997)[997..].to_vec();
-        let mut picks: Vec<Pick> =
-            Pick::all(images).into_iter().map(|p| Pick { id: ImageId([p.index as u8 + 1; 8]), ..p }).collect();
+        let mut refs: Vec<ImageRef> =
+            ImageRef::all(images).into_iter().map(|p| ImageRef { id: ImageId([p.index as u8 + 1; 8]), ..p }).collect();
         match number % 4 {
-            1 => picks.reverse(),
-            2 => picks.truncate(images / 2),
-            3 => picks.iter_mut().step_by(3).for_each(|pick| {
-                (pick.index, pick.view) =
-                    (pick.index / 2, View { dy: 1, dx: -2, mirrored: true, angle: number as i16 % 3, brightness: 9 });
+            1 => refs.reverse(),
+            2 => refs.truncate(images / 2),
+            3 => refs.iter_mut().step_by(3).for_each(|image_ref| {
+                (image_ref.index, image_ref.view) = (
+                    image_ref.index / 2,
+                    Augmentation { dy: 1, dx: -2, mirrored: true, angle: number as i16 % 3, brightness: 9 },
+                );
             }),
             _ => {}
         }
-        let mut expected = vec![0; program.geometry().bytes() * picks.len()];
-        CpuEngine.bytes(program, &input, &picks, &mut expected).unwrap();
-        (program, input, picks, expected)
+        let mut expected = vec![0; program.geometry().bytes() * refs.len()];
+        CpuEngine.bytes(program, &input, &refs, &mut expected).unwrap();
+        (program, input, refs, expected)
     };
     let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
     engines.extend(gpu("batches_under_way_do_not_touch_each_other").map(|gpu| gpu as &dyn Engine));
@@ -692,8 +692,8 @@ fn batches_under_way_do_not_touch_each_other() {
         assert!(engine.in_flight() >= 1);
         let mut under_way = Vec::new();
         for number in 0..100 {
-            let (program, input, picks, expected) = batch(number);
-            under_way.push((number, engine.begin(program, input, &picks).unwrap(), expected));
+            let (program, input, refs, expected) = batch(number);
+            under_way.push((number, engine.begin(program, input, &refs).unwrap(), expected));
             // Up to seven under way, more than there are slots; now the oldest, now the newest.
             while under_way.len() > number * 5 % 8 {
                 let place = if number % 2 == 0 { 0 } else { under_way.len() - 1 };
@@ -707,8 +707,8 @@ fn batches_under_way_do_not_touch_each_other() {
             for thread in 0..4 {
                 scope.spawn(move || {
                     for number in thread * 10..thread * 10 + 10 {
-                        let (program, input, picks, expected) = batch(number);
-                        let pending = engine.begin(program, input, &picks).unwrap();
+                        let (program, input, refs, expected) = batch(number);
+                        let pending = engine.begin(program, input, &refs).unwrap();
                         assert!(pending.wait().unwrap() == expected, "batch {number} of a thread on {}", engine.name());
                     }
                 });
@@ -731,7 +731,7 @@ fn a_batch_keeps_its_memory() {
     for engine in engines {
         let input = ramp(28 * 28 * 6);
         let place = input.as_ptr();
-        let output = engine.begin(&program, input, &Pick::all(6)).unwrap().wait().unwrap();
+        let output = engine.begin(&program, input, &ImageRef::all(6)).unwrap().wait().unwrap();
         assert_eq!(output.as_ptr(), place, "{}", engine.name());
     }
 }
@@ -748,19 +748,22 @@ fn a_batch_beyond_the_binding_limit_goes_in_parts() {
     }
     let (geometry, images) = (geometry(4383, 4383, 1), 8);
     let input = ramp(geometry.bytes() * images);
-    let picks: Vec<Pick> =
-        Pick::all(images).into_iter().map(|p| Pick { id: ImageId([p.index as u8 + 1; 8]), ..p }).rev().collect();
+    let refs: Vec<ImageRef> = ImageRef::all(images)
+        .into_iter()
+        .map(|p| ImageRef { id: ImageId([p.index as u8 + 1; 8]), ..p })
+        .rev()
+        .collect();
     let scheme = Preset::Keystream.scheme(Options::default()).unwrap();
     let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
     let (mut expected, mut output) = (vec![0; input.len()], vec![0; input.len()]);
-    CpuEngine.bytes(&program, &input, &picks, &mut expected).unwrap();
-    gpu.bytes(&program, &input, &picks, &mut output).unwrap();
+    CpuEngine.bytes(&program, &input, &refs, &mut expected).unwrap();
+    gpu.bytes(&program, &input, &refs, &mut output).unwrap();
     assert!(output == expected);
-    assert!(gpu.begin(&program, input, &picks).unwrap().wait().unwrap() == expected);
+    assert!(gpu.begin(&program, input, &refs).unwrap().wait().unwrap() == expected);
     let mut beyond = Program::identity(common::geometry(11_600, 11_600, 1));
     beyond.push(Step::Keystream(Subkey::new([5; 32]))).unwrap();
     let one = vec![0; beyond.geometry().bytes()];
-    assert!(matches!(gpu.begin(&beyond, one, &Pick::all(1)), Err(EngineError::TooLarge { .. })));
+    assert!(matches!(gpu.begin(&beyond, one, &ImageRef::all(1)), Err(EngineError::TooLarge { .. })));
 }
 
 /// A device that goes away is an error, before a batch and under it, and nothing panics or waits for ever.
@@ -775,11 +778,11 @@ fn a_lost_device_is_an_error() {
     let scheme = Preset::ShuffleFlip.scheme(Options::default()).unwrap();
     let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
     let input = ramp(geometry.bytes());
-    let pending = gpu.begin(&program, input.clone(), &Pick::all(1)).unwrap();
+    let pending = gpu.begin(&program, input.clone(), &ImageRef::all(1)).unwrap();
     gpu.device().destroy();
     assert!(matches!(pending.wait(), Err(EngineError::Device { .. })));
     for _ in 0..2 {
-        let again = gpu.begin(&program, input.clone(), &Pick::all(1)).and_then(|pending| pending.wait());
+        let again = gpu.begin(&program, input.clone(), &ImageRef::all(1)).and_then(|pending| pending.wait());
         assert!(matches!(again, Err(EngineError::Device { .. })));
     }
 }
@@ -790,8 +793,8 @@ fn wrong_sizes_are_errors_on_both_engines() {
     let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
     engines.extend(gpu("wrong_sizes_are_errors_on_both_engines").map(|gpu| gpu as &dyn Engine));
     for engine in engines {
-        let one = Pick::all(1);
-        let beyond = [Pick { index: 2, ..Pick::default() }];
+        let one = ImageRef::all(1);
+        let beyond = [ImageRef { index: 2, ..ImageRef::default() }];
         assert!(matches!(engine.bytes(&program, &[0; 15], &one, &mut [0; 16]), Err(EngineError::Size { .. })));
         assert!(matches!(engine.bytes(&program, &[0; 16], &one, &mut [0; 15]), Err(EngineError::Size { .. })));
         assert!(matches!(engine.bytes(&program, &[0; 32], &beyond, &mut [0; 16]), Err(EngineError::Index { .. })));

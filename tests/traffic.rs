@@ -3,11 +3,11 @@
 mod common;
 
 use common::{geometry, gpu, ramp};
-use imgveil::engine::gpu::Resident;
-use imgveil::engine::{Engine, Pick};
-use imgveil::image::Depth;
-use imgveil::key::Key;
-use imgveil::scheme::{Block, CompileError, KeyScope, Options, PRESETS, Preset, Scheme, compile};
+use imgveil::internal::engine::gpu::Resident;
+use imgveil::internal::engine::{Engine, ImageRef};
+use imgveil::internal::image::Depth;
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::{Block, CompileError, KeyScope, Options, PRESETS, Preset, Scheme, compile};
 use std::sync::{Mutex, PoisonError};
 
 /// The counters are the device's, and tests run side by side.
@@ -22,14 +22,14 @@ fn a_batch_goes_up_once_and_comes_back_once() {
     let scheme = Preset::ShuffleFlip.scheme(Options { block: Some(Block::square(1)), ..Options::default() }).unwrap();
     let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
     let input = ramp(geometry.bytes() * images);
-    let picks = Pick::all(images);
+    let refs = ImageRef::all(images);
     let mut output = vec![0; input.len()];
-    gpu.bytes(&program, &input, &picks, &mut output).unwrap();
+    gpu.bytes(&program, &input, &refs, &mut output).unwrap();
     for begun in [false, true] {
         let before = gpu.traffic().counts();
         match begun {
-            true => drop(gpu.begin(&program, input.clone(), &picks).unwrap().wait().unwrap()),
-            false => gpu.bytes(&program, &input, &picks, &mut output).unwrap(),
+            true => drop(gpu.begin(&program, input.clone(), &refs).unwrap().wait().unwrap()),
+            false => gpu.bytes(&program, &input, &refs, &mut output).unwrap(),
         }
         let batch = gpu.traffic().counts() - before;
         // 189 bytes of an image in 192.
@@ -55,7 +55,7 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
     schemes.push(Preset::Vit.scheme(flips).unwrap());
     for geometry in [geometry(32, 32, 3), geometry(64, 64, 1), geometry(32, 32, 3).with_depth(Depth::U16)] {
         let resident = Resident::upload(gpu, geometry, &ramp(geometry.bytes() * 64)).unwrap();
-        let picks = Pick::all(64);
+        let refs = ImageRef::all(64);
         let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: (geometry.samples() * 64 * 4) as u64,
@@ -68,9 +68,9 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
                 program => program.unwrap(),
             };
             // The first run uploads the plan's table; the second is a training step's.
-            gpu.floats_into(&program, &resident, &picks, output.as_entire_binding()).unwrap();
+            gpu.floats_into(&program, &resident, &refs, output.as_entire_binding()).unwrap();
             let before = gpu.traffic().counts();
-            gpu.floats_into(&program, &resident, &picks, output.as_entire_binding()).unwrap();
+            gpu.floats_into(&program, &resident, &refs, output.as_entire_binding()).unwrap();
             let step = gpu.traffic().counts() - before;
             // Signs and colours, the statistics of the blocks, and the blocks filled with them.
             let expected = if scheme.name == "skk-filter" { 3 } else { 1 };

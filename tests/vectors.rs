@@ -4,14 +4,14 @@
 mod common;
 
 use common::{geometry, gpu, ramp};
-use imgveil::engine::{CpuEngine, Engine, Pick};
-use imgveil::hex;
-use imgveil::image::{Depth, Geometry, View};
-use imgveil::key::Key;
-use imgveil::plan::{Program, soft_label};
-use imgveil::schedule::{ImageId, Stream, plain_hash, subkey};
-use imgveil::scheme::{Options, Preset, Scheme, Secret, compile, export};
-use imgveil::tables::{Array, PLAN, PLAN_BITS, Tables};
+use imgveil::internal::engine::{CpuEngine, Engine, ImageRef};
+use imgveil::internal::hex;
+use imgveil::internal::image::{Augmentation, Depth, Geometry};
+use imgveil::internal::key::Key;
+use imgveil::internal::plan::{Program, soft_label};
+use imgveil::internal::schedule::{ImageId, Stream, plain_hash, subkey};
+use imgveil::internal::scheme::{Options, Preset, Scheme, Secret, compile, export};
+use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, Tables};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -150,8 +150,8 @@ fn ids_and_hashes_of_images() {
             let shift = |field: &str| i16::try_from(view[field].as_i64().unwrap()).unwrap();
             let mirrored = view["mirrored"].as_bool().unwrap();
             let (angle, brightness) = (shift("angle"), shift("brightness"));
-            let seen = View { dy: shift("dy"), dx: shift("dx"), mirrored, angle, brightness };
-            assert_eq!(hex::encode(&id.of_view(&key, seen).0), text(view, "id"), "{view}");
+            let seen = Augmentation { dy: shift("dy"), dx: shift("dx"), mirrored, angle, brightness };
+            assert_eq!(hex::encode(&id.of_augmentation(&key, seen).0), text(view, "id"), "{view}");
             let mut copy = vec![0; pixels.len()];
             seen.copy(geometry, &pixels, &mut copy);
             assert_eq!(hex::encode(&copy), text(view, "pixels"), "{view}");
@@ -184,9 +184,9 @@ fn stated_scheme(case: &Value) -> Scheme {
 fn check_case(engine: &dyn Engine, case: &Value, scheme: &Scheme, program: &Program) {
     let geometry = program.geometry();
     let plain = input(geometry);
-    let pick = Pick { id: ImageId(hex::decode(text(case, "id")).unwrap()), ..Pick::default() };
+    let image_ref = ImageRef { id: ImageId(hex::decode(text(case, "id")).unwrap()), ..ImageRef::default() };
     let mut encrypted = vec![0; plain.len()];
-    engine.bytes(program, &plain, &[pick], &mut encrypted).unwrap();
+    engine.bytes(program, &plain, &[image_ref], &mut encrypted).unwrap();
     if let Some(expected) = case["output"].as_str() {
         assert_eq!(encrypted, any_bytes(expected), "{scheme} {geometry}");
     }
@@ -195,7 +195,7 @@ fn check_case(engine: &dyn Engine, case: &Value, scheme: &Scheme, program: &Prog
         Ok(inverse) => {
             assert!(!case["lossy"].as_bool().unwrap(), "{scheme} {geometry}");
             let mut back = vec![0; plain.len()];
-            engine.bytes(&inverse, &encrypted, &[pick], &mut back).unwrap();
+            engine.bytes(&inverse, &encrypted, &[image_ref], &mut back).unwrap();
             assert_eq!(back, plain, "{scheme} {geometry}");
         }
         Err(_) => assert!(case["lossy"].as_bool().unwrap(), "{scheme} {geometry}"),
@@ -284,7 +284,7 @@ fn check_mixtures(engine: &dyn Engine) {
             ids.iter_mut().for_each(|id| *id = id.of_epoch(&key, epoch));
         }
         let partners = mixing.partners(part.stream(), count);
-        let mut picks = Vec::new();
+        let mut refs = Vec::new();
         for (i, &id) in ids.iter().enumerate() {
             let mixed: Vec<u32> = partners.iter().map(|list| list[i]).collect();
             let weights = mixing.weights(id, size);
@@ -302,10 +302,15 @@ fn check_mixtures(engine: &dyn Engine) {
                 case["soft_labels"][i].as_array().unwrap().iter().map(|share| share.as_f64().unwrap() as f32).collect();
             assert_eq!(soft, expected);
             let indices = std::iter::once(i as u32).chain(mixed);
-            picks.extend(indices.zip(weights).map(|(index, weight)| Pick { index, id, weight, ..Pick::default() }));
+            refs.extend(indices.zip(weights).map(|(index, weight)| ImageRef {
+                index,
+                id,
+                weight,
+                ..ImageRef::default()
+            }));
         }
         let mut floats = vec![0.0f32; plain.len()];
-        engine.floats(&program, &plain, &picks, &mut floats).unwrap();
+        engine.floats(&program, &plain, &refs, &mut floats).unwrap();
         // Engines write (N, C, H, W); the vectors have the stored order.
         let (pixels, channels) = (geometry.pixels(), geometry.channels());
         let stored: Vec<u8> = (0..plain.len())

@@ -1,5 +1,5 @@
 #![no_main]
-#[path = "../../tests/common/fuzzed.rs"]
+#[path = "../../crates/imgveil-data/tests/common/fuzzed.rs"]
 mod fuzzed;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {

@@ -3,8 +3,8 @@
 
 mod lanes;
 
-use super::{Done, Engine, EngineError, Pending, Pick, check, check_bytes};
-use crate::image::{Depth, Geometry, View, normalised};
+use super::{Done, Engine, EngineError, ImageRef, Pending, check, check_bytes};
+use crate::image::{Augmentation, Depth, Geometry, normalised};
 use crate::plan::{COLOUR_ORDERS, FLIP, Mixing, PixelKeys, Plan, Program, Statistic, Step, Unit};
 use crate::schedule::Stream;
 
@@ -25,45 +25,52 @@ impl Engine for CpuEngine {
         &'a self,
         program: &Program,
         mut input: Vec<u8>,
-        picks: &[Pick],
+        refs: &[ImageRef],
     ) -> Result<Box<dyn Pending + 'a>, EngineError> {
         let size = program.geometry().bytes();
-        check_bytes(program, input.len(), picks, picks.len() * size)?;
-        let as_it_lies = |(pick, index): (&Pick, u32)| pick.index == index && pick.view == View::IDENTITY;
-        if input.len() == picks.len() * size && picks.iter().zip(0..).all(as_it_lies) {
-            each_image(&mut input, size, picks, 1, together(program, picks.len()), |scratch, picks, images| {
-                run_steps(program, program.steps(), picks, scratch, images);
+        check_bytes(program, input.len(), refs, refs.len() * size)?;
+        let as_it_lies =
+            |(image_ref, index): (&ImageRef, u32)| image_ref.index == index && image_ref.view == Augmentation::IDENTITY;
+        if input.len() == refs.len() * size && refs.iter().zip(0..).all(as_it_lies) {
+            each_image(&mut input, size, refs, 1, together(program, refs.len()), |scratch, refs, images| {
+                run_steps(program, program.steps(), refs, scratch, images);
             });
             return Ok(Box::new(Done(input)));
         }
-        let mut output = vec![0; picks.len() * size];
-        self.bytes(program, &input, picks, &mut output)?;
+        let mut output = vec![0; refs.len() * size];
+        self.bytes(program, &input, refs, &mut output)?;
         Ok(Box::new(Done(output)))
     }
 
-    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
-        check_bytes(program, input.len(), picks, output.len())?;
+    fn bytes(&self, program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [u8]) -> Result<(), EngineError> {
+        check_bytes(program, input.len(), refs, output.len())?;
         let size = program.geometry().bytes();
-        each_image(output, size, picks, 1, together(program, picks.len()), |scratch, picks, output| {
-            encrypt(program, input, picks, scratch, output);
+        each_image(output, size, refs, 1, together(program, refs.len()), |scratch, refs, output| {
+            encrypt(program, input, refs, scratch, output);
         });
         Ok(())
     }
 
-    fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError> {
+    fn floats(
+        &self,
+        program: &Program,
+        input: &[u8],
+        refs: &[ImageRef],
+        output: &mut [f32],
+    ) -> Result<(), EngineError> {
         let geometry = program.geometry();
-        check(program, input.len(), picks, output.len(), geometry.samples())?;
+        check(program, input.len(), refs, output.len(), geometry.samples())?;
         if let Some(mixing) = program.mixing() {
-            each_image(output, geometry.samples(), picks, mixing.images as usize, 1, |scratch, picks, output| {
-                mix(program, mixing, input, picks, scratch, output);
+            each_image(output, geometry.samples(), refs, mixing.images as usize, 1, |scratch, refs, output| {
+                mix(program, mixing, input, refs, scratch, output);
             });
             return Ok(());
         }
         let scale = normalised(geometry.depth());
-        each_image(output, geometry.samples(), picks, 1, together(program, picks.len()), |scratch, picks, output| {
+        each_image(output, geometry.samples(), refs, 1, together(program, refs.len()), |scratch, refs, output| {
             let mut encrypted = std::mem::take(&mut scratch.encrypted);
-            encrypted.resize(picks.len() * geometry.bytes(), 0);
-            encrypt(program, input, picks, scratch, &mut encrypted);
+            encrypted.resize(refs.len() * geometry.bytes(), 0);
+            encrypt(program, input, refs, scratch, &mut encrypted);
             for (bytes, floats) in
                 encrypted.chunks_exact(geometry.bytes()).zip(output.chunks_exact_mut(geometry.samples()))
             {
@@ -99,9 +106,9 @@ fn is_for_lanes(geometry: Geometry, step: &Step) -> bool {
 }
 
 /// The image of the input that a pick shows.
-fn image_of<'a>(program: &Program, input: &'a [u8], pick: &Pick) -> &'a [u8] {
+fn image_of<'a>(program: &Program, input: &'a [u8], image_ref: &ImageRef) -> &'a [u8] {
     let size = program.geometry().bytes();
-    &input[pick.index as usize * size..][..size]
+    &input[image_ref.index as usize * size..][..size]
 }
 
 /// Memory that a thread reuses from image to image.
@@ -142,13 +149,13 @@ fn planar(geometry: Geometry, output: &mut [f32], value: impl Fn(usize) -> f32) 
 }
 
 /// A few images through their views and a program, up to where it mixes; `output` has them one behind the other.
-fn encrypt(program: &Program, input: &[u8], picks: &[Pick], scratch: &mut Scratch, output: &mut [u8]) {
+fn encrypt(program: &Program, input: &[u8], refs: &[ImageRef], scratch: &mut Scratch, output: &mut [u8]) {
     let geometry = program.geometry();
     let mut steps = program.steps();
     // A plan reads any element at any time, so it needs its input whole; a view or another step does not.
     match steps.split_first() {
-        Some((Step::Permute(plan), rest)) if picks.iter().all(|pick| pick.view == View::IDENTITY) => {
-            let images: Vec<&[u8]> = picks.iter().map(|pick| image_of(program, input, pick)).collect();
+        Some((Step::Permute(plan), rest)) if refs.iter().all(|image_ref| image_ref.view == Augmentation::IDENTITY) => {
+            let images: Vec<&[u8]> = refs.iter().map(|image_ref| image_of(program, input, image_ref)).collect();
             if images.len() >= FEWEST {
                 lanes::permute(plan, &images, &mut scratch.columns, output);
             } else {
@@ -159,19 +166,19 @@ fn encrypt(program: &Program, input: &[u8], picks: &[Pick], scratch: &mut Scratc
         }
         _ => {
             let outputs = output.chunks_exact_mut(geometry.bytes());
-            picks.iter().zip(outputs).for_each(|(pick, output)| {
-                pick.view.copy(geometry, image_of(program, input, pick), output);
+            refs.iter().zip(outputs).for_each(|(image_ref, output)| {
+                image_ref.view.copy(geometry, image_of(program, input, image_ref), output);
             });
         }
     }
-    run_steps(program, steps, picks, scratch, output);
+    run_steps(program, steps, refs, scratch, output);
 }
 
 /// Steps of a program on a few images, one behind the other, in place.
-fn run_steps(program: &Program, steps: &[Step], picks: &[Pick], scratch: &mut Scratch, images: &mut [u8]) {
+fn run_steps(program: &Program, steps: &[Step], refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]) {
     let geometry = program.geometry();
     for step in steps {
-        if picks.len() >= FEWEST && is_for_lanes(geometry, step) {
+        if refs.len() >= FEWEST && is_for_lanes(geometry, step) {
             match step {
                 Step::Permute(plan) => lanes::permute_in_place(plan, &mut scratch.columns, images),
                 Step::BlockStatistic(block, statistic) => {
@@ -182,16 +189,16 @@ fn run_steps(program: &Program, steps: &[Step], picks: &[Pick], scratch: &mut Sc
             }
             continue;
         }
-        for (pick, image) in picks.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
+        for (image_ref, image) in refs.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
             match step {
                 Step::Permute(plan) => {
                     scratch.step.clear();
                     scratch.step.extend_from_slice(image);
                     permute(plan, &scratch.step, image);
                 }
-                Step::PixelKeyed(keys) => pixel_keyed(geometry, keys, pick, image),
+                Step::PixelKeyed(keys) => pixel_keyed(geometry, keys, image_ref, image),
                 Step::BlockStatistic(block, statistic) => block_statistic(geometry, *block, *statistic, image),
-                Step::Keystream(subkey) => Stream::new(subkey, pick.id.stream()).xor(image),
+                Step::Keystream(subkey) => Stream::new(subkey, image_ref.id.stream()).xor(image),
                 // The last step of its program; `mix` does it.
                 Step::Mix(_) => {}
             }
@@ -230,13 +237,13 @@ fn permute(plan: &Plan, input: &[u8], output: &mut [u8]) {
 }
 
 /// One image under its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`.
-fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, pick: &Pick, image: &mut [u8]) {
+fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, image_ref: &ImageRef, image: &mut [u8]) {
     let (pixels, channels, bytes) = (geometry.pixels(), geometry.channels(), geometry.depth().bytes());
     let signs: Vec<Vec<bool>> = keys.negative.as_ref().map_or(Vec::new(), |subkey| {
-        let mut stream = Stream::new(subkey, pick.id.stream());
+        let mut stream = Stream::new(subkey, image_ref.id.stream());
         (0..channels).map(|_| stream.bits(pixels)).collect()
     });
-    let digits = keys.colour.as_ref().map(|subkey| Stream::digits(subkey, pick.id.stream(), 6, pixels));
+    let digits = keys.colour.as_ref().map(|subkey| Stream::digits(subkey, image_ref.id.stream(), 6, pixels));
     let mut before = [0u8; 6];
     for (p, pixel) in image.chunks_exact_mut(channels * bytes).enumerate() {
         let before = &mut before[..pixel.len()];
@@ -305,19 +312,19 @@ fn statistic_of(statistic: Statistic, values: &mut [u32]) -> u32 {
 }
 
 /// Several images into one: the twin of `shaders/mix_floats.wgsl`.
-fn mix(program: &Program, mixing: &Mixing, input: &[u8], picks: &[Pick], scratch: &mut Scratch, output: &mut [f32]) {
+fn mix(program: &Program, mixing: &Mixing, input: &[u8], refs: &[ImageRef], scratch: &mut Scratch, output: &mut [f32]) {
     let geometry = program.geometry();
     let (mut encrypted, mut sums) = (std::mem::take(&mut scratch.encrypted), std::mem::take(&mut scratch.sums));
     encrypted.resize(geometry.bytes(), 0);
     sums.clear();
     sums.resize(geometry.samples(), 0);
-    for pick in picks {
-        encrypt(program, input, std::slice::from_ref(pick), scratch, &mut encrypted);
+    for image_ref in refs {
+        encrypt(program, input, std::slice::from_ref(image_ref), scratch, &mut encrypted);
         for (sum, &p) in sums.iter_mut().zip(&encrypted) {
-            *sum += pick.weight as i32 * (2 * i32::from(p) - 255);
+            *sum += image_ref.weight as i32 * (2 * i32::from(p) - 255);
         }
     }
-    let signs = Stream::new(&mixing.subkey, picks[0].id.stream()).bits(geometry.samples());
+    let signs = Stream::new(&mixing.subkey, refs[0].id.stream()).bits(geometry.samples());
     // Every sum is an integer below 2^24, so a float holds it; one product, one rounding.
     let unit = 1.0 / Mixing::FULL_SCALE as f32;
     planar(geometry, output, |sample| {
@@ -329,46 +336,46 @@ fn mix(program: &Program, mixing: &Mixing, input: &[u8], picks: &[Pick], scratch
 
 /// Runs `work` on all picks with their images of the output: `group` picks make an image, and `together` images go to a thread
 /// at a time.
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "threads")]
 fn each_image<T: Send>(
     output: &mut [T],
     size: usize,
-    picks: &[Pick],
+    refs: &[ImageRef],
     group: usize,
     together: usize,
-    work: impl Fn(&mut Scratch, &[Pick], &mut [T]) + Send + Sync,
+    work: impl Fn(&mut Scratch, &[ImageRef], &mut [T]) + Send + Sync,
 ) {
     use rayon::prelude::*;
     // A few pieces for every thread: more would make scratch memory anew too often.
-    let pieces = picks.len().div_ceil(group * together).div_ceil(4 * threads());
+    let pieces = refs.len().div_ceil(group * together).div_ceil(4 * threads());
     output
         .par_chunks_mut(size * together)
-        .zip(picks.par_chunks(group * together))
+        .zip(refs.par_chunks(group * together))
         .with_min_len(pieces.max(1))
-        .for_each_init(Scratch::default, |scratch, (images, picks)| work(scratch, picks, images));
+        .for_each_init(Scratch::default, |scratch, (images, refs)| work(scratch, refs, images));
 }
 
-#[cfg(target_family = "wasm")]
+#[cfg(not(feature = "threads"))]
 fn each_image<T>(
     output: &mut [T],
     size: usize,
-    picks: &[Pick],
+    refs: &[ImageRef],
     group: usize,
     together: usize,
-    work: impl Fn(&mut Scratch, &[Pick], &mut [T]),
+    work: impl Fn(&mut Scratch, &[ImageRef], &mut [T]),
 ) {
     let mut scratch = Scratch::default();
-    for (images, picks) in output.chunks_mut(size * together).zip(picks.chunks(group * together)) {
-        work(&mut scratch, picks, images);
+    for (images, refs) in output.chunks_mut(size * together).zip(refs.chunks(group * together)) {
+        work(&mut scratch, refs, images);
     }
 }
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(feature = "threads")]
 fn threads() -> usize {
     rayon::current_num_threads()
 }
 
-#[cfg(target_family = "wasm")]
+#[cfg(not(feature = "threads"))]
 fn threads() -> usize {
     1
 }

@@ -6,19 +6,20 @@ pub mod gpu;
 
 pub use cpu::CpuEngine;
 
-use crate::image::{Geometry, View};
+use crate::image::{Augmentation, Geometry};
 use crate::plan::Program;
 use crate::schedule::ImageId;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// One image of a batch: which of the input's images, seen how, and its id for stages keyed per image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pick {
+pub struct ImageRef {
     /// Number of the image in the input.
     pub index: u32,
     /// Augmentation, before the program.
-    pub view: View,
+    pub view: Augmentation,
     /// The stream of the image's view; only programs keyed per image look at it.
     pub id: ImageId,
     /// How much of the mixture it is, in units of 1 / [`WEIGHT_ONE`](crate::plan::WEIGHT_ONE); only programs that mix look at
@@ -26,10 +27,10 @@ pub struct Pick {
     pub weight: u32,
 }
 
-impl Pick {
+impl ImageRef {
     /// Images `0..count` as they are, without ids.
-    pub fn all(count: usize) -> Vec<Pick> {
-        (0..count as u32).map(|index| Pick { index, ..Pick::default() }).collect()
+    pub fn all(count: usize) -> Vec<ImageRef> {
+        (0..count as u32).map(|index| ImageRef { index, ..ImageRef::default() }).collect()
     }
 }
 
@@ -56,7 +57,7 @@ pub trait Engine: wgpu::WasmNotSendSync {
         &'a self,
         program: &Program,
         input: Vec<u8>,
-        picks: &[Pick],
+        refs: &[ImageRef],
     ) -> Result<Box<dyn Pending + 'a>, EngineError>;
 
     /// Bytes to bytes. `input` holds images of the program's geometry one behind the other, interleaved, samples of 16 bits as
@@ -65,13 +66,14 @@ pub trait Engine: wgpu::WasmNotSendSync {
     ///
     /// # Errors
     /// When sizes do not fit each other, a pick is out of range, or the device fails.
-    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError>;
+    fn bytes(&self, program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [u8]) -> Result<(), EngineError>;
 
     /// Bytes to normalised floats `(2p - max) / max`, planar: (N, C, H, W), as networks want them.
     ///
     /// # Errors
     /// As [`Engine::bytes`].
-    fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError>;
+    fn floats(&self, program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [f32])
+    -> Result<(), EngineError>;
 }
 
 /// A batch that was begun. Whoever drops it does without its result.
@@ -120,11 +122,11 @@ pub enum EngineError {
     #[error(
         "a view with an angle of {} hundredths of a degree and a brightness of {} does not go with an image of {geometry}: \
          turned images have sides and shifts of at most {} pixels, and brightness is -256 to 256",
-        view.angle, view.brightness, View::TURNED_SIDE
+        view.angle, view.brightness, Augmentation::TURNED_SIDE
     )]
-    View {
+    Augmentation {
         /// The view.
-        view: View,
+        view: Augmentation,
         /// The image.
         geometry: Geometry,
     },
@@ -161,48 +163,54 @@ pub enum EngineError {
 }
 
 /// Checks the sizes that every engine relies on; `of_output` are the bytes or floats of one image.
-fn check(program: &Program, input: usize, picks: &[Pick], output: usize, of_output: usize) -> Result<(), EngineError> {
+fn check(
+    program: &Program,
+    input: usize,
+    refs: &[ImageRef],
+    output: usize,
+    of_output: usize,
+) -> Result<(), EngineError> {
     let geometry = program.geometry();
     let size = geometry.bytes();
     if !input.is_multiple_of(size) {
         return Err(EngineError::Size { what: "the input (bytes)", expected: size, found: input, geometry });
     }
-    let images = outputs(program, picks)?;
+    let images = outputs(program, refs)?;
     if output != images * of_output {
         let expected = images * of_output;
         return Err(EngineError::Size { what: "the output", expected, found: output, geometry });
     }
-    check_picks(picks, geometry, input / size)
+    check_refs(refs, geometry, input / size)
 }
 
 /// As [`check`], for bytes to bytes.
-fn check_bytes(program: &Program, input: usize, picks: &[Pick], output: usize) -> Result<(), EngineError> {
+fn check_bytes(program: &Program, input: usize, refs: &[ImageRef], output: usize) -> Result<(), EngineError> {
     match program.mixing() {
         Some(_) => Err(EngineError::FloatsOnly),
-        None => check(program, input, picks, output, program.geometry().bytes()),
+        None => check(program, input, refs, output, program.geometry().bytes()),
     }
 }
 
 /// How many images a program makes of these picks.
-fn outputs(program: &Program, picks: &[Pick]) -> Result<usize, EngineError> {
+fn outputs(program: &Program, refs: &[ImageRef]) -> Result<usize, EngineError> {
     let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
-    match picks.len().is_multiple_of(group) {
-        true => Ok(picks.len() / group),
+    match refs.len().is_multiple_of(group) {
+        true => Ok(refs.len() / group),
         false => Err(EngineError::Size {
             what: "the list of picks for mixtures",
             expected: group,
-            found: picks.len(),
+            found: refs.len(),
             geometry: program.geometry(),
         }),
     }
 }
 
-fn check_picks(picks: &[Pick], geometry: Geometry, images: usize) -> Result<(), EngineError> {
-    if let Some(pick) = picks.iter().find(|pick| pick.index as usize >= images) {
-        return Err(EngineError::Index { index: pick.index, images });
+fn check_refs(refs: &[ImageRef], geometry: Geometry, images: usize) -> Result<(), EngineError> {
+    if let Some(image_ref) = refs.iter().find(|image_ref| image_ref.index as usize >= images) {
+        return Err(EngineError::Index { index: image_ref.index, images });
     }
-    match picks.iter().find(|pick| !pick.view.fits(geometry)) {
-        Some(pick) => Err(EngineError::View { view: pick.view, geometry }),
+    match refs.iter().find(|image_ref| !image_ref.view.fits(geometry)) {
+        Some(image_ref) => Err(EngineError::Augmentation { view: image_ref.view, geometry }),
         None => Ok(()),
     }
 }
@@ -236,12 +244,13 @@ impl FromStr for DeviceChoice {
     }
 }
 
-/// The device that a choice came to.
+/// The device that a choice came to. Clones share it.
+#[derive(Clone)]
 pub enum Device {
     /// The CPU engine, and why it was taken, for people.
     Cpu(CpuEngine, &'static str),
     /// An adapter.
-    Gpu(Box<gpu::Gpu>),
+    Gpu(Arc<gpu::Gpu>),
 }
 
 impl Device {
@@ -254,7 +263,7 @@ impl Device {
             return Ok(Self::Cpu(CpuEngine, "as asked"));
         }
         match gpu::adapter::find(choice)? {
-            Some(adapter) => Ok(Self::Gpu(Box::new(gpu::Gpu::open(adapter)?))),
+            Some(adapter) => Ok(Self::Gpu(Arc::new(gpu::Gpu::open(adapter)?))),
             None => Ok(Self::Cpu(CpuEngine, "no hardware GPU found")),
         }
     }

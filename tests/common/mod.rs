@@ -1,16 +1,11 @@
 //! What several integration tests need.
 #![allow(dead_code)]
 
-pub mod desk;
-pub mod made;
-
-use imgveil::dataset::picture::encode_png;
-use imgveil::engine::gpu::Gpu;
-use imgveil::engine::{Device, DeviceChoice};
-use imgveil::image::{Geometry, Image};
-use std::collections::{BTreeMap, BTreeSet};
+use imgveil::internal::engine::gpu::Gpu;
+use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil::internal::image::Geometry;
+use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Says, once, that something was left out, past the test harness, which keeps what a passing test prints to itself.
@@ -56,30 +51,4 @@ pub fn ramp(samples: usize) -> Vec<u8> {
 /// A geometry that is known to be fine.
 pub fn geometry(height: u32, width: u32, channels: u32) -> Geometry {
     Geometry::new(height, width, channels).expect("a valid geometry")
-}
-
-/// A tree of PNG files, one for each name.
-pub fn write_tree(folder: &Path, images: impl IntoIterator<Item = (String, Image)>) {
-    for (name, image) in images {
-        let path = folder.join(format!("{name}.png"));
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, encode_png(&image).unwrap()).unwrap();
-    }
-}
-
-/// Files of a tree, by their names below it.
-pub fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = walkdir::WalkDir::new(folder).into_iter().map(Result::unwrap).filter(|e| e.file_type().is_file());
-    let name = |path: &Path| path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-    files.map(|file| (name(file.path()), std::fs::read(file.path()).unwrap())).collect()
-}
-
-/// The real images that developers have beside the checkout; strangers have none, and then a line says so.
-pub fn shared_data(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data").join(name);
-    if !path.exists() {
-        say_skipped(&format!("the part on real images: {name} is not here"));
-        return None;
-    }
-    Some(path)
 }

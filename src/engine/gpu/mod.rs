@@ -9,7 +9,6 @@ mod kernel;
 mod plan;
 mod run;
 mod staging;
-#[cfg(feature = "train")]
 mod streaming;
 #[cfg(not(target_family = "wasm"))]
 mod timing;
@@ -17,13 +16,12 @@ mod traffic;
 
 pub use kernel::{KERNELS, Kernel};
 pub use run::Resident;
-#[cfg(feature = "train")]
-pub(crate) use streaming::Streaming;
+pub use streaming::Streaming;
 #[cfg(not(target_family = "wasm"))]
 pub use timing::Timed;
 pub use traffic::{Counts, Traffic};
 
-use crate::engine::{Done, Engine, EngineError, Pending, Pick, check, check_bytes, outputs};
+use crate::engine::{Done, Engine, EngineError, ImageRef, Pending, check, check_bytes, outputs};
 use crate::image::{Depth, normalised};
 use crate::plan::Program;
 use kernel::Kernels;
@@ -221,12 +219,12 @@ impl Gpu {
         &self,
         program: &Program,
         resident: &Resident,
-        picks: &[Pick],
+        refs: &[ImageRef],
         output: wgpu::BindingResource<'_>,
     ) -> Result<(), EngineError> {
-        outputs(program, picks)?;
+        outputs(program, refs)?;
         let loaded = self.load(program)?;
-        run::floats(self, &loaded, resident, picks, &output)
+        run::floats(self, &loaded, resident, refs, &output)
     }
 
     /// Copies a buffer to the host.
@@ -268,32 +266,32 @@ impl Engine for Gpu {
         &'a self,
         program: &Program,
         input: Vec<u8>,
-        picks: &[Pick],
+        refs: &[ImageRef],
     ) -> Result<Box<dyn Pending + 'a>, EngineError> {
-        let of_output = program.geometry().bytes() * picks.len();
-        check_bytes(program, input.len(), picks, of_output)?;
-        if picks.is_empty() {
+        let of_output = program.geometry().bytes() * refs.len();
+        check_bytes(program, input.len(), refs, of_output)?;
+        if refs.is_empty() {
             return Ok(Box::new(Done(Vec::new())));
         }
         let loaded = self.load(program)?;
-        if picks.len() <= staging::images_of_a_slot(self, &loaded)? {
-            let under_way = staging::begin(self, &loaded, &input, picks)?;
+        if refs.len() <= staging::images_of_a_slot(self, &loaded)? {
+            let under_way = staging::begin(self, &loaded, &input, refs)?;
             return Ok(Box::new(Batch { under_way, memory: input }));
         }
         // In parts, one part's result could be written over images that are still to go.
         let mut output = vec![0; of_output];
-        self.bytes(program, &input, picks, &mut output)?;
+        self.bytes(program, &input, refs, &mut output)?;
         Ok(Box::new(Done(output)))
     }
 
-    fn bytes(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [u8]) -> Result<(), EngineError> {
-        check_bytes(program, input.len(), picks, output.len())?;
+    fn bytes(&self, program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [u8]) -> Result<(), EngineError> {
+        check_bytes(program, input.len(), refs, output.len())?;
         let size = program.geometry().bytes();
         let loaded = self.load(program)?;
         let per_part = staging::images_of_a_slot(self, &loaded)?;
         let mut parts = VecDeque::new();
-        for (picks, output) in picks.chunks(per_part).zip(output.chunks_mut(per_part * size)) {
-            parts.push_back((staging::begin(self, &loaded, input, picks)?, output));
+        for (refs, output) in refs.chunks(per_part).zip(output.chunks_mut(per_part * size)) {
+            parts.push_back((staging::begin(self, &loaded, input, refs)?, output));
             if parts.len() == SLOTS
                 && let Some((part, output)) = parts.pop_front()
             {
@@ -303,9 +301,15 @@ impl Engine for Gpu {
         parts.into_iter().try_for_each(|(part, output)| part.finish(output))
     }
 
-    fn floats(&self, program: &Program, input: &[u8], picks: &[Pick], output: &mut [f32]) -> Result<(), EngineError> {
+    fn floats(
+        &self,
+        program: &Program,
+        input: &[u8],
+        refs: &[ImageRef],
+        output: &mut [f32],
+    ) -> Result<(), EngineError> {
         let samples = program.geometry().samples();
-        check(program, input.len(), picks, output.len(), samples)?;
+        check(program, input.len(), refs, output.len(), samples)?;
         let resident = Resident::upload(self, program.geometry(), input)?;
         let loaded = self.load(program)?;
         let per_part = (self.limit / (samples as u64 * 4)) as usize;
@@ -314,12 +318,12 @@ impl Engine for Gpu {
         }
         let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
         // Parts whose floats fit one binding.
-        for (picks, output) in picks.chunks(per_part * group).zip(output.chunks_mut(per_part * samples)) {
+        for (refs, output) in refs.chunks(per_part * group).zip(output.chunks_mut(per_part * samples)) {
             let bytes = size_of_val(output) as u64;
             let written = self.guarded("making the output buffer", || {
                 self.buffer(bytes, wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC)
             })?;
-            run::floats(self, &loaded, &resident, picks, &written.as_entire_binding())?;
+            run::floats(self, &loaded, &resident, refs, &written.as_entire_binding())?;
             self.read(&written, bytes, |data| bytemuck::cast_slice_mut(output).copy_from_slice(data))?;
         }
         Ok(())

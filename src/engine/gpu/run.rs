@@ -3,7 +3,7 @@
 use super::Gpu;
 use super::kernel::{self, Kernel, Variant, fits_a_grid, grid, grid_of_tiles, images_of_a_row};
 use super::plan::LoadedPlan;
-use crate::engine::{EngineError, Pick, check_picks};
+use crate::engine::{EngineError, ImageRef, check_refs};
 use crate::image::Geometry;
 use crate::plan::tiles::{CHUNK, Layout};
 use crate::plan::{Mixing, Program, Statistic, Step};
@@ -80,7 +80,6 @@ impl Resident {
     }
 
     /// Images that are on the device already.
-    #[cfg(feature = "train")]
     pub(super) fn in_pages(geometry: Geometry, images: usize, per_page: usize, pages: Vec<wgpu::Buffer>) -> Self {
         Self { geometry, images, per_page, pages }
     }
@@ -123,10 +122,10 @@ struct Params {
     colour: [u32; 8],
 }
 
-/// `Pick` of `shaders/shared/batch.wgsl`.
+/// `ImageRef` of `shaders/shared/batch.wgsl`.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct PickRecord {
+struct ImageRecord {
     index: u32,
     slot: u32,
     shift: u32,
@@ -139,7 +138,7 @@ struct PickRecord {
 /// The turn by no angle: its cosine is one.
 const UPRIGHT: u32 = 1 << 14;
 
-impl PickRecord {
+impl ImageRecord {
     /// What the next step shows: the image where this one is written, viewed already.
     fn seen(&mut self) {
         (self.index, self.shift, self.turn) = (self.slot, 0, UPRIGHT);
@@ -247,13 +246,13 @@ pub(super) fn floats(
     gpu: &Gpu,
     program: &LoadedProgram,
     resident: &Resident,
-    picks: &[Pick],
+    refs: &[ImageRef],
     output: &wgpu::BindingResource<'_>,
 ) -> Result<(), EngineError> {
-    check_floats(gpu, program, resident, picks)?;
+    check_floats(gpu, program, resident, refs)?;
     gpu.guarded("encrypting a batch", || {
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
-        encode_floats(gpu, program, resident, picks, output, &mut encoder);
+        encode_floats(gpu, program, resident, refs, output, &mut encoder);
         gpu.queue.submit([encoder.finish()]);
     })
 }
@@ -272,15 +271,15 @@ pub(super) fn check_floats(
     gpu: &Gpu,
     program: &LoadedProgram,
     resident: &Resident,
-    picks: &[Pick],
+    refs: &[ImageRef],
 ) -> Result<(), EngineError> {
-    check_picks(picks, program.geometry, resident.images)?;
+    check_refs(refs, program.geometry, resident.images)?;
     if resident.geometry != program.geometry {
         let (expected, found) = (program.geometry.bytes(), resident.geometry.bytes());
         return Err(EngineError::Size { what: "a resident image", expected, found, geometry: program.geometry });
     }
     let Some((_, earlier)) = split(program, resident) else { return Ok(()) };
-    let bytes = |step: &LoadedStep| step.image_bytes(program.geometry) * picks.len() as u64;
+    let bytes = |step: &LoadedStep| step.image_bytes(program.geometry) * refs.len() as u64;
     match earlier.iter().map(bytes).find(|&bytes| bytes > gpu.limit) {
         Some(bytes) => Err(gpu.too_large("a batch between two steps", bytes)),
         None => Ok(()),
@@ -292,26 +291,26 @@ pub(super) fn encode_floats(
     gpu: &Gpu,
     program: &LoadedProgram,
     resident: &Resident,
-    picks: &[Pick],
+    refs: &[ImageRef],
     output: &wgpu::BindingResource<'_>,
     encoder: &mut wgpu::CommandEncoder,
 ) {
     let Some((last, earlier)) = split(program, resident) else { return };
-    let mut in_order = records(picks);
-    in_order.iter_mut().for_each(PickRecord::seen);
+    let mut in_order = records(refs);
+    in_order.iter_mut().for_each(ImageRecord::seen);
     let mut between: Option<wgpu::Buffer> = None;
     for step in earlier {
-        let bytes = step.image_bytes(program.geometry) * picks.len() as u64;
+        let bytes = step.image_bytes(program.geometry) * refs.len() as u64;
         let written = gpu.buffer(bytes, wgpu::BufferUsages::STORAGE);
         let output = Output::Words(&written);
         match &between {
-            None => pages(gpu, program, step, resident, picks, output, encoder),
+            None => pages(gpu, program, step, resident, refs, output, encoder),
             Some(before) => dispatch(gpu, program, step, before, &in_order, output, encoder),
         }
         between = Some(written);
     }
     match &between {
-        None => pages(gpu, program, last, resident, picks, Output::Floats(output), encoder),
+        None => pages(gpu, program, last, resident, refs, Output::Floats(output), encoder),
         Some(before) => dispatch(gpu, program, last, before, &in_order, Output::Floats(output), encoder),
     }
 }
@@ -322,11 +321,11 @@ pub(super) fn lay_out(
     gpu: &Gpu,
     program: &LoadedProgram,
     resident: &Resident,
-    picks: &[Pick],
+    refs: &[ImageRef],
     output: &wgpu::Buffer,
     encoder: &mut wgpu::CommandEncoder,
 ) {
-    pages(gpu, program, &LoadedStep::Permute(None), resident, picks, Output::Words(output), encoder);
+    pages(gpu, program, &LoadedStep::Permute(None), resident, refs, Output::Words(output), encoder);
 }
 
 /// Encodes a loaded program that does not mix, bytes to bytes. The images lie in the first of two buffers in the order of the
@@ -336,14 +335,14 @@ pub(super) fn bytes<'a>(
     gpu: &Gpu,
     program: &LoadedProgram,
     [mut from, mut to]: [&'a wgpu::Buffer; 2],
-    picks: &[Pick],
+    refs: &[ImageRef],
     encoder: &mut wgpu::CommandEncoder,
 ) -> &'a wgpu::Buffer {
-    let mut records = records(picks);
+    let mut records = records(refs);
     records.iter_mut().for_each(|record| record.index = record.slot);
     for step in &program.steps {
         dispatch(gpu, program, step, from, &records, Output::Words(to), encoder);
-        records.iter_mut().for_each(PickRecord::seen);
+        records.iter_mut().for_each(ImageRecord::seen);
         (from, to) = (to, from);
     }
     from
@@ -372,18 +371,18 @@ fn pages(
     program: &LoadedProgram,
     step: &LoadedStep,
     resident: &Resident,
-    picks: &[Pick],
+    refs: &[ImageRef],
     output: Output<'_>,
     encoder: &mut wgpu::CommandEncoder,
 ) {
-    let all = records(picks);
+    let all = records(refs);
     for (number, page) in resident.pages.iter().enumerate() {
         let first = number * resident.per_page;
         let here = first..first + resident.per_page;
-        let records: Vec<PickRecord> = all
+        let records: Vec<ImageRecord> = all
             .iter()
             .filter(|record| here.contains(&(record.index as usize)))
-            .map(|record| PickRecord { index: record.index - first as u32, ..*record })
+            .map(|record| ImageRecord { index: record.index - first as u32, ..*record })
             .collect();
         if !records.is_empty() {
             dispatch(gpu, program, step, page, &records, output, encoder);
@@ -391,21 +390,21 @@ fn pages(
     }
 }
 
-fn records(picks: &[Pick]) -> Vec<PickRecord> {
-    let record = |(slot, pick): (usize, &Pick)| {
-        let (stream, view) = (pick.id.stream(), pick.view);
+fn records(refs: &[ImageRef]) -> Vec<ImageRecord> {
+    let record = |(slot, image_ref): (usize, &ImageRef)| {
+        let (stream, view) = (image_ref.id.stream(), image_ref.view);
         let halves = |low: i16, high: i16| u32::from(low as u16) | u32::from(high as u16) << 16;
         let (cosine, sine) = view.cosine_and_sine();
-        PickRecord {
-            index: pick.index,
+        ImageRecord {
+            index: image_ref.index,
             slot: slot as u32,
             shift: halves(view.dy, view.dx),
-            how: u32::from(view.mirrored) | pick.weight << 1 | (i32::from(view.brightness) << 18) as u32,
+            how: u32::from(view.mirrored) | image_ref.weight << 1 | (i32::from(view.brightness) << 18) as u32,
             turn: halves(cosine, sine),
             id: [stream as u32, (stream >> 32) as u32],
         }
     };
-    picks.iter().enumerate().map(record).collect()
+    refs.iter().enumerate().map(record).collect()
 }
 
 /// Encodes one dispatch. The caller holds an error scope.
@@ -414,13 +413,13 @@ fn dispatch(
     program: &LoadedProgram,
     step: &LoadedStep,
     pixels: &wgpu::Buffer,
-    records: &[PickRecord],
+    records: &[ImageRecord],
     output: Output<'_>,
     encoder: &mut wgpu::CommandEncoder,
 ) {
     let geometry = program.geometry;
     let floats = matches!(output, Output::Floats(_));
-    let (views, turns) = (records.iter().any(PickRecord::is_viewed), records.iter().any(PickRecord::is_turned));
+    let (views, turns) = (records.iter().any(ImageRecord::is_viewed), records.iter().any(ImageRecord::is_turned));
     let (depth, channels) = (geometry.depth().bits(), geometry.channels() as u32);
     let (samples, plane) = (geometry.samples() as u64, geometry.pixels() as u64);
     let stride = geometry.bytes().div_ceil(4) as u64;

@@ -3,7 +3,7 @@
 
 use super::Gpu;
 use super::run::{self, LoadedProgram};
-use crate::engine::{EngineError, Pending, Pick};
+use crate::engine::{EngineError, ImageRef, Pending};
 use crate::image::Geometry;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Mutex, PoisonError};
@@ -98,19 +98,19 @@ pub(super) fn begin<'a>(
     gpu: &'a Gpu,
     program: &LoadedProgram,
     input: &[u8],
-    picks: &[Pick],
+    refs: &[ImageRef],
 ) -> Result<UnderWay<'a>, EngineError> {
     let geometry = program.geometry();
-    let slot = gpu.ring.take(gpu, program.widest() * picks.len() as u64)?;
-    let bytes = (stride(geometry) * picks.len()) as u64;
-    let indices: Vec<u32> = picks.iter().map(|pick| pick.index).collect();
+    let slot = gpu.ring.take(gpu, program.widest() * refs.len() as u64)?;
+    let bytes = (stride(geometry) * refs.len()) as u64;
+    let indices: Vec<u32> = refs.iter().map(|image_ref| image_ref.index).collect();
     upload(gpu, &slot.upload, geometry, input, &indices)?;
     let (send, mapped) = channel();
     let submission = gpu.guarded("encrypting a batch", || {
         slot.upload.unmap();
         let mut encoder = gpu.device.create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&slot.upload, 0, &slot.device[0], 0, bytes);
-        let written = run::bytes(gpu, program, slot.device.each_ref(), picks, &mut encoder);
+        let written = run::bytes(gpu, program, slot.device.each_ref(), refs, &mut encoder);
         encoder.copy_buffer_to_buffer(written, 0, &slot.readback, 0, bytes);
         let submission = gpu.queue.submit([encoder.finish()]);
         // Nobody receives where the batch was dropped, and then nobody wants to know.
@@ -120,7 +120,7 @@ pub(super) fn begin<'a>(
         submission
     })?;
     gpu.traffic.add_up(bytes);
-    Ok(UnderWay { gpu, slot, geometry, images: picks.len(), submission, mapped })
+    Ok(UnderWay { gpu, slot, geometry, images: refs.len(), submission, mapped })
 }
 
 /// Bytes of an image on the device.

@@ -19,7 +19,7 @@ struct Slot {
 }
 
 /// Sends the images of batches to the device, one batch after the other.
-pub(crate) struct Streaming {
+pub struct Streaming {
     geometry: Geometry,
     /// The slots, the one that was filled first in front.
     ring: VecDeque<Slot>,
@@ -29,7 +29,7 @@ pub(crate) struct Streaming {
 
 impl Streaming {
     /// For images of one geometry.
-    pub(crate) fn new(geometry: Geometry) -> Self {
+    pub fn new(geometry: Geometry) -> Self {
         Self { geometry, ring: VecDeque::new(), ahead: None }
     }
 
@@ -37,7 +37,7 @@ impl Streaming {
     ///
     /// # Errors
     /// When there is no such image, or the device fails.
-    pub(crate) fn prepare(&mut self, gpu: &Gpu, samples: &[u8], indices: Vec<u32>) -> Result<(), EngineError> {
+    pub fn prepare(&mut self, gpu: &Gpu, samples: &[u8], indices: Vec<u32>) -> Result<(), EngineError> {
         let sent = self.send(gpu, samples, &indices)?;
         self.ahead = Some((indices, sent));
         Ok(())
@@ -48,7 +48,7 @@ impl Streaming {
     ///
     /// # Errors
     /// As [`Streaming::prepare`].
-    pub(crate) fn batch(&mut self, gpu: &Gpu, samples: &[u8], indices: &[u32]) -> Result<Resident, EngineError> {
+    pub fn batch(&mut self, gpu: &Gpu, samples: &[u8], indices: &[u32]) -> Result<Resident, EngineError> {
         match self.ahead.take() {
             Some((ahead, sent)) if ahead == indices => Ok(sent),
             _ => self.send(gpu, samples, indices),

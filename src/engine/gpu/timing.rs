@@ -3,7 +3,7 @@
 
 use super::Gpu;
 use super::run::{self, Resident};
-use crate::engine::{EngineError, Pick, check_picks, outputs};
+use crate::engine::{EngineError, ImageRef, check_refs, outputs};
 use crate::plan::Program;
 use std::time::Instant;
 
@@ -67,20 +67,20 @@ impl Gpu {
     pub fn time_bytes(&self, program: &Program, samples: &[u8], repeats: u32) -> Result<Timed, EngineError> {
         let geometry = program.geometry();
         let loaded = self.load(program)?;
-        let picks = Pick::all(samples.len() / geometry.bytes());
-        check_picks(&picks, geometry, picks.len())?;
+        let refs = ImageRef::all(samples.len() / geometry.bytes());
+        check_refs(&refs, geometry, refs.len())?;
         let resident = Resident::upload(self, geometry, samples)?;
-        let bytes = loaded.widest() * picks.len() as u64;
+        let bytes = loaded.widest() * refs.len() as u64;
         self.check_binding("a batch", bytes)?;
         let [from, to] = self.pair(bytes)?;
         // Every image begins at a word there too.
         self.guarded("laying images out", || {
             let mut encoder = self.device.create_command_encoder(&Default::default());
-            run::lay_out(self, &loaded, &resident, &picks, &from, &mut encoder);
+            run::lay_out(self, &loaded, &resident, &refs, &from, &mut encoder);
             self.queue.submit([encoder.finish()]);
         })?;
         self.time(repeats, |encoder| {
-            run::bytes(self, &loaded, [&from, &to], &picks, encoder);
+            run::bytes(self, &loaded, [&from, &to], &refs, encoder);
         })
     }
 
@@ -92,18 +92,18 @@ impl Gpu {
         &self,
         program: &Program,
         samples: &[u8],
-        picks: &[Pick],
+        refs: &[ImageRef],
         repeats: u32,
     ) -> Result<Timed, EngineError> {
         let geometry = program.geometry();
         let loaded = self.load(program)?;
         let resident = Resident::upload(self, geometry, samples)?;
-        let bytes = (geometry.samples() * outputs(program, picks)? * size_of::<f32>()) as u64;
+        let bytes = (geometry.samples() * outputs(program, refs)? * size_of::<f32>()) as u64;
         self.check_binding("a batch of floats", bytes)?;
         let [output, _] = self.pair(bytes)?;
         let output = output.as_entire_binding();
-        run::check_floats(self, &loaded, &resident, picks)?;
-        self.time(repeats, |encoder| run::encode_floats(self, &loaded, &resident, picks, &output, encoder))
+        run::check_floats(self, &loaded, &resident, refs)?;
+        self.time(repeats, |encoder| run::encode_floats(self, &loaded, &resident, refs, &output, encoder))
     }
 
     /// A dispatch that does next to nothing.

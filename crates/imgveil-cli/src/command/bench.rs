@@ -1,0 +1,233 @@
+//! `imgveil bench`.
+
+use crate::command::args::SchemeOptions;
+use crate::command::exit::{DATASET, DONE, Failure, Outcome, USAGE};
+use crate::command::output::Output;
+use crate::measure::{Ceiling, Extent, MeasureError, Row, Way, ceilings, measure};
+use imgveil::internal::engine::{Device, DeviceChoice, EngineError};
+use imgveil::internal::image::Geometry;
+use imgveil::internal::scheme::{Scheme, representative};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil bench                                              # the device that encrypt would take
+  imgveil bench --device 0 --device cpu --json > today.json
+  imgveil bench --device 0 --scheme ele --size 224x224x3 --seconds 2
+  imgveil bench --device 0 --compare today.json
+
+For each device, first what it could do at best (copies, the way to it and back, a dispatch), then every scheme. Rates count the \
+bytes of samples that are read and of output that is written. From memory to memory counts the way to the device and back, from \
+disk to disk the whole job over arrays. `of copy` is against the device's own copy, `of none` against the \
+same conversion to floats without a scheme. Everything is compared with the CPU engine before it is timed.";
+
+/// Measure how fast schemes run here, beside the device's limits.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// auto, cpu, gpu, or an adapter's number or name; may be given several times [default: auto]
+    #[arg(long, value_name = "DEVICE")]
+    device: Vec<DeviceChoice>,
+    /// Only this scheme, in blocks of 4; may be given several times [default: all, and some of their options]
+    #[arg(short, long, value_name = "NAME")]
+    scheme: Vec<String>,
+    /// Only images of this size: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples; may be given several times [default:
+    /// 28x28x1, 32x32x3, 224x224x3, 512x512x1x16]
+    #[arg(long, value_name = "SIZE")]
+    size: Vec<Geometry>,
+    /// Samples of a batch, in MiB [default: 256 on a GPU, which outgrows its caches, and 64 elsewhere]
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    batch: Option<u32>,
+    /// How long each figure is measured, about
+    #[arg(long, default_value_t = 0.3, value_name = "SECONDS")]
+    seconds: f64,
+    /// Where to measure from disk to disk; what is written there is removed [default: the system's folder for such files]
+    #[arg(long, value_name = "FOLDER")]
+    disk: Option<PathBuf>,
+    /// Leave the disk out
+    #[arg(long, conflicts_with = "disk")]
+    no_disk: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Compare with figures that `--json` printed before
+    #[arg(long, value_name = "FILE")]
+    compare: Option<PathBuf>,
+}
+
+/// All that was measured.
+#[derive(Serialize, Deserialize)]
+struct Report {
+    tool: String,
+    commit: Option<String>,
+    system: String,
+    devices: Vec<OfDevice>,
+}
+
+/// What was measured on a device.
+#[derive(Serialize, Deserialize)]
+struct OfDevice {
+    device: String,
+    batch_mib: u32,
+    ceilings: Vec<Ceiling>,
+    rows: Vec<Row>,
+    /// What it has no room for, and what failed.
+    left_out: Vec<String>,
+}
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    if !(args.seconds.is_finite() && args.seconds >= 0.0) {
+        return Err(Failure { words: format!("--seconds {} is no time", args.seconds), code: USAGE });
+    }
+    let before = args.compare.as_ref().map(read).transpose()?;
+    let all = chosen(args)?;
+    let sizes = match args.size.is_empty() {
+        true => {
+            ["28x28x1", "32x32x3", "224x224x3", "512x512x1x16"].iter().filter_map(|text| text.parse().ok()).collect()
+        }
+        false => args.size.clone(),
+    };
+    let choices = if args.device.is_empty() { vec![DeviceChoice::Auto] } else { args.device.clone() };
+    let mut report = Report {
+        tool: imgveil_data::dataset::manifest::TOOL.to_owned(),
+        commit: option_env!("IMGVEIL_COMMIT").map(str::to_owned),
+        system: format!(
+            "{} {}, {} threads",
+            std::env::consts::OS,
+            std::env::consts::ARCH,
+            std::thread::available_parallelism().map_or(1, |threads| threads.get())
+        ),
+        devices: Vec::new(),
+    };
+    for choice in &choices {
+        let device = Device::open(choice)?;
+        report.devices.push(one(args, &device, &all, &sizes)?);
+    }
+    if args.json {
+        out.json(&report)?;
+        return Ok(DONE);
+    }
+    out.say(&format!(
+        "{}{}; {}",
+        report.tool,
+        report.commit.as_ref().map_or(String::new(), |commit| format!(" ({commit})")),
+        report.system
+    ));
+    for of_device in &report.devices {
+        tell(of_device, before.as_ref(), out);
+    }
+    Ok(DONE)
+}
+
+fn read(path: &PathBuf) -> Result<Report, Failure> {
+    let text = std::fs::read(path)
+        .map_err(|e| Failure { words: format!("cannot read {}: {e}", path.display()), code: USAGE })?;
+    serde_json::from_slice(&text).map_err(|e| Failure {
+        words: format!("{} holds no figures that `imgveil bench --json` printed: {e}", path.display()),
+        code: DATASET,
+    })
+}
+
+/// The schemes asked for.
+fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
+    if args.scheme.is_empty() {
+        return Ok(representative());
+    }
+    let all = representative();
+    let named = |name: &String| match all.iter().find(|(other, _)| other == name) {
+        Some(found) => Ok(found.clone()),
+        None => Ok((name.clone(), SchemeOptions::default().of(name)?)),
+    };
+    let mut chosen: Vec<(String, Scheme)> = args.scheme.iter().map(named).collect::<Result<_, Failure>>()?;
+    // What the others' floats are held against.
+    if !chosen.iter().any(|(name, _)| name == "none") {
+        chosen.splice(0..0, all.into_iter().filter(|(name, _)| name == "none"));
+    }
+    Ok(chosen)
+}
+
+/// Everything on one device.
+fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry]) -> Result<OfDevice, Failure> {
+    let is_hardware = matches!(device, Device::Gpu(gpu) if !gpu.is_software());
+    let batch_mib = args.batch.unwrap_or(if is_hardware { 256 } else { 64 });
+    let bytes = (batch_mib as usize) << 20;
+    let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));
+    let extent = Extent { bytes, seconds: args.seconds, folder };
+    let bar = ProgressBar::new((all.len() * sizes.len() + 1) as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:28} {pos}/{len} {msg}, {eta} left") {
+        bar.set_style(style);
+    }
+    bar.set_message("limits");
+    let limits = ceilings(device, bytes, args.seconds)?;
+    bar.inc(1);
+    let (mut rows, mut left_out) = (Vec::new(), Vec::new());
+    for &geometry in sizes {
+        let mut plain: Vec<Row> = Vec::new();
+        for scheme in all {
+            bar.set_message(format!("{} on {geometry}", scheme.0));
+            match measure(device, scheme, geometry, &extent, &limits, &plain) {
+                Ok(found) => {
+                    if scheme.0 == "none" {
+                        plain.clone_from(&found);
+                    }
+                    rows.extend(found);
+                }
+                // Not every scheme goes with every image, nor every image with every device.
+                Err(error @ (MeasureError::Compile(_) | MeasureError::Engine(EngineError::TooLarge { .. }))) => {
+                    left_out.push(format!("{} on {geometry}: {error}", scheme.0));
+                }
+                Err(error) => return Err(error.into()),
+            }
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    Ok(OfDevice { device: device.to_string(), batch_mib, ceilings: limits, rows, left_out })
+}
+
+/// A table for people.
+fn tell(of_device: &OfDevice, before: Option<&Report>, out: &Output) {
+    out.say(&format!("\n{}; batches of {} MiB", of_device.device, of_device.batch_mib));
+    for ceiling in &of_device.ceilings {
+        let rate = ceiling.gib_per_second.map(|rate| format!("{rate:9.2} GiB/s"));
+        let time = ceiling.microseconds.map(|time| format!("{time:9.2} us"));
+        out.say(&format!("  {:34} {}", ceiling.name, rate.or(time).unwrap_or_default()));
+    }
+    let mut last = String::new();
+    for row in &of_device.rows {
+        if row.geometry != last {
+            last.clone_from(&row.geometry);
+            let head = format!("images of {last}");
+            out.say(&format!("\n  {head:34} {:18} {:>11} {:>11}", "", "images/s", "GiB/s"));
+        }
+        let percent = row.percent.map_or(String::new(), |percent| {
+            let of = if row.way == Way::Floats { "none" } else { "copy" };
+            format!("  {percent:4.0} % of {of}")
+        });
+        let old = before.and_then(|report| earlier(report, &of_device.device, row));
+        let compared = old.map_or(String::new(), |old| {
+            format!("  {:5.2} times as before", row.images_per_second / old.images_per_second)
+        });
+        out.say(&format!(
+            "  {:34} {:18} {:>11.0} {:>11.2}{percent}{compared}",
+            row.scheme,
+            row.way.words(),
+            row.images_per_second,
+            row.gib_per_second
+        ));
+    }
+    if of_device.rows.iter().any(|row| row.by_device) {
+        out.say("  (bytes to bytes and bytes to floats by the device's own clock)");
+    }
+    for words in &of_device.left_out {
+        out.say(&format!("  left out: {words}"));
+    }
+}
+
+/// The same row of an earlier report.
+fn earlier<'a>(report: &'a Report, device: &str, row: &Row) -> Option<&'a Row> {
+    let rows = report.devices.iter().filter(|other| other.device == device).flat_map(|other| &other.rows);
+    rows.into_iter().find(|other| other.scheme == row.scheme && other.geometry == row.geometry && other.way == row.way)
+}

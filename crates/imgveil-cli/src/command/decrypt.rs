@@ -1,0 +1,56 @@
+//! `imgveil decrypt`.
+
+use crate::command::args::{DeviceArgs, FormatArgs, SecretArgs};
+use crate::command::exit::Outcome;
+use crate::command::job_report::{continued, report};
+use crate::command::output::{ImageBar, Output};
+use imgveil_data::job::{DecryptOptions, DecryptRequest, decrypt};
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil decrypt -k hospital.key encrypted back
+  imgveil decrypt -k hospital.key --names encrypted.names.csv encrypted back";
+
+/// Decrypt a data set that was encrypted.
+///
+/// Every image comes back as the pixels that were decoded before encryption, exactly, and is checked to be so. Padding is
+/// cut off; cropping and resizing are not undone. A wrong key is refused by its fingerprint before anything is written.
+#[derive(clap::Args)]
+#[command(
+    after_help = AFTER_HELP,
+    mut_group("secret", |group| group.required(true))
+)]
+pub struct Args {
+    #[command(flatten)]
+    secret: SecretArgs,
+    #[command(flatten)]
+    format: FormatArgs,
+    /// The file of names that was written with the set: images get back the names that they had
+    #[arg(long, value_name = "FILE")]
+    names: Option<PathBuf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    /// What `imgveil encrypt` wrote
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// New folder or .npz file
+    #[arg(value_name = "OUT")]
+    output: PathBuf,
+}
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    let options = DecryptOptions { encoding: Some(args.format.encoding(&args.output)?), names: args.names.clone() };
+    let secret = args.secret.require(out)?;
+    let device = args.device.open(out)?;
+    let bar = ImageBar::new("decrypting");
+    let (input, output, engine) = (args.input.as_path(), args.output.as_path(), device.engine());
+    let request = DecryptRequest { input, output, secret: &secret, engine, options };
+    let result = decrypt(&request, &bar);
+    bar.finish();
+    let summary = continued(result, &args.output, out)?;
+    report("decrypted", &args.output, "failed.csv", &summary, args.json, out)
+}

@@ -1,0 +1,49 @@
+//! Errors of the core library.
+
+use super::{DEVICE, FAILED, Failure, KEY, USAGE, failure};
+use imgveil::internal::engine::EngineError;
+use imgveil::internal::key::KeyError;
+use imgveil::internal::scheme::{CompileError, CustomError, PresetError};
+
+impl From<PresetError> for Failure {
+    fn from(error: PresetError) -> Self {
+        failure(&error, USAGE)
+    }
+}
+
+impl From<CustomError> for Failure {
+    fn from(error: CustomError) -> Self {
+        failure(&error, USAGE)
+    }
+}
+
+impl From<CompileError> for Failure {
+    fn from(error: CompileError) -> Self {
+        let code = match &error {
+            // Arrays that are not those of the scheme stand for a wrong key.
+            CompileError::Tables(error) if !error.is_about_the_scheme() => KEY,
+            _ => USAGE,
+        };
+        failure(&error, code)
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        let code = match error {
+            EngineError::NoDevice(_) => DEVICE,
+            _ => FAILED,
+        };
+        failure(&error, code)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let code = match error {
+            KeyError::Random(_) => FAILED,
+            _ => KEY,
+        };
+        failure(&error, code)
+    }
+}

@@ -1,0 +1,92 @@
+//! What `encrypt`, `decrypt` and `verify` say at the end: the result, and the images that were set aside.
+
+use crate::command::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
+use crate::command::output::{Output, counted};
+use imgveil_data::dataset::{DatasetError, beside, write_privately};
+use imgveil_data::job::{Failure, JobError, Summary};
+use std::path::Path;
+
+/// Tells what to do about a run that the disk ended: what is written is not lost.
+pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) -> Result<T, Fail> {
+    if let Err(JobError::Dataset(DatasetError::Write { .. }) | JobError::Engine(_)) = &result
+        && let Some(place) =
+            [output.to_owned(), beside(output, "imgveil-partial")].into_iter().find(|path| path.exists())
+    {
+        out.note(&format!(
+            "what is in {} already is whole: run the same command again to go on from there",
+            place.display()
+        ));
+    }
+    Ok(result?)
+}
+
+/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv` (its ending is `list`): beside the output,
+/// which may be handed out, because the list names the plain files.
+pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bool, out: &Output) -> Outcome {
+    if json {
+        out.json(summary)?;
+    } else {
+        let Summary { images, bytes, seconds, device, key, scheme, ignored, resumed, .. } = summary;
+        let (rate, mb) = ((*images - *resumed) as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
+        let before = if *resumed > 0 { format!(", {resumed} of them in an earlier run") } else { String::new() };
+        out.say(&format!(
+            "{verb} {} ({mb:.1} MB of pixels{before}) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
+            counted(*images, "image"),
+            scheme.name
+        ));
+        if let Some(names) = &summary.names {
+            out.note(&format!("which image is which: {} (keep it with the key)", names.display()));
+        }
+        if *ignored > 0 {
+            let is = if *ignored == 1 { "is no image" } else { "are no images" };
+            out.note(&format!("passed over {} that {is}", counted(*ignored, "file")));
+        }
+    }
+    let list = beside(output, list);
+    let failed = &summary.failed;
+    if failed.is_empty() {
+        // That of a run before this one.
+        return match std::fs::remove_file(&list) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(&list, &e)),
+            _ => Ok(DONE),
+        };
+    }
+    set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
+    // Readable by its owner alone: it names plain files.
+    write_privately(&list, csv(failed).as_bytes())?;
+    out.note(&format!("the whole list is in {}", list.display()));
+    Ok(PARTLY)
+}
+
+fn cannot_write(path: &Path, error: &std::io::Error) -> Fail {
+    Fail { words: format!("cannot write {}: {error}", path.display()), code: FAILED }
+}
+
+/// Lists what was set aside, as far as anybody reads.
+pub fn set_aside(failed: &[Failure], were: &str, out: &Output) {
+    const SHOWN: usize = 10;
+    out.warn(&format!("{} {were} set aside:", counted(failed.len(), "image")));
+    list(failed, SHOWN, out);
+}
+
+/// The first failures, a line each.
+pub fn list(failed: &[Failure], shown: usize, out: &Output) {
+    for failure in failed.iter().take(shown) {
+        out.note(&format!("  {}: {}", failure.path, failure.reason));
+    }
+    if failed.len() > shown {
+        out.note(&format!("  and {} more", failed.len() - shown));
+    }
+}
+
+fn csv(failed: &[Failure]) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
+    failed.iter().fold("path,reason\n".to_owned(), |mut text, failure| {
+        // Writing to a String cannot fail.
+        let _ = std::fmt::Write::write_fmt(
+            &mut text,
+            format_args!("{},{}\n", quoted(&failure.path), quoted(&failure.reason)),
+        );
+        text
+    })
+}

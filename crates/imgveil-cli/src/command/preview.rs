@@ -1,0 +1,102 @@
+//! `imgveil preview`.
+
+use crate::command::args::{DeviceArgs, load_key};
+use crate::command::exit::{DONE, Failure, Outcome};
+use crate::command::output::{ImageBar, Output, counted};
+use crate::command::scheme_file::{is_scheme_file, read_scheme};
+use crate::preview::{Exhibit, PreviewRequest, preview};
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::Preset;
+use std::path::PathBuf;
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil preview chest.png -k hospital.key -o sheet.png
+  imgveil preview chest.png -s etc -s le -o two.png
+  imgveil preview chest.png -s all -s examples/scheme.toml -o sheet.png
+
+What the eye does not see on the sheet may be broken all the same: `imgveil schemes NAME` tells by what.";
+
+/// Show one image under every scheme, on one sheet.
+///
+/// Encrypts the image under every scheme, with the options that change most, and draws all of it with names and notes as
+/// one PNG. Where a scheme has an inverse, the image is decrypted and compared. Blocks that do not tile the image cut it, and
+/// where it is small they are made smaller; the sheet says so.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Key file [default: a random key that is not kept]
+    #[arg(short, long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Show this scheme only: a name, or a FILE.toml of your own. May be given several times; `all` stands for all names
+    #[arg(short, long = "scheme", value_name = "NAME")]
+    schemes: Vec<String>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// New PNG file for the sheet
+    #[arg(short, long, default_value = "preview.png", value_name = "FILE")]
+    output: PathBuf,
+    /// Print what is on the sheet as JSON
+    #[arg(long)]
+    json: bool,
+    /// A PNG or JPEG file
+    #[arg(value_name = "IMAGE")]
+    image: PathBuf,
+}
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    let exhibits = exhibits(&args.schemes)?;
+    let key = match &args.key {
+        Some(path) => load_key(path, out)?,
+        None => Key::generate()?,
+    };
+    let device = args.device.open(out)?;
+    let bar = ImageBar::new("encrypting");
+    let request = PreviewRequest {
+        image: &args.image,
+        output: &args.output,
+        key: &key,
+        throwaway: args.key.is_none(),
+        exhibits: &exhibits,
+        engine: device.engine(),
+    };
+    let result = preview(&request, &bar);
+    bar.finish();
+    let result = result?;
+    if args.json {
+        out.json(&result)?;
+        return Ok(DONE);
+    }
+    let lossy = result.schemes.iter().filter(|shown| shown.lossy.is_some()).count();
+    out.say(&format!(
+        "wrote {}: {} under {}, {} decrypted exactly, {lossy} lossy, on {}",
+        args.output.display(),
+        args.image.display(),
+        counted(result.schemes.len(), "scheme"),
+        result.schemes.len() - lossy,
+        result.device
+    ));
+    if args.key.is_none() {
+        out.note("No key was given: the sheet shows a random one, which was not kept. -k FILE shows yours.");
+    }
+    Ok(DONE)
+}
+
+/// What to show: everything, or what is asked for and the plain image before it.
+fn exhibits(schemes: &[String]) -> Result<Vec<Exhibit>, Failure> {
+    if schemes.is_empty() {
+        return Ok(Exhibit::all());
+    }
+    let mut asked = Vec::new();
+    for scheme in schemes {
+        match scheme.as_str() {
+            "all" => asked.extend(Exhibit::all()),
+            file if is_scheme_file(file) => asked.push(Exhibit::own(read_scheme(file)?)),
+            name => asked.extend(Exhibit::of(Preset::named(name)?)),
+        }
+    }
+    let plain = Exhibit::of(Preset::None);
+    let mut exhibits = plain.clone();
+    exhibits.extend(asked.into_iter().filter(|exhibit| !plain.contains(exhibit)));
+    Ok(exhibits)
+}

@@ -1,0 +1,211 @@
+//! `imgveil schemes`.
+
+use crate::command::args::SchemeOptions;
+use crate::command::exit::{DONE, Failure, Outcome, USAGE};
+use crate::command::output::{Output, wrapped};
+use crate::command::scheme_file::is_scheme_file;
+use imgveil::internal::image::Geometry;
+use imgveil::internal::scheme::{CompileError, KeySpace, Options, PRESETS, Preset, Scheme};
+use serde_json::{Value, json};
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil schemes
+  imgveil schemes le
+  imgveil schemes etc --block 8 --size 512x512x1
+  imgveil schemes examples/scheme.toml";
+
+/// What the figures of a key space mean, and what they do not.
+const KEY_SPACE: &str = "Key space: log2 of the number of different things that keys can do to an image. A secret has \
+                         256 bits, so no key reaches more; what written-out tables could do beyond that is given as \
+                         (tables: ...). It says nothing about attacks which need no search, and most of these schemes \
+                         fall to one";
+
+/// What breaks a scheme that nobody has attacked.
+const UNKNOWN: &str = "not known to imgveil: nobody has tried. Where all images share a key, expect it to be read off \
+                       a few plain images with their encryptions";
+
+/// List the schemes, or explain one.
+///
+/// Without NAME, a table of the built-in schemes. With one, or with a FILE.toml of your own: what it does stage by stage, its
+/// options, where it comes from, what breaks it, and how many keys it has for images of a size.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The scheme to explain, or a FILE.toml of your own
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Size of the images that keys are counted for: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples
+    #[arg(long, default_value = "224x224x3", value_name = "SIZE")]
+    size: Geometry,
+    #[command(flatten)]
+    options: SchemeOptions,
+    /// Print the answer as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    match (&args.name, args.options.first_given()) {
+        (Some(name), _) => explain(name, args, out),
+        (None, None) => list(args, out),
+        (None, Some(option)) => Err(Failure {
+            words: format!("{option} is an option of one scheme: name it, as in `imgveil schemes shuffle-flip`"),
+            code: USAGE,
+        }),
+    }
+}
+
+/// The table of the presets with their own options.
+fn list(args: &Args, out: &Output) -> Outcome {
+    let mut rows = Vec::new();
+    for preset in PRESETS {
+        rows.push((preset, preset.scheme(Options::default())?));
+    }
+    if args.json {
+        let row = |(preset, scheme): &(Preset, Scheme)| {
+            let about = preset.about();
+            json!({
+                "name": preset.name(), "summary": about.summary, "inverse": scheme.has_inverse(),
+                "key_space": key_space_json(scheme.key_space(args.size).as_ref().ok()),
+                "jpeg": scheme.jpeg(args.size).friendly, "key_per_image": preset.keyed_per_image(), "source": about.source,
+            })
+        };
+        out.json(&rows.iter().map(row).collect::<Vec<_>>())?;
+        return Ok(DONE);
+    }
+    out.say(&format!(
+        "{:<13} {:<8} {:<24} {:<5} {:<14} {}",
+        "scheme", "inverse", "key space", "JPEG", "key per image", "source"
+    ));
+    let mut without = Vec::new();
+    for (preset, scheme) in &rows {
+        let key_space = scheme.key_space(args.size).map_or_else(
+            |error| {
+                without.push((preset.name(), error));
+                "-".to_owned()
+            },
+            |space| space.to_string(),
+        );
+        out.say(&format!(
+            "{:<13} {:<8} {key_space:<24} {:<5} {:<14} {}",
+            preset.name(),
+            if scheme.has_inverse() { "yes" } else { "lossy" },
+            if scheme.jpeg(args.size).friendly { "yes" } else { "no" },
+            preset.keyed_per_image(),
+            preset.about().source
+        ));
+    }
+    out.say("");
+    out.say(&wrapped("", &format!("For images of {}. {KEY_SPACE}: `imgveil schemes NAME` tells to which.", args.size)));
+    for (name, error) in without {
+        out.say(&wrapped("", &format!("- {name}: {}.", cannot(&error))));
+    }
+    out.say(&wrapped(
+        "",
+        "JPEG: whether encrypted images still compress as JPEG and survive it. Key per image: all images share a key \
+         unless they need not (option) or cannot (yes).",
+    ));
+    Ok(DONE)
+}
+
+/// Everything about one scheme.
+fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
+    let scheme = args.options.of(name)?;
+    let preset = if is_scheme_file(name) { None } else { Some(Preset::named(name)?) };
+    let size = args.size;
+    let key_space = scheme.key_space(size);
+    let jpeg = scheme.jpeg(size);
+    if args.json {
+        let stage = |stage: &imgveil::internal::scheme::Stage| {
+            json!({
+                "stage": stage, "does": stage.explain(), "idle": stage.idle(size),
+                "key_space": key_space_json(stage.key_space(size).as_ref().ok()),
+            })
+        };
+        out.json(&json!({
+            "name": scheme.name, "size": size.to_string(), "stages": scheme.stages.iter().map(stage).collect::<Vec<_>>(),
+            "inverse": scheme.has_inverse(), "key_per_image": scheme.keyed_per_image(),
+            "jpeg": { "friendly": jpeg.friendly, "why": jpeg.why },
+            "key_space": key_space_json(key_space.as_ref().ok()),
+            "options": preset.map(|preset| preset.choices()), "about": preset.map(|preset| preset.about()),
+        }))?;
+        return Ok(DONE);
+    }
+    match preset {
+        Some(preset) => out.say(&wrapped("", &format!("{}: {}", scheme.name, preset.about().summary))),
+        None => out.say(&format!("{}: a scheme of your own, from {name}", scheme.name)),
+    }
+    if !scheme.stages.is_empty() {
+        out.say("");
+        out.say("Stages, in the order in which they encrypt");
+    }
+    for (number, stage) in (1..).zip(&scheme.stages) {
+        out.say(&format!("  {number}. {stage}"));
+        let idle = stage.idle(size).map_or(String::new(), |why| format!(" (does nothing to images of {size}: {why})"));
+        out.say(&wrapped("     ", &format!("{}{idle}", stage.explain())));
+    }
+    let choices = preset.map_or(Vec::new(), |preset| preset.choices());
+    if !choices.is_empty() {
+        out.say("");
+        out.say("Options");
+    }
+    for choice in choices {
+        out.say(&wrapped(
+            &format!("  {:<22} ", choice.flag),
+            &format!("{} [default: {}]", choice.what, choice.default),
+        ));
+    }
+    let yes = |is: bool| if is { "yes" } else { "no" };
+    let fact = |name: &str, words: &str| out.say(&wrapped(&format!("{name:<15} "), words));
+    out.say("");
+    if let Some(preset) = preset {
+        fact("Source", preset.about().reference);
+    }
+    fact(
+        "Inverse",
+        match scheme.has_inverse() {
+            true => "yes: decryption gives every pixel back exactly",
+            false => "no: what is encrypted cannot be decrypted again",
+        },
+    );
+    fact(
+        "Key per image",
+        match (scheme.keyed_per_image(), preset.is_none() || !scheme.stages.is_empty()) {
+            (true, _) => "yes: from the image's name and pixels",
+            (false, true) => "no: all images share the key",
+            (false, false) => "no: there is no key",
+        },
+    );
+    fact("JPEG", &format!("{}: {}", yes(jpeg.friendly), jpeg.why));
+    let at_most = if preset.is_some() { "" } else { "at most " };
+    match &key_space {
+        Ok(space) => fact("Key space", &format!("{at_most}{space}, in bits, for images of {size}")),
+        Err(error) => fact("Key space", &format!("- for images of {size}: {}", cannot(error))),
+    }
+    let about = preset.map(|preset| preset.about());
+    fact("What breaks it", about.map_or(UNKNOWN, |about| about.broken_by));
+    if let Some(open) = about.and_then(|about| about.open) {
+        fact("Left open", open);
+    }
+    out.say("");
+    out.say(&wrapped("", &format!("{KEY_SPACE}.")));
+    Ok(DONE)
+}
+
+fn key_space_json(space: Option<&KeySpace>) -> Value {
+    space.map_or(Value::Null, |space| json!({ "bits": space.bits(), "tables": space.tables }))
+}
+
+/// Why a scheme has no keys for a size, without the advice for those who encrypt.
+fn cannot(error: &CompileError) -> String {
+    match error {
+        CompileError::Tiling { block, height, width } => {
+            format!("blocks of {block} do not tile an image of {height}x{width}")
+        }
+        CompileError::Small { block, height, width } => {
+            format!("blocks of {block} are larger than an image of {height}x{width}")
+        }
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,268 @@
+//! `imgveil study`.
+
+use crate::command::args::load_key;
+use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
+use crate::command::output::{Output, counted, duration};
+use imgveil_data::dataset::write_atomically;
+use imgveil_train::study::{Figures, Grid, Run, Study};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil study examples/study.toml -o study --dry-run    # which runs there would be
+  imgveil study examples/study.toml -o study              # trains them, or goes on after a cut
+  imgveil study examples/study.toml --data images -k hospital.key -o study
+
+A grid:
+  data = \"images\"                                 # a plain set; paths are seen from this file
+  key = \"hospital.key\"
+  seeds = [1, 2, 3]
+  schemes = [\"none\", \"le\", { scheme = \"etc\", block = 8 }]
+  models = [\"cnn\", { model = \"resnet18\", adapt = \"le\" }]
+  [train]                                         # flags of `imgveil train` for all runs
+  epochs = 10
+  [[also]]                                        # further schemes x models
+  schemes = [\"none\", \"vit\"]
+  models = [\"vit-tiny\"]
+
+The folder gets table.md and table.csv (mean and spread over the seeds), runs.csv, accuracy.svg, curves.svg, all after every run; \
+and runs/ with the folder and the log of each run. A run that fails is noted in the table, the others go on, and the exit code is 3.";
+
+/// Train schemes x networks x seeds, and tabulate what encryption costs in accuracy.
+///
+/// Every run is an `imgveil train` in a process of its own. What is done already is kept, and a run that was cut goes on where it
+/// was: start a study again with the same command until it is through, also with a grid that has grown.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// The grid, a TOML file
+    #[arg(value_name = "GRID.toml")]
+    grid: PathBuf,
+    /// Folder or .npz file, plain [default: the grid's `data`]
+    #[arg(long, value_name = "IN")]
+    data: Option<PathBuf>,
+    /// Key file [default: the grid's `key`]
+    #[arg(short, long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Folder of the study
+    #[arg(short, long, default_value = "study", value_name = "FOLDER")]
+    output: PathBuf,
+    /// Runs at the same time, each with its share of the processor's cores
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
+    jobs: u32,
+    /// Print the commands and train nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// A copy of the grid, and what tells a study's folder.
+const GRID: &str = "grid.toml";
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    let grid = Grid::read(&args.grid, args.data.as_deref(), args.key.as_deref())?;
+    let runs = args.output.join("runs");
+    // Everything that can be refused is, before anything is trained.
+    for run in grid.runs() {
+        let command = command(&grid, &run, &runs);
+        crate::command::check(std::iter::once("imgveil".into()).chain(command)).map_err(|error| Failure {
+            words: format!("{}: {}: {}", args.grid.display(), grid.rows[run.row].label(), first_words(&error)),
+            code: USAGE,
+        })?;
+    }
+    if !grid.data.exists() {
+        let words = format!("there is no {}: check --data, or `data` in {}", grid.data.display(), args.grid.display());
+        return Err(Failure { words, code: USAGE });
+    }
+    if let Some(key) = &grid.key {
+        load_key(key, out)?;
+    }
+    if args.dry_run {
+        for run in grid.runs() {
+            let words: Vec<String> =
+                command(&grid, &run, &runs).iter().map(|word| quoted(&word.to_string_lossy())).collect();
+            out.say(&format!("imgveil {}", words.join(" ")));
+        }
+        return Ok(DONE);
+    }
+    open(&args.output, &args.grid)?;
+    let study = work(args, Study::new(grid), &runs, out)?;
+    out.say(&study.markdown());
+    out.say(&format!("written to {}", args.output.display()));
+    let failed = study.failures().count();
+    if failed == 0 {
+        return Ok(DONE);
+    }
+    let (all, log) = (study.grid().runs().len(), runs.join("*.log"));
+    out.warn(&format!("{} of {all} came to nothing: see the table, and {}", counted(failed, "run"), log.display()));
+    Ok(if failed == all { FAILED } else { PARTLY })
+}
+
+/// Makes the folder of a study, or takes one that is there.
+fn open(folder: &Path, grid: &Path) -> Result<(), Failure> {
+    let taken = match folder.read_dir() {
+        Ok(mut entries) => entries.next().is_some() && !folder.join(GRID).exists(),
+        Err(_) => folder.exists(),
+    };
+    if taken {
+        let words = format!("{} is not empty and holds no study: choose another folder with -o", folder.display());
+        return Err(Failure { words, code: USAGE });
+    }
+    let failed = |path: &Path, doing: &str, error: std::io::Error| Failure {
+        words: format!("cannot {doing} {}: {error}", path.display()),
+        code: FAILED,
+    };
+    std::fs::create_dir_all(folder.join("runs")).map_err(|e| failed(folder, "make", e))?;
+    let text = std::fs::read(grid).map_err(|e| failed(grid, "read", e))?;
+    Ok(write_atomically(&folder.join(GRID), &text)?)
+}
+
+/// The arguments of a run's process.
+fn command(grid: &Grid, run: &Run, runs: &Path) -> Vec<OsString> {
+    let mut words: Vec<OsString> = vec!["train".into()];
+    words.extend(grid.arguments(run));
+    words.extend(["--resume".into(), "--output".into(), runs.join(&run.name).into()]);
+    words
+}
+
+/// What is done and what is left, for the workers.
+struct Progress {
+    study: Study,
+    left: VecDeque<Run>,
+    number: usize,
+    /// Of the runs that were trained here, and since when.
+    trained: usize,
+    started: Instant,
+}
+
+/// Trains what is not done yet; the table is written after every run.
+fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, Failure> {
+    let left: VecDeque<Run> = study.grid().runs().into();
+    let total = left.len();
+    let jobs = (args.jobs as usize).min(total);
+    let bar = ProgressBar::new(total as u64);
+    if let Ok(style) = ProgressStyle::with_template("{bar:28} {pos}/{len} runs, {msg}") {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_secs(1));
+    let say = |words: &str| bar.suspend(|| out.note(words));
+    let progress = Mutex::new(Progress { study, left, number: 0, trained: 0, started: Instant::now() });
+    let locked = || progress.lock().unwrap_or_else(PoisonError::into_inner);
+    let worker = || -> Result<(), Failure> {
+        loop {
+            let mut now = locked();
+            let Some(run) = now.left.pop_front() else { return Ok(()) };
+            now.number += 1;
+            let (number, label) = (now.number, now.study.grid().rows[run.row].label());
+            let words = command(now.study.grid(), &run, runs);
+            drop(now);
+            let name = format!("run {number} of {total}: {label}, seed {}", run.seed);
+            let folder = runs.join(&run.name);
+            let was_there = Figures::read(&folder).is_ok_and(|figures| figures.is_some());
+            let hear = |line: &str| {
+                bar.set_message(format!("{label}, seed {}: {line}", run.seed));
+                bar.suspend(|| out.detail(&format!("{}: {line}", run.name)));
+            };
+            let ended = train(words, &runs.join(format!("{}.log", run.name)), jobs, hear)?;
+            let figures = Figures::read(&folder);
+            let mut now = locked();
+            match (ended, figures) {
+                (Ok(()), Ok(Some(figures))) => {
+                    now.trained += usize::from(!was_there);
+                    let auc = figures.auc.map_or("not defined".into(), |auc| format!("{auc:.3}"));
+                    let scores = format!("AUC {auc}, balanced accuracy {:.3}", figures.balanced_accuracy);
+                    let took = match was_there {
+                        true => "was done before".to_owned(),
+                        false => duration(figures.seconds),
+                    };
+                    let waiting = now.left.len();
+                    let each = now.started.elapsed().as_secs_f64() / now.trained.max(1) as f64;
+                    let left = match (waiting, now.trained) {
+                        (0, _) | (_, 0) => String::new(),
+                        _ => format!("; about {} left", duration(each * waiting as f64)),
+                    };
+                    say(&format!("{name}: {scores}; {took}{left}"));
+                    now.study.done(&run, figures);
+                }
+                (Err(why), _) => {
+                    say(&format!("{name}: failed: {why}"));
+                    now.study.failed(&run, why);
+                }
+                (_, Err(error)) => {
+                    say(&format!("{name}: failed: {error}"));
+                    now.study.failed(&run, error.to_string());
+                }
+                (Ok(()), Ok(None)) => now.study.failed(&run, "it ended without a summary".into()),
+            }
+            now.study.write(&args.output)?;
+            bar.inc(1);
+        }
+    };
+    let ended: Vec<Result<(), Failure>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..jobs).map(|_| scope.spawn(worker)).collect();
+        let panicked = || Failure { words: "a worker stopped unexpectedly; please report this".into(), code: FAILED };
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked()))).collect()
+    });
+    bar.finish_and_clear();
+    ended.into_iter().collect::<Result<Vec<()>, Failure>>()?;
+    Ok(progress.into_inner().unwrap_or_else(PoisonError::into_inner).study)
+}
+
+/// One run in a process of its own, which writes to `log`. Gives its error's words where it fails.
+fn train(words: Vec<OsString>, log: &Path, jobs: usize, hear: impl Fn(&str)) -> Result<Result<(), String>, Failure> {
+    let failed =
+        |doing: &str, error: std::io::Error| Failure { words: format!("cannot {doing}: {error}"), code: FAILED };
+    let program = std::env::current_exe().map_err(|e| failed("find this program", e))?;
+    let mut log_file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)
+        .map_err(|e| failed(&format!("write {}", log.display()), e))?;
+    let mut process = Command::new(program);
+    process.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    if jobs > 1 && std::env::var_os("RAYON_NUM_THREADS").is_none() {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+        process.env("RAYON_NUM_THREADS", (cores / jobs).max(1).to_string());
+    }
+    let mut child = process.spawn().map_err(|e| failed("start a training run", e))?;
+    let mut error = None;
+    if let Some(stderr) = child.stderr.take() {
+        for line in BufReader::new(stderr).split(b'\n') {
+            let line = line.map_err(|e| failed("listen to a training run", e))?;
+            let line = String::from_utf8_lossy(&line).into_owned();
+            // A log that cannot be written is no reason to stop a run.
+            let _ = writeln!(log_file, "{line}");
+            if let Some(words) = line.strip_prefix("error: ") {
+                error = Some(words.to_owned());
+            }
+            hear(&line);
+        }
+    }
+    let status = child.wait().map_err(|e| failed("wait for a training run", e))?;
+    Ok(match status.success() {
+        true => Ok(()),
+        false => Err(error.unwrap_or_else(|| format!("the process ended with {status}"))),
+    })
+}
+
+/// clap's words without its advice on usage, which is of another command.
+fn first_words(error: &clap::Error) -> String {
+    let text = error.to_string();
+    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+/// For a shell, where it needs quotes.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}

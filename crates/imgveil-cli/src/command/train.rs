@@ -1,0 +1,322 @@
+//! `imgveil train`.
+
+use crate::command::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::command::exit::{DONE, Failure, Outcome};
+use crate::command::fitting_batch::or_advice;
+use crate::command::output::{Output, counted};
+use crate::command::training_args::TrainingArgs;
+use imgveil::internal::scheme::Block;
+use imgveil_train::model::{AdaptationKind, ModelKind};
+use imgveil_train::{Augment, Backend, Config, Epoch, Evaluation, OptimiserKind, Progress, RunFolder};
+use imgveil_train::{SUMMARY, check, train, training_set};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil train --data images -k hospital.key -s shuffle-flip --block 4 --epochs 5 -o runs/a
+  imgveil train --data encrypted --model resnet18 --epochs 5 -o runs/b   # the cloud: no key
+  imgveil train --data images -k hospital.key -s ele --model resnet18 --adapt ele -o runs/c
+  imgveil train --data images -o runs/plain                              # not encrypted
+  imgveil train --data images -o runs/plain --resume                     # goes on after a cut
+
+The run's folder gets metrics.csv and curves.svg (after every epoch), best.bpk and last.bpk with model.json, and \
+summary.json. A run that was cut (power, time limit, kill) goes on after its last whole epoch with the same command and \
+--resume; on the CPU it comes to the same figures as a run that was not cut.";
+
+/// Train a network on plain or encrypted images.
+///
+/// Takes a plain set, optionally with a key and a scheme (each batch is then encrypted on the device, after augmentation),
+/// or a set that is encrypted already, without a key. On a GPU the images stay on the device; without one, training runs
+/// on the CPU. The best epoch by validation AUC is kept and scored on the test images.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    /// Folder or .npz file, plain or encrypted
+    #[arg(long, value_name = "IN")]
+    data: PathBuf,
+    #[command(flatten)]
+    secret: SecretArgs,
+    #[command(flatten)]
+    scheme: SchemeArgs,
+    #[command(flatten)]
+    fit: ResizeArgs,
+    /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
+    #[arg(long, default_value = "cnn")]
+    model: ModelKind,
+    /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a learnable
+    /// permutation of the blocks)
+    #[arg(long, value_name = "NAME")]
+    adapt: Option<AdaptationKind>,
+    /// Weights to begin with: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or timm (xception,
+    /// vit-tiny, vit-small, convmixer), or from `imgveil export`
+    #[arg(long, value_name = "FILE")]
+    weights: Option<PathBuf>,
+    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the network's usual
+    /// one]
+    #[arg(long, value_name = "SIZE")]
+    patch: Option<Block>,
+    /// Passes over the training images
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    epochs: u32,
+    /// Images of a step
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..))]
+    batch: u32,
+    /// Optimiser: sgd (momentum 0.9) or adamw; the learning rate falls along a cosine
+    #[arg(long, default_value = "sgd", value_name = "NAME")]
+    optimiser: OptimiserKind,
+    /// Learning rate at the beginning [default: 0.05 for sgd, 0.001 for adamw]
+    #[arg(long, value_parser = positive)]
+    lr: Option<f64>,
+    /// Weight decay [default: 0.0005 for sgd, 0.01 for adamw]
+    #[arg(long, value_parser = not_negative)]
+    weight_decay: Option<f64>,
+    /// Decides initial weights, order of the images and augmentation
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Random views of the plain images: none, or a list of crop, flip, rotate and brightness, such as crop=4,flip,rotate=10
+    #[arg(long, default_value = "none", value_name = "LIST")]
+    augment: Augment,
+    #[command(flatten)]
+    training: TrainingArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Room for images on a GPU, in MiB; sets that do not fit go up batch by batch
+    #[arg(long, default_value_t = 4096, value_name = "MIB")]
+    device_memory: u32,
+    /// New folder for the run [default: runs/MODEL-SCHEME-SEED, with --adapt runs/ADAPT-MODEL-SCHEME-SEED]
+    #[arg(short, long, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+    /// Go on with the run in the folder, which was cut; begin it where there is none. A run that is complete is left as it is
+    #[arg(long)]
+    resume: bool,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    /// Make two steps of so many images and write nothing: what `fitting_batch` calls
+    #[arg(long, hide = true)]
+    trial: Option<u32>,
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    not_negative(text).ok().filter(|&n| n > 0.0).ok_or_else(|| format!("`{text}` is no positive number"))
+}
+
+fn not_negative(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0).ok_or_else(|| format!("`{text}` is no such number"))
+}
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    let secret = args.secret.load(out)?;
+    // With a key the scheme is encrypt's default; without one, images are taken as they are.
+    let scheme = match (&secret, args.scheme.is_given()) {
+        (None, false) => None,
+        _ => Some(args.scheme.scheme()?),
+    };
+    let set = training_set(&args.data, scheme, secret, args.fit.fit())?;
+    let config = Config {
+        adapt: args.adapt,
+        weights: args.weights.clone(),
+        patch: args.patch.map(|block| [block.height as usize, block.width as usize]),
+        epochs: args.epochs as usize,
+        batch: args.batch as usize,
+        optimiser: args.optimiser,
+        learning_rate: args.lr.unwrap_or(args.optimiser.default_learning_rate()),
+        weight_decay: args.weight_decay.unwrap_or(args.optimiser.default_weight_decay()),
+        seed: args.seed,
+        augment: args.augment,
+        ..Config::new(args.model)
+    };
+    let config = args.training.of(config);
+    // Everything that can be refused is, before anything is written.
+    let notes = check(&set, &config)?;
+    let backend = Backend::open(args.device.open(out)?)?;
+    backend.limit_images(u64::from(args.device_memory) << 20);
+    if let Some(images) = args.trial {
+        train(&backend, &set.first(2 * images as usize), &config.trial(images as usize), None, &mut ())?;
+        return Ok(DONE);
+    }
+    let adapt = config.adapt.map_or(String::new(), |adapt| format!("{}-", adapt.name()));
+    let name = format!("runs/{adapt}{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
+    let path = args.output.as_deref().unwrap_or(name.as_ref());
+    let folder = match args.resume {
+        true => RunFolder::resume(path, &set, &config)?,
+        false => RunFolder::create(path)?,
+    };
+    if let Some(summary) = folder.finished()? {
+        if args.json {
+            out.json(&summary)?;
+        } else {
+            let file = folder.path().join(SUMMARY);
+            out.say(&format!("the run in {} is complete already: {}", path.display(), file.display()));
+        }
+        return Ok(DONE);
+    }
+    out.note(&format!("training on {}", backend.name()));
+    notes.iter().for_each(|note| out.note(note));
+    if let Some(note) = &set.note {
+        out.note(note);
+    }
+    if !set.encrypted {
+        for (stage, why) in set.scheme.idle(set.train.geometry) {
+            out.note(&format!("note: {stage} does nothing here: {why}"));
+        }
+    }
+    let images = |split: &Option<imgveil_train::Split>| split.as_ref().map_or(0, |split| split.len());
+    let (val, test) = (images(&set.val), images(&set.test));
+    let state = if set.encrypted { "encrypted before" } else { "scheme" };
+    let (train_images, geometry) = (set.train.len(), set.train.geometry);
+    out.note(&format!(
+        "{train_images} training, {val} validation and {test} test images of {geometry}, {} classes; {state}: {}",
+        set.classes.len(),
+        set.scheme
+    ));
+    let mut progress = Bars::new(config.epochs, out);
+    let outcome = {
+        let mut train = || train(&backend, &set, &config, Some(&folder), &mut progress);
+        match backend.gpu() {
+            Some(_) => or_advice(&backend, args.batch, out, train),
+            None => train().map_err(Failure::from),
+        }
+    };
+    progress.bar.finish_and_clear();
+    let outcome = outcome?;
+    let summary = serde_json::json!({
+        "tool": imgveil_data::dataset::manifest::TOOL,
+        "data": args.data,
+        "device": backend.name(),
+        "scheme": set.scheme,
+        "encrypted_before": set.encrypted,
+        "classes": set.classes,
+        "geometry": set.train.geometry.to_string(),
+        "images": { "train": train_images, "val": val, "test": test },
+        "config": config,
+        "best_epoch": outcome.best_epoch,
+        "val": outcome.best().and_then(|epoch| epoch.val.as_ref()),
+        "test": outcome.test,
+        "test_last": outcome.test_last,
+        "parameters": outcome.parameters,
+        "images_per_second": outcome.images_per_second,
+        "seconds": outcome.seconds,
+        "epochs": outcome.epochs.len(),
+        "stopped_early": outcome.stopped_early,
+        "resumed": outcome.resumed,
+        "traffic": outcome.traffic,
+    });
+    folder.summary(&summary)?;
+    if args.json {
+        out.json(&summary)?;
+        return Ok(DONE);
+    }
+    if outcome.resumed > 0 {
+        out.note(&format!("{} of them in an earlier process", counted(outcome.resumed, "epoch")));
+    }
+    out.say(&format!(
+        "trained {} ({} parameters) for {}{} in {:.1} s, {:.0} images/s; best epoch {}",
+        config.model.name(),
+        outcome.parameters,
+        counted(outcome.epochs.len(), "epoch"),
+        if outcome.stopped_early { " (stopped early)" } else { "" },
+        outcome.seconds,
+        outcome.images_per_second,
+        outcome.best_epoch
+    ));
+    if let Some(val) = outcome.best().and_then(|epoch| epoch.val.as_ref()) {
+        out.say(&scores("validation", val));
+    }
+    if let Some(test) = &outcome.test {
+        out.say(&scores("test", test));
+        out.say(&confusion(&set.classes, &test.confusion));
+    }
+    if let Some(traffic) = &outcome.traffic {
+        out.say(&format!(
+            "per training step: {:.1} bytes an image host to device, {:.2} imgveil dispatches; device to host in {} steps: \
+             {} bytes (the losses shown)",
+            traffic.host_to_device_per_image, traffic.dispatches_per_step, traffic.steps, traffic.device_to_host
+        ));
+    }
+    out.say(&format!("written to {}", folder.path().display()));
+    Ok(DONE)
+}
+
+/// The figures of an evaluation in a line.
+pub fn scores(name: &str, evaluation: &Evaluation) -> String {
+    let auc = evaluation.auc.map_or("not defined".into(), |auc| format!("{auc:.3}"));
+    format!(
+        "{name}: AUC {auc}, accuracy {:.3}, balanced accuracy {:.3}, loss {:.3} ({} images)",
+        evaluation.accuracy, evaluation.balanced_accuracy, evaluation.loss, evaluation.images
+    )
+}
+
+/// The confusion matrix as a table.
+pub fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
+    let widest = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
+    let mut lines = vec![format!("  {:>widest$}   predicted", "true")];
+    let header: Vec<String> = classes.iter().map(|class| format!("{class:>widest$}")).collect();
+    lines.push(format!("  {:>widest$}   {}", "", header.join(" ")));
+    for (class, row) in classes.iter().zip(matrix) {
+        let row: Vec<String> = row.iter().map(|count| format!("{count:>widest$}")).collect();
+        lines.push(format!("  {class:>widest$}   {}", row.join(" ")));
+    }
+    lines.join("\n")
+}
+
+/// A bar over the run, and a line for every epoch.
+struct Bars<'a> {
+    bar: ProgressBar,
+    epochs: usize,
+    out: &'a Output,
+    shown: Option<Instant>,
+}
+
+impl<'a> Bars<'a> {
+    fn new(epochs: usize, out: &'a Output) -> Self {
+        let bar = ProgressBar::new(0);
+        // A constant template that is known to be well formed; the default is fine if it ever is not.
+        let template = "{prefix} {bar:28} {pos}/{len} steps, {msg}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        Self { bar, epochs, out, shown: None }
+    }
+}
+
+impl Progress for Bars<'_> {
+    fn epoch_begins(&mut self, epoch: usize, steps: usize) {
+        // One bar over the whole run: the time left is that of the run, not of the epoch.
+        self.bar.set_length((steps * self.epochs) as u64);
+        self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
+    }
+
+    fn wants_loss(&mut self) -> bool {
+        // Fetching a loss waits for the device: twice a second is enough for eyes, and never where there are none.
+        let due = self.shown.is_none_or(|shown| shown.elapsed() > Duration::from_millis(500));
+        let wanted = due && std::io::stderr().is_terminal();
+        if wanted {
+            self.shown = Some(Instant::now());
+        }
+        wanted
+    }
+
+    fn step(&mut self, images: usize, loss: Option<f32>) {
+        self.bar.inc(1);
+        if let Some(loss) = loss {
+            let rate = self.bar.per_sec() * images as f64;
+            self.bar.set_message(format!("loss {loss:.4}, {rate:.0} images/s"));
+        }
+    }
+
+    fn epoch_ends(&mut self, epoch: &Epoch) {
+        let val = epoch.val.as_ref().map_or(String::new(), |val| {
+            let auc = val.auc.map_or(String::new(), |auc| format!(", AUC {auc:.3}"));
+            format!("; validation loss {:.4}{auc}, balanced accuracy {:.3}", val.loss, val.balanced_accuracy)
+        });
+        let line = format!(
+            "epoch {}/{}: loss {:.4}, {:.0} images/s{val}",
+            epoch.epoch, self.epochs, epoch.train_loss, epoch.images_per_second
+        );
+        self.bar.suspend(|| self.out.note(&line));
+    }
+}

@@ -1,0 +1,103 @@
+//! `imgveil verify`.
+
+use crate::command::args::{DeviceArgs, SecretArgs};
+use crate::command::exit::{DATASET, DONE, Failure, Outcome, USAGE};
+use crate::command::job_report::list;
+use crate::command::output::{ImageBar, Output, counted};
+use imgveil_data::job::{Sample, VerifyRequest, verify};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+const AFTER_HELP: &str = "\
+Examples:
+  imgveil verify encrypted
+  imgveil verify -k hospital.key encrypted
+  imgveil verify -k hospital.key --sample 1/20 encrypted
+
+Exit code 0: everything is as it was written. 5: something is not; standard error says what.";
+
+/// Check that an encrypted set is whole and unchanged.
+///
+/// Without a key every file is held against the hash in imgveil.json and decoded. With the key every image is decrypted too, in
+/// memory, and held against the keyed hash of what was encrypted: that nobody can have faked without the key.
+#[derive(clap::Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    #[command(flatten)]
+    secret: SecretArgs,
+    /// Check one image of N only, at random
+    #[arg(long, value_name = "1/N")]
+    sample: Option<OneOf>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+    /// What `imgveil encrypt` wrote
+    #[arg(value_name = "SET")]
+    set: PathBuf,
+}
+
+/// `1/20`.
+#[derive(Clone, Copy)]
+struct OneOf(usize);
+
+impl FromStr for OneOf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let of = text.strip_prefix("1/").and_then(|of| of.parse().ok()).filter(|&of| of > 0);
+        of.map(Self).ok_or_else(|| format!("`{text}` is no sample: write 1/N, such as 1/20"))
+    }
+}
+
+pub fn run(args: &Args, out: &Output) -> Outcome {
+    let secret = args.secret.load(out)?;
+    let device = args.device.open(out)?;
+    let sample = match args.sample {
+        Some(OneOf(of)) => {
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).map_err(|e| Failure {
+                words: format!("the operating system gives no random numbers for --sample: {e}"),
+                code: USAGE,
+            })?;
+            Some(Sample { of, first: (u64::from_le_bytes(random) % of as u64) as usize })
+        }
+        None => None,
+    };
+    let bar = ImageBar::new("verifying");
+    let request = VerifyRequest { input: &args.set, secret: secret.as_ref(), engine: device.engine(), sample };
+    let result = verify(&request, &bar);
+    bar.finish();
+    let found = result?;
+    let bad = found.failed.len() + found.labels.len() + found.strangers.len();
+    if args.json {
+        out.json(&found)?;
+    } else {
+        let how = match (found.decrypted, found.exact) {
+            (true, true) => "decrypted to what was encrypted",
+            (true, false) => "as they were written; kept as JPEG, they cannot be held against what was encrypted",
+            (false, _) => "as they were written",
+        };
+        let good = found.checked - found.failed.len();
+        let of = format!("{good} of {}", counted(found.checked, "image"));
+        let rest = match found.images - found.checked {
+            0 => String::new(),
+            rest => format!(" ({rest} others not looked at)"),
+        };
+        out.say(&format!("{of} {how}{rest}, in {:.2} s", found.seconds));
+    }
+    if !found.failed.is_empty() {
+        out.warn(&format!("{} not as it should be:", counted(found.failed.len(), "image")));
+        list(&found.failed, 20, out);
+    }
+    if !found.labels.is_empty() {
+        out.warn(&format!("{} whose labels are not those in imgveil.json:", counted(found.labels.len(), "place")));
+        found.labels.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
+    }
+    if !found.strangers.is_empty() {
+        out.warn(&format!("{} that imgveil.json does not name:", counted(found.strangers.len(), "file")));
+        found.strangers.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
+    }
+    Ok(if bad == 0 { DONE } else { DATASET })
+}

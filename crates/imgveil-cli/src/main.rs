@@ -1,0 +1,5 @@
+//! The command `imgveil`.
+
+fn main() -> std::process::ExitCode {
+    imgveil_cli::main()
+}

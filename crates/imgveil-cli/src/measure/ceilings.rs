@@ -1,0 +1,77 @@
+//! What a device could do at best, measured in the same run: copies, the way to the device and back, and what a dispatch costs.
+
+use super::median;
+use imgveil::internal::engine::{Device, EngineError};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::hint::black_box;
+use std::time::Instant;
+
+/// A limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ceiling {
+    /// What is measured.
+    pub name: String,
+    /// Bytes read and written, in GiB a second.
+    pub gib_per_second: Option<f64>,
+    /// Of one dispatch.
+    pub microseconds: Option<f64>,
+}
+
+/// Repetitions in one submission, so that submitting weighs nothing.
+const REPEATS: u32 = 8;
+
+/// Measures a device's limits with buffers of so many bytes, for about so many seconds each.
+///
+/// # Errors
+/// When the device fails.
+pub fn ceilings(device: &Device, bytes: usize, seconds: f64) -> Result<Vec<Ceiling>, EngineError> {
+    let input: Vec<u8> = (0..bytes).map(|i| (i.wrapping_mul(31) >> 3) as u8).collect();
+    let mut output = vec![0u8; bytes];
+    // A copy reads every byte and writes it; what goes up or down is counted once.
+    let rate = |name: &str, moved: usize, seconds: f64| Ceiling {
+        name: name.to_owned(),
+        gib_per_second: Some(moved as f64 / seconds / f64::from(1 << 30)),
+        microseconds: None,
+    };
+    let mut found = Vec::new();
+    let time = median(seconds, || {
+        let begun = Instant::now();
+        black_box(&mut output).copy_from_slice(black_box(&input));
+        Ok(begun.elapsed().as_secs_f64())
+    })?;
+    found.push(rate("host copy, 1 thread", 2 * bytes, time));
+    let part = bytes.div_ceil(rayon::current_num_threads()).max(1);
+    let time = median(seconds, || {
+        let begun = Instant::now();
+        black_box(&mut output).par_chunks_mut(part).zip(black_box(&input).par_chunks(part)).for_each(|(to, from)| {
+            to.copy_from_slice(from);
+        });
+        Ok(begun.elapsed().as_secs_f64())
+    })?;
+    found.push(rate(HOST_COPY, 2 * bytes, time));
+    if let Device::Gpu(gpu) = device {
+        let copy = median(seconds, || Ok(gpu.time_copy(bytes as u64, REPEATS)?.seconds))?;
+        found.push(rate(DEVICE_COPY, 2 * bytes, copy));
+        let up = median(seconds, || Ok(gpu.time_upload(&input, 1)?.seconds))?;
+        found.push(rate("upload", bytes, up));
+        let down = median(seconds, || Ok(gpu.time_readback(bytes as u64, 1)?.seconds))?;
+        found.push(rate("readback", bytes, down));
+        let dispatch = median(seconds, || Ok(gpu.time_dispatch(256)?.seconds))?;
+        let microseconds = Some(dispatch * 1e6);
+        found.push(Ceiling { name: "a dispatch".to_owned(), gib_per_second: None, microseconds });
+    }
+    Ok(found)
+}
+
+const HOST_COPY: &str = "host copy, all threads";
+const DEVICE_COPY: &str = "device copy";
+
+/// The copy that a device's rows are held against, in GiB a second.
+pub(super) fn copy_of(device: &Device, ceilings: &[Ceiling]) -> Option<f64> {
+    let name = match device {
+        Device::Cpu(..) => HOST_COPY,
+        Device::Gpu(_) => DEVICE_COPY,
+    };
+    ceilings.iter().find(|ceiling| ceiling.name == name)?.gib_per_second
+}

@@ -1,0 +1,65 @@
+//! A set from a disk to a disk: the whole job, as `imgveil encrypt` does it, over arrays that need no decoding.
+
+use super::throughput::MeasureError;
+use imgveil::internal::engine::Engine;
+use imgveil::internal::image::Geometry;
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::{Scheme, Secret};
+use imgveil_data::dataset::encoding::Encoding;
+use imgveil_data::dataset::names::Naming;
+use imgveil_data::job::{EncryptOptions, EncryptRequest, NoProgress, encrypt};
+use imgveil_data::npy;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Instant;
+
+/// Encrypts images (interleaved, one behind the other) from a file in `folder` to files there, for about so many seconds, and
+/// gives the median seconds of a whole job: survey, reading, hashes, encryption, writing, manifest.
+///
+/// # Errors
+/// When the disk, the job or the device fails.
+pub(super) fn from_disk(
+    engine: &dyn Engine,
+    scheme: &Scheme,
+    geometry: Geometry,
+    samples: &[u8],
+    folder: &Path,
+    seconds: f64,
+) -> Result<f64, MeasureError> {
+    let disk = |error: std::io::Error| MeasureError::Disk { folder: folder.to_owned(), reason: error.to_string() };
+    let work = tempfile::Builder::new().prefix("imgveil-bench-").tempdir_in(folder).map_err(disk)?;
+    let (input, output) = (work.path().join("set.npy"), work.path().join("encrypted"));
+    store(&input, geometry, samples).map_err(disk)?;
+    let secret = Secret::Key(Key::from_bytes([7; 32]));
+    let request = EncryptRequest {
+        input: &input,
+        output: &output,
+        secret: &secret,
+        scheme,
+        engine,
+        // Names that are kept need no list beside the output.
+        options: EncryptOptions { encoding: Some(Encoding::Npy), naming: Naming::Kept, ..EncryptOptions::default() },
+    };
+    super::median(seconds, || {
+        if output.exists() {
+            std::fs::remove_dir_all(&output).map_err(disk)?;
+        }
+        let begun = Instant::now();
+        encrypt(&request, &NoProgress)?;
+        Ok(begun.elapsed().as_secs_f64())
+    })
+}
+
+/// (N, H, W) or (N, H, W, 3), as `numpy.save` writes it.
+fn store(path: &Path, geometry: Geometry, samples: &[u8]) -> std::io::Result<()> {
+    let images = samples.len() / geometry.bytes();
+    let mut shape = vec![images as u64, geometry.height() as u64, geometry.width() as u64];
+    if geometry.channels() > 1 {
+        shape.push(geometry.channels() as u64);
+    }
+    let mut file = BufWriter::new(File::create(path)?);
+    file.write_all(&npy::header(geometry.depth().bytes(), &shape)?)?;
+    file.write_all(samples)?;
+    file.flush()
+}

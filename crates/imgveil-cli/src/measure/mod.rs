@@ -1,0 +1,20 @@
+//! Measuring: how fast schemes run on a device, beside what the device could do at best. Every figure is of output that was
+//! compared with the CPU engine's first.
+
+mod ceilings;
+mod from_disk;
+mod throughput;
+
+pub use ceilings::{Ceiling, ceilings};
+pub use throughput::{Extent, MeasureError, Row, Way, measure};
+
+/// The median of some times, each of one repetition, taken until `seconds` have passed and at least three times.
+fn median<E>(seconds: f64, mut once: impl FnMut() -> Result<f64, E>) -> Result<f64, E> {
+    let begun = std::time::Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 3 || begun.elapsed().as_secs_f64() < seconds {
+        times.push(once()?);
+    }
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}

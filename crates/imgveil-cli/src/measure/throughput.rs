@@ -1,0 +1,297 @@
+//! Schemes on a device: images and bytes a second.
+
+use super::ceilings::{Ceiling, copy_of};
+use super::from_disk::from_disk;
+use super::median;
+use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
+use imgveil::internal::image::Geometry;
+use imgveil::internal::key::Key;
+use imgveil::internal::plan::{Program, WEIGHT_ONE};
+use imgveil::internal::schedule::ImageId;
+use imgveil::internal::scheme::{CompileError, Scheme, compile};
+use serde::{Deserialize, Serialize};
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// From where to where images go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Way {
+    /// Bytes to bytes, both where the device computes.
+    #[serde(rename = "bytes to bytes")]
+    Bytes,
+    /// Bytes to a network's input, both where the device computes.
+    #[serde(rename = "bytes to floats")]
+    Floats,
+    /// Bytes to bytes, from the host's memory to the host's memory.
+    #[serde(rename = "from memory to memory")]
+    Memory,
+    /// A set from a disk to a disk, as a whole job.
+    #[serde(rename = "from disk to disk")]
+    Disk,
+}
+
+impl Way {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes to bytes",
+            Self::Floats => "bytes to floats",
+            Self::Memory => "memory to memory",
+            Self::Disk => "disk to disk",
+        }
+    }
+}
+
+/// A figure.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The scheme and its options.
+    pub scheme: String,
+    /// The images.
+    pub geometry: String,
+    /// From where to where.
+    pub way: Way,
+    /// Images of a batch.
+    pub images: usize,
+    /// Images a second.
+    pub images_per_second: f64,
+    /// Bytes of samples read and of output written, in GiB a second.
+    pub gib_per_second: f64,
+    /// Of the device's own copy (bytes to bytes), or of the same way with `none` (bytes to floats).
+    pub percent: Option<f64>,
+    /// Whether the device's own clock told the time.
+    pub by_device: bool,
+}
+
+/// Why nothing could be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// The device failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The scheme does not go with the images.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The job failed.
+    #[error(transparent)]
+    Job(#[from] imgveil_data::job::JobError),
+    /// The disk failed.
+    #[error("cannot measure in {}: {reason}; --disk chooses another folder, and --no-disk leaves the disk out", folder.display())]
+    Disk {
+        /// Where.
+        folder: PathBuf,
+        /// The system's words.
+        reason: String,
+    },
+    /// The device computes something else than the CPU engine.
+    #[error(
+        "{scheme} on {geometry}, {way}: the device's output is not the CPU engine's; this is a bug, please report it"
+    )]
+    Wrong {
+        /// The scheme.
+        scheme: String,
+        /// The images.
+        geometry: Geometry,
+        /// The way.
+        way: &'static str,
+    },
+}
+
+/// Repetitions in one submission to a GPU.
+const REPEATS: u32 = 4;
+/// Images that are compared with the CPU engine's before anything is timed.
+const COMPARED: usize = 20;
+
+/// How much is measured.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    /// Bytes of samples of a batch, about.
+    pub bytes: usize,
+    /// Of each figure, about.
+    pub seconds: f64,
+    /// Where to measure from disk to disk, if at all. Everything is removed afterwards.
+    pub folder: Option<PathBuf>,
+}
+
+/// Measures a scheme on batches of about so many bytes, for about so many seconds each way. What a device has no room for, or a scheme
+/// does not do, is left out. `plain` are the rows of `none` on the same images, if they are there.
+///
+/// # Errors
+/// When the device fails, or its output is not the CPU engine's.
+pub fn measure(
+    device: &Device,
+    (name, scheme): &(String, Scheme),
+    geometry: Geometry,
+    extent: &Extent,
+    ceilings: &[Ceiling],
+    plain: &[Row],
+) -> Result<Vec<Row>, MeasureError> {
+    let Extent { bytes, seconds, ref folder } = *extent;
+    let program = compile(scheme, &Key::from_bytes([7; 32]), geometry)?;
+    let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
+    let images = (bytes / geometry.bytes()).max(COMPARED) / group * group;
+    let samples: Vec<u8> =
+        (0..images * geometry.bytes()).map(|i| ((i as u32).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let refs: Vec<ImageRef> = ImageRef::all(images)
+        .into_iter()
+        .map(|image_ref| ImageRef {
+            id: ImageId(u64::from(image_ref.index).to_le_bytes()),
+            weight: WEIGHT_ONE / group as u32,
+            ..image_ref
+        })
+        .collect();
+    let subject = Subject { device, program: &program, geometry, samples: &samples, refs: &refs, group };
+    let mut rows = Vec::new();
+    let mut add = |way: Way, seconds: f64, images: usize, by_device: bool| {
+        let outputs = images / group;
+        let output = match way {
+            Way::Floats => 4 * geometry.samples(),
+            Way::Bytes | Way::Memory | Way::Disk => geometry.bytes(),
+        };
+        let moved = (images * geometry.bytes() + outputs * output) as f64;
+        let gib_per_second = moved / seconds / f64::from(1 << 30);
+        let images_per_second = outputs as f64 / seconds;
+        let percent = match way {
+            Way::Bytes => copy_of(device, ceilings).map(|copy| 100.0 * gib_per_second / copy),
+            Way::Floats => {
+                let plain = plain.iter().find(|row| row.way == way && row.geometry == geometry.to_string());
+                plain.map(|plain| 100.0 * images_per_second / plain.images_per_second)
+            }
+            Way::Memory | Way::Disk => None,
+        };
+        let (scheme, geometry) = (name.clone(), geometry.to_string());
+        rows.push(Row {
+            scheme,
+            geometry,
+            way,
+            images: outputs,
+            images_per_second,
+            gib_per_second,
+            percent,
+            by_device,
+        });
+    };
+    if program.mixing().is_none() {
+        subject.compare(name, Way::Bytes)?;
+        let (time, images, by_device) = subject.bytes(seconds)?;
+        add(Way::Bytes, time, images, by_device);
+        if matches!(device, Device::Gpu(_)) {
+            add(Way::Memory, subject.memory(seconds)?, images, false);
+        }
+    }
+    subject.compare(name, Way::Floats)?;
+    let (time, images, by_device) = subject.floats(seconds)?;
+    add(Way::Floats, time, images, by_device);
+    if let Some(folder) = folder
+        && program.mixing().is_none()
+    {
+        add(Way::Disk, from_disk(device.engine(), scheme, geometry, &samples, folder, seconds)?, refs.len(), false);
+    }
+    Ok(rows)
+}
+
+/// What is measured.
+struct Subject<'a> {
+    device: &'a Device,
+    program: &'a Program,
+    geometry: Geometry,
+    samples: &'a [u8],
+    refs: &'a [ImageRef],
+    /// Picks of an output image.
+    group: usize,
+}
+
+impl Subject<'_> {
+    /// Holds the device's output against the CPU engine's, which works on one image at a time for it: another way through the
+    /// same program than a batch's.
+    fn compare(&self, name: &str, way: Way) -> Result<(), MeasureError> {
+        let (engine, geometry) = (self.device.engine(), self.geometry);
+        let count = (COMPARED / self.group).max(1) * self.group;
+        let refs = &self.refs[..count.min(self.refs.len())];
+        let samples = &self.samples[..refs.len() * geometry.bytes()];
+        let outputs = refs.len() / self.group;
+        let equal = match way {
+            Way::Floats => {
+                let size = geometry.samples();
+                let (mut found, mut expected) = (vec![0.0f32; outputs * size], vec![0.0f32; outputs * size]);
+                engine.floats(self.program, samples, refs, &mut found)?;
+                for (output, refs) in expected.chunks_exact_mut(size).zip(refs.chunks_exact(self.group)) {
+                    CpuEngine.floats(self.program, samples, refs, output)?;
+                }
+                found.iter().map(|x| x.to_bits()).eq(expected.iter().map(|x| x.to_bits()))
+            }
+            Way::Bytes | Way::Memory | Way::Disk => {
+                let size = geometry.bytes();
+                let (mut found, mut expected) = (vec![0; outputs * size], vec![0; outputs * size]);
+                engine.bytes(self.program, samples, refs, &mut found)?;
+                for (output, image_ref) in expected.chunks_exact_mut(size).zip(refs) {
+                    CpuEngine.bytes(self.program, samples, std::slice::from_ref(image_ref), output)?;
+                }
+                found == expected
+            }
+        };
+        let (scheme, way) = (name.to_owned(), way.words());
+        if equal { Ok(()) } else { Err(MeasureError::Wrong { scheme, geometry, way }) }
+    }
+
+    /// Images of which at most so many bytes each fit a binding, in whole groups.
+    fn fitting(&self, limit: u64, each: usize) -> usize {
+        let images = self.refs.len().min((limit / each.max(1) as u64) as usize);
+        (images / self.group).max(1) * self.group
+    }
+
+    fn bytes(&self, seconds: f64) -> Result<(f64, usize, bool), EngineError> {
+        match self.device {
+            Device::Cpu(..) => Ok((self.memory(seconds)?, self.refs.len(), false)),
+            Device::Gpu(gpu) => {
+                let size = self.geometry.bytes();
+                let images = self.fitting(gpu.binding_limit(), size.next_multiple_of(4));
+                let mut by_device = false;
+                let time = median(seconds, || {
+                    let timed = gpu.time_bytes(self.program, &self.samples[..images * size], REPEATS)?;
+                    by_device = timed.by_device;
+                    Ok(timed.seconds)
+                })?;
+                Ok((time, images, by_device))
+            }
+        }
+    }
+
+    fn floats(&self, seconds: f64) -> Result<(f64, usize, bool), EngineError> {
+        let size = self.geometry.samples();
+        match self.device {
+            Device::Cpu(cpu, _) => {
+                let mut output = vec![0.0; self.refs.len() / self.group * size];
+                let time = median(seconds, || {
+                    let begun = Instant::now();
+                    cpu.floats(self.program, black_box(self.samples), self.refs, black_box(&mut output))?;
+                    Ok(begun.elapsed().as_secs_f64())
+                })?;
+                Ok((time, self.refs.len(), false))
+            }
+            Device::Gpu(gpu) => {
+                let images = self.fitting(gpu.binding_limit(), 4 * size / self.group);
+                let samples = &self.samples[..images * self.geometry.bytes()];
+                let mut by_device = false;
+                let time = median(seconds, || {
+                    let timed = gpu.time_floats(self.program, samples, &self.refs[..images], REPEATS)?;
+                    by_device = timed.by_device;
+                    Ok(timed.seconds)
+                })?;
+                Ok((time, images, by_device))
+            }
+        }
+    }
+
+    /// A batch from the host's memory to the host's memory.
+    fn memory(&self, seconds: f64) -> Result<f64, EngineError> {
+        let engine = self.device.engine();
+        let mut output = vec![0; self.refs.len() * self.geometry.bytes()];
+        median(seconds, || {
+            let begun = Instant::now();
+            engine.bytes(self.program, black_box(self.samples), self.refs, black_box(&mut output))?;
+            Ok(begun.elapsed().as_secs_f64())
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! From stored samples to RGB: palettes, colour differences, planes. Never grey images.
+
+use super::codec::Decoded;
+use super::description::{Description, Photometric};
+use super::grey::{Lut, each_word};
+use imgveil::internal::image::Depth;
+
+impl Description {
+    /// A frame of interleaved samples as RGB.
+    pub(super) fn rgb(&self, frame: Decoded<'_>, depth: Depth) -> Vec<u8> {
+        let differences = matches!(self.photometric, Photometric::Ybr | Photometric::Ybr422);
+        match &self.palette {
+            Some(palette) => self.looked_up(&frame.samples, palette),
+            None if frame.differences.unwrap_or(differences) && depth == Depth::U8 => {
+                from_differences(frame.samples.into_owned())
+            }
+            None => self.full_depth(&frame.samples, depth),
+        }
+    }
+
+    fn looked_up(&self, frame: &[u8], palette: &[Lut; 3]) -> Vec<u8> {
+        let mut samples = Vec::with_capacity(frame.len() * 3);
+        each_word(frame, self.allocated, |word| {
+            let index = (self.code(word) ^ self.sign()).cast_signed() - self.sign().cast_signed();
+            // Of more than 8 bits the upper 8.
+            samples.extend(palette.each_ref().map(|lut| (lut.entry(index) >> lut.bits.saturating_sub(8)) as u8));
+        });
+        samples
+    }
+}
+
+/// Y, Cb, Cr of 0 to 255 each (ITU-R BT.601, PS3.3 C.7.6.3.1.2) to red, green, blue, in place.
+fn from_differences(mut frame: Vec<u8>) -> Vec<u8> {
+    for pixel in frame.as_chunks_mut().0 {
+        let [y, blue, red] = pixel.map(f32::from);
+        let (blue, red) = (blue - 128.0, red - 128.0);
+        let rgb = [y + 1.402 * red, y - 0.114 * 1.772 / 0.587 * blue - 0.299 * 1.402 / 0.587 * red, y + 1.772 * blue];
+        // The cast saturates.
+        *pixel = rgb.map(|sample| sample.round() as u8);
+    }
+    frame
+}
+
+/// Planes one after the other to interleaved pixels of `bytes` a sample.
+pub(super) fn interleaved(planes: &[u8], bytes: usize) -> Vec<u8> {
+    let plane = planes.len() / 3;
+    let mut samples = Vec::with_capacity(planes.len());
+    let (red, rest) = planes.split_at(plane);
+    let (green, blue) = rest.split_at(plane);
+    for ((r, g), b) in red.chunks_exact(bytes).zip(green.chunks_exact(bytes)).zip(blue.chunks_exact(bytes)) {
+        samples.extend_from_slice(r);
+        samples.extend_from_slice(g);
+        samples.extend_from_slice(b);
+    }
+    samples
+}
+
+/// Two luminances and a pair of differences that they share, to two pixels of three samples.
+pub(super) fn pairs_apart(frame: &[u8]) -> Vec<u8> {
+    frame.as_chunks().0.iter().flat_map(|&[first, second, blue, red]| [first, blue, red, second, blue, red]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grey_stays_grey_and_primaries_come_out() {
+        for y in [0, 1, 127, 255] {
+            assert_eq!(from_differences(vec![y, 128, 128]), [y; 3]);
+        }
+        assert_eq!(from_differences(vec![76, 85, 255]), [254, 0, 0]);
+        assert_eq!(from_differences(vec![29, 255, 107]), [0, 0, 254]);
+    }
+
+    #[test]
+    fn planes_and_pairs_become_pixels() {
+        assert_eq!(interleaved(&[1, 2, 3, 4, 5, 6], 1), [1, 3, 5, 2, 4, 6]);
+        assert_eq!(interleaved(&[1, 2, 3, 4, 5, 6], 2), [1, 2, 3, 4, 5, 6]);
+        assert_eq!(pairs_apart(&[1, 2, 8, 9]), [1, 8, 9, 2, 8, 9]);
+    }
+}

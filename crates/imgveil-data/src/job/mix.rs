@@ -1,0 +1,149 @@
+//! Encrypts a data set with a scheme that mixes its images (`docs/SCHEDULE.md`, "Mixing"). Every image needs others of its part,
+//! so a part is held in memory whole, and the result is one `.npz` of floats and soft labels.
+
+use super::encrypt::EncryptRequest;
+use super::preflight::Preflighted;
+use super::{Busy, JobError, Progress, Summary};
+use crate::dataset::encoding::Encoding;
+use crate::dataset::floats::{self, FloatPart};
+use crate::dataset::{self, Entry, ReadError, SPLITS, Split};
+use imgveil::internal::engine::{EngineError, ImageRef};
+use imgveil::internal::hex;
+use imgveil::internal::image::{Geometry, Image};
+use imgveil::internal::plan::{Program, soft_label};
+use imgveil::internal::schedule::{ImageId, plain_hash};
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Bytes of images that go to the device at once.
+const BATCH_BYTES: usize = 32 << 20;
+
+/// An image of a part, ready to be mixed.
+struct Plain {
+    /// Its number in the source.
+    index: usize,
+    image: Image,
+    id: ImageId,
+    hash: [u8; 16],
+}
+
+/// Mixes every part of a set; see [`super::encrypt()`].
+pub(super) fn encrypt(
+    request: &EncryptRequest<'_>,
+    mut set: Preflighted,
+    progress: &dyn Progress,
+) -> Result<Summary, JobError> {
+    if set.encoding != Encoding::Npz || !dataset::is_npz(request.output) {
+        return Err(JobError::Floats(request.output.to_owned()));
+    }
+    dataset::npz::check_new(request.output)?;
+    request.check_names(&set)?;
+    // A set without any geometry is an error of its own.
+    let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
+    let Some((geometry, original)) = first else { return Err(JobError::Worker) };
+    let program = request.secret.compile(request.scheme, geometry)?;
+    let started = Instant::now();
+    progress.start(set.slots.iter().filter(|slot| slot.geometry.is_some()).count());
+    let (mut parts, mut images, mut failed) = (BTreeMap::new(), Vec::new(), std::mem::take(&mut set.failed));
+    let mut came = vec![false; set.slots.len()];
+    for split in SPLITS {
+        let here = |slot: &dataset::sink::Slot| slot.item.split == split && slot.geometry.is_some();
+        let wanted: Vec<usize> = (0..set.slots.len()).filter(|&index| here(&set.slots[index])).collect();
+        let decoded: Vec<Result<Plain, (usize, ReadError)>> =
+            wanted.into_par_iter().map(|index| decode(request, &set, index).map_err(|e| (index, e))).collect();
+        let mut plain = Vec::with_capacity(decoded.len());
+        for result in decoded {
+            match result {
+                Ok(image) => plain.push(image),
+                Err((index, error)) => failed.push((index, error.into())),
+            }
+        }
+        if plain.is_empty() {
+            continue;
+        }
+        let part = mix(request, &set, &program, split, &plain, progress)?;
+        for (i, (plain, floats)) in plain.iter().zip(part.images.chunks_exact(geometry.samples())).enumerate() {
+            came[plain.index] = true;
+            images.push(Entry {
+                name: set.slots[plain.index].item.name.clone(),
+                path: dataset::place(split, i),
+                split,
+                // A mixture has a share of several classes; they stand in the labels' array.
+                label: None,
+                geometry,
+                original: (geometry != original).then_some(original),
+                id: plain.id,
+                plain: hex::encode(&plain.hash),
+                blake3: floats::hash(floats).to_hex().to_string(),
+            });
+        }
+        parts.insert(split, part);
+    }
+    if images.is_empty() {
+        return Err(match failed.into_iter().min_by_key(|(index, _)| *index) {
+            Some((_, first)) => JobError::NothingReadable { images: set.slots.len(), first },
+            None => JobError::Worker,
+        });
+    }
+    request.write_names_of(&set, |index| came[index])?;
+    let manifest = request.manifest(&set, images);
+    floats::write(request.output, geometry, &parts, &manifest)?;
+    Ok(request.summary(&set, manifest, 0, failed, started, Busy::default()))
+}
+
+fn decode(request: &EncryptRequest<'_>, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {
+    let source = set.source.as_ref();
+    let image = dataset::read_fitted(source, index, request.options.fit, request.scheme.tile())?;
+    let (geometry, samples) = (image.geometry(), image.samples());
+    let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
+    let hash = plain_hash(request.secret.key(), geometry, samples);
+    Ok(Plain { index, image, id, hash })
+}
+
+/// Mixes a part: floats (N, H, W, C) and soft labels.
+fn mix(
+    request: &EncryptRequest<'_>,
+    set: &Preflighted,
+    program: &Program,
+    split: Split,
+    plain: &[Plain],
+    progress: &dyn Progress,
+) -> Result<FloatPart, JobError> {
+    let Some(mixing) = program.mixing() else { return Err(EngineError::FloatsOnly.into()) };
+    let geometry = program.geometry();
+    let (size, group) = (geometry.bytes(), mixing.images as usize);
+    let partners = mixing.partners(split.number(), plain.len() as u32);
+    let labels: Option<Vec<u32>> = plain.iter().map(|plain| set.slots[plain.index].item.label).collect();
+    let classes = set.classes.len();
+    let mut part = FloatPart::default();
+    let all: Vec<usize> = (0..plain.len()).collect();
+    for batch in all.chunks((BATCH_BYTES / (size * group)).max(1)) {
+        let (mut samples, mut refs) = (Vec::with_capacity(batch.len() * group * size), Vec::new());
+        for &i in batch {
+            let weights = mixing.weights(plain[i].id, geometry.samples());
+            let mixed = std::iter::once(i).chain(partners.iter().map(|list| list[i] as usize));
+            let mut told = Vec::new();
+            for (j, weight) in mixed.zip(weights) {
+                let index = refs.len() as u32;
+                refs.push(ImageRef { index, id: plain[j].id, weight, ..ImageRef::default() });
+                samples.extend_from_slice(plain[j].image.samples());
+                told.extend(labels.as_ref().map(|labels| (labels[j], weight)));
+            }
+            if labels.is_some() {
+                part.labels.extend(soft_label(&told, classes));
+            }
+        }
+        let mut planar = vec![0.0; batch.len() * geometry.samples()];
+        request.engine.floats(program, &samples, &refs, &mut planar)?;
+        planar.chunks_exact(geometry.samples()).for_each(|image| part.images.extend(interleaved(geometry, image)));
+        progress.advance(batch.len(), (batch.len() * size) as u64);
+    }
+    Ok(part)
+}
+
+/// One image (C, H, W) as (H, W, C).
+fn interleaved(geometry: Geometry, image: &[f32]) -> impl Iterator<Item = f32> {
+    let (pixels, channels) = (geometry.pixels(), geometry.channels());
+    (0..pixels * channels).map(move |i| image[i % channels * pixels + i / channels])
+}

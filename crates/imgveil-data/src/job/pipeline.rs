@@ -1,0 +1,444 @@
+//! Three stages that work at the same time: read and decode on all cores, one device, encode and write on all cores. Images
+//! between them count against a budget of bytes, so that memory stays flat whatever the set's size; an image larger than the budget
+//! goes through alone.
+
+use super::{Busy, JobError};
+use crate::dataset::{ReadError, ReadErrorKind};
+use imgveil::internal::engine::{Engine, ImageRef, Pending};
+use imgveil::internal::image::{Geometry, Image};
+use imgveil::internal::plan::Program;
+use imgveil::internal::schedule::ImageId;
+use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Bytes of samples in one batch: large enough to keep a device busy.
+const BATCH_BYTES: usize = 16 << 20;
+/// Images of one batch at most, so that progress moves with small images too.
+const BATCH_IMAGES: usize = 1024;
+/// Bytes of samples between reading and writing. More than two batches, or a batch could wait for itself.
+const BUDGET: usize = 8 * BATCH_BYTES;
+
+/// What an image costs of the budget. A small one takes memory for more than its samples.
+fn cost(geometry: Geometry) -> usize {
+    geometry.bytes().max(BATCH_BYTES / BATCH_IMAGES)
+}
+
+/// Images of one geometry that go to the device together, by their slots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Batch {
+    geometry: Geometry,
+    slots: Vec<usize>,
+}
+
+impl Batch {
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+}
+
+/// Cuts images into batches of one geometry and bounded size, in this order.
+pub(super) fn batches(images: impl IntoIterator<Item = (usize, Geometry)>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    for (slot, geometry) in images {
+        let fits = |batch: &&mut Batch| {
+            batch.geometry == geometry
+                && batch.slots.len() < BATCH_IMAGES
+                && (batch.slots.len() + 1) * geometry.bytes() <= BATCH_BYTES
+        };
+        match batches.last_mut().filter(fits) {
+            Some(batch) => batch.slots.push(slot),
+            None => batches.push(Batch { geometry, slots: vec![slot] }),
+        }
+    }
+    batches
+}
+
+/// The stages of a job.
+pub(super) trait Stages: Sync {
+    /// What a decoded image carries along.
+    type Carried: Send;
+    /// What is left of an image when it is written.
+    type Written: Send;
+
+    /// Reads the image of a slot; an error sets it aside.
+    fn decode(&self, slot: usize) -> Result<(Image, Self::Carried), ReadError>;
+    /// What runs on images of a geometry.
+    fn program(&self, geometry: Geometry) -> Result<Arc<Program>, JobError>;
+    /// The id of an image, for programs keyed per image.
+    fn id(&self, slot: usize, carried: &Self::Carried) -> ImageId;
+    /// Writes an image; the inner error sets it aside.
+    fn write(
+        &self,
+        slot: usize,
+        image: Image,
+        carried: Self::Carried,
+    ) -> Result<Result<Self::Written, ReadError>, JobError>;
+}
+
+/// What came of an image.
+pub(super) enum Event<W> {
+    /// It is written.
+    Written(usize, W),
+    /// It was set aside.
+    Failed(usize, ReadError),
+}
+
+/// Runs batches through the stages. `collect` hears of every image, on the calling thread.
+pub(super) fn run<S: Stages>(
+    stages: &S,
+    engine: &dyn Engine,
+    batches: &[Batch],
+    mut collect: impl FnMut(Event<S::Written>, &Busy) -> Result<(), JobError>,
+) -> Result<(), JobError> {
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let line =
+        Line { stages, batches, budget: Budget::default(), busy: Meter::new(workers), stop: AtomicBool::new(false) };
+    let line = &line;
+    std::thread::scope(|scope| {
+        let (to_device, from_decode) = channel();
+        let (to_write, from_device) = channel();
+        let (to_collect, events) = channel();
+        let from_device = Arc::new(Mutex::new(from_device));
+        let feed = Arc::new(Mutex::new(Feed::default()));
+        for _ in 0..workers {
+            let (feed, to_device, events) = (feed.clone(), to_device.clone(), to_collect.clone());
+            scope.spawn(move || line.guarded(|| line.decode(&feed, &to_device, &events)));
+            let (from_device, events) = (from_device.clone(), to_collect.clone());
+            scope.spawn(move || line.guarded(|| line.write(&from_device, &events)));
+        }
+        let to_collect_too = to_collect.clone();
+        scope.spawn(move || {
+            line.guarded(|| match line.work(engine, &from_decode, &to_write) {
+                Ok(()) => {}
+                Err(error) => line.fail(error, &to_collect_too),
+            });
+        });
+        // What these threads hold is what keeps the channels open.
+        drop((to_device, to_collect, from_device));
+        let total: usize = batches.iter().map(|batch| batch.slots.len()).sum();
+        let mut heard = 0;
+        let mut result = Ok(());
+        for event in events {
+            if result.is_err() {
+                continue;
+            }
+            heard += 1;
+            result = event.and_then(|event| collect(event, &line.busy.read()));
+            if result.is_err() {
+                line.stop();
+            }
+        }
+        match result {
+            Ok(()) if heard < total => Err(JobError::Worker),
+            result => result,
+        }
+    })
+}
+
+/// An image on its way, with whatever its job carries along.
+struct Job<T> {
+    slot: usize,
+    image: Image,
+    carried: T,
+}
+
+/// A decoded image, or none, for a place of a batch.
+struct Decoded<T> {
+    batch: usize,
+    job: Option<Job<T>>,
+}
+
+/// Batches that are not whole yet, by number: how many of their images came, and those that could be read.
+type Gathered<T> = HashMap<usize, (usize, Vec<Job<T>>)>;
+
+/// A batch on the device.
+struct UnderWay<'a, T> {
+    geometry: Geometry,
+    carried: Vec<(usize, T)>,
+    pending: Box<dyn Pending + 'a>,
+}
+
+/// The next image to read: batch and place in it.
+#[derive(Default)]
+struct Feed {
+    batch: usize,
+    place: usize,
+}
+
+type Events<W> = Sender<Result<Event<W>, JobError>>;
+
+struct Line<'a, S: Stages> {
+    stages: &'a S,
+    batches: &'a [Batch],
+    budget: Budget,
+    busy: Meter,
+    stop: AtomicBool,
+}
+
+impl<S: Stages> Line<'_, S> {
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.budget.open();
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn fail(&self, error: JobError, events: &Events<S::Written>) {
+        self.stop();
+        // Nobody hears it only where an error was heard already.
+        let _ = events.send(Err(error));
+    }
+
+    /// A thread that panics stops the others, which would wait for it otherwise; that not all images came tells.
+    fn guarded(&self, work: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(work)).is_err() {
+            self.stop();
+        }
+    }
+
+    /// The next image, once there is room for it. Taken and paid for in order: the batches at the front never wait for those
+    /// behind.
+    fn next(&self, feed: &Mutex<Feed>) -> Option<(usize, usize)> {
+        let mut feed = lock(feed);
+        let batch = self.batches.get(feed.batch)?;
+        let slot = *batch.slots.get(feed.place)?;
+        let number = feed.batch;
+        feed.place += 1;
+        if feed.place == batch.slots.len() {
+            *feed = Feed { batch: number + 1, place: 0 };
+        }
+        self.budget.take(cost(batch.geometry));
+        (!self.stopped()).then_some((number, slot))
+    }
+
+    fn decode(&self, feed: &Mutex<Feed>, to_device: &Sender<Decoded<S::Carried>>, events: &Events<S::Written>) {
+        while let Some((batch, slot)) = self.next(feed) {
+            let geometry = self.batches[batch].geometry;
+            let started = Instant::now();
+            // Decoders of other people's making: one that breaks down over a file must not end the run.
+            let decoded = catch_unwind(AssertUnwindSafe(|| self.stages.decode(slot))).unwrap_or_else(|_| {
+                let kind = ReadErrorKind::Damaged("its decoder broke down on it; please report this file".into());
+                Err(ReadError { path: format!("image {slot}"), kind })
+            });
+            self.busy.decode(started);
+            let job = match decoded {
+                Ok((image, carried)) if image.geometry() == geometry => Some(Job { slot, image, carried }),
+                other => {
+                    self.budget.give(cost(geometry));
+                    let error = other.err().unwrap_or_else(|| ReadError {
+                        path: format!("image {slot}"),
+                        kind: ReadErrorKind::Damaged("it changed while it was being read".into()),
+                    });
+                    let _ = events.send(Ok(Event::Failed(slot, error)));
+                    None
+                }
+            };
+            if to_device.send(Decoded { batch, job }).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gathers batches, keeps as many under way on the device as it likes to have, and hands their images on.
+    fn work(
+        &self,
+        engine: &dyn Engine,
+        from_decode: &Receiver<Decoded<S::Carried>>,
+        to_write: &Sender<Job<S::Carried>>,
+    ) -> Result<(), JobError> {
+        let mut gathered: Gathered<S::Carried> = HashMap::new();
+        let mut under_way = VecDeque::new();
+        let mut program: Option<Arc<Program>> = None;
+        loop {
+            // While a batch is under way, waiting for it is better than waiting for the next image.
+            let received = match under_way.is_empty() {
+                true => from_decode.recv().ok(),
+                false => match from_decode.try_recv() {
+                    Ok(decoded) => Some(decoded),
+                    Err(TryRecvError::Disconnected) => None,
+                    Err(TryRecvError::Empty) => {
+                        self.hand_on(&mut under_way, to_write)?;
+                        continue;
+                    }
+                },
+            };
+            if self.stopped() {
+                return Ok(());
+            }
+            let Some(Decoded { batch: number, job }) = received else { break };
+            let batch = &self.batches[number];
+            let (came, jobs) = gathered.entry(number).or_default();
+            *came += 1;
+            jobs.extend(job);
+            if *came < batch.slots.len() {
+                continue;
+            }
+            let jobs = gathered.remove(&number).map(|(_, jobs)| jobs).unwrap_or_default();
+            if jobs.is_empty() {
+                continue;
+            }
+            let started = Instant::now();
+            let program = match program.take_if(|program| program.geometry() == batch.geometry) {
+                Some(same) => program.insert(same).clone(),
+                None => program.insert(self.stages.program(batch.geometry)?).clone(),
+            };
+            under_way.push_back(self.begin(engine, &program, jobs)?);
+            self.busy.device(started);
+            while under_way.len() >= engine.in_flight().max(1) {
+                self.hand_on(&mut under_way, to_write)?;
+            }
+        }
+        while !under_way.is_empty() {
+            self.hand_on(&mut under_way, to_write)?;
+        }
+        Ok(())
+    }
+
+    fn begin<'a>(
+        &self,
+        engine: &'a dyn Engine,
+        program: &Program,
+        jobs: Vec<Job<S::Carried>>,
+    ) -> Result<UnderWay<'a, S::Carried>, JobError> {
+        let geometry = program.geometry();
+        let id = |job: &Job<S::Carried>| self.stages.id(job.slot, &job.carried);
+        let refs: Vec<ImageRef> =
+            jobs.iter().zip(0..).map(|(job, index)| ImageRef { index, id: id(job), ..ImageRef::default() }).collect();
+        let mut jobs = jobs.into_iter();
+        let (mut samples, mut carried) = (Vec::new(), Vec::with_capacity(jobs.len()));
+        // One image needs no copy, and may be the largest there is.
+        if let Some(Job { slot, image, carried: first }) = jobs.next() {
+            samples = image.into_samples();
+            carried.push((slot, first));
+        }
+        samples.reserve_exact(geometry.bytes() * jobs.len());
+        for job in jobs {
+            samples.extend_from_slice(job.image.samples());
+            carried.push((job.slot, job.carried));
+        }
+        Ok(UnderWay { geometry, carried, pending: engine.begin(program, samples, &refs)? })
+    }
+
+    /// Waits for the oldest batch under way.
+    fn hand_on(
+        &self,
+        under_way: &mut VecDeque<UnderWay<'_, S::Carried>>,
+        to_write: &Sender<Job<S::Carried>>,
+    ) -> Result<(), JobError> {
+        let Some(UnderWay { geometry, mut carried, pending }) = under_way.pop_front() else { return Ok(()) };
+        let started = Instant::now();
+        let output = pending.wait()?;
+        self.busy.device(started);
+        // Nobody takes an image only where a writer failed, and told so.
+        let send = |samples, slot, carried| {
+            if let Some(image) = Image::new(geometry, samples) {
+                let _ = to_write.send(Job { slot, image, carried });
+            }
+        };
+        if carried.len() == 1
+            && let Some((slot, carried)) = carried.pop()
+        {
+            send(output, slot, carried);
+            return Ok(());
+        }
+        for ((slot, carried), samples) in carried.into_iter().zip(output.chunks_exact(geometry.bytes())) {
+            send(samples.to_vec(), slot, carried);
+        }
+        Ok(())
+    }
+
+    fn write(&self, from_device: &Mutex<Receiver<Job<S::Carried>>>, events: &Events<S::Written>) {
+        loop {
+            let received = lock(from_device).recv();
+            let Ok(Job { slot, image, carried }) = received else { return };
+            if self.stopped() {
+                return;
+            }
+            let started = Instant::now();
+            let cost = cost(image.geometry());
+            let result = self.stages.write(slot, image, carried);
+            self.busy.encode(started);
+            self.budget.give(cost);
+            match result {
+                Ok(Ok(written)) => drop(events.send(Ok(Event::Written(slot, written)))),
+                Ok(Err(error)) => drop(events.send(Ok(Event::Failed(slot, error)))),
+                Err(error) => return self.fail(error, events),
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Bytes of samples on the way.
+#[derive(Default)]
+struct Budget {
+    used: Mutex<usize>,
+    freed: Condvar,
+    open: AtomicBool,
+}
+
+impl Budget {
+    /// Waits until there is room, or until nothing else is on the way.
+    fn take(&self, bytes: usize) {
+        let full = |used: &mut usize| *used > 0 && *used + bytes > BUDGET && !self.open.load(Ordering::Relaxed);
+        let used = self.freed.wait_while(lock(&self.used), full);
+        *used.unwrap_or_else(PoisonError::into_inner) += bytes;
+    }
+
+    fn give(&self, bytes: usize) {
+        let mut used = lock(&self.used);
+        *used = used.saturating_sub(bytes);
+        self.freed.notify_all();
+    }
+
+    /// Lets everybody through: the run has failed, and those who wait are to see it.
+    fn open(&self) {
+        let _used = lock(&self.used);
+        self.open.store(true, Ordering::Relaxed);
+        self.freed.notify_all();
+    }
+}
+
+/// How long each stage has worked, over all of its threads.
+struct Meter {
+    workers: u32,
+    nanoseconds: [AtomicU64; 3],
+}
+
+impl Meter {
+    fn new(workers: usize) -> Self {
+        Self { workers: workers as u32, nanoseconds: Default::default() }
+    }
+
+    fn add(&self, stage: usize, started: Instant) {
+        let nanoseconds = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds[stage].fetch_add(nanoseconds, Ordering::Relaxed);
+    }
+
+    fn decode(&self, started: Instant) {
+        self.add(0, started);
+    }
+
+    fn device(&self, started: Instant) {
+        self.add(1, started);
+    }
+
+    fn encode(&self, started: Instant) {
+        self.add(2, started);
+    }
+
+    fn read(&self) -> Busy {
+        let of = |stage: usize| Duration::from_nanos(self.nanoseconds[stage].load(Ordering::Relaxed));
+        Busy { decode: of(0) / self.workers, device: of(1), encode: of(2) / self.workers }
+    }
+}

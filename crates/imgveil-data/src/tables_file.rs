@@ -1,0 +1,379 @@
+//! Tables on disk: numpy's `.npz` (`numpy.savez`) or JSON. They are as good as a key, and kept like one: mode 0600,
+//! written whole or not at all, never over another file.
+
+use crate::key_file::{NotWritten, others_can_read, write_private};
+use crate::npy::{self, Header, NpyError, TypeChar};
+use imgveil::internal::tables::{Array, ShapeError, Tables, index, is_derived};
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::io::{Cursor, Read, Write};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// Why a file of tables could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum TablesFileError {
+    /// The file is there already.
+    #[error(
+        "{0} exists already; tables are never overwritten, because what they encrypted would be lost: choose another name"
+    )]
+    Exists(PathBuf),
+    /// Nothing there.
+    #[error("there is no tables file {0}: check the path, or make one with `imgveil key export-tables -k KEY`")]
+    Missing(PathBuf),
+    /// Its folder is not there.
+    #[error("there is no folder {0}: make it first, or choose another path for the tables")]
+    NoFolder(PathBuf),
+    /// Neither of the two formats.
+    #[error("cannot tell which format {0} is to have: name it FILE.npz or FILE.json")]
+    Format(PathBuf),
+    /// The operating system refused.
+    #[error("cannot {doing} the tables file {path}: {source}")]
+    Io {
+        /// `read` or `write`.
+        doing: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Its words.
+        source: std::io::Error,
+    },
+    /// The file holds no tables.
+    #[error("{path} is not a usable tables file: {source}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: TablesError,
+    },
+}
+
+/// What is wrong with the contents of a file of tables.
+#[derive(Debug, thiserror::Error)]
+pub enum TablesError {
+    /// Neither an archive nor text.
+    #[error("it is neither an .npz file nor JSON; numpy.savez writes one, `imgveil key export-tables` both")]
+    Foreign,
+    /// Damaged or other JSON.
+    #[error("{}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}", .0.to_string().replace(char::is_control, "?"))]
+    Json(serde_json::Error),
+    /// A damaged archive.
+    #[error("its archive is damaged ({0}); take it from its source again")]
+    Archive(#[from] zip::result::ZipError),
+    /// Something else in the archive.
+    #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
+    Member(String),
+    /// An array that cannot be used.
+    #[error("array `{}`: {source}", .array.escape_debug())]
+    Array {
+        /// Its name.
+        array: String,
+        /// What is wrong with it.
+        source: ArrayError,
+    },
+}
+
+/// What is wrong with an array of an `.npz` file.
+#[derive(Debug, thiserror::Error)]
+pub enum ArrayError {
+    /// It is no array, or a damaged one.
+    #[error(transparent)]
+    Npy(#[from] NpyError),
+    /// Floats, text, objects.
+    #[error("it holds {0}; tables are integers or booleans: save it with .astype(numpy.uint32)")]
+    Dtype(String),
+    /// A number that no table has.
+    #[error("entry {index} is {value}; entries are integers from 0 to {}", u32::MAX)]
+    Entry {
+        /// Where it stands.
+        index: String,
+        /// The number.
+        value: String,
+    },
+    /// A shape that cannot be.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+}
+
+/// Tables read from a file.
+#[derive(Debug)]
+pub struct LoadedTables {
+    /// The tables.
+    pub tables: Tables,
+    /// Something the user should know, such as a file that others can read.
+    pub warning: Option<String>,
+}
+
+/// How a file's name ends.
+fn ends_in(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+/// Reads a file of tables: an archive or JSON, by its contents where its name does not say.
+///
+/// # Errors
+/// When it cannot be read, or holds no tables.
+pub fn load(path: &Path) -> Result<LoadedTables, TablesFileError> {
+    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => TablesFileError::Missing(path.to_owned()),
+        _ => TablesFileError::Io { doing: "read", path: path.to_owned(), source },
+    })?;
+    let text = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
+    let tables = if ends_in(path, "npz") || bytes.starts_with(b"PK") {
+        from_npz(&bytes)
+    } else if ends_in(path, "json") || text {
+        Tables::parse(&bytes).map_err(TablesError::Json)
+    } else {
+        Err(TablesError::Foreign)
+    };
+    let tables = tables.map_err(|source| TablesFileError::Invalid { path: path.to_owned(), source })?;
+    Ok(LoadedTables { tables, warning: others_can_read(path, "tables") })
+}
+
+/// Writes the tables to a new file of mode 0600: an archive for numpy, or JSON, as its name ends.
+///
+/// # Errors
+/// When the file exists or cannot be written, or its name ends in neither `.npz` nor `.json`.
+pub fn save(tables: &Tables, path: &Path) -> Result<(), TablesFileError> {
+    let io = |source| TablesFileError::Io { doing: "write", path: path.to_owned(), source };
+    let bytes = if ends_in(path, "npz") {
+        to_npz(tables).map(Zeroizing::new).map_err(io)?
+    } else if ends_in(path, "json") {
+        let mut text = tables.to_text().map_err(|e| io(e.into()))?;
+        Zeroizing::new(std::mem::take(&mut *text).into_bytes())
+    } else {
+        return Err(TablesFileError::Format(path.to_owned()));
+    };
+    write_private(path, &bytes).map_err(|error| match error {
+        NotWritten::Exists => TablesFileError::Exists(path.to_owned()),
+        NotWritten::NoFolder(folder) => TablesFileError::NoFolder(folder),
+        NotWritten::Io(source) => io(source),
+    })
+}
+
+/// The arrays of an archive; not the plan, which says only what they do.
+fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
+    let mut zip = zip::ZipArchive::new(Cursor::new(bytes))?;
+    let mut arrays = BTreeMap::new();
+    for number in 0..zip.len() {
+        let mut member = zip.by_index(number)?;
+        let file = String::from_utf8_lossy(member.name_raw()).into_owned();
+        let name = file.strip_suffix(".npy").ok_or_else(|| TablesError::Member(file.clone()))?;
+        if is_derived(name) {
+            continue;
+        }
+        let wrong = |source| TablesError::Array { array: name.to_owned(), source };
+        // Grows as data really comes: a header that lies about the size allocates nothing.
+        let mut data = Zeroizing::new(Vec::new());
+        member.read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
+        arrays.insert(name.to_owned(), from_npy(&data).map_err(wrong)?);
+    }
+    Ok(Tables::new(arrays))
+}
+
+fn from_npy(bytes: &[u8]) -> Result<Array, ArrayError> {
+    let (header, data) = npy::parse(bytes)?;
+    let kind = header.kind();
+    if !matches!(kind.0, TypeChar::Bool | TypeChar::Int | TypeChar::Uint) {
+        return Err(ArrayError::Dtype(header.described()));
+    }
+    header.check_length(data.len() as u64)?;
+    let shape = header.shape().iter().map(|&side| u32::try_from(side)).collect::<Result<Vec<u32>, _>>();
+    let length = |_| NpyError::Length { shape: header.shape_text(), bytes: data.len() as u64 };
+    let shape = shape.map_err(length)?;
+    let values = match kind {
+        (TypeChar::Bool, 1) => header.values::<bool>(data)?.into_iter().map(u32::from).collect(),
+        (TypeChar::Uint, 1) => narrowed::<u8>(header, data, &shape)?,
+        (TypeChar::Uint, 2) => narrowed::<u16>(header, data, &shape)?,
+        (TypeChar::Uint, 4) => narrowed::<u32>(header, data, &shape)?,
+        (TypeChar::Uint, 8) => narrowed::<u64>(header, data, &shape)?,
+        (TypeChar::Int, 1) => narrowed::<i8>(header, data, &shape)?,
+        (TypeChar::Int, 2) => narrowed::<i16>(header, data, &shape)?,
+        (TypeChar::Int, 4) => narrowed::<i32>(header, data, &shape)?,
+        (TypeChar::Int, 8) => narrowed::<i64>(header, data, &shape)?,
+        _ => return Err(ArrayError::Dtype(header.described())),
+    };
+    Ok(Array::new(shape, values)?)
+}
+
+/// The values as the 32-bit integers that tables consist of.
+fn narrowed<T>(header: Header, data: &[u8], shape: &[u32]) -> Result<Vec<u32>, ArrayError>
+where
+    T: npy::Deserialize + Copy + Display + TryInto<u32>,
+{
+    let entry = |(number, value): (usize, T)| {
+        value.try_into().map_err(|_| ArrayError::Entry { index: index(shape, number), value: value.to_string() })
+    };
+    header.values::<T>(data)?.into_iter().enumerate().map(entry).collect()
+}
+
+fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
+    let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    // No time stamps and no compression: the same bytes whenever it is written, and what a key drew does not compress.
+    let options = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default())
+        .large_file(true);
+    for (name, array) in tables.arrays() {
+        zip.start_file(format!("{name}.npy"), options)?;
+        let shape: Vec<u64> = array.shape().iter().map(|&side| u64::from(side)).collect();
+        npy::write(&mut zip, &shape, array.values().iter().copied())?;
+    }
+    zip.flush()?;
+    Ok(zip.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::load as load_tables;
+    use super::*;
+    use imgveil::internal::tables::{PLAN, PLAN_BITS};
+    use npyz::{Order, WriterBuilder};
+    use proptest::prelude::*;
+
+    fn tables() -> Tables {
+        let array = |shape: &[u32], values: &[u32]| Array::new(shape.to_vec(), values.to_vec()).unwrap();
+        let arrays =
+            [("keys", array(&[2, 3], &[2, 0, 1, 1, 2, 0])), (PLAN, array(&[1], &[0])), (PLAN_BITS, array(&[], &[8]))];
+        Tables::new(arrays.map(|(name, array)| (name.to_owned(), array)).into())
+    }
+
+    fn npy<T: npyz::AutoSerialize>(order: Order, shape: &[u64], values: Vec<T>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let options = npyz::WriteOptions::new().default_dtype().order(order).shape(shape);
+        let mut array = options.writer(&mut bytes).begin_nd().unwrap();
+        array.extend(values).unwrap();
+        array.finish().unwrap();
+        bytes
+    }
+
+    fn npz(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        for (name, bytes) in members {
+            zip.start_file(*name, stored).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    /// Reads `bytes` as the file called `name`.
+    fn load(name: &str, bytes: &[u8]) -> Result<LoadedTables, TablesFileError> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+        load_tables(&folder.path().join(name))
+    }
+
+    #[test]
+    fn saved_tables_load_in_both_formats_and_are_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.npz", "a.json", "b.NPZ"] {
+            let path = folder.path().join(name);
+            save(&tables(), &path).unwrap();
+            let loaded = load_tables(&path).unwrap();
+            assert_eq!(loaded.warning, None);
+            assert_eq!(loaded.tables.key().fingerprint(), tables().key().fingerprint());
+            assert_eq!(loaded.tables.arrays().keys().collect::<Vec<_>>(), ["keys"]);
+            assert!(matches!(save(&tables(), &path), Err(TablesFileError::Exists(_))));
+            // What it is shows in its contents too.
+            let bytes = std::fs::read(&path).unwrap();
+            assert!(load("tables", &bytes).is_ok());
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o600);
+                std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+                assert!(load_tables(&path).unwrap().warning.unwrap().contains("0640: other users can read the tables"));
+            }
+        }
+        assert!(matches!(save(&tables(), &folder.path().join("a.txt")), Err(TablesFileError::Format(_))));
+        assert!(matches!(save(&tables(), &folder.path().join("no/a.npz")), Err(TablesFileError::NoFolder(_))));
+        assert!(matches!(load_tables(&folder.path().join("no.npz")), Err(TablesFileError::Missing(_))));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn integers_and_booleans_of_any_width_and_byte_order_are_read() {
+        fn loaded(npy: Vec<u8>) -> Vec<u32> {
+            let tables = load("t.npz", &npz(&[("x.npy", npy)])).unwrap().tables;
+            assert_eq!(tables.arrays()["x"].shape(), [3]);
+            tables.arrays()["x"].values().to_vec()
+        }
+        let c = |values| npy(Order::C, &[3], values);
+        assert_eq!(loaded(c(vec![7u8, 0, 255])), [7, 0, 255]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![7u16, 0, 65_535])), [7, 0, 65_535]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![7u32, 0, u32::MAX])), [7, 0, u32::MAX]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![7u64, 0, u32::MAX.into()])), [7, 0, u32::MAX]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![7i8, 0, 127])), [7, 0, 127]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![7i16, 0, 32_767])), [7, 0, 32_767]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![7i32, 0, i32::MAX])), [7, 0, i32::MAX as u32]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![7i64, 0, u32::MAX.into()])), [7, 0, u32::MAX]);
+        assert_eq!(loaded(npy(Order::C, &[3], vec![true, false, true])), [1, 0, 1]);
+        // Big-endian, as some machines save it.
+        let mut big = npy(Order::C, &[3], vec![7u16.swap_bytes(), 0, 513u16.swap_bytes()]);
+        let order = big.iter().position(|&byte| byte == b'<').unwrap();
+        big[order] = b'>';
+        assert_eq!(loaded(big), [7, 0, 513]);
+    }
+
+    #[test]
+    fn files_that_are_no_tables_are_refused_with_the_reason() {
+        let words = |name: &str, bytes: &[u8]| match load(name, bytes).unwrap_err() {
+            TablesFileError::Invalid { source, .. } => source.to_string(),
+            other => panic!("{other}"),
+        };
+        let refused = |npy: Vec<u8>| words("t.npz", &npz(&[("x.npy", npy)]));
+        assert_eq!(
+            refused(npy(Order::Fortran, &[2, 2], vec![1u8; 4])),
+            "array `x`: it is in Fortran order, and only C order is read: save it with numpy.ascontiguousarray"
+        );
+        assert!(refused(npy(Order::C, &[2], vec![1.0f64; 2])).contains("`x`: it holds '<f8'; tables are integers"));
+        assert_eq!(
+            refused(npy(Order::C, &[2, 2], vec![1i64, 0, 3, -1])),
+            "array `x`: entry [1, 1] is -1; entries are integers from 0 to 4294967295"
+        );
+        assert!(refused(npy(Order::C, &[1], vec![1u64 << 32])).contains("[0] is 4294967296"));
+        let mut lying = npy(Order::C, &[2, 2], vec![1u8; 4]);
+        let shape = lying.windows(3).position(|text| text == b"(2,").unwrap();
+        lying[shape + 1] = b'9';
+        assert!(refused(lying).contains("`x`: its header says shape [9, 2], but 4 bytes of data follow"));
+        let mut whole = npy(Order::C, &[4], vec![1u8; 4]);
+        whole.pop();
+        assert!(refused(whole).contains("3 bytes of data follow"));
+        let words_of_no_array =
+            "array `x`: it does not begin as an array of numpy's does; take the file from its source again";
+        assert_eq!(refused(b"no array".to_vec()), words_of_no_array);
+        assert_eq!(refused(Vec::new()), words_of_no_array);
+        // A header that nests without end must not use up the stack.
+        let mut deep = b"\x93NUMPY\x01\x00\xff\xff".to_vec();
+        deep.resize(deep.len() + 65_535, b'(');
+        assert_eq!(refused(deep), words_of_no_array);
+        assert!(
+            words("t.npz", &npz(&[("imgveil.json", b"{}".to_vec())])).contains("`imgveil.json`, which is no array")
+        );
+        assert!(words("t.npz", b"no archive").contains("archive is damaged"));
+        assert!(words("t", b"PK\x03\x04 cut").contains("archive is damaged"));
+        assert!(words("t.json", b"no text").contains("\"shape\""));
+        assert!(words("t", b"no text").contains("neither an .npz file nor JSON"));
+        assert!(words("t", b"").contains("neither an .npz file nor JSON"));
+        // A flipped bit of an array is caught by the archive's own checksum.
+        let mut bytes = npz(&[("x.npy", npy(Order::C, &[64], vec![9u8; 64]))]);
+        let data = bytes.windows(64).position(|part| part == [9; 64]).unwrap();
+        bytes[data] ^= 1;
+        assert!(words("t.npz", &bytes).contains("`x`: it is damaged"));
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_arrays_are_arrays_or_errors(changes in prop::collection::vec((0usize..140, any::<u8>()), 1..6)) {
+            let mut bytes = npy(Order::C, &[2, 3], vec![5u16, 4, 3, 2, 1, 0]);
+            for (place, byte) in changes {
+                if let Some(place) = bytes.get_mut(place) {
+                    *place = byte;
+                }
+            }
+            if let Ok(array) = from_npy(&bytes) {
+                prop_assert_eq!(array.shape().iter().product::<u32>() as usize, array.values().len());
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Where burn computes: on the wgpu device that imgveil's kernels use too, or on the CPU (flex).
+
+use burn::backend::wgpu::CubeTensor;
+use burn::backend::{DispatchDevice, Wgpu};
+use burn::tensor::wgpu::WgpuSetup;
+use burn::tensor::{DType, Shape, Tensor};
+use burn_cubecl::CubeDevice;
+use cubecl::MemoryScope;
+use cubecl::client::Client;
+use cubecl::wgpu::{AutoCompiler, WgpuServer};
+use imgveil::internal::engine::gpu::Gpu;
+use imgveil::internal::engine::{Device, EngineError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A device to train on.
+pub enum Backend {
+    /// burn's wgpu backend on the shared device.
+    Wgpu(Box<Bridge>),
+    /// burn's CPU backend. Holds why, for people.
+    Flex(&'static str),
+}
+
+impl Backend {
+    /// Takes an opened device: a GPU becomes burn's as well. Once for each device.
+    ///
+    /// # Errors
+    /// When burn cannot use the GPU.
+    pub fn open(device: Device) -> Result<Self, EngineError> {
+        Ok(match device {
+            Device::Cpu(_, why) => Self::Flex(why),
+            Device::Gpu(gpu) => Self::Wgpu(Box::new(Bridge::adopt(gpu)?)),
+        })
+    }
+
+    /// burn's device, without gradients.
+    pub fn device(&self) -> burn::tensor::Device {
+        match self {
+            Self::Wgpu(bridge) => bridge.device.clone(),
+            Self::Flex(_) => burn::tensor::Device::flex(),
+        }
+    }
+
+    /// The GPU, if it is one.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        match self {
+            Self::Wgpu(bridge) => Some(&bridge.gpu),
+            Self::Flex(_) => None,
+        }
+    }
+
+    /// Keeps at most so many bytes of images on a GPU; 4 GiB where nothing is said, for wgpu does not tell how much memory a
+    /// device has. A set for which there is no room streams: its images go up with every batch. Says nothing of sets that
+    /// are there already.
+    pub fn limit_images(&self, bytes: u64) {
+        if let Self::Wgpu(bridge) = self {
+            bridge.room.limit.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// What burn's memory pools hold on a GPU, in bytes: in use or kept for later.
+    pub fn reserved_bytes(&self) -> Option<u64> {
+        match self {
+            Self::Wgpu(bridge) => Some(bridge.client.memory_report(MemoryScope::Device).usage().bytes_reserved),
+            Self::Flex(_) => None,
+        }
+    }
+
+    /// Gives memory back that burn's pools hold on a GPU and no tensor uses.
+    pub fn release_memory(&self) {
+        if let Self::Wgpu(bridge) = self {
+            // What cannot be given back stays taken: no harm is done.
+            let _ = bridge.client.memory_cleanup();
+        }
+    }
+
+    /// What computes, for people.
+    pub fn name(&self) -> String {
+        use imgveil::internal::engine::Engine;
+        match self {
+            Self::Wgpu(bridge) => format!("{}, burn's wgpu backend on the same device", bridge.gpu.name()),
+            Self::Flex(why) => format!("CPU, burn's flex backend ({why})"),
+        }
+    }
+}
+
+/// How many bytes of images may be on the device, and how many are.
+struct Room {
+    limit: AtomicU64,
+    taken: AtomicU64,
+}
+
+/// Room on the device that is taken until this is dropped.
+pub(super) struct Taken<'a> {
+    room: &'a Room,
+    bytes: u64,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A wgpu device that imgveil's kernels and burn share.
+pub struct Bridge {
+    gpu: Arc<Gpu>,
+    device: burn::tensor::Device,
+    cube: CubeDevice,
+    client: Client,
+    room: Room,
+}
+
+impl Bridge {
+    fn adopt(gpu: Arc<Gpu>) -> Result<Self, EngineError> {
+        use imgveil::internal::engine::Engine;
+        let failed =
+            |reason: String| EngineError::Device { device: gpu.name(), doing: "handing the device to burn", reason };
+        let setup = WgpuSetup {
+            instance: gpu.instance().clone(),
+            adapter: gpu.adapter().clone(),
+            device: gpu.device().clone(),
+            queue: gpu.queue().clone(),
+            backend: gpu.adapter().get_info().backend,
+        };
+        let device = burn::tensor::Device::wgpu_options().setup(setup).init().map_err(|e| failed(e.to_string()))?;
+        let cube = match device.as_dispatch() {
+            DispatchDevice::Cube(cube) => cube.clone(),
+            other => return Err(failed(format!("burn made {other:?} of it"))),
+        };
+        let client = cube.client();
+        let room = Room { limit: AtomicU64::new(4 << 30), taken: AtomicU64::new(0) };
+        Ok(Self { gpu, device, cube, client, room })
+    }
+
+    /// The device, for imgveil's own work on it.
+    pub(super) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Takes room for images, if there is that much.
+    pub(super) fn take_room(&self, bytes: u64) -> Option<Taken<'_>> {
+        let Room { limit, taken } = &self.room;
+        let limit = limit.load(Ordering::Relaxed);
+        let more = |taken: u64| taken.checked_add(bytes).filter(|&all| all <= limit);
+        taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Taken { room: &self.room, bytes })
+    }
+
+    /// A burn tensor of `shape` (N, C, H, W) that `write` fills: it gets the tensor's own memory as a binding and submits its
+    /// dispatches to the shared queue. No copy is made and nothing is read back.
+    ///
+    /// # Errors
+    /// When burn has no memory left, or `write` fails.
+    pub(super) fn tensor(
+        &self,
+        shape: [usize; 4],
+        write: impl FnOnce(&Gpu, wgpu::BindingResource<'_>) -> Result<(), EngineError>,
+    ) -> Result<Tensor<4>, EngineError> {
+        use imgveil::internal::engine::Engine;
+        let failed = |reason: String| EngineError::Device {
+            device: self.gpu.name(),
+            doing: "getting memory for a batch from burn",
+            reason,
+        };
+        let bytes = shape.iter().product::<usize>() * size_of::<f32>();
+        // burn would find out late, and panic.
+        self.gpu.check_binding("a batch of floats", bytes as u64)?;
+        let handle = self.client.empty(bytes);
+        let resource =
+            self.client.get_resource::<WgpuServer<AutoCompiler>>(handle.clone()).map_err(|e| failed(e.to_string()))?;
+        // The slice may have been a freed tensor's whose kernels burn has queued but not submitted: they must run before
+        // ours writes. From here to the submit no burn operation may come between.
+        self.client.flush().map_err(|e| failed(e.to_string()))?;
+        write(&self.gpu, resource.resource().as_wgpu_bind_resource())?;
+        drop(resource);
+        let tensor =
+            CubeTensor::new_contiguous(self.client.clone(), self.cube.clone(), Shape::from(shape), handle, DType::F32);
+        Ok(Tensor::from_primitive::<Wgpu>(tensor))
+    }
+}

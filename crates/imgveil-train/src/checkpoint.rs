@@ -1,0 +1,118 @@
+//! Checkpoints: the weights in burn's burnpack format, and beside them `model.json`, which says what network they belong to.
+
+use super::model::{ModelConfig, Network};
+use burn::module::Module;
+use burn::store::ModuleRecord;
+use burn::tensor::{Bytes, Device};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The description of a run's network.
+pub const MODEL: &str = "model.json";
+
+/// What a checkpoint's weights belong to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// The network.
+    pub model: ModelConfig,
+    /// Names of the classes, in the order of the outputs.
+    pub classes: Vec<String>,
+    /// The scheme of the images that it learned from.
+    pub scheme: imgveil::internal::scheme::Scheme,
+    /// The fingerprint of the key that they were encrypted with, if any; safe to print.
+    #[serde(default)]
+    pub key: Option<String>,
+}
+
+/// Why a checkpoint cannot be written or loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The operating system refused.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Its words.
+        source: std::io::Error,
+    },
+    /// Not a checkpoint, or of another network.
+    #[error("{path} is damaged or belongs to another network: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// The weights as bytes.
+pub(super) fn weights(network: Network) -> Result<Vec<u8>, String> {
+    network.into_record().into_bytes().map(|bytes| bytes.to_vec()).map_err(|e| e.to_string())
+}
+
+/// A network with the weights that [`weights`] made bytes of.
+pub(super) fn load_weights(network: Network, bytes: Vec<u8>) -> Result<Network, String> {
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
+    // Before there were adaptation networks, a checkpoint held the classifier alone.
+    match network.classifier.clone().try_load_record(record.clone()) {
+        Ok(classifier) => Ok(Network { classifier, ..network }),
+        Err(_) => network.try_load_record(record).map_err(|e| e.to_string()),
+    }
+}
+
+/// Loads a checkpoint (`best.bpk` or `last.bpk`) of a run's folder to a device.
+///
+/// # Errors
+/// When a file is missing or damaged, or the weights are another network's.
+pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(ModelInfo, Network), CheckpointError> {
+    let read = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read(&path).map_err(|source| CheckpointError::Read { path, source })
+    };
+    let damaged = |name: &str, reason: String| CheckpointError::Damaged { path: folder.join(name), reason };
+    let info: ModelInfo = serde_json::from_slice(&read(MODEL)?).map_err(|e| damaged(MODEL, e.to_string()))?;
+    let network = load_weights(info.model.init(0, device), read(file)?).map_err(|reason| damaged(file, reason))?;
+    Ok((info, network))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AdaptationKind, ModelKind};
+    use burn::tensor::Tensor;
+    use imgveil::internal::image::Geometry;
+    use imgveil::internal::scheme::{Options, Preset};
+
+    fn logits(network: &Network) -> Vec<f32> {
+        let images = Tensor::<4>::ones([2, 1, 8, 8], &Device::flex());
+        network.forward(images).into_data().try_to_vec().unwrap()
+    }
+
+    /// With an adaptation network, without one, and as it was written before there were any.
+    #[test]
+    fn checkpoints_load_also_from_before_there_were_adaptation_networks() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = Device::flex();
+        let scheme = Preset::None.scheme(Options::default()).unwrap();
+        for (adaptation, old) in [(None, false), (None, true), (Some(AdaptationKind::Ele), false)] {
+            let geometry = Geometry::new(8, 8, 1).unwrap();
+            let model = ModelConfig::new(ModelKind::Cnn, adaptation, geometry, 2, None);
+            let network = model.init(4, &device);
+            let info = ModelInfo { model, classes: vec!["a".into(), "b".into()], scheme: scheme.clone(), key: None };
+            std::fs::write(folder.path().join(MODEL), serde_json::to_vec(&info).unwrap()).unwrap();
+            let bytes = match old {
+                true => network.classifier.clone().into_record().into_bytes().unwrap().to_vec(),
+                false => weights(network.clone()).unwrap(),
+            };
+            std::fs::write(folder.path().join("best.bpk"), bytes).unwrap();
+            let (read, loaded) = load_checkpoint(folder.path(), "best.bpk", &device).unwrap();
+            assert_eq!(read, info);
+            assert_eq!(logits(&loaded), logits(&network));
+        }
+        // Weights of another network.
+        let other = ModelConfig::new(ModelKind::ResNet18, None, Geometry::new(8, 8, 1).unwrap(), 2, None);
+        std::fs::write(folder.path().join("best.bpk"), weights(other.outline()).unwrap()).unwrap();
+        let error = load_checkpoint(folder.path(), "best.bpk", &device).unwrap_err();
+        assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
+    }
+}

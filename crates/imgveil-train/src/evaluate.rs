@@ -1,0 +1,88 @@
+//! What a network says about images, and how good that is.
+
+use super::metrics::{Scores, softmax_rows};
+use super::model::Network;
+use super::{Backend, Feed, TrainError};
+use burn::tensor::Tensor;
+use imgveil::internal::image::Augmentation;
+use serde::{Deserialize, Serialize};
+
+/// How good a network is on a split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Images.
+    pub images: usize,
+    /// Mean cross-entropy.
+    pub loss: f64,
+    /// Right answers.
+    pub accuracy: f64,
+    /// Mean of the classes' recalls.
+    pub balanced_accuracy: f64,
+    /// Area under the ROC curve; more than two classes: mean of one against the rest. `None` when only one class is there.
+    pub auc: Option<f64>,
+    /// Rows: true class; columns: predicted class.
+    pub confusion: Vec<Vec<u64>>,
+}
+
+impl Evaluation {
+    /// The figures of these scores.
+    pub(super) fn of(scores: &Scores) -> Self {
+        Self {
+            images: scores.labels.len(),
+            loss: scores.log_loss(),
+            accuracy: scores.accuracy(),
+            balanced_accuracy: scores.balanced_accuracy(),
+            auc: scores.auc(),
+            confusion: scores.confusion(),
+        }
+    }
+
+    /// What epochs are compared by: the AUC, else the balanced accuracy.
+    pub(super) fn score(&self) -> f64 {
+        self.auc.unwrap_or(self.balanced_accuracy)
+    }
+}
+
+/// The probability of each class for each image of a feed, image after image; the network is without gradients. In batches
+/// of the size that training fits in memory.
+pub(super) fn probabilities(
+    backend: &Backend,
+    network: &Network,
+    feed: &mut Feed<'_>,
+    batch: usize,
+    classes: usize,
+) -> Result<Vec<f32>, TrainError> {
+    let all: Vec<(usize, Augmentation)> = (0..feed.len()).map(|index| (index, Augmentation::IDENTITY)).collect();
+    let mut probabilities = Vec::with_capacity(all.len() * classes);
+    for wanted in all.chunks(batch.max(1)) {
+        let logits = network.forward(feed.batch(wanted)?.images);
+        probabilities.extend(softmax_rows(&fetch(backend, logits)?, classes));
+    }
+    Ok(probabilities)
+}
+
+/// A network's scores on a split.
+pub(super) fn evaluate(
+    backend: &Backend,
+    network: &Network,
+    feed: &mut Feed<'_>,
+    batch: usize,
+    classes: usize,
+) -> Result<Evaluation, TrainError> {
+    let probabilities = probabilities(backend, network, feed, batch, classes)?;
+    Ok(Evaluation::of(&Scores::new(classes, probabilities, feed.labels().to_vec())?))
+}
+
+/// Fetches one number.
+pub(super) fn scalar(backend: &Backend, tensor: Tensor<1>) -> Result<f32, TrainError> {
+    Ok(fetch(backend, tensor)?.first().copied().unwrap_or(f32::NAN))
+}
+
+fn fetch<const D: usize>(backend: &Backend, tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
+    let data = tensor.try_into_data().map_err(|e| TrainError::Fetch(e.to_string()))?;
+    let values = data.try_to_vec::<f32>().map_err(|e| TrainError::Fetch(format!("{e:?}")))?;
+    if let Some(gpu) = backend.gpu() {
+        gpu.traffic().add_down(size_of_val(&values[..]) as u64);
+    }
+    Ok(values)
+}

@@ -1,0 +1,352 @@
+//! Vision transformers that see encrypted images as the plain model sees plain ones: Kiya, Iijima, Maungmaung, Kinoshita, "Image and model
+//! transformation with secret key for vision transformer", IEICE Trans. Inf. & Syst. E106-D(1), 2023, its section on model
+//! encryption. Nothing is trained.
+//!
+//! A patch's samples reach the network through the patch embedding alone: permuted and flipped in the same way, its inputs meet the
+//! samples that they belong to. Scrambled patches are met by position embeddings in the same order; to what comes after, the order of
+//! patches means nothing. The permutations are read from the compiled plan that encrypts images.
+
+use super::weights::{HostTensor, Weights, WeightsError, encode};
+use imgveil::internal::image::Geometry;
+use imgveil::internal::plan::{FLIP, Plan, Program, Step, Unit};
+use imgveil::internal::scheme::{CompileError, Scheme, Secret};
+use imgveil_data::dataset::{DatasetError, write_atomically};
+use std::path::{Path, PathBuf};
+
+/// timm's name of the patch embedding's weight: (width, channel, row, column).
+const EMBEDDING: &str = "patch_embed.proj.weight";
+/// timm's name of the position embeddings: (1, class token and patches, width).
+const POSITION: &str = "pos_embed";
+
+/// Why a model cannot be matched with a key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyMatchedError {
+    /// The weights cannot be read or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// There is something where the output would be.
+    #[error("{0} exists: choose another name with -o, or remove it first")]
+    Exists(PathBuf),
+    /// The output cannot be written.
+    #[error(transparent)]
+    Write(#[from] DatasetError),
+    /// The scheme cannot be compiled at this size.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// Not a vision transformer.
+    #[error(
+        "{path} is no vision transformer with timm's names: {reason}; write one with `imgveil export` from a run with --model \
+         vit-tiny or vit-small"
+    )]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A number of patches that says nothing of the images' size.
+    #[error("the size of the images cannot be told from {0} patches: give it with --size HEIGHTxWIDTHxCHANNELS")]
+    Size(usize),
+    /// Images of another size than the model's.
+    #[error(
+        "images of {geometry} are not what the model sees: it has {patches} patches of {}x{} pixels and {channels} channels",
+        .patch[0], .patch[1]
+    )]
+    Geometry {
+        /// The images.
+        geometry: Geometry,
+        /// The model's patches.
+        patches: usize,
+        /// Rows and columns of a patch.
+        patch: [usize; 2],
+        /// Its channels.
+        channels: usize,
+    },
+    /// A scheme that does not treat all patches alike.
+    #[error(
+        "scheme `{scheme}` cannot be matched by a model with patches of {}x{} pixels: {reason}; `vit` with that --block can",
+        .patch[0], .patch[1]
+    )]
+    Scheme {
+        /// The scheme's name.
+        scheme: String,
+        /// Rows and columns of a patch.
+        patch: [usize; 2],
+        /// Why.
+        reason: &'static str,
+    },
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the plain model to the one that sees encrypted images.
+    Encrypt,
+    /// And back.
+    Decrypt,
+}
+
+/// A request to match a model with a secret.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyMatchedRequest<'a> {
+    /// The weights, in the safetensors format under timm's names.
+    pub input: &'a Path,
+    /// Where to write them; must not exist.
+    pub output: &'a Path,
+    /// The images' scheme.
+    pub scheme: &'a Scheme,
+    /// What the images are encrypted with.
+    pub secret: &'a Secret,
+    /// The images' size; where it is not given, a square of the model's patches with 8 bits a sample.
+    pub geometry: Option<Geometry>,
+    /// Which way.
+    pub direction: Direction,
+}
+
+/// Writes the model that gives for images under the scheme and secret what the model of the input gives for plain ones. Returns
+/// the images' geometry.
+///
+/// # Errors
+/// When the input is no vision transformer, the scheme does not treat all its patches alike, or a file cannot be read or
+/// written.
+pub fn key_matched(request: &KeyMatchedRequest<'_>) -> Result<Geometry, KeyMatchedError> {
+    if request.output.exists() {
+        return Err(KeyMatchedError::Exists(request.output.to_owned()));
+    }
+    let mut weights = Weights::open(request.input)?;
+    let model = |reason: &str| KeyMatchedError::Model { path: request.input.to_owned(), reason: reason.to_owned() };
+    let (embedding, position) = match (weights.tensors.get(EMBEDDING), weights.tensors.get(POSITION)) {
+        (Some(embedding), Some(position)) => (embedding, position),
+        _ => return Err(model("it has no patch_embed.proj.weight and pos_embed")),
+    };
+    let ([_, channels, height, width], [1, tokens, _]) = (embedding.shape.as_slice(), position.shape.as_slice()) else {
+        return Err(model("the shapes of its patch_embed.proj.weight and pos_embed are others"));
+    };
+    let (channels, patch, patches) = (*channels, [*height, *width], tokens.saturating_sub(1));
+    let geometry = match request.geometry {
+        Some(geometry) => geometry,
+        None => square(patches, patch, channels).ok_or(KeyMatchedError::Size(patches))?,
+    };
+    let (rows, columns) = (geometry.height() / patch[0].max(1), geometry.width() / patch[1].max(1));
+    let tiled = [rows * patch[0], columns * patch[1]] == [geometry.height(), geometry.width()];
+    if !tiled || rows * columns != patches || geometry.channels() != channels {
+        return Err(KeyMatchedError::Geometry { geometry, patches, patch, channels });
+    }
+    let program = request.secret.compile(request.scheme, geometry)?;
+    let moves = PatchMoves::of(&program, patch).map_err(|reason| KeyMatchedError::Scheme {
+        scheme: request.scheme.name.clone(),
+        patch,
+        reason,
+    })?;
+    if let Some(embedding) = weights.tensors.get_mut(EMBEDDING) {
+        moves.embedding(embedding, request.direction);
+    }
+    if let Some(position) = weights.tensors.get_mut(POSITION) {
+        moves.position(position, request.direction);
+    }
+    write_atomically(request.output, &encode(&weights.tensors)?)?;
+    Ok(geometry)
+}
+
+/// The images that are a square of so many patches.
+fn square(patches: usize, patch: [usize; 2], channels: usize) -> Option<Geometry> {
+    let side = patches.isqrt();
+    let pixels = |axis: usize| u32::try_from(side.checked_mul(patch[axis])?).ok();
+    (side * side == patches).then_some(())?;
+    Geometry::new(pixels(0)?, pixels(1)?, u32::try_from(channels).ok()?).ok()
+}
+
+/// What a plan does to patches: all of them are treated alike, and then moved.
+struct PatchMoves {
+    /// For every sample of an encrypted patch, counted (channel, row, column), the sample that it was.
+    samples: Vec<usize>,
+    /// Whether it is flipped.
+    flips: Vec<bool>,
+    /// For every place the patch that it takes.
+    patches: Vec<usize>,
+}
+
+impl PatchMoves {
+    /// Reads them from a program's plan, or says why there are none.
+    fn of(program: &Program, patch: [usize; 2]) -> Result<Self, &'static str> {
+        let plan = match program.steps() {
+            [] => &Plan::identity(program.geometry()),
+            [Step::Permute(plan)] if plan.unit() == Unit::Sample => plan,
+            [Step::Permute(_)] => return Err("it moves halves of samples"),
+            _ => return Err("it does more than move and flip samples"),
+        };
+        let geometry = plan.geometry();
+        let (channels, width) = (geometry.channels(), geometry.width());
+        let columns = width / patch[1];
+        let (patches, samples) = (geometry.height() / patch[0] * columns, patch[0] * patch[1] * channels);
+        // Patch and sample of an element in stored order.
+        let place = |element: usize| {
+            let (channel, pixel) = (element % channels, element / channels);
+            let (y, x) = (pixel / width, pixel % width);
+            let sample = (channel * patch[0] + y % patch[0]) * patch[1] + x % patch[1];
+            (y / patch[0] * columns + x / patch[1], sample)
+        };
+        let mut found: Vec<Option<(usize, bool)>> = vec![None; samples];
+        let mut sources: Vec<Option<usize>> = vec![None; patches];
+        for (element, &entry) in plan.table().iter().enumerate() {
+            let (to_patch, to_sample) = place(element);
+            let (from_patch, from_sample) = place((entry & !FLIP) as usize);
+            if *sources[to_patch].get_or_insert(from_patch) != from_patch {
+                return Err("samples move from one patch to another");
+            }
+            let source = (from_sample, entry & FLIP != 0);
+            if *found[to_sample].get_or_insert(source) != source {
+                return Err("its patches have different keys");
+            }
+        }
+        // Every place of a patch and of the image has been seen: the table has all elements.
+        let (samples, flips): (Vec<usize>, Vec<bool>) = found.into_iter().flatten().unzip();
+        let moves = Self { samples, flips, patches: sources.into_iter().flatten().collect() };
+        let is_permutation = |table: &[usize]| {
+            let mut seen = vec![false; table.len()];
+            table.iter().all(|&source| seen.get_mut(source).is_some_and(|seen| !std::mem::replace(seen, true)))
+        };
+        match is_permutation(&moves.samples) && is_permutation(&moves.patches) {
+            true => Ok(moves),
+            false => Err("it loses samples"),
+        }
+    }
+
+    /// Inputs of every filter, moved and flipped as samples are.
+    fn embedding(&self, tensor: &mut HostTensor, direction: Direction) {
+        for filter in tensor.values.chunks_mut(self.samples.len()) {
+            let plain = filter.to_vec();
+            for (to, (&from, &flipped)) in self.samples.iter().zip(&self.flips).enumerate() {
+                let (to, from) = if direction == Direction::Encrypt { (to, from) } else { (from, to) };
+                filter[to] = if flipped { -plain[from] } else { plain[from] };
+            }
+        }
+    }
+
+    /// Embeddings of the places, moved as patches are. The first one is the class token's.
+    fn position(&self, tensor: &mut HostTensor, direction: Direction) {
+        let width = tensor.values.len() / (1 + self.patches.len());
+        let plain = tensor.values.clone();
+        for (to, &from) in self.patches.iter().enumerate() {
+            let (to, from) = if direction == Direction::Encrypt { (to, from) } else { (from, to) };
+            let row = |patch: usize| (1 + patch) * width..(2 + patch) * width;
+            tensor.values[row(to)].copy_from_slice(&plain[row(from)]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ModelConfig, ModelKind};
+    use crate::weights::export_weights;
+    use burn::tensor::{Device, Tensor, TensorData};
+    use imgveil::internal::engine::{CpuEngine, Engine, ImageRef};
+    use imgveil::internal::image::Augmentation;
+    use imgveil::internal::key::Key;
+    use imgveil::internal::schedule::ImageId;
+    use imgveil::internal::scheme::{Block, KeyScope, Options, Preset};
+
+    fn secret(byte: u8) -> Secret {
+        Key::from_bytes([byte; 32]).into()
+    }
+
+    fn scheme(preset: Preset, options: Options) -> Scheme {
+        preset.scheme(Options { block: Some(Block::square(4)), ..options }).unwrap()
+    }
+
+    /// What the model in a file gives for one image of ours under a program.
+    fn logits(file: &Path, config: &ModelConfig, program: &Program) -> Vec<f32> {
+        let geometry = program.geometry();
+        let samples: Vec<u8> =
+            (0..geometry.samples() as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let mut floats = vec![0.0; geometry.samples()];
+        let image_ref = ImageRef { index: 0, view: Augmentation::IDENTITY, id: ImageId([0; 8]), weight: 0 };
+        CpuEngine.floats(program, &samples, &[image_ref], &mut floats).unwrap();
+        let shape = [1, config.channels, config.size[0], config.size[1]];
+        let images = Tensor::from_data(TensorData::new(floats, shape), &Device::flex());
+        let network = Weights::open(file).unwrap().load(config, config.outline()).unwrap();
+        network.forward(images).into_data().try_to_vec().unwrap()
+    }
+
+    #[test]
+    fn a_matched_model_sees_encrypted_images_as_the_plain_one_sees_plain_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let geometry = Geometry::new(12, 16, 3).unwrap();
+        let config = ModelConfig::new(ModelKind::VitTiny, None, geometry, 5, None);
+        let network = config.init(3, &Device::flex());
+        let plain = path("plain.safetensors");
+        std::fs::write(&plain, export_weights(&config, &network).unwrap()).unwrap();
+        let expected = logits(&plain, &config, &Program::identity(geometry));
+        let differ = |found: &[f32]| found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0f32, f32::max);
+        let flips = Options { sign_flip: true, ..Options::default() };
+        let scrambled = Options { scramble: true, ..Options::default() };
+        for (number, scheme) in [
+            scheme(Preset::Vit, Options::default()),
+            scheme(Preset::Vit, flips),
+            scheme(Preset::ShuffleFlip, scrambled),
+            scheme(Preset::Np, Options::default()),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let (encrypted, back) =
+                (path(&format!("{number}.safetensors")), path(&format!("{number}-back.safetensors")));
+            let run = |input: &Path, output: &Path, direction| {
+                let (secret, geometry) = (&secret(1), Some(geometry));
+                key_matched(&KeyMatchedRequest { input, output, scheme, secret, geometry, direction })
+            };
+            run(&plain, &encrypted, Direction::Encrypt).unwrap();
+            let under = |byte| secret(byte).compile(scheme, geometry).unwrap();
+            let matched = differ(&logits(&encrypted, &config, &under(1)));
+            assert!(matched < 1e-4, "{scheme}: {matched}");
+            // The key is needed: neither the plain model on encrypted images nor the matched one under another key.
+            assert!(differ(&logits(&plain, &config, &under(1))) > 1e-3, "{scheme}");
+            assert!(differ(&logits(&encrypted, &config, &under(2))) > 1e-3, "{scheme}");
+            run(&encrypted, &back, Direction::Decrypt).unwrap();
+            assert!(std::fs::read(&back).unwrap() == std::fs::read(&plain).unwrap(), "{scheme}");
+            assert!(matches!(run(&plain, &back, Direction::Encrypt), Err(KeyMatchedError::Exists(_))));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_matched_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = &folder.path().join("plain.safetensors");
+        let output = &folder.path().join("out.safetensors");
+        let tensor = |shape: &[usize]| HostTensor { shape: shape.to_vec(), values: vec![0.5; shape.iter().product()] };
+        let write = |patches: usize| {
+            let tensors = [(EMBEDDING, tensor(&[2, 3, 4, 4])), (POSITION, tensor(&[1, 1 + patches, 2]))];
+            let tensors = tensors.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect();
+            std::fs::write(input, encode(&tensors).unwrap()).unwrap();
+        };
+        let words = |scheme: &Scheme, geometry: Option<Geometry>| {
+            let (secret, direction) = (&secret(1), Direction::Encrypt);
+            let request = KeyMatchedRequest { input, output, scheme, secret, geometry, direction };
+            key_matched(&request).err().map(|error| error.to_string()).unwrap_or_default()
+        };
+        let none = Options::default();
+        let vit = &scheme(Preset::Vit, none);
+        write(6);
+        assert!(words(vit, None).contains("--size"));
+        write(9);
+        assert!(words(vit, Geometry::new(12, 16, 3).ok()).contains("9 patches of 4x4"));
+        assert!(words(vit, Geometry::new(12, 12, 1).ok()).contains("3 channels"));
+        for (scheme, reason) in [
+            (scheme(Preset::ShuffleFlip, Options { key_scope: Some(KeyScope::Block), ..none }), "different keys"),
+            (Preset::Vit.scheme(Options { block: Some(Block::square(2)), ..none }).unwrap(), "one patch to another"),
+            (scheme(Preset::Le, none), "halves"),
+            (Preset::Keystream.scheme(none).unwrap(), "more than move"),
+        ] {
+            assert!(words(&scheme, None).contains(reason), "{scheme}: {}", words(&scheme, None));
+        }
+        assert!(!output.exists());
+        assert_eq!(words(vit, None), "");
+        assert!(output.exists());
+        std::fs::remove_file(output).unwrap();
+        std::fs::write(input, encode(&[("conv1.weight".to_owned(), tensor(&[1])); 1].into_iter().collect()).unwrap())
+            .unwrap();
+        assert!(words(vit, None).contains("no vision transformer"));
+    }
+}

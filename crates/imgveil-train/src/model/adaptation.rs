@@ -1,0 +1,334 @@
+//! Adaptation networks: they stand in front of any network and learn to undo what a block-wise scheme did, so that the network behind sees a
+//! map of the image's full size.
+//!
+//! LE-AdaptNet: Tanaka, "Learnable image encryption", ICCE-TW 2018, the first layers of its network: one sub-network for all blocks.
+//! ELE-AdaptNet: Madono, Tanaka, Onishi, Ogawa, "Block-wise Scrambled Image Recognition Using Adaptation Network", AAAI workshop on
+//! artificial intelligence of things 2020: a sub-network for each block, a learnable pseudo-permutation of the blocks, and two penalties on
+//! the loss (equations 5, 7 and 8). Its published code divides every sub-network's weights by their largest singular value;
+//! batch norm follows at once and takes any factor out again, so that is left out here.
+
+use super::ModelConfig;
+use super::layers::Norm;
+use burn::module::{Module, Param};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{BatchNorm, BatchNormConfig};
+use burn::tensor::activation::{leaky_relu, relu};
+use burn::tensor::{DType, Device, Tensor};
+use imgveil::internal::scheme::Block;
+use serde::{Deserialize, Serialize};
+use std::str::FromStr;
+
+/// Channels of LE-AdaptNet's first layers.
+const LE_WIDTH: usize = 48;
+/// Channels that LE-AdaptNet gives.
+const LE_CHANNELS: usize = 32;
+/// Channels that ELE-AdaptNet gives.
+const ELE_CHANNELS: usize = 16;
+/// Slope of ELE-AdaptNet's leaky ReLU.
+const ELE_SLOPE: f64 = 0.2;
+/// Channels whose smoothness counts, as in the published code.
+const SMOOTH_CHANNELS: usize = 3;
+/// Weight of the penalty on the pseudo-permutation.
+const PERMUTATION_WEIGHT: f64 = 1e-3;
+/// Weight of the penalty on the smoothness.
+const SMOOTHNESS_WEIGHT: f64 = 0.1;
+
+/// Which adaptation network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdaptationKind {
+    /// LE-AdaptNet: one sub-network for all blocks. For schemes with one key for all blocks.
+    Le,
+    /// ELE-AdaptNet: a sub-network for each block and a pseudo-permutation of the blocks. For schemes with a key for every block
+    /// and block scrambling. Its weights grow with the image: 16 B^2 of them for every sample, and one for every two blocks.
+    Ele,
+}
+
+impl AdaptationKind {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Le => "le",
+            Self::Ele => "ele",
+        }
+    }
+
+    /// Channels of the map that it gives.
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Le => LE_CHANNELS,
+            Self::Ele => ELE_CHANNELS,
+        }
+    }
+}
+
+impl FromStr for AdaptationKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = [Self::Le, Self::Ele].into_iter().find(|kind| kind.name() == text);
+        found.ok_or_else(|| format!("`{text}` is no adaptation network: le or ele"))
+    }
+}
+
+/// An adaptation network's kind and block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdaptationConfig {
+    /// Which.
+    pub kind: AdaptationKind,
+    /// Rows and columns of a block.
+    pub block: [usize; 2],
+}
+
+impl AdaptationConfig {
+    /// For images under a scheme with `block`; where the scheme has none, or single pixels, the papers' block of 4x4.
+    pub fn new(kind: AdaptationKind, block: Option<Block>) -> Self {
+        let block = block.filter(|block| block.height > 1 || block.width > 1).unwrap_or(Block::square(4));
+        Self { kind, block: [block.height as usize, block.width as usize] }
+    }
+
+    /// Whether its blocks tile images of `size` (rows, columns): each block needs a place in the map.
+    pub fn tiles(self, size: [usize; 2]) -> bool {
+        size.iter().zip(self.block).all(|(side, block)| block > 0 && side % block == 0)
+    }
+}
+
+/// An adaptation network of either kind.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // one of them lives at a time
+pub enum Adaptation {
+    /// LE-AdaptNet.
+    Le(LeAdaptNet),
+    /// ELE-AdaptNet.
+    Ele(EleAdaptNet),
+}
+
+impl Adaptation {
+    pub(super) fn new(adaptation: AdaptationConfig, config: &ModelConfig, device: &Device) -> Self {
+        match adaptation.kind {
+            AdaptationKind::Le => Self::Le(LeAdaptNet::new(config.channels, adaptation.block, device)),
+            AdaptationKind::Ele => Self::Ele(EleAdaptNet::new(config.channels, config.size, adaptation.block, device)),
+        }
+    }
+
+    /// Images (N, C, H, W) to maps (N, [`AdaptationKind::channels`], H, W).
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Le(network) => network.forward(images),
+            Self::Ele(network) => network.forward(images),
+        }
+    }
+
+    /// What is added to the loss of images that became `maps`: the weighted penalties of ELE-AdaptNet.
+    pub fn penalty(&self, maps: Tensor<4>) -> Option<Tensor<1>> {
+        match self {
+            Self::Le(_) => None,
+            // In 32 bits, whatever the network computes in: these are sums over all that there is.
+            Self::Ele(network) => Some(
+                permutation_penalty(network.permutation.val().cast(DType::F32)) * PERMUTATION_WEIGHT
+                    + smoothness_penalty(maps.cast(DType::F32)) * SMOOTHNESS_WEIGHT,
+            ),
+        }
+    }
+}
+
+/// LE-AdaptNet: batch norm, a convolution over whole blocks, ReLU; batch norm, 1x1 convolution, ReLU; batch norm, 1x1 convolution; pixel
+/// shuffle.
+#[derive(Module, Debug)]
+pub struct LeAdaptNet {
+    first_norm: BatchNorm,
+    first: Conv2d,
+    second_norm: BatchNorm,
+    second: Conv2d,
+    third_norm: BatchNorm,
+    third: Conv2d,
+    block: [usize; 2],
+}
+
+impl LeAdaptNet {
+    fn new(channels: usize, block: [usize; 2], device: &Device) -> Self {
+        let norm = |channels| BatchNormConfig::new(channels).init(device);
+        let pointwise = |output| Conv2dConfig::new([LE_WIDTH, output], [1, 1]).init(device);
+        Self {
+            first_norm: norm(channels),
+            first: Conv2dConfig::new([channels, LE_WIDTH], block).with_stride(block).init(device),
+            second_norm: norm(LE_WIDTH),
+            second: pointwise(LE_WIDTH),
+            third_norm: norm(LE_WIDTH),
+            third: pointwise(LE_CHANNELS * block[0] * block[1]),
+            block,
+        }
+    }
+
+    /// Images (N, C, H, W) to maps (N, 32, H, W).
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        let x = relu(self.first.forward(self.first_norm.normed(images)));
+        let x = relu(self.second.forward(self.second_norm.normed(x)));
+        pixel_shuffle(self.third.forward(self.third_norm.normed(x)), self.block)
+    }
+}
+
+/// ELE-AdaptNet: for each block a linear layer, batch norm and leaky ReLU of its own; the blocks times a learnable matrix; pixel
+/// shuffle.
+#[derive(Module, Debug)]
+pub struct EleAdaptNet {
+    /// (block, sample of the block, feature)
+    weight: Param<Tensor<3>>,
+    /// Over blocks and features: each block has statistics of its own.
+    norm: BatchNorm,
+    /// The pseudo-permutation: (block of the image, block of the map).
+    permutation: Param<Tensor<2>>,
+    block: [usize; 2],
+    grid: [usize; 2],
+}
+
+impl EleAdaptNet {
+    fn new(channels: usize, size: [usize; 2], block: [usize; 2], device: &Device) -> Self {
+        let pixels = block[0] * block[1];
+        let grid = [size[0] / block[0], size[1] / block[1]];
+        let (blocks, width) = (grid[0] * grid[1], ELE_CHANNELS * pixels);
+        Self {
+            weight: Param::from_tensor(Tensor::zeros([blocks, channels * pixels, width], device)),
+            norm: BatchNormConfig::new(blocks * width).init(device),
+            permutation: Param::from_tensor(Tensor::zeros([blocks, blocks], device)),
+            block,
+            grid,
+        }
+    }
+
+    /// Images (N, C, H, W) to maps (N, 16, H, W).
+    pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        let [batch, channels, ..] = images.dims();
+        let ([rows, columns], [height, width]) = (self.grid, self.block);
+        let blocks = images
+            .reshape([batch, channels, rows, height, columns, width])
+            .permute([2, 4, 0, 1, 3, 5])
+            .reshape([rows * columns, batch, channels * height * width]);
+        let features = blocks.matmul(self.weight.val());
+        let [count, _, features_each] = features.dims();
+        let features: Tensor<2> = features.swap_dims(0, 1).reshape([batch, count * features_each]);
+        let features = leaky_relu(self.norm.normed(features), ELE_SLOPE);
+        let stacked: Tensor<3> = features.reshape([batch, count, features_each]).swap_dims(1, 2);
+        let placed = stacked.matmul(self.permutation.val().unsqueeze());
+        pixel_shuffle(placed.reshape([batch, features_each, rows, columns]), self.block)
+    }
+}
+
+/// Maps (N, C H W, rows, columns) to maps (N, C, rows H, columns W): Shi et al., CVPR 2016, section 3.2, for blocks that need not
+/// be squares.
+fn pixel_shuffle(maps: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+    let [batch, channels, rows, columns] = maps.dims();
+    let channels = channels / (height * width);
+    maps.reshape([batch, channels, height, width, rows, columns]).permute([0, 1, 4, 2, 5, 3]).reshape([
+        batch,
+        channels,
+        rows * height,
+        columns * width,
+    ])
+}
+
+/// Equation 7: over all rows and columns the sum of the magnitudes less the root of the sum of squares, divided by the number of
+/// elements. It is zero where no row and no column has two elements that are not zero.
+fn permutation_penalty(matrix: Tensor<2>) -> Tensor<1> {
+    let [rows, columns] = matrix.dims();
+    // The root has no gradient at zero.
+    let root = |sum: Tensor<2>| sum.clamp_min(1e-12).sqrt().sum();
+    let (magnitudes, squares) = (matrix.clone().abs().sum() * 2.0, matrix.powi_scalar(2));
+    (magnitudes - root(squares.clone().sum_dim(0)) - root(squares.sum_dim(1))) / (rows * columns) as f64
+}
+
+/// Equation 8, as the published code has it: squared differences to the pixel below and to the right over the first three channels, by
+/// (H - 1) W C and by images.
+fn smoothness_penalty(maps: Tensor<4>) -> Tensor<1> {
+    let [batch, channels, height, width] = maps.dims();
+    let maps = maps.narrow(1, 0, SMOOTH_CHANNELS.min(channels));
+    let part = |y: usize, x: usize| maps.clone().narrow(2, y, height - 1).narrow(3, x, width - 1);
+    let squared = |other: Tensor<4>| (part(0, 0) - other).powi_scalar(2).sum();
+    let elements = (height - 1) * width * channels * batch;
+    (squared(part(1, 0)) + squared(part(0, 1))) / elements as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::TensorData;
+
+    fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.into_data().try_to_vec().unwrap()
+    }
+
+    fn ramp(shape: [usize; 4]) -> Tensor<4> {
+        let values: Vec<f32> = (0..shape.iter().product()).map(|i| (i as f32 * 0.37).sin()).collect();
+        Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    }
+
+    #[test]
+    fn pixel_shuffle_gives_every_block_its_own_pixels() {
+        let (block, [rows, columns]) = ([2, 3], [3, 2]);
+        let maps = ramp([2, 4 * 6, rows, columns]);
+        let (from, to) = (values(maps.clone()), values(pixel_shuffle(maps, block)));
+        for (index, &value) in to.iter().enumerate() {
+            let (x, y) = (index % 6, index / 6 % 6);
+            let (channel, image) = (index / 36 % 4, index / 144);
+            let feature = channel * 6 + y % 2 * 3 + x % 3;
+            assert_eq!(value, from[((image * 24 + feature) * rows + y / 2) * columns + x / 3]);
+        }
+    }
+
+    /// With a permutation matrix, the map's blocks are the sub-networks' outputs, moved.
+    #[test]
+    fn the_matrix_can_represent_a_permutation() {
+        let device = Device::flex();
+        let (block, size, blocks) = ([2, 2], [4, 6], 6);
+        let network = |order: [usize; 6]| {
+            let mut network = EleAdaptNet::new(2, size, block, &device);
+            let weight = ramp([1, blocks, 8, 64]).squeeze_dim(0);
+            network.weight = Param::from_tensor(weight);
+            let mut matrix = vec![0f32; 36];
+            order.iter().enumerate().for_each(|(to, &from)| matrix[from * 6 + to] = 1.0);
+            network.permutation = Param::from_tensor(Tensor::from_data(TensorData::new(matrix, [6, 6]), &device));
+            network
+        };
+        let (identity, order) = ([0, 1, 2, 3, 4, 5], [3, 0, 5, 1, 4, 2]);
+        let images = ramp([2, 2, 4, 6]);
+        let plain = network(identity).forward(images.clone());
+        assert_eq!(plain.dims(), [2, 16, 4, 6]);
+        let moved = values(network(order).forward(images));
+        let plain = values(plain);
+        for (index, &value) in moved.iter().enumerate() {
+            let (x, y, rest) = (index % 6, index / 6 % 4, index / 24);
+            let from = order[y / 2 * 3 + x / 2];
+            let (from_y, from_x) = (from / 3 * 2 + y % 2, from % 3 * 2 + x % 2);
+            assert!((value - plain[rest * 24 + from_y * 6 + from_x]).abs() < 1e-6);
+        }
+        // Only a permutation (or less) is free of the penalty.
+        let penalty = |matrix: Tensor<2>| values(permutation_penalty(matrix))[0];
+        assert!(penalty(network(order).permutation.val()).abs() < 1e-6);
+        // Every row and column of 1/6 each: 12 (1 - 1/sqrt(6)) / 36.
+        let even = penalty(Tensor::full([6, 6], 1.0 / 6.0, &device));
+        assert!((even - 12.0 * (1.0 - 1.0 / 6f32.sqrt()) / 36.0).abs() < 1e-5, "{even}");
+    }
+
+    #[test]
+    fn smoothness_is_that_of_a_naive_sum() {
+        let shape = [2, 5, 4, 3];
+        let maps = ramp(shape);
+        let all = values(maps.clone());
+        let at = |n: usize, c: usize, y: usize, x: usize| f64::from(all[((n * 5 + c) * 4 + y) * 3 + x]);
+        let mut sum = 0.0;
+        for n in 0..2 {
+            for c in 0..3 {
+                for y in 0..3 {
+                    for x in 0..2 {
+                        let here = at(n, c, y, x);
+                        sum += (here - at(n, c, y + 1, x)).powi(2) + (here - at(n, c, y, x + 1)).powi(2);
+                    }
+                }
+            }
+        }
+        let expected = sum / (3.0 * 3.0 * 5.0) / 2.0;
+        let penalty = f64::from(values(smoothness_penalty(maps))[0]);
+        assert!((penalty - expected).abs() < 1e-5, "{penalty} {expected}");
+        assert_eq!(values(smoothness_penalty(Tensor::ones(shape, &Device::flex()))), [0.0]);
+    }
+}

@@ -1,0 +1,93 @@
+//! Initial weights from a seed, the same on every backend: burn's own generators differ from backend to backend, and then no
+//! two devices could be compared.
+
+use burn::module::{Module, ModuleMapper, Param};
+use burn::tensor::{Tensor, TensorData};
+use imgveil::internal::schedule::Stream;
+
+/// How a network's weights are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Kaiming uniform over the fan-in (He et al., ICCV 2015) for convolutions and for the sub-networks of single blocks, uniform in
+    /// 1/sqrt(fan-in) for linear layers and the pseudo-permutation.
+    Convolutional,
+    /// As timm draws a vision transformer: normal with a deviation of 0.02 for linear layers and position embeddings, of 1e-6 for the
+    /// class token; uniform in 1/sqrt(fan-in) for the patch embedding.
+    Transformer,
+}
+
+/// Draws all weights of a module again by a rule; biases are zero. Batch norm and layer norm keep their ones and zeros.
+pub(super) fn seeded<M: Module>(module: M, rule: Rule, seed: u64) -> M {
+    let key = blake3::derive_key("imgveil initial weights", &seed.to_le_bytes());
+    module.map(&mut Draw { key, rule, drawn: 0, path: Vec::new() })
+}
+
+/// What one parameter's values are drawn from.
+enum Distribution {
+    /// Uniform between -bound and bound.
+    Uniform(f32),
+    /// Normal with this deviation.
+    Normal(f64),
+}
+
+struct Draw {
+    key: [u8; 32],
+    rule: Rule,
+    /// Parameters so far: each draws from a stream of its own.
+    drawn: u64,
+    /// Names of the fields down to the parameter.
+    path: Vec<String>,
+}
+
+impl Draw {
+    /// `None`: the parameter keeps what it has.
+    fn distribution(&self, shape: &[usize]) -> Option<Distribution> {
+        let name = self.path.last().map(String::as_str);
+        // The front of a transformer is convolutional still.
+        let transformer = self.rule == Rule::Transformer && !self.path.iter().any(|name| name == "adaptation");
+        let fan = |inputs: usize| 1.0 / (inputs as f32).sqrt();
+        Some(match (shape, name) {
+            (_, Some("position")) => Distribution::Normal(0.02),
+            (_, Some("class_token")) => Distribution::Normal(1e-6),
+            // (outputs, inputs, rows, columns)
+            (&[_, inputs, rows, columns], _) if transformer => Distribution::Uniform(fan(inputs * rows * columns)),
+            (&[_, inputs, rows, columns], _) => Distribution::Uniform((6.0 / (inputs * rows * columns) as f32).sqrt()),
+            // (block, inputs, outputs)
+            (&[_, inputs, _], _) => Distribution::Uniform((6.0 / inputs as f32).sqrt()),
+            // (inputs, outputs)
+            (&[_, _], _) if transformer => Distribution::Normal(0.02),
+            (&[inputs, _], _) => Distribution::Uniform(fan(inputs)),
+            // burn draws biases too.
+            (&[_], Some("bias")) => Distribution::Uniform(0.0),
+            _ => return None,
+        })
+    }
+}
+
+impl ModuleMapper for Draw {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // Lazy: burn need not draw values first that are thrown away.
+        let (shape, device, id) = (param.lazy_shape(), param.lazy_device(), param.id);
+        let Some(distribution) = self.distribution(&shape) else { return param };
+        let mut stream = Stream::new(&self.key, self.drawn);
+        self.drawn += 1;
+        let mut draw = || match distribution {
+            // 24 bits: every value is exact in f32, in [-1, 1).
+            Distribution::Uniform(bound) => ((stream.word() >> 8) as f32 / (1 << 23) as f32 - 1.0) * bound,
+            Distribution::Normal(deviation) => {
+                let magnitude = stream.half_normal() as f64 / 4_294_967_296.0 * deviation;
+                (if stream.word() & 1 == 1 { -magnitude } else { magnitude }) as f32
+            }
+        };
+        let values: Vec<f32> = (0..shape.num_elements()).map(|_| draw()).collect();
+        param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)
+    }
+}

@@ -1,0 +1,211 @@
+//! What holds for every kind of network.
+
+use super::*;
+use crate::OptimiserKind;
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::optim::GradientsParams;
+use burn::tensor::{Int, TensorData};
+
+fn config(kind: ModelKind, adaptation: Option<AdaptationKind>, [height, width, channels]: [u32; 3]) -> ModelConfig {
+    ModelConfig::new(kind, adaptation, Geometry::new(height, width, channels).unwrap(), 3, None)
+}
+
+/// A small network behind either adaptation network.
+fn adapted() -> [ModelConfig; 2] {
+    [AdaptationKind::Le, AdaptationKind::Ele].map(|kind| config(ModelKind::Cnn, Some(kind), [8, 8, 1]))
+}
+
+/// Images that are all different.
+fn images(config: &ModelConfig, count: usize, device: &Device) -> Tensor<4> {
+    let shape = [count, config.channels, config.size[0], config.size[1]];
+    let values: Vec<f32> = (0..shape.iter().product()).map(|i| (i as f32 * 0.7).sin()).collect();
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+/// The published figures: torchvision's resnet18, resnet50 and densenet121, Keras's and timm's xception, timm's
+/// vit_tiny_patch16_224, vit_small_patch16_224 and convmixer_768_32.
+#[test]
+fn networks_have_the_published_parameters() {
+    for (kind, size, parameters) in [
+        (ModelKind::ResNet18, 224, 11_689_512),
+        (ModelKind::ResNet50, 224, 25_557_032),
+        (ModelKind::DenseNet121, 224, 7_978_856),
+        (ModelKind::Xception, 299, 22_855_952),
+        (ModelKind::VitTiny, 224, 5_717_416),
+        (ModelKind::VitSmall, 224, 22_050_664),
+        (ModelKind::ConvMixer, 224, 21_110_248),
+    ] {
+        let geometry = Geometry::new(size, size, 3).unwrap();
+        let mut config = ModelConfig::new(kind, None, geometry, 1000, None);
+        let count = |config: &ModelConfig| config.build(&Device::flex()).parameters();
+        assert_eq!(count(&config), parameters, "{}", kind.name());
+        // A head of two classes takes away 998 rows, bias and all.
+        config.classes = 2;
+        let features = (parameters - count(&config)) / 998 - 1;
+        assert_eq!(parameters - count(&config), 998 * (features + 1));
+        assert!([192, 384, 512, 768, 1024, 2048].contains(&features), "{}: {features}", kind.name());
+    }
+    // Without its 7x7 stem, the rest of a residual network is the same.
+    let patched = ModelConfig {
+        patch: Some([4, 4]),
+        ..ModelConfig::new(ModelKind::ResNet18, None, Geometry::new(224, 224, 3).unwrap(), 1000, None)
+    };
+    assert_eq!(patched.build(&Device::flex()).parameters(), 11_689_512 - 64 * 3 * (7 * 7 - 4 * 4));
+}
+
+#[test]
+fn every_network_takes_small_and_large_images() {
+    let device = Device::flex();
+    for kind in MODELS {
+        for size in [[28, 28, 1], [32, 32, 3], [64, 64, 3], [30, 25, 1]] {
+            let config = config(kind, None, size);
+            let logits = values(config.build(&device).forward(images(&config, 1, &device)));
+            assert_eq!(logits.len(), 3);
+            assert!(logits.iter().all(|logit| logit.is_finite()), "{} {size:?}", kind.name());
+        }
+    }
+    // Blocks as large as the image leave a map of one pixel.
+    for kind in [ModelKind::ResNet50, ModelKind::DenseNet121, ModelKind::Xception] {
+        let config = ModelConfig { patch: Some([28, 28]), ..config(kind, None, [28, 28, 1]) };
+        assert_eq!(config.build(&device).forward(images(&config, 1, &device)).dims(), [1, 3], "{}", kind.name());
+    }
+}
+
+/// The stems that large images get.
+#[test]
+fn stems_for_large_images_shrink_them() {
+    let device = Device::flex();
+    for kind in [ModelKind::ResNet18, ModelKind::DenseNet121, ModelKind::Xception, ModelKind::VitTiny] {
+        let config = config(kind, None, [96, 96, 3]);
+        assert_eq!(config.build(&device).forward(images(&config, 1, &device)).dims(), [1, 3], "{}", kind.name());
+    }
+    assert_eq!(config(ModelKind::VitTiny, None, [96, 96, 3]).patch, Some([16, 16]));
+    assert_eq!(config(ModelKind::ConvMixer, None, [96, 100, 3]).patch, Some([7, 7]));
+    assert_eq!(config(ModelKind::ConvMixer, None, [96, 95, 3]).patch, Some([4, 4]));
+}
+
+#[test]
+fn the_patch_is_the_schemes_block_but_behind_an_adaptation_network() {
+    let geometry = Geometry::new(32, 32, 3).unwrap();
+    let (block, pixel) = (Some(Block { height: 8, width: 4 }), Some(Block::square(1)));
+    for kind in MODELS {
+        let patch = |adaptation, block| ModelConfig::new(kind, adaptation, geometry, 2, block).patch;
+        let usual = kind.usual_patch([32, 32]);
+        assert_eq!(patch(None, block), Some([8, 4]));
+        assert_eq!(patch(None, pixel), usual);
+        assert_eq!(patch(None, None), usual);
+        assert_eq!(patch(Some(AdaptationKind::Le), block), usual);
+    }
+    let adapted = |block| ModelConfig::new(ModelKind::Cnn, Some(AdaptationKind::Ele), geometry, 2, block).adaptation;
+    assert_eq!(adapted(block).unwrap().block, [8, 4]);
+    assert_eq!(adapted(pixel).unwrap().block, [4, 4]);
+    assert!(adapted(block).unwrap().tiles([32, 32]) && !adapted(block).unwrap().tiles([32, 30]));
+}
+
+/// Nothing of a network may come from anywhere but the seed. The kinds that are left out differ from these in size only.
+#[test]
+fn the_seed_decides_every_weight() {
+    let device = Device::flex();
+    let plain = [ModelKind::Cnn, ModelKind::ResNet18, ModelKind::DenseNet121, ModelKind::VitTiny];
+    let plain = plain.map(|kind| config(kind, None, [8, 8, 1]));
+    for config in plain.iter().chain(&adapted()) {
+        let logits = |seed| values(config.init(seed, &device).forward(images(config, 2, &device)));
+        let first = logits(1);
+        assert_eq!(first, logits(1), "{config:?}");
+        assert_ne!(first, logits(2), "{config:?}");
+    }
+}
+
+/// Deviations of the drawn weights: those of the rules.
+#[test]
+fn weights_have_the_deviations_of_their_rules() {
+    let deviation = |values: Vec<f32>| {
+        (values.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() / values.len() as f64).sqrt()
+    };
+    let network = config(ModelKind::VitTiny, Some(AdaptationKind::Ele), [8, 8, 1]).init(3, &Device::flex());
+    /// Values by path.
+    #[derive(Default)]
+    struct Values(Vec<String>, std::collections::BTreeMap<String, Vec<f32>>);
+    impl ModuleVisitor for Values {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.0.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.0.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.1.insert(self.0.join("."), values(param.val()));
+        }
+    }
+    let mut all = Values::default();
+    network.visit(&mut all);
+    for (path, expected) in [
+        ("classifier.Vit.position", 0.02),
+        ("classifier.Vit.class_token", 1e-6),
+        ("classifier.Vit.layers.3.hidden.weight", 0.02),
+        ("classifier.Vit.layers.3.hidden.bias", 0.0),
+        ("classifier.Vit.layers.3.perceptron_norm.gamma", 1.0),
+        // Uniform: the bound by the root of 3.
+        ("classifier.Vit.embedding.weight", 1.0 / (16.0 * 4.0 * 4.0 * 3f64).sqrt()),
+        ("adaptation.Ele.weight", (6.0 / 16.0 / 3f64).sqrt()),
+        ("adaptation.Ele.permutation", 1.0 / (4.0 * 3f64).sqrt()),
+    ] {
+        let found = deviation(all.1[path].clone());
+        let tolerance = 3.0 / (2.0 * all.1[path].len() as f64).sqrt();
+        assert!((found - expected).abs() <= expected * tolerance, "{path}: {found}, not {expected}");
+    }
+}
+
+/// A step on one batch makes its loss smaller, through an adaptation network too.
+#[test]
+fn every_network_learns() {
+    let device = Device::flex().autodiff();
+    let all = MODELS.map(|kind| config(kind, None, [8, 8, 1]));
+    for config in all.into_iter().chain(adapted()) {
+        let labels = || Tensor::<1, Int>::from_data([0, 1, 2, 1], &device);
+        let cross_entropy = CrossEntropyLossConfig::new().init(&device);
+        let mut network = config.init(1, &device);
+        let mut optimiser = OptimiserKind::Sgd.build(0.0);
+        let mut losses = Vec::new();
+        for _ in 0..2 {
+            let (logits, penalty) = network.forward_with_penalty(images(&config, 4, &device));
+            let ele = config.adaptation.is_some_and(|adaptation| adaptation.kind == AdaptationKind::Ele);
+            assert_eq!(penalty.is_some(), ele);
+            let mut loss = cross_entropy.forward(logits, labels());
+            losses.push(values(loss.clone().inner())[0]);
+            if let Some(penalty) = penalty {
+                loss = loss + penalty;
+            }
+            let gradients = GradientsParams::from_grads(loss.backward(), &network);
+            network = optimiser.step(1e-3, network, gradients);
+        }
+        assert!(losses[1] < losses[0], "{config:?}: {losses:?}");
+    }
+}
+
+/// A checkpoint's two files: the configuration as JSON, the weights as a record.
+#[test]
+fn every_network_can_be_stored() {
+    let device = Device::flex();
+    let all = MODELS.map(|kind| config(kind, None, [8, 8, 1]));
+    for config in all.iter().chain(&adapted()) {
+        let network = config.build(&device);
+        let logits = values(network.forward(images(config, 2, &device)));
+        let text = serde_json::to_string(config).unwrap();
+        let read: ModelConfig = serde_json::from_str(&text).unwrap();
+        assert_eq!(&read, config);
+        let bytes = network.into_record().into_bytes().unwrap();
+        let record = burn::store::ModuleRecord::from_bytes(bytes).unwrap();
+        let loaded = read.build(&device).try_load_record(record).unwrap();
+        assert_eq!(values(loaded.forward(images(config, 2, &device))), logits, "{text}");
+    }
+    // As it was written before there were adaptation networks.
+    let old = r#"{"kind":"resnet18","channels":1,"size":[28,28],"classes":2,"patch":null}"#;
+    let config: ModelConfig = serde_json::from_str(old).unwrap();
+    assert_eq!((config.kind, config.adaptation), (ModelKind::ResNet18, None));
+    assert_eq!(serde_json::to_string(&config).unwrap(), old);
+}

@@ -1,0 +1,312 @@
+//! What a trained network says about images: a probability of every class for each.
+
+use super::checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
+use super::evaluate::probabilities;
+use super::metrics::{Scores, ScoresError, predicted};
+use super::{Backend, Evaluation, Feed, FeedError, Split, TrainError, Weights, WeightsError};
+use imgveil::internal::image::Geometry;
+use imgveil::internal::plan::Program;
+use imgveil::internal::scheme::{CompileError, Secret};
+use imgveil_data::dataset::read_options::ReadOptions;
+use imgveil_data::dataset::{self, DatasetError, LoadError, Loaded, Resize};
+use imgveil_data::job::Progress;
+use std::path::{Path, PathBuf};
+
+/// What to predict, and with what.
+pub struct PredictRequest<'a> {
+    /// The folder of a training run.
+    pub run: &'a Path,
+    /// Its checkpoint: `best.bpk` or `last.bpk`.
+    pub checkpoint: &'a str,
+    /// Weights of the same network to take instead, such as those that were matched with a key. Key and scheme are then not held
+    /// against the run's.
+    pub weights: Option<&'a Path>,
+    /// The images: an encrypted set, or a plain one.
+    pub data: &'a Path,
+    /// How they are read.
+    pub reading: &'a ReadOptions,
+    /// What encrypts plain images, under the run's scheme.
+    pub secret: Option<Secret>,
+    /// How plain images are brought to size.
+    pub fit: Resize,
+    /// This part of the set only.
+    pub split: Option<dataset::Split>,
+    /// Images of a batch.
+    pub batch: usize,
+    /// Go on although key or scheme are not those of training.
+    pub anyway: bool,
+}
+
+/// What a network says about a set.
+pub struct Predictions {
+    /// The network.
+    pub info: ModelInfo,
+    /// One for each image, in the set's order.
+    pub rows: Vec<Prediction>,
+    /// How good they are, where every image has a class that the network knows.
+    pub evaluation: Option<Evaluation>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+/// What a network says about an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The image's name in its set.
+    pub name: String,
+    /// Its part of the set.
+    pub split: dataset::Split,
+    /// The class that the set says it has.
+    pub label: Option<String>,
+    /// The most probable class, a place in the network's classes.
+    pub predicted: usize,
+    /// Of every class; they add up to 1.
+    pub probabilities: Vec<f32>,
+}
+
+/// Why nothing can be predicted.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The run's network cannot be loaded.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The weights to take instead cannot be read, or are another network's.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// They are not whole.
+    #[error("{path} does not hold the whole network: {note}")]
+    NotWhole {
+        /// The file.
+        path: PathBuf,
+        /// What is amiss.
+        note: String,
+    },
+    /// The set cannot be opened.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// Its images cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The run's scheme does not fit the images.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The device failed, or the network's outputs are no probabilities.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Encrypted, and a key given.
+    #[error("{0} is encrypted already: leave key, tables and resizing out")]
+    AlreadyEncrypted(PathBuf),
+    /// Plain images for a network that learned from encrypted ones.
+    #[error(
+        "{path} is plain, and the network learned from images under {scheme}: give the key that they were encrypted with (-k \
+         KEY), or the encrypted set"
+    )]
+    NoKey {
+        /// The set.
+        path: PathBuf,
+        /// The network's scheme.
+        scheme: String,
+    },
+    /// A key other than that of training.
+    #[error(
+        "the network learned from images under key {expected}, and this is key {found}: its answers would mean little; give the \
+         right key, or --anyway to see them"
+    )]
+    OtherKey {
+        /// The fingerprint of training.
+        expected: String,
+        /// That of what is given.
+        found: String,
+    },
+    /// A scheme other than that of training.
+    #[error(
+        "the network learned from images under {expected}, and {path} is encrypted under {found}: encrypt it in the same way, or \
+         give --anyway to see what comes of it"
+    )]
+    OtherScheme {
+        /// The set.
+        path: PathBuf,
+        /// The stages of training.
+        expected: String,
+        /// Those of the set.
+        found: String,
+    },
+    /// Images of another size.
+    #[error(
+        "the network takes images of {}x{} (height x width) with {channels} channel(s), and {name} is {found}; bring plain images to \
+         size with --resize {}x{} (or --pad, --crop) as in training", .size[0], .size[1], .size[0], .size[1]
+    )]
+    Size {
+        /// The network's height and width.
+        size: [usize; 2],
+        /// Its channels.
+        channels: usize,
+        /// An image.
+        name: String,
+        /// What it is.
+        found: Geometry,
+    },
+    /// No images.
+    #[error("{path} has no images{}", .split.map_or(String::new(), |split| format!(" to {split}")))]
+    Empty {
+        /// The set.
+        path: PathBuf,
+        /// The part that was asked for.
+        split: Option<&'static str>,
+    },
+}
+
+impl From<FeedError> for PredictError {
+    fn from(error: FeedError) -> Self {
+        Self::Train(error.into())
+    }
+}
+
+impl From<ScoresError> for PredictError {
+    fn from(error: ScoresError) -> Self {
+        Self::Train(error.into())
+    }
+}
+
+/// Samples that are in memory at a time.
+const ROOM: usize = 256 << 20;
+
+/// Predicts the classes of a set's images. Plain images are encrypted on the way, under the run's scheme; a part of the set is in
+/// memory at a time.
+///
+/// # Errors
+/// When the run, the set or the device fails, sizes differ, or key or scheme are not those of training.
+pub fn predict(
+    backend: &Backend,
+    request: PredictRequest<'_>,
+    progress: &dyn Progress,
+) -> Result<Predictions, PredictError> {
+    let (info, mut network) = load_checkpoint(request.run, request.checkpoint, &backend.device())?;
+    if let Some(path) = request.weights {
+        let weights = Weights::open(path)?;
+        if let Some(note) = weights.check(&info.model)?.into_iter().next() {
+            return Err(PredictError::NotWhole { path: path.to_owned(), note });
+        }
+        network = weights.load(&info.model, network)?;
+    }
+    let opened = dataset::open_with(request.data, request.reading)?;
+    let path = || request.data.to_owned();
+    let mut notes: Vec<String> = opened.note.into_iter().collect();
+    let plain_network = info.scheme.stages.is_empty();
+    let compared = request.weights.is_none();
+    let (fingerprint, scheme) = match &opened.manifest {
+        Some(_) if request.secret.is_some() || request.fit != Resize::default() => {
+            return Err(PredictError::AlreadyEncrypted(path()));
+        }
+        Some(manifest) => (Some(manifest.key.to_string()), &manifest.scheme),
+        None if request.secret.is_none() && !plain_network => {
+            return Err(PredictError::NoKey { path: path(), scheme: info.scheme.to_string() });
+        }
+        None => (request.secret.as_ref().map(|secret| secret.key().fingerprint().to_string()), &info.scheme),
+    };
+    if compared && scheme.stages != info.scheme.stages {
+        let (expected, found) = (info.scheme.to_string(), scheme.to_string());
+        let error = PredictError::OtherScheme { path: path(), expected, found };
+        note_or(error, request.anyway, &mut notes)?;
+    }
+    if let (Some(expected), Some(found), true) = (&info.key, &fingerprint, compared && !plain_network)
+        && expected != found
+    {
+        let error = PredictError::OtherKey { expected: expected.clone(), found: found.clone() };
+        note_or(error, request.anyway, &mut notes)?;
+    }
+    let source = opened.source.as_ref();
+    let wanted: Vec<usize> = (0..source.items().len())
+        .filter(|&index| request.split.is_none_or(|split| source.items()[index].split == split))
+        .collect();
+    if wanted.is_empty() {
+        return Err(PredictError::Empty { path: path(), split: request.split.and_then(dataset::Split::name) });
+    }
+    progress.start(wanted.len());
+    let key = request.secret.as_ref().map(Secret::key);
+    let tile = match opened.manifest {
+        Some(_) => imgveil::internal::scheme::Block::square(1),
+        None => info.scheme.tile(),
+    };
+    let classes = info.classes.len();
+    let [height, width] = info.model.size;
+    let mut program: Option<(Geometry, Program)> = None;
+    let mut rows = Vec::with_capacity(wanted.len());
+    // Of 16 bits, as the largest case.
+    let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
+    for part in wanted.chunks(at_once) {
+        let Some(loaded) = dataset::load_unlabelled(source, part, request.fit, tile)? else { continue };
+        let geometry = loaded.geometry;
+        if [geometry.height(), geometry.width(), geometry.channels()] != [height, width, info.model.channels] {
+            let name = loaded.names.first().cloned().unwrap_or_default();
+            let (size, channels) = (info.model.size, info.model.channels);
+            return Err(PredictError::Size { size, channels, name, found: geometry });
+        }
+        if program.as_ref().is_none_or(|(of, _)| *of != geometry) {
+            let compiled = match &request.secret {
+                Some(secret) if !plain_network => secret.compile(&info.scheme, geometry)?.without_mixing(),
+                _ => Program::identity(geometry),
+            };
+            program = Some((geometry, compiled));
+        }
+        let Some((_, program)) = &program else { continue };
+        // The network is not told the classes.
+        let labels = vec![0; part.len()];
+        let bytes = loaded.samples.len();
+        let split = Split::new(Loaded { labels, ..loaded }, classes, key);
+        let mut feed = Feed::new(backend, program, key, &split)?;
+        let probabilities = probabilities(backend, &network, &mut feed, request.batch, classes)?;
+        for (&index, row) in part.iter().zip(probabilities.chunks_exact(classes.max(1))) {
+            let item = &source.items()[index];
+            let label = item.label.and_then(|label| source.classes().get(label as usize)).cloned();
+            let (name, split, probabilities) = (item.name.clone(), item.split, row.to_vec());
+            rows.push(Prediction { name, split, label, predicted: predicted(row), probabilities });
+        }
+        progress.advance(part.len(), bytes as u64);
+    }
+    let evaluation = evaluation(&info, &rows, &mut notes)?;
+    Ok(Predictions { info, rows, evaluation, notes })
+}
+
+/// An error, or a note where the user wants to go on.
+fn note_or(error: PredictError, anyway: bool, notes: &mut Vec<String>) -> Result<(), PredictError> {
+    if !anyway {
+        return Err(error);
+    }
+    notes.push(match error {
+        PredictError::OtherKey { expected, found } => {
+            format!("the key is {found} and not {expected}, that of training: its answers mean little")
+        }
+        PredictError::OtherScheme { expected, found, .. } => {
+            format!("the images are under {found} and the network learned from {expected}")
+        }
+        error => error.to_string(),
+    });
+    Ok(())
+}
+
+/// Scores, where every image has a class of the network's.
+fn evaluation(
+    info: &ModelInfo,
+    rows: &[Prediction],
+    notes: &mut Vec<String>,
+) -> Result<Option<Evaluation>, PredictError> {
+    let place = |row: &Prediction| {
+        let label = row.label.as_ref()?;
+        info.classes.iter().position(|class| class == label).map(|place| place as u32)
+    };
+    let labels: Vec<u32> = rows.iter().filter_map(place).collect();
+    if labels.len() < rows.len() {
+        if rows.iter().any(|row| row.label.is_some()) {
+            let known = info.classes.join(", ");
+            notes.push(format!(
+                "{} of {} images have a class that the network knows ({known}); no scores",
+                labels.len(),
+                rows.len()
+            ));
+        }
+        return Ok(None);
+    }
+    let probabilities = rows.iter().flat_map(|row| row.probabilities.iter().copied()).collect();
+    Ok(Some(Evaluation::of(&Scores::new(info.classes.len(), probabilities, labels)?)))
+}
