@@ -1,4 +1,4 @@
-// Packed words to packed words, as they are. One invocation writes 16 bytes of an image. Picks show images as they are, and
+// Packed words to packed words, as they are. One invocation writes 16 bytes of an image. References show images as they are, and
 // an image is a whole number of such pieces. The same as permute_bytes.wgsl without a plan, which is the oracle.
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
@@ -9,7 +9,7 @@
 fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     let chunks = params.stride / 4u;
     if (at.x < chunks) {
-        let image = picks[at.y];
+        let image = refs[at.y];
         encrypted[image.slot * chunks + at.x] = pixels[image.index * chunks + at.x];
     }
 }

@@ -11,10 +11,10 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
     // The third dimension is the channel.
     let channel = at.z;
     for (var image = at.y; image < params.images; image += groups.y) {
-        let pick = picks[image];
-        let plane = pick.slot * params.samples + channel * pixels_per_plane;
+        let shown = refs[image];
+        let plane = shown.slot * params.samples + channel * pixels_per_plane;
         for (var pixel = at.x; pixel < pixels_per_plane; pixel += groups.x * 64u) {
-            tensor[plane + pixel] = scale[filled_with(pick, pixel, channel)];
+            tensor[plane + pixel] = scale[filled_with(shown, pixel, channel)];
         }
     }
 }

@@ -8,15 +8,15 @@
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let blocks = (params.stride + 15u) / 16u;
     for (var image = at.y; image < params.images; image += groups.y) {
-        let pick = picks[image];
+        let shown = refs[image];
         for (var block = at.x; block < blocks; block += groups.x * 64u) {
-            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(pick));
+            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(shown));
             for (var i = 0u; i < 16u; i++) {
                 let word = block * 16u + i;
                 if (word >= params.stride) {
                     break;
                 }
-                encrypted[pick.slot * params.stride + word] = viewed_word(pick, word) ^ stream[i];
+                encrypted[shown.slot * params.stride + word] = augmented_word(shown, word) ^ stream[i];
             }
         }
     }

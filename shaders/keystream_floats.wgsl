@@ -11,10 +11,10 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
     let in_block = 16u * PER_WORD;
     let pixels_per_plane = params.height * params.width;
     for (var image = at.y; image < params.images; image += groups.y) {
-        let pick = picks[image];
-        let first = pick.slot * params.samples;
+        let shown = refs[image];
+        let first = shown.slot * params.samples;
         for (var block = at.x; block < blocks; block += groups.x * 64u) {
-            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(pick));
+            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(shown));
             var pixel = block * in_block / params.channels;
             var channel = block * in_block % params.channels;
             for (var i = 0u; i < in_block; i++) {
@@ -23,7 +23,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
                     break;
                 }
                 let pad = (stream[i / PER_WORD] >> ((i % PER_WORD) * BITS)) & ONES;
-                tensor[first + channel * pixels_per_plane + pixel] = scale[viewed(pick, sample) ^ pad];
+                tensor[first + channel * pixels_per_plane + pixel] = scale[augmented(shown, sample) ^ pad];
                 channel++;
                 if (channel == params.channels) {
                     channel = 0u;

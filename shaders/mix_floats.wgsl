@@ -18,12 +18,12 @@ fn main(
     let pixels_per_plane = params.height * params.width;
     let group_count = (params.samples + SAMPLES - 1u) / SAMPLES;
     for (var image = at.y; image < params.images; image += groups.y) {
-        let first_pick = image * params.group;
+        let first_ref = image * params.group;
         for (var group = at.x; group < group_count; group += groups.x) {
             workgroupBarrier();
             if (local < 4u) {
                 let counter = vec2<u32>(group * 4u + local, 0u);
-                var stream = chacha20_block(params.key_low, params.key_high, counter, stream_of(picks[first_pick]));
+                var stream = chacha20_block(params.key_low, params.key_high, counter, stream_of(refs[first_ref]));
                 for (var i = 0u; i < 16u; i++) {
                     sign_words[local * 16u + i] = stream[i];
                 }
@@ -35,8 +35,8 @@ fn main(
                 if (sample < params.samples) {
                     var sum = 0i;
                     for (var j = 0u; j < params.group; j++) {
-                        let pick = picks[first_pick + j];
-                        sum += i32((pick.how >> 1u) & 0x1ffffu) * (2i * i32(viewed(pick, sample)) - 255i);
+                        let shown = refs[first_ref + j];
+                        sum += i32((shown.how >> 1u) & 0x1ffffu) * (2i * i32(augmented(shown, sample)) - 255i);
                     }
                     let value = f32(sum) * params.unit;
                     let sign = ((sign_words[in_group / 32u] >> (in_group & 31u)) & 1u) << 31u;

@@ -23,13 +23,13 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
             }
         }
         for (var image = at.y; image < params.images; image += groups.y) {
-            let pick = picks[image];
+            let shown = refs[image];
             var packed = 0u;
             for (var k = 0u; k < filled; k++) {
                 let entry = entries[k];
-                packed |= (viewed(pick, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u))) << (k * BITS);
+                packed |= (augmented(shown, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u))) << (k * BITS);
             }
-            encrypted[pick.slot * params.stride + word] = packed;
+            encrypted[shown.slot * params.stride + word] = packed;
         }
     }
 }

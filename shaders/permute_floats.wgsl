@@ -18,9 +18,9 @@ fn entry_of(element: u32) -> u32 {
     return plan[element];
 }
 
-// What an entry of the plan makes of what `pick` shows.
-fn moved(pick: Pick, entry: u32) -> u32 {
-    return viewed(pick, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u));
+// What an entry of the plan makes of what `shown` shows.
+fn moved(shown: ImageRef, entry: u32) -> u32 {
+    return augmented(shown, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u));
 }
 
 @compute @workgroup_size(64)
@@ -44,17 +44,17 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) g
             fourth = entry_of(first + 3u);
         }
         for (var image = at.y; image < params.images; image += groups.y) {
-            let pick = picks[image];
-            var value = moved(pick, entry);
+            let shown = refs[image];
+            var value = moved(shown, entry);
             // No loop over one element: a loop costs more than the rest.
             if (PER_SAMPLE > 1u) {
-                value |= moved(pick, second) << 4u;
+                value |= moved(shown, second) << 4u;
             }
             if (PER_SAMPLE > 2u) {
-                value |= moved(pick, third) << 8u;
-                value |= moved(pick, fourth) << 12u;
+                value |= moved(shown, third) << 8u;
+                value |= moved(shown, fourth) << 12u;
             }
-            tensor[pick.slot * params.samples + to] = scale[value];
+            tensor[shown.slot * params.samples + to] = scale[value];
         }
     }
 }

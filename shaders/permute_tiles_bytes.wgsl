@@ -5,7 +5,7 @@
 
 fn write(position: u32, chunk: u32, words: vec4<u32>) {
     if (position < params.images) {
-        encrypted[picks[position].slot * (params.stride / 4u) + chunk] = words;
+        encrypted[refs[position].slot * (params.stride / 4u) + chunk] = words;
     }
 }
 

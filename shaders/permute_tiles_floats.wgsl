@@ -12,7 +12,7 @@ fn write(position: u32, quad_of_plane: u32, low: u32, high: u32) {
     if (position < params.images) {
         let lower = vec4<u32>(low, low >> 8u, low >> 16u, low >> 24u) & vec4<u32>(255u);
         let upper = (vec4<u32>(high, high >> 8u, high >> 16u, high >> 24u) & vec4<u32>(255u)) << vec4<u32>(8u);
-        tensor[picks[position].slot * (params.samples / 4u) + quad_of_plane] = normalised(lower | upper, DEPTH);
+        tensor[refs[position].slot * (params.samples / 4u) + quad_of_plane] = normalised(lower | upper, DEPTH);
     }
 }
 

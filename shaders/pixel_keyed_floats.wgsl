@@ -14,26 +14,26 @@ fn main(
     let pixels_of_image = params.height * params.width;
     let group_count = (pixels_of_image + PIXELS - 1u) / PIXELS;
     for (var image = at.y; image < params.images; image += groups.y) {
-        let pick = picks[image];
+        let shown = refs[image];
         for (var group = at.x; group < group_count; group += groups.x) {
             let first_pixel = group * PIXELS;
             workgroupBarrier();
-            draw_signs(pick, first_pixel, local);
+            draw_signs(shown, first_pixel, local);
             workgroupBarrier();
             let start = first_pixel + local * 16u;
             if (start < pixels_of_image) {
                 var words: array<u32, 16>;
                 if (COLOUR) {
-                    words = order_words(pick, start);
+                    words = order_words(shown, start);
                 }
                 for (var i = 0u; i < 16u && start + i < pixels_of_image; i++) {
                     var order = 0x24u;
                     if (COLOUR) {
-                        order = order_of(pick, start + i, words[i]);
+                        order = order_of(shown, start + i, words[i]);
                     }
                     for (var channel = 0u; channel < params.channels; channel++) {
-                        let value = keyed(pick, first_pixel, start + i, order, channel);
-                        let plane = pick.slot * params.samples + channel * pixels_of_image;
+                        let value = keyed(shown, first_pixel, start + i, order, channel);
+                        let plane = shown.slot * params.samples + channel * pixels_of_image;
                         tensor[plane + start + i] = scale[value];
                     }
                 }

@@ -1,5 +1,5 @@
 // Packed 8-bit samples to normalised floats, planar (N, C, H, W), as they are: what a plan to floats is held against. One
-// invocation writes four neighbours of every channel of an image. Picks show images as they are, and an image is a
+// invocation writes four neighbours of every channel of an image. References show images as they are, and an image is a
 // whole number of such pieces. Needs shared/normalised.wgsl in front. The same as permute_floats.wgsl without a plan, which is the oracle.
 
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
@@ -16,7 +16,7 @@ fn main(@builtin(global_invocation_id) at: vec3<u32>) {
     if (at.x >= quads) {
         return;
     }
-    let image = picks[at.y];
+    let image = refs[at.y];
     let first = image.index * params.stride + at.x * params.channels;
     let written = image.slot * (params.samples / 4u) + at.x;
     let a = pixels[first];

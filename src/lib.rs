@@ -1,16 +1,58 @@
 //! Learnable image encryption on the GPU: scramble images with a secret key so that people cannot read them and a network
 //! can still learn from them.
 //!
-//! These schemes hide images from eyes; they are not ciphers. [`Preset::about`] says what breaks each.
+//! These schemes hide images from eyes; they are not ciphers. Encrypted images alone, of one key and size, open every scheme
+//! that uses one key for all images. [`Preset::about`] says what is known about each.
+//!
+//! A [`Scheme`], a [`Key`], the [`Geometry`] of the images and a [`Device`] make a [`Cipher`]:
+//!
+//! ```
+//! use imgveil::{Cipher, Device, Geometry, Images, Key, Preset};
+//!
+//! # fn main() -> Result<(), imgveil::Error> {
+//! let device = Device::cpu(); // Device::open(&DeviceChoice::Auto)? takes a GPU where there is one
+//! let scheme = Preset::ShuffleFlip.scheme(Default::default())?;
+//! let cipher = Cipher::new(&scheme, Key::generate()?, Geometry::new(224, 224, 3)?, &device)?;
+//!
+//! let images = Images::new(cipher.geometry(), ["a.png", "b.png"], vec![128; 2 * 224 * 224 * 3])?;
+//! let encrypted = cipher.encrypt(&images)?;
+//! assert_ne!(encrypted.samples(), images.samples());
+//! assert_eq!(cipher.decrypt(&encrypted)?, images);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! - `gpu` (default): devices of Vulkan, Metal, DX12 and WebGPU, by wgpu.
+//! - `threads` (default): the CPU engine works on all cores.
+//!
+//! # Waiting
+//!
+//! Every wait for a device has a time limit ([`Device::set_time_limit`]). Blocking methods do not exist in a browser; there,
+//! [`Device::open_later`] and [`Cipher::submit`] are awaited.
 
+mod cipher;
 mod engine;
+mod error;
 mod hex;
 mod image;
+mod images;
 mod key;
 mod plan;
 mod schedule;
 mod scheme;
 mod tables;
+
+pub use cipher::{Cipher, Job};
+pub use engine::{Device, DeviceChoice};
+pub use error::{Error, ErrorKind};
+pub use image::{Augmentation, Depth, Geometry, Image};
+pub use images::{Encrypted, Images};
+pub use key::{Fingerprint, Key};
+pub use schedule::ImageId;
+pub use scheme::{Block, KeyScope, Options, Preset, Scheme, Secret, Statistic};
+pub use tables::Tables;
 
 /// What the crates, tests, benchmarks and fuzzers of this project need beyond the public face. No part of it is stable.
 #[doc(hidden)]
@@ -41,6 +83,3 @@ pub mod internal {
         pub use crate::tables::*;
     }
 }
-
-pub use key::Key;
-pub use scheme::Preset;

@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{geometry, gpu, ramp};
-use imgveil::internal::engine::gpu::{KERNELS, Resident};
-use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
+use common::{RunOnce, engines, geometry, gpu, ramp};
+use imgveil::Device;
+use imgveil::internal::engine::gpu::Resident;
+use imgveil::internal::engine::{BlockStatistic, EngineError, ImageRef, KERNELS, Keystream, Loaded, Program, Step};
 use imgveil::internal::image::{Augmentation, Depth, Geometry, normalised};
 use imgveil::internal::key::Key;
-use imgveil::internal::plan::{Program, Step};
 use imgveil::internal::schedule::{ImageId, Stream, Subkey};
 use imgveil::internal::scheme::{
     Block, KeyScope, Options, Order, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile,
@@ -18,8 +18,8 @@ use proptest::prelude::*;
 #[test]
 fn naga_accepts_every_shader() {
     for kernel in KERNELS {
-        let module = naga::front::wgsl::parse_str(kernel.wgsl())
-            .unwrap_or_else(|e| panic!("{kernel:?}: {}", e.emit_to_string(kernel.wgsl())));
+        let module = naga::front::wgsl::parse_str(kernel.wgsl)
+            .unwrap_or_else(|e| panic!("{}: {}", kernel.name, e.emit_to_string(kernel.wgsl)));
         // No capabilities beyond WebGPU's core.
         let mut validator =
             naga::valid::Validator::new(naga::valid::ValidationFlags::all(), naga::valid::Capabilities::empty());
@@ -91,13 +91,13 @@ fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<ImageRef>, usize)> {
             let refs = refs.into_iter().map(|(index, id, view)| ImageRef {
                 index: index % images as u32,
                 // None, shifts and mirrors alone, turns alone, all.
-                view: match views {
+                augmentation: match views {
                     0 => Augmentation::IDENTITY,
                     1 => Augmentation { angle: 0, brightness: 0, ..view },
                     2 => Augmentation { angle: view.angle, ..Augmentation::IDENTITY },
                     _ => view,
                 },
-                id: ImageId(id),
+                id: Some(ImageId(id)),
                 weight: 0,
             });
             (geometry, Scheme { name: "random".into(), stages: stages.collect() }, refs.collect(), images)
@@ -154,7 +154,7 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
     let (depth, max) = (geometry.depth(), geometry.depth().max());
     let image = unpacked(depth, image);
     let (w, c) = (geometry.width(), geometry.channels());
-    let mut samples = naive_view(geometry, &image, image_ref.view);
+    let mut samples = naive_view(geometry, &image, image_ref.augmentation);
     for step in program.steps() {
         let before = samples.clone();
         match step {
@@ -171,7 +171,7 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
             }
             Step::PixelKeyed(keys) => {
                 assert!(!keys.inverse, "an oracle for encryption");
-                let id = image_ref.id.stream();
+                let id = image_ref.id.unwrap().stream();
                 if let Some(subkey) = &keys.negative {
                     let mut stream = Stream::new(subkey, id);
                     for channel in 0..c {
@@ -191,7 +191,7 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
                     }
                 }
             }
-            Step::BlockStatistic((bh, bw), statistic) => {
+            Step::BlockStatistic(BlockStatistic { block: (bh, bw), statistic }) => {
                 let block = |i: usize| {
                     let (y, x) = (i / c / w, i / c % w);
                     (y / *bh as usize, x / *bw as usize, i % c)
@@ -210,8 +210,8 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
                     };
                 }
             }
-            Step::Keystream(subkey) => {
-                let mut stream = Stream::new(subkey, image_ref.id.stream());
+            Step::Keystream(Keystream(subkey)) => {
+                let mut stream = Stream::new(subkey, image_ref.id.unwrap().stream());
                 let words: Vec<u32> = (0..geometry.bytes().div_ceil(4)).map(|_| stream.word()).collect();
                 let pad: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
                 let pad = unpacked(depth, &pad[..geometry.bytes()]);
@@ -230,7 +230,7 @@ fn planar(geometry: Geometry, bytes: &[u8]) -> Vec<u32> {
 }
 
 /// Bytes and float bits of an engine.
-fn run(engine: &dyn Engine, program: &Program, input: &[u8], refs: &[ImageRef]) -> (Vec<u8>, Vec<u32>) {
+fn run(engine: &Device, program: &Program, input: &[u8], refs: &[ImageRef]) -> (Vec<u8>, Vec<u32>) {
     let geometry = program.geometry();
     let (mut bytes, mut floats) = (vec![0; geometry.bytes() * refs.len()], vec![0.0; geometry.samples() * refs.len()]);
     engine.bytes(program, input, refs, &mut bytes).unwrap();
@@ -246,7 +246,7 @@ proptest! {
         let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
         let size = geometry.bytes();
         let input = ramp(size * images);
-        let (bytes, floats) = run(&CpuEngine, &program, &input, &refs);
+        let (bytes, floats) = run(&Device::cpu(), &program, &input, &refs);
         for (i, image_ref) in refs.iter().enumerate() {
             let image = &input[image_ref.index as usize * size..][..size];
             let expected = naive(&program, image, image_ref);
@@ -255,7 +255,7 @@ proptest! {
         }
         // As many as go through a plan together and a few more, from input to output and in place, are what each is alone.
         let many: Vec<ImageRef> = refs.iter().cycle().take(41).copied().collect();
-        let (all, all_floats) = run(&CpuEngine, &program, &input, &many);
+        let (all, all_floats) = run(&Device::cpu(), &program, &input, &many);
         for i in 0..many.len() {
             let (alone, samples) = (i % refs.len(), geometry.samples());
             prop_assert_eq!(&all[i * size..][..size], &bytes[alone * size..][..size]);
@@ -263,11 +263,11 @@ proptest! {
         }
         let lying: Vec<u8> = many.iter().flat_map(|image_ref| &input[image_ref.index as usize * size..][..size]).copied().collect();
         let in_order: Vec<ImageRef> =
-            (0..).zip(&many).map(|(index, image_ref)| ImageRef { index, view: Augmentation::IDENTITY, ..*image_ref }).collect();
-        let in_place = CpuEngine.begin(&program, lying.clone(), &in_order).unwrap().wait().unwrap();
+            (0..).zip(&many).map(|(index, image_ref)| ImageRef { index, augmentation: Augmentation::IDENTITY, ..*image_ref }).collect();
+        let in_place = Device::cpu().begin(&program, lying.clone(), &in_order).unwrap().wait().unwrap();
         for (image_ref, image) in in_order.iter().zip(in_place.chunks_exact(size)) {
             let mut alone = vec![0; size];
-            CpuEngine.bytes(&program, &lying, &[*image_ref], &mut alone).unwrap();
+            Device::cpu().bytes(&program, &lying, &[*image_ref], &mut alone).unwrap();
             prop_assert_eq!(image, &alone[..]);
         }
         // And back.
@@ -275,11 +275,11 @@ proptest! {
         prop_assert!(inverse.is_ok() || !scheme.has_inverse(), "{}", scheme);
         if let Ok(inverse) = inverse {
             let ids: Vec<ImageRef> =
-                (0..).zip(&refs).map(|(index, p)| ImageRef { index, id: p.id, ..ImageRef::default() }).collect();
-            let (plain, _) = run(&CpuEngine, &inverse, &bytes, &ids);
+                (0..).zip(&refs).map(|(index, p)| ImageRef { id: p.id, ..ImageRef::new(index) }).collect();
+            let (plain, _) = run(&Device::cpu(), &inverse, &bytes, &ids);
             for (i, image_ref) in refs.iter().enumerate() {
                 let mut viewed = vec![0; size];
-                image_ref.view.copy(geometry, &input[image_ref.index as usize * size..][..size], &mut viewed);
+                image_ref.augmentation.copy(geometry, &input[image_ref.index as usize * size..][..size], &mut viewed);
                 prop_assert_eq!(&plain[i * size..][..size], &viewed[..]);
             }
         }
@@ -305,7 +305,7 @@ proptest! {
             let scheme = Scheme { name: "random".into(), stages: stages.collect() };
             let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
             let input = ramp(geometry.bytes() * images as usize);
-            let refs: Vec<ImageRef> = indices.iter().map(|index| ImageRef { index: index % images, ..ImageRef::default() }).collect();
+            let refs: Vec<ImageRef> = indices.iter().map(|index| ImageRef::new(index % images)).collect();
             let tiled = run(gpu, &program, &input, &refs);
             let mut simple = (Vec::new(), Vec::new());
             for refs in refs.chunks(2) {
@@ -314,7 +314,7 @@ proptest! {
                 simple.1.extend(floats);
             }
             prop_assert!(tiled == simple, "{} on {}", scheme, geometry);
-            prop_assert!(tiled == run(&CpuEngine, &program, &input, &refs), "{} on {}", scheme, geometry);
+            prop_assert!(tiled == run(&Device::cpu(), &program, &input, &refs), "{} on {}", scheme, geometry);
         }
     }
 
@@ -323,9 +323,9 @@ proptest! {
         if let Some(gpu) = gpu("the_gpu_engine_is_the_cpu_engine") {
             let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
             let input = ramp(geometry.bytes() * images);
-            prop_assert!(run(gpu, &program, &input, &refs) == run(&CpuEngine, &program, &input, &refs), "{}", scheme);
+            prop_assert!(run(gpu, &program, &input, &refs) == run(&Device::cpu(), &program, &input, &refs), "{}", scheme);
             if let Ok(inverse) = program.inverse() {
-                prop_assert!(run(gpu, &inverse, &input, &refs) == run(&CpuEngine, &inverse, &input, &refs), "{} undone", scheme);
+                prop_assert!(run(gpu, &inverse, &input, &refs) == run(&Device::cpu(), &inverse, &input, &refs), "{} undone", scheme);
             }
         }
     }
@@ -352,7 +352,7 @@ proptest! {
             let id = ImageId(id);
             for (weight, j) in mixing.weights(id, size).into_iter().zip(0..) {
                 let index = (partner.wrapping_mul(j + 1) >> 8) % images as u32;
-                refs.push(ImageRef { index, view, id, weight });
+                refs.push(ImageRef { index, augmentation: view, id: Some(id), weight });
             }
         }
         let mut expected = Vec::new();
@@ -367,7 +367,7 @@ proptest! {
                 let image = naive(&shuffle, &input[image_ref.index as usize * size..][..size], image_ref);
                 sums.iter_mut().zip(image).for_each(|(sum, p)| *sum += i64::from(image_ref.weight) * (2 * i64::from(p) - 255));
             }
-            let signs = Stream::new(&mixing.subkey, group[0].id.stream()).bits(size);
+            let signs = Stream::new(&mixing.subkey, group[0].id.unwrap().stream()).bits(size);
             let c = geometry.channels();
             for i in 0..size {
                 let sample = i % geometry.pixels() * c + i / geometry.pixels();
@@ -376,7 +376,7 @@ proptest! {
             }
         }
         let mut floats = vec![0.0; expected.len()];
-        CpuEngine.floats(&program, &input, &refs, &mut floats).unwrap();
+        Device::cpu().floats(&program, &input, &refs, &mut floats).unwrap();
         prop_assert_eq!(floats.iter().map(|f| f.to_bits()).collect::<Vec<_>>(), &expected[..]);
         if let Some(gpu) = gpu("mixtures_are_the_definition_on_both_engines") {
             floats.fill(0.0);
@@ -385,7 +385,7 @@ proptest! {
             prop_assert_eq!(gpu.bytes(&program, &input, &refs, &mut []), Err(EngineError::FloatsOnly));
             prop_assert_eq!(gpu.begin(&program, input.clone(), &refs).err(), Some(EngineError::FloatsOnly));
         }
-        prop_assert_eq!(CpuEngine.bytes(&program, &input, &refs, &mut []), Err(EngineError::FloatsOnly));
+        prop_assert_eq!(Device::cpu().bytes(&program, &input, &refs, &mut []), Err(EngineError::FloatsOnly));
     }
 }
 
@@ -425,8 +425,7 @@ fn a_turned_image_is_turned() {
 #[test]
 fn views_are_equal_or_refused_at_the_limits() {
     let (long, high) = (geometry(1, 16_384, 1).with_depth(Depth::U16), geometry(16_384, 1, 1));
-    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
-    engines.extend(gpu("views_are_equal_or_refused_at_the_limits").map(|gpu| gpu as &dyn Engine));
+    let engines = engines("views_are_equal_or_refused_at_the_limits");
     for geometry in [long, high] {
         let program = Program::identity(geometry);
         let white = vec![255; geometry.bytes()];
@@ -440,19 +439,19 @@ fn views_are_equal_or_refused_at_the_limits() {
             }));
         }
         views.push(Augmentation { brightness: 256, angle: 77, mirrored: true, ..Augmentation::IDENTITY });
-        let refs: Vec<ImageRef> = views.into_iter().map(|view| ImageRef { view, ..ImageRef::default() }).collect();
+        let refs: Vec<ImageRef> = views.into_iter().map(|view| ImageRef::new(0).augmented(view)).collect();
         for engine in &engines {
             let mut output = vec![0; geometry.bytes() * refs.len()];
             engine.bytes(&program, &white, &refs, &mut output).unwrap();
             for (image, image_ref) in output.chunks(geometry.bytes()).zip(&refs) {
-                let expected = naive_view(geometry, &unpacked(geometry.depth(), &white), image_ref.view);
-                assert!(unpacked(geometry.depth(), image) == expected, "{:?} on {}", image_ref.view, engine.name());
+                let expected = naive_view(geometry, &unpacked(geometry.depth(), &white), image_ref.augmentation);
+                assert!(unpacked(geometry.depth(), image) == expected, "{:?} on {}", image_ref.augmentation, engine.name());
             }
             let too_far = Augmentation { dx: 16_385, angle: 1, ..Augmentation::IDENTITY };
             for view in [too_far, Augmentation { brightness: -257, ..Augmentation::IDENTITY }] {
-                let image_ref = [ImageRef { view, ..ImageRef::default() }];
+                let image_ref = [ImageRef::new(0).augmented(view)];
                 let refused = engine.bytes(&program, &white, &image_ref, &mut output[..geometry.bytes()]);
-                assert_eq!(refused, Err(EngineError::Augmentation { view, geometry }));
+                assert_eq!(refused, Err(EngineError::Augmentation { augmentation: view, geometry }));
             }
         }
     }
@@ -474,7 +473,7 @@ fn real_sizes_are_equal_on_both_engines() {
     ] {
         let input = ramp(geometry.bytes() * 9);
         let refs: Vec<ImageRef> =
-            ImageRef::all(9).into_iter().map(|p| ImageRef { id: ImageId([p.index as u8; 8]), ..p }).rev().collect();
+            ImageRef::all(9).into_iter().map(|p| p.with_id(ImageId([p.index as u8; 8]))).rev().collect();
         let options = |scope, scramble, sign_flip, statistic, orders| Options {
             block: Some(block.parse().unwrap()),
             key_scope: scope,
@@ -499,7 +498,7 @@ fn real_sizes_are_equal_on_both_engines() {
         for scheme in schemes {
             let program = compile(&scheme, &key, geometry).unwrap();
             for program in [Ok(program.clone()), program.inverse()].into_iter().flatten() {
-                let (on_gpu, on_cpu) = (run(gpu, &program, &input, &refs), run(&CpuEngine, &program, &input, &refs));
+                let (on_gpu, on_cpu) = (run(gpu, &program, &input, &refs), run(&Device::cpu(), &program, &input, &refs));
                 assert!(on_gpu == on_cpu, "{scheme} {geometry}");
             }
         }
@@ -520,11 +519,10 @@ fn keystreams_are_chacha20() {
     let geometry = geometry(12, 16, 1);
     for (key, id, first_block, expected) in [([0; 32], 0, 0, a1), (counted, 0x4a00_0000, 1, section)] {
         let mut program = Program::identity(geometry);
-        program.push(Step::Keystream(Subkey::new(key))).unwrap();
-        let image_ref = ImageRef { id: ImageId(u64::to_le_bytes(id)), ..ImageRef::default() };
-        let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
-        engines.extend(gpu("keystreams_are_chacha20").map(|gpu| gpu as &dyn Engine));
-        for engine in engines {
+        program.push(Step::Keystream(Keystream(Subkey::new(key)))).unwrap();
+        let image_ref = ImageRef::new(0).with_id(ImageId(u64::to_le_bytes(id)));
+        let engines = engines("keystreams_are_chacha20");
+        for engine in &engines {
             let mut output = vec![0; geometry.bytes()];
             engine.bytes(&program, &vec![0; geometry.bytes()], &[image_ref], &mut output).unwrap();
             let stream: String = output[64 * first_block..].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -539,24 +537,24 @@ fn pages_make_no_difference() {
     let Some(gpu) = gpu("pages_make_no_difference") else { return };
     let (geometry, images) = (geometry(9, 7, 3), 8);
     let input = ramp(geometry.bytes() * images);
-    let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+    let output = gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
         label: None,
         size: (geometry.samples() * images * 4) as u64,
         usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
         mapped_at_creation: false,
     });
     let read = || {
-        let staging = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        let staging = gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: output.size(),
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
         });
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        let mut encoder = gpu.wgpu().device().create_command_encoder(&Default::default());
         encoder.copy_buffer_to_buffer(&output, 0, &staging, 0, output.size());
-        gpu.queue().submit([encoder.finish()]);
+        gpu.wgpu().queue().submit([encoder.finish()]);
         staging.slice(..).map_async(wgpu::MapMode::Read, |result| result.unwrap());
-        gpu.wait().unwrap();
+        gpu.wgpu().wait().unwrap();
         staging.slice(..).get_mapped_range().unwrap().to_vec()
     };
     for preset in PRESETS {
@@ -565,22 +563,22 @@ fn pages_make_no_difference() {
         let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
         let refs: Vec<ImageRef> = [3, 0, 7, 4, 4, 1, 6, 2]
             .into_iter()
-            .map(|index| ImageRef { index, id: ImageId([index as u8; 8]), weight: 1 << 14, ..ImageRef::default() })
+            .map(|index| ImageRef::new(index).with_id(ImageId([index as u8; 8])).weighted(1 << 14))
             .collect();
         let mut seen = Vec::new();
         for per_page in [8, 3, 1] {
             // Nothing must be left of the last round.
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            let mut encoder = gpu.wgpu().device().create_command_encoder(&Default::default());
             encoder.clear_buffer(&output, 0, None);
-            gpu.queue().submit([encoder.finish()]);
-            let resident = Resident::upload_in_pages(gpu, geometry, &input, per_page).unwrap();
-            gpu.floats_into(&program, &resident, &refs, output.as_entire_binding()).unwrap();
+            gpu.wgpu().queue().submit([encoder.finish()]);
+            let resident = Resident::upload_in_pages(gpu.wgpu(), geometry, &input, per_page).unwrap();
+            Loaded::new(gpu, program.clone()).unwrap().floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
             seen.push(read());
         }
         assert!(seen[0] == seen[1] && seen[0] == seen[2], "{scheme}");
         let outputs = refs.len() / program.mixing().map_or(1, |mixing| mixing.images as usize);
         let mut floats = vec![0.0f32; outputs * geometry.samples()];
-        CpuEngine.floats(&program, &input, &refs, &mut floats).unwrap();
+        Device::cpu().floats(&program, &input, &refs, &mut floats).unwrap();
         let bytes: Vec<u8> = floats.iter().flat_map(|value| value.to_le_bytes()).collect();
         assert!(seen[0][..bytes.len()] == bytes, "{scheme}");
     }
@@ -598,7 +596,7 @@ fn grids_go_on_in_strides() {
         let input = ramp(geometry.samples() * images);
         let refs: Vec<ImageRef> = ImageRef::all(images)
             .into_iter()
-            .map(|p| ImageRef { id: ImageId((u64::from(p.index) + 1).to_le_bytes()), ..p })
+            .map(|p| p.with_id(ImageId((u64::from(p.index) + 1).to_le_bytes())))
             .collect();
         for (preset, options) in [
             (Preset::None, Options::default()),
@@ -613,7 +611,7 @@ fn grids_go_on_in_strides() {
                 continue;
             }
             let program = compile(&preset.scheme(options).unwrap(), &key, geometry).unwrap();
-            let (on_gpu, on_cpu) = (run(gpu, &program, &input, &refs), run(&CpuEngine, &program, &input, &refs));
+            let (on_gpu, on_cpu) = (run(gpu, &program, &input, &refs), run(&Device::cpu(), &program, &input, &refs));
             assert!(on_gpu == on_cpu, "{preset:?} {geometry}");
         }
     }
@@ -638,7 +636,7 @@ fn every_sample_becomes_the_float_that_the_host_makes_of_it() {
         let input = image.repeat(5);
         let program = compile(&preset.scheme(Options::default()).unwrap(), &key, geometry).unwrap();
         let refs = ImageRef::all(5);
-        assert!(run(gpu, &program, &input, &refs) == run(&CpuEngine, &program, &input, &refs), "{preset:?} {geometry}");
+        assert!(run(gpu, &program, &input, &refs) == run(&Device::cpu(), &program, &input, &refs), "{preset:?} {geometry}");
     }
 }
 
@@ -670,12 +668,12 @@ fn batches_under_way_do_not_touch_each_other() {
         let images = number * 13 % 41;
         let input = ramp(program.geometry().bytes() * images + 997)[997..].to_vec();
         let mut refs: Vec<ImageRef> =
-            ImageRef::all(images).into_iter().map(|p| ImageRef { id: ImageId([p.index as u8 + 1; 8]), ..p }).collect();
+            ImageRef::all(images).into_iter().map(|p| p.with_id(ImageId([p.index as u8 + 1; 8]))).collect();
         match number % 4 {
             1 => refs.reverse(),
             2 => refs.truncate(images / 2),
             3 => refs.iter_mut().step_by(3).for_each(|image_ref| {
-                (image_ref.index, image_ref.view) = (
+                (image_ref.index, image_ref.augmentation) = (
                     image_ref.index / 2,
                     Augmentation { dy: 1, dx: -2, mirrored: true, angle: number as i16 % 3, brightness: 9 },
                 );
@@ -683,12 +681,11 @@ fn batches_under_way_do_not_touch_each_other() {
             _ => {}
         }
         let mut expected = vec![0; program.geometry().bytes() * refs.len()];
-        CpuEngine.bytes(program, &input, &refs, &mut expected).unwrap();
+        Device::cpu().bytes(program, &input, &refs, &mut expected).unwrap();
         (program, input, refs, expected)
     };
-    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
-    engines.extend(gpu("batches_under_way_do_not_touch_each_other").map(|gpu| gpu as &dyn Engine));
-    for engine in engines {
+    let engines = engines("batches_under_way_do_not_touch_each_other");
+    for engine in &engines {
         assert!(engine.in_flight() >= 1);
         let mut under_way = Vec::new();
         for number in 0..100 {
@@ -726,9 +723,8 @@ fn a_batch_keeps_its_memory() {
         geometry(28, 28, 1),
     )
     .unwrap();
-    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
-    engines.extend(gpu("a_batch_keeps_its_memory").map(|gpu| gpu as &dyn Engine));
-    for engine in engines {
+    let engines = engines("a_batch_keeps_its_memory");
+    for engine in &engines {
         let input = ramp(28 * 28 * 6);
         let place = input.as_ptr();
         let output = engine.begin(&program, input, &ImageRef::all(6)).unwrap().wait().unwrap();
@@ -742,7 +738,7 @@ fn a_batch_beyond_the_binding_limit_goes_in_parts() {
     let Some(gpu) = gpu("a_batch_beyond_the_binding_limit_goes_in_parts") else { return };
     // Eight images, each a little more than a seventh of what a binding holds, their rows no whole number of words.
     let limit = 128 << 20;
-    if gpu.check_binding("", limit + 1).is_ok() {
+    if gpu.wgpu().check_binding("", limit + 1).is_ok() {
         common::say_skipped("a_batch_beyond_the_binding_limit_goes_in_parts: the adapter binds more than 128 MiB");
         return;
     }
@@ -750,18 +746,18 @@ fn a_batch_beyond_the_binding_limit_goes_in_parts() {
     let input = ramp(geometry.bytes() * images);
     let refs: Vec<ImageRef> = ImageRef::all(images)
         .into_iter()
-        .map(|p| ImageRef { id: ImageId([p.index as u8 + 1; 8]), ..p })
+        .map(|p| p.with_id(ImageId([p.index as u8 + 1; 8])))
         .rev()
         .collect();
     let scheme = Preset::Keystream.scheme(Options::default()).unwrap();
     let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
     let (mut expected, mut output) = (vec![0; input.len()], vec![0; input.len()]);
-    CpuEngine.bytes(&program, &input, &refs, &mut expected).unwrap();
+    Device::cpu().bytes(&program, &input, &refs, &mut expected).unwrap();
     gpu.bytes(&program, &input, &refs, &mut output).unwrap();
     assert!(output == expected);
     assert!(gpu.begin(&program, input, &refs).unwrap().wait().unwrap() == expected);
     let mut beyond = Program::identity(common::geometry(11_600, 11_600, 1));
-    beyond.push(Step::Keystream(Subkey::new([5; 32]))).unwrap();
+    beyond.push(Step::Keystream(Keystream(Subkey::new([5; 32])))).unwrap();
     let one = vec![0; beyond.geometry().bytes()];
     assert!(matches!(gpu.begin(&beyond, one, &ImageRef::all(1)), Err(EngineError::TooLarge { .. })));
 }
@@ -773,13 +769,13 @@ fn a_lost_device_is_an_error() {
     let Some(device) = common::open_gpu() else {
         return common::say_skipped("a_lost_device_is_an_error: IMGVEIL_SKIP_GPU=1");
     };
-    let Device::Gpu(gpu) = &device else { return };
+    let gpu = &device;
     let geometry = geometry(28, 28, 1);
     let scheme = Preset::ShuffleFlip.scheme(Options::default()).unwrap();
     let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
     let input = ramp(geometry.bytes());
     let pending = gpu.begin(&program, input.clone(), &ImageRef::all(1)).unwrap();
-    gpu.device().destroy();
+    gpu.wgpu().device().destroy();
     assert!(matches!(pending.wait(), Err(EngineError::Device { .. })));
     for _ in 0..2 {
         let again = gpu.begin(&program, input.clone(), &ImageRef::all(1)).and_then(|pending| pending.wait());
@@ -790,11 +786,10 @@ fn a_lost_device_is_an_error() {
 #[test]
 fn wrong_sizes_are_errors_on_both_engines() {
     let program = Program::identity(geometry(4, 4, 1));
-    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
-    engines.extend(gpu("wrong_sizes_are_errors_on_both_engines").map(|gpu| gpu as &dyn Engine));
-    for engine in engines {
+    let engines = engines("wrong_sizes_are_errors_on_both_engines");
+    for engine in &engines {
         let one = ImageRef::all(1);
-        let beyond = [ImageRef { index: 2, ..ImageRef::default() }];
+        let beyond = [ImageRef::new(2)];
         assert!(matches!(engine.bytes(&program, &[0; 15], &one, &mut [0; 16]), Err(EngineError::Size { .. })));
         assert!(matches!(engine.bytes(&program, &[0; 16], &one, &mut [0; 15]), Err(EngineError::Size { .. })));
         assert!(matches!(engine.bytes(&program, &[0; 32], &beyond, &mut [0; 16]), Err(EngineError::Index { .. })));

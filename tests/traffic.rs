@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{geometry, gpu, ramp};
+use common::{RunOnce, geometry, gpu, ramp};
 use imgveil::internal::engine::gpu::Resident;
-use imgveil::internal::engine::{Engine, ImageRef};
+use imgveil::internal::engine::{ImageRef, Loaded};
 use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, CompileError, KeyScope, Options, PRESETS, Preset, Scheme, compile};
@@ -26,12 +26,12 @@ fn a_batch_goes_up_once_and_comes_back_once() {
     let mut output = vec![0; input.len()];
     gpu.bytes(&program, &input, &refs, &mut output).unwrap();
     for begun in [false, true] {
-        let before = gpu.traffic().counts();
+        let before = gpu.wgpu().traffic().counts();
         match begun {
             true => drop(gpu.begin(&program, input.clone(), &refs).unwrap().wait().unwrap()),
             false => gpu.bytes(&program, &input, &refs, &mut output).unwrap(),
         }
-        let batch = gpu.traffic().counts() - before;
+        let batch = gpu.wgpu().traffic().counts() - before;
         // 189 bytes of an image in 192.
         assert_eq!((batch.dispatches, batch.device_to_host), (1, 192 * 50));
         assert!((192 * 50..=192 * 50 + 50 * 28 + 128).contains(&batch.host_to_device), "{}", batch.host_to_device);
@@ -54,9 +54,9 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
     schemes.push(Preset::SkkFilter.scheme(per_image).unwrap());
     schemes.push(Preset::Vit.scheme(flips).unwrap());
     for geometry in [geometry(32, 32, 3), geometry(64, 64, 1), geometry(32, 32, 3).with_depth(Depth::U16)] {
-        let resident = Resident::upload(gpu, geometry, &ramp(geometry.bytes() * 64)).unwrap();
+        let resident = Resident::upload(gpu.wgpu(), geometry, &ramp(geometry.bytes() * 64)).unwrap();
         let refs = ImageRef::all(64);
-        let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+        let output = gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: (geometry.samples() * 64 * 4) as u64,
             usage: wgpu::BufferUsages::STORAGE,
@@ -68,10 +68,10 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
                 program => program.unwrap(),
             };
             // The first run uploads the plan's table; the second is a training step's.
-            gpu.floats_into(&program, &resident, &refs, output.as_entire_binding()).unwrap();
-            let before = gpu.traffic().counts();
-            gpu.floats_into(&program, &resident, &refs, output.as_entire_binding()).unwrap();
-            let step = gpu.traffic().counts() - before;
+            Loaded::new(gpu, program.clone()).unwrap().floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
+            let before = gpu.wgpu().traffic().counts();
+            Loaded::new(gpu, program.clone()).unwrap().floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
+            let step = gpu.wgpu().traffic().counts() - before;
             // Signs and colours, the statistics of the blocks, and the blocks filled with them.
             let expected = if scheme.name == "skk-filter" { 3 } else { 1 };
             assert_eq!((step.dispatches, step.device_to_host), (expected, 0), "{scheme} {geometry}");

@@ -3,12 +3,12 @@
 
 mod common;
 
-use common::{geometry, gpu, ramp};
-use imgveil::internal::engine::{CpuEngine, Engine, ImageRef};
+use common::{RunOnce, geometry, gpu, ramp};
+use imgveil::Device;
+use imgveil::internal::engine::{ImageRef, Program, soft_label};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Augmentation, Depth, Geometry};
 use imgveil::internal::key::Key;
-use imgveil::internal::plan::{Program, soft_label};
 use imgveil::internal::schedule::{ImageId, Stream, plain_hash, subkey};
 use imgveil::internal::scheme::{Options, Preset, Scheme, Secret, compile, export};
 use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, Tables};
@@ -181,10 +181,10 @@ fn stated_scheme(case: &Value) -> Scheme {
 }
 
 /// Encrypts a case's input, compares, and decrypts.
-fn check_case(engine: &dyn Engine, case: &Value, scheme: &Scheme, program: &Program) {
+fn check_case(engine: &Device, case: &Value, scheme: &Scheme, program: &Program) {
     let geometry = program.geometry();
     let plain = input(geometry);
-    let image_ref = ImageRef { id: ImageId(hex::decode(text(case, "id")).unwrap()), ..ImageRef::default() };
+    let image_ref = ImageRef::new(0).with_id(ImageId(hex::decode(text(case, "id")).unwrap()));
     let mut encrypted = vec![0; plain.len()];
     engine.bytes(program, &plain, &[image_ref], &mut encrypted).unwrap();
     if let Some(expected) = case["output"].as_str() {
@@ -202,7 +202,7 @@ fn check_case(engine: &dyn Engine, case: &Value, scheme: &Scheme, program: &Prog
     }
 }
 
-fn check_schemes(engine: &dyn Engine) {
+fn check_schemes(engine: &Device) {
     for case in list(&vectors("schemes.json"), "cases") {
         let (scheme, geometry) = (stated_scheme(case), stated_geometry(case));
         let key = Key::from_bytes(bytes32(case, "secret"));
@@ -215,7 +215,7 @@ fn stated_tables(case: &Value) -> Tables {
     serde_json::from_value(case["tables"].clone()).unwrap()
 }
 
-fn check_tables(engine: &dyn Engine) {
+fn check_tables(engine: &Device) {
     let file = vectors("tables.json");
     for case in list(&file, "cases") {
         let (scheme, geometry, tables) = (stated_scheme(case), stated_geometry(case), stated_tables(case));
@@ -250,7 +250,7 @@ fn check_tables(engine: &dyn Engine) {
 
 #[test]
 fn tables_on_the_cpu() {
-    check_tables(&CpuEngine);
+    check_tables(&Device::cpu());
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn tables_on_the_gpu() {
     }
 }
 
-fn check_mixtures(engine: &dyn Engine) {
+fn check_mixtures(engine: &Device) {
     for case in list(&vectors("mixing.json"), "cases") {
         let (geometry, count, images) = (stated_geometry(case), number(case, "count"), number(case, "images"));
         let key = Key::from_bytes(bytes32(case, "secret"));
@@ -302,11 +302,8 @@ fn check_mixtures(engine: &dyn Engine) {
                 case["soft_labels"][i].as_array().unwrap().iter().map(|share| share.as_f64().unwrap() as f32).collect();
             assert_eq!(soft, expected);
             let indices = std::iter::once(i as u32).chain(mixed);
-            refs.extend(indices.zip(weights).map(|(index, weight)| ImageRef {
-                index,
-                id,
-                weight,
-                ..ImageRef::default()
+            refs.extend(indices.zip(weights).map(|(index, weight)| {
+                ImageRef::new(index).with_id(id).weighted(weight)
             }));
         }
         let mut floats = vec![0.0f32; plain.len()];
@@ -328,7 +325,7 @@ fn check_mixtures(engine: &dyn Engine) {
 
 #[test]
 fn mixtures_on_the_cpu() {
-    check_mixtures(&CpuEngine);
+    check_mixtures(&Device::cpu());
 }
 
 #[test]
@@ -349,7 +346,7 @@ fn ids_of_epochs() {
 
 #[test]
 fn schemes_on_the_cpu() {
-    check_schemes(&CpuEngine);
+    check_schemes(&Device::cpu());
 }
 
 #[test]

@@ -3,7 +3,8 @@
 // holds 65,535 workgroups at most, so most kernels go on in strides of the grid, and those that
 // do not are only given what fits one.
 //
-// In front of every kernel. What a batch is: the images' size, and the picks that say which image a batch position shows and how.
+// In front of every kernel. What a batch is: the images' size, and the references that say which image each position of the
+// batch shows, and how it is augmented.
 
 struct Params {
     height: u32,
@@ -12,7 +13,7 @@ struct Params {
     samples: u32,       // height * width * channels
     stride: u32,        // words of one image
     images: u32,        // images that this dispatch writes
-    group: u32,         // picks of one of them: more than one where images are mixed
+    group: u32,         // references of one output image: more than one where images are mixed
     unit: f32,          // what a mixture's sum is multiplied by
     // Blocks of the statistics, cut off at the right and lower edge.
     block_height: u32,
@@ -27,16 +28,16 @@ struct Params {
     colour_high: vec4<u32>,
 }
 
-struct Pick {
+struct ImageRef {
     index: u32,         // image in `pixels`
     slot: u32,          // position in the output batch
     shift: u32,         // dy in the low half, dx in the high half, both signed 16 bit
     how: u32,           // mirrored in bit 0, the weight in a mixture in 17 bits, the added brightness in 14, signed
     turn: u32,          // cosine in the low half, sine in the high half, both signed, in units of 2^-14
-    // Stream of the image; a vector would make a pick 32 bytes instead of 28.
+    // Stream of the image; a vector would make a reference 32 bytes instead of 28.
     id_low: u32,
     id_high: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(2) var<storage, read> picks: array<Pick>;
+@group(0) @binding(2) var<storage, read> refs: array<ImageRef>;

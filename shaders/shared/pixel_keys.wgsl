@@ -18,12 +18,12 @@ fn sign_word(channel: u32, pixel: u32) -> u32 {
 }
 
 // The group's sign bits, into workgroup memory. Between two barriers.
-fn draw_signs(pick: Pick, first_pixel: u32, local: u32) {
+fn draw_signs(shown: ImageRef, first_pixel: u32, local: u32) {
     if (!NEGATIVE || local >= 3u * params.channels) {
         return;
     }
     let block = sign_word(local / 3u, first_pixel) / 16u + local % 3u;
-    var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(pick));
+    var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(shown));
     for (var i = 0u; i < 16u; i++) {
         sign_words[local * 16u + i] = stream[i];
     }
@@ -40,18 +40,18 @@ fn sign_of(first_pixel: u32, pixel: u32, channel: u32) -> u32 {
 }
 
 // The words of the orders of 16 pixels, from `pixel` on, which is a multiple of 16.
-fn order_words(pick: Pick, pixel: u32) -> array<u32, 16> {
-    return chacha20_block(params.colour_low, params.colour_high, vec2<u32>(pixel / 16u, 0u), stream_of(pick));
+fn order_words(shown: ImageRef, pixel: u32) -> array<u32, 16> {
+    return chacha20_block(params.colour_low, params.colour_high, vec2<u32>(pixel / 16u, 0u), stream_of(shown));
 }
 
 // The order of a pixel's channels from its word: channel j at bits 2j and 2j+1.
-fn order_of(pick: Pick, pixel: u32, drawn: u32) -> u32 {
+fn order_of(shown: ImageRef, pixel: u32, drawn: u32) -> u32 {
     let pixels_of_image = params.height * params.width;
     var word = drawn;
     // Fair words give word * 6 div 2^32; four of 2^32 words are refused, and the pixel looks one round further.
     for (var place = pixel; word * 6u < 4u;) {
         place += pixels_of_image;
-        var again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), stream_of(pick));
+        var again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), stream_of(shown));
         word = again[place % 16u];
     }
     let digit = ((word >> 16u) * 6u + (((word & 0xffffu) * 6u) >> 16u)) >> 16u;
@@ -61,7 +61,7 @@ fn order_of(pick: Pick, pixel: u32, drawn: u32) -> u32 {
 }
 
 // Channel `channel` of a pixel after its order (or before it, undone) and with its sign.
-fn keyed(pick: Pick, first_pixel: u32, pixel: u32, order: u32, channel: u32) -> u32 {
+fn keyed(shown: ImageRef, first_pixel: u32, pixel: u32, order: u32, channel: u32) -> u32 {
     var source = (order >> (2u * channel)) & 3u;
     var flipped = source;
     if (INVERSE) {
@@ -74,5 +74,5 @@ fn keyed(pick: Pick, first_pixel: u32, pixel: u32, order: u32, channel: u32) -> 
         }
         flipped = channel;
     }
-    return viewed(pick, pixel * params.channels + source) ^ sign_of(first_pixel, pixel, flipped);
+    return augmented(shown, pixel * params.channels + source) ^ sign_of(first_pixel, pixel, flipped);
 }

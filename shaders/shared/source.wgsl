@@ -5,10 +5,10 @@
 
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 
-// Off: picks show images as they are, and the address of an element needs no division.
-override VIEWS: bool = false;
-// Off: no pick is turned, and a sample is looked up once instead of four times.
-override TURNS: bool = false;
+// Off: no image is augmented, and the address of an element needs no division.
+override AUGMENTED: bool = false;
+// Off: no image is turned, and a sample is looked up once instead of four times.
+override TURNED: bool = false;
 override DEPTH: u32 = 8u;                    // bits of a sample
 override BITS: u32 = 8u;                     // bits of an element
 override PER_WORD: u32 = 32u / BITS;
@@ -20,8 +20,8 @@ fn element_at(image: u32, element: u32) -> u32 {
     return (word >> ((element % PER_WORD) * BITS)) & ONES;
 }
 
-fn stream_of(pick: Pick) -> vec2<u32> {
-    return vec2<u32>(pick.id_low, pick.id_high);
+fn stream_of(shown: ImageRef) -> vec2<u32> {
+    return vec2<u32>(shown.id_low, shown.id_high);
 }
 
 // Sign-extends the low half of a word.
@@ -35,23 +35,23 @@ fn high_half(word: u32) -> i32 {
 }
 
 // The sample of a channel at (y, x) of the mirrored image, 0 outside of it.
-fn placed(pick: Pick, y: i32, x: i32, channel: u32) -> u32 {
+fn placed(shown: ImageRef, y: i32, x: i32, channel: u32) -> u32 {
     let width = i32(params.width);
     if (y < 0 || y >= i32(params.height) || x < 0 || x >= width) {
         return 0u;
     }
-    let column = u32(select(x, width - 1 - x, (pick.how & 1u) != 0u));
+    let column = u32(select(x, width - 1 - x, (shown.how & 1u) != 0u));
     let sample = (u32(y) * params.width + column) * params.channels + channel;
     let per_word = 32u / DEPTH;
-    let word = pixels[pick.index * params.stride + sample / per_word];
+    let word = pixels[shown.index * params.stride + sample / per_word];
     return (word >> ((sample % per_word) * DEPTH)) & ((1u << DEPTH) - 1u);
 }
 
 // The sample of a channel at (y, x) of the mirrored and turned image, from the four around its place. The weights add
 // up to 2^16, so the sum of 16-bit samples stays below 2^32.
-fn turned(pick: Pick, y: i32, x: i32, channel: u32) -> u32 {
-    let cosine = low_half(pick.turn);
-    let sine = high_half(pick.turn);
+fn turned(shown: ImageRef, y: i32, x: i32, channel: u32) -> u32 {
+    let cosine = low_half(shown.turn);
+    let sine = high_half(shown.turn);
     let last_row = i32(params.height) - 1;
     let last_column = i32(params.width) - 1;
     // From the centre, in half pixels; then in units of 2^-15 pixels.
@@ -72,43 +72,43 @@ fn turned(pick: Pick, y: i32, x: i32, channel: u32) -> u32 {
         let lower = corner >> 1u;
         let across = select(256u - right_part, right_part, right == 1u);
         let down = select(256u - lower_part, lower_part, lower == 1u);
-        sum += placed(pick, top + i32(lower), left + i32(right), channel) * across * down;
+        sum += placed(shown, top + i32(lower), left + i32(right), channel) * across * down;
     }
     return sum >> 16u;
 }
 
-// Element `element` of what `pick` shows.
-fn viewed(pick: Pick, element: u32) -> u32 {
-    if (!VIEWS) {
-        return element_at(pick.index, element);
+// Element `element` of the augmented image that `shown` refers to.
+fn augmented(shown: ImageRef, element: u32) -> u32 {
+    if (!AUGMENTED) {
+        return element_at(shown.index, element);
     }
     let sample = element / PER_SAMPLE;
     let pixel = sample / params.channels;
     let channel = sample % params.channels;
-    let y = i32(pixel / params.width) + low_half(pick.shift);
-    let x = i32(pixel % params.width) + high_half(pick.shift);
+    let y = i32(pixel / params.width) + low_half(shown.shift);
+    let x = i32(pixel % params.width) + high_half(shown.shift);
     var value: u32;
-    if (TURNS) {
-        value = turned(pick, y, x, channel);
+    if (TURNED) {
+        value = turned(shown, y, x, channel);
     } else {
-        value = placed(pick, y, x, channel);
+        value = placed(shown, y, x, channel);
     }
-    let factor = u32(256 + (bitcast<i32>(pick.how) >> 18u));
+    let factor = u32(256 + (bitcast<i32>(shown.how) >> 18u));
     value = min((value * factor + 128u) >> 8u, (1u << DEPTH) - 1u);
     return (value >> ((element % PER_SAMPLE) * BITS)) & ONES;
 }
 
-// Word `word` of what `pick` shows; behind the image's end it holds anything.
-fn viewed_word(pick: Pick, word: u32) -> u32 {
-    if (!VIEWS) {
-        return pixels[pick.index * params.stride + word];
+// Word `word` of the augmented image that `shown` refers to; behind the image's end it holds anything.
+fn augmented_word(shown: ImageRef, word: u32) -> u32 {
+    if (!AUGMENTED) {
+        return pixels[shown.index * params.stride + word];
     }
     let elements = params.samples * PER_SAMPLE;
     var packed = 0u;
     for (var k = 0u; k < PER_WORD; k++) {
         let element = word * PER_WORD + k;
         if (element < elements) {
-            packed |= viewed(pick, element) << (k * BITS);
+            packed |= augmented(shown, element) << (k * BITS);
         }
     }
     return packed;

@@ -1,7 +1,7 @@
 // A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of eight images, in two quads of four. An invocation
 // fetches a chunk of 16 bytes of each image and lays the four images of a quad side by side: one word holds the same
 // byte of all four, so that one look into workgroup memory moves a byte of four images. Device memory is read and
-// written in vectors of 16 bytes, each once; what is looked up in the plan is good for eight images. Picks show images as
+// written in vectors of 16 bytes, each once; what is looked up in the plan is good for eight images. References show images as
 // they are. Twin: permute() in src/engine/cpu.rs.
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
@@ -36,7 +36,7 @@ fn transposed(w: vec4<u32>) -> vec4<u32> {
 
 // A chunk of the image at a position of the batch. Behind the last image there is the last one once more.
 fn chunk_of(position: u32, chunk: u32) -> vec4<u32> {
-    return pixels[picks[min(position, params.images - 1u)].index * (params.stride / 4u) + chunk];
+    return pixels[refs[min(position, params.images - 1u)].index * (params.stride / 4u) + chunk];
 }
 
 // Four bytes of a chunk.

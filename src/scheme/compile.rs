@@ -3,9 +3,10 @@
 
 use super::stage_key::{PlanOrTiling, Shape, StageKey};
 use super::{Block, ImportError, Scheme, Stage};
+use crate::engine::{BlockStatistic, Keystream, Mixing, PixelKeys, Program, Step};
 use crate::image::{Depth, Geometry};
 use crate::key::Key;
-use crate::plan::{Mixing, PixelKeys, Plan, PlanError, Program, Step, Unit};
+use crate::plan::{Plan, PlanError, Unit};
 use crate::schedule::{Subkey, subkey};
 use std::borrow::Cow;
 
@@ -134,9 +135,9 @@ fn assemble<'a>(
         let wrong = |source| CompileError::Plan { stage: index, source };
         let step = match (*stage, key(index, stage)?) {
             (Stage::BlockStatistic { block, statistic }, _) => {
-                Step::BlockStatistic((block.height, block.width), statistic)
+                Step::BlockStatistic(BlockStatistic { block: (block.height, block.width), statistic })
             }
-            (Stage::Keystream, Keyed::Image(subkey)) => Step::Keystream(subkey),
+            (Stage::Keystream, Keyed::Image(subkey)) => Step::Keystream(Keystream(subkey)),
             (Stage::Mixing { images }, Keyed::Image(subkey)) => Step::Mix(Mixing { images, subkey }),
             (Stage::PixelNegativePositive { .. }, Keyed::Image(subkey)) => {
                 Step::PixelKeyed(PixelKeys { negative: Some(subkey), colour: None, inverse: false })

@@ -5,9 +5,10 @@
 use super::compile::{compile_written_out, write_out};
 use super::convention::{Axes, Convention, Part};
 use super::{CompileError, Orders, Scheme, Shape, Stage, StageKey};
+use crate::engine::{Program, Step};
 use crate::image::Geometry;
 use crate::key::Key;
-use crate::plan::{Plan, Program, Step};
+use crate::plan::Plan;
 use crate::tables::{Array, PLAN, PLAN_BITS, Tables, dimensions, index};
 use std::collections::BTreeMap;
 use std::fmt;

@@ -17,7 +17,7 @@ mod stage;
 mod stage_key;
 mod tiling;
 
-pub use crate::plan::Statistic;
+pub use crate::engine::Statistic;
 pub use about::{About, Choice, PerImage};
 pub use compile::{CompileError, check, compile, write_out};
 pub use custom::{CustomError, CustomProblem, LONGEST_SCHEME};

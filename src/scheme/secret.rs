@@ -1,9 +1,9 @@
 //! What a set is encrypted with: a key, or tables that say what a key would have said.
 
 use super::{CompileError, Scheme, check, compile, import};
+use crate::engine::Program;
 use crate::image::Geometry;
 use crate::key::Key;
-use crate::plan::Program;
 use crate::tables::Tables;
 
 /// What a set is encrypted with.
@@ -57,5 +57,17 @@ impl From<Key> for Secret {
 impl From<Tables> for Secret {
     fn from(tables: Tables) -> Self {
         Self::Tables(tables)
+    }
+}
+
+impl From<&Key> for Secret {
+    fn from(key: &Key) -> Self {
+        Self::Key(key.clone())
+    }
+}
+
+impl From<&Secret> for Secret {
+    fn from(secret: &Secret) -> Self {
+        secret.clone()
     }
 }

@@ -1,8 +1,8 @@
 //! The moves that schemes are made of, and their canonical texts: the texts go into the key schedule and into
 //! `imgveil.json`, so they are part of the published contract (`docs/SCHEDULE.md`).
 
+use crate::engine::Statistic;
 use crate::image::Geometry;
-use crate::plan::Statistic;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

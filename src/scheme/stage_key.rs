@@ -2,8 +2,9 @@
 
 use super::tiling::Tiling;
 use super::{CompileError, KeyScope, Order, Orders, Stage};
+use crate::engine::COLOUR_ORDERS;
 use crate::image::Geometry;
-use crate::plan::{COLOUR_ORDERS, FLIP, Plan, PlanError};
+use crate::plan::{FLIP, Plan, PlanError};
 use crate::schedule::{Stream, Subkey};
 
 /// The channel orders of the published EtC code: assignments one after another in place.

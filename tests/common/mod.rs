@@ -2,8 +2,8 @@
 #![allow(dead_code)]
 
 use imgveil::internal::engine::gpu::Gpu;
-use imgveil::internal::engine::{Device, DeviceChoice};
-use imgveil::internal::image::Geometry;
+use imgveil::internal::engine::{EngineError, ImageRef, Loaded, Pending, Program};
+use imgveil::{Device, DeviceChoice, Geometry};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -26,20 +26,73 @@ pub fn open_gpu() -> Option<Device> {
     let choice: DeviceChoice =
         std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into()).parse().expect("never fails");
     let device = Device::open(&choice).expect("tests/run installs a software Vulkan driver; IMGVEIL_SKIP_GPU=1 skips");
-    assert!(matches!(device, Device::Gpu(_)), "IMGVEIL_TEST_DEVICE must be an adapter");
+    assert!(device.gpu().is_some(), "IMGVEIL_TEST_DEVICE must be an adapter");
     Some(device)
 }
 
 /// The one GPU of this test process (software drivers leak a little with every device), or a line that says that `test` was
 /// skipped.
-pub fn gpu(test: &str) -> Option<&'static Gpu> {
+pub fn gpu(test: &str) -> Option<&'static Device> {
     static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
-    match DEVICE.get_or_init(open_gpu) {
-        Some(Device::Gpu(gpu)) => Some(gpu),
-        _ => {
-            say_skipped(&format!("{test}: IMGVEIL_SKIP_GPU=1"));
-            None
-        }
+    let device = DEVICE.get_or_init(open_gpu).as_ref();
+    if device.is_none() {
+        say_skipped(&format!("{test}: IMGVEIL_SKIP_GPU=1"));
+    }
+    device
+}
+
+/// Both engines: the CPU engine, and the GPU of this test process if there is one.
+pub fn engines(test: &str) -> Vec<Device> {
+    [Device::cpu()].into_iter().chain(gpu(test).cloned()).collect()
+}
+
+/// Programs that run once, so that a test need not load them.
+pub trait RunOnce {
+    fn wgpu(&self) -> &Gpu;
+    fn begin(&self, program: &Program, input: Vec<u8>, refs: &[ImageRef]) -> Result<Pending, EngineError>;
+    fn bytes(
+        &self,
+        program: &Program,
+        input: &[u8],
+        refs: &[ImageRef],
+        output: &mut [u8],
+    ) -> Result<(), EngineError>;
+    fn floats(
+        &self,
+        program: &Program,
+        input: &[u8],
+        refs: &[ImageRef],
+        output: &mut [f32],
+    ) -> Result<(), EngineError>;
+}
+
+impl RunOnce for Device {
+    fn wgpu(&self) -> &Gpu {
+        self.gpu().expect("a GPU")
+    }
+
+    fn begin(&self, program: &Program, input: Vec<u8>, refs: &[ImageRef]) -> Result<Pending, EngineError> {
+        Loaded::new(self, program.clone())?.begin(input, refs)
+    }
+
+    fn bytes(
+        &self,
+        program: &Program,
+        input: &[u8],
+        refs: &[ImageRef],
+        output: &mut [u8],
+    ) -> Result<(), EngineError> {
+        Loaded::new(self, program.clone())?.bytes(input, refs, output)
+    }
+
+    fn floats(
+        &self,
+        program: &Program,
+        input: &[u8],
+        refs: &[ImageRef],
+        output: &mut [f32],
+    ) -> Result<(), EngineError> {
+        Loaded::new(self, program.clone())?.floats(input, refs, output)
     }
 }
 

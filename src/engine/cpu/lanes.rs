@@ -5,8 +5,9 @@
 //! Two transpositions of 16x16 bytes stand around that, one on the way in and one on the way out. Results are those of the
 //! plain loops in `cpu.rs`, which stay as the oracle and for batches of a few images.
 
+use crate::engine::statistic::{Statistic, blocks};
 use crate::image::{Depth, Geometry};
-use crate::plan::{FLIP, Plan, Statistic, Unit};
+use crate::plan::{FLIP, Plan, Unit};
 use wide::{u8x16, u16x8};
 
 /// Images side by side.
@@ -49,7 +50,7 @@ pub fn block_statistic(
     let rows: Vec<&[u8]> = images.chunks_exact(size).collect();
     lay(&rows, columns);
     let mut values = Vec::new();
-    for samples in super::blocks(geometry, block) {
+    for samples in blocks(geometry, block) {
         values.clear();
         values.extend(samples.clone().map(|sample| columns[sample]));
         let value = statistic_of(statistic, &mut values);
@@ -261,7 +262,7 @@ mod tests {
                 let found = super::statistic_of(statistic, &mut lanes).to_array();
                 for (lane, found) in found.into_iter().enumerate() {
                     let mut alone: Vec<u32> = values.iter().map(|value| u32::from(value[lane])).collect();
-                    prop_assert_eq!(u32::from(found), super::super::statistic_of(statistic, &mut alone), "{:?}", statistic);
+                    prop_assert_eq!(u32::from(found), crate::engine::statistic::statistic_of(statistic, &mut alone), "{:?}", statistic);
                 }
             }
         }

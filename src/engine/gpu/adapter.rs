@@ -1,9 +1,14 @@
 //! Which adapters there are, and which one a choice means.
 
-use crate::engine::{DeviceChoice, EngineError};
+use super::device::Gpu;
+use crate::engine::choice::DeviceChoice;
+use crate::engine::wait;
+use crate::engine::{EngineError, NoDevice};
+use std::time::Duration;
 
 /// What an adapter says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AdapterInfo {
     /// Its number for `--device`.
     pub index: usize,
@@ -24,24 +29,80 @@ pub struct AdapterInfo {
 }
 
 /// An adapter with the instance that it belongs to.
-pub struct Found {
-    pub(super) instance: wgpu::Instance,
-    pub(super) adapter: wgpu::Adapter,
+struct Found {
+    instance: wgpu::Instance,
+    adapter: wgpu::Adapter,
 }
 
 /// All adapters of the native backends (Vulkan, Metal, DX12), hardware first.
-pub fn list() -> Vec<AdapterInfo> {
-    let (_, adapters) = enumerate();
-    adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect()
-}
-
-/// The adapter of a choice; `None` where the choice is `auto` and only the CPU engine is worth taking.
 ///
 /// # Errors
-/// When the choice names an adapter that is not there; the error lists those that are.
-pub fn find(choice: &DeviceChoice) -> Result<Option<Found>, EngineError> {
-    let (instance, mut adapters) = enumerate();
-    let wanted = match choice {
+/// When a driver does not answer within `limit`.
+#[cfg(not(target_family = "wasm"))]
+pub fn list(limit: Duration) -> Result<Vec<AdapterInfo>, EngineError> {
+    let (_, adapters) = enumerated(limit)?;
+    Ok(adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect())
+}
+
+/// Opens the adapter of a choice. `None` where the choice is `auto` and there is no hardware, which the CPU engine beats.
+///
+/// # Errors
+/// When the choice names an adapter that is not there, the driver refuses, or it does not answer within `limit`.
+#[cfg(not(target_family = "wasm"))]
+pub fn open(choice: &DeviceChoice, limit: Duration) -> Result<Option<Gpu>, EngineError> {
+    let (instance, adapters) = enumerated(limit)?;
+    let Some(found) = choose(choice, instance, adapters)? else { return Ok(None) };
+    let name = found.adapter.get_info().name;
+    let opened = wait::block_on(limit, opened(found));
+    opened.unwrap_or(Err(EngineError::Timeout { device: name, doing: OPENING, limit })).map(Some)
+}
+
+#[cfg(not(target_family = "wasm"))]
+fn enumerated(limit: Duration) -> Result<(wgpu::Instance, Vec<wgpu::Adapter>), EngineError> {
+    let doing = "looking for adapters";
+    wait::block_on(limit, enumerate()).ok_or(EngineError::Timeout { device: "the driver".to_owned(), doing, limit })
+}
+
+/// As [`open`], without blocking and without a time limit: for a browser.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_later(choice: &DeviceChoice) -> Result<Option<Gpu>, EngineError> {
+    let (instance, adapters) = enumerate().await;
+    match choose(choice, instance, adapters)? {
+        Some(found) => opened(found).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+const OPENING: &str = "opening the device";
+
+async fn opened(found: Found) -> Result<Gpu, EngineError> {
+    let Found { instance, adapter } = found;
+    // burn, which may share this device, expects all that the adapter has. What wgpu calls experimental needs unsafe code to ask
+    // for, and burn's WGSL compiler none of it; mappable primary buffers make every buffer slower.
+    let unwanted = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
+    let request = adapter.request_device(&wgpu::DeviceDescriptor {
+        label: Some("imgveil"),
+        required_features: adapter.features().difference(unwanted),
+        required_limits: adapter.limits(),
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        ..Default::default()
+    });
+    let (device, queue) = request.await.map_err(|e| EngineError::Device {
+        device: adapter.get_info().name,
+        doing: OPENING,
+        reason: e.to_string(),
+    })?;
+    Ok(Gpu::new(Some(instance), adapter, device, queue))
+}
+
+fn choose(
+    choice: &DeviceChoice,
+    instance: wgpu::Instance,
+    mut adapters: Vec<wgpu::Adapter>,
+) -> Result<Option<Found>, EngineError> {
+    let chosen = match choice {
         DeviceChoice::Cpu => return Ok(None),
         DeviceChoice::Auto => match adapters.first() {
             Some(first) if is_hardware(first) => Some(0),
@@ -54,34 +115,27 @@ pub fn find(choice: &DeviceChoice) -> Result<Option<Found>, EngineError> {
             adapters.iter().position(|adapter| adapter.get_info().name.to_lowercase().contains(&name))
         }
     };
-    match wanted {
-        Some(index) => Ok(Some(Found { instance, adapter: adapters.swap_remove(index) })),
-        None => Err(EngineError::NoDevice(missing(choice, &adapters))),
+    if let Some(index) = chosen {
+        return Ok(Some(Found { instance, adapter: adapters.swap_remove(index) }));
     }
-}
-
-fn missing(choice: &DeviceChoice, adapters: &[wgpu::Adapter]) -> String {
-    let what = match choice {
+    let wanted = match choice {
         DeviceChoice::Index(index) => format!("there is no adapter number {index}"),
         DeviceChoice::Name(name) => format!("no adapter's name contains `{name}`"),
         _ => "there is no GPU adapter".to_owned(),
     };
-    let names: Vec<String> =
-        adapters.iter().enumerate().map(|(index, a)| format!("{index} ({})", a.get_info().name)).collect();
-    match names.is_empty() {
-        true => format!("{what}: no Vulkan, Metal or DX12 driver was found; install one or use --device cpu"),
-        false => format!("{what}: the adapters are {}; or use --device cpu", names.join(", ")),
-    }
+    let adapters = adapters.iter().map(|adapter| adapter.get_info().name).collect();
+    Err(NoDevice { wanted, adapters }.into())
 }
 
-fn enumerate() -> (wgpu::Instance, Vec<wgpu::Adapter>) {
-    // Not OpenGL: its compute shaders are not worth the surprises.
-    let backends = wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12;
+async fn enumerate() -> (wgpu::Instance, Vec<wgpu::Adapter>) {
+    // Not OpenGL: its compute shaders differ too much between drivers.
+    let backends =
+        wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12 | wgpu::Backends::BROWSER_WEBGPU;
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
         backends,
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     });
-    let mut adapters = pollster::block_on(instance.enumerate_adapters(backends));
+    let mut adapters = instance.enumerate_adapters(backends).await;
     adapters.sort_by_key(|adapter| match adapter.get_info().device_type {
         wgpu::DeviceType::DiscreteGpu => 0,
         wgpu::DeviceType::IntegratedGpu => 1,
@@ -93,9 +147,16 @@ fn enumerate() -> (wgpu::Instance, Vec<wgpu::Adapter>) {
 }
 
 fn is_hardware(adapter: &wgpu::Adapter) -> bool {
-    !matches!(adapter.get_info().device_type, wgpu::DeviceType::Cpu | wgpu::DeviceType::Other)
+    let info = adapter.get_info();
+    match info.device_type {
+        wgpu::DeviceType::Cpu => false,
+        // A browser does not tell what its adapter is.
+        wgpu::DeviceType::Other => info.backend == wgpu::Backend::BrowserWebGpu,
+        _ => true,
+    }
 }
 
+#[cfg(not(target_family = "wasm"))]
 fn describe(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
     let info = adapter.get_info();
     let features = adapter.features();

@@ -1,21 +1,23 @@
-//! The way of a set that the device does not hold: the images of each batch go up through a ring of reused buffers, while the
-//! device still works on the batch before. Never reads anything back.
+//! Sets that the device does not hold: the images of each batch are sent through a ring of reused buffers, while the device
+//! still works on the batch before. Nothing is read back.
 
-use super::staging::{SLOTS, stride, upload};
-use super::{Gpu, Resident};
+use super::device::Gpu;
+use super::resident::Resident;
+use super::ring::SLOTS;
+use super::staging::{stride, upload};
 use crate::engine::EngineError;
+use crate::engine::wait::Callbacks;
 use crate::image::Geometry;
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, channel};
 
 /// The buffers of one batch, or of a part of one that fills a binding.
 struct Slot {
     /// Host memory that the device copies from.
     host: wgpu::Buffer,
     device: wgpu::Buffer,
-    /// The copy from one to the other, and what came of mapping the host's memory anew behind it.
+    /// The copy from one to the other, after which the host's memory is mapped again.
     copied: wgpu::SubmissionIndex,
-    mapped: Receiver<Result<(), wgpu::BufferAsyncError>>,
+    mapped: Callbacks,
 }
 
 /// Sends the images of batches to the device, one batch after the other.
@@ -72,14 +74,13 @@ impl Streaming {
             let bytes = (part.len() * stride) as u64;
             let (host, device) = self.buffers(gpu, bytes, slots)?;
             upload(gpu, &host, self.geometry, samples, part)?;
-            let (sender, mapped) = channel();
+            let mapped = Callbacks::new(1);
             let copied = gpu.guarded("sending a batch's images", || {
                 host.unmap();
                 let mut encoder = gpu.device.create_command_encoder(&Default::default());
                 encoder.copy_buffer_to_buffer(&host, 0, &device, 0, bytes);
                 let copied = gpu.queue.submit([encoder.finish()]);
-                // Nobody receives where the feed is gone, and then nobody wants to know.
-                host.map_async(wgpu::MapMode::Write, .., move |result| drop(sender.send(result)));
+                host.map_async(wgpu::MapMode::Write, .., mapped.one());
                 copied
             })?;
             gpu.traffic.add_up(bytes);
@@ -99,10 +100,7 @@ impl Streaming {
         if let Some(Slot { host, device, copied, mapped }) = oldest
             && host.size() >= bytes
         {
-            let failed = |reason: String| gpu.failed("waiting for a batch's images to go up", reason);
-            let done = wgpu::PollType::Wait { submission_index: Some(copied), timeout: None };
-            gpu.device.poll(done).map_err(|e| failed(e.to_string()))?;
-            mapped.recv().map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+            gpu.wait_for(&mapped, Some(copied), "waiting for a batch's images to go up")?;
             return Ok((host, device));
         }
         let buffer = |usage, mapped_at_creation| {

@@ -1,10 +1,12 @@
 //! How long work takes on the device: by its own clock where it can stamp times into a command buffer, else by the host's, over
 //! many repetitions in one submission.
 
-use super::Gpu;
-use super::run::{self, Resident};
-use crate::engine::{EngineError, ImageRef, check_refs, outputs};
-use crate::plan::Program;
+use super::device::Gpu;
+use super::program::{self, LoadedProgram};
+use super::resident::Resident;
+use crate::engine::EngineError;
+use crate::engine::image_ref::{ImageRef, check_refs, outputs};
+use crate::engine::program::Program;
 use std::time::Instant;
 
 /// A time.
@@ -64,11 +66,15 @@ impl Gpu {
     ///
     /// # Errors
     /// As [`Gpu::time_copy`], and for images that do not fit a binding.
-    pub fn time_bytes(&self, program: &Program, samples: &[u8], repeats: u32) -> Result<Timed, EngineError> {
+    pub fn time_bytes(
+        &self,
+        (program, loaded): (&Program, &LoadedProgram),
+        samples: &[u8],
+        refs: &[ImageRef],
+        repeats: u32,
+    ) -> Result<Timed, EngineError> {
         let geometry = program.geometry();
-        let loaded = self.load(program)?;
-        let refs = ImageRef::all(samples.len() / geometry.bytes());
-        check_refs(&refs, geometry, refs.len())?;
+        check_refs(program, refs, samples.len() / geometry.bytes())?;
         let resident = Resident::upload(self, geometry, samples)?;
         let bytes = loaded.widest() * refs.len() as u64;
         self.check_binding("a batch", bytes)?;
@@ -76,11 +82,11 @@ impl Gpu {
         // Every image begins at a word there too.
         self.guarded("laying images out", || {
             let mut encoder = self.device.create_command_encoder(&Default::default());
-            run::lay_out(self, &loaded, &resident, &refs, &from, &mut encoder);
+            program::lay_out(self, &resident, refs, &from, &mut encoder);
             self.queue.submit([encoder.finish()]);
         })?;
         self.time(repeats, |encoder| {
-            run::bytes(self, &loaded, [&from, &to], &refs, encoder);
+            program::bytes(self, loaded, [&from, &to], refs, encoder);
         })
     }
 
@@ -90,20 +96,19 @@ impl Gpu {
     /// As [`Gpu::time_bytes`].
     pub fn time_floats(
         &self,
-        program: &Program,
+        (program, loaded): (&Program, &LoadedProgram),
         samples: &[u8],
         refs: &[ImageRef],
         repeats: u32,
     ) -> Result<Timed, EngineError> {
         let geometry = program.geometry();
-        let loaded = self.load(program)?;
         let resident = Resident::upload(self, geometry, samples)?;
         let bytes = (geometry.samples() * outputs(program, refs)? * size_of::<f32>()) as u64;
         self.check_binding("a batch of floats", bytes)?;
         let [output, _] = self.pair(bytes)?;
         let output = output.as_entire_binding();
-        run::check_floats(self, &loaded, &resident, refs)?;
-        self.time(repeats, |encoder| run::encode_floats(self, &loaded, &resident, refs, &output, encoder))
+        program::check_floats(self, program, loaded, &resident, refs)?;
+        self.time(repeats, |encoder| program::encode_floats(self, loaded, &resident, refs, &output, encoder))
     }
 
     /// A dispatch that does next to nothing.
@@ -112,7 +117,9 @@ impl Gpu {
     /// As [`Gpu::time_copy`].
     pub fn time_dispatch(&self, repeats: u32) -> Result<Timed, EngineError> {
         let geometry = crate::image::Geometry::new(1, 1, 1).map_err(|e| self.failed("timing", e.to_string()))?;
-        self.time_bytes(&Program::identity(geometry), &[0], repeats)
+        let program = Program::identity(geometry);
+        let loaded = LoadedProgram::new(self, &program)?;
+        self.time_bytes((&program, &loaded), &[0], &ImageRef::all(1), repeats)
     }
 
     fn pair(&self, bytes: u64) -> Result<[wgpu::Buffer; 2], EngineError> {

@@ -4,9 +4,8 @@
 
 use super::{Busy, JobError};
 use crate::dataset::{ReadError, ReadErrorKind};
-use imgveil::internal::engine::{Engine, ImageRef, Pending};
+use imgveil::internal::engine::{ImageRef, Loaded, Pending};
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::plan::Program;
 use imgveil::internal::schedule::ImageId;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -68,7 +67,7 @@ pub(super) trait Stages: Sync {
     /// Reads the image of a slot; an error sets it aside.
     fn decode(&self, slot: usize) -> Result<(Image, Self::Carried), ReadError>;
     /// What runs on images of a geometry.
-    fn program(&self, geometry: Geometry) -> Result<Arc<Program>, JobError>;
+    fn program(&self, geometry: Geometry) -> Result<Loaded, JobError>;
     /// The id of an image, for programs keyed per image.
     fn id(&self, slot: usize, carried: &Self::Carried) -> ImageId;
     /// Writes an image; the inner error sets it aside.

@@ -1,16 +1,12 @@
-//! The compiled form of a scheme. A [`Plan`] is one gather: for every element where it comes from and whether it is
-//! flipped; permutations and flips compose, so any run of such stages is one plan. A [`Program`] is what an engine
-//! runs: plans, and the steps that are no plan. Knows nothing of schemes, keys' files or devices.
+//! Plans: one gather over an image's elements, with flips. A plan says for every element where it comes from and whether it is
+//! flipped. Permutations and flips compose, so any run of such stages is one plan.
 
-mod mixing;
 pub mod tiles;
 
-pub use mixing::{Mixing, WEIGHT_ONE, soft_label};
-
 use crate::image::{Depth, Geometry};
-use crate::schedule::Subkey;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use zeroize::Zeroizing;
 
 /// Bit 31 of a table entry: the element is flipped (`p -> max - p`). Bits 0..31 are the source.
 pub const FLIP: u32 = 1 << 31;
@@ -57,13 +53,22 @@ impl Unit {
 ///
 /// Invariant: every source is an element of the image. Where no source is taken twice the plan is a permutation and has an
 /// inverse; all but one stage of the literature's are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// A plan is as secret as the key that it was drawn from: `Debug` does not print its table, and the table is wiped when the
+/// last clone is dropped.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Plan {
     geometry: Geometry,
     unit: Unit,
-    /// Shared by clones: a large image's takes gigabytes.
-    table: Arc<Vec<u32>>,
+    /// Shared by clones: the table of a large image takes gigabytes.
+    table: Arc<Zeroizing<Vec<u32>>>,
     permutation: bool,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("geometry", &self.geometry).field("unit", &self.unit).finish_non_exhaustive()
+    }
 }
 
 /// Why a table is no plan.
@@ -105,7 +110,7 @@ impl Plan {
     /// The plan that changes nothing.
     pub fn identity(geometry: Geometry) -> Self {
         let table = (0..geometry.samples() as u32).collect();
-        Self { geometry, unit: Unit::Sample, table: Arc::new(table), permutation: true }
+        Self { geometry, unit: Unit::Sample, table: Arc::new(Zeroizing::new(table)), permutation: true }
     }
 
     /// A plan from its table: per element the source in bits 0..31 and [`FLIP`].
@@ -129,7 +134,7 @@ impl Plan {
             permutation &= taken[source / 64] >> (source % 64) & 1 == 0;
             taken[source / 64] |= 1 << (source % 64);
         }
-        Ok(Self { geometry, unit, table: Arc::new(table), permutation })
+        Ok(Self { geometry, unit, table: Arc::new(Zeroizing::new(table)), permutation })
     }
 
     /// The images that the plan is for.
@@ -187,7 +192,7 @@ impl Plan {
                     let moved = &self.table[first..first + per_sample as usize];
                     nibbles.extend(moved.iter().map(|before| before ^ (entry & FLIP)));
                 }
-                (unit, table) = (Unit::Nibble, Arc::new(nibbles));
+                (unit, table) = (Unit::Nibble, Arc::new(Zeroizing::new(nibbles)));
             }
             _ => Arc::make_mut(&mut table).iter_mut().for_each(|entry| {
                 *entry = self.table[(*entry & !FLIP) as usize] ^ (*entry & FLIP);
@@ -205,161 +210,8 @@ impl Plan {
         for (i, &entry) in self.table.iter().enumerate() {
             table[(entry & !FLIP) as usize] = i as u32 | (entry & FLIP);
         }
-        Some(Plan { table: Arc::new(table), ..*self })
+        Some(Plan { table: Arc::new(Zeroizing::new(table)), ..*self })
     }
-}
-
-/// A block's statistic (`docs/SCHEDULE.md`, "Stages").
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Statistic {
-    /// The middle value; the mean of the middle two, half up.
-    Median,
-    /// The mean, half up.
-    Mean,
-    /// The largest.
-    Max,
-    /// The smallest.
-    Min,
-}
-
-/// Keys per image, pixel by pixel: sign bits, and then the orders of the channels. An engine draws both itself, from the
-/// image's own stream.
-#[derive(Clone)]
-pub struct PixelKeys {
-    /// Pixel negative-positive, first.
-    pub negative: Option<Subkey>,
-    /// Colour shuffling of single pixels, second.
-    pub colour: Option<Subkey>,
-    /// Both undone, in the reverse order.
-    pub inverse: bool,
-}
-
-/// The orders of three channels in the order of their digits: output channel j is input channel `COLOUR_ORDERS[d][j]`.
-pub const COLOUR_ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-
-/// One step of a program.
-#[derive(Clone)]
-pub enum Step {
-    /// Move and flip elements.
-    Permute(Plan),
-    /// Flip samples and order the channels of pixels, with keys of the image's own.
-    PixelKeyed(PixelKeys),
-    /// Fill every block (rows, columns), channel by channel, with its statistic.
-    BlockStatistic((u32, u32), Statistic),
-    /// XOR with the image's own ChaCha20 stream under this subkey.
-    Keystream(Subkey),
-    /// Mix several images into one, as floats. The last step of its program.
-    Mix(Mixing),
-}
-
-/// A program has no inverse.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Lossy(pub &'static str);
-
-/// What an engine runs on every image of one geometry: steps in order, none for the identity.
-#[derive(Clone)]
-pub struct Program {
-    geometry: Geometry,
-    steps: Vec<Step>,
-    id: u64,
-}
-
-impl Program {
-    /// The program that changes nothing.
-    pub fn identity(geometry: Geometry) -> Self {
-        Self { geometry, steps: Vec::new(), id: next_id() }
-    }
-
-    /// A number that only this program and its clones have, in this process: engines keep a program's tables by it.
-    pub fn id(&self) -> u64 {
-        self.id
-    }
-
-    /// Appends a step. A plan after a plan folds into one, and the identity is left out; colours after signs, both keyed per
-    /// image, fold as well.
-    ///
-    /// # Errors
-    /// When a plan is for another geometry.
-    pub fn push(&mut self, step: Step) -> Result<(), PlanError> {
-        if let Step::Permute(plan) = &step
-            && plan.geometry() != self.geometry
-        {
-            let (expected, found) = (self.geometry.samples(), plan.table().len());
-            return Err(PlanError::Length { geometry: self.geometry, expected, found });
-        }
-        self.id = next_id();
-        let step = match (self.steps.pop(), step) {
-            (Some(Step::Permute(before)), Step::Permute(next)) => Step::Permute(before.then(next)?),
-            (
-                Some(Step::PixelKeyed(PixelKeys { negative, colour: None, inverse: false })),
-                Step::PixelKeyed(PixelKeys { negative: None, colour, inverse: false }),
-            ) => Step::PixelKeyed(PixelKeys { negative, colour, inverse: false }),
-            (before, step) => {
-                self.steps.extend(before);
-                step
-            }
-        };
-        match step {
-            Step::Permute(plan) if plan.is_identity() => {}
-            step => self.steps.push(step),
-        }
-        Ok(())
-    }
-
-    /// The images that the program is for.
-    pub fn geometry(&self) -> Geometry {
-        self.geometry
-    }
-
-    /// The steps in order.
-    pub fn steps(&self) -> &[Step] {
-        &self.steps
-    }
-
-    /// Whether a step depends on the image's id.
-    pub fn keyed_per_image(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step, Step::Keystream(_) | Step::PixelKeyed(_) | Step::Mix(_)))
-    }
-
-    /// How it mixes images, if it does: the output is floats then, one image for every `images` picks.
-    pub fn mixing(&self) -> Option<&Mixing> {
-        match self.steps.last() {
-            Some(Step::Mix(mixing)) => Some(mixing),
-            _ => None,
-        }
-    }
-
-    /// The same program without mixing: what a single image looks like to a network that learned from mixtures.
-    pub fn without_mixing(&self) -> Program {
-        let steps = self.steps.iter().filter(|step| !matches!(step, Step::Mix(_))).cloned().collect();
-        Program { geometry: self.geometry, steps, id: next_id() }
-    }
-
-    /// The program that undoes this one.
-    ///
-    /// # Errors
-    /// When a step loses what it does; the error names it.
-    pub fn inverse(&self) -> Result<Program, Lossy> {
-        let inverted = |step: &Step| {
-            Ok(match step {
-                Step::Permute(plan) => {
-                    Step::Permute(plan.inverse().ok_or(Lossy("colour shuffling as published drops channels"))?)
-                }
-                Step::PixelKeyed(keys) => Step::PixelKeyed(PixelKeys { inverse: !keys.inverse, ..keys.clone() }),
-                Step::Keystream(subkey) => Step::Keystream(subkey.clone()),
-                Step::BlockStatistic(..) => return Err(Lossy("the block statistic keeps one value of each block")),
-                Step::Mix(_) => return Err(Lossy("mixing adds several images up")),
-            })
-        };
-        let steps = self.steps.iter().rev().map(inverted).collect::<Result<_, _>>()?;
-        Ok(Program { geometry: self.geometry, steps, id: next_id() })
-    }
-}
-
-fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 #[cfg(test)]
@@ -425,6 +277,17 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_does_not_print_its_table_and_wipes_it() {
+        let plan = random(Geometry::new(1, 3, 1).unwrap(), 7);
+        assert_eq!(
+            format!("{plan:?}"),
+            "Plan { geometry: Geometry { height: 1, width: 3, channels: 1, depth: U8 }, unit: Sample, .. }"
+        );
+        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        wiped(&*plan.table);
+    }
+
+    #[test]
     fn a_table_that_leaves_the_image_is_refused_and_one_that_loses_samples_has_no_inverse() {
         let geometry = Geometry::new(1, 3, 1).unwrap();
         let plan = |table: &[u32]| Plan::from_table(geometry, Unit::Sample, table.to_vec());
@@ -436,17 +299,5 @@ mod tests {
             assert!(lossy.inverse().is_none());
             assert!(Plan::identity(geometry).then(lossy).unwrap().inverse().is_none());
         }
-    }
-
-    #[test]
-    fn programs_fold_plans_and_drop_the_identity() {
-        let geometry = Geometry::new(4, 4, 1).unwrap();
-        let plan = random(geometry, 3);
-        let mut program = Program::identity(geometry);
-        program.push(Step::Permute(plan.clone())).unwrap();
-        program.push(Step::Permute(plan.clone())).unwrap();
-        assert_eq!(program.steps().len(), 1);
-        program.push(Step::Permute(plan.then(plan.clone()).unwrap().inverse().unwrap())).unwrap();
-        assert_eq!(program.steps().len(), 0);
     }
 }

@@ -1,6 +1,6 @@
 //! A plan on the device: its table, and its tiles for either layout of the output, each sent when it is first needed.
 
-use super::Gpu;
+use super::device::Gpu;
 use crate::engine::EngineError;
 use crate::plan::Plan;
 use crate::plan::tiles::{CHUNK, Layout, PLACE, SOURCES, Tiles};
@@ -13,21 +13,21 @@ const FEWEST: usize = 3;
 const NONE: u32 = u32::MAX;
 
 /// A loaded plan.
-pub(super) struct LoadedPlan {
+pub struct PlanTables {
     plan: Plan,
     table: OnceLock<wgpu::Buffer>,
-    bytes: OnceLock<Option<LoadedTiles>>,
-    floats: OnceLock<Option<LoadedTiles>>,
+    bytes: OnceLock<Option<TileTable>>,
+    floats: OnceLock<Option<TileTable>>,
 }
 
 /// Tiles as `shaders/shared/tiles.wgsl` reads them.
-pub(super) struct LoadedTiles {
+pub struct TileTable {
     pub buffer: wgpu::Buffer,
     pub count: u64,
 }
 
-impl LoadedPlan {
-    pub(super) fn new(gpu: &Gpu, plan: &Plan) -> Result<Self, EngineError> {
+impl PlanTables {
+    pub fn new(gpu: &Gpu, plan: &Plan) -> Result<Self, EngineError> {
         let bytes = size_of_val(plan.table()) as u64;
         if bytes > gpu.limit {
             return Err(gpu.too_large("the plan", bytes));
@@ -36,17 +36,17 @@ impl LoadedPlan {
         Ok(Self { plan, table: OnceLock::new(), bytes: OnceLock::new(), floats: OnceLock::new() })
     }
 
-    pub(super) fn bits(&self) -> u32 {
+    pub fn bits(&self) -> u32 {
         self.plan.bits()
     }
 
     /// The table. The caller holds an error scope.
-    pub(super) fn table(&self, gpu: &Gpu) -> &wgpu::Buffer {
+    pub fn table(&self, gpu: &Gpu) -> &wgpu::Buffer {
         self.table.get_or_init(|| gpu.sent(bytemuck::cast_slice(self.plan.table()), wgpu::BufferUsages::STORAGE))
     }
 
     /// The tiles for so many images, where they have good ones. The caller holds an error scope.
-    pub(super) fn tiles(&self, gpu: &Gpu, layout: Layout, images: usize) -> Option<&LoadedTiles> {
+    pub fn tiles(&self, gpu: &Gpu, layout: Layout, images: usize) -> Option<&TileTable> {
         if images < FEWEST || !self.plan.geometry().bytes().is_multiple_of(CHUNK) {
             return None;
         }
@@ -60,7 +60,7 @@ impl LoadedPlan {
             let words = arranged(&tiles, rows);
             let bytes: &[u8] = bytemuck::cast_slice(&words);
             let count = tiles.count() as u64;
-            let load = || LoadedTiles { buffer: gpu.sent(bytes, wgpu::BufferUsages::STORAGE), count };
+            let load = || TileTable { buffer: gpu.sent(bytes, wgpu::BufferUsages::STORAGE), count };
             (bytes.len() as u64 <= gpu.limit).then(load)
         };
         place.get_or_init(load).as_ref()
@@ -101,9 +101,9 @@ fn near(entry: u16) -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::step::Step;
     use crate::image::Geometry;
     use crate::key::Key;
-    use crate::plan::Step;
     use crate::scheme::{Block, KeyScope, Options, Preset, compile};
     use std::collections::HashSet;
 

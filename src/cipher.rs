@@ -1,0 +1,183 @@
+//! A scheme and a key for images of one geometry, on a device.
+
+use crate::engine::{Device, EngineError, ImageRef, Loaded, Lossy, Pending};
+use crate::image::Geometry;
+use crate::schedule::ImageId;
+use crate::scheme::{Scheme, Secret};
+use crate::{Encrypted, Error, Images};
+use std::fmt;
+use std::future::IntoFuture;
+use std::sync::Arc;
+
+/// Encrypts and decrypts batches of images of one geometry.
+///
+/// A cipher owns what it needs and is cheap to clone: clones share the tables on the device. It may be used from several
+/// threads at once.
+///
+/// Schemes that key every image by its own stream get the ids of the images from their names and pixels. The ids are derived
+/// here, so that two different images never share a stream.
+#[derive(Clone)]
+pub struct Cipher(Arc<Inner>);
+
+struct Inner {
+    scheme: Scheme,
+    secret: Secret,
+    forward: Loaded,
+    /// The scheme undone; why that cannot be, where it cannot.
+    backward: Result<Loaded, Lossy>,
+}
+
+impl Cipher {
+    /// Compiles `scheme` under a key (or written-out tables) for images of `geometry`, and loads it onto `device`.
+    ///
+    /// # Errors
+    /// When the scheme's blocks do not tile the images, tables are not those of the scheme, or the device's limits do not hold
+    /// the plan.
+    pub fn new(scheme: &Scheme, secret: impl Into<Secret>, geometry: Geometry, device: &Device) -> Result<Self, Error> {
+        let secret = secret.into();
+        let program = secret.compile(scheme, geometry)?;
+        let backward = match program.inverse() {
+            Ok(inverse) => Ok(Loaded::new(device, inverse)?),
+            Err(lossy) => Err(lossy),
+        };
+        let forward = Loaded::new(device, program)?;
+        Ok(Self(Arc::new(Inner { scheme: scheme.clone(), secret, forward, backward })))
+    }
+
+    /// The scheme.
+    pub fn scheme(&self) -> &Scheme {
+        &self.0.scheme
+    }
+
+    /// The geometry of the images.
+    pub fn geometry(&self) -> Geometry {
+        self.0.forward.program().geometry()
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        self.0.forward.device()
+    }
+
+    /// Encrypts a batch.
+    ///
+    /// # Errors
+    /// When the images have another geometry, the scheme mixes images into floats, or the device fails.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn encrypt(&self, images: &Images) -> Result<Encrypted, Error> {
+        let ids = self.ids(images)?;
+        let mut samples = vec![0; images.samples().len()];
+        self.0.forward.bytes(images.samples(), &refs(&ids), &mut samples)?;
+        Ok(Encrypted::new(self.geometry(), images.names().to_vec(), ids, samples)?)
+    }
+
+    /// Decrypts a batch, to the byte.
+    ///
+    /// # Errors
+    /// When the images have another geometry, the scheme loses information ([`Scheme::has_inverse`]), or the device fails.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn decrypt(&self, encrypted: &Encrypted) -> Result<Images, Error> {
+        let backward = self.0.backward.as_ref().map_err(|lossy| *lossy)?;
+        self.check(encrypted.geometry())?;
+        let mut samples = vec![0; encrypted.samples().len()];
+        backward.bytes(encrypted.samples(), &refs(encrypted.ids()), &mut samples)?;
+        Ok(Images::new(self.geometry(), encrypted.names().to_vec(), samples)?)
+    }
+
+    /// Encrypts a batch to what a network trains on: floats `(2p - max) / max` in [-1, 1], planar (N, C, H, W). `max` is the
+    /// largest sample of the depth, so that a flipped sample is exactly a flipped sign.
+    ///
+    /// # Errors
+    /// As [`Cipher::encrypt`].
+    #[cfg(not(target_family = "wasm"))]
+    pub fn floats(&self, images: &Images) -> Result<Vec<f32>, Error> {
+        let ids = self.ids(images)?;
+        let mut floats = vec![0.0; images.len() * self.geometry().samples()];
+        self.0.forward.floats(images.samples(), &refs(&ids), &mut floats)?;
+        Ok(floats)
+    }
+
+    /// Begins to encrypt a batch. A GPU works on while the caller does something else; the CPU engine is done when this
+    /// returns. [`Job::wait`] gives the result on a thread that may block, `.await` in asynchronous code and in a browser.
+    ///
+    /// # Errors
+    /// As [`Cipher::encrypt`].
+    pub fn submit(&self, images: Images) -> Result<Job, Error> {
+        let ids = self.ids(&images)?;
+        let (names, samples) = images.into_parts();
+        let pending = self.0.forward.begin(samples, &refs(&ids))?;
+        Ok(Job { geometry: self.geometry(), names, ids, pending })
+    }
+
+    /// The ids of plain images.
+    fn ids(&self, images: &Images) -> Result<Vec<ImageId>, Error> {
+        self.check(images.geometry())?;
+        if self.0.forward.program().mixing().is_some() {
+            return Err(EngineError::NeedsPartners.into());
+        }
+        let (key, geometry) = (self.0.secret.key(), self.geometry());
+        let named = images.names().iter().zip(images.samples().chunks_exact(geometry.bytes()));
+        Ok(named.map(|(name, samples)| ImageId::new(key, name, geometry, samples)).collect())
+    }
+
+    fn check(&self, found: Geometry) -> Result<(), Error> {
+        let expected = self.geometry();
+        if found == expected { Ok(()) } else { Err(EngineError::Geometry { expected, found }.into()) }
+    }
+}
+
+/// References to all images of a batch, in order.
+fn refs(ids: &[ImageId]) -> Vec<ImageRef> {
+    ids.iter().zip(0..).map(|(id, index)| ImageRef::new(index).with_id(*id)).collect()
+}
+
+impl fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cipher")
+            .field("scheme", &self.0.scheme.to_string())
+            .field("key", &self.0.secret.key().fingerprint().to_string())
+            .field("geometry", &self.geometry().to_string())
+            .field("device", self.device())
+            .finish()
+    }
+}
+
+/// A batch that [`Cipher::submit`] began. Dropping it discards the result.
+#[must_use]
+pub struct Job {
+    geometry: Geometry,
+    names: Vec<String>,
+    ids: Vec<ImageId>,
+    pending: Pending,
+}
+
+impl Job {
+    /// Blocks until the batch is encrypted.
+    ///
+    /// # Errors
+    /// When the device fails, or does not answer within its time limit.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn wait(self) -> Result<Encrypted, Error> {
+        let samples = self.pending.wait()?;
+        Ok(Encrypted::new(self.geometry, self.names, self.ids, samples)?)
+    }
+
+    async fn ready(self) -> Result<Encrypted, Error> {
+        let samples = self.pending.ready().await?;
+        Ok(Encrypted::new(self.geometry, self.names, self.ids, samples)?)
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+type Ready = std::pin::Pin<Box<dyn Future<Output = Result<Encrypted, Error>> + Send>>;
+#[cfg(target_family = "wasm")]
+type Ready = std::pin::Pin<Box<dyn Future<Output = Result<Encrypted, Error>>>>;
+
+impl IntoFuture for Job {
+    type Output = Result<Encrypted, Error>;
+    type IntoFuture = Ready;
+
+    fn into_future(self) -> Ready {
+        Box::pin(self.ready())
+    }
+}

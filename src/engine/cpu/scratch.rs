@@ -1,0 +1,19 @@
+//! Memory that a thread of the CPU engine reuses from image to image.
+
+use super::lanes::Columns;
+
+/// Images fewer than these go through a step one by one: lanes that are mostly empty are slower than a plain loop.
+pub const FEWEST: usize = 6;
+
+/// A thread's memory.
+#[derive(Default)]
+pub struct Scratch {
+    /// One image.
+    pub image: Vec<u8>,
+    /// Images side by side.
+    pub columns: Columns,
+    /// Encrypted images on their way to floats.
+    pub encrypted: Vec<u8>,
+    /// Sums of a mixture.
+    pub sums: Vec<i32>,
+}

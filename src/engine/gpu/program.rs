@@ -1,0 +1,181 @@
+//! Programs with their tables on the device, and their runs: from a resident set to floats, from words to words.
+
+use super::device::Gpu;
+use super::dispatch::{GpuStep, ImageRecord, Output, encode};
+use super::resident::Resident;
+use crate::engine::EngineError;
+use crate::engine::image_ref::{ImageRef, check_refs};
+use crate::engine::program::Program;
+use crate::engine::step::permute::Permute;
+use crate::image::Geometry;
+
+/// A program with its tables on the device.
+pub struct LoadedProgram {
+    geometry: Geometry,
+    /// One entry for each dispatch.
+    steps: Vec<Box<dyn GpuStep>>,
+}
+
+/// The step that copies images as they are.
+const COPY: Permute = Permute(None);
+
+impl LoadedProgram {
+    /// Checks the program's tables against the device's limits. They are sent at their first use.
+    pub fn new(gpu: &Gpu, program: &Program) -> Result<Self, EngineError> {
+        let mut steps = Vec::new();
+        for step in program.steps() {
+            steps.extend(step.execute().on_gpu(gpu)?);
+        }
+        // Without a step there is still the way from bytes to where they are wanted.
+        if steps.is_empty() {
+            steps.push(Box::new(COPY));
+        }
+        Ok(Self { geometry: program.geometry(), steps })
+    }
+
+    /// The images' geometry.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The most bytes that one image takes before, between and after the steps.
+    pub fn widest(&self) -> u64 {
+        let image = self.geometry.bytes().next_multiple_of(4) as u64;
+        self.steps.iter().map(|step| step.image_bytes(self.geometry)).fold(image, u64::max)
+    }
+
+    /// The step that makes floats, and the steps before it that go from words to words of the batch.
+    fn split(&self, resident: &Resident) -> (&dyn GpuStep, Vec<&dyn GpuStep>) {
+        let mut steps: Vec<&dyn GpuStep> = self.steps.iter().map(Box::as_ref).collect();
+        let last = steps.pop().unwrap_or(&COPY);
+        // A mixture's images may lie in different pages: they are gathered first.
+        if last.gathers() && steps.is_empty() && resident.pages.len() > 1 {
+            steps.push(&COPY);
+        }
+        (last, steps)
+    }
+}
+
+/// Runs a loaded program on images of a resident set and writes normalised floats (N, C, H, W) to `output`, in one
+/// submission. `program` is what was loaded.
+pub fn floats(
+    gpu: &Gpu,
+    program: &Program,
+    loaded: &LoadedProgram,
+    resident: &Resident,
+    refs: &[ImageRef],
+    output: &wgpu::BindingResource<'_>,
+) -> Result<(), EngineError> {
+    check_floats(gpu, program, loaded, resident, refs)?;
+    gpu.guarded("encrypting a batch", || {
+        let mut encoder = gpu.device.create_command_encoder(&Default::default());
+        encode_floats(gpu, loaded, resident, refs, output, &mut encoder);
+        gpu.queue.submit([encoder.finish()]);
+    })
+}
+
+/// Checks what [`encode_floats`] relies on.
+pub(super) fn check_floats(
+    gpu: &Gpu,
+    program: &Program,
+    loaded: &LoadedProgram,
+    resident: &Resident,
+    refs: &[ImageRef],
+) -> Result<(), EngineError> {
+    check_refs(program, refs, resident.images())?;
+    let geometry = loaded.geometry;
+    if resident.geometry() != geometry {
+        let (expected, found) = (geometry.bytes(), resident.geometry().bytes());
+        return Err(EngineError::Size { what: "a resident image", expected, found, geometry });
+    }
+    let (_, earlier) = loaded.split(resident);
+    let bytes = |step: &&dyn GpuStep| step.image_bytes(geometry) * refs.len() as u64;
+    match earlier.iter().map(bytes).find(|&bytes| bytes > gpu.limit) {
+        Some(bytes) => Err(gpu.too_large("a batch between two steps", bytes)),
+        None => Ok(()),
+    }
+}
+
+/// Encodes what [`floats`] runs. The caller has checked it, and holds an error scope.
+pub(super) fn encode_floats(
+    gpu: &Gpu,
+    loaded: &LoadedProgram,
+    resident: &Resident,
+    refs: &[ImageRef],
+    output: &wgpu::BindingResource<'_>,
+    encoder: &mut wgpu::CommandEncoder,
+) {
+    let geometry = loaded.geometry;
+    let (last, earlier) = loaded.split(resident);
+    let mut in_order = ImageRecord::of(refs);
+    in_order.iter_mut().for_each(ImageRecord::advance);
+    let mut between: Option<wgpu::Buffer> = None;
+    let mut run = |step: &dyn GpuStep, before: Option<&wgpu::Buffer>, output: Output<'_>| match before {
+        None => pages(gpu, geometry, step, resident, refs, output, encoder),
+        Some(before) => encode(gpu, geometry, step, before, &in_order, output, encoder),
+    };
+    for step in earlier {
+        let bytes = step.image_bytes(geometry) * refs.len() as u64;
+        let written = gpu.buffer(bytes, wgpu::BufferUsages::STORAGE);
+        run(step, between.as_ref(), Output::Words(&written));
+        between = Some(written);
+    }
+    run(last, between.as_ref(), Output::Floats(output));
+}
+
+/// Encodes a copy of resident images, as they are, into a buffer. The caller holds an error scope.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn lay_out(
+    gpu: &Gpu,
+    resident: &Resident,
+    refs: &[ImageRef],
+    output: &wgpu::Buffer,
+    encoder: &mut wgpu::CommandEncoder,
+) {
+    pages(gpu, resident.geometry(), &COPY, resident, refs, Output::Words(output), encoder);
+}
+
+/// Encodes a loaded program that does not mix, bytes to bytes. The images lie in the first of two buffers in the order of
+/// the references. Every step reads one buffer and writes the other. Returns the buffer that the last step writes. The
+/// caller holds an error scope.
+pub(super) fn bytes<'a>(
+    gpu: &Gpu,
+    loaded: &LoadedProgram,
+    [mut from, mut to]: [&'a wgpu::Buffer; 2],
+    refs: &[ImageRef],
+    encoder: &mut wgpu::CommandEncoder,
+) -> &'a wgpu::Buffer {
+    let mut records = ImageRecord::of(refs);
+    records.iter_mut().for_each(|record| record.index = record.slot);
+    for step in &loaded.steps {
+        encode(gpu, loaded.geometry, step.as_ref(), from, &records, Output::Words(to), encoder);
+        records.iter_mut().for_each(ImageRecord::advance);
+        (from, to) = (to, from);
+    }
+    from
+}
+
+/// Encodes one step from the resident set: a dispatch for each page that the references touch.
+fn pages(
+    gpu: &Gpu,
+    geometry: Geometry,
+    step: &dyn GpuStep,
+    resident: &Resident,
+    refs: &[ImageRef],
+    output: Output<'_>,
+    encoder: &mut wgpu::CommandEncoder,
+) {
+    let all = ImageRecord::of(refs);
+    for (number, page) in resident.pages.iter().enumerate() {
+        let first = number * resident.per_page;
+        let here = first..first.saturating_add(resident.per_page);
+        let records: Vec<ImageRecord> = all
+            .iter()
+            .filter(|record| here.contains(&(record.index as usize)))
+            .map(|record| record.moved_to(record.index - first as u32))
+            .collect();
+        if !records.is_empty() {
+            encode(gpu, geometry, step, page, &records, output, encoder);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Mixing several images into one (`docs/SCHEDULE.md`, "Mixing"): partners, weights and signs, all from the key. Integers
+//! alone, so that every machine gives the same bits.
+
+use super::{Execute, Lossy, Step};
+use crate::engine::cpu::scratch::Scratch;
+use crate::engine::image_ref::ImageRef;
+use crate::image::Geometry;
+use crate::schedule::{ImageId, Stream, Subkey};
+
+/// The weights of a mixture add up to this.
+pub const WEIGHT_ONE: u32 = 1 << 16;
+
+/// The soft label of a mixture: the share of each of `classes` classes, from the class and the weight of every image in it.
+pub fn soft_label(mixed: &[(u32, u32)], classes: usize) -> Vec<f32> {
+    let mut shares = vec![0; classes];
+    for &(class, weight) in mixed {
+        if let Some(share) = shares.get_mut(class as usize) {
+            *share += weight;
+        }
+    }
+    // 16 bits: exact in a float.
+    shares.into_iter().map(|share| share as f32 / WEIGHT_ONE as f32).collect()
+}
+
+/// Mixes `images` images into one, with signs of the mixture's own.
+#[derive(Clone)]
+pub struct Mixing {
+    /// How many: the image itself and its partners.
+    pub images: u32,
+    /// The stage's subkey.
+    pub subkey: Subkey,
+}
+
+impl Mixing {
+    /// What `|S|` is at most: 255 times [`WEIGHT_ONE`].
+    pub const FULL_SCALE: u32 = 255 * WEIGHT_ONE;
+
+    /// The partners of every image of a part with `count` images: `images - 1` lists, a partner of each image in each.
+    /// `stream` is the part's stream.
+    pub fn partners(&self, stream: u64, count: u32) -> Vec<Vec<u32>> {
+        let mut stream = Stream::new(&self.subkey, stream);
+        (1..self.images).map(|_| stream.permutation(count)).collect()
+    }
+
+    /// The weights of the image with this id and its partners, in units of 1 / [`WEIGHT_ONE`]; they add up to that.
+    /// `samples` is the number of samples of an image.
+    pub fn weights(&self, id: ImageId, samples: usize) -> Vec<u32> {
+        let mut stream = Stream::at(&self.subkey, id.stream(), samples.div_ceil(32) as u64);
+        let (drawn, sum) = loop {
+            let drawn: Vec<u64> = (0..self.images).map(|_| stream.half_normal()).collect();
+            // A half-normal number has some 36 bits: sums of a few, times 20, are far from 64.
+            let (sum, max) = (drawn.iter().sum::<u64>(), drawn.iter().copied().max().unwrap_or_default());
+            if sum > 0 && (20 * max <= 13 * sum) {
+                break (drawn, sum);
+            }
+        };
+        let mut weights: Vec<u32> = drawn.iter().map(|&a| (a * u64::from(WEIGHT_ONE) / sum) as u32).collect();
+        // Rounded down, the others leave the first what it is due or a little more.
+        weights[0] = WEIGHT_ONE - weights[1..].iter().sum::<u32>();
+        weights
+    }
+}
+
+impl Execute for Mixing {
+    fn name(&self) -> &'static str {
+        "Mix"
+    }
+
+    fn inverse(&self) -> Result<Step, Lossy> {
+        Err(Lossy("mixing adds several images up"))
+    }
+
+    fn keyed_per_image(&self) -> bool {
+        true
+    }
+
+    // The last step of its program gives floats: the executor calls `add` and `finish`.
+    fn on_cpu(&self, _: Geometry, _: &[ImageRef], _: &mut Scratch, _: &mut [u8]) {}
+
+    #[cfg(feature = "gpu")]
+    fn on_gpu(&self, _: &Gpu) -> Result<Vec<Box<dyn GpuStep>>, EngineError> {
+        Ok(vec![Box::new(on_gpu::OnGpu { key: words(&self.subkey), images: self.images })])
+    }
+}
+
+/// Adds an image with its weight to the sums of a mixture. With [`finish`], the twin of `shaders/mix_floats.wgsl`.
+pub fn add(sums: &mut [i32], weight: u32, image: &[u8]) {
+    for (sum, &p) in sums.iter_mut().zip(image) {
+        *sum += weight as i32 * (2 * i32::from(p) - 255);
+    }
+}
+
+/// Writes a mixture (C, H, W) from its sums, with the signs of the stream of its first image.
+pub fn finish(mixing: &Mixing, geometry: Geometry, stream: u64, sums: &[i32], output: &mut [f32]) {
+    let signs = Stream::new(&mixing.subkey, stream).bits(geometry.samples());
+    // Every sum is an integer below 2^24, so a float holds it; one product, one rounding.
+    let unit = 1.0 / Mixing::FULL_SCALE as f32;
+    let channels = geometry.channels();
+    for (channel, plane) in output.chunks_exact_mut(geometry.pixels()).enumerate() {
+        for (pixel, place) in plane.iter_mut().enumerate() {
+            let sample = pixel * channels + channel;
+            let value = sums[sample] as f32 * unit;
+            *place = f32::from_bits(value.to_bits() ^ u32::from(signs[sample]) << 31);
+        }
+    }
+}
+
+#[cfg(feature = "gpu")]
+pub use on_gpu::MIX_FLOATS;
+
+#[cfg(feature = "gpu")]
+use {
+    crate::engine::EngineError,
+    crate::engine::gpu::{
+        device::Gpu,
+        dispatch::{GpuStep, words},
+    },
+};
+
+#[cfg(feature = "gpu")]
+mod on_gpu {
+    use super::*;
+    use crate::engine::gpu::dispatch::{Batch, Dispatch, Params, Words};
+    use crate::engine::gpu::kernel::{Kernel, Writes, grid, wgsl};
+
+    /// Several images into one, to floats.
+    pub static MIX_FLOATS: Kernel = Kernel {
+        name: "mix_floats",
+        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "mix_floats.wgsl"),
+        plan: false,
+        scale: false,
+        writes: Writes::Floats,
+    };
+
+    /// The step on a device: the key of the signs, and how many images are mixed.
+    pub struct OnGpu {
+        pub key: Words,
+        pub images: u32,
+    }
+
+    impl GpuStep for OnGpu {
+        fn gathers(&self) -> bool {
+            true
+        }
+
+        fn dispatch<'a>(&'a self, _: &'a Gpu, batch: &Batch) -> Dispatch<'a> {
+            let images = batch.images as u32 / self.images;
+            let unit = 1.0 / Mixing::FULL_SCALE as f32;
+            let params = Params { key: self.key, group: self.images, images, unit, ..batch.params() };
+            Dispatch {
+                kernel: &MIX_FLOATS,
+                constants: batch.constants(batch.geometry.depth().bits()),
+                params,
+                // 2048 samples a workgroup.
+                grid: grid(u64::from(params.samples).div_ceil(32), u64::from(images), 1),
+                plan: None,
+            }
+        }
+    }
+
+    impl Drop for OnGpu {
+        fn drop(&mut self) {
+            zeroize::Zeroize::zeroize(&mut self.key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_add_up_and_none_is_above_the_bound() {
+        let mixing = Mixing { images: 4, subkey: Subkey::new([3; 32]) };
+        let mut first = 0.0;
+        for i in 0..2000u64 {
+            let weights = mixing.weights(ImageId(i.to_le_bytes()), 784);
+            assert_eq!(weights.iter().sum::<u32>(), WEIGHT_ONE);
+            // 0.65 of the whole, and what rounding the other three leaves over.
+            assert!(weights.iter().all(|&w| w <= 42_598 + 3), "{weights:?}");
+            first += f64::from(weights[0]) / f64::from(WEIGHT_ONE);
+        }
+        // No place is better than another: a quarter each. Spread 0.15, so the mean's is 0.0034.
+        assert!((first / 2000.0 - 0.25).abs() < 0.02, "{first}");
+    }
+}

@@ -1,0 +1,139 @@
+//! The steps of a program. One file a step: its inverse, its CPU twin, and its dispatches on a GPU with the names of their
+//! shaders. The two matches in this file are the list of the steps.
+
+pub mod block_statistic;
+pub mod keystream;
+pub mod mixing;
+pub mod permute;
+pub mod pixel_keyed;
+
+pub use block_statistic::{BlockStatistic, Statistic};
+pub use keystream::Keystream;
+pub use mixing::{Mixing, WEIGHT_ONE, soft_label};
+pub use pixel_keyed::{COLOUR_ORDERS, PixelKeys};
+
+use super::cpu::scratch::Scratch;
+use super::image_ref::ImageRef;
+use crate::image::Geometry;
+use crate::plan::{Plan, PlanError};
+
+#[cfg(feature = "gpu")]
+use super::EngineError;
+#[cfg(feature = "gpu")]
+use super::gpu::device::Gpu;
+#[cfg(feature = "gpu")]
+use super::gpu::dispatch::GpuStep;
+#[cfg(feature = "gpu")]
+use super::gpu::kernel::Kernel;
+
+/// One step of a program.
+#[derive(Clone)]
+pub enum Step {
+    /// Move and flip elements.
+    Permute(Plan),
+    /// Flip samples and order the channels of pixels, with keys of the image's own.
+    PixelKeyed(PixelKeys),
+    /// Fill every block with its statistic.
+    BlockStatistic(BlockStatistic),
+    /// XOR with the image's own stream.
+    Keystream(Keystream),
+    /// Mix several images into one, as floats. The last step of its program.
+    Mix(Mixing),
+}
+
+/// A step, and so its program, has no inverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Lossy(pub &'static str);
+
+/// What the executors know of a step.
+pub(crate) trait Execute {
+    /// The name, for `Debug`. Keys and tables are not printed.
+    fn name(&self) -> &'static str;
+
+    /// The step that undoes this one.
+    fn inverse(&self) -> Result<Step, Lossy>;
+
+    /// Whether the step depends on the image's id.
+    fn keyed_per_image(&self) -> bool {
+        false
+    }
+
+    /// Whether the CPU twin works on several images side by side.
+    fn in_lanes(&self, _geometry: Geometry) -> bool {
+        false
+    }
+
+    /// The CPU twin: runs the step in place on images that lie one behind the other, one for each reference.
+    fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]);
+
+    /// The step on a GPU: one entry for each dispatch.
+    #[cfg(feature = "gpu")]
+    fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Box<dyn GpuStep>>, EngineError>;
+}
+
+impl Step {
+    pub(crate) fn execute(&self) -> &dyn Execute {
+        match self {
+            Step::Permute(plan) => plan,
+            Step::PixelKeyed(keys) => keys,
+            Step::BlockStatistic(statistic) => statistic,
+            Step::Keystream(keystream) => keystream,
+            Step::Mix(mixing) => mixing,
+        }
+    }
+
+    /// Whether the step depends on the image's id.
+    pub fn keyed_per_image(&self) -> bool {
+        self.execute().keyed_per_image()
+    }
+
+    /// The step that undoes this one.
+    ///
+    /// # Errors
+    /// When the step loses information.
+    pub fn inverse(&self) -> Result<Step, Lossy> {
+        self.execute().inverse()
+    }
+
+    /// This step and the next one, as one step where they fold.
+    pub(super) fn then(self, next: Step) -> Result<[Option<Step>; 2], PlanError> {
+        Ok(match (self, next) {
+            (Step::Permute(before), Step::Permute(next)) => [None, Some(Step::Permute(before.then(next)?))],
+            (Step::PixelKeyed(before), Step::PixelKeyed(next)) => {
+                before.then(next).map(|step| step.map(Step::PixelKeyed))
+            }
+            (before, next) => [Some(before), Some(next)],
+        })
+    }
+
+    /// Whether the step changes nothing.
+    pub(super) fn is_identity(&self) -> bool {
+        matches!(self, Step::Permute(plan) if plan.is_identity())
+    }
+}
+
+impl std::fmt::Debug for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.execute().name())
+    }
+}
+
+/// Every kernel.
+#[cfg(feature = "gpu")]
+pub static KERNELS: [&Kernel; 14] = [
+    &permute::PERMUTE_BYTES,
+    &permute::PERMUTE_FLOATS,
+    &permute::PERMUTE_TILES_BYTES,
+    &permute::PERMUTE_TILES_FLOATS,
+    &permute::COPY_BYTES,
+    &permute::SCALE_FLOATS,
+    &keystream::KEYSTREAM_BYTES,
+    &keystream::KEYSTREAM_FLOATS,
+    &pixel_keyed::PIXEL_KEYED_BYTES,
+    &pixel_keyed::PIXEL_KEYED_FLOATS,
+    &block_statistic::BLOCK_STATISTIC,
+    &block_statistic::FILL_BYTES,
+    &block_statistic::FILL_FLOATS,
+    &mixing::MIX_FLOATS,
+];

@@ -1,0 +1,184 @@
+//! Moving and flipping elements: a plan. Its kernels also copy images as they are, where a program has no step.
+
+use super::{Execute, Lossy, Step};
+use crate::engine::cpu::lanes;
+use crate::engine::cpu::scratch::{FEWEST, Scratch};
+use crate::engine::image_ref::ImageRef;
+use crate::image::{Depth, Geometry};
+use crate::plan::{FLIP, Plan, Unit};
+
+impl Execute for Plan {
+    fn name(&self) -> &'static str {
+        "Permute"
+    }
+
+    fn inverse(&self) -> Result<Step, Lossy> {
+        Plan::inverse(self).map(Step::Permute).ok_or(Lossy("colour shuffling as published drops channels"))
+    }
+
+    fn in_lanes(&self, _: Geometry) -> bool {
+        true
+    }
+
+    fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]) {
+        if refs.len() >= FEWEST {
+            return lanes::permute_in_place(self, &mut scratch.columns, images);
+        }
+        for image in images.chunks_exact_mut(geometry.bytes()) {
+            scratch.image.clear();
+            scratch.image.extend_from_slice(image);
+            permute(self, &scratch.image, image);
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    fn on_gpu(&self, gpu: &Gpu) -> Result<Vec<Box<dyn GpuStep>>, EngineError> {
+        Ok(vec![Box::new(Permute(Some(PlanTables::new(gpu, self)?)))])
+    }
+}
+
+/// A few images through a plan, from `images` to `output`, where they lie one behind the other.
+pub fn from_images(plan: &Plan, images: &[&[u8]], scratch: &mut Scratch, output: &mut [u8]) {
+    if images.len() >= FEWEST {
+        return lanes::permute(plan, images, &mut scratch.columns, output);
+    }
+    for (image, output) in images.iter().zip(output.chunks_exact_mut(plan.geometry().bytes())) {
+        permute(plan, image, output);
+    }
+}
+
+/// One image through one plan: the twin of `shaders/permute_bytes.wgsl`.
+fn permute(plan: &Plan, input: &[u8], output: &mut [u8]) {
+    let source = |entry: u32| (entry & !FLIP) as usize;
+    // All ones where the flip bit is set, else 0: no branch.
+    let flip = |entry: u32| (entry as i32) >> 31;
+    match (plan.unit(), plan.geometry().depth()) {
+        (Unit::Sample, Depth::U8) => {
+            for (sample, &entry) in output.iter_mut().zip(plan.table()) {
+                *sample = input[source(entry)] ^ flip(entry) as u8;
+            }
+        }
+        (Unit::Sample, Depth::U16) => {
+            for (sample, &entry) in output.chunks_exact_mut(2).zip(plan.table()) {
+                let from = 2 * source(entry);
+                sample[0] = input[from] ^ flip(entry) as u8;
+                sample[1] = input[from + 1] ^ flip(entry) as u8;
+            }
+        }
+        (Unit::Nibble, _) => {
+            let nibble = |entry: u32| {
+                let from = source(entry);
+                (input[from / 2] >> (4 * (from % 2)) ^ flip(entry) as u8) & 15
+            };
+            for (byte, entries) in output.iter_mut().zip(plan.table().chunks_exact(2)) {
+                *byte = nibble(entries[0]) | nibble(entries[1]) << 4;
+            }
+        }
+    }
+}
+
+#[cfg(feature = "gpu")]
+pub use on_gpu::*;
+
+#[cfg(feature = "gpu")]
+use {
+    crate::engine::EngineError,
+    crate::engine::gpu::{device::Gpu, dispatch::GpuStep, plan_tables::PlanTables},
+};
+
+#[cfg(feature = "gpu")]
+mod on_gpu {
+    use super::*;
+    use crate::engine::gpu::dispatch::{Batch, Dispatch};
+    use crate::engine::gpu::kernel::{Kernel, Writes, fits_a_grid, grid, grid_of_rows, grid_of_tiles, wgsl};
+    use crate::plan::tiles::{CHUNK, Layout};
+
+    /// A plan, packed words to packed words.
+    pub static PERMUTE_BYTES: Kernel = Kernel {
+        name: "permute_bytes",
+        wgsl: wgsl!("shared/source.wgsl", "permute_bytes.wgsl"),
+        plan: true,
+        scale: false,
+        writes: Writes::Words,
+    };
+    /// A plan, packed words to normalised floats.
+    pub static PERMUTE_FLOATS: Kernel = Kernel {
+        name: "permute_floats",
+        wgsl: wgsl!("shared/source.wgsl", "permute_floats.wgsl"),
+        plan: true,
+        scale: true,
+        writes: Writes::Floats,
+    };
+    /// A plan in tiles, packed words to packed words.
+    pub static PERMUTE_TILES_BYTES: Kernel = Kernel {
+        name: "permute_tiles_bytes",
+        wgsl: wgsl!("shared/tiles.wgsl", "permute_tiles_bytes.wgsl"),
+        plan: true,
+        scale: false,
+        writes: Writes::Words,
+    };
+    /// A plan in tiles, packed words to normalised floats.
+    pub static PERMUTE_TILES_FLOATS: Kernel = Kernel {
+        name: "permute_tiles_floats",
+        wgsl: wgsl!("shared/normalised.wgsl", "shared/tiles.wgsl", "permute_tiles_floats.wgsl"),
+        plan: true,
+        scale: false,
+        writes: Writes::Floats,
+    };
+    /// Packed words as they are.
+    pub static COPY_BYTES: Kernel =
+        Kernel { name: "copy_bytes", wgsl: wgsl!("copy_bytes.wgsl"), plan: false, scale: false, writes: Writes::Words };
+    /// Packed 8-bit samples as they are, to normalised floats.
+    pub static SCALE_FLOATS: Kernel = Kernel {
+        name: "scale_floats",
+        wgsl: wgsl!("shared/normalised.wgsl", "scale_floats.wgsl"),
+        plan: false,
+        scale: false,
+        writes: Writes::Floats,
+    };
+
+    /// A plan on a device; without one, images as they are.
+    pub struct Permute(pub Option<PlanTables>);
+
+    impl GpuStep for Permute {
+        fn dispatch<'a>(&'a self, gpu: &'a Gpu, batch: &Batch) -> Dispatch<'a> {
+            let (geometry, depth) = (batch.geometry, batch.geometry.depth().bits());
+            let (images, pixels, stride, channels) = (batch.images, batch.pixels(), batch.stride(), batch.channels());
+            let params = batch.params();
+            let bits = self.0.as_ref().map_or(depth, PlanTables::bits);
+            let layout = if batch.floats { Layout::Planar } else { Layout::Interleaved };
+            let tables = self.0.as_ref().filter(|_| !batch.augmented);
+            if let Some(tiles) = tables.and_then(|tables| tables.tiles(gpu, layout, images as usize)) {
+                let mut constants = vec![("NIBBLES", u32::from(bits == 4))];
+                let mut kernel = &PERMUTE_TILES_BYTES;
+                if batch.floats {
+                    constants.push(("DEPTH", depth));
+                    kernel = &PERMUTE_TILES_FLOATS;
+                }
+                let grid = grid_of_tiles(tiles.count, images);
+                return Dispatch { kernel, constants, params, grid, plan: Some(&tiles.buffer) };
+            }
+            let as_it_is = self.0.is_none()
+                && !batch.augmented
+                && geometry.bytes().is_multiple_of(CHUNK)
+                && fits_a_grid(pixels.max(stride) / 4, images);
+            if as_it_is && !batch.floats {
+                let grid = grid(stride / 4, images, 1);
+                return Dispatch { kernel: &COPY_BYTES, constants: Vec::new(), params, grid, plan: None };
+            }
+            if as_it_is && depth == 8 && pixels.is_multiple_of(4) {
+                let grid = grid(pixels / 4, images, 1);
+                return Dispatch { kernel: &SCALE_FLOATS, constants: Vec::new(), params, grid, plan: None };
+            }
+            let mut constants = batch.constants(bits);
+            constants.push(("PLAN", u32::from(self.0.is_some())));
+            let plan = self.0.as_ref().map(|tables| tables.table(gpu));
+            let (kernel, grid) = if batch.floats {
+                (&PERMUTE_FLOATS, grid_of_rows(pixels, images, channels))
+            } else {
+                (&PERMUTE_BYTES, grid_of_rows(stride, images, 1))
+            };
+            Dispatch { kernel, constants, params, grid, plan }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Signs and channel orders of single pixels, with keys of the image's own.
+
+use super::{Execute, Lossy, Step};
+use crate::engine::cpu::scratch::Scratch;
+use crate::engine::image_ref::ImageRef;
+use crate::image::Geometry;
+use crate::schedule::{Stream, Subkey};
+
+/// The orders of three channels in the order of their digits: output channel j is input channel `COLOUR_ORDERS[d][j]`.
+pub const COLOUR_ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+/// Keys per image, pixel by pixel: sign bits, and then the orders of the channels. An engine draws both itself, from the
+/// image's own stream.
+#[derive(Clone)]
+pub struct PixelKeys {
+    /// Pixel negative-positive, first.
+    pub negative: Option<Subkey>,
+    /// Colour shuffling of single pixels, second.
+    pub colour: Option<Subkey>,
+    /// Both undone, in the reverse order.
+    pub inverse: bool,
+}
+
+impl PixelKeys {
+    /// These keys and the next ones, as one step where colours follow signs.
+    pub fn then(self, next: PixelKeys) -> [Option<PixelKeys>; 2] {
+        match (&self, &next) {
+            (PixelKeys { colour: None, inverse: false, .. }, PixelKeys { negative: None, inverse: false, .. }) => {
+                [None, Some(PixelKeys { negative: self.negative, ..next })]
+            }
+            _ => [Some(self), Some(next)],
+        }
+    }
+}
+
+impl Execute for PixelKeys {
+    fn name(&self) -> &'static str {
+        "PixelKeyed"
+    }
+
+    fn inverse(&self) -> Result<Step, Lossy> {
+        Ok(Step::PixelKeyed(PixelKeys { inverse: !self.inverse, ..self.clone() }))
+    }
+
+    fn keyed_per_image(&self) -> bool {
+        true
+    }
+
+    fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], _: &mut Scratch, images: &mut [u8]) {
+        for (shown, image) in refs.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
+            pixel_keyed(geometry, self, shown.stream(), image);
+        }
+    }
+
+    #[cfg(feature = "gpu")]
+    fn on_gpu(&self, _: &Gpu) -> Result<Vec<Box<dyn GpuStep>>, EngineError> {
+        let negative = self.negative.as_ref().map(words);
+        let colour = self.colour.as_ref().map(words);
+        Ok(vec![Box::new(on_gpu::OnGpu { negative, colour, inverse: self.inverse })])
+    }
+}
+
+/// One image under its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`.
+fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, id: u64, image: &mut [u8]) {
+    let (pixels, channels, bytes) = (geometry.pixels(), geometry.channels(), geometry.depth().bytes());
+    let signs: Vec<Vec<bool>> = keys.negative.as_ref().map_or(Vec::new(), |subkey| {
+        let mut stream = Stream::new(subkey, id);
+        (0..channels).map(|_| stream.bits(pixels)).collect()
+    });
+    let digits = keys.colour.as_ref().map(|subkey| Stream::digits(subkey, id, 6, pixels));
+    let mut before = [0u8; 6];
+    for (p, pixel) in image.chunks_exact_mut(channels * bytes).enumerate() {
+        let before = &mut before[..pixel.len()];
+        before.copy_from_slice(pixel);
+        let order = digits.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[p] as usize]);
+        for (j, &c) in order.iter().enumerate().take(channels) {
+            let c = usize::from(c);
+            // Output channel j is input channel c, flipped as channel c is. Undone, c comes back from j.
+            let (from, to) = if keys.inverse { (j, c) } else { (c, j) };
+            let flip = if signs.get(c).is_some_and(|plane| plane[p]) { 255 } else { 0 };
+            for byte in 0..bytes {
+                pixel[to * bytes + byte] = before[from * bytes + byte] ^ flip;
+            }
+        }
+    }
+}
+
+#[cfg(feature = "gpu")]
+pub use on_gpu::{PIXEL_KEYED_BYTES, PIXEL_KEYED_FLOATS};
+
+#[cfg(feature = "gpu")]
+use {
+    crate::engine::EngineError,
+    crate::engine::gpu::{
+        device::Gpu,
+        dispatch::{GpuStep, words},
+    },
+};
+
+#[cfg(feature = "gpu")]
+mod on_gpu {
+    use super::*;
+    use crate::engine::gpu::dispatch::{Batch, Dispatch, Params, Words};
+    use crate::engine::gpu::kernel::{Kernel, Writes, grid, wgsl};
+
+    /// Signs and channel orders keyed per image, packed words to packed words.
+    pub static PIXEL_KEYED_BYTES: Kernel = Kernel {
+        name: "pixel_keyed_bytes",
+        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_bytes.wgsl"),
+        plan: false,
+        scale: false,
+        writes: Writes::Words,
+    };
+    /// Signs and channel orders keyed per image, packed words to normalised floats.
+    pub static PIXEL_KEYED_FLOATS: Kernel = Kernel {
+        name: "pixel_keyed_floats",
+        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_floats.wgsl"),
+        plan: false,
+        scale: true,
+        writes: Writes::Floats,
+    };
+
+    /// The step on a device: the words of its keys.
+    pub struct OnGpu {
+        pub negative: Option<Words>,
+        pub colour: Option<Words>,
+        pub inverse: bool,
+    }
+
+    impl GpuStep for OnGpu {
+        fn dispatch<'a>(&'a self, _: &'a Gpu, batch: &Batch) -> Dispatch<'a> {
+            let mut constants = batch.constants(batch.geometry.depth().bits());
+            constants.push(("NEGATIVE", u32::from(self.negative.is_some())));
+            constants.push(("COLOUR", u32::from(self.colour.is_some())));
+            constants.push(("INVERSE", u32::from(self.inverse)));
+            let (key, colour) = (self.negative.unwrap_or_default(), self.colour.unwrap_or_default());
+            Dispatch {
+                kernel: if batch.floats { &PIXEL_KEYED_FLOATS } else { &PIXEL_KEYED_BYTES },
+                constants,
+                params: Params { key, colour, ..batch.params() },
+                grid: grid(batch.pixels().div_ceil(16), batch.images, 1),
+                plan: None,
+            }
+        }
+    }
+
+    impl Drop for OnGpu {
+        fn drop(&mut self) {
+            zeroize::Zeroize::zeroize(&mut self.negative);
+            zeroize::Zeroize::zeroize(&mut self.colour);
+        }
+    }
+}

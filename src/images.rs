@@ -1,0 +1,193 @@
+//! Batches of images of one geometry, plain and encrypted.
+
+use crate::image::{Geometry, Image};
+use crate::schedule::ImageId;
+
+/// Why a batch is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchError {
+    /// There are more or fewer samples than the images have.
+    #[error("{images} images of {geometry} have {} bytes of samples, and {found} were given", images * geometry.bytes())]
+    Samples {
+        /// How many names were given.
+        images: usize,
+        /// The geometry.
+        geometry: Geometry,
+        /// Bytes found.
+        found: usize,
+    },
+    /// There is not one id for each image.
+    #[error("{images} images have {images} ids, and {found} were given")]
+    Ids {
+        /// How many names were given.
+        images: usize,
+        /// Ids found.
+        found: usize,
+    },
+    /// An image of another geometry.
+    #[error("image {index} of the batch has a geometry of {found}, and the first one has {expected}")]
+    Geometry {
+        /// The number of the image.
+        index: usize,
+        /// The geometry of the first image.
+        expected: Geometry,
+        /// The geometry of this one.
+        found: Geometry,
+    },
+    /// There is no image.
+    #[error("a batch has at least one image")]
+    Empty,
+}
+
+/// Plain images of one geometry, each with a name.
+///
+/// Samples lie one image behind the other, (N, H, W, C); those of 16 bits as two bytes, the less significant one first.
+/// The names of a data set must differ: with the pixels, they decide the streams of schemes that key every image by itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Images {
+    geometry: Geometry,
+    names: Vec<String>,
+    samples: Vec<u8>,
+}
+
+impl Images {
+    /// A batch of images with these names.
+    ///
+    /// # Errors
+    /// When there are not `geometry.bytes()` bytes of samples for each name.
+    pub fn new(
+        geometry: Geometry,
+        names: impl IntoIterator<Item = impl Into<String>>,
+        samples: Vec<u8>,
+    ) -> Result<Self, BatchError> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        check(geometry, names.len(), samples.len())?;
+        Ok(Self { geometry, names, samples })
+    }
+
+    /// A batch of decoded images.
+    ///
+    /// # Errors
+    /// When there is none, or their geometries differ.
+    pub fn from_images(images: impl IntoIterator<Item = (String, Image)>) -> Result<Self, BatchError> {
+        let mut images = images.into_iter();
+        let (name, first) = images.next().ok_or(BatchError::Empty)?;
+        let (geometry, mut names, mut samples) = (first.geometry(), vec![name], first.into_samples());
+        for (name, image) in images {
+            let (index, found) = (names.len(), image.geometry());
+            if found != geometry {
+                return Err(BatchError::Geometry { index, expected: geometry, found });
+            }
+            names.push(name);
+            samples.extend_from_slice(image.samples());
+        }
+        Ok(Self { geometry, names, samples })
+    }
+
+    /// The geometry of every image.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The samples, (N, H, W, C).
+    pub fn samples(&self) -> &[u8] {
+        &self.samples
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// The names and the samples.
+    pub fn into_parts(self) -> (Vec<String>, Vec<u8>) {
+        (self.names, self.samples)
+    }
+}
+
+impl std::fmt::Debug for Images {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Images({} of {})", self.len(), self.geometry)
+    }
+}
+
+/// Encrypted images of one geometry, each with its name and its id.
+///
+/// Ids are keyed hashes and no secret. Schemes with a key for every image need them to decrypt; store them with the images.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Encrypted {
+    geometry: Geometry,
+    names: Vec<String>,
+    ids: Vec<ImageId>,
+    samples: Vec<u8>,
+}
+
+impl Encrypted {
+    /// A batch that was encrypted earlier, from what was stored of it.
+    ///
+    /// # Errors
+    /// When there are not `geometry.bytes()` bytes of samples and one id for each name.
+    pub fn new(
+        geometry: Geometry,
+        names: Vec<String>,
+        ids: Vec<ImageId>,
+        samples: Vec<u8>,
+    ) -> Result<Self, BatchError> {
+        check(geometry, names.len(), samples.len())?;
+        if ids.len() != names.len() {
+            return Err(BatchError::Ids { images: names.len(), found: ids.len() });
+        }
+        Ok(Self { geometry, names, ids, samples })
+    }
+
+    /// The geometry of every image.
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// The names, in order.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The ids, in order.
+    pub fn ids(&self) -> &[ImageId] {
+        &self.ids
+    }
+
+    /// The samples, (N, H, W, C).
+    pub fn samples(&self) -> &[u8] {
+        &self.samples
+    }
+
+    /// How many images there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Encrypted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Encrypted({} of {})", self.len(), self.geometry)
+    }
+}
+
+fn check(geometry: Geometry, images: usize, found: usize) -> Result<(), BatchError> {
+    if found == images * geometry.bytes() { Ok(()) } else { Err(BatchError::Samples { images, geometry, found }) }
+}
