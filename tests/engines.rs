@@ -759,7 +759,8 @@ fn a_batch_beyond_the_binding_limit_goes_in_parts() {
     let mut beyond = Program::identity(common::geometry(11_600, 11_600, 1));
     beyond.push(Step::Keystream(Keystream(Subkey::new([5; 32])))).unwrap();
     let one = vec![0; beyond.geometry().bytes()];
-    assert!(matches!(gpu.begin(&beyond, one, &ImageRef::all(1)), Err(EngineError::TooLarge { .. })));
+    let one_ref = [ImageRef::new(0).with_id(ImageId([1; 8]))];
+    assert!(matches!(gpu.begin(&beyond, one, &one_ref), Err(EngineError::TooLarge { .. })));
 }
 
 /// A device that goes away is an error, before a batch and under it, and nothing panics or waits for ever.
