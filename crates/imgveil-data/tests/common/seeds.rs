@@ -5,12 +5,12 @@ use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Options, PRESETS, Preset, Scheme, export};
-use imgveil_data::dataset::encoding::Encoding;
-use imgveil_data::dataset::floats::{self, FloatPart};
-use imgveil_data::dataset::manifest::{FORMAT, Part, TOOL};
-use imgveil_data::dataset::picture::{encode_jpeg, encode_png};
-use imgveil_data::dataset::{Entry, Manifest, Split};
+use imgveil_data::format::npy;
+use imgveil_data::format::picture::{encode_jpeg, encode_png};
 use imgveil_data::job::journal::{Head, Record};
+use imgveil_data::set::manifest::{FORMAT, PartitionRecord, TOOL};
+use imgveil_data::set::mixtures::{self, MixtureSplit};
+use imgveil_data::set::{Encoding, Entry, Manifest, Split};
 use imgveil_data::tables_file;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -61,7 +61,7 @@ fn manifest(scheme: Scheme, encoding: Encoding, images: Vec<Entry>) -> Manifest 
         key,
         encoding,
         run: String::new(),
-        part: None,
+        partition: None,
         classes,
         images,
     }
@@ -85,11 +85,15 @@ fn manifests() -> Vec<Manifest> {
     let geometry = Geometry::new(8, 8, 3).unwrap();
     let padded =
         Entry { original: Some(Geometry::new(7, 6, 3).unwrap()), ..entry("a", "a.png", geometry, "1".repeat(64)) };
-    let part = Part { index: 2, of: 3, slots: vec![1] };
+    let partition = PartitionRecord { index: 2, of: 3, slots: vec![1] };
     let shards = Encoding::WebDataset { per_shard: 10 };
     vec![
         manifest(scheme(Preset::Ele), Encoding::Jpeg { quality: 90 }, vec![padded.clone()]),
-        Manifest { part: Some(part), run: "ab".into(), ..manifest(scheme(Preset::Vit), shards, vec![padded]) },
+        Manifest {
+            partition: Some(partition),
+            run: "ab".into(),
+            ..manifest(scheme(Preset::Vit), shards, vec![padded])
+        },
     ]
 }
 
@@ -104,9 +108,9 @@ fn journal() -> Vec<u8> {
     lines
 }
 
-fn array<T: imgveil_data::npy::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
+fn array<T: npy::AutoSerialize>(shape: &[u64], values: Vec<T>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    imgveil_data::npy::write(&mut bytes, shape, values).unwrap();
+    npy::write(&mut bytes, shape, values).unwrap();
     bytes
 }
 
@@ -154,10 +158,10 @@ fn mixtures(geometry: Geometry) -> Vec<u8> {
     let hash = hasher.finalize().to_hex().to_string();
     let manifest =
         manifest(scheme(Preset::InstaHide), Encoding::Npz, vec![entry("a", "train_images[0]", geometry, hash)]);
-    let parts = BTreeMap::from([(Split::Train, FloatPart { images, labels: vec![0.25, 0.75] })]);
+    let splits = BTreeMap::from([(Split::Train, MixtureSplit { images, labels: vec![0.25, 0.75] })]);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("set.npz");
-    floats::write(&path, geometry, &parts, &manifest).unwrap();
+    mixtures::write(&path, geometry, &splits, &manifest).unwrap();
     std::fs::read(path).unwrap()
 }
 
@@ -220,9 +224,10 @@ fn tables() -> Vec<Vec<u8>> {
 /// An explicit little-endian element.
 fn element(tag: [u8; 4], kind: &[u8; 2], value: &[u8]) -> Vec<u8> {
     let mut element = [tag.as_slice(), kind].concat();
-    match [b"OB", b"OW", b"SQ"].contains(&kind) {
-        true => element.extend([[0; 2].as_slice(), &(value.len() as u32).to_le_bytes()].concat()),
-        false => element.extend((value.len() as u16).to_le_bytes()),
+    if [b"OB", b"OW", b"SQ"].contains(&kind) {
+        element.extend([[0; 2].as_slice(), &(value.len() as u32).to_le_bytes()].concat());
+    } else {
+        element.extend((value.len() as u16).to_le_bytes());
     }
     element.extend(value);
     element
