@@ -1,4 +1,4 @@
-//! A desk to try the command on: a folder with a key, pictures, and what the command says and leaves there.
+//! A sandbox to try the command on: a folder with a key, pictures, and what the command says and leaves there.
 
 use image::{DynamicImage, ExtendedColorType, GrayImage, ImageFormat, RgbImage};
 use imgveil::internal::key::Key;
@@ -22,7 +22,7 @@ pub fn key(first: u8) -> String {
 }
 
 /// A folder to work in, with the key `k.key`.
-pub struct Desk(pub tempfile::TempDir);
+pub struct Sandbox(pub tempfile::TempDir);
 
 /// What a command said and came to.
 #[derive(Debug, PartialEq)]
@@ -39,11 +39,11 @@ impl Done {
     }
 }
 
-impl Desk {
+impl Sandbox {
     pub fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        desk.key("k.key", &key(0), 0o600);
-        desk
+        let sandbox = Self(tempfile::tempdir().unwrap());
+        sandbox.key("k.key", &key(0), 0o600);
+        sandbox
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

@@ -1,5 +1,4 @@
 //! The demo as a stranger runs it.
-#![cfg(feature = "train")]
 
 use serde_json::Value;
 use std::process::Command;
