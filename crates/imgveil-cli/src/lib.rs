@@ -1,10 +1,12 @@
-//! The command `imgveil`, as a library: [`main`] is the whole of it.
+//! The command `imgveil` as a library.
 
 mod command;
 #[cfg(feature = "train")]
+#[doc(hidden)]
 pub mod demo;
-pub mod measure;
-pub mod preview;
-pub mod sheet;
+mod error;
+mod measure;
+mod preview;
+mod sheet;
 
 pub use command::main;

@@ -1,18 +1,18 @@
 //! One image under many schemes, side by side on one sheet: what each of them hides from the eye. Every image that can be
 //! decrypted is, and compared. What `imgveil preview` runs; never trains, never writes over anything.
 
-use crate::sheet::{Captioned, Cell, SheetError, gallery};
-use imgveil::internal::engine::{Engine, EngineError, ImageRef};
-use imgveil::internal::image::{Augmentation, Depth, Geometry, GeometryError, Image};
+use crate::command::exit::Failure;
+use crate::error::Error;
+use crate::sheet::{Captioned, gallery, picture, png};
+use imgveil::internal::engine::{Engine, ImageRef};
+use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::plan::{Mixing, Program};
 use imgveil::internal::schedule::ImageId;
-use imgveil::internal::scheme::{
-    Block, CompileError, KeyScope, Options, Orders, PRESETS, Preset, PresetError, Scheme, Stage, Statistic, compile,
-};
+use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
 use imgveil_data::dataset::npz::check_new;
 use imgveil_data::dataset::picture::read_image;
-use imgveil_data::dataset::{DatasetError, ReadError, Resize, write_atomically};
+use imgveil_data::dataset::{Resize, write_atomically};
 use imgveil_data::job::Progress;
 use std::path::{Path, PathBuf};
 
@@ -86,7 +86,7 @@ impl Exhibit {
     }
 
     /// The scheme for images of `geometry`, and what to say of its blocks.
-    fn scheme(&self, geometry: Geometry) -> Result<(Scheme, Option<String>), PreviewError> {
+    fn scheme(&self, geometry: Geometry) -> Result<(Scheme, Option<String>), Failure> {
         let (preset, options) = match &self.what {
             What::Own(scheme) => return Ok((scheme.clone(), None)),
             What::Preset(preset, options) => (*preset, *options),
@@ -165,61 +165,16 @@ pub struct Shown {
     notes: Vec<String>,
 }
 
-/// Why there is no preview.
-#[derive(Debug, thiserror::Error)]
-pub enum PreviewError {
-    /// The sheet cannot be written, or there is no image.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The image cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// A preset does not have an option. Never for those that [`Exhibit::of`] gives.
-    #[error(transparent)]
-    Preset(#[from] PresetError),
-    /// A scheme does not fit the image.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The image cannot be cut.
-    #[error(transparent)]
-    Geometry(#[from] GeometryError),
-    /// The device failed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The sheet cannot be drawn.
-    #[error(transparent)]
-    Sheet(#[from] SheetError),
-    /// A name that promises another format.
-    #[error("the sheet is a PNG file, and {0} is no name for one: let it end in .png")]
-    NotPng(PathBuf),
-    /// A scheme of one's own whose blocks do not fit.
-    #[error(
-        "scheme {scheme} works on blocks of {block}, which are larger than the image of {geometry}: leave it out, or give a \
-         larger image"
-    )]
-    Small {
-        /// The scheme.
-        scheme: String,
-        /// What the image must be a multiple of.
-        block: Block,
-        /// The image's size.
-        geometry: String,
-    },
-    /// An image did not come back as it went in.
-    #[error("the image was not decrypted exactly under {0}; please report this")]
-    NotExact(String),
-}
-
 /// Encrypts an image under every scheme, decrypts it where that is possible, and draws all on one sheet.
 ///
 /// # Errors
 /// When the image cannot be read, a scheme does not fit it, or the sheet is there already or cannot be written.
-pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<Preview, PreviewError> {
+pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<Preview, Failure> {
     check_output(request.output)?;
     if !request.image.exists() {
-        return Err(DatasetError::Missing(request.image.to_owned()).into());
+        return Err(Error::missing(request.image).into());
     }
-    let image = read_image(request.image)?;
+    let image = read_image(request.image).map_err(Error::unreadable)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {
@@ -227,33 +182,34 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
         progress.advance(1, encrypted.samples().len() as u64);
         shown.push((scheme, encrypted));
     }
-    let captioned: Vec<Captioned<'_>> = shown
+    let captioned: Vec<Captioned> = shown
         .iter()
         .map(|(shown, encrypted)| {
-            let geometry = encrypted.geometry();
-            let (height, width, channels) = (geometry.height(), geometry.width(), geometry.channels());
-            let cell = Cell { pixels: encrypted.samples(), height, width, channels };
             let verdict = match &shown.lossy {
                 None => "decrypts exactly".to_owned(),
                 Some(why) => format!("lossy: {why}"),
             };
-            Captioned { label: shown.scheme.name.clone(), verdict, notes: shown.notes.clone(), cell }
+            Captioned {
+                label: shown.scheme.name.clone(),
+                verdict,
+                good: shown.lossy.is_none(),
+                notes: shown.notes.clone(),
+                picture: picture(encrypted),
+            }
         })
         .collect();
     let file = request.image.file_name().unwrap_or_default().to_string_lossy();
-    let key = match request.throwaway {
-        true => "With a random key that was not kept.".to_owned(),
-        false => format!("With key {}.", request.key.fingerprint()),
+    let key = if request.throwaway {
+        "With a random key that was not kept.".to_owned()
+    } else {
+        format!("With key {}.", request.key.fingerprint())
     };
     let notes =
         [key, "What the eye does not see may be broken all the same: `imgveil schemes NAME` tells by what.".to_owned()];
     let title = format!("imgveil: {file}, {}", image.geometry());
     let sheet = gallery(&title, &notes, &captioned)?;
-    let mut png = std::io::Cursor::new(Vec::new());
-    sheet
-        .write_to(&mut png, image::ImageFormat::Png)
-        .map_err(|error| DatasetError::Encode { path: request.output.to_owned(), reason: error.to_string() })?;
-    write_atomically(request.output, png.get_ref())?;
+    let png = png(&sheet).map_err(|reason| Error::cannot_encode(request.output, &reason))?;
+    write_atomically(request.output, &png)?;
     Ok(Preview {
         sheet: request.output.to_owned(),
         geometry: image.geometry().to_string(),
@@ -264,25 +220,24 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
 }
 
 /// Refuses an output that is there or cannot be, before anything is computed.
-fn check_output(output: &Path) -> Result<(), PreviewError> {
+fn check_output(output: &Path) -> Result<(), Failure> {
     if !output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
-        return Err(PreviewError::NotPng(output.to_owned()));
+        return Err(Error::not_png(output).into());
     }
     Ok(check_new(output)?)
 }
 
 /// One image under one scheme, as it is shown.
-fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Result<(Shown, Image), PreviewError> {
+fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Result<(Shown, Image), Failure> {
     let (scheme, block) = exhibit.scheme(image.geometry())?;
     let tile = scheme.tile();
     let (height, width) = (image.geometry().height(), image.geometry().width());
     if height < tile.height as usize || width < tile.width as usize {
-        let geometry = image.geometry().to_string();
-        return Err(PreviewError::Small { scheme: scheme.name, block: tile, geometry });
+        return Err(Error::too_small(&scheme.name, tile, image.geometry()).into());
     }
     let mut notes = vec![exhibit.words.clone()];
     // As `encrypt --crop` cuts it.
-    let mut plain = Resize { crop: true, ..Resize::default() }.apply(image.clone(), tile)?;
+    let mut plain = Resize { crop: true, ..Resize::default() }.apply(image.clone(), tile).map_err(Error::from)?;
     if scheme.mixes() && plain.geometry().depth() != Depth::U8 {
         plain = eight_bits(plain);
         notes.push("of the image with 8 bits a sample".to_owned());
@@ -308,7 +263,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
                     let mut decrypted = vec![0; encrypted.len()];
                     request.engine.bytes(&inverse, &encrypted, &[image_ref], &mut decrypted)?;
                     if decrypted != plain.samples() {
-                        return Err(PreviewError::NotExact(scheme.name));
+                        return Err(Error::not_exact(&format!("the image under {}", scheme.name)).into());
                     }
                     None
                 }
@@ -358,7 +313,7 @@ fn mixture(
     plain: &Image,
     id: ImageId,
     request: &PreviewRequest<'_>,
-) -> Result<Vec<u8>, PreviewError> {
+) -> Result<Vec<u8>, Failure> {
     let geometry = plain.geometry();
     let quarter = |side: usize| i16::try_from(side / 4).unwrap_or(i16::MAX).max(1);
     let shifted = |&(down, right, mirrored): &(i16, i16, bool)| Augmentation {

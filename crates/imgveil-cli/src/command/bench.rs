@@ -3,8 +3,8 @@
 use crate::command::args::SchemeOptions;
 use crate::command::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::command::output::Output;
-use crate::measure::{Ceiling, Extent, MeasureError, Row, Way, ceilings, measure};
-use imgveil::internal::engine::{Device, DeviceChoice, EngineError};
+use crate::measure::{Ceiling, Extent, Measured, Row, Way, ceilings, measure};
+use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{Scheme, representative};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -167,18 +167,14 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
         let mut plain: Vec<Row> = Vec::new();
         for scheme in all {
             bar.set_message(format!("{} on {geometry}", scheme.0));
-            match measure(device, scheme, geometry, &extent, &limits, &plain) {
-                Ok(found) => {
+            match measure(device, scheme, geometry, &extent, &limits, &plain)? {
+                Measured::Rows(found) => {
                     if scheme.0 == "none" {
                         plain.clone_from(&found);
                     }
                     rows.extend(found);
                 }
-                // Not every scheme goes with every image, nor every image with every device.
-                Err(error @ (MeasureError::Compile(_) | MeasureError::Engine(EngineError::TooLarge { .. }))) => {
-                    left_out.push(format!("{} on {geometry}: {error}", scheme.0));
-                }
-                Err(error) => return Err(error.into()),
+                Measured::LeftOut(why) => left_out.push(format!("{} on {geometry}: {why}", scheme.0)),
             }
             bar.inc(1);
         }

@@ -8,7 +8,7 @@ mod decrypt;
 mod demo;
 mod devices;
 mod encrypt;
-mod exit;
+pub mod exit;
 #[cfg(feature = "train")]
 mod export;
 #[cfg(feature = "train")]

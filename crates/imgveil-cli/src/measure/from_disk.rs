@@ -1,6 +1,7 @@
 //! A set from a disk to a disk: the whole job, as `imgveil encrypt` does it, over arrays that need no decoding.
 
-use super::throughput::MeasureError;
+use crate::command::exit::Failure;
+use crate::error::Error;
 use imgveil::internal::engine::Engine;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
@@ -26,8 +27,8 @@ pub(super) fn from_disk(
     samples: &[u8],
     folder: &Path,
     seconds: f64,
-) -> Result<f64, MeasureError> {
-    let disk = |error: std::io::Error| MeasureError::Disk { folder: folder.to_owned(), reason: error.to_string() };
+) -> Result<f64, Failure> {
+    let disk = |error: std::io::Error| Error::cannot_measure_in(folder, error);
     let work = tempfile::Builder::new().prefix("imgveil-bench-").tempdir_in(folder).map_err(disk)?;
     let (input, output) = (work.path().join("set.npy"), work.path().join("encrypted"));
     store(&input, geometry, samples).map_err(disk)?;

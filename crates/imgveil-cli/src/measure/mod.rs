@@ -6,7 +6,7 @@ mod from_disk;
 mod throughput;
 
 pub use ceilings::{Ceiling, ceilings};
-pub use throughput::{Extent, MeasureError, Row, Way, measure};
+pub use throughput::{Extent, Measured, Row, Way, measure};
 
 /// The median of some times, each of one repetition, taken until `seconds` have passed and at least three times.
 fn median<E>(seconds: f64, mut once: impl FnMut() -> Result<f64, E>) -> Result<f64, E> {

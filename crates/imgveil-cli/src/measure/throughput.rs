@@ -3,6 +3,8 @@
 use super::ceilings::{Ceiling, copy_of};
 use super::from_disk::from_disk;
 use super::median;
+use crate::command::exit::Failure;
+use crate::error::Error;
 use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
@@ -64,40 +66,6 @@ pub struct Row {
     pub by_device: bool,
 }
 
-/// Why nothing could be measured.
-#[derive(Debug, thiserror::Error)]
-pub enum MeasureError {
-    /// The device failed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The scheme does not go with the images.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The job failed.
-    #[error(transparent)]
-    Job(#[from] imgveil_data::job::JobError),
-    /// The disk failed.
-    #[error("cannot measure in {}: {reason}; --disk chooses another folder, and --no-disk leaves the disk out", folder.display())]
-    Disk {
-        /// Where.
-        folder: PathBuf,
-        /// The system's words.
-        reason: String,
-    },
-    /// The device computes something else than the CPU engine.
-    #[error(
-        "{scheme} on {geometry}, {way}: the device's output is not the CPU engine's; this is a bug, please report it"
-    )]
-    Wrong {
-        /// The scheme.
-        scheme: String,
-        /// The images.
-        geometry: Geometry,
-        /// The way.
-        way: &'static str,
-    },
-}
-
 /// Repetitions in one submission to a GPU.
 const REPEATS: u32 = 4;
 /// Images that are compared with the CPU engine's before anything is timed.
@@ -126,7 +94,58 @@ pub fn measure(
     extent: &Extent,
     ceilings: &[Ceiling],
     plain: &[Row],
-) -> Result<Vec<Row>, MeasureError> {
+) -> Result<Measured, Failure> {
+    match rows(device, name, scheme, geometry, extent, ceilings, plain) {
+        Ok(rows) => Ok(Measured::Rows(rows)),
+        Err(Stop::LeftOut(why)) => Ok(Measured::LeftOut(why)),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
+
+/// What came of measuring a scheme on a size of images.
+pub enum Measured {
+    Rows(Vec<Row>),
+    /// The scheme does not go with the images, or the device has no room for them: why.
+    LeftOut(String),
+}
+
+/// Why measuring stopped.
+enum Stop {
+    LeftOut(String),
+    Failed(Failure),
+}
+
+impl From<CompileError> for Stop {
+    fn from(error: CompileError) -> Self {
+        Self::LeftOut(error.to_string())
+    }
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        if matches!(error, EngineError::TooLarge { .. }) {
+            Self::LeftOut(error.to_string())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+fn rows(
+    device: &Device,
+    name: &str,
+    scheme: &Scheme,
+    geometry: Geometry,
+    extent: &Extent,
+    ceilings: &[Ceiling],
+    plain: &[Row],
+) -> Result<Vec<Row>, Stop> {
     let Extent { bytes, seconds, ref folder } = *extent;
     let program = compile(scheme, &Key::from_bytes([7; 32]), geometry)?;
     let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
@@ -160,7 +179,7 @@ pub fn measure(
             }
             Way::Memory | Way::Disk => None,
         };
-        let (scheme, geometry) = (name.clone(), geometry.to_string());
+        let (scheme, geometry) = (name.to_owned(), geometry.to_string());
         rows.push(Row {
             scheme,
             geometry,
@@ -205,7 +224,7 @@ struct Subject<'a> {
 impl Subject<'_> {
     /// Holds the device's output against the CPU engine's, which works on one image at a time for it: another way through the
     /// same program than a batch's.
-    fn compare(&self, name: &str, way: Way) -> Result<(), MeasureError> {
+    fn compare(&self, name: &str, way: Way) -> Result<(), Stop> {
         let (engine, geometry) = (self.device.engine(), self.geometry);
         let count = (COMPARED / self.group).max(1) * self.group;
         let refs = &self.refs[..count.min(self.refs.len())];
@@ -231,8 +250,7 @@ impl Subject<'_> {
                 found == expected
             }
         };
-        let (scheme, way) = (name.to_owned(), way.words());
-        if equal { Ok(()) } else { Err(MeasureError::Wrong { scheme, geometry, way }) }
+        if equal { Ok(()) } else { Err(Failure::from(Error::wrong_output(name, geometry, way.words())).into()) }
     }
 
     /// Images of which at most so many bytes each fit a binding, in whole groups.
