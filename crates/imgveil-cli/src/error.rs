@@ -5,7 +5,7 @@ use imgveil::internal::plan::Lossy;
 use imgveil::internal::scheme::Block;
 use std::path::Path;
 
-/// An error of the command's own work. Errors of the libraries pass it by: they become a [`Failure`](crate::command::exit::Failure)
+/// An error of the command's own work. Errors of the libraries pass it by: they become a [`Failure`](crate::exit::Failure)
 /// directly.
 #[derive(Debug)]
 pub struct Error {

@@ -1,8 +1,8 @@
 //! One image under many schemes, side by side on one sheet: what each of them hides from the eye. Every image that can be
 //! decrypted is, and compared. What `imgveil preview` runs; never trains, never writes over anything.
 
-use crate::command::exit::Failure;
 use crate::error::Error;
+use crate::exit::Failure;
 use crate::sheet::{Captioned, gallery, picture, png};
 use imgveil::internal::engine::{Engine, ImageRef};
 use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};

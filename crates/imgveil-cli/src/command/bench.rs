@@ -1,9 +1,9 @@
 //! `imgveil bench`.
 
-use crate::command::args::SchemeOptions;
-use crate::command::exit::{DATASET, DONE, Failure, Outcome, USAGE};
-use crate::command::output::Output;
+use crate::args::{DeviceTimeout, SchemeOptions};
+use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::measure::{Ceiling, Extent, Measured, Row, Way, ceilings, measure};
+use crate::output::Output;
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{Scheme, representative};
@@ -30,6 +30,8 @@ pub struct Args {
     /// auto, cpu, gpu, or an adapter's number or name; may be given several times [default: auto]
     #[arg(long, value_name = "DEVICE")]
     device: Vec<DeviceChoice>,
+    #[command(flatten)]
+    timeout: DeviceTimeout,
     /// Only this scheme, in blocks of 4; may be given several times [default: all, and some of their options]
     #[arg(short, long, value_name = "NAME")]
     scheme: Vec<String>,
@@ -102,7 +104,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         devices: Vec::new(),
     };
     for choice in &choices {
-        let device = Device::open(choice)?;
+        let device = args.timeout.open(choice)?;
         report.devices.push(one(args, &device, &all, &sizes)?);
     }
     if args.json {

@@ -1,9 +1,8 @@
 //! `imgveil decrypt`.
 
-use crate::command::args::{DeviceArgs, FormatArgs, SecretArgs};
-use crate::command::exit::Outcome;
-use crate::command::job_report::{continued, report};
-use crate::command::output::{ImageBar, Output};
+use crate::args::{DeviceArgs, FormatArgs, SecretArgs};
+use crate::exit::Outcome;
+use crate::output::{ImageBar, Output, continued, report};
 use imgveil_data::job::{DecryptOptions, DecryptRequest, decrypt};
 use std::path::PathBuf;
 

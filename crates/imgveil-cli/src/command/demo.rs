@@ -1,9 +1,9 @@
 //! `imgveil demo`.
 
-use crate::command::args::DeviceArgs;
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::Output;
+use crate::args::DeviceArgs;
 use crate::demo::demo;
+use crate::exit::{DONE, Outcome};
+use crate::output::Output;
 use imgveil::internal::engine::{CpuEngine, Engine};
 use imgveil_train::Backend;
 use std::path::PathBuf;

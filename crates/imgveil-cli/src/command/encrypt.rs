@@ -1,10 +1,8 @@
 //! `imgveil encrypt`.
 
-use crate::command::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
-use crate::command::exit::{DONE, Outcome, PARTLY};
-use crate::command::inspect::table;
-use crate::command::job_report::{continued, report, set_aside};
-use crate::command::output::{ImageBar, Output, counted};
+use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::exit::{DONE, Failure, Outcome, PARTLY};
+use crate::output::{ImageBar, Output, continued, counted, report, set_aside, set_table};
 use imgveil_data::dataset::names::Naming;
 use imgveil_data::dataset::read_options::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, Part, Preflight, encrypt, preflight};
@@ -80,7 +78,7 @@ pub struct Args {
 }
 
 impl Args {
-    fn options(&self) -> Result<EncryptOptions, crate::command::exit::Failure> {
+    fn options(&self) -> Result<EncryptOptions, Failure> {
         let naming = match (self.keep_names, self.keep_classes) {
             (true, _) => Naming::Kept,
             (_, true) => Naming::Classes,
@@ -135,7 +133,7 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
             "would encrypt {} ({mb:.1} MB of pixels) to {output} as {encoding}",
             counted(*images, "image")
         ));
-        table(splits, classes, sizes, out);
+        set_table(splits, classes, sizes, out);
         preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
         if preflight.ignored > 0 {
             out.note(&format!("would pass over {}", counted(preflight.ignored, "other file")));

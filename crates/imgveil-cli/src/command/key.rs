@@ -1,8 +1,8 @@
 //! `imgveil key`: what can be done with a key besides encrypting.
 
-use crate::command::args::{SchemeArgs, load_key};
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::Output;
+use crate::args::{SchemeArgs, load_key};
+use crate::exit::{DONE, Outcome};
+use crate::output::Output;
 use clap::Subcommand;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::export;

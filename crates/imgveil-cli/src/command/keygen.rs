@@ -1,7 +1,7 @@
 //! `imgveil keygen`.
 
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::Output;
+use crate::exit::{DONE, Outcome};
+use crate::output::Output;
 use imgveil::internal::key::Key;
 use imgveil_data::key_file;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! `imgveil merge`.
 
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::{Output, counted};
+use crate::exit::{DONE, Outcome};
+use crate::output::{Output, counted};
 use imgveil_data::job::merge;
 use std::path::PathBuf;
 

@@ -1,10 +1,10 @@
 //! `imgveil preview`.
 
-use crate::command::args::{DeviceArgs, load_key};
-use crate::command::exit::{DONE, Failure, Outcome};
-use crate::command::output::{ImageBar, Output, counted};
-use crate::command::scheme_file::{is_scheme_file, read_scheme};
+use crate::args::{DeviceArgs, load_key};
+use crate::exit::{DONE, Failure, Outcome};
+use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
+use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
 use std::path::PathBuf;

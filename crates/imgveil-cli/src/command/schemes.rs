@@ -1,9 +1,9 @@
 //! `imgveil schemes`.
 
-use crate::command::args::SchemeOptions;
-use crate::command::exit::{DONE, Failure, Outcome, USAGE};
-use crate::command::output::{Output, wrapped};
-use crate::command::scheme_file::is_scheme_file;
+use crate::args::SchemeOptions;
+use crate::exit::{DONE, Failure, Outcome, USAGE};
+use crate::output::{Output, wrapped};
+use crate::scheme_file::is_scheme_file;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{CompileError, KeySpace, Options, PRESETS, Preset, Scheme};
 use serde_json::{Value, json};

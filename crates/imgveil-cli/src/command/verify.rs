@@ -1,9 +1,8 @@
 //! `imgveil verify`.
 
-use crate::command::args::{DeviceArgs, SecretArgs};
-use crate::command::exit::{DATASET, DONE, Failure, Outcome, USAGE};
-use crate::command::job_report::list;
-use crate::command::output::{ImageBar, Output, counted};
+use crate::args::{DeviceArgs, SecretArgs};
+use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
+use crate::output::{ImageBar, Output, counted, list};
 use imgveil_data::job::{Sample, VerifyRequest, verify};
 use std::path::PathBuf;
 use std::str::FromStr;

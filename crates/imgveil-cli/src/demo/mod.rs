@@ -3,9 +3,9 @@
 
 pub mod phantom;
 
-use crate::command::exit::Failure;
 use crate::demo::phantom::{PhantomClass, phantom};
 use crate::error::Error;
+use crate::exit::Failure;
 use crate::preview::{Exhibit, PreviewRequest, preview};
 use crate::sheet::{Row, contact_sheet, picture, png};
 use imgveil::internal::engine::{Engine, ImageRef};

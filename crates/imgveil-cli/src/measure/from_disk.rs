@@ -1,7 +1,7 @@
 //! A set from a disk to a disk: the whole job, as `imgveil encrypt` does it, over arrays that need no decoding.
 
-use crate::command::exit::Failure;
 use crate::error::Error;
+use crate::exit::Failure;
 use imgveil::internal::engine::Engine;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;

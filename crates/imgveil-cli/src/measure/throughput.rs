@@ -3,8 +3,8 @@
 use super::ceilings::{Ceiling, copy_of};
 use super::from_disk::from_disk;
 use super::median;
-use crate::command::exit::Failure;
 use crate::error::Error;
+use crate::exit::Failure;
 use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;

@@ -40,3 +40,14 @@ fn devices_are_listed_with_the_numbers_that_they_are_chosen_by() {
     }
     assert_eq!(list.is_empty(), text.out.starts_with("no GPU adapter: "));
 }
+
+#[test]
+fn a_device_has_a_time_limit() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/1.png"]);
+    sandbox.does("encrypt --device-timeout 5 -k k.key in out", 1, "0.0", "shuffle-flip");
+    let words = "invalid value '0' for '--device-timeout <SECONDS>': 0 is not in 1..=4294967295\n\n\
+                 For more information, try '--help'.";
+    sandbox.refuses("encrypt --device-timeout 0 -k k.key in other", USAGE, words);
+    sandbox.refuses("bench --device cpu --device-timeout 0", USAGE, words);
+}

@@ -153,3 +153,16 @@ fn verbose_tells_the_device_and_the_scheme() {
          block=2x4]\n",
     );
 }
+
+/// As other programs run it, such as a Python console script.
+#[test]
+fn the_library_runs_a_command_line_and_gives_the_exit_code() {
+    let run = |words: &[&str]| imgveil_cli::run(words.iter().map(std::ffi::OsString::from));
+    assert_eq!(run(&["imgveil", "--version"]), 0);
+    assert_eq!(run(&["imgveil", "rot13"]), 2);
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("k.key");
+    assert_eq!(run(&["imgveil", "keygen", "-o", key.to_str().unwrap()]), 0);
+    // It is there already.
+    assert_eq!(run(&["imgveil", "keygen", "-o", key.to_str().unwrap()]), 2);
+}

@@ -1,8 +1,8 @@
 //! Flags that several subcommands share.
 
-use crate::command::exit::{Failure, USAGE};
-use crate::command::output::Output;
-use crate::command::scheme_file::{is_scheme_file, read_scheme};
+use crate::exit::{Failure, USAGE};
+use crate::output::Output;
+use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
@@ -12,6 +12,7 @@ use imgveil_data::dataset::read_options::{Axis, ReadOptions, Window};
 use imgveil_data::dataset::{Resize, Side};
 use imgveil_data::{key_file, tables_file};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Which scheme.
 #[derive(clap::Args)]
@@ -234,12 +235,37 @@ pub struct DeviceArgs {
     /// auto (a hardware GPU, else the CPU), cpu, gpu (software adapters too), or an adapter's number or name
     #[arg(long, default_value = "auto", value_name = "DEVICE")]
     pub device: DeviceChoice,
+    #[command(flatten)]
+    pub timeout: DeviceTimeout,
+}
+
+/// How long to wait for a device.
+#[derive(clap::Args, Clone, Copy)]
+pub struct DeviceTimeout {
+    /// A device that does not answer within this time counts as hung, and the command fails
+    #[arg(long = "device-timeout", default_value = "60", value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    seconds: u32,
+}
+
+impl DeviceTimeout {
+    pub fn time_limit(self) -> Duration {
+        Duration::from_secs(self.seconds.into())
+    }
+
+    /// Opens a device that has this time limit.
+    pub fn open(self, choice: &DeviceChoice) -> Result<Device, Failure> {
+        let device = Device::open(choice)?;
+        // TIME LIMIT: `device.set_time_limit(self.time_limit());` as soon as the core has it.
+        let _ = self.time_limit();
+        Ok(device)
+    }
 }
 
 impl DeviceArgs {
     /// Opens it.
     pub fn open(&self, out: &Output) -> Result<Device, Failure> {
-        let device = Device::open(&self.device)?;
+        let device = self.timeout.open(&self.device)?;
         out.detail(&format!("device: {device}"));
         Ok(device)
     }

@@ -1,6 +1,6 @@
 //! Schemes of one's own: `--scheme FILE.toml`.
 
-use crate::command::exit::{FAILED, Failure, USAGE};
+use crate::exit::{FAILED, Failure, USAGE};
 use imgveil::internal::scheme::{LONGEST_SCHEME, Scheme};
 use std::fs::File;
 use std::io::{ErrorKind, Read};

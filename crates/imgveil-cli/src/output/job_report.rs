@@ -1,7 +1,7 @@
 //! What `encrypt`, `decrypt` and `verify` say at the end: the result, and the images that were set aside.
 
-use crate::command::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
-use crate::command::output::{Output, counted};
+use super::{Output, counted};
+use crate::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
 use imgveil_data::dataset::{DatasetError, beside, write_privately};
 use imgveil_data::job::{Failure, JobError, Summary};
 use std::path::Path;
@@ -53,12 +53,12 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     }
     set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
     // Readable by its owner alone: it names plain files.
-    write_privately(&list, csv(failed).as_bytes())?;
+    write_privately(&list, &csv(failed).map_err(|error| cannot_write(&list, &error))?)?;
     out.note(&format!("the whole list is in {}", list.display()));
     Ok(PARTLY)
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Fail {
+fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Fail {
     Fail { words: format!("cannot write {}: {error}", path.display()), code: FAILED }
 }
 
@@ -79,14 +79,12 @@ pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     }
 }
 
-fn csv(failed: &[Failure]) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    failed.iter().fold("path,reason\n".to_owned(), |mut text, failure| {
-        // Writing to a String cannot fail.
-        let _ = std::fmt::Write::write_fmt(
-            &mut text,
-            format_args!("{},{}\n", quoted(&failure.path), quoted(&failure.reason)),
-        );
-        text
-    })
+/// Every field of a row is quoted, whatever it holds.
+fn csv(failed: &[Failure]) -> Result<Vec<u8>, csv::Error> {
+    let header = b"path,reason\n".to_vec();
+    let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(header);
+    for failure in failed {
+        csv.write_record([&failure.path, &failure.reason])?;
+    }
+    csv.into_inner().map_err(|error| error.into_error().into())
 }
