@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream, or a FILE.toml of your own;
-    /// `imgveil schemes` explains them [default: shuffle-flip]
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream, or a FILE.toml of
+    /// your own; `imgveil schemes` explains them [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]
@@ -31,8 +31,8 @@ pub struct SchemeOptions {
     /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
     #[arg(long, value_name = "SIZE")]
     pub block: Option<Block>,
-    /// One key for all blocks (shared) or one for each (block): shuffle-flip. One for all images (shared) or one for each (image):
-    /// skk, skk-filter [default: shared]
+    /// One key for all blocks (shared) or one for each (block): shuffle-flip. One for all images (shared) or one for
+    /// each (image): skk, skk-filter [default: shared]
     #[arg(long, value_name = "SCOPE")]
     pub key_scope: Option<KeyScope>,
     /// Scramble the blocks too: shuffle-flip
@@ -44,8 +44,8 @@ pub struct SchemeOptions {
     /// What fills a block of skk-filter: median, mean, max or min [default: median]
     #[arg(long, value_name = "NAME")]
     pub statistic: Option<Statistic>,
-    /// Orders of the channels of etc: permutations, or as-published (loses channels, as the published code does) [default:
-    /// permutations]
+    /// Orders of the channels of etc: permutations, or as-published (loses channels, as the published code does)
+    /// [default: permutations]
     #[arg(long, value_name = "NAME")]
     pub channel_table: Option<Orders>,
 }
@@ -71,8 +71,8 @@ impl SchemeOptions {
                 None => read_scheme(scheme),
                 Some(option) => Err(Failure {
                     words: format!(
-                        "{option} is for the built-in schemes; {scheme} says by itself what its stages do: change it there, and \
-                         leave {option} out"
+                        "{option} is for the built-in schemes; {scheme} says by itself what its stages do: change it \
+                        there, and leave {option} out"
                     ),
                     code: USAGE,
                 }),
@@ -110,7 +110,8 @@ pub struct SecretArgs {
     /// Key file (see `imgveil keygen`)
     #[arg(short, long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Written-out tables instead of a key: .npz or .json, as `imgveil key export-tables` and published experiments have them
+    /// Written-out tables instead of a key: .npz or .json, as `imgveil key export-tables` and published experiments
+    /// have them
     #[arg(long, value_name = "FILE")]
     tables: Option<PathBuf>,
 }
@@ -157,8 +158,8 @@ impl ResizeArgs {
 /// How a set is read, where its format leaves a choice.
 #[derive(clap::Args)]
 pub struct ReadArgs {
-    /// DICOM, NIfTI: the grey values that become 8 bits: auto (what the file asks for), or CENTRE,WIDTH in its units such as 40,400
-    /// [default: the full depth, as 16 bits]
+    /// DICOM, NIfTI: the grey values that become 8 bits: auto (what the file asks for), or CENTRE,WIDTH in its units
+    /// such as 40,400 [default: the full depth, as 16 bits]
     #[arg(long, value_name = "WINDOW", allow_hyphen_values = true)]
     pub window: Option<Window>,
     /// NIfTI: the axis along which a volume is cut into slices: x, y or z
@@ -179,8 +180,8 @@ impl ReadArgs {
 /// The form of the output.
 #[derive(clap::Args)]
 pub struct FormatArgs {
-    /// Form of the output: png, jpeg, npz, npy (a folder of arrays that can be mapped into memory) or webdataset (tar shards)
-    /// [default: npz if OUT ends so, else png]
+    /// Form of the output: png, jpeg, npz, npy (a folder of arrays that can be mapped into memory) or webdataset (tar
+    /// shards) [default: npz if OUT ends so, else png]
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
     /// Quality of JPEG files, 1 to 100

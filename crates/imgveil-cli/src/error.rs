@@ -5,8 +5,8 @@ use imgveil::internal::plan::Lossy;
 use imgveil::internal::scheme::Block;
 use std::path::Path;
 
-/// An error of the command's own work. Errors of the libraries pass it by: they become a [`Failure`](crate::exit::Failure)
-/// directly.
+/// An error of the command's own work. Errors of the libraries pass it by: they become a
+/// [`Failure`](crate::exit::Failure) directly.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -18,7 +18,8 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request cannot be met as it is: a file that is not there, a name that does not fit, an image that is too small.
+    /// The request cannot be met as it is: a file that is not there, a name that does not fit, an image that is too
+    /// small.
     Request,
     /// An image file cannot be decoded.
     Image,
@@ -59,8 +60,8 @@ impl Error {
     /// A scheme of the user's own whose blocks are larger than the image.
     pub fn too_small(scheme: &str, block: Block, geometry: Geometry) -> Self {
         let words = format!(
-            "scheme {scheme} works on blocks of {block}, which are larger than the image of {geometry}: leave it out, or give a \
-             larger image"
+            "scheme {scheme} works on blocks of {block}, which are larger than the image of {geometry}: leave it out, \
+            or give a larger image"
         );
         Self::new(ErrorKind::Request, words)
     }
@@ -95,7 +96,8 @@ impl Error {
     /// The device computes something else than the CPU engine.
     pub fn wrong_output(scheme: &str, geometry: Geometry, way: &str) -> Self {
         let words = format!(
-            "{scheme} on {geometry}, {way}: the device's output is not the CPU engine's; this is a bug, please report it"
+            "{scheme} on {geometry}, {way}: the device's output is not the CPU engine's; this is a bug, please report \
+            it"
         );
         Self::new(ErrorKind::Bug, words)
     }

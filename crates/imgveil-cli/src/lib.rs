@@ -1,5 +1,5 @@
-//! The command `imgveil` as a library: [`main`] for its binary, [`run`] for other programs that start it, such as a Python
-//! console script.
+//! The command `imgveil` as a library: [`main`] for its binary, [`run`] for other programs that start it, such as a
+//! Python console script.
 
 mod args;
 mod command;

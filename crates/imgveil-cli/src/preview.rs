@@ -1,5 +1,5 @@
-//! One image under many schemes, side by side on one sheet: what each of them hides from the eye. Every image that can be
-//! decrypted is, and compared. What `imgveil preview` runs; never trains, never writes over anything.
+//! One image under many schemes, side by side on one sheet: what each of them hides from the eye. Every image that can
+//! be decrypted is, and compared. What `imgveil preview` runs; never trains, never writes over anything.
 
 use crate::error::Error;
 use crate::exit::Failure;
@@ -106,8 +106,8 @@ impl Exhibit {
     }
 }
 
-/// The side of square blocks for an image: `wanted` if two of them fit along each side; else the largest of which two fit,
-/// or one of at least half that size if that tiles the image.
+/// The side of square blocks for an image: `wanted` if two of them fit along each side; else the largest of which two
+/// fit, or one of at least half that size if that tiles the image.
 fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     let shorter = height.min(width);
     if shorter / 2 >= wanted || wanted == 1 {
@@ -300,8 +300,8 @@ fn eight_bits(image: Image) -> Image {
     }
 }
 
-/// How far the copies are shifted, in quarters of the sides, and whether they are mirrored: as many as a mixture may have
-/// partners, no two alike.
+/// How far the copies are shifted, in quarters of the sides, and whether they are mirrored: as many as a mixture may
+/// have partners, no two alike.
 const COPIES: [(i16, i16, bool); 7] =
     [(1, 1, true), (-1, 1, false), (1, -1, false), (-1, -1, true), (0, 1, true), (1, 0, false), (-1, 0, true)];
 

@@ -18,10 +18,11 @@ Examples:
   imgveil bench --device 0 --scheme ele --size 224x224x3 --seconds 2
   imgveil bench --device 0 --compare today.json
 
-For each device, first what it could do at best (copies, the way to it and back, a dispatch), then every scheme. Rates count the \
-bytes of samples that are read and of output that is written. From memory to memory counts the way to the device and back, from \
-disk to disk the whole job over arrays. `of copy` is against the device's own copy, `of none` against the \
-same conversion to floats without a scheme. Everything is compared with the CPU engine before it is timed.";
+For each device, first what it could do at best (copies, the way to it and back, a dispatch), then every scheme. \
+Rates count the bytes of samples that are read and of output that is written. From memory to memory counts the way to \
+the device and back, from disk to disk the whole job over arrays. `of copy` is against the device's own copy, `of \
+none` against the same conversion to floats without a scheme. Everything is compared with the CPU engine before it is \
+timed.";
 
 /// Measure how fast schemes run here, beside the device's limits.
 #[derive(clap::Args)]
@@ -35,8 +36,8 @@ pub struct Args {
     /// Only this scheme, in blocks of 4; may be given several times [default: all, and some of their options]
     #[arg(short, long, value_name = "NAME")]
     scheme: Vec<String>,
-    /// Only images of this size: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples; may be given several times [default:
-    /// 28x28x1, 32x32x3, 224x224x3, 512x512x1x16]
+    /// Only images of this size: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples; may be given several
+    /// times [default: 28x28x1, 32x32x3, 224x224x3, 512x512x1x16]
     #[arg(long, value_name = "SIZE")]
     size: Vec<Geometry>,
     /// Samples of a batch, in MiB [default: 256 on a GPU, which outgrows its caches, and 64 elsewhere]
@@ -45,7 +46,8 @@ pub struct Args {
     /// How long each figure is measured, about
     #[arg(long, default_value_t = 0.3, value_name = "SECONDS")]
     seconds: f64,
-    /// Where to measure from disk to disk; what is written there is removed [default: the system's folder for such files]
+    /// Where to measure from disk to disk; what is written there is removed [default: the system's folder for such
+    /// files]
     #[arg(long, value_name = "FOLDER")]
     disk: Option<PathBuf>,
     /// Leave the disk out

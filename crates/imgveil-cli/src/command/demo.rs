@@ -11,9 +11,9 @@ use std::time::Instant;
 
 /// Try everything on drawn images: encrypt, train, compare.
 ///
-/// Draws a small set of phantom X-rays in two classes, makes a key, encrypts and decrypts the set under several schemes,
-/// trains a small network on each encrypted set without the key, prints what encryption costs, and writes a contact sheet.
-/// Takes under two minutes on two cores without a GPU.
+/// Draws a small set of phantom X-rays in two classes, makes a key, encrypts and decrypts the set under several
+/// schemes, trains a small network on each encrypted set without the key, prints what encryption costs, and writes a
+/// contact sheet. Takes under two minutes on two cores without a GPU.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  imgveil demo -o demo")]
 pub struct Args {

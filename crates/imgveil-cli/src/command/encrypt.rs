@@ -18,18 +18,18 @@ Examples:
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
   imgveil encrypt -k hospital.key --shard 2/16 images encrypted
 
-What it does not protect: labels, splits and sizes are kept; whoever holds one plain image with its encryption can read \
-the key of shuffle-flip off it; the histogram of a block stays, up to negation. See the README.";
+What it does not protect: labels, splits and sizes are kept; whoever holds one plain image with its encryption can \
+read the key of shuffle-flip off it; the histogram of a block stays, up to negation. See the README.";
 
 /// Encrypt a data set.
 ///
-/// IN is a folder of images (PNG, JPEG, TIFF, BMP, WebP, PNM, DICOM, NIfTI), of class folders, or of train/ val/ test/ folders of them; a
-/// MedMNIST .npz file; .npy arrays; WebDataset shards; or a single file of images. Sizes may differ. OUT gets the encrypted images
-/// under neutral names, and imgveil.json; which name is whose goes to OUT.names.csv, which stays with you. Nothing of a file but its
-/// pixels, its label and its split reaches OUT.
+/// IN is a folder of images (PNG, JPEG, TIFF, BMP, WebP, PNM, DICOM, NIfTI), of class folders, or of train/ val/ test/
+/// folders of them; a MedMNIST .npz file; .npy arrays; WebDataset shards; or a single file of images. Sizes may differ.
+/// OUT gets the encrypted images under neutral names, and imgveil.json; which name is whose goes to OUT.names.csv,
+/// which stays with you. Nothing of a file but its pixels, its label and its split reaches OUT.
 ///
-/// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was cut goes on when it is started
-/// again.
+/// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was cut goes on when it
+/// is started again.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
 pub struct Args {

@@ -40,11 +40,11 @@ Where it is 4, the elements are nibbles, the low one of a sample first:
 
 /// Write a scheme's tables: the key's permutations and signs as named arrays.
 ///
-/// The arrays have the names that published code gives them (docs/SCHEDULE.md, "Written-out tables"), so that it can be run
-/// with an imgveil key. `plan` holds the whole scheme as one gather, where it is one: for every element of the output where it
-/// comes from (bits 0 to 30) and whether it is flipped (bit 31). The file is as secret as the key. A set that is encrypted with it
-/// (`imgveil encrypt --tables`) has the pixels that the key would have given, but a fingerprint of its own: it is decrypted with
-/// the tables. Schemes with a key for every image have no tables.
+/// The arrays have the names that published code gives them (docs/SCHEDULE.md, "Written-out tables"), so that it can be
+/// run with an imgveil key. `plan` holds the whole scheme as one gather, where it is one: for every element of the
+/// output where it comes from (bits 0 to 30) and whether it is flipped (bit 31). The file is as secret as the key. A
+/// set that is encrypted with it (`imgveil encrypt --tables`) has the pixels that the key would have given, but a
+/// fingerprint of its own: it is decrypted with the tables. Schemes with a key for every image have no tables.
 #[derive(clap::Args)]
 #[command(after_help = EXPORT_AFTER_HELP)]
 struct ExportTables {
@@ -53,7 +53,8 @@ struct ExportTables {
     key: PathBuf,
     #[command(flatten)]
     scheme: SchemeArgs,
-    /// Size of the images as they are encrypted, resized and padded: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples
+    /// Size of the images as they are encrypted, resized and padded: HEIGHTxWIDTHxCHANNELS, and x16 behind it for
+    /// 16-bit samples
     #[arg(long, value_name = "SIZE")]
     size: Geometry,
     /// New file: .npz for numpy, or .json

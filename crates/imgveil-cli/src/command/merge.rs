@@ -12,8 +12,8 @@ Example: four processes, here or on four machines that share a disk, then one se
 
 /// Join the parts that `imgveil encrypt --shard I/N` wrote into one set.
 ///
-/// Only manifests and the lists beside the set are read and written: images lie where they belong already. The set is the same, to
-/// the byte, as one process would have written.
+/// Only manifests and the lists beside the set are read and written: images lie where they belong already. The set is
+/// the same, to the byte, as one process would have written.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

@@ -1,5 +1,5 @@
-//! The command line: one file a subcommand. What several share is in [`args`](crate::args) (flags), [`exit`](crate::exit)
-//! (errors and exit codes) and [`output`](crate::output) (text and progress).
+//! The command line: one file a subcommand. What several share is in [`args`](crate::args) (flags),
+//! [`exit`](crate::exit) (errors and exit codes) and [`output`](crate::output) (text and progress).
 
 mod bench;
 mod decrypt;
@@ -89,8 +89,8 @@ pub fn main() -> ExitCode {
     run(std::env::args_os()).into()
 }
 
-/// Runs a command line, of which the first word is the program's name, and returns the exit code. Results go to standard
-/// output, everything else to standard error.
+/// Runs a command line, of which the first word is the program's name, and returns the exit code. Results go to
+/// standard output, everything else to standard error.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -144,7 +144,8 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
     }
 }
 
-/// Runs a command and turns a panic into an error. burn and the drivers panic when a device runs out of memory or is lost.
+/// Runs a command and turns a panic into an error. burn and the drivers panic when a device runs out of memory or is
+/// lost.
 fn caught(command: impl FnOnce() -> exit::Outcome) -> exit::Outcome {
     let first: Arc<Mutex<Option<String>>> = Arc::default();
     let hook = first.clone();
@@ -159,8 +160,8 @@ fn caught(command: impl FnOnce() -> exit::Outcome) -> exit::Outcome {
     result.unwrap_or_else(|_| {
         let cause = first.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         let words = format!(
-            "stopped unexpectedly: {cause}\nIf the device ran out of memory, try a smaller --batch or --device cpu; else \
-             please report this."
+            "stopped unexpectedly: {cause}\nIf the device ran out of memory, try a smaller --batch or --device cpu; \
+            else please report this."
         );
         Err(exit::Failure { words, code: exit::FAILED })
     })

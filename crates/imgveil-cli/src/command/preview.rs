@@ -19,16 +19,17 @@ What the eye does not see on the sheet may be broken all the same: `imgveil sche
 
 /// Show one image under every scheme, on one sheet.
 ///
-/// Encrypts the image under every scheme, with the options that change most, and draws all of it with names and notes as
-/// one PNG. Where a scheme has an inverse, the image is decrypted and compared. Blocks that do not tile the image cut it, and
-/// where it is small they are made smaller; the sheet says so.
+/// Encrypts the image under every scheme, with the options that change most, and draws all of it with names and notes
+/// as one PNG. Where a scheme has an inverse, the image is decrypted and compared. Blocks that do not tile the image
+/// cut it, and where it is small they are made smaller; the sheet says so.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Key file [default: a random key that is not kept]
     #[arg(short, long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Show this scheme only: a name, or a FILE.toml of your own. May be given several times; `all` stands for all names
+    /// Show this scheme only: a name, or a FILE.toml of your own. May be given several times; `all` stands for all
+    /// names
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
     #[command(flatten)]

@@ -27,8 +27,8 @@ const UNKNOWN: &str = "not known to imgveil: nobody has tried. Where all images 
 
 /// List the schemes, or explain one.
 ///
-/// Without NAME, a table of the built-in schemes. With one, or with a FILE.toml of your own: what it does stage by stage, its
-/// options, where it comes from, what breaks it, and how many keys it has for images of a size.
+/// Without NAME, a table of the built-in schemes. With one, or with a FILE.toml of your own: what it does stage by
+/// stage, its options, where it comes from, what breaks it, and how many keys it has for images of a size.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

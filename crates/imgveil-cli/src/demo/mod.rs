@@ -1,5 +1,5 @@
-//! Everything once, on drawn images: draw a set, make a key, encrypt and decrypt it under several schemes, train on each
-//! encrypted set, compare, and show. What `imgveil demo` runs; needs nothing but a folder to write to.
+//! Everything once, on drawn images: draw a set, make a key, encrypt and decrypt it under several schemes, train on
+//! each encrypted set, compare, and show. What `imgveil demo` runs; needs nothing but a folder to write to.
 
 pub mod phantom;
 

@@ -1,4 +1,5 @@
-//! What a device could do at best, measured in the same run: copies, the way to the device and back, and what a dispatch costs.
+//! What a device could do at best, measured in the same run: copies, the way to the device and back, and what a
+//! dispatch costs.
 
 use super::median;
 use imgveil::internal::engine::{Device, EngineError};

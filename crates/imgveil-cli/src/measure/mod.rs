@@ -1,5 +1,5 @@
-//! Measuring: how fast schemes run on a device, beside what the device could do at best. Every figure is of output that was
-//! compared with the CPU engine's first.
+//! Measuring: how fast schemes run on a device, beside what the device could do at best. Every figure is of output that
+//! was compared with the CPU engine's first.
 
 mod ceilings;
 mod from_disk;

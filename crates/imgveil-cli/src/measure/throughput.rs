@@ -222,8 +222,8 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Holds the device's output against the CPU engine's, which works on one image at a time for it: another way through the
-    /// same program than a batch's.
+    /// Holds the device's output against the CPU engine's, which works on one image at a time for it: another way
+    /// through the same program than a batch's.
     fn compare(&self, name: &str, way: Way) -> Result<(), Stop> {
         let (engine, geometry) = (self.device.engine(), self.geometry);
         let count = (COMPARED / self.group).max(1) * self.group;

@@ -20,8 +20,8 @@ pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) ->
     Ok(result?)
 }
 
-/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv` (its ending is `list`): beside the output,
-/// which may be handed out, because the list names the plain files.
+/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv` (its ending is `list`): beside
+/// the output, which may be handed out, because the list names the plain files.
 pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bool, out: &Output) -> Outcome {
     if json {
         out.json(summary)?;
@@ -30,7 +30,8 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         let (rate, mb) = ((*images - *resumed) as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
         let before = if *resumed > 0 { format!(", {resumed} of them in an earlier run") } else { String::new() };
         out.say(&format!(
-            "{verb} {} ({mb:.1} MB of pixels{before}) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
+            "{verb} {} ({mb:.1} MB of pixels{before}) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on \
+            {device}",
             counted(*images, "image"),
             scheme.name
         ));

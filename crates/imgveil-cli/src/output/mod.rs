@@ -64,8 +64,8 @@ pub fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `words` behind `begin`, broken into lines of at most 100 characters. Lines after the first are indented by the length of
-/// `begin`.
+/// `words` behind `begin`, broken into lines of at most 100 characters. Lines after the first are indented by the
+/// length of `begin`.
 pub fn wrapped(begin: &str, words: &str) -> String {
     let indent = " ".repeat(begin.chars().count());
     let options = textwrap::Options::new(100)

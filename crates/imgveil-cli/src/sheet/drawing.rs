@@ -1,5 +1,5 @@
-//! What a sheet is composed of. A drawing has a size and knows what is where; drawings are put beside and below each other,
-//! so nothing overlaps.
+//! What a sheet is composed of. A drawing has a size and knows what is where; drawings are put beside and below each
+//! other, so nothing overlaps.
 
 use super::text::Style;
 use crate::error::Error;

@@ -1,7 +1,8 @@
 //! Galleries: captioned pictures in a grid, such as one image under many schemes.
 //!
-//! All pictures of a gallery are shown at one scale, so that they can be compared. Small ones are enlarged by a whole factor.
-//! Large ones are reduced by one: every pixel shown is the mean of a square of pixels. The gallery says so under its title.
+//! All pictures of a gallery are shown at one scale, so that they can be compared. Small ones are enlarged by a whole
+//! factor. Large ones are reduced by one: every pixel shown is the mean of a square of pixels. The gallery says so
+//! under its title.
 
 use super::drawing::Drawing;
 use super::text::{LABEL, NOTE, Style, TITLE};

@@ -41,8 +41,8 @@ impl Style {
         text.chars().map(|c| face.h_advance(face.glyph_id(known(&face, c)))).sum::<f32>().ceil() as usize
     }
 
-    /// The text in lines of at most `width` pixels, broken between words. A longer word keeps a line of its own. Control
-    /// characters and runs of spaces become one space.
+    /// The text in lines of at most `width` pixels, broken between words. A longer word keeps a line of its own.
+    /// Control characters and runs of spaces become one space.
     pub fn wrap(self, text: &str, width: usize) -> Vec<String> {
         let mut lines: Vec<String> = Vec::new();
         for word in text.split(|c: char| c.is_control() || c.is_whitespace()).filter(|word| !word.is_empty()) {

@@ -34,7 +34,8 @@ fn benched(sandbox: &Sandbox, line: &str) -> (Vec<u8>, Value) {
 fn a_bench_prints_figures_and_compares_them() {
     let sandbox = Sandbox::new();
     sandbox.write("disk/keep", b"");
-    let line = "bench --device cpu --scheme le --scheme etc --scheme instahide --size 8x8x3 --size 12x12x1x16 --batch 1 --seconds 0 --disk disk";
+    let line = "bench --device cpu --scheme le --scheme etc --scheme instahide --size 8x8x3 --size 12x12x1x16 --batch \
+    1 --seconds 0 --disk disk";
     let (text, report) = benched(&sandbox, &format!("{line} --json"));
     sandbox.write("before.json", &text);
     let of_cpu = &report["devices"][0];
@@ -85,7 +86,8 @@ fn a_bench_of_an_adapter_has_its_limits_and_the_way_there_and_back() {
     let device = std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into());
     // Tiles and the simple kernels, a step between, a mixture.
     let line = format!(
-        "bench --device {device} --scheme ele --scheme skk-filter --scheme instahide --size 16x16x3 --size 10x10x1 --batch 1 --seconds 0 --no-disk"
+        "bench --device {device} --scheme ele --scheme skk-filter --scheme instahide --size 16x16x3 --size 10x10x1 \
+        --batch 1 --seconds 0 --no-disk"
     );
     let (text, report) = benched(&sandbox, &format!("{line} --json"));
     sandbox.write("before.json", &text);

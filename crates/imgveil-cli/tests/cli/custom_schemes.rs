@@ -118,8 +118,8 @@ fn options_beside_a_scheme_of_ones_own_are_refused() {
     ] {
         let flag = option.split(' ').next().unwrap();
         let words = format!(
-            "{flag} is for the built-in schemes; own.toml says by itself what its stages do: change it there, and leave \
-             {flag} out"
+            "{flag} is for the built-in schemes; own.toml says by itself what its stages do: change it there, and \
+            leave {flag} out"
         );
         sandbox.refuses(&format!("encrypt -k k.key -s own.toml {option} in out"), USAGE, &words);
     }

@@ -128,8 +128,8 @@ fn a_file_of_names_of_another_set_is_not_written_over() {
     sandbox.greys(&["in/a.png", "other/b.png"]);
     done(&sandbox, "encrypt neutral -k k.key in out");
     std::fs::rename(sandbox.path("out"), sandbox.path("handed-out")).unwrap();
-    let words = "out.names.csv is there already and is not about these images: nothing was written; move it away, or name another \
-                 file with --names";
+    let words = "out.names.csv is there already and is not about these images: nothing was written; move it away, or \
+    name another file with --names";
     sandbox.refuses("encrypt neutral -k k.key other out", USAGE, words);
     sandbox.write("patients.csv", b"name,born\nDoe,1970\n");
     sandbox.refuses(

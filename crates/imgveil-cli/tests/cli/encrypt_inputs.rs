@@ -66,8 +66,8 @@ fn a_file_is_a_set_if_it_holds_images() {
     let sandbox = Sandbox::new();
     sandbox.greys(&["a.png"]);
     sandbox.write("notes.txt", b"no set");
-    let words = "notes.txt is no set that can be read: neither a folder, nor arrays (.npz, .npy), nor shards (.tar), nor a file \
-                 of images";
+    let words = "notes.txt is no set that can be read: neither a folder, nor arrays (.npz, .npy), nor shards (.tar), \
+    nor a file of images";
     sandbox.refuses("encrypt -k k.key notes.txt out", DATASET, words);
     let words =
         "a.png is not an encrypted set: it has no imgveil.json; give the folder or .npz that `imgveil encrypt` wrote";
@@ -255,8 +255,8 @@ fn eight_and_sixteen_bits_together_are_no_array() {
     let sandbox = Sandbox::new();
     sandbox.greys(&["in/a.png"]);
     sandbox.picture("in/b.png", DynamicImage::new_luma16(8, 8));
-    let words = "images differ: a is 8x8x1 (height x width x channels), b is 8x8x1x16; bring them to one size with --resize \
-                 HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files";
+    let words = "images differ: a is 8x8x1 (height x width x channels), b is 8x8x1x16; bring them to one size with \
+    --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files";
     sandbox.refuses("encrypt -k k.key in out.npz", USAGE, words);
     sandbox.refuses("encrypt -k k.key --format npy in out", USAGE, words);
     sandbox.does("encrypt -k k.key in out", 2, "0.0", "shuffle-flip");
@@ -273,8 +273,8 @@ fn alpha_is_dropped_where_it_says_nothing_and_set_aside_where_it_does() {
     sandbox.greys(&["in/a.png"]);
     sandbox.picture("in/b.png", GrayAlphaImage::from_pixel(8, 8, image::LumaA([7, 255])));
     sandbox.picture("in/c.png", GrayAlphaImage::from_pixel(8, 8, image::LumaA([7, 254])));
-    let words = "is of a kind that is not supported: it has translucent pixels; put it on a background (flatten its alpha channel) \
-                 first";
+    let words = "is of a kind that is not supported: it has translucent pixels; put it on a background (flatten its \
+    alpha channel) first";
     sandbox.sets_aside("encrypt -k k.key in out", 2, &[("c.png", words)]);
     sandbox.does("decrypt -k k.key out back", 2, "0.0", "shuffle-flip");
     assert_eq!(sandbox.pixels("back/b.png"), (8, 8, vec![7; 64]));
@@ -353,7 +353,8 @@ fn padding_and_cutting_exclude_each_other() {
         "encrypt -k k.key --pad --crop in out",
         USAGE,
         "the argument '--pad' cannot be used with '--crop'\n\n\
-         Usage: imgveil encrypt --pad --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
+         Usage: imgveil encrypt --pad --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor \
+         more information, try '--help'.",
     );
 }
 

@@ -4,8 +4,8 @@ use crate::common::sandbox::*;
 
 #[test]
 fn an_unknown_scheme_lists_those_there_are() {
-    let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, \
-                 instahide, keystream";
+    let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
+    np, vit, instahide, keystream";
     Sandbox::new().refuses("encrypt -k k.key -s rot13 in out", USAGE, words);
 }
 
@@ -72,8 +72,8 @@ fn every_scheme_is_undone_or_says_that_it_cannot_be() {
             }
             Some((scheme, why)) => {
                 let words = format!(
-                    "this set was encrypted with {scheme}, which cannot be undone: {why}. Nothing was written; keep the plain \
-                     images if you need them again"
+                    "this set was encrypted with {scheme}, which cannot be undone: {why}. Nothing was written; keep \
+                    the plain images if you need them again"
                 );
                 sandbox.refuses("decrypt -k k.key enc back", USAGE, &words);
             }
@@ -87,12 +87,12 @@ fn stages_that_do_nothing_to_grey_images_are_named() {
     let sandbox = Sandbox::new();
     sandbox.picture("in/a.png", grey(32, 32, 1));
     let done = sandbox.run("encrypt -k k.key -s etc in out");
-    let words = "note: colour-shuffling block=16x16 key=block does nothing here: the images are grey: one channel has one \
-                 order\n";
+    let words = "note: colour-shuffling block=16x16 key=block does nothing here: the images are grey: one channel has \
+    one order\n";
     assert_eq!((done.code, done.err.as_str()), (0, words));
     let done = sandbox.run("encrypt -k k.key -s skk in skk");
-    let words = "note: colour-shuffling block=1x1 key=block does nothing here: the images are grey: one channel has one \
-                 order\n";
+    let words = "note: colour-shuffling block=1x1 key=block does nothing here: the images are grey: one channel has \
+    one order\n";
     assert_eq!((done.code, done.err.as_str()), (0, words));
 }
 
@@ -103,8 +103,8 @@ fn mixtures_are_floats_in_an_npz_and_stay_so() {
     let folder = "this scheme mixes images and gives floats, which no PNG holds: mixed must be an .npz file";
     sandbox.refuses("encrypt -k k.key -s instahide in mixed", USAGE, folder);
     sandbox.does("encrypt -k k.key -s instahide in mixed.npz", 3, "0.0", "instahide");
-    let words = "mixed.npz holds mixtures of images (scheme instahide), as floats: they cannot be undone or encrypted again, \
-                 only trained on";
+    let words = "mixed.npz holds mixtures of images (scheme instahide), as floats: they cannot be undone or encrypted \
+    again, only trained on";
     sandbox.refuses("decrypt -k k.key mixed.npz back", USAGE, words);
     sandbox.refuses("encrypt -k k.key mixed.npz again.npz", USAGE, words);
     let exists = "mixed.npz exists and is not empty: nothing was written; choose another output or remove it first";
@@ -127,6 +127,7 @@ fn sizes_that_are_none_are_refused() {
         sandbox.refuses(&format!("encrypt -k k.key --resize {bad} in out"), USAGE, &words);
     }
     let words = "invalid value 'all' for '--key-scope <SCOPE>': `all` is not a key scope: write `shared` (one key for \
-                 all blocks), `block` (a key per block) or `image` (a key per image)\n\nFor more information, try '--help'.";
+                 all blocks), `block` (a key per block) or `image` (a key per image)\n\nFor more information, try \
+                 '--help'.";
     sandbox.refuses("encrypt -k k.key --key-scope all in out", USAGE, words);
 }

@@ -137,7 +137,8 @@ fn missing_arguments_are_named() {
         "encrypt -k k.key",
         USAGE,
         "the following required arguments were not provided:\n  <IN>\n  <OUT>\n\n\
-         Usage: imgveil encrypt --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more information, try '--help'.",
+         Usage: imgveil encrypt --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more \
+         information, try '--help'.",
     );
 }
 

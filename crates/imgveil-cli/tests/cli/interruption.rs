@@ -28,8 +28,8 @@ fn survives(sandbox: &Sandbox, job: &str, ending: &str) {
                 // The first run was slower, on a busy machine.
                 whole = whole.mul_f64(0.8);
             }
-            // A plain set carries no manifest: where the kill came when the journal was gone already, the set is whole, and the
-            // next run finds the place taken.
+            // A plain set carries no manifest: where the kill came when the journal was gone already, the set is whole,
+            // and the next run finds the place taken.
             Some(USAGE) if job.starts_with("decrypt") => {
                 assert_same(&unbroken, &left(sandbox, &line));
                 remove(sandbox, &line);

@@ -1,5 +1,5 @@
-//! What the README says breaks `shuffle-flip`, shown: with one key for all blocks, one image and its encryption are enough to
-//! read every other image, without the key.
+//! What the README says breaks `shuffle-flip`, shown: with one key for all blocks, one image and its encryption are
+//! enough to read every other image, without the key.
 
 use imgveil::internal::engine::{CpuEngine, Engine, ImageRef};
 use imgveil::internal::image::Geometry;

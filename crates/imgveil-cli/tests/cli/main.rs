@@ -1,5 +1,5 @@
-//! The command as people run it: its words, its exit codes, and the files it leaves. One binary, because each one links the
-//! whole command.
+//! The command as people run it: its words, its exit codes, and the files it leaves. One binary, because each one links
+//! the whole command.
 
 #[path = "../common/mod.rs"]
 mod common;

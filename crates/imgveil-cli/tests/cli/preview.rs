@@ -117,15 +117,15 @@ fn a_preview_is_refused_with_a_reason() {
     sandbox.refuses("preview a.png -k no.key", USAGE, words);
     sandbox.key("text.key", "no key", 0o600);
     sandbox.refuses_like("preview a.png -k text.key", KEY, |words| words.contains("text.key is not a usable key file"));
-    let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, \
-                 instahide, keystream";
+    let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
+    np, vit, instahide, keystream";
     sandbox.refuses("preview a.png -s rot13", USAGE, words);
     sandbox.refuses("preview a.png -s no.toml", USAGE, "there is no scheme file no.toml: check the path");
     sandbox.refuses_like("preview a.png -s bad.toml", USAGE, |words| {
         words.starts_with("error: bad.toml:2: `shuffle` is not")
     });
-    let words = "scheme large works on blocks of 16x4, which are larger than the image of 8x8x1: leave it out, or give a larger \
-                 image";
+    let words = "scheme large works on blocks of 16x4, which are larger than the image of 8x8x1: leave it out, or \
+    give a larger image";
     sandbox.refuses("preview a.png -k k.key -s all -s large.toml", USAGE, words);
     let right = |words: &str| words.starts_with("error: there is no adapter number 99: ");
     sandbox.refuses_like("preview a.png --device 99", DEVICE, right);

@@ -1,5 +1,6 @@
-//! What must not get out: a patient's name stands in every place that the formats have for words, and not a byte of it may reach
-//! an output that is handed out. What stays with the key holder names the patient, and nobody else may read it.
+//! What must not get out: a patient's name stands in every place that the formats have for words, and not a byte of it
+//! may reach an output that is handed out. What stays with the key holder names the patient, and nobody else may read
+//! it.
 
 use crate::common::crafted_files;
 use crate::common::sandbox::{PARTLY, Sandbox, grey, jpeg, rgb};

@@ -149,8 +149,8 @@ bits, so no key reaches more; what written-out tables could do beyond that is gi
 #[test]
 fn what_is_no_scheme_is_not_explained() {
     let sandbox = Sandbox::new();
-    let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, \
-                 instahide, keystream";
+    let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
+    np, vit, instahide, keystream";
     sandbox.refuses("schemes rot13", USAGE, words);
     sandbox.refuses("schemes own.toml", USAGE, "there is no scheme file own.toml: check the path");
     sandbox.write("own.toml", b"[[stage]]\n");
@@ -164,7 +164,7 @@ fn what_is_no_scheme_is_not_explained() {
     );
     let words = "--block is an option of one scheme: name it, as in `imgveil schemes shuffle-flip`";
     sandbox.refuses("schemes --block 8", USAGE, words);
-    let words = "invalid value '28x28' for '--size <SIZE>': `28x28` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as \
-                 224x224x3, and x16 behind it for 16-bit samples\n\nFor more information, try '--help'.";
+    let words = "invalid value '28x28' for '--size <SIZE>': `28x28` is not a geometry; write HEIGHTxWIDTHxCHANNELS, \
+    such as 224x224x3, and x16 behind it for 16-bit samples\n\nFor more information, try '--help'.";
     sandbox.refuses("schemes --size 28x28", USAGE, words);
 }

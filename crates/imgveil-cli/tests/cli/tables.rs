@@ -72,13 +72,14 @@ fn exports_that_cannot_be_are_refused() {
     refuses(
         "-s keystream --size 8x8x1",
         USAGE,
-        "scheme `keystream` has no tables: stage 0 (keystream key=image) draws a key for every image, and a table would \
-         have to hold one for each; use the key file itself (-k)",
+        "scheme `keystream` has no tables: stage 0 (keystream key=image) draws a key for every image, and a table \
+        would have to hold one for each; use the key file itself (-k)",
     );
     refuses(
         "-s none --size 8x8x1",
         USAGE,
-        "scheme `none` has no tables: nothing that it does to images of 8x8x1 depends on a key; use the key file itself (-k)",
+        "scheme `none` has no tables: nothing that it does to images of 8x8x1 depends on a key; use the key file \
+        itself (-k)",
     );
     refuses("--size 8x8x1 -o t.csv", USAGE, "cannot tell which format t.csv is to have: name it FILE.npz or FILE.json");
     refuses(
@@ -89,8 +90,8 @@ fn exports_that_cannot_be_are_refused() {
     refuses(
         "--size 8x8",
         USAGE,
-        "invalid value '8x8' for '--size <SIZE>': `8x8` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as 224x224x3, \
-         and x16 behind it for 16-bit samples\n\nFor more information, try '--help'.",
+        "invalid value '8x8' for '--size <SIZE>': `8x8` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as \
+        224x224x3, and x16 behind it for 16-bit samples\n\nFor more information, try '--help'.",
     );
     sandbox.refuses_like("key export-tables -k k.key --size 9x8x1", USAGE, |words| words.contains("do not tile"));
     sandbox
@@ -169,8 +170,8 @@ fn other_tables_and_keys_decrypt_nothing() {
     assert_eq!(sandbox.run("encrypt --tables k.npz in enc").code, 0);
     let words = |set: &str, given: &str| {
         format!(
-            "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key \
-             file, or the right tables"
+            "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right \
+            key file, or the right tables"
         )
     };
     sandbox.refuses("decrypt --tables other.npz enc back", KEY, &words(&ours, &others));
@@ -262,27 +263,28 @@ fn tables_that_do_not_fit_are_refused_before_anything_is_written() {
     refuses(
         "missing.json",
         KEY,
-        "the tables have no array `flip` (stage 1, sign-flip block=4x4 key=shared), of shape (D) = (16), D being the samples \
-         of a block: add it, or choose the scheme that they are for",
+        "the tables have no array `flip` (stage 1, sign-flip block=4x4 key=shared), of shape (D) = (16), D being the \
+        samples of a block: add it, or choose the scheme that they are for",
     );
     refuses(
         "k.json --block 8",
         KEY,
-        "in the tables, array `perm` (stage 0, pixel-shuffling block=8x8 key=shared) has shape (16), and for images of 8x8x1 it \
-         must have (D) = (64), D being the samples of a block: check that the tables were made for this block and size",
+        "in the tables, array `perm` (stage 0, pixel-shuffling block=8x8 key=shared) has shape (16), and for images \
+        of 8x8x1 it must have (D) = (64), D being the samples of a block: check that the tables were made for this \
+        block and size",
     );
     refuses(
         "k.json -s shf",
         KEY,
-        "the tables have no array `key` (stage 0, pixel-shuffling block=4x4 key=shared), of shape (D) = (16), D being the \
-         samples of a block: add it, or choose the scheme that they are for",
+        "the tables have no array `key` (stage 0, pixel-shuffling block=4x4 key=shared), of shape (D) = (16), D being \
+        the samples of a block: add it, or choose the scheme that they are for",
     );
     change(&sandbox, "k.json", "more.json", |tables| tables["blocks"] = tables["perm"].clone());
     refuses(
         "more.json",
         KEY,
-        "the tables have an array `blocks`, and those of scheme `shuffle-flip` are perm, flip: remove it, or choose the scheme \
-         that the tables are for",
+        "the tables have an array `blocks`, and those of scheme `shuffle-flip` are perm, flip: remove it, or choose \
+        the scheme that the tables are for",
     );
     change(&sandbox, "k.json", "twice.json", |tables| {
         tables["perm"]["values"] = serde_json::json!([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 3, 11, 12, 13, 14, 15]);
@@ -290,15 +292,15 @@ fn tables_that_do_not_fit_are_refused_before_anything_is_written() {
     refuses(
         "twice.json",
         KEY,
-        "in the tables, array `perm` (stage 0, pixel-shuffling block=4x4 key=shared) is no permutation: 3 stands at [3] and \
-         again at [10]: correct it",
+        "in the tables, array `perm` (stage 0, pixel-shuffling block=4x4 key=shared) is no permutation: 3 stands at \
+        [3] and again at [10]: correct it",
     );
     change(&sandbox, "k.json", "two.json", |tables| tables["flip"]["values"][5] = 2.into());
     refuses(
         "two.json",
         KEY,
-        "in the tables, array `flip` (stage 1, sign-flip block=4x4 key=shared) has 2 at [5], and its values are 0 to 1: correct \
-         it",
+        "in the tables, array `flip` (stage 1, sign-flip block=4x4 key=shared) has 2 at [5], and its values are 0 to \
+        1: correct it",
     );
     let done = sandbox.run("encrypt --tables k.json -s skk --key-scope image in out");
     let words =
@@ -307,13 +309,14 @@ fn tables_that_do_not_fit_are_refused_before_anything_is_written() {
     refuses(
         "k.json -s keystream",
         USAGE,
-        "scheme `keystream` has no tables: stage 0 (keystream key=image) draws a key for every image, and a table would \
-         have to hold one for each; use the key file itself (-k)",
+        "scheme `keystream` has no tables: stage 0 (keystream key=image) draws a key for every image, and a table \
+        would have to hold one for each; use the key file itself (-k)",
     );
     refuses(
         "k.json -s none",
         USAGE,
-        "scheme `none` has no tables: nothing that it does to images of 8x8x1 depends on a key; use the key file itself (-k)",
+        "scheme `none` has no tables: nothing that it does to images of 8x8x1 depends on a key; use the key file \
+        itself (-k)",
     );
     // What nobody reads may be wrong: the plan says only what the others do.
     change(&sandbox, "k.json", "plan.json", |tables| tables["plan"] = "not looked at".into());

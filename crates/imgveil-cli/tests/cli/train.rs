@@ -18,8 +18,8 @@ fn a_missing_set_is_named() {
 
 #[test]
 fn a_scheme_without_a_key_is_refused() {
-    let words = "scheme shuffle-flip needs a key: give -k KEY or --tables FILE, or leave the scheme out to train on the images \
-         as they are";
+    let words = "scheme shuffle-flip needs a key: give -k KEY or --tables FILE, or leave the scheme out to train on \
+    the images as they are";
     sets().refuses("train --data in -s shuffle-flip -o run", USAGE, words);
     sets().refuses("train --data in --block 8 -o run", USAGE, words);
 }
@@ -100,8 +100,8 @@ fn one_training_image_is_too_few() {
 fn an_adaptation_networks_blocks_must_tile_the_images() {
     let sandbox = Sandbox::new();
     (0..4).for_each(|i| sandbox.picture(&format!("in/{}/{i}.png", ["a", "b"][i % 2]), grey(6, 6, i as u32)));
-    let words = "the adaptation network (--adapt) needs blocks that tile the images, and blocks of 4x4 do not tile 6x6x1: \
-         use --pad, --crop or --resize, or another --block";
+    let words = "the adaptation network (--adapt) needs blocks that tile the images, and blocks of 4x4 do not tile \
+    6x6x1: use --pad, --crop or --resize, or another --block";
     sandbox.refuses("train --data in --adapt ele -o run", USAGE, words);
 }
 
@@ -154,7 +154,8 @@ fn values_that_are_none_are_refused() {
     for (option, words) in [
         (
             "--model vgg",
-            "invalid value 'vgg' for '--model <MODEL>': `vgg` is no model: cnn, resnet18, resnet50, densenet121, xception, vit-tiny, vit-small, convmixer",
+            "invalid value 'vgg' for '--model <MODEL>': `vgg` is no model: cnn, resnet18, resnet50, densenet121, \
+            xception, vit-tiny, vit-small, convmixer",
         ),
         ("--adapt etc", "invalid value 'etc' for '--adapt <NAME>': `etc` is no adaptation network: le or ele"),
         ("--epochs 0", "invalid value '0' for '--epochs <EPOCHS>': 0 is not in 1..=4294967295"),

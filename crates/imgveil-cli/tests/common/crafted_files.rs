@@ -1,4 +1,5 @@
-//! Files that are made byte by byte, with words in every place that their formats have for them. All samples are grey, 8 bits.
+//! Files that are made byte by byte, with words in every place that their formats have for them. All samples are grey,
+//! 8 bits.
 
 use std::io::{Cursor, Write};
 

@@ -84,7 +84,8 @@ impl Sandbox {
         if ["encrypt", "decrypt", "train", "predict", "preview"].contains(&words[0]) && !words.contains(&"--device") {
             words.extend(["--device", "cpu"]);
         }
-        // Most tests are about images that they find again by their names; what `neutral` stands in goes without the flag.
+        // Most tests are about images that they find again by their names; what `neutral` stands in goes without the
+        // flag.
         if words[0] == "encrypt" && !words.iter().any(|word| word.starts_with("--keep-")) {
             match words.iter().position(|word| *word == "neutral") {
                 Some(at) => drop(words.remove(at)),

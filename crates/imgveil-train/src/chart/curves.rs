@@ -1,7 +1,7 @@
 //! Curves: line charts in panels side by side, such as loss and accuracy over the epochs, as one SVG image.
 //!
-//! A series has the same colour in every panel that names it. Legends stand below the plots, where they hide no data. Values
-//! are drawn as they are: never smoothed, never on a logarithmic axis.
+//! A series has the same colour in every panel that names it. Legends stand below the plots, where they hide no data.
+//! Values are drawn as they are: never smoothed, never on a logarithmic axis.
 
 use super::plot::{
     AXIS, Area, ChartError, GRID, INK, MARGIN, MUTED, Mark, PALETTE, PANEL_TITLE_SIZE, TEXT_SIZE, TICKS, clean,

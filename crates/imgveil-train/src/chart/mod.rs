@@ -1,5 +1,5 @@
-//! Charts of training runs and studies, as SVG: curves over the epochs, and the scores of many runs. They draw what they are
-//! given into memory, with the axes, meshes and legends of plotters.
+//! Charts of training runs and studies, as SVG: curves over the epochs, and the scores of many runs. They draw what
+//! they are given into memory, with the axes, meshes and legends of plotters.
 
 mod curves;
 mod plot;

@@ -7,8 +7,8 @@ use std::fmt::Display;
 use std::ops::Range;
 use thiserror::Error;
 
-/// The palette of Okabe and Ito, told apart with every common form of colour blindness. Its yellow is left out: too light a
-/// line for a white ground.
+/// The palette of Okabe and Ito, told apart with every common form of colour blindness. Its yellow is left out: too
+/// light a line for a white ground.
 pub(super) const PALETTE: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),

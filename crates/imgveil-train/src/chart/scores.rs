@@ -1,5 +1,5 @@
-//! Scores: one row for each thing that is compared, with a ring for each of its values and a dot for their mean, as one SVG
-//! image. Values of several measures stand in panels side by side, on the same rows.
+//! Scores: one row for each thing that is compared, with a ring for each of its values and a dot for their mean, as one
+//! SVG image. Values of several measures stand in panels side by side, on the same rows.
 
 use super::plot::{
     AXIS, Area, ChartError, GRID, INK, MARGIN, MUTED, Mark, PALETTE, PANEL_TITLE_SIZE, TEXT_SIZE, drawable, drawing,
@@ -171,7 +171,8 @@ mod tests {
         let svg = scores_svg("t", &[panel(Some(0.5))], &rows).unwrap();
         let (rings, means) = (circles(&svg, false), circles(&svg, true));
         assert_eq!((rings.len(), means.len()), (4, 2));
-        // The mean of the first row lies on its middle value, and the second row's between the first two, one line below.
+        // The mean of the first row lies on its middle value, and the second row's between the first two, one line
+        // below.
         assert_eq!(means[0], rings[1]);
         assert_eq!(means[1], rings[3]);
         assert!((2 * rings[3].0 - rings[0].0 - rings[1].0).abs() <= 2);
