@@ -25,7 +25,7 @@ pub struct SchemeArgs {
     pub options: SchemeOptions,
 }
 
-/// What the user may choose of a preset.
+/// Options of the built-in schemes.
 #[derive(clap::Args, Default)]
 pub struct SchemeOptions {
     /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
@@ -51,12 +51,12 @@ pub struct SchemeOptions {
 }
 
 impl SchemeArgs {
-    /// The scheme asked for, or the house scheme.
+    /// The scheme asked for, or shuffle-flip.
     pub fn scheme(&self) -> Result<Scheme, Failure> {
         self.options.of(self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name()))
     }
 
-    /// Whether any of its flags is on the command line.
+    /// Whether any of these flags is on the command line.
     #[cfg(feature = "train")]
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || self.options.first_given().is_some()
@@ -64,7 +64,7 @@ impl SchemeArgs {
 }
 
 impl SchemeOptions {
-    /// The scheme of this name or file with these options.
+    /// The scheme of this name or file, with these options.
     pub fn of(&self, scheme: &str) -> Result<Scheme, Failure> {
         if is_scheme_file(scheme) {
             return match self.first_given() {
@@ -103,7 +103,7 @@ impl SchemeOptions {
     }
 }
 
-/// What encrypts or decrypts: one of the two. A command that cannot do without makes the group required.
+/// A key or tables. A command that needs one makes the group required.
 #[derive(clap::Args)]
 #[group(id = "secret", multiple = false)]
 pub struct SecretArgs {
@@ -117,7 +117,7 @@ pub struct SecretArgs {
 }
 
 impl SecretArgs {
-    /// Reads what is given, and passes warnings on.
+    /// Reads the file that is given, and prints its warnings.
     pub fn load(&self, out: &Output) -> Result<Option<Secret>, Failure> {
         Ok(match (&self.key, &self.tables) {
             (Some(path), _) => Some(load_key(path, out)?.into()),
@@ -126,7 +126,7 @@ impl SecretArgs {
         })
     }
 
-    /// As `load`, for commands that cannot do without.
+    /// As [`load`](Self::load), for commands that need a secret.
     pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
         let missing =
             || Failure { words: "give the key with -k FILE, or tables with --tables FILE".into(), code: USAGE };
@@ -134,7 +134,7 @@ impl SecretArgs {
     }
 }
 
-/// How images are brought to size.
+/// How images are resized.
 #[derive(clap::Args)]
 pub struct ResizeArgs {
     /// Resize every image: 224, or HEIGHTxWIDTH such as 192x256
@@ -149,13 +149,13 @@ pub struct ResizeArgs {
 }
 
 impl ResizeArgs {
-    /// As the library wants it.
+    /// The request for imgveil-data.
     pub fn fit(&self) -> Resize {
         Resize { resize: self.resize, pad: self.pad, crop: self.crop }
     }
 }
 
-/// How a set is read, where its format leaves a choice.
+/// How a set is read where its format allows several readings.
 #[derive(clap::Args)]
 pub struct ReadArgs {
     /// DICOM, NIfTI: the grey values that become 8 bits: auto (what the file asks for), or CENTRE,WIDTH in its units
@@ -171,7 +171,7 @@ pub struct ReadArgs {
 }
 
 impl ReadArgs {
-    /// As the library wants it.
+    /// The request for imgveil-data.
     pub fn reading(&self) -> ReadOptions {
         ReadOptions { window: self.window, axis: self.axis, labels: self.labels.clone(), members: Vec::new() }
     }
@@ -192,7 +192,7 @@ pub struct FormatArgs {
     pub per_shard: u32,
 }
 
-/// A form of the output, without its details.
+/// The form of the output without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     Png,
@@ -203,7 +203,10 @@ pub enum Format {
 }
 
 impl FormatArgs {
-    /// The form asked for, which must go with the output's name.
+    /// The form asked for.
+    ///
+    /// # Errors
+    /// When the form does not fit the name of the output.
     pub fn encoding(&self, output: &Path) -> Result<Encoding, Failure> {
         let extension = output.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         let usage = |words: String| Err(Failure { words, code: USAGE });
@@ -264,7 +267,7 @@ impl DeviceTimeout {
 }
 
 impl DeviceArgs {
-    /// Opens it.
+    /// Opens the device.
     pub fn open(&self, out: &Output) -> Result<Device, Failure> {
         let device = self.timeout.open(&self.device)?;
         out.detail(&format!("device: {device}"));
@@ -272,7 +275,7 @@ impl DeviceArgs {
     }
 }
 
-/// Reads a key file and passes its warning on.
+/// Reads a key file and prints its warning.
 pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
     let loaded = key_file::load(path)?;
     if let Some(warning) = loaded.warning {
@@ -281,7 +284,7 @@ pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
     Ok(loaded.key)
 }
 
-/// Reads a file of tables and passes its warning on.
+/// Reads a file of tables and prints its warning.
 fn load_tables(path: &Path, out: &Output) -> Result<Tables, Failure> {
     let loaded = tables_file::load(path)?;
     if let Some(warning) = loaded.warning {

@@ -1,5 +1,5 @@
-//! One image under many schemes, side by side on one sheet: what each of them hides from the eye. Every image that can
-//! be decrypted is, and compared. What `imgveil preview` runs; never trains, never writes over anything.
+//! The work of `imgveil preview`: encrypts one image under many schemes and draws the results on one sheet. Every image
+//! that can be decrypted is decrypted and compared.
 
 use crate::error::Error;
 use crate::exit::Failure;
@@ -20,24 +20,24 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exhibit {
     what: What,
-    /// What the sheet says of it under its name.
+    /// The note on the sheet under its name.
     words: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum What {
-    /// A preset may be given another block where the image is too small for its own.
+    /// Gets a smaller block where the image is too small for its own.
     Preset(Preset, Options),
     Own(Scheme),
 }
 
 impl Exhibit {
-    /// All presets, and notable options of theirs.
+    /// All presets, with notable options.
     pub fn all() -> Vec<Self> {
         PRESETS.into_iter().flat_map(Self::of).collect()
     }
 
-    /// A preset with its own options, and with those that change what one sees.
+    /// A preset with its default options, and with those that change what one sees.
     pub fn of(preset: Preset) -> Vec<Self> {
         let plain = Options::default();
         let statistic = |statistic, words| (Options { statistic: Some(statistic), ..plain }, words);
@@ -80,12 +80,12 @@ impl Exhibit {
         shown.into_iter().map(exhibit).collect()
     }
 
-    /// A scheme of the user's own.
+    /// A scheme from a file.
     pub fn own(scheme: Scheme) -> Self {
         Self { words: format!("your own: {}", scheme.canonical()), what: What::Own(scheme) }
     }
 
-    /// The scheme for images of `geometry`, and what to say of its blocks.
+    /// The scheme for images of `geometry`, and a note on its blocks.
     fn scheme(&self, geometry: Geometry) -> Result<(Scheme, Option<String>), Failure> {
         let (preset, options) = match &self.what {
             What::Own(scheme) => return Ok((scheme.clone(), None)),
@@ -93,7 +93,7 @@ impl Exhibit {
         };
         let scheme = preset.scheme(options)?;
         let tile = scheme.tile();
-        // The blocks of presets are squares, and those of single pixels fit anywhere.
+        // The blocks of presets are squares.
         let side = block_side(tile.height, geometry.height() as u32, geometry.width() as u32);
         if side != tile.height {
             let block = Block::square(side);
@@ -118,11 +118,11 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     (most.div_ceil(2)..=most).rev().find(tiles).unwrap_or(most)
 }
 
-/// What to show, and where.
+/// What to show, and the file for it.
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
     pub image: &'a Path,
-    /// The sheet to write: a PNG file that is not there yet.
+    /// The sheet to write: a new PNG file.
     pub output: &'a Path,
     /// The key.
     pub key: &'a Key,
@@ -130,7 +130,7 @@ pub struct PreviewRequest<'a> {
     pub throwaway: bool,
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
-    /// What runs them.
+    /// The engine that runs them.
     pub engine: &'a dyn Engine,
 }
 
@@ -143,7 +143,7 @@ pub struct Preview {
     pub geometry: String,
     /// The key's fingerprint.
     pub key: String,
-    /// What ran the schemes.
+    /// The device that ran the schemes.
     pub device: String,
     /// The schemes, in order.
     pub schemes: Vec<Shown>,
@@ -156,11 +156,11 @@ pub struct Shown {
     pub scheme: Scheme,
     /// The size that the image was cut to for it.
     pub geometry: String,
-    /// Whether it was decrypted, exactly; else why it cannot be.
+    /// Why it cannot be decrypted. Without a reason it was decrypted exactly.
     pub lossy: Option<String>,
     /// Stages that do nothing to the image, with the reasons.
     pub idle: Vec<String>,
-    /// What the sheet says under it.
+    /// The notes on the sheet.
     #[serde(skip)]
     notes: Vec<String>,
 }
@@ -168,7 +168,7 @@ pub struct Shown {
 /// Encrypts an image under every scheme, decrypts it where that is possible, and draws all on one sheet.
 ///
 /// # Errors
-/// When the image cannot be read, a scheme does not fit it, or the sheet is there already or cannot be written.
+/// When the image cannot be read, a scheme does not fit it, or the sheet exists or cannot be written.
 pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<Preview, Failure> {
     check_output(request.output)?;
     if !request.image.exists() {
@@ -219,7 +219,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     })
 }
 
-/// Refuses an output that is there or cannot be, before anything is computed.
+/// Refuses an output that exists or is no PNG file, before anything is computed.
 fn check_output(output: &Path) -> Result<(), Failure> {
     if !output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
         return Err(Error::not_png(output).into());
@@ -227,7 +227,7 @@ fn check_output(output: &Path) -> Result<(), Failure> {
     Ok(check_new(output)?)
 }
 
-/// One image under one scheme, as it is shown.
+/// Encrypts the image under one scheme, as it is shown.
 fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Result<(Shown, Image), Failure> {
     let (scheme, block) = exhibit.scheme(image.geometry())?;
     let tile = scheme.tile();
@@ -236,7 +236,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
         return Err(Error::too_small(&scheme.name, tile, image.geometry()).into());
     }
     let mut notes = vec![exhibit.words.clone()];
-    // As `encrypt --crop` cuts it.
+    // Cut as by `encrypt --crop`.
     let mut plain = Resize { crop: true, ..Resize::default() }.apply(image.clone(), tile).map_err(Error::from)?;
     if scheme.mixes() && plain.geometry().depth() != Depth::U8 {
         plain = eight_bits(plain);
@@ -244,7 +244,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     }
     let geometry = plain.geometry();
     let program = compile(&scheme, request.key, geometry)?;
-    // The name that the image has in a folder: this is how `encrypt` encrypts it there.
+    // `encrypt` gives an image of a folder the name of its file, so both draw the same keys.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
     let id = ImageId::new(request.key, &name, geometry, plain.samples());
 
@@ -282,19 +282,19 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
         notes.push(format!("{kind} does nothing here: {why}"));
     }
     let lossy = lossy.map(|lossy| lossy.to_string());
-    // As many samples as the plain image has.
+    // It has as many samples as the plain image.
     let encrypted = eight_bits(Image::new(geometry, encrypted).unwrap_or(plain));
     Ok((Shown { scheme, geometry: geometry.to_string(), lossy, idle, notes }, encrypted))
 }
 
-/// The image as a screen shows it: of samples of 16 bits, the more significant 8.
+/// The image with 8 bits a sample: of 16 bits, the more significant 8.
 fn eight_bits(image: Image) -> Image {
     let geometry = image.geometry().with_depth(Depth::U8);
     match image.geometry().depth() {
         Depth::U8 => image,
         Depth::U16 => {
             let shown = image.samples().iter().skip(1).step_by(2).copied().collect();
-            // One byte of each sample's two.
+            // The second of each sample's two bytes.
             Image::new(geometry, shown).unwrap_or(image)
         }
     }
@@ -305,7 +305,7 @@ fn eight_bits(image: Image) -> Image {
 const COPIES: [(i16, i16, bool); 7] =
     [(1, 1, true), (-1, 1, false), (1, -1, false), (-1, -1, true), (0, 1, true), (1, 0, false), (-1, 0, true)];
 
-/// The image mixed with copies of itself, as a picture: -1 is black and 1 white. In a set the partners would be other
+/// The image mixed with copies of itself, as a picture: -1 is black and 1 white. In a set, the partners are other
 /// images.
 fn mixture(
     program: &Program,
@@ -334,7 +334,7 @@ fn mixture(
     let mut floats = vec![0.0; geometry.samples()];
     request.engine.floats(program, plain.samples(), &refs, &mut floats)?;
     let (pixels, channels) = (geometry.pixels(), geometry.channels());
-    // Planes become pixels again.
+    // From planes to interleaved pixels.
     let sample = |i: usize| ((floats[i % channels * pixels + i / channels] + 1.0) * 127.5).round() as u8;
     Ok((0..geometry.samples()).map(sample).collect())
 }

@@ -18,7 +18,7 @@ Examples:
   imgveil bench --device 0 --scheme ele --size 224x224x3 --seconds 2
   imgveil bench --device 0 --compare today.json
 
-For each device, first what it could do at best (copies, the way to it and back, a dispatch), then every scheme. \
+For each device, first its limits (copies, transfers to it and back, a dispatch), then every scheme. \
 Rates count the bytes of samples that are read and of output that is written. From memory to memory counts the way to \
 the device and back, from disk to disk the whole job over arrays. `of copy` is against the device's own copy, `of \
 none` against the same conversion to floats without a scheme. Everything is compared with the CPU engine before it is \
@@ -43,7 +43,7 @@ pub struct Args {
     /// Samples of a batch, in MiB [default: 256 on a GPU, which outgrows its caches, and 64 elsewhere]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
     batch: Option<u32>,
-    /// How long each figure is measured, about
+    /// Approximate time for each figure
     #[arg(long, default_value_t = 0.3, value_name = "SECONDS")]
     seconds: f64,
     /// Where to measure from disk to disk; what is written there is removed [default: the system's folder for such
@@ -61,7 +61,7 @@ pub struct Args {
     compare: Option<PathBuf>,
 }
 
-/// All that was measured.
+/// The JSON that `--json` prints and `--compare` reads.
 #[derive(Serialize, Deserialize)]
 struct Report {
     tool: String,
@@ -70,14 +70,14 @@ struct Report {
     devices: Vec<OfDevice>,
 }
 
-/// What was measured on a device.
+/// The figures of one device.
 #[derive(Serialize, Deserialize)]
 struct OfDevice {
     device: String,
     batch_mib: u32,
     ceilings: Vec<Ceiling>,
     rows: Vec<Row>,
-    /// What it has no room for, and what failed.
+    /// What was not measured, with the reasons.
     left_out: Vec<String>,
 }
 
@@ -87,11 +87,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     let before = args.compare.as_ref().map(read).transpose()?;
     let all = chosen(args)?;
-    let sizes = match args.size.is_empty() {
-        true => {
-            ["28x28x1", "32x32x3", "224x224x3", "512x512x1x16"].iter().filter_map(|text| text.parse().ok()).collect()
-        }
-        false => args.size.clone(),
+    let sizes = if args.size.is_empty() {
+        ["28x28x1", "32x32x3", "224x224x3", "512x512x1x16"].iter().filter_map(|text| text.parse().ok()).collect()
+    } else {
+        args.size.clone()
     };
     let choices = if args.device.is_empty() { vec![DeviceChoice::Auto] } else { args.device.clone() };
     let mut report = Report {
@@ -145,14 +144,14 @@ fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
         None => Ok((name.clone(), SchemeOptions::default().of(name)?)),
     };
     let mut chosen: Vec<(String, Scheme)> = args.scheme.iter().map(named).collect::<Result<_, Failure>>()?;
-    // What the others' floats are held against.
+    // The floats of the other schemes are compared with those of `none`.
     if !chosen.iter().any(|(name, _)| name == "none") {
         chosen.splice(0..0, all.into_iter().filter(|(name, _)| name == "none"));
     }
     Ok(chosen)
 }
 
-/// Everything on one device.
+/// Measures all schemes on one device.
 fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry]) -> Result<OfDevice, Failure> {
     let is_hardware = matches!(device, Device::Gpu(gpu) if !gpu.is_software());
     let batch_mib = args.batch.unwrap_or(if is_hardware { 256 } else { 64 });
@@ -187,7 +186,7 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
     Ok(OfDevice { device: device.to_string(), batch_mib, ceilings: limits, rows, left_out })
 }
 
-/// A table for people.
+/// Prints the figures of a device as a table.
 fn tell(of_device: &OfDevice, before: Option<&Report>, out: &Output) {
     out.say(&format!("\n{}; batches of {} MiB", of_device.device, of_device.batch_mib));
     for ceiling in &of_device.ceilings {

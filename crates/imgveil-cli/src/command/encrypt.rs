@@ -16,7 +16,7 @@ Examples:
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
-  imgveil encrypt -k hospital.key --shard 2/16 images encrypted
+  imgveil encrypt -k hospital.key --partition 2/16 images encrypted
 
 What it does not protect: labels, splits and sizes are kept; whoever holds one plain image with its encryption can \
 read the key of shuffle-flip off it; the histogram of a block stays, up to negation. See the README.";
@@ -28,8 +28,8 @@ read the key of shuffle-flip off it; the histogram of a block stays, up to negat
 /// OUT gets the encrypted images under neutral names, and imgveil.json; which name is whose goes to OUT.names.csv,
 /// which stays with you. Nothing of a file but its pixels, its label and its split reaches OUT.
 ///
-/// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was cut goes on when it
-/// is started again.
+/// Files that cannot be read are set aside with their reasons, and the rest is encrypted. A run that was interrupted
+/// continues when it is started again.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
 pub struct Args {
@@ -43,7 +43,7 @@ pub struct Args {
     read: ReadArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Members of webdataset samples to carry over as they are, such as json,txt: look what is in them first
+    /// Members of webdataset samples to carry over as they are, such as json,txt: look at what they hold first
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     keep_members: Vec<String>,
     /// Keep the names of files and classes in the output
@@ -52,16 +52,16 @@ pub struct Args {
     /// Keep the names of classes
     #[arg(long, conflicts_with = "keep_names")]
     keep_classes: bool,
-    /// Where to say which image is which [default: OUT.names.csv]
+    /// Where to write which image is which [default: OUT.names.csv]
     #[arg(long, value_name = "FILE", conflicts_with = "keep_names")]
     names: Option<PathBuf>,
-    /// Work on part I of N only, as one of N processes; `imgveil merge` joins them
-    #[arg(long, value_name = "I/N")]
-    shard: Option<Part>,
-    /// Only say what would be done
+    /// Encrypt partition I of N only, as one of N processes; `imgveil merge` joins them
+    #[arg(long, alias = "shard", value_name = "I/N")]
+    partition: Option<Part>,
+    /// Only print what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Open a finished output again for the images that were set aside, or that came later
+    /// Reopen a finished output for the images that were set aside, or that were added since
     #[arg(long)]
     retry_failed: bool,
     #[command(flatten)]
@@ -90,7 +90,7 @@ impl Args {
             naming,
             names: self.names.clone(),
             encoding: Some(self.format.encoding(&self.output)?),
-            part: self.shard,
+            part: self.partition,
             retry_failed: self.retry_failed,
         })
     }
@@ -117,11 +117,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = encrypt(&request, &bar);
     bar.finish();
     let summary = continued(result, &args.output, out)?;
-    let beside = args.shard.map_or("failed.csv".to_owned(), |part| format!("failed-{}.csv", part.slug()));
+    let beside = args.partition.map_or("failed.csv".to_owned(), |part| format!("failed-{}.csv", part.slug()));
     report("encrypted", &args.output, &beside, &summary, args.json, out)
 }
 
-/// Says what would be done.
+/// Prints what would be done.
 fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
     if args.json {
         out.json(preflight)?;

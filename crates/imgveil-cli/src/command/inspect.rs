@@ -12,7 +12,7 @@ Examples:
   imgveil inspect --json images
   imgveil inspect scan.nii.gz";
 
-/// Say what a set is: encrypted or plain, how, how many images, which classes and sizes.
+/// Tell what a set is: encrypted or plain, how, how many images, which classes and sizes.
 ///
 /// Reads manifests and headers only; no image is decoded.
 #[derive(clap::Args)]

@@ -1,4 +1,4 @@
-//! `imgveil key`: what can be done with a key besides encrypting.
+//! `imgveil key`: uses of a key other than encryption.
 
 use crate::args::{SchemeArgs, load_key};
 use crate::exit::{DONE, Outcome};
@@ -10,7 +10,7 @@ use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, dimensions};
 use imgveil_data::tables_file;
 use std::path::PathBuf;
 
-/// Write out what a key says, for other programs.
+/// Write out what a key holds, for other programs.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  imgveil key export-tables -k hospital.key -s le --size 32x32x3 -o tables.npz")]
 pub struct Args {

@@ -58,7 +58,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    // No comments on these: each command's own words (on its `Args`) are its help.
+    // The comments on each command's `Args` are its help.
     Keygen(keygen::Args),
     Key(key::Args),
     Encrypt(encrypt::Args),
@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        // clap's own words and codes: 0 for --help and --version, 2 for usage. Printing fails only on a closed pipe.
+        // clap's messages and codes: 0 for --help and --version, 2 for usage. Printing fails only on a closed pipe.
         Err(error) => {
             let _ = error.print();
             return u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
@@ -110,7 +110,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// Whether these are words of a command line that could be run.
+/// Checks that these words are a valid command line.
 #[cfg(feature = "train")]
 fn check(words: impl IntoIterator<Item = OsString>) -> Result<(), clap::Error> {
     Cli::try_parse_from(words).map(|_| ())

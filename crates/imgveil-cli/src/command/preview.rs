@@ -83,7 +83,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(DONE)
 }
 
-/// What to show: everything, or what is asked for and the plain image before it.
+/// The schemes to show: all, or the plain image and those that are asked for.
 fn exhibits(schemes: &[String]) -> Result<Vec<Exhibit>, Failure> {
     if schemes.is_empty() {
         return Ok(Exhibit::all());

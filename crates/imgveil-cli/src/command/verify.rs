@@ -17,8 +17,8 @@ Exit code 0: everything is as it was written. 5: something is not; standard erro
 
 /// Check that an encrypted set is whole and unchanged.
 ///
-/// Without a key every file is held against the hash in imgveil.json and decoded. With the key every image is decrypted
-/// too, in memory, and held against the keyed hash of what was encrypted: that nobody can have faked without the key.
+/// Without a key every file is compared with the hash in imgveil.json and decoded. With the key every image is also
+/// decrypted in memory and compared with the keyed hash of the plain image, which cannot be forged without the key.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -37,7 +37,7 @@ pub struct Args {
     set: PathBuf,
 }
 
-/// `1/20`.
+/// One image of so many: `1/20`.
 #[derive(Clone, Copy)]
 struct OneOf(usize);
 

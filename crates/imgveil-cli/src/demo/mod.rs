@@ -1,5 +1,5 @@
-//! Everything once, on drawn images: draw a set, make a key, encrypt and decrypt it under several schemes, train on
-//! each encrypted set, compare, and show. What `imgveil demo` runs; needs nothing but a folder to write to.
+//! The work of `imgveil demo`: draws a set of images, encrypts and decrypts it under several schemes, trains on each
+//! encrypted set, and draws sheets. It needs nothing but a folder to write to.
 
 pub mod phantom;
 
@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 const SIZE: usize = 32;
 /// Side of the phantom that is shown under every scheme.
 const REAL: usize = 224;
-/// Side of the images that the contact sheet shows beside them: a scheme hides less of a larger image.
+/// Side of the larger images on the contact sheet, of which a scheme hides less.
 const LARGE: usize = 128;
 /// Images of each class in each split.
 const COUNTS: [(Split, u64); 3] = [(Split::Train, 500), (Split::Val, 100), (Split::Test, 200)];
@@ -44,9 +44,9 @@ pub struct Line {
     pub encrypted_per_second: f64,
     /// Images trained on in a second.
     pub trained_per_second: f64,
-    /// On the test images, by the best epoch.
+    /// Accuracy on the test images after the best epoch.
     pub accuracy: f64,
-    /// Likewise; 0.5 is chance.
+    /// Area under the ROC curve, likewise; 0.5 is chance.
     pub auc: Option<f64>,
 }
 
@@ -78,7 +78,7 @@ fn schemes() -> Result<Vec<(Scheme, &'static str)>, Failure> {
     ])
 }
 
-/// Runs the demo in `folder`, which must be empty or not there. `say` hears what is being done.
+/// Runs the demo in `folder`, which must be empty or not exist. `say` is called with each step.
 ///
 /// # Errors
 /// When the folder cannot be written, or a step fails.
@@ -97,7 +97,7 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
         let encrypted = folder.join(format!("encrypted-{name}"));
         let summary =
             there_and_back(&plain, &encrypted, &folder.join(format!("decrypted-{name}")), &key, scheme, engine)?;
-        // The cloud's side: the encrypted set and no key.
+        // As another party trains: with the encrypted set and without the key.
         let set = training_set(&encrypted, None, None, Resize::default())?;
         let optimiser = OptimiserKind::AdamW;
         let config = Config {
@@ -152,7 +152,7 @@ fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf
 /// Writes the phantom set as a folder of class folders.
 fn draw(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|error| Error::cannot_write(folder, error))?;
-    // Splits never share an image: numbers go on from one to the next.
+    // Splits never share an image: numbers continue from one split to the next.
     let mut first = 0;
     for (split, count) in COUNTS {
         for class in PhantomClass::ALL {
@@ -166,7 +166,7 @@ fn draw(folder: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Encrypts the set, decrypts it again, and compares every image with the plain one.
+/// Encrypts and decrypts the set, and compares every image with the plain one.
 fn there_and_back(
     plain: &Path,
     encrypted: &Path,
@@ -176,7 +176,7 @@ fn there_and_back(
     engine: &dyn Engine,
 ) -> Result<Summary, Failure> {
     let secret = &Secret::from(key.clone());
-    // Images are found again by their names.
+    // The images are compared by their names.
     let options = EncryptOptions { naming: Naming::Kept, ..EncryptOptions::default() };
     let request = EncryptRequest { input: plain, output: encrypted, secret, scheme, engine, options };
     let summary = encrypt(&request, &NoProgress)?;

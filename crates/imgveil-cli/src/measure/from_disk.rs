@@ -15,8 +15,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-/// Encrypts images (interleaved, one behind the other) from a file in `folder` to files there, for about so many seconds, and
-/// gives the median seconds of a whole job: survey, reading, hashes, encryption, writing, manifest.
+/// Encrypts images (interleaved samples, one image after the other) from a file in `folder` to files there, for about
+/// `seconds` seconds. Returns the median seconds of a whole job: preflight, reading, hashes, encryption, writing,
+/// manifest.
 ///
 /// # Errors
 /// When the disk, the job or the device fails.

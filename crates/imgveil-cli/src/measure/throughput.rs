@@ -1,4 +1,4 @@
-//! Schemes on a device: images and bytes a second.
+//! The throughput of schemes on a device, in images and bytes a second.
 
 use super::ceilings::{Ceiling, copy_of};
 use super::from_disk::from_disk;
@@ -16,7 +16,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// From where to where images go.
+/// Where images are read from and written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// Bytes to bytes, both where the device computes.
@@ -34,7 +34,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// For people.
+    /// As tables print it.
     pub fn words(self) -> &'static str {
         match self {
             Self::Bytes => "bytes to bytes",
@@ -45,14 +45,14 @@ impl Way {
     }
 }
 
-/// A figure.
+/// The figures of one scheme on images of one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The scheme and its options.
     pub scheme: String,
     /// The images.
     pub geometry: String,
-    /// From where to where.
+    /// Where they are read from and written to.
     pub way: Way,
     /// Images of a batch.
     pub images: usize,
@@ -60,30 +60,30 @@ pub struct Row {
     pub images_per_second: f64,
     /// Bytes of samples read and of output written, in GiB a second.
     pub gib_per_second: f64,
-    /// Of the device's own copy (bytes to bytes), or of the same way with `none` (bytes to floats).
+    /// Share of the device's own copy (bytes to bytes), or of the same conversion with `none` (bytes to floats).
     pub percent: Option<f64>,
-    /// Whether the device's own clock told the time.
+    /// Whether the time was measured by the device's own clock.
     pub by_device: bool,
 }
 
 /// Repetitions in one submission to a GPU.
 const REPEATS: u32 = 4;
-/// Images that are compared with the CPU engine's before anything is timed.
+/// How many images are compared with those of the CPU engine before anything is timed.
 const COMPARED: usize = 20;
 
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Extent {
-    /// Bytes of samples of a batch, about.
+    /// Approximate bytes of samples of a batch.
     pub bytes: usize,
-    /// Of each figure, about.
+    /// Approximate seconds for each figure.
     pub seconds: f64,
-    /// Where to measure from disk to disk, if at all. Everything is removed afterwards.
+    /// The folder for measuring from disk to disk, if that is measured. Everything there is removed afterwards.
     pub folder: Option<PathBuf>,
 }
 
-/// Measures a scheme on batches of about so many bytes, for about so many seconds each way. What a device has no room for, or a scheme
-/// does not do, is left out. `plain` are the rows of `none` on the same images, if they are there.
+/// Measures a scheme on images of a size. What a scheme does not do is left out. `plain` are the rows of `none` on the
+/// same images, if it was measured.
 ///
 /// # Errors
 /// When the device fails, or its output is not the CPU engine's.
@@ -210,20 +210,20 @@ fn rows(
     Ok(rows)
 }
 
-/// What is measured.
+/// What is measured on.
 struct Subject<'a> {
     device: &'a Device,
     program: &'a Program,
     geometry: Geometry,
     samples: &'a [u8],
     refs: &'a [ImageRef],
-    /// Picks of an output image.
+    /// How many images make one output: more than one where images are mixed.
     group: usize,
 }
 
 impl Subject<'_> {
-    /// Holds the device's output against the CPU engine's, which works on one image at a time for it: another way
-    /// through the same program than a batch's.
+    /// Compares the device's output with that of the CPU engine. The CPU engine gets one image at a time, which takes
+    /// another path through the program than a batch does.
     fn compare(&self, name: &str, way: Way) -> Result<(), Stop> {
         let (engine, geometry) = (self.device.engine(), self.geometry);
         let count = (COMPARED / self.group).max(1) * self.group;
@@ -253,7 +253,7 @@ impl Subject<'_> {
         if equal { Ok(()) } else { Err(Failure::from(Error::wrong_output(name, geometry, way.words())).into()) }
     }
 
-    /// Images of which at most so many bytes each fit a binding, in whole groups.
+    /// How many images of `each` bytes fit a binding of `limit` bytes, in whole groups.
     fn fitting(&self, limit: u64, each: usize) -> usize {
         let images = self.refs.len().min((limit / each.max(1) as u64) as usize);
         (images / self.group).max(1) * self.group
@@ -302,7 +302,7 @@ impl Subject<'_> {
         }
     }
 
-    /// A batch from the host's memory to the host's memory.
+    /// Seconds of a batch from the host's memory to the host's memory.
     fn memory(&self, seconds: f64) -> Result<f64, EngineError> {
         let engine = self.device.engine();
         let mut output = vec![0; self.refs.len() * self.geometry.bytes()];

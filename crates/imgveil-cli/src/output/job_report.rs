@@ -1,4 +1,4 @@
-//! What `encrypt`, `decrypt` and `verify` say at the end: the result, and the images that were set aside.
+//! The end of `encrypt`, `decrypt` and `verify`: the result, and the images that were set aside.
 
 use super::{Output, counted};
 use crate::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
@@ -6,7 +6,7 @@ use imgveil_data::dataset::{DatasetError, beside, write_privately};
 use imgveil_data::job::{Failure, JobError, Summary};
 use std::path::Path;
 
-/// Tells what to do about a run that the disk ended: what is written is not lost.
+/// Passes the result on. After an error of the disk or the device, tells how to continue the run.
 pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) -> Result<T, Fail> {
     if let Err(JobError::Dataset(DatasetError::Write { .. }) | JobError::Engine(_)) = &result
         && let Some(place) =
@@ -20,8 +20,8 @@ pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) ->
     Ok(result?)
 }
 
-/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv` (its ending is `list`): beside
-/// the output, which may be handed out, because the list names the plain files.
+/// Prints what a job did. Files that were set aside are listed and written to `OUT.failed.csv` (`list` is the part
+/// after `OUT.`). The list is beside the output, because it names plain files and the output may be handed out.
 pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bool, out: &Output) -> Outcome {
     if json {
         out.json(summary)?;
@@ -46,7 +46,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     let list = beside(output, list);
     let failed = &summary.failed;
     if failed.is_empty() {
-        // That of a run before this one.
+        // The list of an earlier run.
         return match std::fs::remove_file(&list) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(&list, &e)),
             _ => Ok(DONE),
@@ -63,14 +63,14 @@ fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Fail {
     Fail { words: format!("cannot write {}: {error}", path.display()), code: FAILED }
 }
 
-/// Lists what was set aside, as far as anybody reads.
+/// Lists the first images that were set aside.
 pub fn set_aside(failed: &[Failure], were: &str, out: &Output) {
     const SHOWN: usize = 10;
     out.warn(&format!("{} {were} set aside:", counted(failed.len(), "image")));
     list(failed, SHOWN, out);
 }
 
-/// The first failures, a line each.
+/// Prints the first `shown` failures, a line each.
 pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     for failure in failed.iter().take(shown) {
         out.note(&format!("  {}: {}", failure.path, failure.reason));
@@ -80,7 +80,7 @@ pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     }
 }
 
-/// Every field of a row is quoted, whatever it holds.
+/// The list as a CSV file. Every field of a row is quoted.
 fn csv(failed: &[Failure]) -> Result<Vec<u8>, csv::Error> {
     let header = b"path,reason\n".to_vec();
     let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(header);

@@ -5,12 +5,12 @@ use crate::common::sandbox::*;
 use imgveil::internal::image::Geometry;
 use serde_json::Value;
 
-/// The rows of the only device of a report, named, and each of them right in itself.
+/// Names of the rows of a report with one device. The figures of each row must be consistent.
 fn bench_rows(report: &Value) -> Vec<String> {
     let rows = report["devices"][0]["rows"].as_array().unwrap();
     for row in rows {
         let number = |field: &str| row[field].as_f64().unwrap();
-        // What is read and written in the time of an image: of mixtures, four images are read for one.
+        // Bytes read and written for one output image. A mixture reads four images for one.
         let geometry: Geometry = row["geometry"].as_str().unwrap().parse().unwrap();
         let (samples, bytes) = (geometry.samples() as f64, geometry.bytes() as f64);
         let read = if row["scheme"] == "instahide" { 4.0 * bytes } else { bytes };
@@ -21,9 +21,9 @@ fn bench_rows(report: &Value) -> Vec<String> {
     rows.iter().map(|row| format!("{} {} {}", row["scheme"], row["geometry"], row["way"]).replace('"', "")).collect()
 }
 
-/// Runs a bench and gives its report.
+/// Runs a bench and returns its report.
 fn benched(sandbox: &Sandbox, line: &str) -> (Vec<u8>, Value) {
-    // Not `run`: that puts placeholders into the text.
+    // Not `run`, which puts placeholders into the text.
     let done = sandbox.command("", line).output().unwrap();
     assert_eq!((done.status.code(), String::from_utf8_lossy(&done.stderr).as_ref()), (Some(0), ""));
     let report = serde_json::from_slice(&done.stdout).unwrap();
@@ -84,7 +84,7 @@ fn a_bench_of_an_adapter_has_its_limits_and_the_way_there_and_back() {
     }
     let sandbox = Sandbox::new();
     let device = std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into());
-    // Tiles and the simple kernels, a step between, a mixture.
+    // Tiled kernels, simple kernels, a scheme of several steps, a mixture.
     let line = format!(
         "bench --device {device} --scheme ele --scheme skk-filter --scheme instahide --size 16x16x3 --size 10x10x1 \
         --batch 1 --seconds 0 --no-disk"

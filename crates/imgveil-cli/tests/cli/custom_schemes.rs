@@ -42,7 +42,7 @@ fn the_key_of_a_scheme_of_ones_own_can_be_written_out() {
     }
 }
 
-/// What decides the bits is the list of stages, whoever wrote it down and under which name.
+/// The bits depend on the list of stages only, not on the name of the scheme or its file.
 #[test]
 fn a_preset_written_as_a_file_gives_the_presets_bits() {
     let sandbox = Sandbox::new();
@@ -125,7 +125,7 @@ fn options_beside_a_scheme_of_ones_own_are_refused() {
     }
 }
 
-/// The name goes into folders' names and onto terminals.
+/// The name is used in names of folders and printed on terminals.
 #[test]
 fn a_set_whose_scheme_has_a_strange_name_is_not_trusted() {
     let sandbox = Sandbox::new();

@@ -62,7 +62,7 @@ fn changed_files_are_set_aside_and_the_others_decrypted() {
     bytes[middle] ^= 1;
     sandbox.write("enc/b.png", &bytes);
     std::fs::remove_file(sandbox.path("enc/c.png")).unwrap();
-    // The other kind of change: the file is right and the manifest is not.
+    // The file is right and the manifest was changed.
     let text = String::from_utf8(sandbox.read("enc/imgveil.json")).unwrap();
     let plain = sandbox.manifest("enc")["images"][3]["plain"].as_str().unwrap().to_owned();
     sandbox.write("enc/imgveil.json", text.replace(&plain, &"0".repeat(32)).as_bytes());
@@ -80,7 +80,7 @@ fn changed_files_are_set_aside_and_the_others_decrypted() {
     assert_eq!(sandbox.pixels("back/e.png"), sandbox.pixels("in/e.png"));
 }
 
-/// As with encryption: where nothing is usable, nothing is "the rest".
+/// As with encryption, a set without one usable file is refused.
 #[test]
 fn a_set_whose_files_were_all_changed_is_refused() {
     let sandbox = Sandbox::new();

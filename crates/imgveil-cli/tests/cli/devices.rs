@@ -3,8 +3,8 @@
 use crate::common::sandbox::*;
 use serde_json::Value;
 
-/// Which adapters there are differs between machines: the list behind the beginning is not compared. But it must not
-/// say "there are 0 (llvmpipe ...)" where there is one, whose number is 0.
+/// The adapters differ between machines, so only the beginning of the message is compared. It must not say "there are
+/// 0 (llvmpipe ...)" where there is one, whose number is 0.
 #[test]
 fn devices_that_are_not_there_are_refused() {
     let sandbox = Sandbox::new();

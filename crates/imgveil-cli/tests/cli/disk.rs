@@ -6,7 +6,7 @@ use crate::runs::{done, journal, left, records, remove};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-/// A file system of so many megabytes at `NAME` on the sandbox, gone with it.
+/// A small file system that is mounted in the sandbox until this is dropped.
 #[cfg(target_os = "linux")]
 struct Disk(PathBuf);
 
@@ -38,7 +38,7 @@ impl Drop for Disk {
     }
 }
 
-/// The formats, and how an output is called.
+/// The formats, and the name of an output.
 #[cfg(target_os = "linux")]
 const FORMATS: [(&str, &str); 4] =
     [("", "out"), ("", "out.npz"), ("--format npy", "out"), ("--format webdataset --per-shard 7", "out")];
@@ -47,7 +47,7 @@ const FORMATS: [(&str, &str); 4] =
 #[test]
 fn a_full_disk_ends_a_run_that_goes_on_once_there_is_room() {
     let sandbox = Sandbox::new();
-    // Beyond a megabyte in every format.
+    // More than a megabyte in every format.
     (0..400).for_each(|i| sandbox.picture(&format!("in/{}/{i}.png", i % 2), grey(64, 64, i)));
     for job in ["encrypt neutral -k k.key FORMAT in", "decrypt -k k.key --names whole.names.csv FORMAT whole"] {
         if job.starts_with("decrypt") {
@@ -63,7 +63,7 @@ fn a_full_disk_ends_a_run_that_goes_on_once_there_is_room() {
             assert!(last.starts_with("error: cannot ") && last.contains("disk/out"), "{line}: {}", full.err);
             assert!(last.ends_with("No space left on device (os error 28)"), "{line}: {}", full.err);
             assert!(full.err.contains("run the same command again"), "{line}: {}", full.err);
-            // What the journal tells of is there to the byte.
+            // Every file that the journal names is complete.
             if format.is_empty() && out == "out" {
                 for record in records(&journal(&sandbox, &line)) {
                     let text = |name: &str| record["entry"][name].as_str().unwrap().to_owned();
@@ -93,7 +93,7 @@ fn a_folder_that_cannot_be_written_to_is_told_before_the_work() {
     std::fs::create_dir_all(sandbox.path("closed/out")).unwrap();
     let mode = |mode| std::fs::set_permissions(sandbox.path("closed"), PermissionsExt::from_mode(mode)).unwrap();
     mode(0o555);
-    // Whoever is root may write there all the same.
+    // root may write there all the same.
     #[cfg(target_os = "linux")]
     let disk = match std::fs::write(sandbox.path("closed/try"), b"") {
         Ok(()) => {
@@ -121,7 +121,7 @@ fn a_folder_that_cannot_be_written_to_is_told_before_the_work() {
     mode(0o755);
 }
 
-/// Who loses a file of names may not find the patients again.
+/// A file of names that is overwritten is lost, and with it the way back to the patients.
 #[test]
 fn a_file_of_names_of_another_set_is_not_written_over() {
     let sandbox = Sandbox::new();
@@ -137,6 +137,6 @@ fn a_file_of_names_of_another_set_is_not_written_over() {
         USAGE,
         &words.replace("out.names", "patients"),
     );
-    // The same set again says the same again.
+    // For the same set, the file of names is the same.
     done(&sandbox, "encrypt neutral -k k.key in out");
 }

@@ -88,7 +88,7 @@ fn text_named_like_an_image_is_set_aside() {
     assert_eq!(sandbox.files("out"), ["a.png", "b.png", "imgveil.json"]);
     let top: Vec<String> = sandbox.tree("").into_keys().filter(|name| !name.starts_with("in/")).collect();
     assert_eq!(top, ["k.key", "out.failed.csv", "out/", "out/a.png", "out/b.png", "out/imgveil.json"]);
-    // What is there is complete.
+    // The output is a complete set of the images that could be read.
     sandbox.does("decrypt -k k.key out back", 2, "0.0", "shuffle-flip");
     assert_eq!(sandbox.pixels("back/b.png"), sandbox.pixels("in/b.png"));
 }
@@ -131,7 +131,7 @@ fn a_set_of_bad_files_only_is_refused() {
     sandbox.refuses("encrypt -k k.key in out.npz", DATASET, &words);
 }
 
-/// Their headers are fine: that nothing can be read shows late, and is no less a reason to write no empty set.
+/// Their headers are valid, so the damage is found late. An empty set is not written all the same.
 #[test]
 fn a_set_of_truncated_files_only_is_refused() {
     let sandbox = Sandbox::new();
@@ -155,7 +155,7 @@ fn truncated_files_are_set_aside() {
     sandbox.sets_aside("encrypt -k k.key in out", 2, &[("c.jpg", CUT), ("d.jpg", CUT), ("e.png", png)]);
 }
 
-/// The decoder's words end with a line feed, which would break the list on the screen and in the file.
+/// The decoder's message ends with a line feed, which would break the list on the screen and in the file.
 #[test]
 fn files_truncated_in_their_headers_are_set_aside_with_a_line_each() {
     let sandbox = Sandbox::new();
@@ -196,7 +196,7 @@ fn files_whose_names_are_no_text_are_set_aside_by_their_names() {
     sandbox.sets_aside("encrypt -k k.key in out", 2, &[("caf\u{fffd}.png", words), ("fac\u{fffd}.png", words)]);
 }
 
-/// A link to nowhere is no image, and no reason to take train/ and val/ for classes.
+/// A dangling link is no image, and train/ and val/ beside it are still splits.
 #[cfg(unix)]
 #[test]
 fn a_dangling_link_beside_the_splits_leaves_them_splits() {
@@ -230,7 +230,7 @@ fn sixteen_bits_come_back_in_folders_and_arrays() {
                 assert_eq!(sandbox.run(&format!("encrypt -k k.key {options} {folder} {enc}")).code, 0, "{options}");
                 assert_eq!(sandbox.run(&format!("decrypt -k k.key {enc} back")).code, 0, "{options}");
                 assert_eq!(sandbox.run(&format!("decrypt -k k.key {enc} {npz}")).code, 0, "{options}");
-                // And from the array into a folder once more.
+                // And from the array into a folder.
                 assert_eq!(sandbox.run(&format!("encrypt -k k.key -s none {npz} folder")).code, 0, "{options}");
                 for seed in 0..3 {
                     let back = sandbox.pixels(&format!("back/{seed}.png"));
@@ -300,7 +300,7 @@ fn several_sizes_are_no_array_and_resizing_helps() {
     assert_eq!(sandbox.pixels("back/x/a.png"), sandbox.pixels("in/x/a.png"));
     let (height, width, _) = sandbox.pixels("back/y/c.png");
     assert_eq!((height, width), (8, 8));
-    // Two sizes that padding would grow to one are still two.
+    // Two sizes that padding would make equal are still two sizes.
     sandbox.picture("near/a.png", grey(7, 7, 0));
     sandbox.picture("near/b.png", grey(8, 8, 0));
     sandbox.refuses_like("encrypt -k k.key --pad near padded.npz", USAGE, |words| words.contains("a is 7x7x1"));
@@ -332,7 +332,7 @@ fn blocks_that_do_not_tile_are_refused_and_padding_or_cutting_helps() {
          --crop (cut it) or another --block",
     );
     sandbox.does("encrypt -k k.key --block 5x7 in blocks", 2, "0.0", "shuffle-flip");
-    // Padded: the encrypted image is larger, and decryption gives back the pixels that were.
+    // Padded: the encrypted image is larger, and decryption cuts it back.
     sandbox.does("encrypt -k k.key --pad in padded", 2, "0.0", "shuffle-flip");
     let (height, width, _) = sandbox.pixels("padded/a.png");
     assert_eq!((height, width), (12, 8));
@@ -340,7 +340,7 @@ fn blocks_that_do_not_tile_are_refused_and_padding_or_cutting_helps() {
     assert_eq!(sandbox.files("back"), ["a.png", "b.png"]);
     assert_eq!(sandbox.pixels("back/a.png"), sandbox.pixels("in/a.png"));
     assert_eq!(sandbox.pixels("back/b.png"), sandbox.pixels("in/b.png"));
-    // Cut evenly on both sides, for good.
+    // Cut evenly on both sides. Decryption does not undo it.
     sandbox.does("encrypt -k k.key --crop in cut", 2, "0.0", "shuffle-flip");
     sandbox.does("decrypt -k k.key cut middle", 2, "0.0", "shuffle-flip");
     let middle = image::imageops::crop_imm(&grey(10, 7, 0), 1, 1, 4, 8).to_image();
@@ -358,7 +358,7 @@ fn padding_and_cutting_exclude_each_other() {
     );
 }
 
-/// Cutting was asked for already and cannot help.
+/// `--crop` is given already, so the message must not propose it.
 #[test]
 fn an_image_smaller_than_a_block_is_not_told_to_be_cut() {
     let sandbox = Sandbox::new();

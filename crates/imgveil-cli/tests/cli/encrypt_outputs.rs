@@ -13,7 +13,7 @@ fn an_output_folder_with_something_in_it_is_not_touched() {
     sandbox.refuses("encrypt -k k.key in out", USAGE, words);
     sandbox.does("encrypt -k k.key in enc", 2, "0.0", "shuffle-flip");
     sandbox.refuses("decrypt -k k.key enc out", USAGE, words);
-    // A set that is complete is not written again either; asked for by the run that made it, it is there.
+    // A complete set is not written again. The same run finds it complete.
     let before = sandbox.tree("enc");
     let done = sandbox.run("encrypt -k k.key in enc");
     let words =
@@ -22,7 +22,7 @@ fn an_output_folder_with_something_in_it_is_not_touched() {
     assert_same(&before, &sandbox.tree("enc"));
     let words = "enc exists and is not empty: nothing was written; choose another output or remove it first";
     sandbox.refuses("encrypt -k k.key --scramble in enc", USAGE, words);
-    // An empty folder is as good as none.
+    // An empty folder may be an output.
     std::fs::create_dir(sandbox.path("empty")).unwrap();
     sandbox.does("decrypt -k k.key enc empty", 2, "0.0", "shuffle-flip");
 }
@@ -138,7 +138,7 @@ fn a_dry_run_writes_nothing_and_says_what_would_be_done() {
         told.err
     );
     assert_same(&before, &sandbox.tree(""));
-    // What stands in the way of the run is told by the rehearsal.
+    // A dry run reports what would stop the run.
     sandbox.refuses_like("encrypt neutral -k k.key --dry-run --block 7 in out", USAGE, |words| words.contains("7"));
     sandbox.refuses_like("encrypt neutral -k k.key --dry-run in in/out", USAGE, |words| words.contains("inside"));
 }

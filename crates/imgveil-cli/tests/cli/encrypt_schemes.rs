@@ -31,7 +31,7 @@ fn key_scopes_that_a_scheme_has_not_are_refused() {
     sandbox.refuses("encrypt -k k.key -s skk --key-scope block in out", USAGE, words);
 }
 
-/// Every scheme there and back, on real files; those that lose something say so and write nothing.
+/// Every scheme encrypts and decrypts real files. Decryption of a lossy one is refused and writes nothing.
 #[test]
 fn every_scheme_is_undone_or_says_that_it_cannot_be() {
     let sandbox = Sandbox::new();

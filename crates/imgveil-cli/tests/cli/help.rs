@@ -50,7 +50,7 @@ fn every_subcommand_has_help_with_an_example() {
 }
 
 fn help_of(sandbox: &Sandbox, command: &str) -> String {
-    // Not `run`: that adds a device, and puts placeholders into the text.
+    // Not `run`, which adds a device and puts placeholders into the text.
     let help = Command::new(env!("CARGO_BIN_EXE_imgveil"))
         .args(command.split(' '))
         .arg("--help")
@@ -62,7 +62,7 @@ fn help_of(sandbox: &Sandbox, command: &str) -> String {
     String::from_utf8(help.stdout).unwrap()
 }
 
-/// `--help` is the only manual that everybody has: what a command does in more than a line must be in it.
+/// `--help` must describe what a command does in more than one line.
 #[test]
 fn help_tells_what_a_command_does_and_not_only_its_options() {
     let sandbox = Sandbox::new();
@@ -94,7 +94,7 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
     }
 }
 
-/// A line that the terminal's width cuts in two is no command that can be copied.
+/// Examples fit the width of a terminal, so that they can be copied.
 #[test]
 fn examples_are_whole_lines() {
     let sandbox = Sandbox::new();
@@ -155,7 +155,7 @@ fn verbose_tells_the_device_and_the_scheme() {
     );
 }
 
-/// As other programs run it, such as a Python console script.
+/// Other programs call it, such as a Python console script.
 #[test]
 fn the_library_runs_a_command_line_and_gives_the_exit_code() {
     let run = |words: &[&str]| imgveil_cli::run(words.iter().map(std::ffi::OsString::from));

@@ -5,7 +5,7 @@ use crate::runs::{MANY, cut, done, journal, left, many, mixed, records, remove, 
 use serde_json::Value;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Kills a job at twenty random moments, starts it again each time, and compares with a run that was left alone.
+/// Kills a job at twenty random moments, starts it again each time, and compares with an uninterrupted run.
 fn survives(sandbox: &Sandbox, job: &str, ending: &str) {
     let line = format!("{job} unbroken{ending}");
     let begun = Instant::now();
@@ -28,18 +28,18 @@ fn survives(sandbox: &Sandbox, job: &str, ending: &str) {
                 // The first run was slower, on a busy machine.
                 whole = whole.mul_f64(0.8);
             }
-            // A plain set carries no manifest: where the kill came when the journal was gone already, the set is whole,
-            // and the next run finds the place taken.
+            // A plain set has no manifest. After a kill between the removal of the journal and the end of the process,
+            // the set is complete and the next run refuses to overwrite it.
             Some(USAGE) if job.starts_with("decrypt") => {
                 assert_same(&unbroken, &left(sandbox, &line));
                 remove(sandbox, &line);
             }
-            // Where a kill is an exit code of 1; nothing else may be one.
+            // On some systems a killed process has the exit code 1. Nothing else may fail with it.
             Some(code) if !cfg!(windows) => panic!("exit code {code} after {waits:?}: {}", sandbox.run(&line).err),
             _ => {}
         }
     }
-    // The last run goes on where one was surely cut in the middle.
+    // The last run continues one that was certainly interrupted in the middle.
     remove(sandbox, &line);
     cut(sandbox, &line);
     let resumed = summary(sandbox, &line.replacen(' ', " --json ", 1))["resumed"].as_u64().unwrap();
@@ -76,7 +76,7 @@ fn killed_runs_go_on_to_the_same_shards() {
     survives(&sandbox, "encrypt neutral -k k.key --format webdataset --per-shard 7 in", "");
 }
 
-/// Between the cut and the next run somebody was at the output and the input.
+/// The output and the input are changed between the kill and the next run.
 #[test]
 fn what_was_changed_since_the_cut_is_written_again() {
     for format in ["", "--format npy", "--format webdataset --per-shard 5"] {
@@ -86,7 +86,7 @@ fn what_was_changed_since_the_cut_is_written_again() {
         cut(&sandbox, &line);
         let whole = records(&journal(&sandbox, &line));
         let path = |record: &Value| record["entry"]["path"].as_str().unwrap().to_owned();
-        // One image of the output is another, one is gone.
+        // One image of the output was replaced, one was removed.
         let (changed, gone) = (path(&whole[0]), path(whole.last().unwrap()));
         match format {
             "" => {
@@ -117,7 +117,7 @@ fn what_was_changed_since_the_cut_is_written_again() {
                 let _ = std::fs::remove_file(sandbox.path(&format!("out/{shard}")));
             }
         }
-        // One image of the input that is in the output already, and one that is perhaps not, have other pixels.
+        // Two images of the input have other pixels. One of them is in the output already.
         let names = sandbox.files("in");
         let second = whole[1]["entry"]["name"].as_str().unwrap();
         let ids = Sandbox::new();
@@ -139,7 +139,7 @@ fn what_was_changed_since_the_cut_is_written_again() {
     }
 }
 
-/// Two start at about the same time: one writes the set, and the other one is refused, or finds that all is done.
+/// Two runs start at about the same time. One writes the set; the other is refused or finds the set complete.
 #[test]
 fn two_processes_on_one_output_do_not_get_in_each_others_way() {
     let sandbox = Sandbox::new();
@@ -155,7 +155,7 @@ fn two_processes_on_one_output_do_not_get_in_each_others_way() {
         for round in 0..20 {
             std::thread::scope(|scope| {
                 let first = scope.spawn(|| sandbox.run(&line));
-                // Later and later: in the end the second one comes at the first one's last step.
+                // The second run starts later each time, up to the last step of the first.
                 std::thread::sleep(Duration::from_millis(5 * round));
                 let second = sandbox.run(&line);
                 let first = first.join().unwrap();
@@ -172,7 +172,7 @@ fn two_processes_on_one_output_do_not_get_in_each_others_way() {
     }
 }
 
-/// An array that a run left when it was killed after its archive was whole, and before everything else was gone.
+/// A run that was killed after its archive was complete, and before its temporary files were removed.
 #[test]
 fn a_run_that_was_killed_in_its_last_step_leaves_nothing_behind() {
     let sandbox = Sandbox::new();

@@ -55,7 +55,7 @@ fn keygen_never_overwrites() {
     );
 }
 
-/// The command cannot be done as it is written, as with an .npz in a missing folder; and nobody knows a file `.tmp...`.
+/// The message names the folder, not a temporary file in it.
 #[test]
 fn keygen_into_a_missing_folder_names_the_folder() {
     let right = |words: &str| words.contains("there is no folder away") && !words.contains(".tmp");

@@ -14,7 +14,7 @@ fn start(sandbox: &Sandbox, line: &str) -> Child {
     sandbox.command("", line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Kills a run as soon as it has written some images but not all; its output is what a cut run leaves.
+/// Kills a run when it has written some images but not all.
 fn cut(sandbox: &Sandbox, line: &str) {
     let out = sandbox.path(line.split_whitespace().last().unwrap());
     let images = |limit: usize| {
@@ -34,7 +34,7 @@ fn cut(sandbox: &Sandbox, line: &str) {
     panic!("fifty runs could not be cut");
 }
 
-/// Kills a job at random moments and starts it again, and compares with one that was left alone.
+/// Kills a job at random moments, starts it again, and compares with an uninterrupted run.
 fn survives_kills(sandbox: &Sandbox, job: &str) {
     let begun = Instant::now();
     assert_eq!(sandbox.run(&format!("{job} unbroken")).code, 0);
@@ -43,7 +43,7 @@ fn survives_kills(sandbox: &Sandbox, job: &str) {
     assert!(unbroken.len() >= MANY && !unbroken.keys().any(|name| name.contains(".imgveil-")));
     let line = format!("{job} broken");
     let (broken, partial) = (sandbox.path("broken"), sandbox.path("broken/.imgveil-partial"));
-    // Also where the kill came between the last write and the end of the process.
+    // Some kills come between the last write and the end of the process.
     let complete = || broken.exists() && !partial.exists() && sandbox.files("broken").len() >= MANY;
     let mut waits = Vec::new();
     let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
@@ -56,7 +56,7 @@ fn survives_kills(sandbox: &Sandbox, job: &str) {
         run.kill().unwrap();
         match run.wait().unwrap().code() {
             Some(0) => assert!(complete(), "after {waits:?}"),
-            // Where a kill is an exit code of 1; nothing else may be one.
+            // On some systems a killed process has the exit code 1. Nothing else may fail with it.
             Some(code) if !cfg!(windows) => panic!("exit code {code} after {waits:?}: {}", sandbox.run(&line).err),
             _ => {}
         }
@@ -67,7 +67,7 @@ fn survives_kills(sandbox: &Sandbox, job: &str) {
             whole = whole.mul_f64(0.7);
         }
     }
-    // The last run goes on where one was surely cut in the middle.
+    // The last run continues one that was certainly interrupted in the middle.
     if !partial.exists() {
         cut(sandbox, &line);
     }
@@ -92,7 +92,7 @@ fn decryption_that_is_killed_goes_on() {
     survives_kills(&sandbox, "decrypt -k k.key enc");
 }
 
-/// Killed before the note of what is being written got its name: nothing of value is there.
+/// Killed before the journal got its name. Nothing else was written.
 #[test]
 fn a_run_that_was_killed_at_its_very_beginning_goes_on() {
     let sandbox = Sandbox::new();
@@ -115,7 +115,7 @@ fn another_run_does_not_go_on_where_one_was_cut() {
     sandbox.does("encrypt -k k.key in out", MANY, "1.6", "shuffle-flip");
 }
 
-/// Who took an image out of the set between the two runs does not want to hand it out.
+/// An image that was removed from the input between the runs must not be in the output.
 #[test]
 fn a_run_that_goes_on_leaves_no_image_that_is_not_in_the_set_any_more() {
     let sandbox = Sandbox::new();
@@ -128,7 +128,7 @@ fn a_run_that_goes_on_leaves_no_image_that_is_not_in_the_set_any_more() {
     assert_same(&sandbox.tree("fresh"), &sandbox.tree("out"));
 }
 
-/// It has no imgveil.json yet, but it is no plain set.
+/// The output of an interrupted run has no imgveil.json yet, but is not a plain set.
 #[test]
 fn a_cut_set_is_not_taken_for_a_plain_one() {
     let sandbox = Sandbox::new();

@@ -5,7 +5,7 @@ use crate::common::sandbox::*;
 use crate::runs::{cut, done, left, many, summary};
 use serde_json::Value;
 
-/// What `inspect` counts with these labels.
+/// The splits and classes that `inspect` counts with these labels.
 fn counted(sandbox: &Sandbox, csv: &str) -> (Value, Value) {
     sandbox.write("labels.csv", csv.as_bytes());
     let found = summary(sandbox, "inspect --json --labels labels.csv in");
@@ -18,7 +18,7 @@ fn labels_come_from_a_file() {
     sandbox.greys(&["in/a.png", "in/b.png", "in/sub/c.png"]);
     sandbox.write("in/scan.tif", &crafted_files::tiff(8, 8, &[vec![1; 64], vec![2; 64]], "two pages"));
     let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
-    // Numbers stay what they are; the pages of a file share its line; extensions and spaces do not matter.
+    // Labels that are numbers are kept; the pages of a file share its row; extensions and spaces do not matter.
     let numbers = "name,label\na.png,0\nb , 3\nsub/c.png,0\nscan.tif,3\n";
     assert_eq!(counted(&sandbox, numbers), (json(r#"{"all": 5}"#), json(r#"{"0": 2, "3": 3}"#)));
     let named = "\u{feff}File,CLASS,Split\na,cyst,train\nb,polyp,validation\nsub/c,cyst,test\nscan,,train\n";
@@ -32,7 +32,7 @@ fn labels_come_from_a_file() {
     assert_eq!((&b["label"], &b["split"]), (&json("1"), &json("\"val\"")));
     done(&sandbox, "encrypt neutral -k k.key --labels labels.csv in neutral.npz");
     assert_eq!(summary(&sandbox, "inspect --json neutral.npz")["splits"], splits);
-    // Images without a line are told.
+    // Images without a row are reported.
     sandbox.write("labels.csv", b"name,label\na,0\n");
     let told = done(&sandbox, "encrypt -k k.key --labels labels.csv in some");
     let words = "note: labels.csv has no line for 4 of 5 images: they have no label\n";
@@ -59,7 +59,7 @@ fn labels_come_from_a_file() {
     sandbox.refuses("encrypt neutral -k k.key --labels no.csv in refused", USAGE, "there is no no.csv: check the path");
 }
 
-/// Labels decide where images go: other labels are another run.
+/// Labels decide where images are written, so a run with other labels does not continue an interrupted one.
 #[test]
 fn a_run_does_not_go_on_with_other_labels_where_one_was_cut() {
     let sandbox = Sandbox::new();
@@ -77,7 +77,7 @@ fn a_run_does_not_go_on_with_other_labels_where_one_was_cut() {
     let fresh = "encrypt --keep-names -k k.key --labels labels.csv in fresh";
     done(&sandbox, fresh);
     assert_same(&left(&sandbox, fresh), &left(&sandbox, line));
-    // Completed with these labels, it is not what it would be with others.
+    // A set that was completed with these labels differs from one with others.
     label(0);
     sandbox.refuses_like(line, USAGE, |words| words.contains("out exists and is not empty"));
     let retried = summary(&sandbox, &line.replacen(' ', " --json --retry-failed ", 1));

@@ -1,4 +1,4 @@
-//! `imgveil merge` and `--shard`.
+//! `imgveil merge` and `--partition`, of which `--shard` is an older name.
 
 use crate::common::sandbox::*;
 use crate::runs::with_broken;
@@ -12,7 +12,7 @@ fn parts_that_processes_write_at_once_are_one_set_when_they_are_merged() {
     for format in ["", "--format jpeg", "--format webdataset --per-shard 7"] {
         let one = format!("encrypt neutral -k k.key {format} in one");
         assert_eq!(sandbox.run(&one).code, PARTLY);
-        let part = |i: usize| format!("encrypt neutral -k k.key {format} --shard {i}/4 in out");
+        let part = |i: usize| format!("encrypt neutral -k k.key {format} --partition {i}/4 in out");
         let mut runs: Vec<Child> = (1..=4).map(|i| start(&sandbox, &part(i))).collect();
         let mut codes: Vec<i32> = runs.iter_mut().map(|run| run.wait().unwrap().code().unwrap()).collect();
         codes.sort_unstable();
@@ -21,7 +21,7 @@ fn parts_that_processes_write_at_once_are_one_set_when_they_are_merged() {
         assert_eq!(merged.out, format!("joined 4 parts of out: {MANY} images\n"));
         assert_same(&left(&sandbox, &one), &left(&sandbox, "merge out"));
         sandbox.refuses_like("merge out", USAGE, |words| words.contains("out: it holds no parts of a set"));
-        // Merged, it is what the whole run would have written: another whole run has nothing to do.
+        // The merged set equals that of a single run, so a single run has nothing to do.
         let again = sandbox.run(&format!("encrypt neutral -k k.key {format} in out"));
         assert!(again.code == 0 && again.err.contains("completed before"), "{}", again.err);
         remove(&sandbox, &one);
@@ -33,7 +33,8 @@ fn parts_that_processes_write_at_once_are_one_set_when_they_are_merged() {
 fn a_set_whose_parts_are_not_merged_is_not_used() {
     let sandbox = Sandbox::new();
     many(&sandbox);
-    let part = |i: usize, more: &str| done(&sandbox, &format!("encrypt neutral -k k.key {more} --shard {i}/3 in out"));
+    let part =
+        |i: usize, more: &str| done(&sandbox, &format!("encrypt neutral -k k.key {more} --partition {i}/3 in out"));
     for format in ["", "--format webdataset --per-shard 7"] {
         part(1, format);
         part(3, format);
@@ -67,11 +68,11 @@ fn parts_that_do_not_belong_together_are_not_merged() {
     let words = "out: part 2/2 was made with another key, scheme, format or set of classes than part 1/2";
     sandbox.refuses("merge out", USAGE, words);
     remove(&sandbox, "merge out");
-    // Three machines were started as of three, one as of two.
+    // Three runs of three partitions, and one of two.
     (1..=3).for_each(|i| drop(done(&sandbox, &format!("encrypt neutral -k k.key --shard {i}/3 in out"))));
     done(&sandbox, "encrypt neutral -k k.key --shard 2/2 in out");
     sandbox.refuses_like("merge out", USAGE, |words| words.contains("different divisions, such as 2/2 and 1/3"));
-    // A whole run does not mix with parts, nor parts with a whole set.
+    // A run without --partition does not mix with partitions, nor partitions with a complete set.
     sandbox
         .refuses_like("encrypt neutral -k k.key in out", USAGE, |words| words.contains("out exists and is not empty"));
     done(&sandbox, "encrypt neutral -k k.key in whole");
@@ -90,7 +91,7 @@ fn parts_that_do_not_belong_together_are_not_merged() {
     sandbox.refuses("merge no", USAGE, "there is no no: check the path");
 }
 
-/// The others are done; its journal is there.
+/// The other partitions are complete, and its journal exists.
 #[test]
 fn a_part_that_was_killed_is_run_again() {
     let sandbox = Sandbox::new();

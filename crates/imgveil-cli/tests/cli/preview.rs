@@ -6,7 +6,7 @@ use serde_json::Value;
 
 const RANDOM: &str = "No key was given: the sheet shows a random one, which was not kept. -k FILE shows yours.\n";
 
-/// What a preview says when it is done.
+/// What a preview prints when it is done.
 fn showed(line: &str, schemes: &str, exact: usize, lossy: usize) -> String {
     format!("wrote {line} under {schemes}, {exact} decrypted exactly, {lossy} lossy, on CPU, N threads\n")
 }
@@ -17,11 +17,11 @@ fn a_preview_shows_an_image_under_every_scheme() {
     sandbox.picture("a.png", rgb(40, 56, 1));
     sandbox.picture("grey.png", grey(28, 28, 1));
     sandbox.run("preview a.png -k k.key -o sheet.png").is(0, &showed("sheet.png: a.png", "19 schemes", 13, 6), "");
-    // Without colours there is nothing for the published channel table to lose.
+    // Of a grey image the published channel table loses nothing.
     sandbox.run("preview grey.png -k k.key").is(0, &showed("preview.png: grey.png", "19 schemes", 14, 5), "");
     sandbox.run("preview a.png -k k.key -o again.png").is(0, &showed("again.png: a.png", "19 schemes", 13, 6), "");
     assert!(sandbox.read("sheet.png") == sandbox.read("again.png"));
-    // The key's choice may be to lose no channel, but hardly ever is: not counted here.
+    // Whether a random key loses a channel with the published table varies, so etc is left out.
     sandbox.run("preview a.png -s le -o random.png").is(0, &showed("random.png: a.png", "2 schemes", 2, 0), RANDOM);
     sandbox.run("preview a.png -s le -o other.png").is(0, &showed("other.png: a.png", "2 schemes", 2, 0), RANDOM);
     assert!(sandbox.read("random.png") != sandbox.read("other.png"));
@@ -46,7 +46,7 @@ fn shows(sandbox: &Sandbox, sheet: &str, picture: &str) -> bool {
     (0..=sheet_height - height).any(|y| (0..=sheet_width - width).any(|x| (0..height).all(|row| row_is(x, y, row))))
 }
 
-/// A folder's images are named by their files: so a preview draws the same keys as encryption.
+/// A preview names the image as encryption does, so both draw the same keys.
 #[test]
 fn a_preview_shows_what_encryption_makes() {
     let sandbox = Sandbox::new();
@@ -81,7 +81,7 @@ fn a_preview_tells_in_json_what_it_shows() {
     let schemes = json["schemes"].as_array().unwrap();
     let names: Vec<&str> = schemes.iter().map(|shown| shown["scheme"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["none", "etc", "etc", "skk-filter", "skk-filter", "skk-filter", "skk-filter"]);
-    // 16 does not fit twice; 14 does along both sides, and what is over is cut off.
+    // Two blocks of 16 do not fit; two of 14 do along both sides, and the rest is cut off.
     let expected = serde_json::json!({
         "scheme": { "name": "etc", "stages": [
             "rotation-inversion block=14x14", "negative-positive block=14x14", "colour-shuffling block=14x14 key=block",

@@ -1,18 +1,17 @@
-//! What must not get out: a patient's name stands in every place that the formats have for words, and not a byte of it
-//! may reach an output that is handed out. What stays with the key holder names the patient, and nobody else may read
-//! it.
+//! Privacy: a patient's name is in every place that the formats have for text, and not a byte of it may reach an output
+//! that is handed out. Files for the key holder name the patient, and only their owner may read them.
 
 use crate::common::crafted_files;
 use crate::common::sandbox::{PARTLY, Sandbox, grey, jpeg, rgb};
 use image::ImageFormat;
 use std::io::{Cursor, Write};
 
-/// A name as files, and as DICOM objects write it; and the folder on the way to the set.
+/// A name as in files and as in DICOM objects, and a folder in the path of the set.
 const PATIENT: &str = "Jane_Doe";
 const FORMAL: &str = "DOE^JANE";
 const WARD: &str = "Ward-7-Secret";
 
-/// Where the words stand in these bytes in some way: any case, one byte or two a letter.
+/// Whether the bytes contain the words, in any case, with one or two bytes a letter.
 fn tells(bytes: &[u8], words: &str) -> bool {
     let lower = bytes.to_ascii_lowercase();
     let words = words.to_ascii_lowercase();
@@ -21,11 +20,12 @@ fn tells(bytes: &[u8], words: &str) -> bool {
     forms.iter().any(|form| lower.windows(form.len()).any(|window| window == form))
 }
 
-/// What of these words is in an output: in names or in bytes. Pictures must hold nothing but pixels.
+/// Which of these words are in an output, in names or in bytes. Pictures must hold nothing but pixels.
 fn told(sandbox: &Sandbox, output: &str, words: &[&str]) -> Vec<String> {
-    let files = match sandbox.path(output).is_dir() {
-        true => sandbox.tree(output),
-        false => [(output.to_owned(), sandbox.read(output))].into(),
+    let files = if sandbox.path(output).is_dir() {
+        sandbox.tree(output)
+    } else {
+        [(output.to_owned(), sandbox.read(output))].into()
     };
     assert!(!files.is_empty());
     let mut told = Vec::new();
@@ -78,7 +78,7 @@ fn is_private(sandbox: &Sandbox, name: &str) {
     assert!(sandbox.path(name).is_file(), "{name}");
 }
 
-/// Pictures of every format, with the name wherever there is room for words.
+/// Pictures of every format, with the name in every place for text.
 fn planted(sandbox: &Sandbox) -> String {
     let root = format!("{WARD}/{PATIENT}-scans");
     let write = |name: &str, bytes: Vec<u8>| {
@@ -125,14 +125,14 @@ fn planted(sandbox: &Sandbox) -> String {
     write(&format!("train/{PATIENT}/{PATIENT}-6.nii.gz"), zipped);
     let pgm = [format!("P5\n# {words}\n8 8\n255\n").as_bytes(), &page(10)].concat();
     write(&format!("train/{PATIENT}/{PATIENT}-7.pgm"), pgm);
-    // Colour: a part of its own, because an array holds images of one kind.
+    // Colour images have a split of their own, because an array holds images of one kind.
     let webp = encoded(ImageFormat::WebP, rgb(8, 8, 11).into());
     write(&format!("val/{PATIENT}/{PATIENT}-8.webp"), crafted_files::webp(&webp, 8, 8, &words));
     write(&format!("train/other/{PATIENT}-9.txt"), words.clone().into_bytes());
     root
 }
 
-/// Images of [`planted`], a file that cannot be read not counted.
+/// The number of images of [`planted`] that can be read.
 const IMAGES: usize = 12;
 
 const FORMATS: [(&str, &str); 6] = [
@@ -156,7 +156,7 @@ fn no_name_that_stands_anywhere_in_the_input_reaches_an_output() {
             assert!(done.out.starts_with(&format!("encrypted {IMAGES} images")), "{}", done.out);
             let told = told(&sandbox, output, &[PATIENT, FORMAL, "Jane", WARD, "scans"]);
             assert_eq!(told, [""; 0], "{scheme} {output}");
-            // What stays with the key holder says it all, and lies beside.
+            // The files for the key holder are beside the output and name everything.
             for (beside, count) in [("names.csv", IMAGES + 1), ("failed.csv", 2)] {
                 let name = format!("{output}.{beside}");
                 is_private(&sandbox, &name);
@@ -194,7 +194,7 @@ fn names_are_kept_only_where_they_are_asked_for() {
     }
 }
 
-/// Whoever keeps names does not tell where on the disk they were: neither the manifest nor anything else.
+/// Kept names do not include the path of the input.
 #[test]
 fn the_inputs_path_is_nobodys_business() {
     let sandbox = Sandbox::new();
@@ -284,7 +284,7 @@ fn arrays_give_away_nothing_of_the_archive_that_they_were_read_from() {
     }
 }
 
-/// While a run is at work, and after it was merged.
+/// During a run, and after a merge.
 #[test]
 fn parts_and_what_a_killed_run_leaves_are_as_silent() {
     let sandbox = Sandbox::new();
@@ -305,7 +305,7 @@ fn parts_and_what_a_killed_run_leaves_are_as_silent() {
         is_private(&sandbox, &format!("{output}.names.csv"));
         is_private(&sandbox, &format!("{output}.failed.csv"));
     }
-    // A journal that is still there holds ids, and keyed hashes of what tells whether a file changed.
+    // The journal of an interrupted run holds ids and keyed hashes only.
     let names: Vec<String> = (0..300).map(|i| format!("{WARD}/many/{PATIENT}/{PATIENT}-{i}.png")).collect();
     sandbox.greys(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let line = format!("encrypt neutral -k k.key {WARD}/many cut");

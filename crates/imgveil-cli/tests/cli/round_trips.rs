@@ -175,11 +175,12 @@ fn json_says_what_is_documented() {
             names[..failed].iter().map(|name| serde_json::json!({ "path": name, "reason": FOREIGN })).collect();
         let stages = ["pixel-shuffling block=4x4 key=shared", "sign-flip block=4x4 key=shared"];
         let expected = serde_json::json!({
-            "images": 2, "resumed": 0, "encoding": { "format": "png" }, "names": null, "bytes": 128, "failed": aside, "ignored": ignored, "key": FINGERPRINT,
+            "images": 2, "resumed": 0, "encoding": { "format": "png" }, "names": null, "bytes": 128, "failed": aside,
+            "ignored": ignored, "key": FINGERPRINT,
             "scheme": { "name": "shuffle-flip", "stages": stages },
         });
         assert_eq!(json, expected, "{line}");
-        // What is not JSON goes to the other channel.
+        // Standard output holds nothing but JSON.
         assert_eq!(
             (done.code, done.err.is_empty()),
             (if failed > 0 { PARTLY } else { 0 }, failed == 0),

@@ -8,16 +8,16 @@ use std::process::{Child, Stdio};
 
 pub type Tree = BTreeMap<String, Vec<u8>>;
 
-/// How many images the sets have that runs are cut in.
+/// The number of images in the sets of interrupted runs.
 pub const MANY: usize = 180;
 
-/// Images of one size, in two classes and two parts of the set.
+/// Images of one size, in two classes and two splits.
 pub fn many(sandbox: &Sandbox) {
     let name = |i: usize| format!("in/{}/{}/{i:03}.png", ["train", "test"][usize::from(i % 4 == 3)], i % 2);
     (0..MANY).for_each(|i| sandbox.picture(&name(i), grey(64, 64, i as u32)));
 }
 
-/// As many of two sizes, grey and in colour.
+/// As many images of two sizes, grey and in colour.
 pub fn mixed(sandbox: &Sandbox) {
     for i in 0..MANY {
         let name = format!("in/{}/{i:03}.png", i % 3);
@@ -45,7 +45,7 @@ pub fn journal(sandbox: &Sandbox, line: &str) -> PathBuf {
     }
 }
 
-/// What a journal says is whole, one value for each image.
+/// The records of a journal, one for each image that is complete.
 pub fn records(journal: &Path) -> Vec<Value> {
     let bytes = std::fs::read(journal).unwrap_or_default();
     let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
@@ -53,7 +53,7 @@ pub fn records(journal: &Path) -> Vec<Value> {
     lines.skip(1).map(|line| serde_json::from_slice(line).unwrap()).collect()
 }
 
-/// What a run leaves: the output, and what lies beside it under its name.
+/// The files of a run: the output, and the lists beside it.
 pub fn left(sandbox: &Sandbox, line: &str) -> Tree {
     let out = output(line);
     let ours = |name: &String| {
@@ -70,7 +70,7 @@ pub fn remove(sandbox: &Sandbox, line: &str) {
     }
 }
 
-/// Kills a run when its journal has at least three images, but before it is done.
+/// Kills a run when its journal has at least three images, and before it is done.
 pub fn cut(sandbox: &Sandbox, line: &str) {
     let journal = journal(sandbox, line);
     for _ in 0..50 {
@@ -98,7 +98,7 @@ pub fn summary(sandbox: &Sandbox, line: &str) -> Value {
     serde_json::from_str(&done(sandbox, line).out).unwrap()
 }
 
-/// Two parts of a set, two classes, one file that is no picture.
+/// Two splits, two classes, and one file that is no picture.
 pub fn with_broken(sandbox: &Sandbox) {
     many(sandbox);
     sandbox.write("in/train/0/broken.png", b"not a picture");

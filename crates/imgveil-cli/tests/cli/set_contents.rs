@@ -5,7 +5,7 @@ use crate::common::crafted_files;
 use crate::common::sandbox::*;
 use crate::runs::{done, remove};
 
-/// Does nothing with what it hears.
+/// Ignores the progress.
 struct Deaf;
 
 impl imgveil_data::job::Progress for Deaf {
@@ -80,7 +80,7 @@ fn an_array_holds_images_of_one_size_and_says_so() {
     let sandbox = Sandbox::new();
     sandbox.greys(&["in/train/a.png", "in/train/b.png"]);
     sandbox.picture("in/test/c.png", rgb(16, 8, 1));
-    // Another part may have another size.
+    // Another split may have another size.
     done(&sandbox, "encrypt neutral -k k.key in good.npz");
     done(&sandbox, "encrypt neutral -k k.key --format npy in good");
     done(&sandbox, "decrypt -k k.key --names good.names.csv good back");
@@ -134,7 +134,7 @@ fn a_file_of_several_images_becomes_as_many_and_they_come_back() {
             remove(&sandbox, "encrypt out");
         }
     }
-    // A window makes other pixels of objects and volumes, and leaves pictures as they are.
+    // A window changes the pixels of DICOM and NIfTI, and no others.
     done(&sandbox, "encrypt neutral -k k.key --pad --window 100,60 in out");
     done(&sandbox, "decrypt -k k.key --names out.names.csv out back");
     let windowed: Vec<u8> =

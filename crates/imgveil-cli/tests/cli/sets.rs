@@ -4,10 +4,10 @@ use crate::common::sandbox::*;
 use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Write};
 
-/// A scheme of one's own, with blocks of 4 and of 8.
+/// A scheme file, with blocks of 4 and of 8.
 pub const OWN: &str = include_str!("../../examples/scheme.toml");
 
-/// Sources of a set with splits and classes, in the order of their names, and what they are written as.
+/// The files of a set with splits and classes, in the order of their names, and the names of the outputs.
 pub const SET: [(&str, &str); 6] = [
     ("test/b/deep/6.JPG", "test/b/deep/6.png"),
     ("train/a/IM-0115.1.PNG", "train/a/IM-0115.1.png"),
@@ -20,9 +20,10 @@ pub const SET: [(&str, &str); 6] = [
 pub fn set(sandbox: &Sandbox, colour: bool) {
     for ((name, _), seed) in SET.iter().zip(0..) {
         let name = format!("in/{name}");
-        match colour {
-            true => sandbox.picture(&name, rgb(16, 24, seed)),
-            false => sandbox.picture(&name, grey(16, 24, seed)),
+        if colour {
+            sandbox.picture(&name, rgb(16, 24, seed));
+        } else {
+            sandbox.picture(&name, grey(16, 24, seed));
         }
     }
 }
@@ -35,12 +36,11 @@ pub fn npz(bytes: &[u8]) -> BTreeMap<String, (Vec<u64>, Vec<u8>)> {
         let mut member = zip.by_index(i).unwrap();
         let (name, mut bytes) = (member.name().unwrap().into_owned(), Vec::new());
         member.read_to_end(&mut bytes).unwrap();
-        let content = match name.ends_with(".npy") {
-            true => {
-                let array = npyz::NpyFile::new(&bytes[..]).unwrap();
-                (array.shape().to_vec(), array.into_vec::<u8>().unwrap())
-            }
-            false => (Vec::new(), bytes),
+        let content = if name.ends_with(".npy") {
+            let array = npyz::NpyFile::new(&bytes[..]).unwrap();
+            (array.shape().to_vec(), array.into_vec::<u8>().unwrap())
+        } else {
+            (Vec::new(), bytes)
         };
         members.insert(name, content);
     }

@@ -5,12 +5,12 @@ use crate::sets::{SET, set, write_npz};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// The fingerprint of a file of tables, as anyone can see it.
+/// The fingerprint of a file of tables.
 fn fingerprint_of(sandbox: &Sandbox, tables: &str) -> String {
     imgveil_data::tables_file::load(&sandbox.path(tables)).unwrap().tables.key().fingerprint().to_string()
 }
 
-/// A JSON file of tables, changed.
+/// Writes a changed copy of a JSON file of tables.
 fn change(sandbox: &Sandbox, from: &str, to: &str, change: impl FnOnce(&mut Value)) {
     let mut tables: Value = serde_json::from_slice(&sandbox.read(from)).unwrap();
     change(&mut tables);
@@ -29,7 +29,7 @@ fn exported_tables_are_private_files_and_never_overwritten() {
     done.is(0, &format!("wrote tables.npz, fingerprint {fingerprint}: {arrays}\n"), AS_SECRET);
     let done = sandbox.run("key export-tables -k k.key --size 8x8x1 -o tables.json");
     done.is(0, &format!("wrote tables.json, fingerprint {fingerprint}: {arrays}\n"), AS_SECRET);
-    // A lossy scheme is no gather: no plan.
+    // A lossy scheme is no gather and has no plan.
     let done = sandbox.run("key export-tables -k k.key -s skk-filter --size 6x7x3 -o filter.npz");
     let fingerprint = fingerprint_of(&sandbox, "filter.npz");
     done.is(0, &format!("wrote filter.npz, fingerprint {fingerprint}: channel (6, 7), flip (6, 7, 3)\n"), AS_SECRET);
@@ -175,11 +175,11 @@ fn other_tables_and_keys_decrypt_nothing() {
         )
     };
     sandbox.refuses("decrypt --tables other.npz enc back", KEY, &words(&ours, &others));
-    // The key itself would give the right pixels, but it is not what the ids and hashes were made with.
+    // The key would give the right pixels, but ids and hashes were made with the tables.
     sandbox.refuses("decrypt -k k.key enc back", KEY, &words(&ours, FINGERPRINT));
     sandbox.does("encrypt -k k.key in keyed", 2, "0.0", "shuffle-flip");
     sandbox.refuses("decrypt --tables k.npz keyed back", KEY, &words(FINGERPRINT, &ours));
-    // With the right ones, and the same arrays in the other format, everything is back.
+    // The right tables decrypt, and so do the same arrays in the other format.
     assert_eq!(sandbox.run("key export-tables -k k.key --size 8x8x1 -o k.json").code, 0);
     assert_eq!(sandbox.run("decrypt --tables k.json enc back").code, 0);
     assert_eq!(sandbox.pixels("back/a.png"), sandbox.pixels("in/a.png"));
@@ -318,7 +318,7 @@ fn tables_that_do_not_fit_are_refused_before_anything_is_written() {
         "scheme `none` has no tables: nothing that it does to images of 8x8x1 depends on a key; use the key file \
         itself (-k)",
     );
-    // What nobody reads may be wrong: the plan says only what the others do.
+    // The plan is not read, because it follows from the other arrays.
     change(&sandbox, "k.json", "plan.json", |tables| tables["plan"] = "not looked at".into());
     assert_eq!(sandbox.run("encrypt --tables plan.json in enc").code, 0);
     assert_eq!(sandbox.run("decrypt --tables k.json enc back").code, 0);

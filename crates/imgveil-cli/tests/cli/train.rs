@@ -116,7 +116,7 @@ fn weights_that_are_none_are_refused() {
     });
 }
 
-/// A run's weights go out, begin another run, and are matched with a key.
+/// The weights of a run are exported, begin another run, and are encrypted with a key.
 #[test]
 fn weights_are_exported_reused_and_matched() {
     let sandbox = sets();
@@ -201,7 +201,7 @@ fn sizes_that_differ_between_splits_are_refused() {
     );
 }
 
-/// --resize does not help here: something must be said of the channels.
+/// --resize does not help here, so the message must name the channels.
 #[test]
 fn grey_and_rgb_together_are_refused_with_words_that_help() {
     let sandbox = Sandbox::new();

@@ -6,7 +6,7 @@ use crate::common::sandbox::*;
 use crate::runs::{MANY, done, many, summary};
 use serde_json::Value;
 
-/// Runs `verify` on a set that is not as it was, and says what was found: it must be this.
+/// Runs `verify` on a changed set. Its message must contain these words.
 #[track_caller]
 fn finds(sandbox: &Sandbox, line: &str, words: &[&str]) {
     let found = sandbox.run(line);
@@ -14,7 +14,7 @@ fn finds(sandbox: &Sandbox, line: &str, words: &[&str]) {
     words.iter().for_each(|word| assert!(found.err.contains(word), "{line}: no `{word}` in: {}", found.err));
 }
 
-/// Does something to a file and takes it back.
+/// Changes a file for the duration of a test.
 fn with(sandbox: &Sandbox, name: &str, change: impl FnOnce(&mut Vec<u8>), test: impl FnOnce()) {
     let whole = sandbox.read(name);
     let mut other = whole.clone();
@@ -45,7 +45,7 @@ fn what_was_changed_in_a_tree_is_found() {
         with(&sandbox, &one, |bytes| bytes.truncate(70), || finds(&sandbox, line, &["1 image not", &changed]));
         std::fs::rename(sandbox.path(&one), sandbox.path("away")).unwrap();
         finds(&sandbox, line, &["1 image not", &format!("{}: cannot be read: ", files[3])]);
-        // Two files in each other's place.
+        // Two files are exchanged.
         std::fs::rename(sandbox.path(&other), sandbox.path(&one)).unwrap();
         std::fs::rename(sandbox.path("away"), sandbox.path(&other)).unwrap();
         finds(&sandbox, line, &["2 images not", &changed, &files[7]]);
@@ -70,12 +70,12 @@ fn what_was_changed_in_a_tree_is_found() {
     sandbox.refuses_like("verify in", DATASET, |words| words.contains("in is not an encrypted set"));
 }
 
-/// Whoever changes files and manifest alike is found out by the key.
+/// The key reveals changes of a file together with its entry in the manifest.
 #[test]
 fn a_manifest_that_was_changed_with_its_files_is_found_with_the_key() {
     let sandbox = Sandbox::new();
     many(&sandbox);
-    // A stage keyed per image: its id decides what decrypts it.
+    // With a key for each image, its id decides the key.
     done(&sandbox, "encrypt neutral -k k.key -s keystream in out");
     let text = |sandbox: &Sandbox| String::from_utf8(sandbox.read("out/imgveil.json")).unwrap();
     let manifest = sandbox.manifest("out");
@@ -98,7 +98,7 @@ fn a_manifest_that_was_changed_with_its_files_is_found_with_the_key() {
             },
         );
     }
-    // Another size than the file has, in the manifest alone.
+    // The manifest has another size than the file.
     let forged = text(&sandbox).replacen("\"64x64x1\"", "\"32x128x1\"", 1);
     with(
         &sandbox,
@@ -136,7 +136,7 @@ fn a_manifest_that_was_changed_with_its_files_is_found_with_the_key() {
     done(&sandbox, "verify -k k.key out");
 }
 
-/// Whoever trains reads labels where numpy and WebDataset have them: they are checked like images.
+/// Training reads labels from arrays and shards, so they are checked like images.
 #[test]
 fn what_was_changed_in_arrays_and_shards_is_found() {
     let sandbox = Sandbox::new();
@@ -188,7 +188,7 @@ fn what_was_changed_in_arrays_and_shards_is_found() {
             finds(&sandbox, "verify set.npz", &["train_labels"]);
         },
     );
-    // An archive that is whole, with one other label and one member more.
+    // A valid archive with one changed label and one further member.
     let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(sandbox.read("set.npz"))).unwrap();
     for i in 0..archive.len() {

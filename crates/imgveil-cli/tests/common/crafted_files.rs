@@ -105,9 +105,10 @@ pub fn dicom(columns: u16, rows: u16, frames: &[Vec<u8>], texts: &[(u32, &[u8; 2
         file.extend(((tag >> 16) as u16).to_le_bytes());
         file.extend((tag as u16).to_le_bytes());
         file.extend(kind);
-        match [*b"OB", *b"UN", *b"UT"].contains(&kind) {
-            true => file.extend([[0; 2].as_slice(), &(value.len() as u32).to_le_bytes()].concat()),
-            false => file.extend((value.len() as u16).to_le_bytes()),
+        if [*b"OB", *b"UN", *b"UT"].contains(&kind) {
+            file.extend([[0; 2].as_slice(), &(value.len() as u32).to_le_bytes()].concat());
+        } else {
+            file.extend((value.len() as u16).to_le_bytes());
         }
         file.extend(value);
     }

@@ -1,4 +1,4 @@
-//! What tests of the command need.
+//! Helpers for tests of the command.
 #![allow(dead_code, unused_imports)]
 
 pub mod crafted_files;
