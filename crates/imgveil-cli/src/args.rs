@@ -247,14 +247,14 @@ pub struct DeviceArgs {
 #[derive(clap::Args, Clone, Copy)]
 pub struct DeviceTimeout {
     /// A device that does not answer within this time counts as hung, and the command fails
-    #[arg(long = "device-timeout", default_value = "60", value_name = "SECONDS",
+    #[arg(long, default_value = "60", value_name = "SECONDS",
         value_parser = clap::value_parser!(u32).range(1..))]
-    seconds: u32,
+    device_timeout: u32,
 }
 
 impl DeviceTimeout {
     pub fn time_limit(self) -> Duration {
-        Duration::from_secs(self.seconds.into())
+        Duration::from_secs(self.device_timeout.into())
     }
 
     /// Opens a device that has this time limit.

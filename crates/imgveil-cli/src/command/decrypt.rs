@@ -14,7 +14,7 @@ Examples:
 /// Decrypt a data set that was encrypted.
 ///
 /// Every image comes back exactly as the pixels that were decoded before encryption, and this is checked. Padding is
-/// cut off; cropping and resizing are not undone. A wrong key is recognised by its fingerprint before anything is
+/// cut off; cropping and resizing are not undone. A wrong key is refused by its fingerprint before anything is
 /// written.
 #[derive(clap::Args)]
 #[command(

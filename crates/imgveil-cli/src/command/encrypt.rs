@@ -28,7 +28,7 @@ read the key of shuffle-flip off it; the histogram of a block stays, up to negat
 /// OUT gets the encrypted images under neutral names, and imgveil.json; which name is whose goes to OUT.names.csv,
 /// which stays with you. Nothing of a file but its pixels, its label and its split reaches OUT.
 ///
-/// Files that cannot be read are set aside with their reasons, and the rest is encrypted. A run that was interrupted
+/// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was interrupted
 /// continues when it is started again.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
