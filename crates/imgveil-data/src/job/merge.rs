@@ -18,6 +18,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub struct Merged {
     /// The number of partitions.
+    #[serde(rename = "parts")]
     pub partitions: u32,
     /// The number of images in all of them.
     pub images: usize,

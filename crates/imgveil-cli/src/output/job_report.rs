@@ -1,14 +1,16 @@
-//! What `encrypt`, `decrypt` and `verify` say at the end: the result, and the images that were set aside.
+//! The end of `encrypt`, `decrypt` and `verify`: the result, and the images that were set aside.
 
-use crate::command::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
-use crate::command::output::{Output, counted};
-use imgveil_data::dataset::{DatasetError, beside, write_privately};
-use imgveil_data::job::{Failure, JobError, Summary};
+use super::{Output, counted};
+use crate::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
+use imgveil_data::job::{Failure, Summary};
+use imgveil_data::set::{SetError, beside, write_privately};
+use imgveil_data::{Detail, Error};
 use std::path::Path;
 
-/// Tells what to do about a run that the disk ended: what is written is not lost.
-pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) -> Result<T, Fail> {
-    if let Err(JobError::Dataset(DatasetError::Write { .. }) | JobError::Engine(_)) = &result
+/// Passes the result on. After an error of the disk or the device, tells how to continue the run.
+pub fn continued<T>(result: Result<T, Error>, output: &Path, out: &Output) -> Result<T, Fail> {
+    if let Err(error) = &result
+        && matches!(error.detail(), Detail::Set(SetError::Write { .. }) | Detail::Engine(_))
         && let Some(place) =
             [output.to_owned(), beside(output, "imgveil-partial")].into_iter().find(|path| path.exists())
     {
@@ -20,8 +22,8 @@ pub fn continued<T>(result: Result<T, JobError>, output: &Path, out: &Output) ->
     Ok(result?)
 }
 
-/// Prints what a job did; files set aside are listed, and written to `OUT.failed.csv` (its ending is `list`): beside the output,
-/// which may be handed out, because the list names the plain files.
+/// Prints what a job did. Files that were set aside are listed and written to `OUT.failed.csv` (`list` is the part
+/// after `OUT.`). The list is beside the output, because it names plain files and the output may be handed out.
 pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bool, out: &Output) -> Outcome {
     if json {
         out.json(summary)?;
@@ -30,7 +32,8 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         let (rate, mb) = ((*images - *resumed) as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
         let before = if *resumed > 0 { format!(", {resumed} of them in an earlier run") } else { String::new() };
         out.say(&format!(
-            "{verb} {} ({mb:.1} MB of pixels{before}) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on {device}",
+            "{verb} {} ({mb:.1} MB of pixels{before}) in {seconds:.2} s, {rate:.0} images/s, with {} and key {key} on \
+            {device}",
             counted(*images, "image"),
             scheme.name
         ));
@@ -45,7 +48,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     let list = beside(output, list);
     let failed = &summary.failed;
     if failed.is_empty() {
-        // That of a run before this one.
+        // The list of an earlier run.
         return match std::fs::remove_file(&list) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(&list, &e)),
             _ => Ok(DONE),
@@ -53,40 +56,44 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     }
     set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
     // Readable by its owner alone: it names plain files.
-    write_privately(&list, csv(failed).as_bytes())?;
+    write_privately(&list, &csv(failed).map_err(|error| cannot_write(&list, &error))?)?;
     out.note(&format!("the whole list is in {}", list.display()));
     Ok(PARTLY)
 }
 
-fn cannot_write(path: &Path, error: &std::io::Error) -> Fail {
+fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Fail {
     Fail { words: format!("cannot write {}: {error}", path.display()), code: FAILED }
 }
 
-/// Lists what was set aside, as far as anybody reads.
+/// Lists the first images that were set aside.
 pub fn set_aside(failed: &[Failure], were: &str, out: &Output) {
     const SHOWN: usize = 10;
     out.warn(&format!("{} {were} set aside:", counted(failed.len(), "image")));
     list(failed, SHOWN, out);
 }
 
-/// The first failures, a line each.
+/// Prints the first `shown` failures, a line each.
 pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     for failure in failed.iter().take(shown) {
-        out.note(&format!("  {}: {}", failure.path, failure.reason));
+        out.note(&format!("  {}: {}", failure.path, reason(failure)));
     }
     if failed.len() > shown {
         out.note(&format!("  and {} more", failed.len() - shown));
     }
 }
 
-fn csv(failed: &[Failure]) -> String {
-    let quoted = |text: &str| format!("\"{}\"", text.replace('"', "\"\""));
-    failed.iter().fold("path,reason\n".to_owned(), |mut text, failure| {
-        // Writing to a String cannot fail.
-        let _ = std::fmt::Write::write_fmt(
-            &mut text,
-            format_args!("{},{}\n", quoted(&failure.path), quoted(&failure.reason)),
-        );
-        text
-    })
+/// The reason of a failure, with the flag that helps.
+fn reason(failure: &Failure) -> String {
+    let advice = if failure.needs_window { " (--window)" } else { "" };
+    format!("{}{advice}", failure.reason)
+}
+
+/// The list as a CSV file. Every field of a row is quoted.
+fn csv(failed: &[Failure]) -> Result<Vec<u8>, csv::Error> {
+    let header = b"path,reason\n".to_vec();
+    let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(header);
+    for failure in failed {
+        csv.write_record([&failure.path, &reason(failure)])?;
+    }
+    csv.into_inner().map_err(|error| error.into_error().into())
 }

@@ -1,4 +1,4 @@
-//! A desk to try the command on: a folder with a key, pictures, and what the command says and leaves there.
+//! A temporary folder to run the command in, with a key and pictures.
 
 use image::{DynamicImage, ExtendedColorType, GrayImage, ImageFormat, RgbImage};
 use imgveil::internal::key::Key;
@@ -15,16 +15,16 @@ pub const KEY: i32 = 4;
 pub const DATASET: i32 = 5;
 pub const DEVICE: i32 = 6;
 
-/// The key of the vectors, and another one.
+/// A key file: the key of the known-answer vectors for `first` = 0, else another one.
 pub fn key(first: u8) -> String {
     let key = Key::from_bytes(std::array::from_fn(|i| i as u8 + first));
     key.to_text("2026-01-01T00:00:00Z").to_string()
 }
 
-/// A folder to work in, with the key `k.key`.
-pub struct Desk(pub tempfile::TempDir);
+/// A temporary folder with the key `k.key`.
+pub struct Sandbox(pub tempfile::TempDir);
 
-/// What a command said and came to.
+/// The exit code and the output of a command.
 #[derive(Debug, PartialEq)]
 pub struct Done {
     pub code: i32,
@@ -39,11 +39,11 @@ impl Done {
     }
 }
 
-impl Desk {
+impl Sandbox {
     pub fn new() -> Self {
-        let desk = Self(tempfile::tempdir().unwrap());
-        desk.key("k.key", &key(0), 0o600);
-        desk
+        let sandbox = Self(tempfile::tempdir().unwrap());
+        sandbox.key("k.key", &key(0), 0o600);
+        sandbox
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -74,7 +74,7 @@ impl Desk {
         self.write(name, bytes.get_ref());
     }
 
-    /// Grey pictures of 8x8 pixels, each its own.
+    /// Grey pictures of 8x8 pixels, no two alike.
     pub fn greys(&self, names: &[&str]) {
         names.iter().zip(0..).for_each(|(name, seed)| self.picture(name, grey(8, 8, seed)));
     }
@@ -84,7 +84,7 @@ impl Desk {
         if ["encrypt", "decrypt", "train", "predict", "preview"].contains(&words[0]) && !words.contains(&"--device") {
             words.extend(["--device", "cpu"]);
         }
-        // Most tests are about images that they find again by their names; what `neutral` stands in goes without the flag.
+        // Most tests find images by their names. A line with the word `neutral` runs without the flag.
         if words[0] == "encrypt" && !words.iter().any(|word| word.starts_with("--keep-")) {
             match words.iter().position(|word| *word == "neutral") {
                 Some(at) => drop(words.remove(at)),
@@ -110,14 +110,14 @@ impl Desk {
         self.run_in("", line)
     }
 
-    /// Runs a command that must do what it is asked to without another word than its result.
+    /// Runs a command that must succeed and print nothing but its result.
     #[track_caller]
     pub fn does(&self, line: &str, images: usize, megabytes: &str, scheme: &str) {
         let verb = line.split_whitespace().next().unwrap();
         self.run(line).is(0, &did(verb, images, megabytes, scheme), "");
     }
 
-    /// Runs a command that must be refused in these words and leave the disk as it was.
+    /// Runs a command that must fail with this message and leave the disk unchanged.
     #[track_caller]
     pub fn refuses(&self, line: &str, code: i32, words: &str) {
         let before = self.tree("");
@@ -125,7 +125,7 @@ impl Desk {
         assert_same(&before, &self.tree(""));
     }
 
-    /// As `refuses`, where only some of the words are settled, or vary from machine to machine.
+    /// As `refuses`, for messages that differ between machines.
     #[track_caller]
     pub fn refuses_like(&self, line: &str, code: i32, right: impl Fn(&str) -> bool) {
         let before = self.tree("");
@@ -135,8 +135,8 @@ impl Desk {
         assert_same(&before, &self.tree(""));
     }
 
-    /// Runs a command that must write `images` images and set these aside: in its words, in the list beside the output,
-    /// and nowhere in the output.
+    /// Runs a command that must write `images` images and set these aside: in its message and in the list beside the
+    /// output, but not in the output.
     #[track_caller]
     pub fn sets_aside(&self, line: &str, images: usize, failed: &[(&str, &str)]) {
         let (verb, out) = (line.split_whitespace().next().unwrap(), line.split_whitespace().last().unwrap());
@@ -165,10 +165,11 @@ impl Desk {
         let entries = walkdir::WalkDir::new(&root).min_depth(1).into_iter().map(Result::unwrap);
         let entry = |entry: walkdir::DirEntry| {
             let name = entry.path().strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
-            match entry.file_type().is_dir() {
-                true => (name + "/", Vec::new()),
+            if entry.file_type().is_dir() {
+                (name + "/", Vec::new())
+            } else {
                 // A dangling link counts as empty.
-                false => (name, std::fs::read(entry.path()).unwrap_or_default()),
+                (name, std::fs::read(entry.path()).unwrap_or_default())
             }
         };
         entries.map(entry).collect()
@@ -189,7 +190,7 @@ impl Desk {
     }
 }
 
-/// Words with what varies from run to run and from machine to machine taken out.
+/// The text without what differs between runs and machines.
 pub fn stable(text: &str, folder: &Path) -> String {
     let mut text = text.to_owned();
     for folder in [folder.canonicalize().unwrap(), folder.to_owned()] {
@@ -213,7 +214,7 @@ pub fn stable(text: &str, folder: &Path) -> String {
     text.split('\n').map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// What `encrypt` and `decrypt` say when they are done.
+/// What `encrypt` and `decrypt` print when they are done.
 pub fn did(verb: &str, images: usize, megabytes: &str, scheme: &str) -> String {
     let images = if images == 1 { "1 image".to_owned() } else { format!("{images} images") };
     format!(
@@ -249,7 +250,7 @@ pub fn in_scan(whole: &[u8]) -> &[u8] {
     &whole[..(scan + whole.len()) / 2]
 }
 
-/// Compares trees; says only what differs.
+/// Compares trees and prints the differences only.
 #[track_caller]
 pub fn assert_same(expected: &BTreeMap<String, Vec<u8>>, found: &BTreeMap<String, Vec<u8>>) {
     let missing: Vec<&String> = expected.keys().filter(|&name| !found.contains_key(name)).collect();
@@ -265,7 +266,7 @@ pub fn assert_same(expected: &BTreeMap<String, Vec<u8>>, found: &BTreeMap<String
 pub const FOREIGN: &str = "is no image of a supported format, whatever its name says";
 pub const CUT: &str = "is damaged: the file ends before the image does (truncated JPEG)";
 
-/// In the operating system's own words: no such file.
+/// The operating system's message: no such file.
 pub fn unreadable() -> String {
     format!("cannot be read: {}", std::io::Error::from_raw_os_error(2))
 }

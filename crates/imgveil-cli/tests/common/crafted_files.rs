@@ -1,4 +1,5 @@
-//! Files that are made byte by byte, with words in every place that their formats have for them. All samples are grey, 8 bits.
+//! Files that are made byte by byte, with words in every place that their formats have for them. All samples are grey,
+//! 8 bits.
 
 use std::io::{Cursor, Write};
 
@@ -104,9 +105,10 @@ pub fn dicom(columns: u16, rows: u16, frames: &[Vec<u8>], texts: &[(u32, &[u8; 2
         file.extend(((tag >> 16) as u16).to_le_bytes());
         file.extend((tag as u16).to_le_bytes());
         file.extend(kind);
-        match [*b"OB", *b"UN", *b"UT"].contains(&kind) {
-            true => file.extend([[0; 2].as_slice(), &(value.len() as u32).to_le_bytes()].concat()),
-            false => file.extend((value.len() as u16).to_le_bytes()),
+        if [*b"OB", *b"UN", *b"UT"].contains(&kind) {
+            file.extend([[0; 2].as_slice(), &(value.len() as u32).to_le_bytes()].concat());
+        } else {
+            file.extend((value.len() as u16).to_le_bytes());
         }
         file.extend(value);
     }

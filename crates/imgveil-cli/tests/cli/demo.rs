@@ -1,5 +1,4 @@
-//! The demo as a stranger runs it.
-#![cfg(feature = "train")]
+//! `imgveil demo`.
 
 use serde_json::Value;
 use std::process::Command;
@@ -24,7 +23,7 @@ fn the_demo_learns_through_the_schemes_and_not_through_the_keystream() {
     assert!(sheet.width() > 800 && sheet.height() > 500);
     let schemes = image::open(folder.path().join("out/schemes.png")).unwrap().into_rgb8();
     assert!(schemes.width() > 800 && schemes.height() > 800);
-    // A key for its owner alone.
+    // The key can be read by its owner only.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

@@ -1,11 +1,11 @@
-//! Schemes of one's own: `--scheme FILE.toml`.
+//! Schemes from files: `--scheme FILE.toml`.
 
-use crate::command::exit::{FAILED, Failure, USAGE};
+use crate::exit::{FAILED, Failure, USAGE};
 use imgveil::internal::scheme::{LONGEST_SCHEME, Scheme};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 
-/// Whether what is given as a scheme is the file of one rather than the name of a preset.
+/// Whether this names a scheme file rather than a preset.
 pub fn is_scheme_file(scheme: &str) -> bool {
     scheme.ends_with(".toml")
 }
@@ -13,7 +13,7 @@ pub fn is_scheme_file(scheme: &str) -> bool {
 /// Reads a scheme's file.
 pub fn read_scheme(path: &str) -> Result<Scheme, Failure> {
     let mut text = Vec::new();
-    // One byte more than a scheme may have: what is larger is refused without being read whole.
+    // One byte more than a scheme may have, so that a larger file is refused without being read to its end.
     let limit = LONGEST_SCHEME as u64 + 1;
     File::open(path).and_then(|file| file.take(limit).read_to_end(&mut text)).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {

@@ -1,19 +1,17 @@
-//! What must not get out: a patient's name stands in every place that the formats have for words, and not a byte of it may reach
-//! an output that is handed out. What stays with the key holder names the patient, and nobody else may read it.
+//! Privacy: a patient's name is in every place that the formats have for text, and not a byte of it may reach an output
+//! that is handed out. Files for the key holder name the patient, and only their owner may read them.
 
-mod common;
-
-use common::desk::{Desk, PARTLY, grey, jpeg, rgb};
-use common::made;
+use crate::common::crafted_files;
+use crate::common::sandbox::{PARTLY, Sandbox, grey, jpeg, rgb};
 use image::ImageFormat;
 use std::io::{Cursor, Write};
 
-/// A name as files, and as DICOM objects write it; and the folder on the way to the set.
+/// A name as in files and as in DICOM objects, and a folder in the path of the set.
 const PATIENT: &str = "Jane_Doe";
 const FORMAL: &str = "DOE^JANE";
 const WARD: &str = "Ward-7-Secret";
 
-/// Where the words stand in these bytes in some way: any case, one byte or two a letter.
+/// Whether the bytes contain the words, in any case, with one or two bytes a letter.
 fn tells(bytes: &[u8], words: &str) -> bool {
     let lower = bytes.to_ascii_lowercase();
     let words = words.to_ascii_lowercase();
@@ -22,18 +20,19 @@ fn tells(bytes: &[u8], words: &str) -> bool {
     forms.iter().any(|form| lower.windows(form.len()).any(|window| window == form))
 }
 
-/// What of these words is in an output: in names or in bytes. Pictures must hold nothing but pixels.
-fn told(desk: &Desk, output: &str, words: &[&str]) -> Vec<String> {
-    let files = match desk.path(output).is_dir() {
-        true => desk.tree(output),
-        false => [(output.to_owned(), desk.read(output))].into(),
+/// Which of these words are in an output, in names or in bytes. Pictures must hold nothing but pixels.
+fn told(sandbox: &Sandbox, output: &str, words: &[&str]) -> Vec<String> {
+    let files = if sandbox.path(output).is_dir() {
+        sandbox.tree(output)
+    } else {
+        [(output.to_owned(), sandbox.read(output))].into()
     };
     assert!(!files.is_empty());
     let mut told = Vec::new();
     for (name, bytes) in &files {
         let extension = name.rsplit('.').next().unwrap();
         match extension {
-            "png" => assert!(only_pixels(bytes), "{name} holds {:?}", made::png_chunks(bytes)),
+            "png" => assert!(only_pixels(bytes), "{name} holds {:?}", crafted_files::png_chunks(bytes)),
             "jpg" => assert!(!["Exif", "http"].iter().any(|word| tells(bytes, word)), "{name}"),
             "tar" => {
                 let mut archive = tar::Archive::new(bytes.as_slice());
@@ -66,24 +65,24 @@ fn told(desk: &Desk, output: &str, words: &[&str]) -> Vec<String> {
 }
 
 fn only_pixels(png: &[u8]) -> bool {
-    made::png_chunks(png).iter().all(|kind| ["IHDR", "IDAT", "IEND"].contains(&kind.as_str()))
+    crafted_files::png_chunks(png).iter().all(|kind| ["IHDR", "IDAT", "IEND"].contains(&kind.as_str()))
 }
 
 #[track_caller]
-fn is_private(desk: &Desk, name: &str) {
+fn is_private(sandbox: &Sandbox, name: &str) {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        assert_eq!(std::fs::metadata(desk.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+        assert_eq!(std::fs::metadata(sandbox.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
-    assert!(desk.path(name).is_file(), "{name}");
+    assert!(sandbox.path(name).is_file(), "{name}");
 }
 
-/// Pictures of every format, with the name wherever there is room for words.
-fn planted(desk: &Desk) -> String {
+/// Pictures of every format, with the name in every place for text.
+fn planted(sandbox: &Sandbox) -> String {
     let root = format!("{WARD}/{PATIENT}-scans");
     let write = |name: &str, bytes: Vec<u8>| {
-        let at = desk.path(&format!("{root}/{name}"));
+        let at = sandbox.path(&format!("{root}/{name}"));
         assert!(tells(&bytes, FORMAL), "{name} has no name planted in it");
         std::fs::create_dir_all(at.parent().unwrap()).unwrap();
         std::fs::write(at, bytes).unwrap();
@@ -96,21 +95,21 @@ fn planted(desk: &Desk) -> String {
     let words = format!("Patient {FORMAL} {PATIENT}, born 1970, of {WARD}");
     let wide: Vec<u8> = FORMAL.encode_utf16().flat_map(u16::to_le_bytes).collect();
     let international = [b"Author\0\0\0en\0\0".as_slice(), words.as_bytes()].concat();
-    let squeezed = [b"XML:com.adobe.xmp\0\x01\0\0\0".as_slice(), &made::deflated(words.as_bytes())].concat();
+    let squeezed = [b"XML:com.adobe.xmp\0\x01\0\0\0".as_slice(), &crafted_files::deflated(words.as_bytes())].concat();
     let chunks = [
         (b"tEXt", [b"Description\0".as_slice(), words.as_bytes()].concat()),
-        (b"zTXt", [b"Comment\0\0".as_slice(), &made::deflated(words.as_bytes())].concat()),
+        (b"zTXt", [b"Comment\0\0".as_slice(), &crafted_files::deflated(words.as_bytes())].concat()),
         (b"iTXt", international),
         (b"iTXt", squeezed),
-        (b"eXIf", made::exif(&words)),
-        (b"iCCP", [format!("{PATIENT}\0\0").as_bytes(), &made::deflated(&wide)].concat()),
+        (b"eXIf", crafted_files::exif(&words)),
+        (b"iCCP", [format!("{PATIENT}\0\0").as_bytes(), &crafted_files::deflated(&wide)].concat()),
         (b"paTi", wide),
     ];
     let png = encoded(ImageFormat::Png, grey(8, 8, 1).into());
-    write(&format!("train/{PATIENT}/{PATIENT}-1.png"), made::png(&png, &chunks));
-    write(&format!("train/{PATIENT}/{PATIENT}-2.jpg"), made::jpeg(&jpeg(8, 8), &words));
+    write(&format!("train/{PATIENT}/{PATIENT}-1.png"), crafted_files::png(&png, &chunks));
+    write(&format!("train/{PATIENT}/{PATIENT}-2.jpg"), crafted_files::jpeg(&jpeg(8, 8), &words));
     let page = |seed| grey(8, 8, seed).into_raw();
-    write(&format!("train/other/{PATIENT}-3.tif"), made::tiff(8, 8, &[page(3), page(4)], &words));
+    write(&format!("train/other/{PATIENT}-3.tif"), crafted_files::tiff(8, 8, &[page(3), page(4)], &words));
     let texts = [
         (0x0008_1030, b"LO", words.as_str()),
         (0x0009_0010, b"LO", words.as_str()),
@@ -119,21 +118,21 @@ fn planted(desk: &Desk) -> String {
         (0x0010_0020, b"LO", PATIENT),
         (0x0020_4000, b"LT", words.as_str()),
     ];
-    write(&format!("train/other/{PATIENT}-4.dcm"), made::dicom(8, 8, &[page(5), page(6)], &texts));
+    write(&format!("train/other/{PATIENT}-4.dcm"), crafted_files::dicom(8, 8, &[page(5), page(6)], &texts));
     let volume: Vec<u8> = (7..9).flat_map(page).collect();
-    write(&format!("train/other/{PATIENT}-5.nii"), made::nifti([8, 8, 2], &volume, &words));
-    let zipped = made::gzip(&made::nifti([8, 8, 2], &volume, &words), &words);
+    write(&format!("train/other/{PATIENT}-5.nii"), crafted_files::nifti([8, 8, 2], &volume, &words));
+    let zipped = crafted_files::gzip(&crafted_files::nifti([8, 8, 2], &volume, &words), &words);
     write(&format!("train/{PATIENT}/{PATIENT}-6.nii.gz"), zipped);
     let pgm = [format!("P5\n# {words}\n8 8\n255\n").as_bytes(), &page(10)].concat();
     write(&format!("train/{PATIENT}/{PATIENT}-7.pgm"), pgm);
-    // Colour: a part of its own, because an array holds images of one kind.
+    // Colour images have a split of their own, because an array holds images of one kind.
     let webp = encoded(ImageFormat::WebP, rgb(8, 8, 11).into());
-    write(&format!("val/{PATIENT}/{PATIENT}-8.webp"), made::webp(&webp, 8, 8, &words));
+    write(&format!("val/{PATIENT}/{PATIENT}-8.webp"), crafted_files::webp(&webp, 8, 8, &words));
     write(&format!("train/other/{PATIENT}-9.txt"), words.clone().into_bytes());
     root
 }
 
-/// Images of [`planted`], a file that cannot be read not counted.
+/// The number of images of [`planted`] that can be read.
 const IMAGES: usize = 12;
 
 const FORMATS: [(&str, &str); 6] = [
@@ -147,28 +146,28 @@ const FORMATS: [(&str, &str); 6] = [
 
 #[test]
 fn no_name_that_stands_anywhere_in_the_input_reaches_an_output() {
-    let desk = Desk::new();
-    let root = planted(&desk);
-    desk.write(&format!("{root}/train/{PATIENT}/{PATIENT}-broken.png"), b"not a picture");
+    let sandbox = Sandbox::new();
+    let root = planted(&sandbox);
+    sandbox.write(&format!("{root}/train/{PATIENT}/{PATIENT}-broken.png"), b"not a picture");
     for scheme in ["none", "shuffle-flip"] {
         for (format, output) in FORMATS {
-            let done = desk.run(&format!("encrypt neutral -k k.key -s {scheme} {format} {root} {output}"));
+            let done = sandbox.run(&format!("encrypt neutral -k k.key -s {scheme} {format} {root} {output}"));
             assert_eq!(done.code, PARTLY, "{}", done.err);
             assert!(done.out.starts_with(&format!("encrypted {IMAGES} images")), "{}", done.out);
-            let told = told(&desk, output, &[PATIENT, FORMAL, "Jane", WARD, "scans"]);
+            let told = told(&sandbox, output, &[PATIENT, FORMAL, "Jane", WARD, "scans"]);
             assert_eq!(told, [""; 0], "{scheme} {output}");
-            // What stays with the key holder says it all, and lies beside.
+            // The files for the key holder are beside the output and name everything.
             for (beside, count) in [("names.csv", IMAGES + 1), ("failed.csv", 2)] {
                 let name = format!("{output}.{beside}");
-                is_private(&desk, &name);
-                let text = String::from_utf8(desk.read(&name)).unwrap();
+                is_private(&sandbox, &name);
+                let text = String::from_utf8(sandbox.read(&name)).unwrap();
                 assert_eq!((text.lines().count(), tells(text.as_bytes(), PATIENT)), (count, true), "{name}: {text}");
             }
-            let back = desk.run(&format!("decrypt -k k.key --names {output}.names.csv {output} back"));
+            let back = sandbox.run(&format!("decrypt -k k.key --names {output}.names.csv {output} back"));
             assert_eq!(back.code, 0, "{}", back.err);
-            assert!(desk.files("back").contains(&format!("train/{PATIENT}/{PATIENT}-1.png")));
+            assert!(sandbox.files("back").contains(&format!("train/{PATIENT}/{PATIENT}-1.png")));
             for left in ["back", output] {
-                let path = desk.path(left);
+                let path = sandbox.path(left);
                 if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
             }
         }
@@ -177,16 +176,16 @@ fn no_name_that_stands_anywhere_in_the_input_reaches_an_output() {
 
 #[test]
 fn names_are_kept_only_where_they_are_asked_for() {
-    let desk = Desk::new();
-    desk.greys(&["in/Cyst/Jane_Doe-1.png", "in/Cyst/Jane_Doe-2.png", "in/Polyp/Jane_Doe-3.png"]);
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/Cyst/Jane_Doe-1.png", "in/Cyst/Jane_Doe-2.png", "in/Polyp/Jane_Doe-3.png"]);
     for (format, output) in FORMATS {
         let run = |flags: &str| {
             let line = format!("encrypt {flags} -k k.key {format} in {output}");
-            assert_eq!(desk.run(&line).code, 0, "{line}");
-            let told = ["cyst", "polyp", "jane"].map(|word| !told(&desk, output, &[word]).is_empty());
-            let path = desk.path(output);
+            assert_eq!(sandbox.run(&line).code, 0, "{line}");
+            let told = ["cyst", "polyp", "jane"].map(|word| !told(&sandbox, output, &[word]).is_empty());
+            let path = sandbox.path(output);
             if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
-            let names = desk.path(&format!("{output}.names.csv"));
+            let names = sandbox.path(&format!("{output}.names.csv"));
             (told, std::fs::remove_file(names).is_ok())
         };
         assert_eq!(run("neutral"), ([false; 3], true), "{output}");
@@ -195,23 +194,23 @@ fn names_are_kept_only_where_they_are_asked_for() {
     }
 }
 
-/// Whoever keeps names does not tell where on the disk they were: neither the manifest nor anything else.
+/// Kept names do not include the path of the input.
 #[test]
 fn the_inputs_path_is_nobodys_business() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let root = format!("{WARD}/images");
-    desk.greys(&[&format!("{root}/a/1.png"), &format!("{root}/b/2.png")]);
-    desk.write("Jane_Doe.csv", b"name,label,split\na/1,Jane_Doe,train\nb/2,DOE^JANE,test\n");
-    let here = desk.0.path().file_name().unwrap().to_str().unwrap().to_owned();
+    sandbox.greys(&[&format!("{root}/a/1.png"), &format!("{root}/b/2.png")]);
+    sandbox.write("Jane_Doe.csv", b"name,label,split\na/1,Jane_Doe,train\nb/2,DOE^JANE,test\n");
+    let here = sandbox.0.path().file_name().unwrap().to_str().unwrap().to_owned();
     for (format, output) in FORMATS {
         for (flags, words) in [
             ("--keep-names", vec![WARD, &here, "k.key"]),
             ("neutral --labels Jane_Doe.csv", vec![WARD, &here, "k.key", PATIENT, FORMAL]),
         ] {
-            let done = desk.run(&format!("encrypt {flags} -k k.key {format} {root} {output}"));
+            let done = sandbox.run(&format!("encrypt {flags} -k k.key {format} {root} {output}"));
             assert_eq!(done.code, 0, "{}", done.err);
-            assert_eq!(told(&desk, output, &words), [""; 0]);
-            let path = desk.path(output);
+            assert_eq!(told(&sandbox, output, &words), [""; 0]);
+            let path = sandbox.path(output);
             if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) }.unwrap();
         }
     }
@@ -220,31 +219,31 @@ fn the_inputs_path_is_nobodys_business() {
 /// Member names, owners, comments, texts beside the images.
 #[test]
 fn shards_give_away_nothing_of_the_members_that_they_were_read_from() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let mut tar = tar::Builder::new(Vec::new());
     let words = format!("{{\"label\": \"{PATIENT}\", \"patient\": \"{FORMAL}\"}}");
     for i in 0..4 {
-        desk.picture("one.png", grey(8, 8, i));
-        let png = made::png(&desk.read("one.png"), &[(b"tEXt", format!("Author\0{FORMAL}").into_bytes())]);
+        sandbox.picture("one.png", grey(8, 8, i));
+        let png = crafted_files::png(&sandbox.read("one.png"), &[(b"tEXt", format!("Author\0{FORMAL}").into_bytes())]);
         let key = format!("{PATIENT}/{}/{PATIENT}-{i}", "x".repeat(120));
         for (kind, bytes) in [("png", png.as_slice()), ("json", words.as_bytes()), ("txt", FORMAL.as_bytes())] {
-            made::member(&mut tar, &format!("{key}.{kind}"), PATIENT, bytes);
+            crafted_files::member(&mut tar, &format!("{key}.{kind}"), PATIENT, bytes);
         }
     }
-    made::member(&mut tar, &format!("{PATIENT}.notes"), PATIENT, FORMAL.as_bytes());
-    desk.write(&format!("{PATIENT}/train-000000.tar"), &tar.into_inner().unwrap());
+    crafted_files::member(&mut tar, &format!("{PATIENT}.notes"), PATIENT, FORMAL.as_bytes());
+    sandbox.write(&format!("{PATIENT}/train-000000.tar"), &tar.into_inner().unwrap());
     for (format, output) in FORMATS {
-        let done = desk.run(&format!("encrypt neutral -k k.key {format} {PATIENT} {output}"));
+        let done = sandbox.run(&format!("encrypt neutral -k k.key {format} {PATIENT} {output}"));
         assert_eq!(done.code, 0, "{}", done.err);
-        assert_eq!(told(&desk, output, &[PATIENT, FORMAL, "Jane"]), [""; 0], "{output}");
-        let names = String::from_utf8(desk.read(&format!("{output}.names.csv"))).unwrap();
+        assert_eq!(told(&sandbox, output, &[PATIENT, FORMAL, "Jane"]), [""; 0], "{output}");
+        let names = String::from_utf8(sandbox.read(&format!("{output}.names.csv"))).unwrap();
         assert_eq!((names.lines().count(), names.matches(PATIENT).count() >= 8), (5, true), "{names}");
     }
     // Members are carried over where that is asked for, and only those kinds.
     let line = format!("encrypt -k k.key --keep-members json --format webdataset {PATIENT} members");
-    assert_eq!(desk.run(&line).code, 0);
-    assert!(!told(&desk, "members", &["patient"]).is_empty());
-    let mut archive = tar::Archive::new(Cursor::new(desk.read("members/train-000000.tar")));
+    assert_eq!(sandbox.run(&line).code, 0);
+    assert!(!told(&sandbox, "members", &["patient"]).is_empty());
+    let mut archive = tar::Archive::new(Cursor::new(sandbox.read("members/train-000000.tar")));
     let paths = archive.entries().unwrap().map(|entry| entry.unwrap().path().unwrap().to_string_lossy().into_owned());
     assert!(paths.into_iter().all(|path| !path.ends_with(".txt") && !tells(path.as_bytes(), PATIENT)));
 }
@@ -252,11 +251,11 @@ fn shards_give_away_nothing_of_the_members_that_they_were_read_from() {
 /// Comments of the archive and of its members, and members that are no arrays of the set.
 #[test]
 fn arrays_give_away_nothing_of_the_archive_that_they_were_read_from() {
-    let desk = Desk::new();
+    let sandbox = Sandbox::new();
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
     let array = |shape: &[u64], values: Vec<u8>| {
         let mut bytes = Vec::new();
-        imgveil_data::npy::write(&mut bytes, shape, values).unwrap();
+        imgveil_data::format::npy::write(&mut bytes, shape, values).unwrap();
         bytes
     };
     let members = [
@@ -271,49 +270,49 @@ fn arrays_give_away_nothing_of_the_archive_that_they_were_read_from() {
         zip.write_all(bytes).unwrap();
     }
     zip.set_comment(format!("{FORMAL} {PATIENT}")).unwrap();
-    desk.write(&format!("{PATIENT}.npz"), zip.finish().unwrap().get_ref());
+    sandbox.write(&format!("{PATIENT}.npz"), zip.finish().unwrap().get_ref());
     for (format, output) in FORMATS {
         for scheme in ["shuffle-flip", "instahide"] {
             if scheme == "instahide" && !output.ends_with(".npz") {
                 continue;
             }
             let done =
-                desk.run(&format!("encrypt neutral -k k.key -s {scheme} {format} {PATIENT}.npz {scheme}-{output}"));
+                sandbox.run(&format!("encrypt neutral -k k.key -s {scheme} {format} {PATIENT}.npz {scheme}-{output}"));
             assert_eq!(done.code, 0, "{}", done.err);
-            assert_eq!(told(&desk, &format!("{scheme}-{output}"), &[PATIENT, FORMAL, "Jane"]), [""; 0], "{output}");
+            assert_eq!(told(&sandbox, &format!("{scheme}-{output}"), &[PATIENT, FORMAL, "Jane"]), [""; 0], "{output}");
         }
     }
 }
 
-/// While a run is at work, and after it was merged.
+/// During a run, and after a merge.
 #[test]
 fn parts_and_what_a_killed_run_leaves_are_as_silent() {
-    let desk = Desk::new();
-    let root = planted(&desk);
-    desk.write(&format!("{root}/train/{PATIENT}/{PATIENT}-broken.png"), b"not a picture");
+    let sandbox = Sandbox::new();
+    let root = planted(&sandbox);
+    sandbox.write(&format!("{root}/train/{PATIENT}/{PATIENT}-broken.png"), b"not a picture");
     for (format, output) in [("", "png"), ("--format webdataset --per-shard 3", "shards")] {
         for part in 1..=3 {
-            let done = desk.run(&format!("encrypt neutral -k k.key --shard {part}/3 {format} {root} {output}"));
+            let done = sandbox.run(&format!("encrypt neutral -k k.key --shard {part}/3 {format} {root} {output}"));
             assert!([0, PARTLY].contains(&done.code), "{}", done.err);
-            is_private(&desk, &format!("{output}.names-{part}-of-3.csv"));
+            is_private(&sandbox, &format!("{output}.names-{part}-of-3.csv"));
             if done.code == PARTLY {
-                is_private(&desk, &format!("{output}.failed-{part}-of-3.csv"));
+                is_private(&sandbox, &format!("{output}.failed-{part}-of-3.csv"));
             }
-            assert_eq!(told(&desk, output, &[PATIENT, FORMAL, WARD]), [""; 0], "{output} {part}");
+            assert_eq!(told(&sandbox, output, &[PATIENT, FORMAL, WARD]), [""; 0], "{output} {part}");
         }
-        assert_eq!(desk.run(&format!("merge {output}")).code, 0);
-        assert_eq!(told(&desk, output, &[PATIENT, FORMAL, WARD]), [""; 0], "{output}");
-        is_private(&desk, &format!("{output}.names.csv"));
-        is_private(&desk, &format!("{output}.failed.csv"));
+        assert_eq!(sandbox.run(&format!("merge {output}")).code, 0);
+        assert_eq!(told(&sandbox, output, &[PATIENT, FORMAL, WARD]), [""; 0], "{output}");
+        is_private(&sandbox, &format!("{output}.names.csv"));
+        is_private(&sandbox, &format!("{output}.failed.csv"));
     }
-    // A journal that is still there holds ids, and keyed hashes of what tells whether a file changed.
+    // The journal of an interrupted run holds ids and keyed hashes only.
     let names: Vec<String> = (0..300).map(|i| format!("{WARD}/many/{PATIENT}/{PATIENT}-{i}.png")).collect();
-    desk.greys(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    sandbox.greys(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let line = format!("encrypt neutral -k k.key {WARD}/many cut");
-    let journal = || std::fs::read(desk.path("cut/.imgveil-partial")).unwrap_or_default();
+    let journal = || std::fs::read(sandbox.path("cut/.imgveil-partial")).unwrap_or_default();
     let lines = |bytes: &[u8]| bytes.iter().filter(|&&byte| byte == b'\n').count();
     for _ in 0..50 {
-        let mut run = desk.command("", &line).stdout(std::process::Stdio::null()).spawn().unwrap();
+        let mut run = sandbox.command("", &line).stdout(std::process::Stdio::null()).spawn().unwrap();
         while lines(&journal()) < 3 && run.try_wait().unwrap().is_none() {}
         run.kill().unwrap();
         run.wait().unwrap();
@@ -323,7 +322,7 @@ fn parts_and_what_a_killed_run_leaves_are_as_silent() {
             assert_eq!(told, [""; 0]);
             return;
         }
-        std::fs::remove_dir_all(desk.path("cut")).unwrap();
+        std::fs::remove_dir_all(sandbox.path("cut")).unwrap();
     }
     panic!("fifty runs could not be cut");
 }

@@ -1,5 +1,5 @@
-//! What the README says breaks `shuffle-flip`, shown: with one key for all blocks, one image and its encryption are enough to
-//! read every other image, without the key.
+//! The known-plaintext attack on `shuffle-flip`: with one key for all blocks, one image and its encryption are enough
+//! to read every other image without the key.
 
 use imgveil::internal::engine::{CpuEngine, Engine, ImageRef};
 use imgveil::internal::image::Geometry;
@@ -10,7 +10,7 @@ use imgveil_cli::demo::phantom::{PhantomClass, phantom};
 const SIDE: usize = 128;
 const BLOCK: usize = 4;
 
-/// Element `i` of block `b`, as the contract counts them.
+/// The sample of element `i` of block `b`: docs/SCHEDULE.md defines the order.
 fn sample(b: usize, i: usize) -> usize {
     let columns = SIDE / BLOCK;
     (b / columns * BLOCK + i / BLOCK) * SIDE + b % columns * BLOCK + i % BLOCK

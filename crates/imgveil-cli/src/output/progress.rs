@@ -1,88 +1,13 @@
-//! Words and progress. Results go to standard output, everything else to standard error; a closed pipe is no reason to
-//! panic.
+//! The progress of a job: a bar on a terminal, elsewhere a line now and then.
 
-use crate::command::exit::{FAILED, Failure};
-use imgveil_data::job::{Busy, Progress};
+use super::duration;
+use imgveil_data::job::{Busy, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Where a command says things.
-pub struct Output {
-    verbose: bool,
-}
-
-impl Output {
-    /// `verbose` as the user asked.
-    pub fn new(verbose: bool) -> Self {
-        Self { verbose }
-    }
-
-    /// A result, for standard output.
-    pub fn say(&self, words: &str) {
-        let _ = writeln!(std::io::stdout(), "{words}");
-    }
-
-    /// Something to know on the way, for standard error.
-    pub fn note(&self, words: &str) {
-        let _ = writeln!(std::io::stderr(), "{words}");
-    }
-
-    /// Something only the curious want to know.
-    pub fn detail(&self, words: &str) {
-        if self.verbose {
-            self.note(words);
-        }
-    }
-
-    /// A warning.
-    pub fn warn(&self, words: &str) {
-        self.note(&format!("warning: {words}"));
-    }
-
-    /// What went wrong.
-    pub fn error(&self, words: &str) {
-        self.note(&format!("error: {words}"));
-    }
-
-    /// A value as JSON, for standard output.
-    pub fn json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
-        let text = serde_json::to_string_pretty(value)
-            .map_err(|e| Failure { words: format!("cannot write JSON: {e}"), code: FAILED })?;
-        self.say(&text);
-        Ok(())
-    }
-}
-
-/// `1 image`, `2 images`.
-pub fn counted(number: usize, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
-/// Words behind `begin`, broken into lines of at most 100 characters; those after the first are indented as far as `begin`
-/// reaches.
-pub fn wrapped(begin: &str, words: &str) -> String {
-    const WIDTH: usize = 100;
-    let indent = begin.chars().count();
-    let (mut text, mut used) = (begin.to_owned(), indent);
-    for word in words.split_whitespace() {
-        let length = word.chars().count();
-        if used > indent && used + 1 + length > WIDTH {
-            text.push('\n');
-            text.extend(std::iter::repeat_n(' ', indent));
-            used = indent;
-        } else if used > indent {
-            text.push(' ');
-            used += 1;
-        }
-        text.push_str(word);
-        used += length;
-    }
-    text
-}
-
-/// How a job goes on: a bar on a terminal, elsewhere a line now and then.
+/// The progress of a job that works on images.
 pub struct ImageBar {
     verb: &'static str,
     bar: ProgressBar,
@@ -104,10 +29,10 @@ struct State {
 const INTERVAL: Duration = Duration::from_secs(10);
 
 impl ImageBar {
-    /// Progress that begins with `verb`, such as `encrypting`.
+    /// Progress of a job whose lines begin with `verb`, such as `encrypting`.
     pub fn new(verb: &'static str) -> Self {
         let bar = ProgressBar::new(0).with_prefix(verb);
-        // A constant template that is known to be well formed; the default is fine if it ever is not.
+        // The template is constant and well formed. If it ever is not, the default style remains.
         if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} images, {msg}") {
             bar.set_style(style);
         }
@@ -117,7 +42,7 @@ impl ImageBar {
         Self { verb, bar, terminal: std::io::stderr().is_terminal(), state: Mutex::new(state) }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -141,7 +66,7 @@ impl ImageBar {
 }
 
 impl State {
-    /// `512 images/s, 77.1 MB/s, 2 min 5 s left, slowest: decode, 3 set aside`.
+    /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`.
     fn words(&self) -> String {
         let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
         let (rate, mb) = (self.images as f64 / seconds, self.bytes as f64 / 1e6 / seconds);
@@ -157,16 +82,6 @@ impl State {
             words += &format!(", {} set aside", self.set_aside);
         }
         words
-    }
-}
-
-/// `40 s`, `2 min 5 s`, `3 h 4 min`.
-pub fn duration(seconds: f64) -> String {
-    let seconds = seconds.round().max(1.0) as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} min {s} s"),
-        (h, m, _) => format!("{h} h {m} min"),
     }
 }
 
@@ -194,9 +109,13 @@ impl Progress for ImageBar {
         self.change(|state| state.busy = *busy);
     }
 
-    fn note(&self, words: &str) {
+    fn note(&self, note: &Note) {
+        let advice = match note {
+            Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
+            _ => "",
+        };
         self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "note: {words}");
+            let _ = writeln!(std::io::stderr(), "note: {note}{advice}");
         });
     }
 }
@@ -206,20 +125,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_tells_rates_time_left_and_what_holds_up() {
+    fn progress_tells_rates_the_time_left_and_the_slowest_step() {
         let now = Instant::now();
         let busy = Busy { encode: Duration::from_secs(7), ..Busy::default() };
         let state = |seconds: u64, images, set_aside, busy| {
             let started = now.checked_sub(Duration::from_secs(seconds)).unwrap();
             State { started, told: now, total: 2000, images, bytes: images as u64 * 100_000, set_aside, busy }.words()
         };
-        assert_eq!(state(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10 s left, slowest: encode");
-        assert_eq!(state(10, 1000, 500, busy), "100 images/s, 10.0 MB/s, 5 s left, slowest: encode, 500 set aside");
+        assert_eq!(state(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10s left, slowest: encode");
+        assert_eq!(state(10, 1000, 500, busy), "100 images/s, 10.0 MB/s, 5s left, slowest: encode, 500 set aside");
         assert_eq!(state(1, 0, 0, Busy::default()), "0 images/s, 0.0 MB/s");
-    }
-
-    #[test]
-    fn durations_are_told_in_two_units() {
-        assert_eq!([0.2, 59.1, 125.0, 11_060.0].map(duration), ["1 s", "59 s", "2 min 5 s", "3 h 4 min"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Exit codes (the README lists them; others rely on them) and which error means which.
+//! Exit codes, on which other programs rely, and the code of each error.
 
 mod core;
 mod data;
@@ -10,7 +10,7 @@ mod train;
 pub const DONE: u8 = 0;
 /// Failed: the system, the disk, the device.
 pub const FAILED: u8 = 1;
-/// The command asks for something impossible as it is written.
+/// The command line asks for something that is impossible.
 pub const USAGE: u8 = 2;
 /// Some files were set aside, the rest is done.
 pub const PARTLY: u8 = 3;
@@ -21,7 +21,7 @@ pub const DATASET: u8 = 5;
 /// No such device.
 pub const DEVICE: u8 = 6;
 
-/// Words for the user and the exit code.
+/// A message for the user and the exit code.
 #[derive(Debug)]
 pub struct Failure {
     /// What is wrong, where, and what to do next.
