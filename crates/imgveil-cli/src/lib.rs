@@ -1,10 +1,17 @@
-//! The command `imgveil`, as a library: [`main`] is the whole of it.
+//! The command `imgveil` as a library: [`main`] for its binary, [`run`] for other programs that start it, such as a
+//! Python console script.
 
+mod args;
 mod command;
 #[cfg(feature = "train")]
+#[doc(hidden)]
 pub mod demo;
-pub mod measure;
-pub mod preview;
-pub mod sheet;
+mod error;
+mod exit;
+mod measure;
+mod output;
+mod preview;
+mod scheme_file;
+mod sheet;
 
-pub use command::main;
+pub use command::{main, run};

@@ -1,43 +1,42 @@
-//! One image under many schemes, side by side on one sheet: what each of them hides from the eye. Every image that can be
-//! decrypted is, and compared. What `imgveil preview` runs; never trains, never writes over anything.
+//! The work of `imgveil preview`: encrypts one image under many schemes and draws the results on one sheet. Every image
+//! that can be decrypted is decrypted and compared.
 
-use crate::sheet::{Captioned, Cell, SheetError, gallery};
-use imgveil::internal::engine::{Engine, EngineError, ImageRef};
-use imgveil::internal::image::{Augmentation, Depth, Geometry, GeometryError, Image};
+use crate::error::Error;
+use crate::exit::Failure;
+use crate::sheet::{Captioned, gallery, picture, png};
+use imgveil::internal::engine::{Engine, ImageRef};
+use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::plan::{Mixing, Program};
 use imgveil::internal::schedule::ImageId;
-use imgveil::internal::scheme::{
-    Block, CompileError, KeyScope, Options, Orders, PRESETS, Preset, PresetError, Scheme, Stage, Statistic, compile,
-};
-use imgveil_data::dataset::npz::check_new;
-use imgveil_data::dataset::picture::read_image;
-use imgveil_data::dataset::{DatasetError, ReadError, Resize, write_atomically};
+use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
+use imgveil_data::format::picture::read_image;
 use imgveil_data::job::Progress;
+use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
 
 /// A scheme to show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exhibit {
     what: What,
-    /// What the sheet says of it under its name.
+    /// The note on the sheet under its name.
     words: String,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum What {
-    /// A preset may be given another block where the image is too small for its own.
+    /// Gets a smaller block where the image is too small for its own.
     Preset(Preset, Options),
     Own(Scheme),
 }
 
 impl Exhibit {
-    /// All presets, and notable options of theirs.
+    /// All presets, with notable options.
     pub fn all() -> Vec<Self> {
         PRESETS.into_iter().flat_map(Self::of).collect()
     }
 
-    /// A preset with its own options, and with those that change what one sees.
+    /// A preset with its default options, and with those that change what one sees.
     pub fn of(preset: Preset) -> Vec<Self> {
         let plain = Options::default();
         let statistic = |statistic, words| (Options { statistic: Some(statistic), ..plain }, words);
@@ -80,20 +79,20 @@ impl Exhibit {
         shown.into_iter().map(exhibit).collect()
     }
 
-    /// A scheme of the user's own.
+    /// A scheme from a file.
     pub fn own(scheme: Scheme) -> Self {
         Self { words: format!("your own: {}", scheme.canonical()), what: What::Own(scheme) }
     }
 
-    /// The scheme for images of `geometry`, and what to say of its blocks.
-    fn scheme(&self, geometry: Geometry) -> Result<(Scheme, Option<String>), PreviewError> {
+    /// The scheme for images of `geometry`, and a note on its blocks.
+    fn scheme(&self, geometry: Geometry) -> Result<(Scheme, Option<String>), Failure> {
         let (preset, options) = match &self.what {
             What::Own(scheme) => return Ok((scheme.clone(), None)),
             What::Preset(preset, options) => (*preset, *options),
         };
         let scheme = preset.scheme(options)?;
         let tile = scheme.tile();
-        // The blocks of presets are squares, and those of single pixels fit anywhere.
+        // The blocks of presets are squares.
         let side = block_side(tile.height, geometry.height() as u32, geometry.width() as u32);
         if side != tile.height {
             let block = Block::square(side);
@@ -106,8 +105,8 @@ impl Exhibit {
     }
 }
 
-/// The side of square blocks for an image: `wanted` if two of them fit along each side; else the largest of which two fit,
-/// or one of at least half that size if that tiles the image.
+/// The side of square blocks for an image: `wanted` if two of them fit along each side; else the largest of which two
+/// fit, or one of at least half that size if that tiles the image.
 fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     let shorter = height.min(width);
     if shorter / 2 >= wanted || wanted == 1 {
@@ -118,11 +117,11 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     (most.div_ceil(2)..=most).rev().find(tiles).unwrap_or(most)
 }
 
-/// What to show, and where.
+/// What to show, and the file for it.
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
     pub image: &'a Path,
-    /// The sheet to write: a PNG file that is not there yet.
+    /// The sheet to write: a new PNG file.
     pub output: &'a Path,
     /// The key.
     pub key: &'a Key,
@@ -130,7 +129,7 @@ pub struct PreviewRequest<'a> {
     pub throwaway: bool,
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
-    /// What runs them.
+    /// The engine that runs them.
     pub engine: &'a dyn Engine,
 }
 
@@ -143,7 +142,7 @@ pub struct Preview {
     pub geometry: String,
     /// The key's fingerprint.
     pub key: String,
-    /// What ran the schemes.
+    /// The device that ran the schemes.
     pub device: String,
     /// The schemes, in order.
     pub schemes: Vec<Shown>,
@@ -156,70 +155,25 @@ pub struct Shown {
     pub scheme: Scheme,
     /// The size that the image was cut to for it.
     pub geometry: String,
-    /// Whether it was decrypted, exactly; else why it cannot be.
+    /// Why it cannot be decrypted. Without a reason it was decrypted exactly.
     pub lossy: Option<String>,
     /// Stages that do nothing to the image, with the reasons.
     pub idle: Vec<String>,
-    /// What the sheet says under it.
+    /// The notes on the sheet.
     #[serde(skip)]
     notes: Vec<String>,
-}
-
-/// Why there is no preview.
-#[derive(Debug, thiserror::Error)]
-pub enum PreviewError {
-    /// The sheet cannot be written, or there is no image.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// The image cannot be read.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// A preset does not have an option. Never for those that [`Exhibit::of`] gives.
-    #[error(transparent)]
-    Preset(#[from] PresetError),
-    /// A scheme does not fit the image.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The image cannot be cut.
-    #[error(transparent)]
-    Geometry(#[from] GeometryError),
-    /// The device failed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The sheet cannot be drawn.
-    #[error(transparent)]
-    Sheet(#[from] SheetError),
-    /// A name that promises another format.
-    #[error("the sheet is a PNG file, and {0} is no name for one: let it end in .png")]
-    NotPng(PathBuf),
-    /// A scheme of one's own whose blocks do not fit.
-    #[error(
-        "scheme {scheme} works on blocks of {block}, which are larger than the image of {geometry}: leave it out, or give a \
-         larger image"
-    )]
-    Small {
-        /// The scheme.
-        scheme: String,
-        /// What the image must be a multiple of.
-        block: Block,
-        /// The image's size.
-        geometry: String,
-    },
-    /// An image did not come back as it went in.
-    #[error("the image was not decrypted exactly under {0}; please report this")]
-    NotExact(String),
 }
 
 /// Encrypts an image under every scheme, decrypts it where that is possible, and draws all on one sheet.
 ///
 /// # Errors
-/// When the image cannot be read, a scheme does not fit it, or the sheet is there already or cannot be written.
-pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<Preview, PreviewError> {
+/// When the image cannot be read, a scheme does not fit it, or the sheet exists or cannot be written.
+pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<Preview, Failure> {
     check_output(request.output)?;
     if !request.image.exists() {
-        return Err(DatasetError::Missing(request.image.to_owned()).into());
+        return Err(Error::missing(request.image).into());
     }
-    let image = read_image(request.image)?;
+    let image = read_image(request.image).map_err(Error::unreadable)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {
@@ -227,33 +181,34 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
         progress.advance(1, encrypted.samples().len() as u64);
         shown.push((scheme, encrypted));
     }
-    let captioned: Vec<Captioned<'_>> = shown
+    let captioned: Vec<Captioned> = shown
         .iter()
         .map(|(shown, encrypted)| {
-            let geometry = encrypted.geometry();
-            let (height, width, channels) = (geometry.height(), geometry.width(), geometry.channels());
-            let cell = Cell { pixels: encrypted.samples(), height, width, channels };
             let verdict = match &shown.lossy {
                 None => "decrypts exactly".to_owned(),
                 Some(why) => format!("lossy: {why}"),
             };
-            Captioned { label: shown.scheme.name.clone(), verdict, notes: shown.notes.clone(), cell }
+            Captioned {
+                label: shown.scheme.name.clone(),
+                verdict,
+                good: shown.lossy.is_none(),
+                notes: shown.notes.clone(),
+                picture: picture(encrypted),
+            }
         })
         .collect();
     let file = request.image.file_name().unwrap_or_default().to_string_lossy();
-    let key = match request.throwaway {
-        true => "With a random key that was not kept.".to_owned(),
-        false => format!("With key {}.", request.key.fingerprint()),
+    let key = if request.throwaway {
+        "With a random key that was not kept.".to_owned()
+    } else {
+        format!("With key {}.", request.key.fingerprint())
     };
     let notes =
         [key, "What the eye does not see may be broken all the same: `imgveil schemes NAME` tells by what.".to_owned()];
     let title = format!("imgveil: {file}, {}", image.geometry());
     let sheet = gallery(&title, &notes, &captioned)?;
-    let mut png = std::io::Cursor::new(Vec::new());
-    sheet
-        .write_to(&mut png, image::ImageFormat::Png)
-        .map_err(|error| DatasetError::Encode { path: request.output.to_owned(), reason: error.to_string() })?;
-    write_atomically(request.output, png.get_ref())?;
+    let png = png(&sheet).map_err(|reason| Error::cannot_encode(request.output, &reason))?;
+    write_atomically(request.output, &png)?;
     Ok(Preview {
         sheet: request.output.to_owned(),
         geometry: image.geometry().to_string(),
@@ -263,33 +218,32 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     })
 }
 
-/// Refuses an output that is there or cannot be, before anything is computed.
-fn check_output(output: &Path) -> Result<(), PreviewError> {
+/// Refuses an output that exists or is no PNG file, before anything is computed.
+fn check_output(output: &Path) -> Result<(), Failure> {
     if !output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
-        return Err(PreviewError::NotPng(output.to_owned()));
+        return Err(Error::not_png(output).into());
     }
     Ok(check_new(output)?)
 }
 
-/// One image under one scheme, as it is shown.
-fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Result<(Shown, Image), PreviewError> {
+/// Encrypts the image under one scheme, as it is shown.
+fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Result<(Shown, Image), Failure> {
     let (scheme, block) = exhibit.scheme(image.geometry())?;
     let tile = scheme.tile();
     let (height, width) = (image.geometry().height(), image.geometry().width());
     if height < tile.height as usize || width < tile.width as usize {
-        let geometry = image.geometry().to_string();
-        return Err(PreviewError::Small { scheme: scheme.name, block: tile, geometry });
+        return Err(Error::too_small(&scheme.name, tile, image.geometry()).into());
     }
     let mut notes = vec![exhibit.words.clone()];
-    // As `encrypt --crop` cuts it.
-    let mut plain = Resize { crop: true, ..Resize::default() }.apply(image.clone(), tile)?;
+    // Cut as by `encrypt --crop`.
+    let mut plain = Resize { crop: true, ..Resize::default() }.apply(image.clone(), tile).map_err(Error::from)?;
     if scheme.mixes() && plain.geometry().depth() != Depth::U8 {
         plain = eight_bits(plain);
         notes.push("of the image with 8 bits a sample".to_owned());
     }
     let geometry = plain.geometry();
     let program = compile(&scheme, request.key, geometry)?;
-    // The name that the image has in a folder: this is how `encrypt` encrypts it there.
+    // `encrypt` gives an image of a folder the name of its file, so both draw the same keys.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
     let id = ImageId::new(request.key, &name, geometry, plain.samples());
 
@@ -308,7 +262,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
                     let mut decrypted = vec![0; encrypted.len()];
                     request.engine.bytes(&inverse, &encrypted, &[image_ref], &mut decrypted)?;
                     if decrypted != plain.samples() {
-                        return Err(PreviewError::NotExact(scheme.name));
+                        return Err(Error::not_exact(&format!("the image under {}", scheme.name)).into());
                     }
                     None
                 }
@@ -327,30 +281,30 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
         notes.push(format!("{kind} does nothing here: {why}"));
     }
     let lossy = lossy.map(|lossy| lossy.to_string());
-    // As many samples as the plain image has.
+    // It has as many samples as the plain image.
     let encrypted = eight_bits(Image::new(geometry, encrypted).unwrap_or(plain));
     Ok((Shown { scheme, geometry: geometry.to_string(), lossy, idle, notes }, encrypted))
 }
 
-/// The image as a screen shows it: of samples of 16 bits, the more significant 8.
+/// The image with 8 bits a sample: of 16 bits, the more significant 8.
 fn eight_bits(image: Image) -> Image {
     let geometry = image.geometry().with_depth(Depth::U8);
     match image.geometry().depth() {
         Depth::U8 => image,
         Depth::U16 => {
             let shown = image.samples().iter().skip(1).step_by(2).copied().collect();
-            // One byte of each sample's two.
+            // The second of each sample's two bytes.
             Image::new(geometry, shown).unwrap_or(image)
         }
     }
 }
 
-/// How far the copies are shifted, in quarters of the sides, and whether they are mirrored: as many as a mixture may have
-/// partners, no two alike.
+/// How far the copies are shifted, in quarters of the sides, and whether they are mirrored: as many as a mixture may
+/// have partners, no two alike.
 const COPIES: [(i16, i16, bool); 7] =
     [(1, 1, true), (-1, 1, false), (1, -1, false), (-1, -1, true), (0, 1, true), (1, 0, false), (-1, 0, true)];
 
-/// The image mixed with copies of itself, as a picture: -1 is black and 1 white. In a set the partners would be other
+/// The image mixed with copies of itself, as a picture: -1 is black and 1 white. In a set, the partners are other
 /// images.
 fn mixture(
     program: &Program,
@@ -358,7 +312,7 @@ fn mixture(
     plain: &Image,
     id: ImageId,
     request: &PreviewRequest<'_>,
-) -> Result<Vec<u8>, PreviewError> {
+) -> Result<Vec<u8>, Failure> {
     let geometry = plain.geometry();
     let quarter = |side: usize| i16::try_from(side / 4).unwrap_or(i16::MAX).max(1);
     let shifted = |&(down, right, mirrored): &(i16, i16, bool)| Augmentation {
@@ -379,7 +333,7 @@ fn mixture(
     let mut floats = vec![0.0; geometry.samples()];
     request.engine.floats(program, plain.samples(), &refs, &mut floats)?;
     let (pixels, channels) = (geometry.pixels(), geometry.channels());
-    // Planes become pixels again.
+    // From planes to interleaved pixels.
     let sample = |i: usize| ((floats[i % channels * pixels + i / channels] + 1.0) * 127.5).round() as u8;
     Ok((0..geometry.samples()).map(sample).collect())
 }
@@ -440,7 +394,7 @@ mod tests {
         for (number, size) in sizes.into_iter().enumerate() {
             let geometry: Geometry = size.parse().unwrap();
             let samples = (0..geometry.bytes()).map(|i| (i * i * 31 + i) as u8).collect();
-            let png = imgveil_data::dataset::picture::encode_png(&Image::new(geometry, samples).unwrap()).unwrap();
+            let png = imgveil_data::format::picture::encode_png(&Image::new(geometry, samples).unwrap()).unwrap();
             let image = folder.path().join(format!("{number}.png"));
             std::fs::write(&image, png).unwrap();
             let output = folder.path().join(format!("sheet-{number}.png"));

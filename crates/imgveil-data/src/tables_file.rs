@@ -1,8 +1,9 @@
-//! Tables on disk: numpy's `.npz` (`numpy.savez`) or JSON. They are as good as a key, and kept like one: mode 0600,
-//! written whole or not at all, never over another file.
+//! Files of tables: numpy's `.npz` (`numpy.savez`) or JSON. Tables are as secret as a key and stored like one: mode 0600, written
+//! whole or not at all, never over another file.
 
-use crate::key_file::{NotWritten, others_can_read, write_private};
-use crate::npy::{self, Header, NpyError, TypeChar};
+use crate::Error;
+use crate::format::npy::{self, Header, NpyError, TypeChar};
+use crate::private_file::{NotWritten, others_can_read, write_private};
 use imgveil::internal::tables::{Array, ShapeError, Tables, index, is_derived};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -10,21 +11,22 @@ use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Why a file of tables could not be written or read.
+/// Why a file of tables could not be written or read: the facts behind [`Error`].
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TablesFileError {
-    /// The file is there already.
+    /// The file exists.
     #[error(
         "{0} exists already; tables are never overwritten, because what they encrypted would be lost: choose another name"
     )]
     Exists(PathBuf),
-    /// Nothing there.
-    #[error("there is no tables file {0}: check the path, or make one with `imgveil key export-tables -k KEY`")]
+    /// The file does not exist.
+    #[error("there is no tables file {0}: check the path")]
     Missing(PathBuf),
-    /// Its folder is not there.
+    /// The file's folder does not exist.
     #[error("there is no folder {0}: make it first, or choose another path for the tables")]
     NoFolder(PathBuf),
-    /// Neither of the two formats.
+    /// The file's name ends in neither `.npz` nor `.json`.
     #[error("cannot tell which format {0} is to have: name it FILE.npz or FILE.json")]
     Format(PathBuf),
     /// The operating system refused.
@@ -34,7 +36,7 @@ pub enum TablesFileError {
         doing: &'static str,
         /// The file.
         path: PathBuf,
-        /// Its words.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file holds no tables.
@@ -49,12 +51,16 @@ pub enum TablesFileError {
 
 /// What is wrong with the contents of a file of tables.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum TablesError {
-    /// Neither an archive nor text.
-    #[error("it is neither an .npz file nor JSON; numpy.savez writes one, `imgveil key export-tables` both")]
+    /// Neither an archive nor JSON.
+    #[error("it is neither an .npz file nor JSON")]
     Foreign,
     /// Damaged or other JSON.
-    #[error("{}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}", .0.to_string().replace(char::is_control, "?"))]
+    #[error(
+        "{}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}",
+        .0.to_string().replace(char::is_control, "?")
+    )]
     Json(serde_json::Error),
     /// A damaged archive.
     #[error("its archive is damaged ({0}); take it from its source again")]
@@ -74,6 +80,7 @@ pub enum TablesError {
 
 /// What is wrong with an array of an `.npz` file.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ArrayError {
     /// It is no array, or a damaged one.
     #[error(transparent)]
@@ -99,7 +106,7 @@ pub enum ArrayError {
 pub struct LoadedTables {
     /// The tables.
     pub tables: Tables,
-    /// Something the user should know, such as a file that others can read.
+    /// A warning for the user, such as that others can read the file.
     pub warning: Option<String>,
 }
 
@@ -108,11 +115,11 @@ fn ends_in(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
-/// Reads a file of tables: an archive or JSON, by its contents where its name does not say.
+/// Reads a file of tables. Whether it is an archive or JSON is decided by its name or else by its contents.
 ///
 /// # Errors
-/// When it cannot be read, or holds no tables.
-pub fn load(path: &Path) -> Result<LoadedTables, TablesFileError> {
+/// If it cannot be read, or holds no tables.
+pub fn load(path: &Path) -> Result<LoadedTables, Error> {
     let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => TablesFileError::Missing(path.to_owned()),
         _ => TablesFileError::Io { doing: "read", path: path.to_owned(), source },
@@ -129,11 +136,11 @@ pub fn load(path: &Path) -> Result<LoadedTables, TablesFileError> {
     Ok(LoadedTables { tables, warning: others_can_read(path, "tables") })
 }
 
-/// Writes the tables to a new file of mode 0600: an archive for numpy, or JSON, as its name ends.
+/// Writes tables to a new file of mode 0600: an archive for numpy or JSON, depending on how its name ends.
 ///
 /// # Errors
-/// When the file exists or cannot be written, or its name ends in neither `.npz` nor `.json`.
-pub fn save(tables: &Tables, path: &Path) -> Result<(), TablesFileError> {
+/// If the file exists or cannot be written, or its name ends in neither `.npz` nor `.json`.
+pub fn save(tables: &Tables, path: &Path) -> Result<(), Error> {
     let io = |source| TablesFileError::Io { doing: "write", path: path.to_owned(), source };
     let bytes = if ends_in(path, "npz") {
         to_npz(tables).map(Zeroizing::new).map_err(io)?
@@ -141,16 +148,16 @@ pub fn save(tables: &Tables, path: &Path) -> Result<(), TablesFileError> {
         let mut text = tables.to_text().map_err(|e| io(e.into()))?;
         Zeroizing::new(std::mem::take(&mut *text).into_bytes())
     } else {
-        return Err(TablesFileError::Format(path.to_owned()));
+        return Err(TablesFileError::Format(path.to_owned()).into());
     };
-    write_private(path, &bytes).map_err(|error| match error {
+    Ok(write_private(path, &bytes).map_err(|error| match error {
         NotWritten::Exists => TablesFileError::Exists(path.to_owned()),
         NotWritten::NoFolder(folder) => TablesFileError::NoFolder(folder),
         NotWritten::Io(source) => io(source),
-    })
+    })?)
 }
 
-/// The arrays of an archive; not the plan, which says only what they do.
+/// Reads the arrays of an archive, except the plan, which is derived from them.
 fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes))?;
     let mut arrays = BTreeMap::new();
@@ -162,7 +169,7 @@ fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
             continue;
         }
         let wrong = |source| TablesError::Array { array: name.to_owned(), source };
-        // Grows as data really comes: a header that lies about the size allocates nothing.
+        // The buffer grows with the data: a header that lies about the size allocates nothing.
         let mut data = Zeroizing::new(Vec::new());
         member.read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
         arrays.insert(name.to_owned(), from_npy(&data).map_err(wrong)?);
@@ -195,7 +202,7 @@ fn from_npy(bytes: &[u8]) -> Result<Array, ArrayError> {
     Ok(Array::new(shape, values)?)
 }
 
-/// The values as the 32-bit integers that tables consist of.
+/// Converts the values to the 32-bit integers that tables consist of.
 fn narrowed<T>(header: Header, data: &[u8], shape: &[u32]) -> Result<Vec<u32>, ArrayError>
 where
     T: npy::Deserialize + Copy + Display + TryInto<u32>,
@@ -208,7 +215,7 @@ where
 
 fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    // No time stamps and no compression: the same bytes whenever it is written, and what a key drew does not compress.
+    // No time stamps, so that the same tables have the same bytes, and no compression, because random numbers do not compress.
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)
         .last_modified_time(zip::DateTime::default())
@@ -226,6 +233,7 @@ fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
 mod tests {
     use super::load as load_tables;
     use super::*;
+    use crate::{Detail, ErrorKind};
     use imgveil::internal::tables::{PLAN, PLAN_BITS};
     use npyz::{Order, WriterBuilder};
     use proptest::prelude::*;
@@ -256,8 +264,12 @@ mod tests {
         zip.finish().unwrap().into_inner()
     }
 
+    fn kind<T>(result: Result<T, Error>) -> ErrorKind {
+        result.map(|_| ()).unwrap_err().kind()
+    }
+
     /// Reads `bytes` as the file called `name`.
-    fn load(name: &str, bytes: &[u8]) -> Result<LoadedTables, TablesFileError> {
+    fn load(name: &str, bytes: &[u8]) -> Result<LoadedTables, Error> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), bytes).unwrap();
         load_tables(&folder.path().join(name))
@@ -273,7 +285,7 @@ mod tests {
             assert_eq!(loaded.warning, None);
             assert_eq!(loaded.tables.key().fingerprint(), tables().key().fingerprint());
             assert_eq!(loaded.tables.arrays().keys().collect::<Vec<_>>(), ["keys"]);
-            assert!(matches!(save(&tables(), &path), Err(TablesFileError::Exists(_))));
+            assert_eq!(kind(save(&tables(), &path)), ErrorKind::AlreadyExists);
             // What it is shows in its contents too.
             let bytes = std::fs::read(&path).unwrap();
             assert!(load("tables", &bytes).is_ok());
@@ -285,9 +297,10 @@ mod tests {
                 assert!(load_tables(&path).unwrap().warning.unwrap().contains("0640: other users can read the tables"));
             }
         }
-        assert!(matches!(save(&tables(), &folder.path().join("a.txt")), Err(TablesFileError::Format(_))));
-        assert!(matches!(save(&tables(), &folder.path().join("no/a.npz")), Err(TablesFileError::NoFolder(_))));
-        assert!(matches!(load_tables(&folder.path().join("no.npz")), Err(TablesFileError::Missing(_))));
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(kind(save(&tables(), &at("a.txt"))), ErrorKind::InvalidRequest);
+        assert_eq!(kind(save(&tables(), &at("no/a.npz"))), ErrorKind::NotFound);
+        assert_eq!(kind(load_tables(&at("no.npz"))), ErrorKind::NotFound);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 
@@ -317,9 +330,9 @@ mod tests {
 
     #[test]
     fn files_that_are_no_tables_are_refused_with_the_reason() {
-        let words = |name: &str, bytes: &[u8]| match load(name, bytes).unwrap_err() {
-            TablesFileError::Invalid { source, .. } => source.to_string(),
-            other => panic!("{other}"),
+        let words = |name: &str, bytes: &[u8]| match load(name, bytes).unwrap_err().into_detail() {
+            Detail::TablesFile(TablesFileError::Invalid { source, .. }) => source.to_string(),
+            other => panic!("{other:?}"),
         };
         let refused = |npy: Vec<u8>| words("t.npz", &npz(&[("x.npy", npy)]));
         assert_eq!(

@@ -6,9 +6,7 @@
 mod common;
 
 use imgveil::internal::image::Image;
-use imgveil_data::dataset::image_file::{Header, ImageFile};
-use imgveil_data::dataset::read_options::{Axis, ReadOptions, Window};
-use imgveil_data::dataset::{ReadErrorKind, dicom, nifti, picture};
+use imgveil_data::format::{Axis, Header, ImageFile, ReadErrorKind, ReadOptions, Window, dicom, nifti, picture};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -34,13 +32,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 /// The images of a file, or why there are none.
 fn images(bytes: &[u8], opener: Opener) -> Result<Vec<Image>, String> {
-    let (header, stack) = opener(bytes);
-    let stack = stack.map_err(|e| e.to_string())?;
-    assert_eq!(header.expect("what can be opened has a header"), stack.header());
-    let count = stack.header().count;
-    let images = (0..count.min(ENOUGH)).map(|i| stack.image(i)).collect::<Result<Vec<_>, _>>();
+    let (header, file) = opener(bytes);
+    let file = file.map_err(|e| e.to_string())?;
+    assert_eq!(header.expect("what can be opened has a header"), file.header());
+    let count = file.header().count;
+    let images = (0..count.min(ENOUGH)).map(|i| file.image(i)).collect::<Result<Vec<_>, _>>();
     let images = images.map_err(|e| e.to_string())?;
-    assert!(images.iter().all(|image| image.geometry() == stack.header().geometry));
+    assert!(images.iter().all(|image| image.geometry() == file.header().geometry));
     Ok(images)
 }
 
@@ -135,12 +133,12 @@ fn automatic() -> ReadOptions {
     ReadOptions { window: Some(Window::Auto), ..ReadOptions::default() }
 }
 
-fn dicom_of(bytes: &[u8], reading: &ReadOptions) -> Opened {
-    (dicom::header(bytes, reading), dicom::open(bytes.to_vec(), reading))
+fn dicom_of(bytes: &[u8], options: &ReadOptions) -> Opened {
+    (dicom::header(bytes, options), dicom::open(bytes.to_vec(), options))
 }
 
-fn nifti_of(bytes: &[u8], reading: &ReadOptions) -> Opened {
-    (nifti::header(Cursor::new(bytes), reading), nifti::open(bytes.to_vec(), reading))
+fn nifti_of(bytes: &[u8], options: &ReadOptions) -> Opened {
+    (nifti::header(Cursor::new(bytes), options), nifti::open(bytes.to_vec(), options))
 }
 
 /// pydicom's test files (the wheels pydicom and pydicom-data hold them): one picture, losslessly in several syntaxes.

@@ -1,20 +1,21 @@
-//! Whole sets through the library, on both engines: equal trees, exact pixels back. On the real X-rays where they are.
+//! Whole sets through the library, on both engines: equal trees, and exact pixels back. Also on real X-rays, if they exist.
 
 mod common;
 
 use common::phantom::{PhantomClass, phantom};
-use common::{gpu, shared_data, tree, write_tree};
-use imgveil::internal::engine::{CpuEngine, Engine};
+use common::{open_gpu, say_skipped, shared_data, tree, write_tree};
+use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{KeyScope, Options, Preset, Scheme};
-use imgveil_data::dataset::names::Naming;
-use imgveil_data::dataset::{self, Resize};
-use imgveil_data::job::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, Progress, decrypt, encrypt};
+use imgveil_data::set::names::Naming;
+use imgveil_data::set::{self, Resize};
+use imgveil_data::{DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, Progress};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Counts what a job says of its progress.
+/// Counts the progress of a job.
 #[derive(Default)]
 struct Count {
     announced: AtomicUsize,
@@ -45,30 +46,30 @@ fn schemes() -> Vec<Scheme> {
     ]
 }
 
-/// Encrypts `input` on every engine, compares the trees, decrypts on every engine, compares with what `input` decodes to.
-fn there_and_back(input: &Path, scheme: &Scheme, fit: Resize, engines: &[&dyn Engine]) {
+/// Encrypts `input` on every device, compares the trees, decrypts on every device, compares with what `input` decodes to.
+fn there_and_back(input: &Path, scheme: &Scheme, resize: Resize, devices: &[Device]) {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str, i: usize| folder.path().join(format!("{name}{i}"));
-    for (i, engine) in engines.iter().enumerate() {
+    for (i, device) in devices.iter().enumerate() {
         let output = at("encrypted", i);
-        let count = Count::default();
-        let options = EncryptOptions { fit, naming: Naming::Kept, ..EncryptOptions::default() };
-        let secret = &key().into();
-        let request = EncryptRequest { input, output: &output, secret, scheme, engine: *engine, options };
-        let summary = encrypt(&request, &count).unwrap();
-        assert_eq!((summary.failed.len(), summary.scheme), (0, scheme.clone()));
-        assert_eq!(count.announced.into_inner(), summary.images);
-        assert_eq!(count.done.into_inner(), summary.images);
-        assert!(tree(&output) == tree(&at("encrypted", 0)), "{scheme}: {} differs", engine.name());
+        let count = Arc::new(Count::default());
+        let options = EncryptOptions { resize, naming: Naming::Kept, ..EncryptOptions::default() };
+        let (scheme, secret) = (scheme.clone(), key().into());
+        let request = EncryptRequest { input: input.to_owned(), output: output.clone(), secret, scheme, options };
+        let scheme = request.scheme.clone();
+        let summary = EncryptRun::new(request, device.clone()).with_progress(count.clone()).run().unwrap();
+        assert_eq!((summary.failed.len(), &summary.scheme), (0, &scheme));
+        assert_eq!(count.announced.load(Ordering::Relaxed), summary.images);
+        assert_eq!(count.done.load(Ordering::Relaxed), summary.images);
+        assert!(tree(&output) == tree(&at("encrypted", 0)), "{scheme}: {} differs", device.engine().name());
     }
-    let plain = dataset::open(input).unwrap().source;
-    for (i, engine) in engines.iter().enumerate() {
+    let plain = set::open(input).unwrap().source;
+    for (i, device) in devices.iter().enumerate() {
         let back = at("back", i);
-        let encrypted = at("encrypted", 0);
-        let (secret, options) = (&key().into(), DecryptOptions::default());
-        let request = DecryptRequest { input: &encrypted, output: &back, secret, engine: *engine, options };
-        decrypt(&request, &Count::default()).unwrap();
-        let back = dataset::open(&back).unwrap().source;
+        let (secret, options) = (key().into(), DecryptOptions::default());
+        let request = DecryptRequest { input: at("encrypted", 0), output: back.clone(), secret, options };
+        DecryptRun::new(request, device.clone()).run().unwrap();
+        let back = set::open(&back).unwrap().source;
         assert_eq!(back.items(), plain.items());
         for index in 0..plain.items().len() {
             assert!(back.read(index).unwrap() == plain.read(index).unwrap(), "{scheme}: {}", plain.items()[index].name);
@@ -76,15 +77,18 @@ fn there_and_back(input: &Path, scheme: &Scheme, fit: Resize, engines: &[&dyn En
     }
 }
 
-fn engines(test: &str) -> Vec<&'static dyn Engine> {
-    let mut engines: Vec<&dyn Engine> = vec![&CpuEngine];
-    engines.extend(gpu(test).map(|gpu| gpu as &dyn Engine));
-    engines
+fn devices(test: &str) -> Vec<Device> {
+    let mut devices = vec![Device::open(&DeviceChoice::Cpu).unwrap()];
+    match open_gpu() {
+        Some(gpu) => devices.push(gpu),
+        None => say_skipped(&format!("{test}: IMGVEIL_SKIP_GPU=1")),
+    }
+    devices
 }
 
 #[test]
 fn sets_are_equal_on_both_engines_and_come_back_exactly() {
-    let engines = engines("sets_are_equal_on_both_engines_and_come_back_exactly");
+    let devices = devices("sets_are_equal_on_both_engines_and_come_back_exactly");
     // 30 x 30: only padding makes blocks of 4 tile it.
     for (channels, size) in [(1u32, 32usize), (3, 32), (3, 30)] {
         let folder = tempfile::tempdir().unwrap();
@@ -98,7 +102,7 @@ fn sets_are_equal_on_both_engines_and_come_back_exactly() {
         };
         write_tree(&input, (0..40).map(image));
         for scheme in schemes() {
-            there_and_back(&input, &scheme, Resize { pad: true, ..Resize::default() }, &engines);
+            there_and_back(&input, &scheme, Resize { pad: true, ..Resize::default() }, &devices);
         }
     }
 }
@@ -106,9 +110,9 @@ fn sets_are_equal_on_both_engines_and_come_back_exactly() {
 #[test]
 fn real_chest_x_rays_are_equal_on_both_engines_and_come_back_exactly() {
     let Some(input) = shared_data("chest-xray/val") else { return };
-    let engines = engines("real_chest_x_rays_are_equal_on_both_engines_and_come_back_exactly");
+    let devices = devices("real_chest_x_rays_are_equal_on_both_engines_and_come_back_exactly");
     for scheme in schemes() {
-        there_and_back(&input, &scheme, Resize::default(), &engines);
+        there_and_back(&input, &scheme, Resize::default(), &devices);
     }
-    assert_eq!(dataset::open(&input).unwrap().source.items().len(), 280);
+    assert_eq!(set::open(&input).unwrap().source.items().len(), 280);
 }

@@ -1,10 +1,10 @@
 //! What fuzzing guards, without a fuzzer: every target of `fuzz/` on small sound inputs, on those cut anywhere, with a byte changed
 //! anywhere, and on every input that once broke it (`assets/regressions/TARGET/`).
 
+#[path = "common/fuzz_seeds.rs"]
+mod fuzz_seeds;
 #[path = "common/fuzzed.rs"]
 mod fuzzed;
-#[path = "common/seeds.rs"]
-mod seeds;
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ const PLACES: usize = 1200;
 /// Runs a target on a seed, every truncation of it, and every single changed byte.
 fn survives(target: &str) {
     let (_, run) = fuzzed::TARGETS.into_iter().find(|(name, _)| *name == target).expect("a target");
-    let seeds = seeds::of(target);
+    let seeds = fuzz_seeds::of(target);
     for (number, seed) in seeds.iter().enumerate() {
         assert!(run(seed), "seed {number} of {target} is not what it should be");
         let step = (seed.len() * seeds.len()).div_ceil(PLACES);
@@ -69,7 +69,7 @@ fn what_was_found_once_stays_fixed() {
 #[test]
 fn seeds_are_small_and_written_where_asked() {
     for (target, _) in fuzzed::TARGETS {
-        let seeds = seeds::of(target);
+        let seeds = fuzz_seeds::of(target);
         assert!(!seeds.is_empty() && seeds.iter().all(|seed| seed.len() < 16 << 10), "{target}");
         let Some(folder) = std::env::var_os("IMGVEIL_SEEDS").map(|root| PathBuf::from(root).join(target)) else {
             continue;

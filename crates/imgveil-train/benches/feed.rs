@@ -17,7 +17,7 @@ use imgveil::internal::key::Key;
 use imgveil::internal::plan::Program;
 use imgveil::internal::schedule::Stream;
 use imgveil::internal::scheme::{KeyScope, Options, Preset, compile};
-use imgveil_data::dataset::Loaded;
+use imgveil_data::set::Loaded;
 use imgveil_train::model::{ModelConfig, ModelKind};
 use imgveil_train::{Augment, Backend, Feed, Labels, Split};
 use std::error::Error;

@@ -20,7 +20,7 @@ use imgveil::internal::image::{Augmentation, Geometry};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::Stream;
 use imgveil::internal::scheme::{Options, Preset, compile};
-use imgveil_data::dataset::Loaded;
+use imgveil_data::set::Loaded;
 use imgveil_train::{Augment, Backend, Feed, Labels, Split};
 use phantom::{PhantomClass, phantom};
 use std::error::Error;

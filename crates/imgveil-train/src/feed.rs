@@ -11,8 +11,8 @@ use imgveil::internal::image::{Augmentation, Geometry};
 use imgveil::internal::key::Key;
 use imgveil::internal::plan::{Program, soft_label};
 use imgveil::internal::schedule::ImageId;
-use imgveil_data::dataset::floats::FloatPart;
-use imgveil_data::dataset::{self, Loaded};
+use imgveil_data::set::mixtures::MixtureSplit;
+use imgveil_data::set::{self, Loaded};
 
 /// Images and labels in memory, for a feed.
 pub struct Split {
@@ -45,7 +45,7 @@ impl Split {
     }
 
     /// A part of a set of mixtures with so many classes.
-    pub fn of_mixtures(geometry: Geometry, part: &FloatPart, classes: usize) -> Self {
+    pub fn of_mixtures(geometry: Geometry, part: &MixtureSplit, classes: usize) -> Self {
         let (pixels, channels, size) = (geometry.pixels(), geometry.channels(), geometry.samples());
         // From (H, W, C) to (C, H, W).
         let planar =
@@ -125,7 +125,7 @@ enum Images<'a> {
 /// Encrypted batches for any burn network; `examples/own_model.rs` trains one.
 ///
 /// ```
-/// use imgveil_data::dataset::Loaded;
+/// use imgveil_data::set::Loaded;
 /// use imgveil::internal::engine::{Device, DeviceChoice};
 /// use imgveil::internal::image::{Augmentation, Geometry};
 /// use imgveil::Key;
@@ -203,7 +203,7 @@ impl<'a> Feed<'a> {
         self.epoch = epoch;
         if let (Some(mixing), Some(key)) = (self.program.mixing(), self.key) {
             // Only training images are mixed.
-            let part = ImageId(dataset::Split::Train.number().to_le_bytes()).of_epoch(key, epoch);
+            let part = ImageId(set::Split::Train.number().to_le_bytes()).of_epoch(key, epoch);
             self.partners = mixing.partners(part.stream(), self.split.len() as u32);
         }
     }

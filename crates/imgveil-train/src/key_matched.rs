@@ -10,7 +10,7 @@ use super::weights::{HostTensor, Weights, WeightsError, encode};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::plan::{FLIP, Plan, Program, Step, Unit};
 use imgveil::internal::scheme::{CompileError, Scheme, Secret};
-use imgveil_data::dataset::{DatasetError, write_atomically};
+use imgveil_data::set::write_atomically;
 use std::path::{Path, PathBuf};
 
 /// timm's name of the patch embedding's weight: (width, channel, row, column).
@@ -29,7 +29,7 @@ pub enum KeyMatchedError {
     Exists(PathBuf),
     /// The output cannot be written.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] imgveil_data::Error),
     /// The scheme cannot be compiled at this size.
     #[error(transparent)]
     Compile(#[from] CompileError),

@@ -7,9 +7,9 @@ use super::{Backend, Evaluation, Feed, FeedError, Split, TrainError, Weights, We
 use imgveil::internal::image::Geometry;
 use imgveil::internal::plan::Program;
 use imgveil::internal::scheme::{CompileError, Secret};
-use imgveil_data::dataset::read_options::ReadOptions;
-use imgveil_data::dataset::{self, DatasetError, LoadError, Loaded, Resize};
+use imgveil_data::format::ReadOptions;
 use imgveil_data::job::Progress;
+use imgveil_data::set::{self, LoadError, Loaded, Resize};
 use std::path::{Path, PathBuf};
 
 /// What to predict, and with what.
@@ -30,7 +30,7 @@ pub struct PredictRequest<'a> {
     /// How plain images are brought to size.
     pub fit: Resize,
     /// This part of the set only.
-    pub split: Option<dataset::Split>,
+    pub split: Option<set::Split>,
     /// Images of a batch.
     pub batch: usize,
     /// Go on although key or scheme are not those of training.
@@ -55,7 +55,7 @@ pub struct Prediction {
     /// The image's name in its set.
     pub name: String,
     /// Its part of the set.
-    pub split: dataset::Split,
+    pub split: set::Split,
     /// The class that the set says it has.
     pub label: Option<String>,
     /// The most probable class, a place in the network's classes.
@@ -83,7 +83,7 @@ pub enum PredictError {
     },
     /// The set cannot be opened.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
+    Dataset(#[from] imgveil_data::Error),
     /// Its images cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -189,7 +189,7 @@ pub fn predict(
         }
         network = weights.load(&info.model, network)?;
     }
-    let opened = dataset::open_with(request.data, request.reading)?;
+    let opened = set::open_with(request.data, request.reading)?;
     let path = || request.data.to_owned();
     let mut notes: Vec<String> = opened.note.into_iter().collect();
     let plain_network = info.scheme.stages.is_empty();
@@ -220,7 +220,7 @@ pub fn predict(
         .filter(|&index| request.split.is_none_or(|split| source.items()[index].split == split))
         .collect();
     if wanted.is_empty() {
-        return Err(PredictError::Empty { path: path(), split: request.split.and_then(dataset::Split::name) });
+        return Err(PredictError::Empty { path: path(), split: request.split.and_then(set::Split::name) });
     }
     progress.start(wanted.len());
     let key = request.secret.as_ref().map(Secret::key);
@@ -235,7 +235,7 @@ pub fn predict(
     // Of 16 bits, as the largest case.
     let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
     for part in wanted.chunks(at_once) {
-        let Some(loaded) = dataset::load_unlabelled(source, part, request.fit, tile)? else { continue };
+        let Some(loaded) = set::load_unlabelled(source, part, request.fit, tile)? else { continue };
         let geometry = loaded.geometry;
         if [geometry.height(), geometry.width(), geometry.channels()] != [height, width, info.model.channels] {
             let name = loaded.names.first().cloned().unwrap_or_default();

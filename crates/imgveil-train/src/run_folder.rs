@@ -7,8 +7,9 @@ use super::state::{STATE, State};
 use super::trainer::{Config, Epoch};
 use super::{Split, TrainingSet};
 use crate::chart::{ChartError, Panel, Series, curves_svg};
-use imgveil_data::dataset::work::{TEMPORARY, Work};
-use imgveil_data::dataset::{DatasetError, manifest, write_atomically};
+use imgveil_data::Error as DataError;
+use imgveil_data::set::staging::{STAGED, Staging};
+use imgveil_data::set::{manifest, write_atomically};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -57,7 +58,7 @@ pub enum RunFolderError {
     },
     /// The operating system refused.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] DataError),
     /// A file's contents could not be made.
     #[error("cannot make {file}: {reason}")]
     Encode {
@@ -143,7 +144,7 @@ impl RunFolder {
     /// When there is something else in it, another run has it, or it cannot be made.
     pub fn resume(path: &Path, set: &TrainingSet, config: &Config) -> Result<Self, RunFolderError> {
         let begun = path.join(RUN).exists();
-        let strange = |name: std::ffi::OsString| !name.to_string_lossy().starts_with(TEMPORARY);
+        let strange = |name: std::ffi::OsString| !name.to_string_lossy().starts_with(STAGED);
         let taken = match path.read_dir() {
             Ok(entries) => !begun && entries.flatten().any(|entry| strange(entry.file_name())),
             Err(_) => path.exists(),
@@ -159,7 +160,7 @@ impl RunFolder {
     }
 
     fn make(path: &Path) -> Result<Self, RunFolderError> {
-        std::fs::create_dir_all(path).map_err(|source| DatasetError::Write { path: path.to_owned(), source })?;
+        std::fs::create_dir_all(path).map_err(|source| DataError::write(path, source))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -187,7 +188,7 @@ impl RunFolder {
             true => self.check(&identity)?,
             false => self.json(RUN, &identity)?,
         }
-        let read = |source| DatasetError::Read { path: path.clone(), source };
+        let read = |source| DataError::read(&path, source);
         let file = File::open(&path).map_err(read)?;
         let lock = match file.try_lock() {
             Ok(()) => Some(file),
@@ -197,7 +198,7 @@ impl RunFolder {
             Err(TryLockError::Error(e)) => return Err(read(e).into()),
         };
         // What a run that was killed left half-written.
-        Work::alone(&self.0).tidy(|_| true)?;
+        Staging::alone(&self.0).tidy(|_| true).map_err(DataError::from)?;
         Ok(Held { _lock: lock })
     }
 
@@ -228,7 +229,7 @@ impl RunFolder {
         match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(DatasetError::Read { path, source }.into()),
+            Err(source) => Err(DataError::read(path, source).into()),
         }
     }
 
@@ -265,7 +266,7 @@ impl RunFolder {
     fn forget(&self) -> Result<(), RunFolderError> {
         let path = self.0.join(STATE);
         match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => Err(DatasetError::Write { path, source }.into()),
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(DataError::write(path, source).into()),
             _ => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use super::checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
 use super::model::{ModelConfig, Network, Role, published};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Bytes, DType, Device, Shape, Tensor, TensorData};
-use imgveil_data::dataset::{DatasetError, write_atomically};
+use imgveil_data::set::write_atomically;
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -82,7 +82,7 @@ pub enum WeightsError {
     Exists(PathBuf),
     /// The output cannot be written.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] imgveil_data::Error),
     /// A file cannot be made.
     #[error("the weights cannot be written as safetensors: {0}")]
     Encode(String),

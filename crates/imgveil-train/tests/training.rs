@@ -10,10 +10,9 @@ use imgveil::internal::image::{Augmentation, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, export};
-use imgveil_data::dataset::{self, DatasetError, Loaded, Resize};
-use imgveil_data::job::{
-    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, NoProgress, decrypt, encrypt,
-};
+use imgveil_data::ErrorKind;
+use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun};
+use imgveil_data::set::{self, Loaded, Resize};
 use imgveil_train::metrics::{Scores, softmax_rows};
 use imgveil_train::model::{AdaptationKind, ModelKind};
 use imgveil_train::{
@@ -351,10 +350,9 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
     ] {
         let output = encrypted.with_extension(&scheme.name);
         let (fit, options) = (Resize::default(), EncryptOptions::default());
-        let secret = &key().into();
-        let request =
-            EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine: &CpuEngine, options };
-        encrypt(&request, &NoProgress).unwrap();
+        let (secret, used) = (key().into(), scheme.clone());
+        let request = EncryptRequest { input: plain.clone(), output: output.clone(), secret, scheme: used, options };
+        EncryptRun::new(request, cpu()).run().unwrap();
         let losses = |set: TrainingSet| {
             assert!(set.note.as_ref().unwrap().contains("12 of 60"));
             let mut losses = Losses::default();
@@ -373,6 +371,10 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
     }
 }
 
+fn cpu() -> Device {
+    Device::open(&DeviceChoice::Cpu).unwrap()
+}
+
 /// Mixtures made beforehand: the same floats and labels on both engines, nothing to undo, and something to learn from.
 #[test]
 fn a_set_of_mixtures_is_written_read_and_learned_from() {
@@ -380,23 +382,24 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let plain = folder.path().join("plain");
     write_phantoms(&plain);
     let scheme = Preset::InstaHide.scheme(Options::default()).unwrap();
-    let (fit, secret) = (Resize::default(), &key().into());
-    let mix = |name: &str, engine: &dyn Engine| {
+    let fit = Resize::default();
+    let mix = |name: &str, device: Device| {
         let output = folder.path().join(name);
-        let options = EncryptOptions::default();
-        let request = EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine, options };
-        encrypt(&request, &NoProgress).map(|_| output)
+        let (options, secret, scheme) = (EncryptOptions::default(), key().into(), scheme.clone());
+        let request = EncryptRequest { input: plain.clone(), output: output.clone(), secret, scheme, options };
+        EncryptRun::new(request, device).run().map(|_| output)
     };
-    let output = mix("mixed.npz", &CpuEngine).unwrap();
-    if let Some((backend, _turn)) = gpu("mixtures on the GPU") {
-        let other = mix("gpu.npz", backend.gpu().unwrap()).unwrap();
+    let output = mix("mixed.npz", cpu()).unwrap();
+    if let Some(device) = common::open_gpu() {
+        let other = mix("gpu.npz", device).unwrap();
         assert!(std::fs::read(&output).unwrap() == std::fs::read(other).unwrap());
     }
-    assert!(matches!(mix("folder", &CpuEngine), Err(JobError::Floats(_))));
-    assert!(matches!(mix("mixed.npz", &CpuEngine), Err(JobError::Dataset(DatasetError::OutputExists(_)))));
+    let kind = |name| mix(name, cpu()).unwrap_err().kind();
+    assert_eq!(kind("folder"), ErrorKind::InvalidRequest);
+    assert_eq!(kind("mixed.npz"), ErrorKind::AlreadyExists);
 
-    let set = dataset::floats::open(&output).unwrap();
-    let part = &set.parts[&dataset::Split::All];
+    let mixed = set::mixtures::open(&output).unwrap();
+    let part = &mixed.splits[&set::Split::All];
     assert_eq!((part.images.len(), part.labels.len()), (60 * SIZE * SIZE, 60 * 2));
     assert!(part.images.iter().all(|value| value.abs() <= 1.0));
     assert!(part.labels.chunks(2).all(|pair| pair[0] + pair[1] == 1.0));
@@ -406,9 +409,9 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
 
     let back = folder.path().join("back");
     let options = DecryptOptions::default();
-    let request = DecryptRequest { input: &output, output: &back, secret, engine: &CpuEngine, options };
-    let error = decrypt(&request, &NoProgress).unwrap_err();
-    assert!(matches!(error, JobError::Dataset(DatasetError::Mixtures { .. })), "{error}");
+    let request = DecryptRequest { input: output.clone(), output: back.clone(), secret: key().into(), options };
+    let error = DecryptRun::new(request, cpu()).run().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Mixtures, "{error}");
     assert!(!back.exists());
 
     let trained = training_set(&output, None, None, fit).unwrap();
@@ -423,7 +426,7 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let mut bytes = std::fs::read(&output).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(&output, bytes).unwrap();
-    assert!(dataset::floats::open(&output).is_err());
+    assert!(set::mixtures::open(&output).is_err());
 }
 
 #[test]

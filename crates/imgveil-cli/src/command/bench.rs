@@ -1,10 +1,10 @@
 //! `imgveil bench`.
 
-use crate::command::args::SchemeOptions;
-use crate::command::exit::{DATASET, DONE, Failure, Outcome, USAGE};
-use crate::command::output::Output;
-use crate::measure::{Ceiling, Extent, MeasureError, Row, Way, ceilings, measure};
-use imgveil::internal::engine::{Device, DeviceChoice, EngineError};
+use crate::args::{DeviceTimeout, SchemeOptions};
+use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
+use crate::measure::{Ceiling, Extent, Measured, Row, Way, ceilings, measure};
+use crate::output::Output;
+use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{Scheme, representative};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,10 +18,11 @@ Examples:
   imgveil bench --device 0 --scheme ele --size 224x224x3 --seconds 2
   imgveil bench --device 0 --compare today.json
 
-For each device, first what it could do at best (copies, the way to it and back, a dispatch), then every scheme. Rates count the \
-bytes of samples that are read and of output that is written. From memory to memory counts the way to the device and back, from \
-disk to disk the whole job over arrays. `of copy` is against the device's own copy, `of none` against the \
-same conversion to floats without a scheme. Everything is compared with the CPU engine before it is timed.";
+For each device, first its limits (copies, transfers to it and back, a dispatch), then every scheme. \
+Rates count the bytes of samples that are read and of output that is written. From memory to memory counts the way to \
+the device and back, from disk to disk the whole job over arrays. `of copy` is against the device's own copy, `of \
+none` against the same conversion to floats without a scheme. Everything is compared with the CPU engine before it is \
+timed.";
 
 /// Measure how fast schemes run here, beside the device's limits.
 #[derive(clap::Args)]
@@ -30,20 +31,23 @@ pub struct Args {
     /// auto, cpu, gpu, or an adapter's number or name; may be given several times [default: auto]
     #[arg(long, value_name = "DEVICE")]
     device: Vec<DeviceChoice>,
+    #[command(flatten)]
+    timeout: DeviceTimeout,
     /// Only this scheme, in blocks of 4; may be given several times [default: all, and some of their options]
     #[arg(short, long, value_name = "NAME")]
     scheme: Vec<String>,
-    /// Only images of this size: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples; may be given several times [default:
-    /// 28x28x1, 32x32x3, 224x224x3, 512x512x1x16]
+    /// Only images of this size: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples; may be given several
+    /// times [default: 28x28x1, 32x32x3, 224x224x3, 512x512x1x16]
     #[arg(long, value_name = "SIZE")]
     size: Vec<Geometry>,
     /// Samples of a batch, in MiB [default: 256 on a GPU, which outgrows its caches, and 64 elsewhere]
     #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u32).range(1..=1024))]
     batch: Option<u32>,
-    /// How long each figure is measured, about
+    /// Approximate time for each figure
     #[arg(long, default_value_t = 0.3, value_name = "SECONDS")]
     seconds: f64,
-    /// Where to measure from disk to disk; what is written there is removed [default: the system's folder for such files]
+    /// Where to measure from disk to disk; what is written there is removed [default: the system's folder for such
+    /// files]
     #[arg(long, value_name = "FOLDER")]
     disk: Option<PathBuf>,
     /// Leave the disk out
@@ -57,7 +61,7 @@ pub struct Args {
     compare: Option<PathBuf>,
 }
 
-/// All that was measured.
+/// The JSON that `--json` prints and `--compare` reads.
 #[derive(Serialize, Deserialize)]
 struct Report {
     tool: String,
@@ -66,14 +70,14 @@ struct Report {
     devices: Vec<OfDevice>,
 }
 
-/// What was measured on a device.
+/// The figures of one device.
 #[derive(Serialize, Deserialize)]
 struct OfDevice {
     device: String,
     batch_mib: u32,
     ceilings: Vec<Ceiling>,
     rows: Vec<Row>,
-    /// What it has no room for, and what failed.
+    /// What was not measured, with the reasons.
     left_out: Vec<String>,
 }
 
@@ -83,15 +87,14 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     let before = args.compare.as_ref().map(read).transpose()?;
     let all = chosen(args)?;
-    let sizes = match args.size.is_empty() {
-        true => {
-            ["28x28x1", "32x32x3", "224x224x3", "512x512x1x16"].iter().filter_map(|text| text.parse().ok()).collect()
-        }
-        false => args.size.clone(),
+    let sizes = if args.size.is_empty() {
+        ["28x28x1", "32x32x3", "224x224x3", "512x512x1x16"].iter().filter_map(|text| text.parse().ok()).collect()
+    } else {
+        args.size.clone()
     };
     let choices = if args.device.is_empty() { vec![DeviceChoice::Auto] } else { args.device.clone() };
     let mut report = Report {
-        tool: imgveil_data::dataset::manifest::TOOL.to_owned(),
+        tool: imgveil_data::set::manifest::TOOL.to_owned(),
         commit: option_env!("IMGVEIL_COMMIT").map(str::to_owned),
         system: format!(
             "{} {}, {} threads",
@@ -102,7 +105,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         devices: Vec::new(),
     };
     for choice in &choices {
-        let device = Device::open(choice)?;
+        let device = args.timeout.open(choice)?;
         report.devices.push(one(args, &device, &all, &sizes)?);
     }
     if args.json {
@@ -141,14 +144,14 @@ fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
         None => Ok((name.clone(), SchemeOptions::default().of(name)?)),
     };
     let mut chosen: Vec<(String, Scheme)> = args.scheme.iter().map(named).collect::<Result<_, Failure>>()?;
-    // What the others' floats are held against.
+    // The floats of the other schemes are compared with those of `none`.
     if !chosen.iter().any(|(name, _)| name == "none") {
         chosen.splice(0..0, all.into_iter().filter(|(name, _)| name == "none"));
     }
     Ok(chosen)
 }
 
-/// Everything on one device.
+/// Measures all schemes on one device.
 fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry]) -> Result<OfDevice, Failure> {
     let is_hardware = matches!(device, Device::Gpu(gpu) if !gpu.is_software());
     let batch_mib = args.batch.unwrap_or(if is_hardware { 256 } else { 64 });
@@ -167,18 +170,14 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
         let mut plain: Vec<Row> = Vec::new();
         for scheme in all {
             bar.set_message(format!("{} on {geometry}", scheme.0));
-            match measure(device, scheme, geometry, &extent, &limits, &plain) {
-                Ok(found) => {
+            match measure(device, scheme, geometry, &extent, &limits, &plain)? {
+                Measured::Rows(found) => {
                     if scheme.0 == "none" {
                         plain.clone_from(&found);
                     }
                     rows.extend(found);
                 }
-                // Not every scheme goes with every image, nor every image with every device.
-                Err(error @ (MeasureError::Compile(_) | MeasureError::Engine(EngineError::TooLarge { .. }))) => {
-                    left_out.push(format!("{} on {geometry}: {error}", scheme.0));
-                }
-                Err(error) => return Err(error.into()),
+                Measured::LeftOut(why) => left_out.push(format!("{} on {geometry}: {why}", scheme.0)),
             }
             bar.inc(1);
         }
@@ -187,7 +186,7 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
     Ok(OfDevice { device: device.to_string(), batch_mib, ceilings: limits, rows, left_out })
 }
 
-/// A table for people.
+/// Prints the figures of a device as a table.
 fn tell(of_device: &OfDevice, before: Option<&Report>, out: &Output) {
     out.say(&format!("\n{}; batches of {} MiB", of_device.device, of_device.batch_mib));
     for ceiling in &of_device.ceilings {

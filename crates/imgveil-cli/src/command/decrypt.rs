@@ -1,11 +1,11 @@
 //! `imgveil decrypt`.
 
-use crate::command::args::{DeviceArgs, FormatArgs, SecretArgs};
-use crate::command::exit::Outcome;
-use crate::command::job_report::{continued, report};
-use crate::command::output::{ImageBar, Output};
-use imgveil_data::job::{DecryptOptions, DecryptRequest, decrypt};
+use crate::args::{DeviceArgs, FormatArgs, SecretArgs};
+use crate::exit::Outcome;
+use crate::output::{ImageBar, Output, continued, report};
+use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -14,8 +14,9 @@ Examples:
 
 /// Decrypt a data set that was encrypted.
 ///
-/// Every image comes back as the pixels that were decoded before encryption, exactly, and is checked to be so. Padding is
-/// cut off; cropping and resizing are not undone. A wrong key is refused by its fingerprint before anything is written.
+/// Every image comes back exactly as the pixels that were decoded before encryption, and this is checked. Padding is
+/// cut off; cropping and resizing are not undone. A wrong key is refused by its fingerprint before anything is
+/// written.
 #[derive(clap::Args)]
 #[command(
     after_help = AFTER_HELP,
@@ -46,10 +47,9 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let options = DecryptOptions { encoding: Some(args.format.encoding(&args.output)?), names: args.names.clone() };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
-    let bar = ImageBar::new("decrypting");
-    let (input, output, engine) = (args.input.as_path(), args.output.as_path(), device.engine());
-    let request = DecryptRequest { input, output, secret: &secret, engine, options };
-    let result = decrypt(&request, &bar);
+    let bar = Arc::new(ImageBar::new("decrypting"));
+    let request = DecryptRequest { input: args.input.clone(), output: args.output.clone(), secret, options };
+    let result = DecryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let summary = continued(result, &args.output, out)?;
     report("decrypted", &args.output, "failed.csv", &summary, args.json, out)

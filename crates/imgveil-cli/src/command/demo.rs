@@ -1,19 +1,18 @@
 //! `imgveil demo`.
 
-use crate::command::args::DeviceArgs;
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::Output;
+use crate::args::DeviceArgs;
 use crate::demo::demo;
-use imgveil::internal::engine::{CpuEngine, Engine};
+use crate::exit::{DONE, Outcome};
+use crate::output::Output;
 use imgveil_train::Backend;
 use std::path::PathBuf;
 use std::time::Instant;
 
 /// Try everything on drawn images: encrypt, train, compare.
 ///
-/// Draws a small set of phantom X-rays in two classes, makes a key, encrypts and decrypts the set under several schemes,
-/// trains a small network on each encrypted set without the key, prints what encryption costs, and writes a contact sheet.
-/// Takes under two minutes on two cores without a GPU.
+/// Draws a small set of phantom X-rays in two classes, makes a key, encrypts and decrypts the set under several
+/// schemes, trains a small network on each encrypted set without the key, prints what encryption costs, and writes a
+/// contact sheet. Takes under two minutes on two cores without a GPU.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  imgveil demo -o demo")]
 pub struct Args {
@@ -33,13 +32,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         Some(folder) => folder.clone(),
         None => next_free(),
     };
-    let backend = Backend::open(args.device.open(out)?)?;
-    let engine: &dyn Engine = match backend.gpu() {
-        Some(gpu) => gpu,
-        None => &CpuEngine,
-    };
-    out.note(&format!("encrypting on {}; training on {}", engine.name(), backend.name()));
-    let result = demo(&folder, &backend, engine, &|words| out.note(&format!("  {words}")))?;
+    let device = args.device.open(out)?;
+    let backend = Backend::open(device.clone())?;
+    out.note(&format!("encrypting on {}; training on {}", device.engine().name(), backend.name()));
+    let result = demo(&folder, &backend, &device, &|words| out.note(&format!("  {words}")))?;
     if args.json {
         out.json(&result)?;
         return Ok(DONE);

@@ -1,7 +1,7 @@
 //! `imgveil devices`.
 
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::Output;
+use crate::exit::{DONE, Outcome};
+use crate::output::Output;
 use imgveil::internal::engine::gpu::adapter::{self, AdapterInfo};
 
 /// List the GPU adapters that --device can name.

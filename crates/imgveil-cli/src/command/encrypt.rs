@@ -1,14 +1,13 @@
 //! `imgveil encrypt`.
 
-use crate::command::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
-use crate::command::exit::{DONE, Outcome, PARTLY};
-use crate::command::inspect::table;
-use crate::command::job_report::{continued, report, set_aside};
-use crate::command::output::{ImageBar, Output, counted};
-use imgveil_data::dataset::names::Naming;
-use imgveil_data::dataset::read_options::ReadOptions;
-use imgveil_data::job::{EncryptOptions, EncryptRequest, Part, Preflight, encrypt, preflight};
+use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::exit::{DONE, Failure, Outcome, PARTLY};
+use crate::output::{ImageBar, Output, continued, counted, report, set_aside, set_table};
+use imgveil_data::format::ReadOptions;
+use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
+use imgveil_data::set::names::Naming;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -18,20 +17,20 @@ Examples:
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
-  imgveil encrypt -k hospital.key --shard 2/16 images encrypted
+  imgveil encrypt -k hospital.key --partition 2/16 images encrypted
 
-What it does not protect: labels, splits and sizes are kept; whoever holds one plain image with its encryption can read \
-the key of shuffle-flip off it; the histogram of a block stays, up to negation. See the README.";
+What it does not protect: labels, splits and sizes are kept; whoever holds one plain image with its encryption can \
+read the key of shuffle-flip off it; the histogram of a block stays, up to negation. See the README.";
 
 /// Encrypt a data set.
 ///
-/// IN is a folder of images (PNG, JPEG, TIFF, BMP, WebP, PNM, DICOM, NIfTI), of class folders, or of train/ val/ test/ folders of them; a
-/// MedMNIST .npz file; .npy arrays; WebDataset shards; or a single file of images. Sizes may differ. OUT gets the encrypted images
-/// under neutral names, and imgveil.json; which name is whose goes to OUT.names.csv, which stays with you. Nothing of a file but its
-/// pixels, its label and its split reaches OUT.
+/// IN is a folder of images (PNG, JPEG, TIFF, BMP, WebP, PNM, DICOM, NIfTI), of class folders, or of train/ val/ test/
+/// folders of them; a MedMNIST .npz file; .npy arrays; WebDataset shards; or a single file of images. Sizes may differ.
+/// OUT gets the encrypted images under neutral names, and imgveil.json; which name is whose goes to OUT.names.csv,
+/// which stays with you. Nothing of a file but its pixels, its label and its split reaches OUT.
 ///
-/// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was cut goes on when it is started
-/// again.
+/// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was interrupted
+/// continues when it is started again.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
 pub struct Args {
@@ -45,7 +44,7 @@ pub struct Args {
     read: ReadArgs,
     #[command(flatten)]
     format: FormatArgs,
-    /// Members of webdataset samples to carry over as they are, such as json,txt: look what is in them first
+    /// Members of webdataset samples to carry over as they are, such as json,txt: look at what they hold first
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     keep_members: Vec<String>,
     /// Keep the names of files and classes in the output
@@ -54,16 +53,16 @@ pub struct Args {
     /// Keep the names of classes
     #[arg(long, conflicts_with = "keep_names")]
     keep_classes: bool,
-    /// Where to say which image is which [default: OUT.names.csv]
+    /// Where to write which image is which [default: OUT.names.csv]
     #[arg(long, value_name = "FILE", conflicts_with = "keep_names")]
     names: Option<PathBuf>,
-    /// Work on part I of N only, as one of N processes; `imgveil merge` joins them
-    #[arg(long, value_name = "I/N")]
-    shard: Option<Part>,
-    /// Only say what would be done
+    /// Encrypt partition I of N only, as one of N processes; `imgveil merge` joins them
+    #[arg(long, alias = "shard", value_name = "I/N")]
+    partition: Option<Partition>,
+    /// Only print what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Open a finished output again for the images that were set aside, or that came later
+    /// Reopen a finished output for the images that were set aside, or that were added since
     #[arg(long)]
     retry_failed: bool,
     #[command(flatten)]
@@ -80,19 +79,19 @@ pub struct Args {
 }
 
 impl Args {
-    fn options(&self) -> Result<EncryptOptions, crate::command::exit::Failure> {
+    fn options(&self) -> Result<EncryptOptions, Failure> {
         let naming = match (self.keep_names, self.keep_classes) {
             (true, _) => Naming::Kept,
             (_, true) => Naming::Classes,
             _ => Naming::Neutral,
         };
         Ok(EncryptOptions {
-            fit: self.fit.fit(),
-            reading: ReadOptions { members: self.keep_members.clone(), ..self.read.reading() },
+            resize: self.fit.fit(),
+            read: ReadOptions { members: self.keep_members.clone(), ..self.read.reading() },
             naming,
             names: self.names.clone(),
             encoding: Some(self.format.encoding(&self.output)?),
-            part: self.shard,
+            partition: self.partition,
             retry_failed: self.retry_failed,
         })
     }
@@ -104,26 +103,19 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {scheme}"));
-    let request = EncryptRequest {
-        input: &args.input,
-        output: &args.output,
-        secret: &secret,
-        scheme: &scheme,
-        engine: device.engine(),
-        options,
-    };
+    let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
     if args.dry_run {
         return dry_run(&preflight(&request)?, args, out);
     }
-    let bar = ImageBar::new("encrypting");
-    let result = encrypt(&request, &bar);
+    let bar = Arc::new(ImageBar::new("encrypting"));
+    let result = EncryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let summary = continued(result, &args.output, out)?;
-    let beside = args.shard.map_or("failed.csv".to_owned(), |part| format!("failed-{}.csv", part.slug()));
+    let beside = args.partition.map_or("failed.csv".to_owned(), |partition| format!("failed-{}.csv", partition.slug()));
     report("encrypted", &args.output, &beside, &summary, args.json, out)
 }
 
-/// Says what would be done.
+/// Prints what would be done.
 fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
     if args.json {
         out.json(preflight)?;
@@ -135,7 +127,7 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
             "would encrypt {} ({mb:.1} MB of pixels) to {output} as {encoding}",
             counted(*images, "image")
         ));
-        table(splits, classes, sizes, out);
+        set_table(splits, classes, sizes, out);
         preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
         if preflight.ignored > 0 {
             out.note(&format!("would pass over {}", counted(preflight.ignored, "other file")));

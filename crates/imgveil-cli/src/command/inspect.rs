@@ -1,10 +1,9 @@
 //! `imgveil inspect`.
 
-use crate::command::args::ReadArgs;
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::{Output, counted};
-use imgveil_data::job::{Size, inspect};
-use std::collections::BTreeMap;
+use crate::args::ReadArgs;
+use crate::exit::{DONE, Outcome};
+use crate::output::{Output, counted, set_table};
+use imgveil_data::job::inspect;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -13,7 +12,7 @@ Examples:
   imgveil inspect --json images
   imgveil inspect scan.nii.gz";
 
-/// Say what a set is: encrypted or plain, how, how many images, which classes and sizes.
+/// Tell what a set is: encrypted or plain, how, how many images, which classes and sizes.
 ///
 /// Reads manifests and headers only; no image is decoded.
 #[derive(clap::Args)]
@@ -46,7 +45,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         }
         None => out.say(&format!("{set}: not encrypted, {images} ({mb:.1} MB of pixels)")),
     }
-    table(&found.splits, &found.classes, &found.sizes, out);
+    set_table(&found.splits, &found.classes, &found.sizes, out);
     if found.unreadable > 0 {
         out.note(&format!("{} cannot be read", counted(found.unreadable, "image")));
     }
@@ -54,23 +53,4 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.note(&format!("{} no image", counted(found.ignored, "file")));
     }
     Ok(DONE)
-}
-
-/// Lines of splits, classes and sizes.
-pub fn table(splits: &BTreeMap<String, usize>, classes: &BTreeMap<String, usize>, sizes: &[Size], out: &Output) {
-    const SHOWN: usize = 8;
-    let line = |what: &str, all: Vec<(&str, usize)>| {
-        let shown: Vec<String> = all.iter().take(SHOWN).map(|(name, count)| format!("{name} ({count})")).collect();
-        let more = match all.len().saturating_sub(SHOWN) {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        out.say(&format!("  {what:<8} {}{more}", shown.join(", ")));
-    };
-    fn named<'a>(map: &'a BTreeMap<String, usize>, none: &'a str) -> Vec<(&'a str, usize)> {
-        map.iter().map(|(name, &count)| (if name.is_empty() { none } else { name.as_str() }, count)).collect()
-    }
-    line("splits", named(splits, "all"));
-    line("classes", named(classes, "none"));
-    line("sizes", sizes.iter().map(|size| (size.geometry.as_str(), size.images)).collect());
 }

@@ -1,8 +1,8 @@
-//! `imgveil key`: what can be done with a key besides encrypting.
+//! `imgveil key`: uses of a key other than encryption.
 
-use crate::command::args::{SchemeArgs, load_key};
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::Output;
+use crate::args::{SchemeArgs, load_key};
+use crate::exit::{DONE, Outcome};
+use crate::output::Output;
 use clap::Subcommand;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::export;
@@ -10,7 +10,7 @@ use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, dimensions};
 use imgveil_data::tables_file;
 use std::path::PathBuf;
 
-/// Write out what a key says, for other programs.
+/// Write out what a key holds, for other programs.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  imgveil key export-tables -k hospital.key -s le --size 32x32x3 -o tables.npz")]
 pub struct Args {
@@ -40,11 +40,11 @@ Where it is 4, the elements are nibbles, the low one of a sample first:
 
 /// Write a scheme's tables: the key's permutations and signs as named arrays.
 ///
-/// The arrays have the names that published code gives them (docs/SCHEDULE.md, "Written-out tables"), so that it can be run
-/// with an imgveil key. `plan` holds the whole scheme as one gather, where it is one: for every element of the output where it
-/// comes from (bits 0 to 30) and whether it is flipped (bit 31). The file is as secret as the key. A set that is encrypted with it
-/// (`imgveil encrypt --tables`) has the pixels that the key would have given, but a fingerprint of its own: it is decrypted with
-/// the tables. Schemes with a key for every image have no tables.
+/// The arrays have the names that published code gives them (docs/SCHEDULE.md, "Written-out tables"), so that it can be
+/// run with an imgveil key. `plan` holds the whole scheme as one gather, where it is one: for every element of the
+/// output where it comes from (bits 0 to 30) and whether it is flipped (bit 31). The file is as secret as the key. A
+/// set that is encrypted with it (`imgveil encrypt --tables`) has the pixels that the key would have given, but a
+/// fingerprint of its own: it is decrypted with the tables. Schemes with a key for every image have no tables.
 #[derive(clap::Args)]
 #[command(after_help = EXPORT_AFTER_HELP)]
 struct ExportTables {
@@ -53,7 +53,8 @@ struct ExportTables {
     key: PathBuf,
     #[command(flatten)]
     scheme: SchemeArgs,
-    /// Size of the images as they are encrypted, resized and padded: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples
+    /// Size of the images as they are encrypted, resized and padded: HEIGHTxWIDTHxCHANNELS, and x16 behind it for
+    /// 16-bit samples
     #[arg(long, value_name = "SIZE")]
     size: Geometry,
     /// New file: .npz for numpy, or .json

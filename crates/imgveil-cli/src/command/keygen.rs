@@ -1,15 +1,15 @@
 //! `imgveil keygen`.
 
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::Output;
+use crate::exit::{DONE, Outcome};
+use crate::output::Output;
 use imgveil::internal::key::Key;
 use imgveil_data::key_file;
 use std::path::PathBuf;
 
 /// Make a new secret key.
 ///
-/// The key is 32 bytes from the operating system, written as text with mode 0600. Whoever holds it can decrypt; without it
-/// nobody can, so keep a backup. An existing file is never overwritten.
+/// The key is 32 bytes from the operating system, written as text with mode 0600. Whoever holds it can decrypt; without
+/// it nobody can, so keep a backup. An existing file is never overwritten.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  imgveil keygen -o hospital.key")]
 pub struct Args {

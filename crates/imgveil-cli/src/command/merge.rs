@@ -1,26 +1,26 @@
 //! `imgveil merge`.
 
-use crate::command::exit::{DONE, Outcome};
-use crate::command::output::{Output, counted};
+use crate::exit::{DONE, Outcome};
+use crate::output::{Output, counted};
 use imgveil_data::job::merge;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
 Example: four processes, here or on four machines that share a disk, then one set
-  for i in 1 2 3 4; do imgveil encrypt -k hospital.key --shard $i/4 images encrypted & done; wait
+  for i in 1 2 3 4; do imgveil encrypt -k hospital.key --partition $i/4 images encrypted & done; wait
   imgveil merge encrypted";
 
-/// Join the parts that `imgveil encrypt --shard I/N` wrote into one set.
+/// Join the partitions that `imgveil encrypt --partition I/N` wrote into one set.
 ///
-/// Only manifests and the lists beside the set are read and written: images lie where they belong already. The set is the same, to
-/// the byte, as one process would have written.
+/// Only manifests and the lists beside the set are read and written; images are in their places already. The set is
+/// equal, to the byte, to one that a single process writes.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-    /// The folder that the parts were written to
+    /// The folder that the partitions were written to
     #[arg(value_name = "SET")]
     set: PathBuf,
 }
@@ -31,7 +31,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.json(&merged)?;
     } else {
         let images = counted(merged.images, "image");
-        out.say(&format!("joined {} of {}: {images}", counted(merged.parts as usize, "part"), args.set.display()));
+        out.say(&format!(
+            "joined {} of {}: {images}",
+            counted(merged.partitions as usize, "partition"),
+            args.set.display()
+        ));
         if let Some(names) = &merged.names {
             out.note(&format!("which image is which: {} (keep it with the key)", names.display()));
         }

@@ -1,30 +1,25 @@
-//! The command line: one file a subcommand, thin. What several share is in `args` (flags), `exit` (errors and exit codes)
-//! and `output` (words and progress).
+//! The command line: one file a subcommand. What several share is in [`args`](crate::args) (flags),
+//! [`exit`](crate::exit) (errors and exit codes) and [`output`](crate::output) (text and progress).
 
-mod args;
 mod bench;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
 mod devices;
 mod encrypt;
-mod exit;
 #[cfg(feature = "train")]
 mod export;
 #[cfg(feature = "train")]
 mod fitting_batch;
 mod inspect;
-mod job_report;
 mod key;
 mod keygen;
 mod merge;
 #[cfg(feature = "train")]
 mod model;
-mod output;
 #[cfg(feature = "train")]
 mod predict;
 mod preview;
-mod scheme_file;
 mod schemes;
 #[cfg(feature = "train")]
 mod study;
@@ -34,7 +29,12 @@ mod train;
 mod training_args;
 mod verify;
 
+// Some subcommands still name these by way of this module.
+#[allow(unused_imports)]
+use crate::args;
+use crate::{exit, output};
 use clap::{Parser, Subcommand};
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,7 +58,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    // No comments on these: each command's own words (on its `Args`) are its help.
+    // The comments on each command's `Args` are its help.
     Keygen(keygen::Args),
     Key(key::Args),
     Encrypt(encrypt::Args),
@@ -84,29 +84,35 @@ enum Command {
     Demo(demo::Args),
 }
 
-/// Parses the command line, runs the command, reports.
+/// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    run(std::env::args_os()).into()
+}
+
+/// Runs a command line, of which the first word is the program's name, and returns the exit code. Results go to
+/// standard output, everything else to standard error.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        // clap's own words and codes: 0 for --help and --version, 2 for usage. Printing fails only on a closed pipe.
+        // clap's messages and codes: 0 for --help and --version, 2 for usage. Printing fails only on a closed pipe.
         Err(error) => {
             let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE));
+            return u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
         }
     };
     let out = output::Output::new(cli.verbose);
     match caught(|| dispatch(&cli.command, &out)) {
-        Ok(code) => code.into(),
+        Ok(code) => code,
         Err(failure) => {
             out.error(&failure.words);
-            failure.code.into()
+            failure.code
         }
     }
 }
 
-/// Whether these are words of a command line that could be run.
+/// Checks that these words are a valid command line.
 #[cfg(feature = "train")]
-fn check(words: impl IntoIterator<Item = std::ffi::OsString>) -> Result<(), clap::Error> {
+fn check(words: impl IntoIterator<Item = OsString>) -> Result<(), clap::Error> {
     Cli::try_parse_from(words).map(|_| ())
 }
 
@@ -138,21 +144,24 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
     }
 }
 
-/// Runs a command; a panic becomes an error. imgveil's own code has none for any input, but burn and the drivers panic when
-/// a device runs out of memory or is lost.
+/// Runs a command and turns a panic into an error. burn and the drivers panic when a device runs out of memory or is
+/// lost.
 fn caught(command: impl FnOnce() -> exit::Outcome) -> exit::Outcome {
     let first: Arc<Mutex<Option<String>>> = Arc::default();
     let hook = first.clone();
+    let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let mut first = hook.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first one is the cause; those that follow in other threads are its echoes.
+        // The first one is the cause. Panics that follow in other threads are consequences.
         first.get_or_insert_with(|| panic.to_string());
     }));
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(command)).unwrap_or_else(|_| {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(command));
+    std::panic::set_hook(before);
+    result.unwrap_or_else(|_| {
         let cause = first.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
         let words = format!(
-            "stopped unexpectedly: {cause}\nIf the device ran out of memory, try a smaller --batch or --device cpu; else please \
-             report this."
+            "stopped unexpectedly: {cause}\nIf the device ran out of memory, try a smaller --batch or --device cpu; \
+            else please report this."
         );
         Err(exit::Failure { words, code: exit::FAILED })
     })

@@ -4,7 +4,7 @@ use crate::command::args::{DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
 use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{confusion, scores};
-use imgveil_data::dataset::{Split, write_atomically};
+use imgveil_data::set::{Split, write_atomically};
 use imgveil_train::{Backend, PredictRequest, Predictions, predict};
 use std::path::PathBuf;
 
@@ -101,7 +101,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let Predictions { info, rows, evaluation, .. } = &predictions;
     if args.json {
         let summary = serde_json::json!({
-            "tool": imgveil_data::dataset::manifest::TOOL,
+            "tool": imgveil_data::set::manifest::TOOL,
             "run": args.run,
             "data": args.data,
             "device": backend.name(),

@@ -1,10 +1,10 @@
 //! `imgveil preview`.
 
-use crate::command::args::{DeviceArgs, load_key};
-use crate::command::exit::{DONE, Failure, Outcome};
-use crate::command::output::{ImageBar, Output, counted};
-use crate::command::scheme_file::{is_scheme_file, read_scheme};
+use crate::args::{DeviceArgs, load_key};
+use crate::exit::{DONE, Failure, Outcome};
+use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
+use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
 use std::path::PathBuf;
@@ -19,16 +19,17 @@ What the eye does not see on the sheet may be broken all the same: `imgveil sche
 
 /// Show one image under every scheme, on one sheet.
 ///
-/// Encrypts the image under every scheme, with the options that change most, and draws all of it with names and notes as
-/// one PNG. Where a scheme has an inverse, the image is decrypted and compared. Blocks that do not tile the image cut it, and
-/// where it is small they are made smaller; the sheet says so.
+/// Encrypts the image under every scheme, with the options that change most, and draws all of it with names and notes
+/// as one PNG. Where a scheme has an inverse, the image is decrypted and compared. Blocks that do not tile the image
+/// cut it, and where it is small they are made smaller; the sheet says so.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Key file [default: a random key that is not kept]
     #[arg(short, long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Show this scheme only: a name, or a FILE.toml of your own. May be given several times; `all` stands for all names
+    /// Show this scheme only: a name, or a FILE.toml of your own. May be given several times; `all` stands for all
+    /// names
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
     #[command(flatten)]
@@ -82,7 +83,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(DONE)
 }
 
-/// What to show: everything, or what is asked for and the plain image before it.
+/// The schemes to show: all, or the plain image and those that are asked for.
 fn exhibits(schemes: &[String]) -> Result<Vec<Exhibit>, Failure> {
     if schemes.is_empty() {
         return Ok(Exhibit::all());

@@ -1,9 +1,9 @@
 //! `imgveil schemes`.
 
-use crate::command::args::SchemeOptions;
-use crate::command::exit::{DONE, Failure, Outcome, USAGE};
-use crate::command::output::{Output, wrapped};
-use crate::command::scheme_file::is_scheme_file;
+use crate::args::SchemeOptions;
+use crate::exit::{DONE, Failure, Outcome, USAGE};
+use crate::output::{Output, wrapped};
+use crate::scheme_file::is_scheme_file;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{CompileError, KeySpace, Options, PRESETS, Preset, Scheme};
 use serde_json::{Value, json};
@@ -15,20 +15,20 @@ Examples:
   imgveil schemes etc --block 8 --size 512x512x1
   imgveil schemes examples/scheme.toml";
 
-/// What the figures of a key space mean, and what they do not.
+/// What the figures of a key space mean.
 const KEY_SPACE: &str = "Key space: log2 of the number of different things that keys can do to an image. A secret has \
                          256 bits, so no key reaches more; what written-out tables could do beyond that is given as \
                          (tables: ...). It says nothing about attacks which need no search, and most of these schemes \
                          fall to one";
 
-/// What breaks a scheme that nobody has attacked.
+/// What is said of a scheme without a known attack.
 const UNKNOWN: &str = "not known to imgveil: nobody has tried. Where all images share a key, expect it to be read off \
                        a few plain images with their encryptions";
 
 /// List the schemes, or explain one.
 ///
-/// Without NAME, a table of the built-in schemes. With one, or with a FILE.toml of your own: what it does stage by stage, its
-/// options, where it comes from, what breaks it, and how many keys it has for images of a size.
+/// Without NAME, a table of the built-in schemes. With one, or with a FILE.toml of your own: what it does stage by
+/// stage, its options, where it comes from, what breaks it, and how many keys it has for images of a size.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -56,7 +56,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
 }
 
-/// The table of the presets with their own options.
+/// Prints a table of the presets with their default options.
 fn list(args: &Args, out: &Output) -> Outcome {
     let mut rows = Vec::new();
     for preset in PRESETS {
@@ -66,9 +66,9 @@ fn list(args: &Args, out: &Output) -> Outcome {
         let row = |(preset, scheme): &(Preset, Scheme)| {
             let about = preset.about();
             json!({
-                "name": preset.name(), "summary": about.summary, "inverse": scheme.has_inverse(),
+                "name": preset.name(), "summary": about.summary, "source": about.source, "inverse": scheme.has_inverse(),
                 "key_space": key_space_json(scheme.key_space(args.size).as_ref().ok()),
-                "jpeg": scheme.jpeg(args.size).friendly, "key_per_image": preset.keyed_per_image(), "source": about.source,
+                "jpeg": scheme.jpeg(args.size).friendly, "key_per_image": preset.keyed_per_image(),
             })
         };
         out.json(&rows.iter().map(row).collect::<Vec<_>>())?;
@@ -109,7 +109,7 @@ fn list(args: &Args, out: &Output) -> Outcome {
     Ok(DONE)
 }
 
-/// Everything about one scheme.
+/// Prints everything about one scheme.
 fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     let scheme = args.options.of(name)?;
     let preset = if is_scheme_file(name) { None } else { Some(Preset::named(name)?) };
@@ -124,7 +124,8 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
             })
         };
         out.json(&json!({
-            "name": scheme.name, "size": size.to_string(), "stages": scheme.stages.iter().map(stage).collect::<Vec<_>>(),
+            "name": scheme.name, "size": size.to_string(),
+            "stages": scheme.stages.iter().map(stage).collect::<Vec<_>>(),
             "inverse": scheme.has_inverse(), "key_per_image": scheme.keyed_per_image(),
             "jpeg": { "friendly": jpeg.friendly, "why": jpeg.why },
             "key_space": key_space_json(key_space.as_ref().ok()),
@@ -164,9 +165,10 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     }
     fact(
         "Inverse",
-        match scheme.has_inverse() {
-            true => "yes: decryption gives every pixel back exactly",
-            false => "no: what is encrypted cannot be decrypted again",
+        if scheme.has_inverse() {
+            "yes: decryption gives every pixel back exactly"
+        } else {
+            "no: what is encrypted cannot be decrypted again"
         },
     );
     fact(
@@ -197,7 +199,7 @@ fn key_space_json(space: Option<&KeySpace>) -> Value {
     space.map_or(Value::Null, |space| json!({ "bits": space.bits(), "tables": space.tables }))
 }
 
-/// Why a scheme has no keys for a size, without the advice for those who encrypt.
+/// Why a scheme has no keys for a size, without advice about encryption.
 fn cannot(error: &CompileError) -> String {
     match error {
         CompileError::Tiling { block, height, width } => {

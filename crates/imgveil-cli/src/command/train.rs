@@ -184,7 +184,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     progress.bar.finish_and_clear();
     let outcome = outcome?;
     let summary = serde_json::json!({
-        "tool": imgveil_data::dataset::manifest::TOOL,
+        "tool": imgveil_data::set::manifest::TOOL,
         "data": args.data,
         "device": backend.name(),
         "scheme": set.scheme,

@@ -1,12 +1,12 @@
 //! `imgveil verify`.
 
-use crate::command::args::{DeviceArgs, SecretArgs};
-use crate::command::exit::{DATASET, DONE, Failure, Outcome, USAGE};
-use crate::command::job_report::list;
-use crate::command::output::{ImageBar, Output, counted};
-use imgveil_data::job::{Sample, VerifyRequest, verify};
+use crate::args::{DeviceArgs, SecretArgs};
+use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
+use crate::output::{ImageBar, Output, counted, list};
+use imgveil_data::job::{SpotCheck, VerifyRequest, VerifyRun};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -18,8 +18,8 @@ Exit code 0: everything is as it was written. 5: something is not; standard erro
 
 /// Check that an encrypted set is whole and unchanged.
 ///
-/// Without a key every file is held against the hash in imgveil.json and decoded. With the key every image is decrypted too, in
-/// memory, and held against the keyed hash of what was encrypted: that nobody can have faked without the key.
+/// Without a key every file is compared with the hash in imgveil.json and decoded. With the key every image is also
+/// decrypted in memory and compared with the keyed hash of the plain image, which cannot be forged without the key.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -38,7 +38,7 @@ pub struct Args {
     set: PathBuf,
 }
 
-/// `1/20`.
+/// One image of so many: `1/20`.
 #[derive(Clone, Copy)]
 struct OneOf(usize);
 
@@ -54,20 +54,20 @@ impl FromStr for OneOf {
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let secret = args.secret.load(out)?;
     let device = args.device.open(out)?;
-    let sample = match args.sample {
+    let spot_check = match args.sample {
         Some(OneOf(of)) => {
             let mut random = [0; 8];
             getrandom::fill(&mut random).map_err(|e| Failure {
                 words: format!("the operating system gives no random numbers for --sample: {e}"),
                 code: USAGE,
             })?;
-            Some(Sample { of, first: (u64::from_le_bytes(random) % of as u64) as usize })
+            Some(SpotCheck { of, first: (u64::from_le_bytes(random) % of as u64) as usize })
         }
         None => None,
     };
-    let bar = ImageBar::new("verifying");
-    let request = VerifyRequest { input: &args.set, secret: secret.as_ref(), engine: device.engine(), sample };
-    let result = verify(&request, &bar);
+    let bar = Arc::new(ImageBar::new("verifying"));
+    let request = VerifyRequest { input: args.set.clone(), secret, spot_check };
+    let result = VerifyRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let found = result?;
     let bad = found.failed.len() + found.labels.len() + found.strangers.len();

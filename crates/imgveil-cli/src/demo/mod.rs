@@ -1,32 +1,33 @@
-//! Everything once, on drawn images: draw a set, make a key, encrypt and decrypt it under several schemes, train on each
-//! encrypted set, compare, and show. What `imgveil demo` runs; needs nothing but a folder to write to.
+//! The work of `imgveil demo`: draws a set of images, encrypts and decrypts it under several schemes, trains on each
+//! encrypted set, and draws sheets. It needs nothing but a folder to write to.
 
 pub mod phantom;
 
 use crate::demo::phantom::{PhantomClass, phantom};
-use crate::preview::{Exhibit, PreviewError, PreviewRequest, preview};
-use crate::sheet::{Cell, Row, SheetError, contact_sheet};
-use imgveil::internal::engine::{Engine, EngineError, ImageRef};
-use imgveil::internal::image::{Geometry, GeometryError, Image};
+use crate::error::Error;
+use crate::exit::Failure;
+use crate::preview::{Exhibit, PreviewRequest, preview};
+use crate::sheet::{Row, contact_sheet, picture, png};
+use imgveil::internal::engine::{Device, Engine, ImageRef};
+use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
-use imgveil::internal::plan::Lossy;
 use imgveil::internal::schedule::ImageId;
-use imgveil::internal::scheme::{CompileError, KeyScope, Options, Preset, PresetError, Scheme, Secret, compile};
-use imgveil_data::dataset::names::Naming;
-use imgveil_data::dataset::{self, DatasetError, Item, Resize, Split, write_atomically};
+use imgveil::internal::scheme::{KeyScope, Options, Preset, Scheme, Secret, compile};
+use imgveil_data::format::picture::encode_png;
 use imgveil_data::job::{
-    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, NoProgress, Summary, decrypt, encrypt,
+    DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, NoProgress, Summary,
 };
-use imgveil_data::key_file::KeyFileError;
+use imgveil_data::set::names::Naming;
+use imgveil_data::set::{self, Resize, Split, write_atomically};
 use imgveil_train::model::ModelKind;
-use imgveil_train::{Backend, Config, DataError, OptimiserKind, TrainError, train, training_set};
+use imgveil_train::{Backend, Config, OptimiserKind, train, training_set};
 use std::path::{Path, PathBuf};
 
 /// Side of the images that are encrypted and learned from.
 const SIZE: usize = 32;
 /// Side of the phantom that is shown under every scheme.
 const REAL: usize = 224;
-/// Side of the images that the contact sheet shows beside them: a scheme hides less of a larger image.
+/// Side of the larger images on the contact sheet, of which a scheme hides less.
 const LARGE: usize = 128;
 /// Images of each class in each split.
 const COUNTS: [(Split, u64); 3] = [(Split::Train, 500), (Split::Val, 100), (Split::Test, 200)];
@@ -44,9 +45,9 @@ pub struct Line {
     pub encrypted_per_second: f64,
     /// Images trained on in a second.
     pub trained_per_second: f64,
-    /// On the test images, by the best epoch.
+    /// Accuracy on the test images after the best epoch.
     pub accuracy: f64,
-    /// Likewise; 0.5 is chance.
+    /// Area under the ROC curve, likewise; 0.5 is chance.
     pub auc: Option<f64>,
 }
 
@@ -63,44 +64,8 @@ pub struct Demo {
     pub device: String,
 }
 
-/// Why the demo stopped.
-#[derive(Debug, thiserror::Error)]
-#[allow(missing_docs)] // each says itself
-pub enum DemoError {
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    #[error(transparent)]
-    Geometry(#[from] GeometryError),
-    #[error(transparent)]
-    Job(#[from] JobError),
-    #[error(transparent)]
-    Key(#[from] KeyFileError),
-    /// No random bytes for a key.
-    #[error(transparent)]
-    Generate(#[from] imgveil::internal::key::KeyError),
-    #[error(transparent)]
-    Scheme(#[from] PresetError),
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    #[error(transparent)]
-    Lossy(#[from] Lossy),
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    #[error(transparent)]
-    Preview(#[from] PreviewError),
-    #[error(transparent)]
-    Sheet(#[from] SheetError),
-    /// An image did not come back as it went in.
-    #[error("{0} was not decrypted exactly; please report this")]
-    NotExact(String),
-}
-
 /// The schemes that the demo shows, with their options in words.
-fn schemes() -> Result<Vec<(Scheme, &'static str)>, PresetError> {
+fn schemes() -> Result<Vec<(Scheme, &'static str)>, Failure> {
     let block = "4".parse().ok();
     let shuffle_flip = |options: Options| Preset::ShuffleFlip.scheme(Options { block, ..options });
     Ok(vec![
@@ -114,12 +79,12 @@ fn schemes() -> Result<Vec<(Scheme, &'static str)>, PresetError> {
     ])
 }
 
-/// Runs the demo in `folder`, which must be empty or not there. `say` hears what is being done.
+/// Runs the demo in `folder`, which must be empty or not exist. `say` is called with each step.
 ///
 /// # Errors
 /// When the folder cannot be written, or a step fails.
-pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(&str)) -> Result<Demo, DemoError> {
-    let plain = folder.join("phantoms");
+pub fn demo(folder: &Path, backend: &Backend, device: &Device, say: &dyn Fn(&str)) -> Result<Demo, Failure> {
+    let (plain, engine) = (folder.join("phantoms"), device.engine());
     say(&format!("drawing phantom X-rays ({SIZE}x{SIZE}, two classes: clear, opacity)"));
     draw(&plain)?;
     let key = Key::generate()?;
@@ -132,9 +97,9 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
         say(&format!("{} ({options}): encrypting, decrypting, training {EPOCHS} epochs", scheme.name));
         let encrypted = folder.join(format!("encrypted-{name}"));
         let summary =
-            there_and_back(&plain, &encrypted, &folder.join(format!("decrypted-{name}")), &key, scheme, engine)?;
-        // The cloud's side: the encrypted set and no key.
-        let set = training_set(&encrypted, None, None, Resize::default())?;
+            there_and_back(&plain, &encrypted, &folder.join(format!("decrypted-{name}")), &key, scheme, device)?;
+        // As another party trains: with the encrypted set and without the key.
+        let training = training_set(&encrypted, None, None, Resize::default())?;
         let optimiser = OptimiserKind::AdamW;
         let config = Config {
             epochs: EPOCHS,
@@ -145,7 +110,7 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
             seed: 1,
             ..Config::new(ModelKind::Cnn)
         };
-        let outcome = train(backend, &set, &config, None, &mut ())?;
+        let outcome = train(backend, &training, &config, None, &mut ())?;
         let test = outcome.test.as_ref();
         lines.push(Line {
             scheme: scheme.name.clone(),
@@ -163,17 +128,22 @@ pub fn demo(folder: &Path, backend: &Backend, engine: &dyn Engine, say: &dyn Fn(
     Ok(Demo { lines, sheet, schemes, device: backend.name() })
 }
 
+/// A phantom of this size as an image.
+fn drawn(index: u64, class: PhantomClass, size: usize) -> Result<Image, Error> {
+    let geometry = Geometry::new(size as u32, size as u32, 1)?;
+    Image::new(geometry, phantom(index, class, size)).ok_or_else(|| Error::not_exact("a phantom"))
+}
+
+/// Writes an image as PNG.
+fn write_png(path: &Path, image: &Image) -> Result<(), Failure> {
+    let png = encode_png(image).map_err(|reason| Error::cannot_encode(path, &reason))?;
+    Ok(write_atomically(path, &png)?)
+}
+
 /// A phantom as large as real images are, and what every scheme makes of it.
-fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf, DemoError> {
-    let geometry = Geometry::new(REAL as u32, REAL as u32, 1)?;
+fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf, Failure> {
     let (image, output) = (folder.join("phantom.png"), folder.join("schemes.png"));
-    let samples = phantom(1, PhantomClass::Opacity, REAL);
-    let encode = |reason: String| DatasetError::Encode { path: image.clone(), reason };
-    let png = match Image::new(geometry, samples) {
-        Some(phantom) => dataset::picture::encode_png(&phantom).map_err(encode)?,
-        None => return Err(encode("a phantom is not of its size".into()).into()),
-    };
-    write_atomically(&image, &png)?;
+    write_png(&image, &drawn(1, PhantomClass::Opacity, REAL)?)?;
     let exhibits = Exhibit::all();
     let request = PreviewRequest { image: &image, output: &output, key, throwaway: false, exhibits: &exhibits, engine };
     preview(&request, &NoProgress)?;
@@ -181,58 +151,50 @@ fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf
 }
 
 /// Writes the phantom set as a folder of class folders.
-fn draw(folder: &Path) -> Result<(), DemoError> {
-    let geometry = Geometry::new(SIZE as u32, SIZE as u32, 1)?;
-    let mut items = Vec::new();
-    let mut images = Vec::new();
-    // Splits never share an image: numbers go on from one to the next.
+fn draw(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|error| Error::cannot_write(folder, error))?;
+    // Splits never share an image: numbers continue from one split to the next.
     let mut first = 0;
     for (split, count) in COUNTS {
         for class in PhantomClass::ALL {
             for index in first..first + count {
-                let name = format!("{}/{}/{index:04}", split.name().unwrap_or_default(), class.name());
-                items.push(Item { name, split, label: Some(class.label()) });
-                images.push((index, class));
+                let name = format!("{}/{}/{index:04}.png", split.name().unwrap_or_default(), class.name());
+                write_png(&folder.join(name), &drawn(index, class, SIZE)?)?;
             }
         }
         first += count;
     }
-    std::fs::create_dir_all(folder).map_err(|source| DatasetError::Write { path: folder.to_owned(), source })?;
-    for (item, (index, class)) in items.iter().zip(images) {
-        if let Some(image) = Image::new(geometry, phantom(index, class, SIZE)) {
-            let path = folder.join(format!("{}.png", item.name));
-            let png = dataset::picture::encode_png(&image);
-            let png = png.map_err(|reason| DatasetError::Encode { path: path.clone(), reason })?;
-            write_atomically(&path, &png)?;
-        }
-    }
     Ok(())
 }
 
-/// Encrypts the set, decrypts it again, and compares every image with the plain one.
+/// Encrypts and decrypts the set, and compares every image with the plain one.
 fn there_and_back(
     plain: &Path,
     encrypted: &Path,
     decrypted: &Path,
     key: &Key,
     scheme: &Scheme,
-    engine: &dyn Engine,
-) -> Result<Summary, DemoError> {
-    let secret = &Secret::from(key.clone());
-    // Images are found again by their names.
+    device: &Device,
+) -> Result<Summary, Failure> {
+    let secret = Secret::from(key.clone());
+    // The images are compared by their names.
     let options = EncryptOptions { naming: Naming::Kept, ..EncryptOptions::default() };
-    let request = EncryptRequest { input: plain, output: encrypted, secret, scheme, engine, options };
-    let summary = encrypt(&request, &NoProgress)?;
-    decrypt(
-        &DecryptRequest { input: encrypted, output: decrypted, secret, engine, options: DecryptOptions::default() },
-        &NoProgress,
-    )?;
-    let (before, after) = (dataset::open(plain)?.source, dataset::open(decrypted)?.source);
+    let request = EncryptRequest {
+        input: plain.to_owned(),
+        output: encrypted.to_owned(),
+        secret: secret.clone(),
+        scheme: scheme.clone(),
+        options,
+    };
+    let summary = EncryptRun::new(request, device.clone()).run()?;
+    let (input, output, options) = (encrypted.to_owned(), decrypted.to_owned(), DecryptOptions::default());
+    DecryptRun::new(DecryptRequest { input, output, secret, options }, device.clone()).run()?;
+    let (before, after) = (set::open(plain)?.source, set::open(decrypted)?.source);
     for (index, item) in before.items().iter().enumerate() {
         let same = after.items().get(index) == Some(item)
             && matches!((before.read(index), after.read(index)), (Ok(a), Ok(b)) if a == b);
         if !same {
-            return Err(DemoError::NotExact(item.name.clone()));
+            return Err(Error::not_exact(&item.name).into());
         }
     }
     Ok(summary)
@@ -244,40 +206,27 @@ fn draw_sheet(
     key: &Key,
     engine: &dyn Engine,
     path: &Path,
-) -> Result<Vec<u8>, DemoError> {
-    let mut shown = Vec::new();
+) -> Result<Vec<u8>, Failure> {
+    let mut rows = Vec::new();
     for (scheme, options) in schemes {
-        let mut images = Vec::new();
+        let mut pictures = Vec::new();
         for size in [SIZE, LARGE] {
-            let geometry = Geometry::new(size as u32, size as u32, 1)?;
-            let plain = phantom(1, PhantomClass::Opacity, size);
+            let plain = drawn(1, PhantomClass::Opacity, size)?;
+            let geometry = plain.geometry();
             let program = compile(scheme, key, geometry)?;
-            let inverse = program.inverse()?;
-            let image_ref =
-                ImageRef { id: ImageId::new(key, "contact sheet", geometry, &plain), ..ImageRef::default() };
-            let (mut encrypted, mut decrypted) = (vec![0; plain.len()], vec![0; plain.len()]);
-            engine.bytes(&program, &plain, &[image_ref], &mut encrypted)?;
+            let inverse = program.inverse().map_err(Error::from)?;
+            let id = ImageId::new(key, "contact sheet", geometry, plain.samples());
+            let image_ref = ImageRef { id, ..ImageRef::default() };
+            let mut encrypted = vec![0; plain.samples().len()];
+            let mut decrypted = encrypted.clone();
+            engine.bytes(&program, plain.samples(), &[image_ref], &mut encrypted)?;
             engine.bytes(&inverse, &encrypted, &[image_ref], &mut decrypted)?;
-            images.extend([(size, plain), (size, encrypted), (size, decrypted)]);
+            let results = [encrypted, decrypted].map(|samples| Image::new(geometry, samples));
+            pictures.extend([Some(plain)].iter().chain(&results).flatten().map(picture));
         }
-        shown.push((scheme.name.clone(), *options, images));
+        rows.push(Row { label: scheme.name.clone(), note: (*options).to_owned(), pictures });
     }
-    let rows: Vec<Row<'_>> = shown
-        .iter()
-        .map(|(name, options, images)| Row {
-            label: name.clone(),
-            note: (*options).to_owned(),
-            cells: images
-                .iter()
-                .map(|(size, pixels)| Cell { pixels, height: *size, width: *size, channels: 1 })
-                .collect(),
-        })
-        .collect();
-    let columns = ["32: plain", "encrypted", "decrypted", "128: plain", "encrypted", "decrypted"];
-    let sheet = contact_sheet("imgveil: phantom X-rays", &columns, &rows)?;
-    let mut png = std::io::Cursor::new(Vec::new());
-    sheet
-        .write_to(&mut png, image::ImageFormat::Png)
-        .map_err(|e| DatasetError::Encode { path: path.to_owned(), reason: e.to_string() })?;
-    Ok(png.into_inner())
+    let columns = ["32x32: plain", "encrypted", "decrypted", "128x128: plain", "encrypted", "decrypted"];
+    let sheet = contact_sheet("Phantom X-rays, encrypted and decrypted by imgveil", &columns, &rows)?;
+    Ok(png(&sheet).map_err(|reason| Error::cannot_encode(path, &reason))?)
 }

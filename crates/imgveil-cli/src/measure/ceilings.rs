@@ -1,4 +1,5 @@
-//! What a device could do at best, measured in the same run: copies, the way to the device and back, and what a dispatch costs.
+//! The limits of a device, measured in the same run: copies, transfers to the device and back, and the cost of a
+//! dispatch.
 
 use super::median;
 use imgveil::internal::engine::{Device, EngineError};
@@ -7,28 +8,28 @@ use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 use std::time::Instant;
 
-/// A limit.
+/// A limit of a device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Ceiling {
     /// What is measured.
     pub name: String,
     /// Bytes read and written, in GiB a second.
     pub gib_per_second: Option<f64>,
-    /// Of one dispatch.
+    /// Time of one dispatch.
     pub microseconds: Option<f64>,
 }
 
-/// Repetitions in one submission, so that submitting weighs nothing.
+/// Repetitions in one submission, so that the cost of submitting does not count.
 const REPEATS: u32 = 8;
 
-/// Measures a device's limits with buffers of so many bytes, for about so many seconds each.
+/// Measures a device's limits with buffers of `bytes` bytes, for about `seconds` seconds each.
 ///
 /// # Errors
 /// When the device fails.
 pub fn ceilings(device: &Device, bytes: usize, seconds: f64) -> Result<Vec<Ceiling>, EngineError> {
     let input: Vec<u8> = (0..bytes).map(|i| (i.wrapping_mul(31) >> 3) as u8).collect();
     let mut output = vec![0u8; bytes];
-    // A copy reads every byte and writes it; what goes up or down is counted once.
+    // A copy reads and writes every byte; a transfer counts it once.
     let rate = |name: &str, moved: usize, seconds: f64| Ceiling {
         name: name.to_owned(),
         gib_per_second: Some(moved as f64 / seconds / f64::from(1 << 30)),
@@ -67,7 +68,7 @@ pub fn ceilings(device: &Device, bytes: usize, seconds: f64) -> Result<Vec<Ceili
 const HOST_COPY: &str = "host copy, all threads";
 const DEVICE_COPY: &str = "device copy";
 
-/// The copy that a device's rows are held against, in GiB a second.
+/// The rate of the copy that a device's rows are compared with, in GiB a second.
 pub(super) fn copy_of(device: &Device, ceilings: &[Ceiling]) -> Option<f64> {
     let name = match device {
         Device::Cpu(..) => HOST_COPY,

@@ -1,52 +1,53 @@
 //! A set from a disk to a disk: the whole job, as `imgveil encrypt` does it, over arrays that need no decoding.
 
-use super::throughput::MeasureError;
-use imgveil::internal::engine::Engine;
+use crate::error::Error;
+use crate::exit::Failure;
+use imgveil::internal::engine::Device;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Scheme, Secret};
-use imgveil_data::dataset::encoding::Encoding;
-use imgveil_data::dataset::names::Naming;
-use imgveil_data::job::{EncryptOptions, EncryptRequest, NoProgress, encrypt};
-use imgveil_data::npy;
+use imgveil_data::format::npy;
+use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun};
+use imgveil_data::set::Encoding;
+use imgveil_data::set::names::Naming;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-/// Encrypts images (interleaved, one behind the other) from a file in `folder` to files there, for about so many seconds, and
-/// gives the median seconds of a whole job: survey, reading, hashes, encryption, writing, manifest.
+/// Encrypts images (interleaved samples, one image after the other) from a file in `folder` to files there, for about
+/// `seconds` seconds. Returns the median seconds of a whole job: preflight, reading, hashes, encryption, writing,
+/// manifest.
 ///
 /// # Errors
 /// When the disk, the job or the device fails.
 pub(super) fn from_disk(
-    engine: &dyn Engine,
+    device: &Device,
     scheme: &Scheme,
     geometry: Geometry,
     samples: &[u8],
     folder: &Path,
     seconds: f64,
-) -> Result<f64, MeasureError> {
-    let disk = |error: std::io::Error| MeasureError::Disk { folder: folder.to_owned(), reason: error.to_string() };
+) -> Result<f64, Failure> {
+    let disk = |error: std::io::Error| Error::cannot_measure_in(folder, error);
     let work = tempfile::Builder::new().prefix("imgveil-bench-").tempdir_in(folder).map_err(disk)?;
     let (input, output) = (work.path().join("set.npy"), work.path().join("encrypted"));
     store(&input, geometry, samples).map_err(disk)?;
-    let secret = Secret::Key(Key::from_bytes([7; 32]));
     let request = EncryptRequest {
-        input: &input,
-        output: &output,
-        secret: &secret,
-        scheme,
-        engine,
+        input,
+        output: output.clone(),
+        secret: Secret::Key(Key::from_bytes([7; 32])),
+        scheme: scheme.clone(),
         // Names that are kept need no list beside the output.
         options: EncryptOptions { encoding: Some(Encoding::Npy), naming: Naming::Kept, ..EncryptOptions::default() },
     };
+    let run = EncryptRun::new(request, device.clone());
     super::median(seconds, || {
         if output.exists() {
             std::fs::remove_dir_all(&output).map_err(disk)?;
         }
         let begun = Instant::now();
-        encrypt(&request, &NoProgress)?;
+        run.run()?;
         Ok(begun.elapsed().as_secs_f64())
     })
 }

@@ -1,14 +1,14 @@
-//! Measuring: how fast schemes run on a device, beside what the device could do at best. Every figure is of output that was
-//! compared with the CPU engine's first.
+//! How fast schemes run on a device, and the limits of the device. Before anything is timed, its output is compared
+//! with that of the CPU engine.
 
 mod ceilings;
 mod from_disk;
 mod throughput;
 
 pub use ceilings::{Ceiling, ceilings};
-pub use throughput::{Extent, MeasureError, Row, Way, measure};
+pub use throughput::{Extent, Measured, Row, Way, measure};
 
-/// The median of some times, each of one repetition, taken until `seconds` have passed and at least three times.
+/// The median time of a repetition. Repeats until `seconds` have passed, and at least three times.
 fn median<E>(seconds: f64, mut once: impl FnMut() -> Result<f64, E>) -> Result<f64, E> {
     let begun = std::time::Instant::now();
     let mut times = Vec::new();

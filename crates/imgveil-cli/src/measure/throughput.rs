@@ -1,8 +1,10 @@
-//! Schemes on a device: images and bytes a second.
+//! The throughput of schemes on a device, in images and bytes a second.
 
 use super::ceilings::{Ceiling, copy_of};
 use super::from_disk::from_disk;
 use super::median;
+use crate::error::Error;
+use crate::exit::Failure;
 use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
@@ -14,7 +16,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// From where to where images go.
+/// Where images are read from and written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
     /// Bytes to bytes, both where the device computes.
@@ -32,7 +34,7 @@ pub enum Way {
 }
 
 impl Way {
-    /// For people.
+    /// As tables print it.
     pub fn words(self) -> &'static str {
         match self {
             Self::Bytes => "bytes to bytes",
@@ -43,14 +45,14 @@ impl Way {
     }
 }
 
-/// A figure.
+/// The figures of one scheme on images of one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// The scheme and its options.
     pub scheme: String,
     /// The images.
     pub geometry: String,
-    /// From where to where.
+    /// Where they are read from and written to.
     pub way: Way,
     /// Images of a batch.
     pub images: usize,
@@ -58,64 +60,30 @@ pub struct Row {
     pub images_per_second: f64,
     /// Bytes of samples read and of output written, in GiB a second.
     pub gib_per_second: f64,
-    /// Of the device's own copy (bytes to bytes), or of the same way with `none` (bytes to floats).
+    /// Share of the device's own copy (bytes to bytes), or of the same conversion with `none` (bytes to floats).
     pub percent: Option<f64>,
-    /// Whether the device's own clock told the time.
+    /// Whether the time was measured by the device's own clock.
     pub by_device: bool,
-}
-
-/// Why nothing could be measured.
-#[derive(Debug, thiserror::Error)]
-pub enum MeasureError {
-    /// The device failed.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The scheme does not go with the images.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The job failed.
-    #[error(transparent)]
-    Job(#[from] imgveil_data::job::JobError),
-    /// The disk failed.
-    #[error("cannot measure in {}: {reason}; --disk chooses another folder, and --no-disk leaves the disk out", folder.display())]
-    Disk {
-        /// Where.
-        folder: PathBuf,
-        /// The system's words.
-        reason: String,
-    },
-    /// The device computes something else than the CPU engine.
-    #[error(
-        "{scheme} on {geometry}, {way}: the device's output is not the CPU engine's; this is a bug, please report it"
-    )]
-    Wrong {
-        /// The scheme.
-        scheme: String,
-        /// The images.
-        geometry: Geometry,
-        /// The way.
-        way: &'static str,
-    },
 }
 
 /// Repetitions in one submission to a GPU.
 const REPEATS: u32 = 4;
-/// Images that are compared with the CPU engine's before anything is timed.
+/// How many images are compared with those of the CPU engine before anything is timed.
 const COMPARED: usize = 20;
 
 /// How much is measured.
 #[derive(Clone, Debug)]
 pub struct Extent {
-    /// Bytes of samples of a batch, about.
+    /// Approximate bytes of samples of a batch.
     pub bytes: usize,
-    /// Of each figure, about.
+    /// Approximate seconds for each figure.
     pub seconds: f64,
-    /// Where to measure from disk to disk, if at all. Everything is removed afterwards.
+    /// The folder for measuring from disk to disk, if that is measured. Everything there is removed afterwards.
     pub folder: Option<PathBuf>,
 }
 
-/// Measures a scheme on batches of about so many bytes, for about so many seconds each way. What a device has no room for, or a scheme
-/// does not do, is left out. `plain` are the rows of `none` on the same images, if they are there.
+/// Measures a scheme on images of a size. What a scheme does not do is left out. `plain` are the rows of `none` on the
+/// same images, if it was measured.
 ///
 /// # Errors
 /// When the device fails, or its output is not the CPU engine's.
@@ -126,7 +94,58 @@ pub fn measure(
     extent: &Extent,
     ceilings: &[Ceiling],
     plain: &[Row],
-) -> Result<Vec<Row>, MeasureError> {
+) -> Result<Measured, Failure> {
+    match rows(device, name, scheme, geometry, extent, ceilings, plain) {
+        Ok(rows) => Ok(Measured::Rows(rows)),
+        Err(Stop::LeftOut(why)) => Ok(Measured::LeftOut(why)),
+        Err(Stop::Failed(failure)) => Err(failure),
+    }
+}
+
+/// What came of measuring a scheme on a size of images.
+pub enum Measured {
+    Rows(Vec<Row>),
+    /// The scheme does not go with the images, or the device has no room for them: why.
+    LeftOut(String),
+}
+
+/// Why measuring stopped.
+enum Stop {
+    LeftOut(String),
+    Failed(Failure),
+}
+
+impl From<CompileError> for Stop {
+    fn from(error: CompileError) -> Self {
+        Self::LeftOut(error.to_string())
+    }
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        if matches!(error, EngineError::TooLarge { .. }) {
+            Self::LeftOut(error.to_string())
+        } else {
+            Self::Failed(error.into())
+        }
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+fn rows(
+    device: &Device,
+    name: &str,
+    scheme: &Scheme,
+    geometry: Geometry,
+    extent: &Extent,
+    ceilings: &[Ceiling],
+    plain: &[Row],
+) -> Result<Vec<Row>, Stop> {
     let Extent { bytes, seconds, ref folder } = *extent;
     let program = compile(scheme, &Key::from_bytes([7; 32]), geometry)?;
     let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
@@ -160,7 +179,7 @@ pub fn measure(
             }
             Way::Memory | Way::Disk => None,
         };
-        let (scheme, geometry) = (name.clone(), geometry.to_string());
+        let (scheme, geometry) = (name.to_owned(), geometry.to_string());
         rows.push(Row {
             scheme,
             geometry,
@@ -186,26 +205,26 @@ pub fn measure(
     if let Some(folder) = folder
         && program.mixing().is_none()
     {
-        add(Way::Disk, from_disk(device.engine(), scheme, geometry, &samples, folder, seconds)?, refs.len(), false);
+        add(Way::Disk, from_disk(device, scheme, geometry, &samples, folder, seconds)?, refs.len(), false);
     }
     Ok(rows)
 }
 
-/// What is measured.
+/// What is measured on.
 struct Subject<'a> {
     device: &'a Device,
     program: &'a Program,
     geometry: Geometry,
     samples: &'a [u8],
     refs: &'a [ImageRef],
-    /// Picks of an output image.
+    /// How many images make one output: more than one where images are mixed.
     group: usize,
 }
 
 impl Subject<'_> {
-    /// Holds the device's output against the CPU engine's, which works on one image at a time for it: another way through the
-    /// same program than a batch's.
-    fn compare(&self, name: &str, way: Way) -> Result<(), MeasureError> {
+    /// Compares the device's output with that of the CPU engine. The CPU engine gets one image at a time, which takes
+    /// another path through the program than a batch does.
+    fn compare(&self, name: &str, way: Way) -> Result<(), Stop> {
         let (engine, geometry) = (self.device.engine(), self.geometry);
         let count = (COMPARED / self.group).max(1) * self.group;
         let refs = &self.refs[..count.min(self.refs.len())];
@@ -231,11 +250,10 @@ impl Subject<'_> {
                 found == expected
             }
         };
-        let (scheme, way) = (name.to_owned(), way.words());
-        if equal { Ok(()) } else { Err(MeasureError::Wrong { scheme, geometry, way }) }
+        if equal { Ok(()) } else { Err(Failure::from(Error::wrong_output(name, geometry, way.words())).into()) }
     }
 
-    /// Images of which at most so many bytes each fit a binding, in whole groups.
+    /// How many images of `each` bytes fit a binding of `limit` bytes, in whole groups.
     fn fitting(&self, limit: u64, each: usize) -> usize {
         let images = self.refs.len().min((limit / each.max(1) as u64) as usize);
         (images / self.group).max(1) * self.group
@@ -284,7 +302,7 @@ impl Subject<'_> {
         }
     }
 
-    /// A batch from the host's memory to the host's memory.
+    /// Seconds of a batch from the host's memory to the host's memory.
     fn memory(&self, seconds: f64) -> Result<f64, EngineError> {
         let engine = self.device.engine();
         let mut output = vec![0; self.refs.len() * self.geometry.bytes()];

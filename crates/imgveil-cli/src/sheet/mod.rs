@@ -1,9 +1,58 @@
-//! Sheets of images, for people to look at. Draws what it is given.
+//! Sheets: images with text on one PNG, for people to look at.
 
-mod canvas;
+#[cfg(feature = "train")]
 mod contact_sheet;
+mod drawing;
 mod gallery;
+mod text;
 
-pub use canvas::{Cell, SheetError};
+#[cfg(feature = "train")]
 pub use contact_sheet::{Row, contact_sheet};
 pub use gallery::{Captioned, gallery};
+
+use image::{ImageFormat, Rgb, RgbImage};
+use imgveil::internal::image::{Depth, Image};
+use std::io::Cursor;
+
+/// The image as a screen shows it: 8 bits (of 16-bit samples the more significant byte), grey as RGB.
+pub fn picture(image: &Image) -> RgbImage {
+    let geometry = image.geometry();
+    let (width, channels) = (geometry.width(), geometry.channels());
+    let sample = |pixel: usize, channel: usize| {
+        let sample = pixel * channels + channel.min(channels - 1);
+        match geometry.depth() {
+            Depth::U8 => image.samples()[sample],
+            // Little endian: the more significant byte is the second.
+            Depth::U16 => image.samples()[2 * sample + 1],
+        }
+    };
+    RgbImage::from_fn(width as u32, geometry.height() as u32, |x, y| {
+        let pixel = y as usize * width + x as usize;
+        Rgb([0, 1, 2].map(|channel| sample(pixel, channel)))
+    })
+}
+
+/// The sheet as a PNG file.
+///
+/// # Errors
+/// The reason that the encoder gives.
+pub fn png(sheet: &RgbImage) -> Result<Vec<u8>, String> {
+    let mut png = Cursor::new(Vec::new());
+    sheet.write_to(&mut png, ImageFormat::Png).map_err(|error| error.to_string())?;
+    Ok(png.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imgveil::internal::image::Geometry;
+
+    #[test]
+    fn deep_images_are_shown_by_their_upper_bytes_and_grey_ones_as_rgb() {
+        let geometry = Geometry::new(1, 2, 1).unwrap();
+        let deep = Image::new(geometry.with_depth(Depth::U16), vec![1, 2, 3, 255]).unwrap();
+        assert_eq!(picture(&deep).into_raw(), [2, 2, 2, 255, 255, 255]);
+        let colour = Image::new(Geometry::new(1, 2, 3).unwrap(), vec![1, 2, 3, 4, 5, 6]).unwrap();
+        assert_eq!(picture(&colour).into_raw(), [1, 2, 3, 4, 5, 6]);
+    }
+}

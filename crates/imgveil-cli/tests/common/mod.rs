@@ -1,9 +1,14 @@
-//! What tests of the command need.
-#![allow(dead_code)]
+//! Helpers for tests of the command.
+#![allow(dead_code, unused_imports)]
 
+pub mod crafted_files;
 #[path = "../../../imgveil-data/tests/common/mod.rs"]
 mod data;
-pub mod desk;
-pub mod made;
+pub mod sandbox;
 
 pub use data::*;
+
+/// The names that `study.rs` still uses.
+pub mod desk {
+    pub use super::sandbox::{Sandbox as Desk, *};
+}

@@ -1,28 +1,28 @@
-//! The journal of a run: which images are whole in the output. It lies where the output is being written, holds nothing that the
-//! manifest will not hold, and is locked by the process that writes: a second one is refused. What it says of the output is not
-//! taken on trust: the files are held against its hashes before a run goes on.
+//! The journal of a run: which images are whole in the output. It lies in the output while that is being written, contains nothing
+//! that the manifest will not contain, and is locked by the process that writes, so that a second one is refused. Its contents are
+//! not trusted: files are compared with its hashes before a run continues.
 //!
-//! Form: lines of JSON. The first says what the run is ([`Head`]), every other one is a [`Record`]. A line that was cut
-//! is the last one, and is dropped.
+//! A journal consists of lines of JSON. The first line is the [`Head`], every other line a [`Record`]. An incomplete last line is
+//! dropped.
 
-use super::JobError;
-use crate::dataset::{DatasetError, Entry};
+use super::error::JobError;
+use crate::set::{Entry, SetError};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// The journal's version.
-const FORMAT: u32 = 1;
+/// The version of the journal's format. In version 1, the identity of a run was the hash of another text.
+const FORMAT: u32 = 2;
 
-/// What a run is.
+/// What identifies a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
-    /// Version of the journal's form.
+    /// The version of the journal's format.
     pub journal: u32,
     /// `encrypt` or `decrypt`.
     pub job: String,
-    /// A keyed hash of everything that decides the output but the images.
+    /// The identity of the run: a keyed hash of everything that decides the output except the images.
     pub run: String,
 }
 
@@ -36,35 +36,51 @@ impl Head {
 /// An image that is whole in the output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// What tells that the input changed since: a keyed hash of the source's stamp. Empty where that is not known.
+    /// A keyed hash of the source's stamp, which tells whether the input changed since. Empty if it is not known.
     pub stamp: String,
-    /// What the manifest will say.
+    /// The image's entry in the manifest.
     pub entry: Entry,
 }
 
-/// The journal of a run that is at work.
+/// The open journal of a run.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
     file: File,
 }
 
-/// What a journal's file holds.
+/// The contents of a journal.
 #[derive(Debug, PartialEq)]
 pub struct Contents {
-    /// What the run is; `None` where not even that was written.
+    /// The head. `None` if it is missing or incomplete.
     pub head: Option<Head>,
+    /// The version of a journal of another format, of which nothing else is read.
+    pub other_format: Option<u32>,
     /// The images.
     pub records: Vec<Record>,
-    /// Bytes of whole lines.
+    /// The number of bytes of complete lines.
     pub length: u64,
 }
 
-/// Reads what is whole of a journal's bytes.
+/// The version alone: the heads of other versions may have other fields.
+#[derive(Deserialize)]
+struct Version {
+    journal: u32,
+}
+
+/// Parses the complete lines of a journal.
 pub fn parse(bytes: &[u8]) -> Contents {
-    let mut contents = Contents { head: None, records: Vec::new(), length: 0 };
+    let mut contents = Contents { head: None, other_format: None, records: Vec::new(), length: 0 };
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         if line.last() != Some(&b'\n') {
+            break;
+        }
+        if contents.head.is_none()
+            && let Ok(Version { journal }) = serde_json::from_slice(line)
+            && journal != FORMAT
+        {
+            contents.other_format = Some(journal);
+            contents.length = line.len() as u64;
             break;
         }
         let understood = match contents.head {
@@ -80,35 +96,38 @@ pub fn parse(bytes: &[u8]) -> Contents {
 }
 
 impl Journal {
-    /// Opens or begins the journal at `path` and locks it. Gives the records of an earlier run of the same head.
+    /// Opens or creates the journal at `path` and locks it. Returns the records of an earlier run with the same head.
     ///
     /// # Errors
-    /// When another process holds it, another run's is there, or the operating system refuses.
+    /// If another process holds it, it is the journal of another run or of another version, or the operating system refuses.
     pub fn open(path: &Path, head: &Head, output: &Path) -> Result<(Self, Vec<Record>), JobError> {
-        let write = |source| DatasetError::Write { path: path.to_owned(), source };
+        let write = SetError::writing(path);
         loop {
-            // Another process that is done removes the folder of an archive.
+            // A process that has finished an archive removes its folder.
             if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(write)?;
+                std::fs::create_dir_all(folder).map_err(&write)?;
             }
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(write)?;
+            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(&write)?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(JobError::Busy(output.to_owned())),
-                // A file system without locks: better to go on than not to work there at all.
+                // On a file system without locks, work without a lock.
                 Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
                 Err(TryLockError::Error(e)) => return Err(write(e).into()),
             }
-            // Whoever held it may have finished, and removed it, between our opening and our lock.
+            // The process that held it may have finished and removed it between our opening and our lock.
             if !path.exists() {
                 continue;
             }
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(write)?;
+            file.read_to_end(&mut bytes).map_err(&write)?;
             let contents = parse(&bytes);
+            if let Some(found) = contents.other_format {
+                return Err(JobError::OtherJournal { output: output.to_owned(), found, expected: FORMAT });
+            }
             let mut journal = Self { path: path.to_owned(), file };
             match contents.head {
-                Some(found) if found != *head => return Err(DatasetError::OutputExists(output.to_owned()).into()),
+                Some(found) if found != *head => return Err(SetError::OutputExists(output.to_owned()).into()),
                 Some(_) => {
                     journal.cut(contents.length)?;
                     return Ok((journal, contents.records));
@@ -122,7 +141,7 @@ impl Journal {
         }
     }
 
-    /// Takes off a line that was not written to its end.
+    /// Removes an incomplete last line.
     fn cut(&mut self, length: u64) -> Result<(), JobError> {
         let cut = |file: &mut File| {
             file.set_len(length)?;
@@ -132,28 +151,28 @@ impl Journal {
     }
 
     fn failed(&self, source: std::io::Error) -> JobError {
-        DatasetError::Write { path: self.path.clone(), source }.into()
+        SetError::Write { path: self.path.clone(), source }.into()
     }
 
     fn line(&mut self, value: &impl Serialize) -> Result<(), JobError> {
         let mut line = serde_json::to_vec(value).map_err(|e| self.failed(e.into()))?;
         line.push(b'\n');
-        // One write: a process that is killed leaves whole lines, but for a full disk.
+        // One write: a process that is killed leaves complete lines, unless the disk is full.
         self.file.write_all(&line).map_err(|e| self.failed(e))
     }
 
-    /// Notes an image.
+    /// Adds an image.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn add(&mut self, record: &Record) -> Result<(), JobError> {
         self.line(record)
     }
 
-    /// Removes the journal: the output is complete.
+    /// Removes the journal, because the output is complete.
     ///
     /// # Errors
-    /// When the operating system refuses.
+    /// If the operating system refuses.
     pub fn close(self) -> Result<(), JobError> {
         std::fs::remove_file(&self.path).map_err(|e| self.failed(e))
     }
@@ -162,7 +181,7 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Split;
+    use crate::set::Split;
     use imgveil::internal::image::Geometry;
     use imgveil::internal::schedule::ImageId;
 
@@ -216,8 +235,24 @@ mod tests {
         drop(journal);
         let other = Head::new("encrypt", "other".into());
         let refused = Journal::open(&path, &other, folder.path());
-        assert!(matches!(refused, Err(JobError::Dataset(DatasetError::OutputExists(_)))));
+        assert!(matches!(refused, Err(JobError::Set(SetError::OutputExists(_)))));
         Journal::open(&path, &head, folder.path()).unwrap().0.close().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_journal_of_another_version_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let head = Head::new("encrypt", "run".into());
+        for (version, line) in [(1, "{\"journal\":1,\"job\":\"encrypt\",\"run\":\"run\"}\n"), (3, "{\"journal\":3}\n")]
+        {
+            std::fs::write(&path, line).unwrap();
+            let error = Journal::open(&path, &head, Path::new("out")).unwrap_err();
+            assert!(matches!(error, JobError::OtherJournal { found, .. } if found == version));
+            let words = error.to_string();
+            assert!(words.contains("out was begun by another version of imgveil"), "{words}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), line);
+        }
     }
 }

@@ -1,63 +1,67 @@
-//! Joins the parts of a set that several processes wrote: their manifests become one, and so do the lists beside the set.
+//! Merges the partitions of a set that several processes wrote: joins their manifests, and the lists beside the set.
 
-use super::JobError;
+use super::error::JobError;
 use super::output::manifest_name;
-use super::part::Part;
-use crate::dataset::manifest::Part as Written;
-use crate::dataset::names::{self, Name};
-use crate::dataset::work::PARTIAL;
-use crate::dataset::{self, DatasetError, Entry, MANIFEST, Manifest};
+use super::partition::Partition;
+use crate::Error;
+use crate::set::manifest::PartitionRecord;
+use crate::set::names::{self, Name};
+use crate::set::staging::JOURNAL;
+use crate::set::{
+    Entry, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, beside, remove, write_atomically, write_privately,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// What was joined.
+/// What was merged.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Merged {
-    /// Parts.
-    pub parts: u32,
-    /// Images of all of them.
+    /// The number of partitions.
+    #[serde(rename = "parts")]
+    pub partitions: u32,
+    /// The number of images in all of them.
     pub images: usize,
-    /// The joined file of names, where the parts have theirs beside the set.
+    /// The joined file of names, if the partitions have theirs beside the set.
     pub names: Option<PathBuf>,
-    /// The joined list of what was set aside, where a part has one beside the set.
+    /// The joined list of images that were set aside, if a partition has one beside the set.
     pub failed: Option<PathBuf>,
 }
 
-/// Joins the parts in a folder. Only manifests are read and written: images lie where they are to be already.
+/// Merges the partitions in a folder. Only manifests and lists are read and written: images are where they belong already.
 ///
 /// # Errors
-/// When a part is missing, still at work, or of another run.
-pub fn merge(root: &Path) -> Result<Merged, JobError> {
-    let wrong = |reason: String| JobError::Merge { path: root.to_owned(), reason };
+/// If a partition is missing, still at work, or of another run.
+pub fn merge(root: &Path) -> Result<Merged, Error> {
+    let wrong = |reason: String| Error::from(JobError::Merge { path: root.to_owned(), reason });
     if !root.is_dir() {
-        return Err(DatasetError::Missing(root.to_owned()).into());
+        return Err(SetError::Missing(root.to_owned()).into());
     }
-    let found = parts(root)?;
-    let Some(of) = found.iter().map(|part| part.of()).max() else {
-        return Err(wrong("it holds no parts of a set; parts are written by `imgveil encrypt --shard I/N`".into()));
+    let found = partitions(root)?;
+    let Some(of) = found.iter().map(|partition| partition.of()).max() else {
+        return Err(JobError::NoPartitions(root.to_owned()).into());
     };
-    let all: Vec<Part> = (1..=of).filter_map(|index| Part::new(index, of)).collect();
-    let missing: Vec<String> = all.iter().filter(|part| !found.contains(part)).map(Part::to_string).collect();
+    let all: Vec<Partition> = (1..=of).filter_map(|index| Partition::new(index, of)).collect();
+    let missing: Vec<String> = all.iter().filter(|one| !found.contains(one)).map(Partition::to_string).collect();
     if !missing.is_empty() || found.len() > all.len() {
-        let words = match found.iter().find(|part| part.of() != of) {
+        let words = match found.iter().find(|partition| partition.of() != of) {
             Some(other) => format!(
-                "it holds parts of different divisions, such as {other} and 1/{of}: remove those that are wrong"
+                "it holds partitions of different divisions, such as {other} and 1/{of}: remove those that are wrong"
             ),
-            None => format!("part {} is missing: run it, then merge again", missing.join(", ")),
+            None => format!("partition {} is missing: run it, then merge again", missing.join(", ")),
         };
         return Err(wrong(words));
     }
     let mut joined: Option<Manifest> = None;
     let mut images: Vec<(usize, Entry)> = Vec::new();
-    // Machines that see the input under different paths have different runs, and may all the same belong together.
+    // Machines that see the input under different paths have different runs, although the partitions belong together.
     let mut one_run = true;
-    for part in &all {
-        let path = root.join(manifest_name(Some(*part)));
-        let text = std::fs::read(&path).map_err(|source| DatasetError::Read { path: path.clone(), source })?;
-        let manifest =
-            Manifest::parse(&text).map_err(|source| DatasetError::Manifest { path: path.clone(), source })?;
-        let Some(Written { slots, .. }) = &manifest.part else {
-            return Err(wrong(format!("{} is no part's manifest", path.display())));
+    for partition in &all {
+        let path = root.join(manifest_name(Some(*partition)));
+        let text = std::fs::read(&path).map_err(SetError::reading(&path))?;
+        let manifest = Manifest::parse(&text).map_err(|source| SetError::Manifest { path: path.clone(), source })?;
+        let Some(PartitionRecord { slots, .. }) = &manifest.partition else {
+            return Err(wrong(format!("{} is no partition's manifest", path.display())));
         };
         if slots.len() != manifest.images.len() {
             return Err(wrong(format!("{} does not say where each of its images belongs", path.display())));
@@ -69,68 +73,67 @@ pub fn merge(root: &Path) -> Result<Merged, JobError> {
             (&a.scheme, a.key, a.encoding, &a.classes) == (&b.scheme, b.key, b.encoding, &b.classes)
         };
         if !same(first, &manifest) {
-            return Err(wrong(format!(
-                "part {part} was made with another key, scheme, format or set of classes than part 1/{of}"
-            )));
+            let words = "was made with another key, scheme, format or set of classes than partition";
+            return Err(wrong(format!("partition {partition} {words} 1/{of}")));
         }
     }
     images.sort_by_key(|(slot, _)| *slot);
     if let Some(pair) = images.windows(2).find(|pair| pair[0].0 == pair[1].0) {
         return Err(wrong(format!(
-            "two parts hold image {}: the input changed between them; write them again",
+            "two partitions hold image {}: the input changed between them; write them again",
             pair[0].1.name
         )));
     }
-    let Some(first) = joined else { return Err(wrong("it holds no parts of a set".into())) };
+    let Some(first) = joined else { return Err(JobError::NoPartitions(root.to_owned()).into()) };
     let images: Vec<Entry> = images.into_iter().map(|(_, entry)| entry).collect();
-    let (count, parts) = (images.len(), of);
+    let count = images.len();
     let run = if one_run { first.run.clone() } else { String::new() };
-    let manifest = Manifest { part: None, run, images, ..first };
+    let manifest = Manifest { partition: None, run, images, ..first };
     let names = join_names(root, &all)?;
     let failed = join_failed(root, &all)?;
     let path = root.join(MANIFEST);
-    let text = manifest.to_text().map_err(|e| DatasetError::Encode { path: path.clone(), reason: e.to_string() })?;
-    dataset::write_atomically(&path, &text)?;
-    // Last: as long as one is there, merging can be done again.
-    for part in &all {
-        remove(&root.join(manifest_name(Some(*part))))?;
-        remove(&dataset::beside(root, &names_of(*part)))?;
-        remove(&dataset::beside(root, &failed_of(*part)))?;
+    let text = manifest.to_text().map_err(|e| SetError::encoding(&path, e.to_string()))?;
+    write_atomically(&path, &text)?;
+    // Last: as long as they exist, merging can be repeated.
+    for partition in &all {
+        let [names, failed] = [names_of(*partition), failed_of(*partition)].map(|list| beside(root, &list));
+        for path in [root.join(manifest_name(Some(*partition))), names, failed] {
+            remove(&path).map_err(SetError::writing(&path))?;
+        }
     }
-    Ok(Merged { parts, images: count, names, failed })
+    Ok(Merged { partitions: of, images: count, names, failed })
 }
 
-fn names_of(part: Part) -> String {
-    format!("names-{}.csv", part.slug())
+fn names_of(partition: Partition) -> String {
+    format!("names-{}.csv", partition.slug())
 }
 
-fn failed_of(part: Part) -> String {
-    format!("failed-{}.csv", part.slug())
+fn failed_of(partition: Partition) -> String {
+    format!("failed-{}.csv", partition.slug())
 }
 
-/// The parts whose manifests are there.
-fn parts(root: &Path) -> Result<Vec<Part>, JobError> {
-    let read = |source| DatasetError::Read { path: root.to_owned(), source };
-    let mut parts = Vec::new();
-    for entry in root.read_dir().map_err(read)? {
-        let name = entry.map_err(read)?.file_name().to_string_lossy().into_owned();
-        if name.starts_with(PARTIAL) {
-            let reason = format!("a part is still at work or was cut ({name}): let it finish, or run it again");
+/// The partitions whose manifests exist.
+fn partitions(root: &Path) -> Result<Vec<Partition>, JobError> {
+    let mut partitions = Vec::new();
+    for entry in root.read_dir().map_err(SetError::reading(root))? {
+        let name = entry.map_err(SetError::reading(root))?.file_name().to_string_lossy().into_owned();
+        if name.starts_with(JOURNAL) {
+            let reason = format!("a partition is still at work or was cut ({name}): let it finish, or run it again");
             return Err(JobError::Merge { path: root.to_owned(), reason });
         }
-        let slug = name.strip_prefix("imgveil.part-").and_then(|rest| rest.strip_suffix(".json"));
-        parts.extend(slug.and_then(|slug| slug.replacen("-of-", "/", 1).parse::<Part>().ok()));
+        let slug = name.strip_prefix(PARTITION_MANIFEST).and_then(|rest| rest.strip_suffix(".json"));
+        partitions.extend(slug.and_then(|slug| slug.replacen("-of-", "/", 1).parse::<Partition>().ok()));
     }
-    parts.sort_by_key(|part| part.index());
-    Ok(parts)
+    partitions.sort_by_key(|partition| partition.index());
+    Ok(partitions)
 }
 
-/// Joins the files of names that lie beside the set; parts may have theirs elsewhere.
-fn join_names(root: &Path, parts: &[Part]) -> Result<Option<PathBuf>, JobError> {
+/// Joins the files of names beside the set. Partitions may have theirs elsewhere.
+fn join_names(root: &Path, partitions: &[Partition]) -> Result<Option<PathBuf>, JobError> {
     let mut joined: Vec<Name> = Vec::new();
     let mut some = false;
-    for part in parts {
-        let path = dataset::beside(root, &names_of(*part));
+    for partition in partitions {
+        let path = beside(root, &names_of(*partition));
         if path.exists() {
             some = true;
             joined.extend(names::read(&path)?);
@@ -143,31 +146,23 @@ fn join_names(root: &Path, parts: &[Part]) -> Result<Option<PathBuf>, JobError> 
     Ok(some.then_some(path))
 }
 
-fn join_failed(root: &Path, parts: &[Part]) -> Result<Option<PathBuf>, JobError> {
+/// Joins the lists of images that were set aside.
+fn join_failed(root: &Path, partitions: &[Partition]) -> Result<Option<PathBuf>, Error> {
     let mut joined = String::new();
-    for part in parts {
-        let path = dataset::beside(root, &failed_of(*part));
+    for partition in partitions {
+        let path = beside(root, &failed_of(*partition));
         match std::fs::read_to_string(&path) {
             // The first line is the header.
             Ok(text) if joined.is_empty() => joined = text,
             Ok(text) => joined.push_str(text.split_once('\n').map_or("", |(_, rest)| rest)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(DatasetError::Read { path, source }.into()),
+            Err(source) => return Err(SetError::Read { path, source }.into()),
         }
     }
-    let path = dataset::beside(root, "failed.csv");
+    let path = beside(root, "failed.csv");
     if joined.is_empty() {
         return Ok(None);
     }
-    dataset::write_privately(&path, joined.as_bytes())?;
+    write_privately(&path, joined.as_bytes())?;
     Ok(Some(path))
-}
-
-fn remove(path: &Path) -> Result<(), JobError> {
-    match std::fs::remove_file(path) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(DatasetError::Write { path: path.to_owned(), source: e }.into())
-        }
-        _ => Ok(()),
-    }
 }

@@ -1,13 +1,18 @@
-//! Encrypts a data set with a scheme that mixes its images (`docs/SCHEDULE.md`, "Mixing"). Every image needs others of its part,
-//! so a part is held in memory whole, and the result is one `.npz` of floats and soft labels.
+//! Encrypts a set with a scheme that mixes images (`docs/SCHEDULE.md`, "Mixing"). Every image needs others of its split, so that a
+//! whole split is held in memory. The result is one `.npz` file of floats and soft labels.
 
-use super::encrypt::EncryptRequest;
+use super::describe::{self, Tally};
+use super::error::JobError;
+use super::names_file;
 use super::preflight::Preflighted;
-use super::{Busy, JobError, Progress, Summary};
-use crate::dataset::encoding::Encoding;
-use crate::dataset::floats::{self, FloatPart};
-use crate::dataset::{self, Entry, ReadError, SPLITS, Split};
-use imgveil::internal::engine::{EngineError, ImageRef};
+use super::progress::{Busy, Progress};
+use super::request::EncryptRequest;
+use super::summary::Summary;
+use crate::format::ReadError;
+use crate::set::arrays::position;
+use crate::set::mixtures::{self, MixtureSplit};
+use crate::set::{Encoding, Entry, SPLITS, Slot, Split, check_new_file, is_npz, read_resized};
+use imgveil::internal::engine::{Engine, EngineError, ImageRef};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::plan::{Program, soft_label};
@@ -19,36 +24,37 @@ use std::time::Instant;
 /// Bytes of images that go to the device at once.
 const BATCH_BYTES: usize = 32 << 20;
 
-/// An image of a part, ready to be mixed.
+/// An image of a split, ready to be mixed.
 struct Plain {
-    /// Its number in the source.
+    /// The image's number in the source.
     index: usize,
     image: Image,
     id: ImageId,
     hash: [u8; 16],
 }
 
-/// Mixes every part of a set; see [`super::encrypt()`].
+/// Mixes every split of a set: see [`EncryptRun`](super::EncryptRun).
 pub(super) fn encrypt(
-    request: &EncryptRequest<'_>,
+    request: &EncryptRequest,
+    engine: &dyn Engine,
     mut set: Preflighted,
     progress: &dyn Progress,
 ) -> Result<Summary, JobError> {
-    if set.encoding != Encoding::Npz || !dataset::is_npz(request.output) {
-        return Err(JobError::Floats(request.output.to_owned()));
+    if set.encoding != Encoding::Npz || !is_npz(&request.output) {
+        return Err(JobError::Floats(request.output.clone()));
     }
-    dataset::npz::check_new(request.output)?;
-    request.check_names(&set)?;
-    // A set without any geometry is an error of its own.
+    check_new_file(&request.output)?;
+    names_file::check(request, &set)?;
+    // A set without any readable image is refused before.
     let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
     let Some((geometry, original)) = first else { return Err(JobError::Worker) };
-    let program = request.secret.compile(request.scheme, geometry)?;
+    let program = request.secret.compile(&request.scheme, geometry)?;
     let started = Instant::now();
     progress.start(set.slots.iter().filter(|slot| slot.geometry.is_some()).count());
-    let (mut parts, mut images, mut failed) = (BTreeMap::new(), Vec::new(), std::mem::take(&mut set.failed));
+    let (mut splits, mut images, mut failed) = (BTreeMap::new(), Vec::new(), std::mem::take(&mut set.failed));
     let mut came = vec![false; set.slots.len()];
     for split in SPLITS {
-        let here = |slot: &dataset::sink::Slot| slot.item.split == split && slot.geometry.is_some();
+        let here = |slot: &Slot| slot.item.split == split && slot.geometry.is_some();
         let wanted: Vec<usize> = (0..set.slots.len()).filter(|&index| here(&set.slots[index])).collect();
         let decoded: Vec<Result<Plain, (usize, ReadError)>> =
             wanted.into_par_iter().map(|index| decode(request, &set, index).map_err(|e| (index, e))).collect();
@@ -62,23 +68,23 @@ pub(super) fn encrypt(
         if plain.is_empty() {
             continue;
         }
-        let part = mix(request, &set, &program, split, &plain, progress)?;
-        for (i, (plain, floats)) in plain.iter().zip(part.images.chunks_exact(geometry.samples())).enumerate() {
+        let mixed = mix(engine, &set, &program, split, &plain, progress)?;
+        for (i, (plain, floats)) in plain.iter().zip(mixed.images.chunks_exact(geometry.samples())).enumerate() {
             came[plain.index] = true;
             images.push(Entry {
                 name: set.slots[plain.index].item.name.clone(),
-                path: dataset::place(split, i),
+                path: position(split, i),
                 split,
-                // A mixture has a share of several classes; they stand in the labels' array.
+                // A mixture has shares of several classes, which are in the array of labels.
                 label: None,
                 geometry,
                 original: (geometry != original).then_some(original),
                 id: plain.id,
                 plain: hex::encode(&plain.hash),
-                blake3: floats::hash(floats).to_hex().to_string(),
+                blake3: mixtures::hash(floats).to_hex().to_string(),
             });
         }
-        parts.insert(split, part);
+        splits.insert(split, mixed);
     }
     if images.is_empty() {
         return Err(match failed.into_iter().min_by_key(|(index, _)| *index) {
@@ -86,37 +92,38 @@ pub(super) fn encrypt(
             None => JobError::Worker,
         });
     }
-    request.write_names_of(&set, |index| came[index])?;
-    let manifest = request.manifest(&set, images);
-    floats::write(request.output, geometry, &parts, &manifest)?;
-    Ok(request.summary(&set, manifest, 0, failed, started, Busy::default()))
+    names_file::write(request, &set, |index| came[index])?;
+    let manifest = describe::manifest(request, &set, images);
+    mixtures::write(&request.output, geometry, &splits, &manifest)?;
+    let tally = Tally { resumed: 0, failed, started, busy: Busy::default() };
+    Ok(describe::summary(request, engine.name(), &set, manifest, tally))
 }
 
-fn decode(request: &EncryptRequest<'_>, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {
+fn decode(request: &EncryptRequest, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {
     let source = set.source.as_ref();
-    let image = dataset::read_fitted(source, index, request.options.fit, request.scheme.tile())?;
+    let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
     let (geometry, samples) = (image.geometry(), image.samples());
     let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
     let hash = plain_hash(request.secret.key(), geometry, samples);
     Ok(Plain { index, image, id, hash })
 }
 
-/// Mixes a part: floats (N, H, W, C) and soft labels.
+/// Mixes a split: floats (N, H, W, C) and soft labels.
 fn mix(
-    request: &EncryptRequest<'_>,
+    engine: &dyn Engine,
     set: &Preflighted,
     program: &Program,
     split: Split,
     plain: &[Plain],
     progress: &dyn Progress,
-) -> Result<FloatPart, JobError> {
+) -> Result<MixtureSplit, JobError> {
     let Some(mixing) = program.mixing() else { return Err(EngineError::FloatsOnly.into()) };
     let geometry = program.geometry();
     let (size, group) = (geometry.bytes(), mixing.images as usize);
     let partners = mixing.partners(split.number(), plain.len() as u32);
     let labels: Option<Vec<u32>> = plain.iter().map(|plain| set.slots[plain.index].item.label).collect();
     let classes = set.classes.len();
-    let mut part = FloatPart::default();
+    let mut result = MixtureSplit::default();
     let all: Vec<usize> = (0..plain.len()).collect();
     for batch in all.chunks((BATCH_BYTES / (size * group)).max(1)) {
         let (mut samples, mut refs) = (Vec::with_capacity(batch.len() * group * size), Vec::new());
@@ -131,15 +138,15 @@ fn mix(
                 told.extend(labels.as_ref().map(|labels| (labels[j], weight)));
             }
             if labels.is_some() {
-                part.labels.extend(soft_label(&told, classes));
+                result.labels.extend(soft_label(&told, classes));
             }
         }
         let mut planar = vec![0.0; batch.len() * geometry.samples()];
-        request.engine.floats(program, &samples, &refs, &mut planar)?;
-        planar.chunks_exact(geometry.samples()).for_each(|image| part.images.extend(interleaved(geometry, image)));
+        engine.floats(program, &samples, &refs, &mut planar)?;
+        planar.chunks_exact(geometry.samples()).for_each(|image| result.images.extend(interleaved(geometry, image)));
         progress.advance(batch.len(), (batch.len() * size) as u64);
     }
-    Ok(part)
+    Ok(result)
 }
 
 /// One image (C, H, W) as (H, W, C).

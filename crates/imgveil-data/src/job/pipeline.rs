@@ -1,11 +1,13 @@
-//! Three stages that work at the same time: read and decode on all cores, one device, encode and write on all cores. Images
-//! between them count against a budget of bytes, so that memory stays flat whatever the set's size; an image larger than the budget
-//! goes through alone.
+//! Three stages that work at the same time: reading and decoding on all cores, one device, encoding and writing on all cores.
+//! Images between them count against a budget of bytes, so that memory use does not grow with the set. An image larger than the
+//! budget goes through alone.
 
-use super::{Busy, JobError};
-use crate::dataset::{ReadError, ReadErrorKind};
-use imgveil::internal::engine::{ImageRef, Loaded, Pending};
+use super::error::JobError;
+use super::progress::Busy;
+use crate::format::{ReadError, ReadErrorKind};
+use imgveil::internal::engine::{Engine, ImageRef, Pending};
 use imgveil::internal::image::{Geometry, Image};
+use imgveil::internal::plan::Program;
 use imgveil::internal::schedule::ImageId;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,14 +16,14 @@ use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Bytes of samples in one batch: large enough to keep a device busy.
+/// Bytes of samples in one batch: enough to keep a device busy.
 const BATCH_BYTES: usize = 16 << 20;
-/// Images of one batch at most, so that progress moves with small images too.
+/// The largest number of images in one batch, so that progress is reported for small images too.
 const BATCH_IMAGES: usize = 1024;
-/// Bytes of samples between reading and writing. More than two batches, or a batch could wait for itself.
+/// Bytes of samples between reading and writing. With less than two batches, a batch could wait for itself.
 const BUDGET: usize = 8 * BATCH_BYTES;
 
-/// What an image costs of the budget. A small one takes memory for more than its samples.
+/// The cost of an image in the budget. A small image takes more memory than its samples.
 fn cost(geometry: Geometry) -> usize {
     geometry.bytes().max(BATCH_BYTES / BATCH_IMAGES)
 }
@@ -34,13 +36,13 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 }
 
-/// Cuts images into batches of one geometry and bounded size, in this order.
+/// Groups images into batches of one geometry and bounded size, in the given order.
 pub(super) fn batches(images: impl IntoIterator<Item = (usize, Geometry)>) -> Vec<Batch> {
     let mut batches: Vec<Batch> = Vec::new();
     for (slot, geometry) in images {
@@ -57,20 +59,25 @@ pub(super) fn batches(images: impl IntoIterator<Item = (usize, Geometry)>) -> Ve
     batches
 }
 
+/// The path of an error whose image is known by its number only.
+pub(super) fn unnamed(slot: usize) -> String {
+    format!("image {slot}")
+}
+
 /// The stages of a job.
 pub(super) trait Stages: Sync {
-    /// What a decoded image carries along.
+    /// What accompanies a decoded image.
     type Carried: Send;
-    /// What is left of an image when it is written.
+    /// The result of writing an image.
     type Written: Send;
 
-    /// Reads the image of a slot; an error sets it aside.
+    /// Reads the image of a slot. An error sets the image aside.
     fn decode(&self, slot: usize) -> Result<(Image, Self::Carried), ReadError>;
-    /// What runs on images of a geometry.
-    fn program(&self, geometry: Geometry) -> Result<Loaded, JobError>;
+    /// The program for images of a geometry.
+    fn program(&self, geometry: Geometry) -> Result<Arc<Program>, JobError>;
     /// The id of an image, for programs keyed per image.
     fn id(&self, slot: usize, carried: &Self::Carried) -> ImageId;
-    /// Writes an image; the inner error sets it aside.
+    /// Writes an image. The inner error sets the image aside.
     fn write(
         &self,
         slot: usize,
@@ -79,15 +86,15 @@ pub(super) trait Stages: Sync {
     ) -> Result<Result<Self::Written, ReadError>, JobError>;
 }
 
-/// What came of an image.
+/// The outcome for one image.
 pub(super) enum Event<W> {
-    /// It is written.
+    /// The image is written.
     Written(usize, W),
-    /// It was set aside.
+    /// The image was set aside.
     Failed(usize, ReadError),
 }
 
-/// Runs batches through the stages. `collect` hears of every image, on the calling thread.
+/// Runs batches through the stages. `collect` is called for every image, on the calling thread.
 pub(super) fn run<S: Stages>(
     stages: &S,
     engine: &dyn Engine,
@@ -117,42 +124,42 @@ pub(super) fn run<S: Stages>(
                 Err(error) => line.fail(error, &to_collect_too),
             });
         });
-        // What these threads hold is what keeps the channels open.
+        // Only the threads keep the channels open.
         drop((to_device, to_collect, from_device));
         let total: usize = batches.iter().map(|batch| batch.slots.len()).sum();
-        let mut heard = 0;
+        let mut received = 0;
         let mut result = Ok(());
         for event in events {
             if result.is_err() {
                 continue;
             }
-            heard += 1;
+            received += 1;
             result = event.and_then(|event| collect(event, &line.busy.read()));
             if result.is_err() {
                 line.stop();
             }
         }
         match result {
-            Ok(()) if heard < total => Err(JobError::Worker),
+            Ok(()) if received < total => Err(JobError::Worker),
             result => result,
         }
     })
 }
 
-/// An image on its way, with whatever its job carries along.
+/// An image on its way, with what accompanies it.
 struct Job<T> {
     slot: usize,
     image: Image,
     carried: T,
 }
 
-/// A decoded image, or none, for a place of a batch.
+/// A decoded image of a batch, or nothing for an image that was set aside.
 struct Decoded<T> {
     batch: usize,
     job: Option<Job<T>>,
 }
 
-/// Batches that are not whole yet, by number: how many of their images came, and those that could be read.
+/// Incomplete batches by number: how many of their images were read, and those that could be decoded.
 type Gathered<T> = HashMap<usize, (usize, Vec<Job<T>>)>;
 
 /// A batch on the device.
@@ -162,11 +169,11 @@ struct UnderWay<'a, T> {
     pending: Box<dyn Pending + 'a>,
 }
 
-/// The next image to read: batch and place in it.
+/// The next image to read: its batch and its index in the batch.
 #[derive(Default)]
 struct Feed {
     batch: usize,
-    place: usize,
+    index: usize,
 }
 
 type Events<W> = Sender<Result<Event<W>, JobError>>;
@@ -191,27 +198,27 @@ impl<S: Stages> Line<'_, S> {
 
     fn fail(&self, error: JobError, events: &Events<S::Written>) {
         self.stop();
-        // Nobody hears it only where an error was heard already.
+        // Sending fails only after another error was received.
         let _ = events.send(Err(error));
     }
 
-    /// A thread that panics stops the others, which would wait for it otherwise; that not all images came tells.
+    /// Stops the other threads if this one panics: they would wait for it. The missing images then give an error.
     fn guarded(&self, work: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
             self.stop();
         }
     }
 
-    /// The next image, once there is room for it. Taken and paid for in order: the batches at the front never wait for those
-    /// behind.
+    /// The next image, once the budget has room for it. Images are taken in order, so that earlier batches never wait for later
+    /// ones.
     fn next(&self, feed: &Mutex<Feed>) -> Option<(usize, usize)> {
         let mut feed = lock(feed);
         let batch = self.batches.get(feed.batch)?;
-        let slot = *batch.slots.get(feed.place)?;
+        let slot = *batch.slots.get(feed.index)?;
         let number = feed.batch;
-        feed.place += 1;
-        if feed.place == batch.slots.len() {
-            *feed = Feed { batch: number + 1, place: 0 };
+        feed.index += 1;
+        if feed.index == batch.slots.len() {
+            *feed = Feed { batch: number + 1, index: 0 };
         }
         self.budget.take(cost(batch.geometry));
         (!self.stopped()).then_some((number, slot))
@@ -221,20 +228,18 @@ impl<S: Stages> Line<'_, S> {
         while let Some((batch, slot)) = self.next(feed) {
             let geometry = self.batches[batch].geometry;
             let started = Instant::now();
-            // Decoders of other people's making: one that breaks down over a file must not end the run.
+            // A third-party decoder that panics must not end the run.
             let decoded = catch_unwind(AssertUnwindSafe(|| self.stages.decode(slot))).unwrap_or_else(|_| {
                 let kind = ReadErrorKind::Damaged("its decoder broke down on it; please report this file".into());
-                Err(ReadError { path: format!("image {slot}"), kind })
+                Err(ReadError::new(unnamed(slot), kind))
             });
             self.busy.decode(started);
             let job = match decoded {
                 Ok((image, carried)) if image.geometry() == geometry => Some(Job { slot, image, carried }),
                 other => {
                     self.budget.give(cost(geometry));
-                    let error = other.err().unwrap_or_else(|| ReadError {
-                        path: format!("image {slot}"),
-                        kind: ReadErrorKind::Damaged("it changed while it was being read".into()),
-                    });
+                    let changed = || ReadErrorKind::Damaged("it changed while it was being read".into());
+                    let error = other.err().unwrap_or_else(|| ReadError::new(unnamed(slot), changed()));
                     let _ = events.send(Ok(Event::Failed(slot, error)));
                     None
                 }
@@ -245,7 +250,7 @@ impl<S: Stages> Line<'_, S> {
         }
     }
 
-    /// Gathers batches, keeps as many under way on the device as it likes to have, and hands their images on.
+    /// Gathers batches, keeps as many of them on the device as it supports, and passes their images on.
     fn work(
         &self,
         engine: &dyn Engine,
@@ -256,17 +261,18 @@ impl<S: Stages> Line<'_, S> {
         let mut under_way = VecDeque::new();
         let mut program: Option<Arc<Program>> = None;
         loop {
-            // While a batch is under way, waiting for it is better than waiting for the next image.
-            let received = match under_way.is_empty() {
-                true => from_decode.recv().ok(),
-                false => match from_decode.try_recv() {
+            // While a batch is on the device, wait for it rather than for the next image.
+            let received = if under_way.is_empty() {
+                from_decode.recv().ok()
+            } else {
+                match from_decode.try_recv() {
                     Ok(decoded) => Some(decoded),
                     Err(TryRecvError::Disconnected) => None,
                     Err(TryRecvError::Empty) => {
                         self.hand_on(&mut under_way, to_write)?;
                         continue;
                     }
-                },
+                }
             };
             if self.stopped() {
                 return Ok(());
@@ -312,7 +318,7 @@ impl<S: Stages> Line<'_, S> {
             jobs.iter().zip(0..).map(|(job, index)| ImageRef { index, id: id(job), ..ImageRef::default() }).collect();
         let mut jobs = jobs.into_iter();
         let (mut samples, mut carried) = (Vec::new(), Vec::with_capacity(jobs.len()));
-        // One image needs no copy, and may be the largest there is.
+        // A single image is not copied: it may be very large.
         if let Some(Job { slot, image, carried: first }) = jobs.next() {
             samples = image.into_samples();
             carried.push((slot, first));
@@ -325,7 +331,7 @@ impl<S: Stages> Line<'_, S> {
         Ok(UnderWay { geometry, carried, pending: engine.begin(program, samples, &refs)? })
     }
 
-    /// Waits for the oldest batch under way.
+    /// Waits for the oldest batch on the device and passes its images on.
     fn hand_on(
         &self,
         under_way: &mut VecDeque<UnderWay<'_, S::Carried>>,
@@ -335,7 +341,7 @@ impl<S: Stages> Line<'_, S> {
         let started = Instant::now();
         let output = pending.wait()?;
         self.busy.device(started);
-        // Nobody takes an image only where a writer failed, and told so.
+        // Sending fails only after a writer failed and reported it.
         let send = |samples, slot, carried| {
             if let Some(image) = Image::new(geometry, samples) {
                 let _ = to_write.send(Job { slot, image, carried });
@@ -378,7 +384,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes of samples on the way.
+/// The budget of bytes of samples between the stages.
 #[derive(Default)]
 struct Budget {
     used: Mutex<usize>,
@@ -387,7 +393,7 @@ struct Budget {
 }
 
 impl Budget {
-    /// Waits until there is room, or until nothing else is on the way.
+    /// Waits until there is room, or until nothing else is between the stages.
     fn take(&self, bytes: usize) {
         let full = |used: &mut usize| *used > 0 && *used + bytes > BUDGET && !self.open.load(Ordering::Relaxed);
         let used = self.freed.wait_while(lock(&self.used), full);
@@ -400,7 +406,7 @@ impl Budget {
         self.freed.notify_all();
     }
 
-    /// Lets everybody through: the run has failed, and those who wait are to see it.
+    /// Lets all threads through, because the run has failed and they must stop.
     fn open(&self) {
         let _used = lock(&self.used);
         self.open.store(true, Ordering::Relaxed);

@@ -1,50 +1,42 @@
-//! What a run will do, from the headers alone: which images there are, of which sizes, and what cannot be read. Everything that a whole
-//! set can be wrong about is said here, before a byte is written.
+//! What an encryption will do, from headers alone: which images there are, of which sizes, and which cannot be read. Everything
+//! that can be wrong with a set as a whole is found here, before a byte is written.
 
-use super::encrypt::EncryptRequest;
-use super::inspect::Counts;
-use super::output::in_order;
-use super::part::units;
+use super::census::{Census, Size};
+use super::error::{JobError, check_apart};
+use super::partition::units;
 use super::pipeline::{Batch, batches};
-use super::{Failure, JobError, check_apart};
-use crate::dataset::encoding::Encoding;
-use crate::dataset::sink::Slot;
-use crate::dataset::{self, Mixed, ReadError, Source, Split, names};
+use super::request::EncryptRequest;
+use super::summary::{Failure, in_order};
+use crate::Error;
+use crate::format::ReadError;
+use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, names, open_set};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// What a run will do.
+/// What an encryption will do.
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Preflight {
-    /// Images that can be read, as far as their headers tell.
+    /// The number of images that can be read, as far as their headers tell.
     pub images: usize,
     /// Bytes of their samples once they are encrypted.
     pub bytes: u64,
-    /// The form of the output.
+    /// How the output is stored.
     pub encoding: Encoding,
-    /// Images of each part of the set.
+    /// The number of images by split.
     pub splits: BTreeMap<String, usize>,
-    /// Images of each class, by the class's name in the output; those without one under the empty name.
+    /// The number of images by the class's name in the output. Images without a class are under the empty name.
     pub classes: BTreeMap<String, usize>,
-    /// Their sizes.
+    /// The number of images by size, most frequent first.
     pub sizes: Vec<Size>,
     /// Images that will be set aside.
     pub failed: Vec<Failure>,
-    /// Files that are no images.
+    /// The number of files that are not images.
     pub ignored: usize,
     /// What the user should know.
     pub notes: Vec<String>,
-}
-
-/// Images of one size.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Size {
-    /// Their geometry as it is encrypted.
-    pub geometry: String,
-    /// How many there are.
-    pub images: usize,
 }
 
 /// A set whose headers have been read.
@@ -53,29 +45,29 @@ pub(super) struct Preflighted {
     pub encoding: Encoding,
     /// The output's classes.
     pub classes: Vec<String>,
-    /// By image: where it will go.
+    /// The slot of each image.
     pub slots: Vec<Slot>,
-    /// By image: its geometry before padding.
+    /// The geometry of each image before padding.
     pub originals: Vec<Option<Geometry>>,
-    /// Which images are this process's.
+    /// Which images belong to this process's partition.
     pub mine: Vec<bool>,
     pub failed: Vec<(usize, Failure)>,
     pub notes: Vec<String>,
 }
 
-/// Says what [`super::encrypt()`] would do, and does nothing.
+/// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
 ///
 /// # Errors
-/// Those that it would end with before it writes.
-pub fn preflight(request: &EncryptRequest<'_>) -> Result<Preflight, JobError> {
+/// The errors that the run would end with before it writes.
+pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
     let set = look(request)?;
-    let mut counts = Counts::default();
+    let mut census = Census::default();
     for Slot { item, geometry } in &set.slots {
         let Some(geometry) = geometry else { continue };
-        counts.add(item.split, item.label, &set.classes, geometry.to_string(), geometry.bytes() as u64);
+        census.add(item.split, item.label, &set.classes, geometry.to_string(), geometry.bytes() as u64);
     }
-    let sizes = counts.sizes();
-    let Counts { images, bytes, splits, classes, .. } = counts;
+    let sizes = census.sizes();
+    let Census { images, bytes, splits, classes, .. } = census;
     Ok(Preflight {
         images,
         bytes,
@@ -89,28 +81,28 @@ pub fn preflight(request: &EncryptRequest<'_>) -> Result<Preflight, JobError> {
     })
 }
 
-/// Opens the set and looks at every header.
-pub(super) fn look(request: &EncryptRequest<'_>) -> Result<Preflighted, JobError> {
+/// Opens the set and reads every header.
+pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
     let options = &request.options;
-    let encoding = options.encoding.unwrap_or_else(|| Encoding::of_path(request.output));
-    if options.part.is_some() && (encoding.is_array() || request.scheme.mixes()) {
-        return Err(JobError::PartOfArray);
+    let encoding = options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
+    if options.partition.is_some() && (encoding.is_array() || request.scheme.mixes()) {
+        return Err(JobError::PartitionOfArray);
     }
-    if !options.reading.members.is_empty() && !matches!(encoding, Encoding::WebDataset { .. }) {
+    if !options.read.members.is_empty() && !matches!(encoding, Encoding::WebDataset { .. }) {
         return Err(JobError::NoRoomForMembers);
     }
-    let opened = dataset::open_with(request.input, &options.reading)?;
+    let opened = open_set(&request.input, &options.read)?;
     if let Some(manifest) = opened.manifest {
         return Err(JobError::AlreadyEncrypted {
-            path: request.input.to_owned(),
+            path: request.input.clone(),
             scheme: manifest.scheme.name,
             key: manifest.key,
         });
     }
-    check_apart(request.input, request.output)?;
+    check_apart(&request.input, &request.output)?;
     let source = opened.source;
-    let mine = match options.part {
-        Some(part) => part.of_items(source.items(), encoding),
+    let mine = match options.partition {
+        Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],
     };
     let classes = names::classes(source.classes(), options.naming);
@@ -133,7 +125,7 @@ pub(super) fn look(request: &EncryptRequest<'_>) -> Result<Preflighted, JobError
     };
     set.scan(request);
     match set.failed.iter().min_by_key(|(index, _)| *index) {
-        Some((_, first)) if options.part.is_none() && set.slots.iter().all(|slot| slot.geometry.is_none()) => {
+        Some((_, first)) if options.partition.is_none() && set.slots.iter().all(|slot| slot.geometry.is_none()) => {
             return Err(JobError::NothingReadable { images: set.failed.len(), first: first.clone() });
         }
         _ => {}
@@ -144,20 +136,21 @@ pub(super) fn look(request: &EncryptRequest<'_>) -> Result<Preflighted, JobError
 
 impl Preflighted {
     /// Reads the headers.
-    fn scan(&mut self, request: &EncryptRequest<'_>) {
-        let (fit, tile) = (request.options.fit, request.scheme.tile());
+    fn scan(&mut self, request: &EncryptRequest) {
+        let (resize, tile) = (request.options.resize, request.scheme.tile());
         let sizes = |index: usize| {
             let geometry = self.source.geometry(index)?;
-            let sizes = fit.geometry(geometry, tile).and_then(|fitted| Ok((fitted, fit.original(geometry, tile)?)));
-            sizes.map_err(|e| ReadError { path: self.source.items()[index].name.clone(), kind: e.into() })
+            let sizes =
+                resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
+            sizes.map_err(|e| ReadError::new(&self.source.items()[index].name, e.into()))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
         let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
             match header {
-                Ok((fitted, original)) => {
-                    self.slots[index].geometry = Some(fitted);
+                Ok((resized, original)) => {
+                    self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
                 Err(error) => self.failed.push((index, error.into())),
@@ -165,8 +158,8 @@ impl Preflighted {
         }
     }
 
-    /// What a whole set can be wrong about.
-    fn check(&mut self, request: &EncryptRequest<'_>) -> Result<(), JobError> {
+    /// Checks the set as a whole.
+    fn check(&mut self, request: &EncryptRequest) -> Result<(), JobError> {
         let mut first_of: HashMap<Split, usize> = HashMap::new();
         let mut geometries: Vec<(Geometry, usize)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
@@ -175,6 +168,7 @@ impl Preflighted {
             if seen.insert(geometry) {
                 geometries.push((geometry, index));
             }
+            // Images of this split must have one size, where `All` stands for the whole set.
             let one_size = match (self.encoding.is_array(), request.scheme.mixes()) {
                 (_, true) => Split::All,
                 (true, _) => slot.item.split,
@@ -188,10 +182,8 @@ impl Preflighted {
                 let name = |index: usize| self.source.items()[index].name.clone();
                 let (first, other) = (name(first), name(index));
                 let mixed = Mixed { first, first_geometry, other, other_geometry };
-                return Err(match request.scheme.mixes() {
-                    true => JobError::Mixed(mixed),
-                    false => JobError::MixedArray(mixed),
-                });
+                let mixes = request.scheme.mixes();
+                return Err(if mixes { JobError::Mixed(mixed) } else { JobError::MixedArray(mixed) });
             }
         }
         if let Encoding::Jpeg { .. } = self.encoding
@@ -200,7 +192,7 @@ impl Preflighted {
             return Err(JobError::JpegDepth(self.source.items()[*index].name.clone()));
         }
         for &(geometry, _) in &geometries {
-            request.secret.check(request.scheme, geometry)?;
+            request.secret.check(&request.scheme, geometry)?;
         }
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
@@ -214,10 +206,10 @@ impl Preflighted {
         Ok(())
     }
 
-    /// The images that are still to be done, in batches. Grouped by geometry, so that each is compiled once; where archives are
-    /// written, only inside of each, so that few are open at a time.
+    /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once for each.
+    /// In shards, they are grouped within each shard, so that few shards are open at a time.
     pub fn batches(&self, has: impl Fn(usize) -> bool) -> Vec<Batch> {
-        let items: Vec<dataset::Item> = match self.encoding {
+        let items: Vec<Item> = match self.encoding {
             Encoding::WebDataset { .. } => self.source.items().to_vec(),
             _ => Vec::new(),
         };

@@ -1,22 +1,22 @@
-//! What is fuzzed: a function for every door that bytes from outside come through, and what must hold whatever they are. Each
-//! says whether the bytes were what they were taken for. The targets in `fuzz/` and `tests/regressions.rs` both call these, so that
+//! What is fuzzed: a function for every input that comes from outside, and what must hold whatever its bytes are. Each function
+//! returns whether the bytes were valid. The targets in `fuzz/` and `tests/regressions.rs` both call these functions, so that
 //! neither can drift from the other.
 #![allow(dead_code)]
 
 use imgveil::internal::image::{Depth, Geometry};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, PRESETS, Scheme, Secret, Stage, compile, write_out};
-use imgveil_data::dataset::image_file::{Header, ImageFile};
-use imgveil_data::dataset::read_options::{Axis, ReadOptions, Window};
-use imgveil_data::dataset::{self, Manifest, Opened, ReadErrorKind, floats, names};
+use imgveil_data::format::{Axis, Header, ImageFile, ReadErrorKind, ReadOptions, Window, dicom as dicom_file};
+use imgveil_data::format::{nifti as nifti_file, npy as npy_file, picture as picture_file};
 use imgveil_data::job::journal;
+use imgveil_data::set::{self, Manifest, Opened, mixtures, names};
 use imgveil_data::tables_file;
 use std::fmt::Display;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// A target by its name.
+/// A target and its name.
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target.
@@ -36,7 +36,7 @@ pub const TARGETS: [Target; 13] = [
     ("picture", picture),
 ];
 
-/// A key that parses is the key that it says, and is written as it was.
+/// A key that parses is the key that it states, and is written as it was.
 pub fn key_file(data: &[u8]) -> bool {
     let Some(key) = accepted(Key::parse(data)) else { return false };
     let again = Key::parse(key.to_text("2026-01-01T00:00:00Z").as_bytes()).expect("it was written just now");
@@ -44,7 +44,7 @@ pub fn key_file(data: &[u8]) -> bool {
     true
 }
 
-/// A manifest that parses is the same once it is written.
+/// A manifest that parses is the same after it is written.
 pub fn manifest(data: &[u8]) -> bool {
     let Some(manifest) = accepted(Manifest::parse(data)) else { return false };
     let text = manifest.to_text().expect("it was parsed just now");
@@ -52,7 +52,7 @@ pub fn manifest(data: &[u8]) -> bool {
     true
 }
 
-/// What is whole of a journal is a journal, and says the same alone.
+/// The complete lines of a journal are a journal with the same contents.
 pub fn journal(data: &[u8]) -> bool {
     let contents = journal::parse(data);
     let whole = usize::try_from(contents.length).ok().and_then(|length| data.get(..length));
@@ -66,11 +66,11 @@ pub fn journal(data: &[u8]) -> bool {
 pub fn npz(data: &[u8]) -> bool {
     let (_folder, path) = file("set.npz", data);
     let pixels = set(&path);
-    let mixtures = accepted(floats::open(&path));
-    for part in mixtures.iter().flat_map(|set| set.parts.values()) {
-        assert!(part.images.iter().chain(&part.labels).all(|value| !value.is_nan()));
+    let mixed = accepted(mixtures::open(&path));
+    for split in mixed.iter().flat_map(|set| set.splits.values()) {
+        assert!(split.images.iter().chain(&split.labels).all(|value| !value.is_nan()));
     }
-    pixels || mixtures.is_some()
+    pixels || mixed.is_some()
 }
 
 /// A set in one array.
@@ -85,7 +85,7 @@ pub fn tar(data: &[u8]) -> bool {
     set(&path)
 }
 
-/// A scheme that parses has a text of its own that means the same, and compiles or says why not.
+/// A scheme that parses is the same after it is written, and compiles or gives the reason.
 pub fn scheme_toml(data: &[u8]) -> bool {
     let Some(scheme) = accepted(Scheme::from_toml(data, "mine.toml")) else { return false };
     for stage in &scheme.stages {
@@ -106,7 +106,7 @@ pub fn scheme_toml(data: &[u8]) -> bool {
     true
 }
 
-/// Tables that load are written as they were, and belong to a scheme or not.
+/// Tables that load are the same after they are written, and belong to a scheme or not.
 pub fn tables(data: &[u8]) -> bool {
     let (folder, path) = file("tables", data);
     let Some(loaded) = accepted(tables_file::load(&path)) else { return false };
@@ -136,10 +136,10 @@ pub fn labels_csv(data: &[u8]) -> bool {
     let (folder, labels) = file("labels.csv", data);
     let path = folder.path().join("set.npy");
     let mut array = Vec::new();
-    imgveil_data::npy::write(&mut array, &[3, 1, 1], [1u8, 2, 3]).expect("memory takes it");
+    npy_file::write(&mut array, &[3, 1, 1], [1u8, 2, 3]).expect("memory takes it");
     std::fs::write(&path, array).expect("a folder of ours");
-    let reading = ReadOptions { labels: Some(labels), ..ReadOptions::default() };
-    let Some(opened) = accepted(dataset::open_with(&path, &reading)) else { return false };
+    let options = ReadOptions { labels: Some(labels), ..ReadOptions::default() };
+    let Some(opened) = accepted(set::open_with(&path, &options)) else { return false };
     assert_eq!(opened.source.items().len(), 3);
     opened.note.iter().for_each(one_line);
     look_at(&opened)
@@ -158,9 +158,9 @@ pub fn names_csv(data: &[u8]) -> bool {
 /// A DICOM object, with and without a window.
 pub fn dicom(data: &[u8]) -> bool {
     let windows = [None, Some(Window::Auto), Some(Window::Linear { centre: 40.0, width: 400.0 })];
-    let readings = windows.map(|window| ReadOptions { window, ..ReadOptions::default() });
-    let read = readings
-        .map(|reading| stack(dataset::dicom::header(data, &reading), dataset::dicom::open(data.to_vec(), &reading)));
+    let options = windows.map(|window| ReadOptions { window, ..ReadOptions::default() });
+    let read = options
+        .map(|options| image_file(dicom_file::header(data, &options), dicom_file::open(data.to_vec(), &options)));
     read.contains(&true)
 }
 
@@ -171,21 +171,21 @@ pub fn nifti(data: &[u8]) -> bool {
         (Some(Window::Auto), Axis::X),
         (Some(Window::Linear { centre: 40.0, width: 400.0 }), Axis::Y),
     ];
-    let readings = ways.map(|(window, axis)| ReadOptions { window, axis, ..ReadOptions::default() });
-    let read = readings.map(|reading| {
-        let header = dataset::nifti::header(Cursor::new(data), &reading);
-        stack(header, dataset::nifti::open(data.to_vec(), &reading))
+    let options = ways.map(|(window, axis)| ReadOptions { window, axis, ..ReadOptions::default() });
+    let read = options.map(|options| {
+        let header = nifti_file::header(Cursor::new(data), &options);
+        image_file(header, nifti_file::open(data.to_vec(), &options))
     });
     read.contains(&true)
 }
 
 /// A picture of any format.
 pub fn picture(data: &[u8]) -> bool {
-    stack(dataset::picture::header(Cursor::new(data)), dataset::picture::open(data.to_vec()))
+    image_file(picture_file::header(Cursor::new(data)), picture_file::open(data.to_vec()))
 }
 
-/// The header alone, and the opened file: they agree, and so do the images.
-fn stack(header: Result<Header, ReadErrorKind>, opened: Result<Box<dyn ImageFile>, ReadErrorKind>) -> bool {
+/// The header alone, the opened file and its images agree.
+fn image_file(header: Result<Header, ReadErrorKind>, opened: Result<Box<dyn ImageFile>, ReadErrorKind>) -> bool {
     let (header, opened) = (accepted(header), accepted(opened));
     let Some(opened) = opened else { return false };
     let Header { count, geometry } = opened.header();
@@ -202,7 +202,7 @@ fn stack(header: Result<Header, ReadErrorKind>, opened: Result<Box<dyn ImageFile
 
 /// Opens a set and reads its first few images.
 fn set(path: &Path) -> bool {
-    accepted(dataset::open(path)).is_some_and(|opened| look_at(&opened))
+    accepted(set::open(path)).is_some_and(|opened| look_at(&opened))
 }
 
 fn look_at(opened: &Opened) -> bool {
@@ -223,7 +223,7 @@ fn look_at(opened: &Opened) -> bool {
     read
 }
 
-/// The value; or the error's words, which stand on one line and are no page.
+/// The value. An error's words must be one line.
 fn accepted<T, E: Display>(result: Result<T, E>) -> Option<T> {
     result.inspect_err(|error| one_line(&error.to_string())).ok()
 }

@@ -8,7 +8,7 @@ pub mod phantom;
 
 pub use core::*;
 use imgveil::internal::image::Image;
-use imgveil_data::dataset::picture::encode_png;
+use imgveil_data::format::picture::encode_png;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,32 +1,22 @@
 //! Curves: line charts in panels side by side, such as loss and accuracy over the epochs, as one SVG image.
 //!
-//! A series has the same colour in every panel that names it, and a legend above each plot, where it hides no
-//! data. Values are drawn as they are: never smoothed, never on a logarithmic axis. It draws into memory; it
-//! never reads or writes a file.
+//! A series has the same colour in every panel that names it. Legends stand below the plots, where they hide no data.
+//! Values are drawn as they are: never smoothed, never on a logarithmic axis.
 
 use super::plot::{
-    AXIS, Area, Axis, ChartError, GRID, INK, LARGEST, MUTED, PALETTE, TEXT_SIZE, block, clean, drawing, font,
-    line_height, lines, shorten, text_width, wrap,
+    AXIS, Area, ChartError, GRID, INK, MARGIN, MUTED, Mark, PALETTE, PANEL_TITLE_SIZE, TEXT_SIZE, TICKS, clean,
+    drawable, drawing, font, image, label, legend, legend_height, range, shorten, text_width,
 };
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// All lengths are in pixels of the SVG's own coordinates.
-const MARGIN: i32 = 16;
-const PANEL_WIDTH: i32 = 460;
-/// From the top of the plot to the bottom of the horizontal axis' label.
-const PLOT_HEIGHT: i32 = 300;
-const PANEL_GAP: i32 = 24;
-const X_AXIS_HEIGHT: i32 = 44;
-const TITLE_SIZE: i32 = 18;
-const PANEL_TITLE_SIZE: i32 = 15;
-/// The line in front of a legend's entry, and the space after the line and after the entry.
-const SWATCH: i32 = 24;
-const SWATCH_GAP: i32 = 6;
-const ENTRY_GAP: i32 = 16;
+const PANEL_WIDTH: i32 = 480;
+/// From the panel's title to the label of its horizontal axis.
+const PLOT_HEIGHT: i32 = 330;
 
 /// Series of up to this many points show each of them as a dot.
 const MOST_DOTS: usize = 40;
+
 /// One line of a panel.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
@@ -51,10 +41,10 @@ pub struct Panel {
 
 /// The panels side by side under `title`, as the text of an SVG image.
 ///
-/// The axes fit each panel's own points. Points with a coordinate that is not finite, or beyond 1e100 in
-/// magnitude, are left out and their neighbours joined. A series without points appears in the legend only; one
-/// with a single point, as a dot. Beyond seven names the colours repeat with dashed lines. Titles that are too
-/// long for a line are broken, names in the legend cut short.
+/// The axes fit each panel's own points. Points with a coordinate that is not finite, or beyond 1e12 in magnitude, are left
+/// out and their neighbours joined. A series without points appears in the legend only; one with a single point, as a dot.
+/// Beyond seven names the colours repeat with dashed lines. Names that were all in the legend of an earlier panel are not
+/// repeated below a later one. Text that is too long for its place is cut short.
 ///
 /// # Errors
 ///
@@ -68,69 +58,67 @@ pub fn curves_svg(title: &str, panels: &[Panel]) -> Result<String, ChartError> {
         _ => return Err(ChartError::TooManyPanels(panels.len())),
     };
     let mut names: Vec<&str> = Vec::new();
-    for series in panels.iter().flat_map(|panel| &panel.series) {
-        if !names.contains(&series.name.as_str()) {
-            names.push(&series.name);
-        }
-    }
-
-    // Panels share their heights, so that the plots stand in one line.
-    let content = count * PANEL_WIDTH + (count - 1) * PANEL_GAP;
-    let title = wrap(title, TITLE_SIZE, content);
-    let panel_titles: Vec<Vec<String>> =
-        panels.iter().map(|panel| wrap(&panel.title, PANEL_TITLE_SIZE, PANEL_WIDTH)).collect();
-    let legends: Vec<Vec<Entry>> = panels.iter().map(|panel| legend(panel, &names)).collect();
-    let panel_title_lines = panel_titles.iter().map(Vec::len).max().unwrap_or(0);
-    let legend_rows = legends.iter().flatten().map(|entry| entry.row + 1).max().unwrap_or(0);
-    let titles_top = MARGIN + block(title.len(), TITLE_SIZE);
-    let legends_top = titles_top + block(panel_title_lines, PANEL_TITLE_SIZE);
-    let plots_top = legends_top + block(legend_rows, TEXT_SIZE);
-    let (width, height) = (content + 2 * MARGIN, plots_top + PLOT_HEIGHT + MARGIN);
-
-    let mut svg = String::new();
-    {
-        let root = SVGBackend::with_string(&mut svg, (width.unsigned_abs(), height.unsigned_abs())).into_drawing_area();
-        root.fill(&WHITE).map_err(drawing)?;
-        lines(&root, &title, TITLE_SIZE, (MARGIN, MARGIN))?;
-        let mut left = MARGIN;
-        for ((panel, title), legend) in panels.iter().zip(&panel_titles).zip(&legends) {
-            lines(&root, title, PANEL_TITLE_SIZE, (left, titles_top))?;
-            for entry in legend {
-                entry.draw(&root, (left, legends_top))?;
+    let mut legends = Vec::with_capacity(panels.len());
+    for panel in panels {
+        let known = names.len();
+        for series in &panel.series {
+            if !names.contains(&series.name.as_str()) {
+                names.push(&series.name);
             }
-            let plot = root.clone().shrink((left, plots_top), (PANEL_WIDTH.unsigned_abs(), PLOT_HEIGHT.unsigned_abs()));
-            draw_plot(&plot, panel, &names)?;
-            left += PANEL_WIDTH + PANEL_GAP;
         }
-        root.present().map_err(drawing)?;
+        let entries = panel.series.iter().map(|series| entry(&series.name, &names));
+        legends.push(if names.len() > known { entries.collect() } else { Vec::new() });
     }
-    Ok(svg)
+    let legends_height = legend_height(legends.iter().map(Vec::len).max().unwrap_or(0));
+    image(title, (count * PANEL_WIDTH, PLOT_HEIGHT + legends_height), |area| {
+        let places = area.split_evenly((1, panels.len()));
+        for ((panel, entries), place) in panels.iter().zip(&legends).zip(places) {
+            let (plot, below) = place.split_vertically(PLOT_HEIGHT);
+            draw_plot(&plot, panel, &names)?;
+            legend(&below.margin(4, 0, MARGIN, 0), entries)?;
+        }
+        Ok(())
+    })
+}
+
+/// A series' entry in a legend.
+fn entry(name: &str, names: &[&str]) -> (String, RGBColor, Mark) {
+    let number = names.iter().position(|other| *other == name).unwrap_or(0);
+    let (colour, dashed) = (PALETTE[number % PALETTE.len()], number / PALETTE.len() % 2 == 1);
+    (shorten(name, TEXT_SIZE, PANEL_WIDTH - 60), colour, Mark::Line { dashed })
 }
 
 /// The axes and lines of one panel.
 fn draw_plot(area: &Area<'_>, panel: &Panel, names: &[&str]) -> Result<(), ChartError> {
     let series: Vec<(&Series, Vec<(f64, f64)>)> =
-        panel.series.iter().map(|series| (series, drawable(&series.points))).collect();
+        panel.series.iter().map(|series| (series, drawable_points(&series.points))).collect();
     let points = || series.iter().flat_map(|(_, points)| points);
-    let x_axis = Axis::fit(points().map(|point| point.0), 0.03);
-    let y_axis = Axis::fit(points().map(|point| point.1), 0.06);
+    let x_axis = range(points().map(|point| point.0), 0.03);
+    let y_axis = range(points().map(|point| point.1), 0.06);
+    // Whole numbers, such as epochs, have no ticks between them.
+    let whole = points().all(|point| point.0.fract() == 0.0);
+    let x_ticks = if whole { ((x_axis.end.floor() - x_axis.start.ceil()) as usize + 1).min(TICKS) } else { TICKS };
 
-    let longest = y_axis.ticks().iter().map(|&tick| text_width(&y_axis.label(tick), TEXT_SIZE)).max().unwrap_or(0);
+    let ends = [y_axis.start, y_axis.end].map(|end| text_width(&label(end, &y_axis), TEXT_SIZE));
     // The ticks' labels, a gap, and the axis' own label, turned upright.
-    let y_axis_width = longest + 12 + 2 * TEXT_SIZE;
+    let labels_width = ends[0].max(ends[1]) + 3 * TEXT_SIZE;
     let mut chart = ChartBuilder::on(area)
-        .margin_top(6)
+        .caption(shorten(&panel.title, PANEL_TITLE_SIZE, PANEL_WIDTH - MARGIN), font(PANEL_TITLE_SIZE))
         // Half of the last tick's label reaches past the plot.
-        .margin_right(18)
-        .x_label_area_size(X_AXIS_HEIGHT)
-        .y_label_area_size(y_axis_width)
-        .build_cartesian_2d(x_axis, y_axis)
+        .margin_right(24)
+        .x_label_area_size(44)
+        .y_label_area_size(labels_width)
+        .build_cartesian_2d(x_axis.clone(), y_axis.clone())
         .map_err(drawing)?;
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(AXIS)
+        .x_labels(x_ticks)
+        .y_labels(TICKS)
+        .x_label_formatter(&|x| if whole { format!("{x:.0}") } else { label(*x, &x_axis) })
+        .y_label_formatter(&|y| label(*y, &y_axis))
         .label_style(font(TEXT_SIZE).color(&MUTED))
         .axis_desc_style(font(TEXT_SIZE).color(&INK))
         .x_desc(clean(&panel.x_label))
@@ -139,8 +127,9 @@ fn draw_plot(area: &Area<'_>, panel: &Panel, names: &[&str]) -> Result<(), Chart
         .map_err(drawing)?;
 
     for (series, points) in series {
-        let Look { style, dashed } = Look::of(&series.name, names);
-        if dashed {
+        let (_, colour, mark) = entry(&series.name, names);
+        let style = colour.filled().stroke_width(2);
+        if matches!(mark, Mark::Line { dashed: true }) {
             let line = DashedLineSeries::new(points.iter().copied(), 6, 4, style);
             chart.draw_series(line).map_err(drawing)?;
         } else {
@@ -155,64 +144,8 @@ fn draw_plot(area: &Area<'_>, panel: &Panel, names: &[&str]) -> Result<(), Chart
 }
 
 /// The points that a plot can show.
-fn drawable(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    // NaN compares false, so it is left out too.
-    points.iter().copied().filter(|(x, y)| x.abs() <= LARGEST && y.abs() <= LARGEST).collect()
-}
-
-/// How a series is drawn.
-struct Look {
-    style: ShapeStyle,
-    dashed: bool,
-}
-
-impl Look {
-    fn of(name: &str, names: &[&str]) -> Self {
-        let number = names.iter().position(|other| *other == name).unwrap_or(0);
-        let style = PALETTE[number % PALETTE.len()].filled().stroke_width(2);
-        Self { style, dashed: number / PALETTE.len() % 2 == 1 }
-    }
-}
-
-/// An entry of a legend, and where it stands in it.
-struct Entry {
-    name: String,
-    look: Look,
-    row: usize,
-    x: i32,
-}
-
-/// The entries of a panel's legend, in rows of the panel's width.
-fn legend(panel: &Panel, names: &[&str]) -> Vec<Entry> {
-    let (mut row, mut x) = (0, 0);
-    let mut entries = Vec::with_capacity(panel.series.len());
-    for series in &panel.series {
-        let name = shorten(&clean(&series.name), TEXT_SIZE, PANEL_WIDTH - SWATCH - SWATCH_GAP);
-        let width = SWATCH + SWATCH_GAP + text_width(&name, TEXT_SIZE);
-        if x > 0 && x + width > PANEL_WIDTH {
-            row += 1;
-            x = 0;
-        }
-        entries.push(Entry { name, look: Look::of(&series.name, names), row, x });
-        x += width + ENTRY_GAP;
-    }
-    entries
-}
-
-impl Entry {
-    fn draw(&self, area: &Area<'_>, (left, top): (i32, i32)) -> Result<(), ChartError> {
-        let x = left + self.x;
-        let row = i32::try_from(self.row).map_err(drawing)?;
-        let middle = top + row * line_height(TEXT_SIZE) + TEXT_SIZE / 2;
-        let ends =
-            if self.look.dashed { vec![(x, x + 6), (x + SWATCH - 6, x + SWATCH)] } else { vec![(x, x + SWATCH)] };
-        for (from, to) in ends {
-            area.draw(&PathElement::new(vec![(from, middle), (to, middle)], self.look.style)).map_err(drawing)?;
-        }
-        area.draw(&Circle::new((x + SWATCH / 2, middle), 3, self.look.style)).map_err(drawing)?;
-        let style = font(TEXT_SIZE).color(&INK).pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw_text(&self.name, &style, (x + SWATCH + SWATCH_GAP, middle)).map_err(drawing)
-    }
+fn drawable_points(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    points.iter().copied().filter(|&(x, y)| drawable(x) && drawable(y)).collect()
 }
 
 #[cfg(test)]
@@ -280,7 +213,7 @@ mod tests {
             let svg = curves_svg("t", &[panel(vec![series("name", points)])]).unwrap();
             assert!(svg.contains("name"));
             let dots = points.iter().filter(|p| p.0.is_finite()).count();
-            assert_eq!(svg.matches("<circle").count(), dots + 1, "one more in the legend");
+            assert_eq!(svg.matches("<circle").count(), dots);
         }
         let nothing = panel(Vec::new());
         assert!(curves_svg("", &[nothing.clone(), nothing]).is_ok());
@@ -292,9 +225,9 @@ mod tests {
         let a = panel(vec![series("plain", &points), series("keystream", &points)]);
         let b = panel(vec![series("keystream", &points)]);
         let svg = curves_svg("t", &[a, b]).unwrap();
-        // A line and a swatch each; the second name in both panels.
+        // A line in each panel that has the name, and one in the only legend that has it.
         assert_eq!(svg.matches("<polyline fill=\"none\" opacity=\"1\" stroke=\"#0072B2\"").count(), 2);
-        assert_eq!(svg.matches("<polyline fill=\"none\" opacity=\"1\" stroke=\"#D55E00\"").count(), 4);
+        assert_eq!(svg.matches("<polyline fill=\"none\" opacity=\"1\" stroke=\"#D55E00\"").count(), 3);
     }
 
     #[test]
@@ -309,7 +242,7 @@ mod tests {
     fn long_series_have_no_dots() {
         let points: Vec<(f64, f64)> = (0..1000).map(|i| (f64::from(i), f64::from(i % 7))).collect();
         let svg = curves_svg("t", &[panel(vec![series("a", &points)])]).unwrap();
-        assert_eq!(svg.matches("<circle").count(), 1);
+        assert_eq!(svg.matches("<circle").count(), 0);
     }
 
     #[test]

@@ -1,15 +1,14 @@
-//! What all charts share: colours, text of a known size, axes, and why one could not be drawn.
-
-use std::fmt::Display;
-use std::ops::Range;
+//! What all charts share: colours, text, the ranges of axes, legends, and why a chart could not be drawn.
 
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
+use std::fmt::Display;
+use std::ops::Range;
 use thiserror::Error;
 
-/// The palette of Okabe and Ito, told apart with every common form of colour blindness; its yellow is left
-/// out, too light a line for a white ground.
+/// The palette of Okabe and Ito, told apart with every common form of colour blindness. Its yellow is left out: too
+/// light a line for a white ground.
 pub(super) const PALETTE: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -24,26 +23,33 @@ pub(super) const MUTED: RGBColor = RGBColor(95, 99, 104);
 pub(super) const AXIS: RGBColor = RGBColor(150, 154, 160);
 pub(super) const GRID: RGBColor = RGBColor(228, 230, 233);
 
+/// All lengths are in pixels of the SVG's own coordinates.
+pub(super) const MARGIN: i32 = 16;
+pub(super) const TITLE_SIZE: i32 = 18;
+pub(super) const PANEL_TITLE_SIZE: i32 = 15;
 pub(super) const TEXT_SIZE: i32 = 12;
 
 /// About how many ticks an axis has.
-pub(super) const TICKS: f64 = 6.0;
-/// Values beyond this are left out like infinities: spans between them could not be computed.
-pub(super) const LARGEST: f64 = 1e100;
-/// An axis spans at least this share of its values' magnitude: below, ticks could not be told apart.
-pub(super) const FINEST: f64 = 1e-9;
+pub(super) const TICKS: usize = 8;
+/// Values beyond this are left out like infinities. The axes of plotters compute in f64 with absolute tolerances.
+const LARGEST: f64 = 1e12;
+/// An axis spans at least this share of its values' magnitude, and at least this much, for the same reason.
+const FINEST: f64 = 1e-6;
+/// From one entry of a legend to the next, as plotters draws text of `TEXT_SIZE`.
+const LEGEND_ROW: i32 = 19;
 
 /// Why a chart was not drawn.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ChartError {
     /// There are no panels.
     #[error("there are no panels to draw")]
     NoPanels,
-    /// There are more panels than fit side by side in an image.
+    /// There are more panels or rows than an image that a browser draws can hold.
     #[error("{0} panels are too many for one image")]
     TooManyPanels(usize),
     /// The drawing library gave up.
-    #[error("the curves could not be drawn: {0}")]
+    #[error("the chart could not be drawn: {0}")]
     Drawing(String),
 }
 
@@ -53,129 +59,112 @@ pub(super) fn drawing(error: impl Display) -> ChartError {
     ChartError::Drawing(error.to_string())
 }
 
-/// A linear axis around values, with ticks at round numbers. Plotters' own axis for `f64` is not used: it
-/// compares with absolute tolerances, so that very small or very large values trip it.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Axis {
-    pub(super) low: f64,
-    pub(super) high: f64,
-    /// The distance of the ticks is a round number times ten to this power.
-    pub(super) power: i32,
-    pub(super) step: f64,
+/// Draws an image of this size, on white, under a title.
+pub(super) fn image(
+    title: &str,
+    (width, height): (i32, i32),
+    draw: impl FnOnce(&Area<'_>) -> Result<(), ChartError>,
+) -> Result<String, ChartError> {
+    let mut svg = String::new();
+    {
+        let height = height + 2 * MARGIN + TITLE_SIZE;
+        let size = ((width + 2 * MARGIN).unsigned_abs(), height.unsigned_abs());
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        root.fill(&WHITE).map_err(drawing)?;
+        let title = shorten(title, TITLE_SIZE, width);
+        root.draw_text(&title, &font(TITLE_SIZE), (MARGIN, MARGIN / 2)).map_err(drawing)?;
+        draw(&root.margin(MARGIN + TITLE_SIZE, MARGIN, MARGIN, MARGIN))?;
+        root.present().map_err(drawing)?;
+    }
+    Ok(svg)
 }
 
-impl Axis {
-    /// An axis around values of at most [`LARGEST`] in magnitude, with a free share of its span at each end.
-    pub(super) fn fit(values: impl Iterator<Item = f64> + Clone, free: f64) -> Self {
-        let (low, high) =
-            values.clone().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
-        let (middle, magnitude) = (low / 2.0 + high / 2.0, low.abs().max(high.abs()));
-        let (low, high) = if low > high {
-            // No values.
-            (0.0, 1.0)
-        } else if low == high || high - low < 1.0 / LARGEST {
-            // A constant stands in the middle, its own size or at least something above and below it.
-            let half = if magnitude < 1.0 / LARGEST { 1.0 } else { 0.5 * magnitude };
-            (middle - half, middle + half)
-        } else if high - low < FINEST * magnitude {
-            let half = 0.5 * FINEST * magnitude;
-            (middle - half, middle + half)
-        } else {
-            (low, high)
-        };
-        let margin = free * (high - low);
-        let (low, high) = (low - margin, high + margin);
-
-        // The round number nearest above the wanted distance: 1, 2, 5 or 10 times a power of ten.
-        let wanted = (high - low) / TICKS;
-        let mut power = wanted.log10().floor() as i32;
-        let mut step = 10.0;
-        for round in [1.0, 2.0, 5.0] {
-            if round * ten_to(power) >= wanted {
-                step = round;
-                break;
-            }
-        }
-        // Whole numbers, such as epochs, have no ticks between them.
-        if power < 0 && values.into_iter().all(|v| v.fract() == 0.0) {
-            (power, step) = (0, 1.0);
-        }
-        if step == 10.0 {
-            (power, step) = (power + 1, 1.0);
-        }
-        Self { low, high, power, step: step * ten_to(power) }
-    }
-
-    pub(super) fn ticks(&self) -> Vec<f64> {
-        // Both ends are exact integers: FINEST keeps them far below 2^53.
-        let (first, last) = ((self.low / self.step).ceil() as i64, (self.high / self.step).floor() as i64);
-        (first..=last).map(|tick| tick as f64 * self.step).collect()
-    }
-
-    /// A tick's value with as many digits as tell it from its neighbours.
-    pub(super) fn label(&self, tick: f64) -> String {
-        if tick == 0.0 {
-            return "0".to_owned();
-        }
-        let largest = self.low.abs().max(self.high.abs());
-        if largest >= 1e6 || self.power < -6 {
-            let digits = (tick.abs().log10().floor() as i32 - self.power).clamp(0, 12);
-            return format!("{tick:.*e}", digits.unsigned_abs() as usize);
-        }
-        let decimals = (-self.power).max(0);
-        format!("{tick:.*}", decimals.unsigned_abs() as usize)
-    }
+/// Whether a plot can show this value. NaN compares false.
+pub(super) fn drawable(value: f64) -> bool {
+    value.abs() <= LARGEST
 }
 
-impl Ranged for Axis {
-    type FormatOption = NoDefaultFormatting;
-    type ValueType = f64;
-
-    fn map(&self, value: &f64, (from, to): (i32, i32)) -> i32 {
-        let share = (value - self.low) / (self.high - self.low);
-        from + (share * f64::from(to - from)).round() as i32
+/// The range of an axis around drawable values, with a free share of its span at each end.
+pub(super) fn range(values: impl Iterator<Item = f64>, free: f64) -> Range<f64> {
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    if low > high {
+        return 0.0..1.0;
     }
-
-    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
-        self.ticks()
-    }
-
-    fn range(&self) -> Range<f64> {
-        self.low..self.high
-    }
+    let middle = f64::midpoint(low, high);
+    let magnitude = low.abs().max(high.abs());
+    let half = if low == high {
+        // A constant stands in the middle, its own size or at least something above and below it.
+        if magnitude < FINEST { 1.0 } else { 0.5 * magnitude }
+    } else {
+        (0.5 * (high - low)).max(FINEST * magnitude.max(1.0))
+    };
+    let half = half * (1.0 + 2.0 * free);
+    middle - half..middle + half
 }
 
-impl ValueFormatter<f64> for Axis {
-    fn format(value: &f64) -> String {
-        value.to_string()
+/// A tick's value with as many digits as tell it from its neighbours on an axis of this range.
+pub(super) fn label(tick: f64, axis: &Range<f64>) -> String {
+    // The least distance of two ticks: plotters rounds it up to 1, 2 or 5 times a power of ten.
+    let least = (axis.end - axis.start) / (TICKS + 1) as f64;
+    let magnitude = axis.start.abs().max(axis.end.abs());
+    if magnitude >= 1e6 {
+        let digits = (magnitude / least).log10().ceil().clamp(0.0, 12.0) as usize;
+        return format!("{tick:.digits$e}");
     }
-
-    fn format_ext(&self, value: &f64) -> String {
-        self.label(*value)
-    }
+    let decimals = (0.699 - least.log10()).floor().clamp(0.0, 9.0) as usize;
+    let text = format!("{tick:.decimals$}");
+    if text.trim_start_matches('-').bytes().all(|digit| matches!(digit, b'0' | b'.')) { "0".to_owned() } else { text }
 }
 
-/// Ten to a power, rounded once: for negative powers, a division by an exact number.
-pub(super) fn ten_to(power: i32) -> f64 {
-    if power < 0 { 1.0 / 10f64.powi(-power) } else { 10f64.powi(power) }
+/// What stands before a name in a legend.
+#[derive(Clone, Copy)]
+pub(super) enum Mark {
+    /// A line.
+    Line { dashed: bool },
+    /// A dot.
+    Dot,
+    /// A ring.
+    Ring,
+}
+
+/// Draws plotters' legend into an area of its own, where it hides no data.
+pub(super) fn legend<'a>(area: &Area<'a>, entries: &[(String, RGBColor, Mark)]) -> Result<(), ChartError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let mut chart = ChartBuilder::on(area).build_cartesian_2d(0.0..1.0, 0.0..1.0).map_err(drawing)?;
+    for (name, colour, mark) in entries {
+        let (style, mark) = (colour.filled().stroke_width(2), *mark);
+        chart.draw_series(std::iter::empty::<Circle<(f64, f64), i32>>()).map_err(drawing)?.label(clean(name)).legend(
+            move |(x, y)| {
+                let line = [(x, y), (x + 22, y)];
+                match mark {
+                    Mark::Line { dashed: true } => DashedPathElement::new(line, 6, 4, style).into_dyn(),
+                    Mark::Line { dashed: false } => PathElement::new(line, style).into_dyn(),
+                    Mark::Dot => Circle::new((x + 11, y), 4, style).into_dyn(),
+                    Mark::Ring => Circle::new((x + 11, y), 4, colour.stroke_width(1)).into_dyn(),
+                }
+            },
+        );
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .margin(0)
+        .legend_area_size(28)
+        .label_font(font(TEXT_SIZE))
+        .draw()
+        .map_err(drawing)
+}
+
+/// The height of a legend of so many entries.
+pub(super) fn legend_height(entries: usize) -> i32 {
+    i32::try_from(entries).map_or(i32::MAX / 64, |entries| entries.saturating_mul(LEGEND_ROW)) + 10
 }
 
 /// A font of `size` pixels. The SVG backend divides the size that it is given by 1.24.
 pub(super) fn font(size: i32) -> TextStyle<'static> {
     ("sans-serif", 1.24 * f64::from(size)).into_font().color(&INK)
-}
-
-/// From one line of text to the next.
-pub(super) fn line_height(size: i32) -> i32 {
-    size + size / 2
-}
-
-/// The height of lines of text with the gap below them; none for no lines.
-pub(super) fn block(lines: usize, size: i32) -> i32 {
-    match i32::try_from(lines) {
-        Ok(0) | Err(_) => 0,
-        Ok(lines) => lines * line_height(size) + 4,
-    }
 }
 
 /// About the width of a text. The viewer chooses the font, so this can only be an estimate, on the wide side.
@@ -190,44 +179,14 @@ pub(super) fn clean(text: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The text, its end replaced by an ellipsis where it is wider than `width`.
+/// The clean text, its end replaced by an ellipsis where it is wider than `width`.
 pub(super) fn shorten(text: &str, size: i32, width: i32) -> String {
-    if text_width(text, size) <= width {
-        return text.to_owned();
+    let text = clean(text);
+    if text_width(&text, size) <= width {
+        return text;
     }
-    let mut short = String::new();
-    for c in text.chars() {
-        short.push(c);
-        if text_width(&short, size) + size > width {
-            break;
-        }
-    }
-    short.push('…');
-    short
-}
-
-/// The text in lines of about `width`, broken between words.
-pub(super) fn wrap(text: &str, size: i32, width: i32) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in clean(text).split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if text_width(line, size) + text_width(word, size) + size <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(shorten(word, size, width)),
-        }
-    }
-    lines
-}
-
-/// Lines of text under one another.
-pub(super) fn lines(area: &Area<'_>, texts: &[String], size: i32, (x, mut y): (i32, i32)) -> Result<(), ChartError> {
-    for text in texts {
-        area.draw_text(text, &font(size), (x, y)).map_err(drawing)?;
-        y += line_height(size);
-    }
-    Ok(())
+    let fitting = (width.max(0) * 5 / (size * 3)).unsigned_abs() as usize;
+    text.chars().take(fitting.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -236,35 +195,29 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ticks_are_round_numbers() {
-        let labels = |values: &[f64]| {
-            let axis = Axis::fit(values.iter().copied(), 0.0);
-            axis.ticks().iter().map(|&tick| axis.label(tick)).collect::<Vec<_>>()
-        };
-        assert_eq!(labels(&[0.0, 1.0]), ["0", "1"]);
-        assert_eq!(labels(&[0.0, 0.999]), ["0", "0.2", "0.4", "0.6", "0.8"]);
-        assert_eq!(labels(&[1.0, 5.0]), ["1", "2", "3", "4", "5"]);
-        assert_eq!(labels(&[1.0, 20.0]), ["5", "10", "15", "20"]);
-        assert_eq!(labels(&[0.91, 0.935]), ["0.910", "0.915", "0.920", "0.925", "0.930", "0.935"]);
-        assert_eq!(labels(&[-1.5, 1.5]), ["-1.5", "-1.0", "-0.5", "0", "0.5", "1.0", "1.5"]);
-        assert_eq!(labels(&[0.0, 4e6]), ["0", "1e6", "2e6", "3e6", "4e6"]);
-        assert_eq!(labels(&[1e-9, 3e-9]), ["1.0e-9", "1.5e-9", "2.0e-9", "2.5e-9", "3.0e-9"]);
+    fn labels_tell_neighbours_apart_and_no_more() {
+        let labels = |axis: Range<f64>, ticks: &[f64]| ticks.iter().map(|&tick| label(tick, &axis)).collect::<Vec<_>>();
+        assert_eq!(labels(0.0..10.0, &[-0.0, 2.0, 10.0]), ["0", "2", "10"]);
+        assert_eq!(labels(0.91..0.935, &[0.91, 0.915, 0.92]), ["0.910", "0.915", "0.920"]);
+        assert_eq!(labels(0.05..0.65, &[0.1, 0.2]), ["0.1", "0.2"]);
+        assert_eq!(labels(-1.5..1.5, &[-1.5, 0.0, 0.5]), ["-1.5", "0", "0.5"]);
+        assert_eq!(labels(0.0..4e6, &[1e6, 1.5e6]), ["1.0e6", "1.5e6"]);
+    }
+
+    #[test]
+    fn long_text_is_cut_short() {
+        assert_eq!(shorten("a \n b", 10, 100), "a b");
+        let short = shorten(&"word ".repeat(40), 10, 100);
+        assert!(short.ends_with('…') && text_width(&short, 10) <= 100, "{short}");
     }
 
     proptest! {
         #[test]
-        fn any_values_have_an_axis(values in prop::collection::vec(prop::num::f64::ANY, 0..8)) {
-            let values: Vec<f64> = values.into_iter().filter(|v| v.abs() <= LARGEST).collect();
-            let axis = Axis::fit(values.iter().copied(), 0.05);
-            prop_assert!(axis.low < axis.high && axis.step > 0.0, "{:?}", axis);
-            let ticks = axis.ticks();
-            prop_assert!((1..=20).contains(&ticks.len()), "{:?}: {:?}", axis, ticks);
-            prop_assert!(ticks.is_sorted_by(|a, b| a < b));
-            let labels: std::collections::HashSet<String> = ticks.iter().map(|&tick| axis.label(tick)).collect();
-            prop_assert_eq!(labels.len(), ticks.len());
-            for value in values {
-                prop_assert!((0..=1000).contains(&axis.map(&value, (0, 1000))));
-            }
+        fn any_values_have_a_range(values in prop::collection::vec(prop::num::f64::ANY, 0..8)) {
+            let values: Vec<f64> = values.into_iter().filter(|v| drawable(*v)).collect();
+            let range = range(values.iter().copied(), 0.05);
+            prop_assert!(range.start < range.end);
+            prop_assert!(values.iter().all(|value| (range.start..=range.end).contains(value)), "{:?}", range);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::grid::{Grid, Row, Run};
 use super::results::{Figures, Scored};
-use crate::chart::{ChartError, DotPanel, DotRow, Panel, Series, curves_svg, dots_svg};
-use imgveil_data::dataset::{DatasetError, manifest, write_atomically};
+use crate::chart::{ChartError, Panel, ScorePanel, ScoreRow, Series, curves_svg, scores_svg};
+use imgveil_data::set::{manifest, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
@@ -27,7 +27,7 @@ enum State {
 pub enum StudyError {
     /// The operating system refused.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] imgveil_data::Error),
     /// A chart could not be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),
@@ -292,24 +292,24 @@ impl Study {
 
     /// Scores by row: a ring for each seed, a dot for the mean.
     fn accuracy_svg(&self) -> Result<String, ChartError> {
-        let rows: Vec<DotRow> = (0..self.grid.rows.len())
+        let rows: Vec<ScoreRow> = (0..self.grid.rows.len())
             .map(|row| {
                 let figures = self.figures(row);
                 let auc = figures.iter().filter_map(|figures| figures.auc).collect();
                 let balanced = figures.iter().map(|figures| figures.balanced_accuracy).collect();
-                DotRow { label: self.grid.rows[row].label(), values: vec![auc, balanced] }
+                ScoreRow { label: self.grid.rows[row].label(), values: vec![auc, balanced] }
             })
             .collect();
         let classes = (0..rows.len()).find_map(|row| Some(self.figures(row).first()?.classes));
         let guessing = |value: f64| Some((value, "guessing".to_owned()));
         let panels = [
-            DotPanel { title: "AUC".into(), line: guessing(0.5) },
-            DotPanel {
+            ScorePanel { title: "AUC".into(), line: guessing(0.5) },
+            ScorePanel {
                 title: "Balanced accuracy".into(),
                 line: classes.and_then(|classes| guessing(1.0 / classes as f64)),
             },
         ];
-        dots_svg(&format!("{}: ring = a run, dot = mean", self.title()), &panels, &rows)
+        scores_svg(&self.title(), &panels, &rows)
     }
 
     /// Training loss and validation score over the epochs: means over the runs of a row that came so far.

@@ -1,0 +1,293 @@
+//! Flags that several subcommands share.
+
+use crate::exit::{Failure, USAGE};
+use crate::output::Output;
+use crate::scheme_file::{is_scheme_file, read_scheme};
+use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
+use imgveil::internal::tables::Tables;
+use imgveil_data::format::{Axis, ReadOptions, Window};
+use imgveil_data::set::{Encoding, Resize, Side};
+use imgveil_data::{key_file, tables_file};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Which scheme.
+#[derive(clap::Args)]
+pub struct SchemeArgs {
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream, or a FILE.toml of
+    /// your own; `imgveil schemes` explains them [default: shuffle-flip]
+    #[arg(short, long, value_name = "NAME")]
+    pub scheme: Option<String>,
+    #[command(flatten)]
+    pub options: SchemeOptions,
+}
+
+/// Options of the built-in schemes.
+#[derive(clap::Args, Default)]
+pub struct SchemeOptions {
+    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
+    #[arg(long, value_name = "SIZE")]
+    pub block: Option<Block>,
+    /// One key for all blocks (shared) or one for each (block): shuffle-flip. One for all images (shared) or one for
+    /// each (image): skk, skk-filter [default: shared]
+    #[arg(long, value_name = "SCOPE")]
+    pub key_scope: Option<KeyScope>,
+    /// Scramble the blocks too: shuffle-flip
+    #[arg(long)]
+    pub scramble: bool,
+    /// Flip signs too: vit
+    #[arg(long)]
+    pub sign_flip: bool,
+    /// What fills a block of skk-filter: median, mean, max or min [default: median]
+    #[arg(long, value_name = "NAME")]
+    pub statistic: Option<Statistic>,
+    /// Orders of the channels of etc: permutations, or as-published (loses channels, as the published code does)
+    /// [default: permutations]
+    #[arg(long, value_name = "NAME")]
+    pub channel_table: Option<Orders>,
+}
+
+impl SchemeArgs {
+    /// The scheme asked for, or shuffle-flip.
+    pub fn scheme(&self) -> Result<Scheme, Failure> {
+        self.options.of(self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name()))
+    }
+
+    /// Whether any of these flags is on the command line.
+    #[cfg(feature = "train")]
+    pub fn is_given(&self) -> bool {
+        self.scheme.is_some() || self.options.first_given().is_some()
+    }
+}
+
+impl SchemeOptions {
+    /// The scheme of this name or file, with these options.
+    pub fn of(&self, scheme: &str) -> Result<Scheme, Failure> {
+        if is_scheme_file(scheme) {
+            return match self.first_given() {
+                None => read_scheme(scheme),
+                Some(option) => Err(Failure {
+                    words: format!(
+                        "{option} is for the built-in schemes; {scheme} says by itself what its stages do: change it \
+                        there, and leave {option} out"
+                    ),
+                    code: USAGE,
+                }),
+            };
+        }
+        let options = Options {
+            block: self.block,
+            key_scope: self.key_scope,
+            scramble: self.scramble,
+            sign_flip: self.sign_flip,
+            statistic: self.statistic,
+            orders: self.channel_table,
+        };
+        Ok(Preset::named(scheme)?.scheme(options)?)
+    }
+
+    /// The first of these flags that is on the command line.
+    pub fn first_given(&self) -> Option<&'static str> {
+        let given = [
+            (self.block.is_some(), "--block"),
+            (self.key_scope.is_some(), "--key-scope"),
+            (self.scramble, "--scramble"),
+            (self.sign_flip, "--sign-flip"),
+            (self.statistic.is_some(), "--statistic"),
+            (self.channel_table.is_some(), "--channel-table"),
+        ];
+        given.into_iter().find(|(is, _)| *is).map(|(_, option)| option)
+    }
+}
+
+/// A key or tables. A command that needs one makes the group required.
+#[derive(clap::Args)]
+#[group(id = "secret", multiple = false)]
+pub struct SecretArgs {
+    /// Key file (see `imgveil keygen`)
+    #[arg(short, long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Written-out tables instead of a key: .npz or .json, as `imgveil key export-tables` and published experiments
+    /// have them
+    #[arg(long, value_name = "FILE")]
+    tables: Option<PathBuf>,
+}
+
+impl SecretArgs {
+    /// Reads the file that is given, and prints its warnings.
+    pub fn load(&self, out: &Output) -> Result<Option<Secret>, Failure> {
+        Ok(match (&self.key, &self.tables) {
+            (Some(path), _) => Some(load_key(path, out)?.into()),
+            (None, Some(path)) => Some(load_tables(path, out)?.into()),
+            (None, None) => None,
+        })
+    }
+
+    /// As [`load`](Self::load), for commands that need a secret.
+    pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
+        let missing =
+            || Failure { words: "give the key with -k FILE, or tables with --tables FILE".into(), code: USAGE };
+        self.load(out)?.ok_or_else(missing)
+    }
+}
+
+/// How images are resized.
+#[derive(clap::Args)]
+pub struct ResizeArgs {
+    /// Resize every image: 224, or HEIGHTxWIDTH such as 192x256
+    #[arg(long, value_name = "SIZE")]
+    pub resize: Option<Side>,
+    /// Grow images to the next multiple of the block; decryption cuts them back
+    #[arg(long, conflicts_with = "crop")]
+    pub pad: bool,
+    /// Cut images to a multiple of the block; what is cut off is gone
+    #[arg(long)]
+    pub crop: bool,
+}
+
+impl ResizeArgs {
+    /// The request for imgveil-data.
+    pub fn fit(&self) -> Resize {
+        Resize { size: self.resize, pad: self.pad, crop: self.crop }
+    }
+}
+
+/// How a set is read where its format allows several readings.
+#[derive(clap::Args)]
+pub struct ReadArgs {
+    /// DICOM, NIfTI: the grey values that become 8 bits: auto (what the file asks for), or CENTRE,WIDTH in its units
+    /// such as 40,400 [default: the full depth, as 16 bits]
+    #[arg(long, value_name = "WINDOW", allow_hyphen_values = true)]
+    pub window: Option<Window>,
+    /// NIfTI: the axis along which a volume is cut into slices: x, y or z
+    #[arg(long, value_name = "AXIS", default_value = "z")]
+    pub axis: Axis,
+    /// CSV file with the columns name, label and, if you like, split; instead of what folders and arrays say
+    #[arg(long, value_name = "FILE")]
+    pub labels: Option<PathBuf>,
+}
+
+impl ReadArgs {
+    /// The request for imgveil-data.
+    pub fn reading(&self) -> ReadOptions {
+        ReadOptions { window: self.window, axis: self.axis, labels: self.labels.clone(), members: Vec::new() }
+    }
+}
+
+/// The form of the output.
+#[derive(clap::Args)]
+pub struct FormatArgs {
+    /// Form of the output: png, jpeg, npz, npy (a folder of arrays that can be mapped into memory) or webdataset (tar
+    /// shards) [default: npz if OUT ends so, else png]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+    /// Quality of JPEG files, 1 to 100
+    #[arg(long, value_name = "Q", default_value = "90", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub jpeg_quality: u8,
+    /// Samples of a webdataset shard
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub per_shard: u32,
+}
+
+/// The form of the output without its details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    Png,
+    Jpeg,
+    Npz,
+    Npy,
+    Webdataset,
+}
+
+impl FormatArgs {
+    /// The form asked for.
+    ///
+    /// # Errors
+    /// When the form does not fit the name of the output.
+    pub fn encoding(&self, output: &Path) -> Result<Encoding, Failure> {
+        let extension = output.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+        let usage = |words: String| Err(Failure { words, code: USAGE });
+        let out = output.display();
+        match (self.format, extension.as_deref()) {
+            (None | Some(Format::Npz), Some("npz")) => Ok(Encoding::Npz),
+            (Some(_), Some("npz")) => {
+                usage(format!("{out} is named like an .npz file: leave --format out, or name a folder"))
+            }
+            (Some(Format::Npz), _) => {
+                usage(format!("an .npz output is a file whose name ends in .npz, and {out} does not"))
+            }
+            (None, Some("npy")) => usage(format!(
+                "{out} would be one array: name a folder and add --format npy, or a file that ends in .npz"
+            )),
+            (None, Some("tar")) => {
+                usage(format!("{out} would be one shard: name a folder and add --format webdataset"))
+            }
+            (None | Some(Format::Png), _) => Ok(Encoding::Png),
+            (Some(Format::Jpeg), _) => Ok(Encoding::Jpeg { quality: self.jpeg_quality }),
+            (Some(Format::Npy), _) => Ok(Encoding::Npy),
+            (Some(Format::Webdataset), _) => Ok(Encoding::WebDataset { per_shard: self.per_shard }),
+        }
+    }
+}
+
+/// Which device.
+#[derive(clap::Args)]
+pub struct DeviceArgs {
+    /// auto (a hardware GPU, else the CPU), cpu, gpu (software adapters too), or an adapter's number or name
+    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    pub device: DeviceChoice,
+    #[command(flatten)]
+    pub timeout: DeviceTimeout,
+}
+
+/// How long to wait for a device.
+#[derive(clap::Args, Clone, Copy)]
+pub struct DeviceTimeout {
+    /// A device that does not answer within this time counts as hung, and the command fails
+    #[arg(long, default_value = "60", value_name = "SECONDS",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    device_timeout: u32,
+}
+
+impl DeviceTimeout {
+    pub fn time_limit(self) -> Duration {
+        Duration::from_secs(self.device_timeout.into())
+    }
+
+    /// Opens a device that has this time limit.
+    pub fn open(self, choice: &DeviceChoice) -> Result<Device, Failure> {
+        let device = Device::open(choice)?;
+        // TIME LIMIT: `device.set_time_limit(self.time_limit());` as soon as the core has it.
+        let _ = self.time_limit();
+        Ok(device)
+    }
+}
+
+impl DeviceArgs {
+    /// Opens the device.
+    pub fn open(&self, out: &Output) -> Result<Device, Failure> {
+        let device = self.timeout.open(&self.device)?;
+        out.detail(&format!("device: {device}"));
+        Ok(device)
+    }
+}
+
+/// Reads a key file and prints its warning.
+pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
+    let loaded = key_file::load(path)?;
+    if let Some(warning) = loaded.warning {
+        out.warn(&warning);
+    }
+    Ok(loaded.key)
+}
+
+/// Reads a file of tables and prints its warning.
+fn load_tables(path: &Path, out: &Output) -> Result<Tables, Failure> {
+    let loaded = tables_file::load(path)?;
+    if let Some(warning) = loaded.warning {
+        out.warn(&warning);
+    }
+    Ok(loaded.tables)
+}

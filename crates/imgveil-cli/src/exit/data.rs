@@ -1,0 +1,66 @@
+//! Errors of image sets, jobs, and files of keys and tables: exit codes, and the advice that names flags and subcommands.
+
+use super::{DATASET, FAILED, Failure, KEY, USAGE};
+use imgveil_data::job::JobError;
+use imgveil_data::key_file::KeyFileError;
+use imgveil_data::set::{LoadError, SetError};
+use imgveil_data::tables_file::{TablesError, TablesFileError};
+use imgveil_data::{Detail, Error, ErrorKind};
+
+/// Advice for images of several sizes.
+const ONE_SIZE: &str =
+    "; bring them to one size with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand";
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = match error.kind() {
+            ErrorKind::InvalidSet => DATASET,
+            ErrorKind::WrongKey | ErrorKind::InvalidSecret => KEY,
+            ErrorKind::Io | ErrorKind::Internal => FAILED,
+            // Errors of the core library have codes and advice of their own.
+            ErrorKind::Scheme | ErrorKind::Device => match error.into_detail() {
+                Detail::Compile(error) => return error.into(),
+                Detail::Engine(error) => return error.into(),
+                other => return Self { words: format!("{other:?}"), code: FAILED },
+            },
+            _ => USAGE,
+        };
+        let words = error.to_string();
+        Self { words: advised(words, error.detail()), code }
+    }
+}
+
+/// The words of an error with advice.
+fn advised(words: String, detail: &Detail) -> String {
+    let advice = match detail {
+        Detail::KeyFile(KeyFileError::Missing(_)) => ", or make a key with `imgveil keygen -o FILE`",
+        Detail::TablesFile(TablesFileError::Missing(_)) => ", or make one with `imgveil key export-tables -k KEY`",
+        Detail::TablesFile(TablesFileError::Invalid { source: TablesError::Foreign, .. }) => {
+            "; numpy.savez writes one, `imgveil key export-tables` both"
+        }
+        Detail::Load(LoadError::Mixed(_)) | Detail::Job(JobError::Mixed(_)) => ONE_SIZE,
+        Detail::Job(JobError::MixedArray(_)) => return format!("{words}{ONE_SIZE}, or write a folder of files"),
+        Detail::Job(JobError::PartitionOfArray) => ": leave --partition out, or write png, jpeg or webdataset",
+        Detail::Job(JobError::JpegDepth(_)) => ": write png, or bring 8 bits out of it with --window",
+        Detail::Job(JobError::NoRoomForMembers) => ": leave --keep-members out, or add --format webdataset",
+        Detail::Job(JobError::OtherNames(_)) => ", or name another file with --names",
+        Detail::Job(JobError::NoPartitions(_)) => "; partitions are written by `imgveil encrypt --partition I/N`",
+        Detail::Job(JobError::NotEncrypted(_)) => "; give the folder or .npz that `imgveil encrypt` wrote",
+        Detail::Job(JobError::Worker) => "; please report this with the command that you ran",
+        Detail::Set(SetError::Unfinished(_)) => "; run the same command again to complete it",
+        Detail::Set(SetError::Unmerged(path)) => {
+            return format!("{words}: run `imgveil merge {}` once every partition is done", path.display());
+        }
+        Detail::Set(SetError::Names { path, reason }) => {
+            return format!("{} is no file of names as `imgveil encrypt` writes it: {reason}", path.display());
+        }
+        _ => "",
+    };
+    words + advice
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Error::from(error).into()
+    }
+}

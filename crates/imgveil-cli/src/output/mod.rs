@@ -1,0 +1,99 @@
+//! What the command prints. Results go to standard output, everything else to standard error. A closed pipe is ignored.
+
+mod job_report;
+mod progress;
+mod set_table;
+
+pub use job_report::{continued, list, report, set_aside};
+pub use progress::ImageBar;
+pub use set_table::set_table;
+
+use crate::exit::{FAILED, Failure};
+use std::io::Write;
+use std::time::Duration;
+
+/// Prints for a command.
+pub struct Output {
+    verbose: bool,
+}
+
+impl Output {
+    /// With `verbose`, details are printed too.
+    pub fn new(verbose: bool) -> Self {
+        Self { verbose }
+    }
+
+    /// Prints a result on standard output.
+    pub fn say(&self, words: &str) {
+        let _ = writeln!(std::io::stdout(), "{words}");
+    }
+
+    /// Prints something to know on the way on standard error.
+    pub fn note(&self, words: &str) {
+        let _ = writeln!(std::io::stderr(), "{words}");
+    }
+
+    /// Prints a note where the user asked for details.
+    pub fn detail(&self, words: &str) {
+        if self.verbose {
+            self.note(words);
+        }
+    }
+
+    /// Prints a warning on standard error.
+    pub fn warn(&self, words: &str) {
+        self.note(&format!("warning: {words}"));
+    }
+
+    /// Prints an error on standard error.
+    pub fn error(&self, words: &str) {
+        self.note(&format!("error: {words}"));
+    }
+
+    /// Prints a value as JSON on standard output.
+    pub fn json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
+        let text = serde_json::to_string_pretty(value)
+            .map_err(|e| Failure { words: format!("cannot write JSON: {e}"), code: FAILED })?;
+        self.say(&text);
+        Ok(())
+    }
+}
+
+/// `1 image`, `2 images`.
+pub fn counted(number: usize, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `words` behind `begin`, broken into lines of at most 100 characters. Lines after the first are indented by the
+/// length of `begin`.
+pub fn wrapped(begin: &str, words: &str) -> String {
+    let indent = " ".repeat(begin.chars().count());
+    let options = textwrap::Options::new(100)
+        .initial_indent(begin)
+        .subsequent_indent(&indent)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .break_words(false);
+    textwrap::fill(words, options)
+}
+
+/// Seconds in two units at most: `40s`, `2m 5s`, `3h 4m`.
+pub fn duration(seconds: f64) -> String {
+    // An infinite or negative estimate is no reason to panic.
+    let seconds = (seconds.round() as u64).clamp(1, 100 * 365 * 24 * 3600);
+    // Hours need no seconds.
+    let seconds = if seconds < 3600 { seconds } else { seconds / 60 * 60 };
+    humantime::format_duration(Duration::from_secs(seconds)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_told_in_two_units() {
+        assert_eq!([0.2, 59.1, 125.0, 11_060.0].map(duration), ["1s", "59s", "2m 5s", "3h 4m"]);
+        assert_eq!([f64::NAN, -1.0].map(duration), ["1s", "1s"]);
+        assert!(!duration(f64::INFINITY).is_empty());
+    }
+}

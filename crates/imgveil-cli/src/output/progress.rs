@@ -1,0 +1,139 @@
+//! The progress of a job: a bar on a terminal, elsewhere a line now and then.
+
+use super::duration;
+use imgveil_data::job::{Busy, Note, Progress};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The progress of a job that works on images.
+pub struct ImageBar {
+    verb: &'static str,
+    bar: ProgressBar,
+    terminal: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    started: Instant,
+    told: Instant,
+    total: usize,
+    images: usize,
+    bytes: u64,
+    set_aside: usize,
+    busy: Busy,
+}
+
+/// Without a terminal, a line is written this often.
+const INTERVAL: Duration = Duration::from_secs(10);
+
+impl ImageBar {
+    /// Progress of a job whose lines begin with `verb`, such as `encrypting`.
+    pub fn new(verb: &'static str) -> Self {
+        let bar = ProgressBar::new(0).with_prefix(verb);
+        // The template is constant and well formed. If it ever is not, the default style remains.
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} images, {msg}") {
+            bar.set_style(style);
+        }
+        let now = Instant::now();
+        let state =
+            State { started: now, told: now, total: 0, images: 0, bytes: 0, set_aside: 0, busy: Busy::default() };
+        Self { verb, bar, terminal: std::io::stderr().is_terminal(), state: Mutex::new(state) }
+    }
+
+    /// Removes the bar.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut state);
+        let pause = if self.terminal { Duration::from_millis(200) } else { INTERVAL };
+        if state.told.elapsed() < pause {
+            return;
+        }
+        state.told = Instant::now();
+        if self.terminal {
+            self.bar.set_position((state.images + state.set_aside).min(state.total) as u64);
+            self.bar.set_message(state.words());
+        } else {
+            let State { images, total, .. } = *state;
+            let _ = writeln!(std::io::stderr(), "{}: {images} of {total} images, {}", self.verb, state.words());
+        }
+    }
+}
+
+impl State {
+    /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`.
+    fn words(&self) -> String {
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
+        let (rate, mb) = (self.images as f64 / seconds, self.bytes as f64 / 1e6 / seconds);
+        let mut words = format!("{rate:.0} images/s, {mb:.1} MB/s");
+        let left = self.total.saturating_sub(self.images + self.set_aside) as f64 / rate;
+        if left.is_finite() {
+            words += &format!(", {} left", duration(left));
+        }
+        if self.busy != Busy::default() {
+            words += &format!(", slowest: {}", self.busy.slowest());
+        }
+        if self.set_aside > 0 {
+            words += &format!(", {} set aside", self.set_aside);
+        }
+        words
+    }
+}
+
+impl Progress for ImageBar {
+    fn start(&self, images: usize) {
+        self.bar.set_length(images as u64);
+        self.change(|state| {
+            state.total = images;
+            state.started = Instant::now();
+        });
+    }
+
+    fn advance(&self, images: usize, bytes: u64) {
+        self.change(|state| {
+            state.images += images;
+            state.bytes += bytes;
+        });
+    }
+
+    fn set_aside(&self) {
+        self.change(|state| state.set_aside += 1);
+    }
+
+    fn busy(&self, busy: &Busy) {
+        self.change(|state| state.busy = *busy);
+    }
+
+    fn note(&self, note: &Note) {
+        let advice = match note {
+            Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
+            _ => "",
+        };
+        self.bar.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "note: {note}{advice}");
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_tells_rates_the_time_left_and_the_slowest_step() {
+        let now = Instant::now();
+        let busy = Busy { encode: Duration::from_secs(7), ..Busy::default() };
+        let state = |seconds: u64, images, set_aside, busy| {
+            let started = now.checked_sub(Duration::from_secs(seconds)).unwrap();
+            State { started, told: now, total: 2000, images, bytes: images as u64 * 100_000, set_aside, busy }.words()
+        };
+        assert_eq!(state(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10s left, slowest: encode");
+        assert_eq!(state(10, 1000, 500, busy), "100 images/s, 10.0 MB/s, 5s left, slowest: encode, 500 set aside");
+        assert_eq!(state(1, 0, 0, Busy::default()), "0 images/s, 0.0 MB/s");
+    }
+}

@@ -1,0 +1,25 @@
+//! Schemes from files: `--scheme FILE.toml`.
+
+use crate::exit::{FAILED, Failure, USAGE};
+use imgveil::internal::scheme::{LONGEST_SCHEME, Scheme};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+
+/// Whether this names a scheme file rather than a preset.
+pub fn is_scheme_file(scheme: &str) -> bool {
+    scheme.ends_with(".toml")
+}
+
+/// Reads a scheme's file.
+pub fn read_scheme(path: &str) -> Result<Scheme, Failure> {
+    let mut text = Vec::new();
+    // One byte more than a scheme may have, so that a larger file is refused without being read to its end.
+    let limit = LONGEST_SCHEME as u64 + 1;
+    File::open(path).and_then(|file| file.take(limit).read_to_end(&mut text)).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => {
+            Failure { words: format!("there is no scheme file {path}: check the path"), code: USAGE }
+        }
+        _ => Failure { words: format!("cannot read the scheme file {path}: {error}"), code: FAILED },
+    })?;
+    Ok(Scheme::from_toml(&text, path)?)
+}

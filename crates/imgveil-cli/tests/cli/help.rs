@@ -1,0 +1,169 @@
+//! Help, usage errors and `--verbose`.
+
+use crate::common::sandbox::*;
+use std::process::Command;
+
+#[test]
+fn the_version_is_told() {
+    Sandbox::new().run("--version").is(0, concat!("imgveil ", env!("CARGO_PKG_VERSION"), "\n"), "");
+}
+
+#[test]
+fn without_arguments_the_short_help_is_shown_as_an_error() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.run("-h");
+    assert!(help.out.contains("\nUsage: imgveil [OPTIONS] <COMMAND>\n") && help.out.contains("Exit codes: 0 done; "));
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    let output = Command::new(env!("CARGO_BIN_EXE_imgveil")).current_dir(sandbox.0.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(USAGE));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), help.out);
+}
+
+#[test]
+fn every_subcommand_has_help_with_an_example() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.run("--help").out;
+    let commands = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    let mut commands: Vec<&str> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    commands.retain(|&command| command != "help");
+    let trains: &[&str] =
+        if cfg!(feature = "train") { &["train", "predict", "study", "export", "model", "demo"] } else { &[] };
+    assert_eq!(
+        commands,
+        [
+            &[
+                "keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview",
+                "bench"
+            ],
+            trains
+        ]
+        .concat()
+    );
+    for command in commands {
+        let text = help_of(&sandbox, command);
+        let examples = text.split_once("\nExample").unwrap_or_else(|| panic!("{command}: {text}")).1;
+        assert!(examples.contains(&format!("\n  imgveil {command}")), "{command}: {text}");
+    }
+    let text = help_of(&sandbox, "key export-tables");
+    assert!(text.contains("\nExamples:\n  imgveil key export-tables -k "), "{text}");
+}
+
+fn help_of(sandbox: &Sandbox, command: &str) -> String {
+    // Not `run`, which adds a device and puts placeholders into the text.
+    let help = Command::new(env!("CARGO_BIN_EXE_imgveil"))
+        .args(command.split(' '))
+        .arg("--help")
+        .env_remove("COLUMNS")
+        .current_dir(sandbox.0.path())
+        .output()
+        .unwrap();
+    assert_eq!((help.status.code(), help.stderr.len()), (Some(0), 0), "{command}");
+    String::from_utf8(help.stdout).unwrap()
+}
+
+/// `--help` must describe what a command does in more than one line.
+#[test]
+fn help_tells_what_a_command_does_and_not_only_its_options() {
+    let sandbox = Sandbox::new();
+    let mut told = vec![
+        ("keygen", "Whoever holds it can decrypt; without it nobody can, so keep a backup."),
+        ("encrypt", "Files that cannot be read are set aside with their reasons, and the rest is done."),
+        ("decrypt", "A wrong key is refused by its fingerprint before anything is written."),
+        ("key export-tables", "Schemes with a key for every image have no tables."),
+        ("devices", "`--device auto` takes the first one if it is hardware, else the CPU"),
+        (
+            "preview",
+            "Blocks that do not tile the image cut it, and where it is small they are made smaller; the sheet says so.",
+        ),
+        ("bench", "Everything is compared with the CPU engine before it is timed."),
+        ("schemes", "where it comes from, what breaks it, and how many keys it has for images of a size"),
+    ];
+    if cfg!(feature = "train") {
+        told.push(("train", "The best epoch by validation AUC is kept and scored on the test images."));
+        told.push(("predict", "an encrypted set, or a plain one with the key (encrypted as in training)"));
+        told.push(("study", "What is done already is kept, and a run that was cut goes on where it was"));
+        told.push(("export", "for PyTorch or `imgveil train --weights`"));
+        told.push(("model encrypt", "Images must be encrypted with the same key, scheme, block and size."));
+        told.push(("demo", "trains a small network on each encrypted set without the key"));
+    }
+    for (command, words) in told {
+        let help = help_of(&sandbox, command);
+        let unwrapped = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(unwrapped.contains(words), "{command}: {help}");
+    }
+}
+
+/// Examples fit the width of a terminal, so that they can be copied.
+#[test]
+fn examples_are_whole_lines() {
+    let sandbox = Sandbox::new();
+    let commands = [
+        "keygen",
+        "key",
+        "key export-tables",
+        "encrypt",
+        "decrypt",
+        "verify",
+        "inspect",
+        "devices",
+        "schemes",
+        "preview",
+        "bench",
+    ];
+    let trains: &[&str] = if cfg!(feature = "train") { &["train", "predict", "study"] } else { &[] };
+    for &command in commands.iter().chain(trains) {
+        let help = help_of(&sandbox, command);
+        let examples = help.split_once("\nExample").unwrap().1.split_once('\n').unwrap().1;
+        for line in examples.split("\n\n").next().unwrap().lines() {
+            assert!(line.starts_with("  imgveil "), "`{line}` in the help of {command}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_subcommand_is_refused() {
+    Sandbox::new().refuses(
+        "encript in out",
+        USAGE,
+        "unrecognized subcommand 'encript'\n\n  tip: some similar subcommands exist: 'decrypt', 'encrypt'\n\n\
+         Usage: imgveil [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.",
+    );
+}
+
+#[test]
+fn missing_arguments_are_named() {
+    Sandbox::new().refuses(
+        "encrypt -k k.key",
+        USAGE,
+        "the following required arguments were not provided:\n  <IN>\n  <OUT>\n\n\
+         Usage: imgveil encrypt --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more \
+         information, try '--help'.",
+    );
+}
+
+#[test]
+fn verbose_tells_the_device_and_the_scheme() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a.png", "in/b.png"]);
+    sandbox.run("encrypt -v -k k.key --block 2x4 --scramble in out").is(
+        0,
+        &did("encrypt", 2, "0.0", "shuffle-flip"),
+        "device: CPU, N threads (as asked)\n\
+         scheme: shuffle-flip [pixel-shuffling block=2x4 key=shared; sign-flip block=2x4 key=shared; block-scrambling \
+         block=2x4]\n",
+    );
+}
+
+/// Other programs call it, such as a Python console script.
+#[test]
+fn the_library_runs_a_command_line_and_gives_the_exit_code() {
+    let run = |words: &[&str]| imgveil_cli::run(words.iter().map(std::ffi::OsString::from));
+    assert_eq!(run(&["imgveil", "--version"]), 0);
+    assert_eq!(run(&["imgveil", "rot13"]), 2);
+    let folder = tempfile::tempdir().unwrap();
+    let key = folder.path().join("k.key");
+    assert_eq!(run(&["imgveil", "keygen", "-o", key.to_str().unwrap()]), 0);
+    // It is there already.
+    assert_eq!(run(&["imgveil", "keygen", "-o", key.to_str().unwrap()]), 2);
+}

@@ -1,0 +1,36 @@
+//! The command as people run it: its words, its exit codes, and the files it leaves. One binary, because each one links
+//! the whole command.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod runs;
+mod sets;
+
+mod bench;
+mod custom_schemes;
+mod decrypt;
+#[cfg(feature = "train")]
+mod demo;
+mod devices;
+mod disk;
+mod encrypt_inputs;
+mod encrypt_outputs;
+mod encrypt_schemes;
+mod help;
+mod interruption;
+mod keygen;
+mod killed;
+#[cfg(feature = "train")]
+mod known_plaintext;
+mod labels;
+mod merge;
+mod preview;
+mod privacy;
+mod retry;
+mod round_trips;
+mod schemes;
+mod set_contents;
+mod tables;
+#[cfg(feature = "train")]
+mod train;
+mod verify;

@@ -1,0 +1,137 @@
+//! `imgveil preview`.
+
+use crate::common::sandbox::*;
+use crate::sets::OWN;
+use serde_json::Value;
+
+const RANDOM: &str = "No key was given: the sheet shows a random one, which was not kept. -k FILE shows yours.\n";
+
+/// What a preview prints when it is done.
+fn showed(line: &str, schemes: &str, exact: usize, lossy: usize) -> String {
+    format!("wrote {line} under {schemes}, {exact} decrypted exactly, {lossy} lossy, on CPU, N threads\n")
+}
+
+#[test]
+fn a_preview_shows_an_image_under_every_scheme() {
+    let sandbox = Sandbox::new();
+    sandbox.picture("a.png", rgb(40, 56, 1));
+    sandbox.picture("grey.png", grey(28, 28, 1));
+    sandbox.run("preview a.png -k k.key -o sheet.png").is(0, &showed("sheet.png: a.png", "19 schemes", 13, 6), "");
+    // Of a grey image the published channel table loses nothing.
+    sandbox.run("preview grey.png -k k.key").is(0, &showed("preview.png: grey.png", "19 schemes", 14, 5), "");
+    sandbox.run("preview a.png -k k.key -o again.png").is(0, &showed("again.png: a.png", "19 schemes", 13, 6), "");
+    assert!(sandbox.read("sheet.png") == sandbox.read("again.png"));
+    // Whether a random key loses a channel with the published table varies, so etc is left out.
+    sandbox.run("preview a.png -s le -o random.png").is(0, &showed("random.png: a.png", "2 schemes", 2, 0), RANDOM);
+    sandbox.run("preview a.png -s le -o other.png").is(0, &showed("other.png: a.png", "2 schemes", 2, 0), RANDOM);
+    assert!(sandbox.read("random.png") != sandbox.read("other.png"));
+    let files = ["a.png", "again.png", "grey.png", "k.key", "other.png", "preview.png", "random.png", "sheet.png"];
+    assert_eq!(sandbox.files(""), files);
+    for sheet in ["sheet.png", "preview.png"] {
+        let (height, width, _) = sandbox.pixels(sheet);
+        assert!((1000..3000).contains(&height) && (1000..3000).contains(&width), "{height}x{width}");
+    }
+}
+
+/// Whether a sheet shows this grey picture somewhere, pixel by pixel.
+fn shows(sandbox: &Sandbox, sheet: &str, picture: &str) -> bool {
+    let (sheet_height, sheet_width, sheet) = sandbox.pixels(sheet);
+    let (height, width, picture) = sandbox.pixels(picture);
+    let (sheet_height, sheet_width) = (sheet_height as usize, sheet_width as usize);
+    let (height, width) = (height as usize, width as usize);
+    let row_is = |x: usize, y: usize, row: usize| {
+        let shown = sheet[((y + row) * sheet_width + x) * 3..][..width * 3].iter();
+        shown.copied().eq(picture[row * width..][..width].iter().flat_map(|&sample| [sample; 3]))
+    };
+    (0..=sheet_height - height).any(|y| (0..=sheet_width - width).any(|x| (0..height).all(|row| row_is(x, y, row))))
+}
+
+/// A preview names the image as encryption does, so both draw the same keys.
+#[test]
+fn a_preview_shows_what_encryption_makes() {
+    let sandbox = Sandbox::new();
+    sandbox.picture("in/scan.png", grey(296, 304, 1));
+    sandbox.write("own.toml", OWN.as_bytes());
+    sandbox
+        .run("preview in/scan.png -k k.key -s shuffle-flip -s own.toml -s skk -s keystream -s none -o sheet.png")
+        .is(0, &showed("sheet.png: in/scan.png", "7 schemes", 7, 0), "");
+    for options in [
+        "none",
+        "shuffle-flip",
+        "shuffle-flip --key-scope block --scramble",
+        "own.toml",
+        "skk --key-scope image",
+        "keystream",
+    ] {
+        assert_eq!(sandbox.run(&format!("encrypt -k k.key -s {options} in enc")).code, 0);
+        assert!(shows(&sandbox, "sheet.png", "enc/scan.png"), "{options}");
+        std::fs::remove_dir_all(sandbox.path("enc")).unwrap();
+    }
+    assert_eq!(sandbox.run("encrypt -k k.key -s le in enc").code, 0);
+    assert!(!shows(&sandbox, "sheet.png", "enc/scan.png"));
+}
+
+#[test]
+fn a_preview_tells_in_json_what_it_shows() {
+    let sandbox = Sandbox::new();
+    sandbox.picture("a.png", grey(29, 30, 1));
+    let done = sandbox.run("preview a.png -k k.key -s etc -s skk-filter --json");
+    let json: Value = serde_json::from_str(&done.out).unwrap();
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+    let schemes = json["schemes"].as_array().unwrap();
+    let names: Vec<&str> = schemes.iter().map(|shown| shown["scheme"]["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["none", "etc", "etc", "skk-filter", "skk-filter", "skk-filter", "skk-filter"]);
+    // Two blocks of 16 do not fit; two of 14 do along both sides, and the rest is cut off.
+    let expected = serde_json::json!({
+        "scheme": { "name": "etc", "stages": [
+            "rotation-inversion block=14x14", "negative-positive block=14x14", "colour-shuffling block=14x14 key=block",
+            "block-scrambling block=14x14",
+        ] },
+        "geometry": "28x28x1", "lossy": null,
+        "idle": ["colour-shuffling block=14x14 key=block: the images are grey: one channel has one order"],
+    });
+    assert_eq!(schemes[1], expected);
+    assert_eq!(schemes[3]["lossy"], "the block statistic keeps one value of each block");
+    assert_eq!((&json["sheet"], &json["geometry"]), (&Value::from("preview.png"), &Value::from("29x30x1")));
+    assert_eq!(json["key"], FINGERPRINT);
+}
+
+#[test]
+fn a_preview_is_refused_with_a_reason() {
+    let sandbox = Sandbox::new();
+    sandbox.picture("a.png", grey(8, 8, 1));
+    sandbox.write("text.png", b"no image");
+    sandbox.write("there.png", b"mine");
+    sandbox.write("own.toml", OWN.as_bytes());
+    sandbox.write("large.toml", b"[[stage]]\nstage = 'block-scrambling'\nblock = '16x4'\n");
+    sandbox.write("bad.toml", b"[[stage]]\nstage = 'shuffle'\n");
+    sandbox.refuses("preview b.png -k k.key", USAGE, "there is no b.png: check the path");
+    sandbox.refuses("preview text.png -k k.key", DATASET, &format!("text.png: {FOREIGN}"));
+    sandbox.refuses_like("preview . -k k.key", DATASET, |words| words.starts_with("error: .: cannot be read: "));
+    let words = "there.png exists and is not empty: nothing was written; choose another output or remove it first";
+    sandbox.refuses("preview a.png -k k.key -o there.png", USAGE, words);
+    sandbox.refuses("preview a.png -k k.key -o away/sheet.png", USAGE, "there is no away: check the path");
+    let words = "the sheet is a PNG file, and sheet.jpg is no name for one: let it end in .png";
+    sandbox.refuses("preview a.png -k k.key -o sheet.jpg", USAGE, words);
+    let words = "there is no key file no.key: check the path, or make a key with `imgveil keygen -o FILE`";
+    sandbox.refuses("preview a.png -k no.key", USAGE, words);
+    sandbox.key("text.key", "no key", 0o600);
+    sandbox.refuses_like("preview a.png -k text.key", KEY, |words| words.contains("text.key is not a usable key file"));
+    let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
+    np, vit, instahide, keystream";
+    sandbox.refuses("preview a.png -s rot13", USAGE, words);
+    sandbox.refuses("preview a.png -s no.toml", USAGE, "there is no scheme file no.toml: check the path");
+    sandbox.refuses_like("preview a.png -s bad.toml", USAGE, |words| {
+        words.starts_with("error: bad.toml:2: `shuffle` is not")
+    });
+    let words = "scheme large works on blocks of 16x4, which are larger than the image of 8x8x1: leave it out, or \
+    give a larger image";
+    sandbox.refuses("preview a.png -k k.key -s all -s large.toml", USAGE, words);
+    let right = |words: &str| words.starts_with("error: there is no adapter number 99: ");
+    sandbox.refuses_like("preview a.png --device 99", DEVICE, right);
+    sandbox.run("preview a.png -k k.key -s all -s own.toml").is(
+        0,
+        &showed("preview.png: a.png", "20 schemes", 15, 5),
+        "",
+    );
+}

@@ -1,0 +1,260 @@
+//! `imgveil verify` on sets that were changed.
+
+use crate::common;
+use crate::common::crafted_files;
+use crate::common::sandbox::*;
+use crate::runs::{MANY, done, many, summary};
+use serde_json::Value;
+
+/// Runs `verify` on a changed set. Its message must contain these words.
+#[track_caller]
+fn finds(sandbox: &Sandbox, line: &str, words: &[&str]) {
+    let found = sandbox.run(line);
+    assert_eq!(found.code, DATASET, "{line}: {} {}", found.out, found.err);
+    words.iter().for_each(|word| assert!(found.err.contains(word), "{line}: no `{word}` in: {}", found.err));
+}
+
+/// Changes a file for the duration of a test.
+fn with(sandbox: &Sandbox, name: &str, change: impl FnOnce(&mut Vec<u8>), test: impl FnOnce()) {
+    let whole = sandbox.read(name);
+    let mut other = whole.clone();
+    change(&mut other);
+    sandbox.write(name, &other);
+    test();
+    sandbox.write(name, &whole);
+}
+
+#[test]
+fn what_was_changed_in_a_tree_is_found() {
+    let sandbox = Sandbox::new();
+    many(&sandbox);
+    done(&sandbox, "encrypt neutral -k k.key in out");
+    for line in ["verify out", "verify -k k.key out"] {
+        assert!(done(&sandbox, line).out.starts_with(&format!("{MANY} of {MANY} images")));
+    }
+    let files: Vec<String> = sandbox.files("out").into_iter().filter(|name| name.ends_with("png")).collect();
+    let (one, other) = (format!("out/{}", files[3]), format!("out/{}", files[7]));
+    for line in ["verify out", "verify -k k.key out"] {
+        let changed = format!("{}: was changed since it was encrypted", files[3]);
+        with(
+            &sandbox,
+            &one,
+            |bytes| *bytes.last_mut().unwrap() ^= 1,
+            || finds(&sandbox, line, &["1 image not", &changed]),
+        );
+        with(&sandbox, &one, |bytes| bytes.truncate(70), || finds(&sandbox, line, &["1 image not", &changed]));
+        std::fs::rename(sandbox.path(&one), sandbox.path("away")).unwrap();
+        finds(&sandbox, line, &["1 image not", &format!("{}: cannot be read: ", files[3])]);
+        // Two files are exchanged.
+        std::fs::rename(sandbox.path(&other), sandbox.path(&one)).unwrap();
+        std::fs::rename(sandbox.path("away"), sandbox.path(&other)).unwrap();
+        finds(&sandbox, line, &["2 images not", &changed, &files[7]]);
+        std::fs::rename(sandbox.path(&one), sandbox.path("away")).unwrap();
+        std::fs::rename(sandbox.path(&other), sandbox.path(&one)).unwrap();
+        std::fs::rename(sandbox.path("away"), sandbox.path(&other)).unwrap();
+        sandbox.picture("out/train/0/plain.png", grey(8, 8, 1));
+        sandbox.write("out/notes.txt", b"notes");
+        finds(&sandbox, line, &["2 files that imgveil.json does not name:\n  notes.txt\n  train/0/plain.png\n"]);
+        std::fs::remove_file(sandbox.path("out/notes.txt")).unwrap();
+        std::fs::remove_file(sandbox.path("out/train/0/plain.png")).unwrap();
+        done(&sandbox, line);
+    }
+    let sample = summary(&sandbox, "verify --json --sample 1/2 out");
+    assert_eq!((&sample["images"], &sample["checked"]), (&Value::from(MANY), &Value::from(MANY / 2)));
+    let words = done(&sandbox, "verify -k k.key --sample 1/3 out").out;
+    assert!(words.contains(&format!("{} of {} images", MANY / 3, MANY / 3)), "{words}");
+    assert!(words.contains(&format!("({} others not looked at)", MANY - MANY / 3)), "{words}");
+    assert_eq!(sandbox.run("verify --sample 2/3 out").code, USAGE);
+    sandbox.key("other.key", &key(1), 0o600);
+    assert_eq!(sandbox.run("verify -k other.key out").code, common::sandbox::KEY);
+    sandbox.refuses_like("verify in", DATASET, |words| words.contains("in is not an encrypted set"));
+}
+
+/// The key reveals changes of a file together with its entry in the manifest.
+#[test]
+fn a_manifest_that_was_changed_with_its_files_is_found_with_the_key() {
+    let sandbox = Sandbox::new();
+    many(&sandbox);
+    // With a key for each image, its id decides the key.
+    done(&sandbox, "encrypt neutral -k k.key -s keystream in out");
+    let text = |sandbox: &Sandbox| String::from_utf8(sandbox.read("out/imgveil.json")).unwrap();
+    let manifest = sandbox.manifest("out");
+    let value = |field: &str| manifest["images"][3][field].as_str().unwrap().to_owned();
+    let exchanged = |old: &str| -> String { old.chars().map(|c| if c == '0' { '1' } else { '0' }).collect() };
+    for field in ["plain", "id"] {
+        let (old, new) = (value(field), exchanged(&value(field)));
+        let forged = text(&sandbox).replace(&old, &new);
+        with(
+            &sandbox,
+            "out/imgveil.json",
+            |bytes| *bytes = forged.into_bytes(),
+            || {
+                done(&sandbox, "verify out");
+                finds(
+                    &sandbox,
+                    "verify -k k.key out",
+                    &["1 image not", &format!("{}: does not decrypt to the image", value("path"))],
+                );
+            },
+        );
+    }
+    // The manifest has another size than the file.
+    let forged = text(&sandbox).replacen("\"64x64x1\"", "\"32x128x1\"", 1);
+    with(
+        &sandbox,
+        "out/imgveil.json",
+        |bytes| *bytes = forged.into_bytes(),
+        || {
+            finds(&sandbox, "verify out", &["1 image not", "is 64x64x1, and the manifest says 32x128x1"]);
+            finds(&sandbox, "verify -k k.key out", &["1 image not", "does not decrypt to the image"]);
+        },
+    );
+    // Another file, and a hash that fits it.
+    let path = format!("out/{}", value("path"));
+    with(
+        &sandbox,
+        &path,
+        |bytes| {
+            let mut picture = std::io::Cursor::new(Vec::new());
+            image::DynamicImage::from(grey(64, 64, 99)).write_to(&mut picture, image::ImageFormat::Png).unwrap();
+            *bytes = picture.into_inner();
+        },
+        || {
+            let hash = blake3::hash(&sandbox.read(&path)).to_hex().to_string();
+            let forged = text(&sandbox).replace(&value("blake3"), &hash);
+            with(
+                &sandbox,
+                "out/imgveil.json",
+                |bytes| *bytes = forged.into_bytes(),
+                || {
+                    done(&sandbox, "verify out");
+                    finds(&sandbox, "verify -k k.key out", &["1 image not", &value("path")]);
+                },
+            );
+        },
+    );
+    done(&sandbox, "verify -k k.key out");
+}
+
+/// Training reads labels from arrays and shards, so they are checked like images.
+#[test]
+fn what_was_changed_in_arrays_and_shards_is_found() {
+    let sandbox = Sandbox::new();
+    many(&sandbox);
+    for line in ["verify npy", "verify -k k.key npy"] {
+        if !sandbox.path("npy").exists() {
+            done(&sandbox, "encrypt neutral -k k.key --format npy in npy");
+        }
+        done(&sandbox, line);
+        let size = sandbox.read("npy/train_images.npy").len();
+        let number = MANY * 3 / 4 - 2;
+        with(
+            &sandbox,
+            "npy/train_images.npy",
+            |bytes| bytes[size - 4096 - 9] ^= 1,
+            || {
+                finds(&sandbox, line, &["1 image not", &format!("train_images[{number}]: was changed")]);
+            },
+        );
+        with(
+            &sandbox,
+            "npy/train_labels.npy",
+            |bytes| *bytes.last_mut().unwrap() ^= 1,
+            || {
+                finds(&sandbox, line, &["train_labels.npy"]);
+            },
+        );
+        let labels = sandbox.read("npy/test_labels.npy");
+        std::fs::remove_file(sandbox.path("npy/test_labels.npy")).unwrap();
+        finds(&sandbox, line, &["test_labels.npy"]);
+        sandbox.write("npy/test_labels.npy", &labels);
+        sandbox.write("npy/my_labels.npy", &labels);
+        sandbox.write("npy/labels.npy", &labels);
+        finds(&sandbox, line, &["2 files that imgveil.json does not name:\n  labels.npy\n  my_labels.npy\n"]);
+        std::fs::remove_file(sandbox.path("npy/my_labels.npy")).unwrap();
+        std::fs::remove_file(sandbox.path("npy/labels.npy")).unwrap();
+    }
+    done(&sandbox, "encrypt neutral -k k.key in set.npz");
+    done(&sandbox, "verify -k k.key set.npz");
+    let at = |bytes: &[u8], text: &str| bytes.windows(text.len()).position(|window| window == text.as_bytes()).unwrap();
+    with(
+        &sandbox,
+        "set.npz",
+        |bytes| {
+            let place = at(bytes, "train_labels.npy");
+            bytes[place + 200] ^= 1
+        },
+        || {
+            finds(&sandbox, "verify set.npz", &["train_labels"]);
+        },
+    );
+    // A valid archive with one changed label and one further member.
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(sandbox.read("set.npz"))).unwrap();
+    for i in 0..archive.len() {
+        let mut member = archive.by_index(i).unwrap();
+        let (mut bytes, name) = (Vec::new(), member.name().unwrap().into_owned());
+        std::io::Read::read_to_end(&mut member, &mut bytes).unwrap();
+        if name == "train_labels.npy" {
+            *bytes.last_mut().unwrap() ^= 1;
+        }
+        zip.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut zip, &bytes).unwrap();
+    }
+    zip.start_file("notes.txt", zip::write::SimpleFileOptions::default()).unwrap();
+    let forged = zip.finish().unwrap().into_inner();
+    with(
+        &sandbox,
+        "set.npz",
+        |bytes| *bytes = forged,
+        || {
+            finds(
+                &sandbox,
+                "verify --sample 1/180 set.npz",
+                &["1 place whose labels are not", "train_labels.npy", "notes.txt"],
+            );
+        },
+    );
+    done(&sandbox, "encrypt neutral -k k.key --format webdataset --per-shard 50 in shards");
+    done(&sandbox, "verify -k k.key shards");
+    let shard = "shards/train-000001.tar";
+    for line in ["verify shards", "verify -k k.key shards"] {
+        with(
+            &sandbox,
+            shard,
+            |bytes| bytes[512 + 100] ^= 1,
+            || finds(&sandbox, line, &["1 image not", "train-000001.tar/"]),
+        );
+        // The class of a sample, which is one digit behind its header.
+        with(
+            &sandbox,
+            shard,
+            |bytes| {
+                let class = at(bytes, ".cls") / 512 * 512;
+                bytes[class + 512] ^= 1
+            },
+            || {
+                finds(&sandbox, line, &[".cls"]);
+            },
+        );
+        // A further sample at the end, in front of the two empty blocks.
+        with(
+            &sandbox,
+            shard,
+            |bytes| {
+                let mut tar = tar::Builder::new(Vec::new());
+                crafted_files::member(&mut tar, "extra.png", "", &sandbox.read("in/train/0/000.png"));
+                bytes.truncate(bytes.len() - 1024);
+                bytes.extend(tar.into_inner().unwrap());
+            },
+            || finds(&sandbox, line, &["extra.png"]),
+        );
+        std::fs::rename(sandbox.path(shard), sandbox.path("away")).unwrap();
+        finds(&sandbox, line, &["50 images not"]);
+        std::fs::rename(sandbox.path("away"), sandbox.path(shard)).unwrap();
+        sandbox.write("shards/train-000099.tar", b"");
+        finds(&sandbox, line, &["1 file that imgveil.json does not name:\n  train-000099.tar\n"]);
+        std::fs::remove_file(sandbox.path("shards/train-000099.tar")).unwrap();
+        done(&sandbox, line);
+    }
+}

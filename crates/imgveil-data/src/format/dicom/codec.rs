@@ -1,0 +1,259 @@
+//! The codecs of DICOM frames: run lengths here, JPEG, JPEG-LS and JPEG 2000 by libraries. What a codestream says of its size
+//! is held against the header before a library sees it. Gives stored samples, interleaved, the less significant byte first;
+//! never touches colours.
+
+use super::codestream::{Jpeg2000Head, JpegHead, code_blocks};
+use super::colour::{interleaved, pairs_apart};
+use super::description::{Description, Photometric};
+use super::syntax::{CONVERT, Coding};
+use crate::format::ReadErrorKind;
+use crate::text::one_line;
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io::Read;
+
+/// A decoded frame.
+pub(super) struct Decoded<'a> {
+    /// Its samples.
+    pub samples: Cow<'a, [u8]>,
+    /// Whether they are colour differences, where the codestream knows better than the header.
+    pub differences: Option<bool>,
+}
+
+fn damaged(words: impl Into<String>) -> ReadErrorKind {
+    ReadErrorKind::Damaged(words.into())
+}
+
+/// A library's words on one line.
+fn failed(codec: &str, error: impl Display) -> ReadErrorKind {
+    damaged(format!("{codec}: {}", one_line(&error.to_string())))
+}
+
+fn unsupported(words: &str) -> ReadErrorKind {
+    ReadErrorKind::Unsupported(format!("{words}; {CONVERT}"))
+}
+
+impl Description {
+    fn frame_samples(&self) -> usize {
+        self.frame_pixels() as usize * self.samples
+    }
+
+    /// Bytes of a sample once a frame is decoded.
+    fn sample_bytes(&self) -> usize {
+        self.allocated.div_ceil(8) as usize
+    }
+
+    /// Decodes a frame from its bytes in the file.
+    pub(super) fn decode<'a>(&self, frame: Cow<'a, [u8]>) -> Result<Decoded<'a>, ReadErrorKind> {
+        let mut differences = None;
+        let samples = match self.syntax.coding {
+            Coding::Native => self.unwrapped(frame),
+            Coding::Encapsulated => {
+                let needed = self.frame_bits().div_ceil(8) as usize;
+                let exact = |bytes: &[u8]| bytes.get(..needed).map(<[u8]>::to_vec);
+                let exact = exact(&frame).ok_or_else(|| damaged("a frame ends before its pixels do"))?;
+                self.unwrapped(Cow::Owned(exact))
+            }
+            Coding::Deflated => self.unwrapped(Cow::Owned(self.inflated(&frame)?)),
+            Coding::Rle => Cow::Owned(self.run_lengths(&frame)?),
+            Coding::Jpeg { .. } => {
+                let (samples, known) = self.jpeg(&frame)?;
+                differences = known;
+                Cow::Owned(samples)
+            }
+            Coding::JpegLs => Cow::Owned(self.jpeg_ls(&frame)?),
+            Coding::Jpeg2000 => Cow::Owned(self.jpeg_2000(&frame)?),
+        };
+        if samples.len() != self.frame_samples() * self.sample_bytes() {
+            return Err(damaged("a frame decodes to more or fewer pixels than the header says"));
+        }
+        Ok(Decoded { samples, differences })
+    }
+
+    /// Pixels together, whatever way the samples stand.
+    fn unwrapped<'a>(&self, frame: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
+        match () {
+            () if self.photometric == Photometric::Ybr422 => Cow::Owned(pairs_apart(&frame)),
+            () if self.planar => Cow::Owned(interleaved(&frame, self.sample_bytes())),
+            () => frame,
+        }
+    }
+
+    fn inflated(&self, frame: &[u8]) -> Result<Vec<u8>, ReadErrorKind> {
+        let needed = self.frame_bits().div_ceil(8);
+        let mut samples = Vec::new();
+        let read = flate2::read::DeflateDecoder::new(frame).take(needed).read_to_end(&mut samples);
+        read.map_err(|error| failed("deflate", error))?;
+        match samples.len() as u64 == needed {
+            true => Ok(samples),
+            false => Err(damaged("a frame ends before its pixels do")),
+        }
+    }
+
+    /// PS3.5 Annex G: a header of 16 numbers of 32 bits (how many segments, where each begins), then a segment for every
+    /// byte of a sample, the most significant byte first, a plane after the other.
+    fn run_lengths(&self, frame: &[u8]) -> Result<Vec<u8>, ReadErrorKind> {
+        let short = || damaged("RLE: a frame ends before its pixels do");
+        let (header, _) = frame.split_at_checked(64).ok_or_else(short)?;
+        let numbers: Vec<usize> = header.as_chunks().0.iter().map(|n| u32::from_le_bytes(*n) as usize).collect();
+        let (bytes, planes) = (self.sample_bytes(), self.samples * self.sample_bytes());
+        let (count, offsets) = numbers.split_first().ok_or_else(short)?;
+        if *count != planes {
+            return Err(damaged(format!("RLE: {count} segments where the header needs {planes}")));
+        }
+        let pixels = self.frame_pixels() as usize;
+        let mut samples = Vec::new();
+        for plane in 0..planes {
+            let from = *offsets.get(plane).ok_or_else(short)?;
+            let to = if plane + 1 < planes { *offsets.get(plane + 1).ok_or_else(short)? } else { frame.len() };
+            let segment = frame.get(from..to).ok_or_else(|| damaged("RLE: a segment lies outside of its frame"))?;
+            let decoded = unpacked(segment, pixels).ok_or_else(short)?;
+            // Not before it is known that the pixels are there.
+            samples.resize(pixels * planes, 0);
+            let place = plane / bytes * bytes + bytes - 1 - plane % bytes;
+            for (pixel, byte) in samples.chunks_exact_mut(planes).zip(decoded) {
+                if let Some(sample) = pixel.get_mut(place) {
+                    *sample = byte;
+                }
+            }
+        }
+        Ok(samples)
+    }
+
+    /// A frame, and whether it holds colour differences.
+    fn jpeg(&self, frame: &[u8]) -> Result<(Vec<u8>, Option<bool>), ReadErrorKind> {
+        let head = JpegHead::read(frame).ok_or_else(|| damaged("JPEG: no usable header before the pixels"))?;
+        self.same_size("JPEG", u32::from(head.width), u32::from(head.height), usize::from(head.components))?;
+        if head.lossless && (head.restarts || head.point_transform != 0 || head.subsampled) {
+            return Err(unsupported("lossless JPEG with restart intervals, a point transform or subsampled colours"));
+        }
+        if !head.lossless && head.precision != 8 {
+            return Err(unsupported(&format!("lossy JPEG of {} bits a sample", head.precision)));
+        }
+        if u32::from(head.precision) > self.allocated {
+            return Err(damaged("JPEG: its samples have more bits than the header says"));
+        }
+        // The decoder fills what is missing with grey and says nothing; a network would learn from it.
+        if !frame.get(head.scan..).unwrap_or_default().windows(2).any(|pair| pair == [0xff, 0xd9]) {
+            return Err(damaged("JPEG: a frame ends before its pixels do"));
+        }
+        let mut decoder = jpeg_decoder::Decoder::new(frame);
+        if self.samples == 3 {
+            // Says that nothing is to be converted, whatever markers say (`None` means planes, and panics for widths that are
+            // not those of whole blocks).
+            decoder.set_color_transform(jpeg_decoder::ColorTransform::RGB);
+        }
+        decoder.set_max_decoding_buffer_size(self.frame_samples() * 2);
+        let samples = decoder.decode().map_err(|error| failed("JPEG", error))?;
+        // Up to 8 bits a sample comes as a byte where the image is lossy, and else where it has exactly 8 bits.
+        let wide = head.lossless && head.precision != 8;
+        let samples = match (wide, self.sample_bytes()) {
+            (true, 1) => samples.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word) as u8).collect(),
+            (true, _) => {
+                samples.as_chunks().0.iter().flat_map(|word| u16::from_ne_bytes(*word).to_le_bytes()).collect()
+            }
+            (false, 1) => samples,
+            (false, _) => samples.into_iter().flat_map(|byte| [byte, 0]).collect(),
+        };
+        Ok((samples, head.adobe.filter(|_| self.samples == 3).map(|transform| transform != 0)))
+    }
+
+    fn jpeg_ls(&self, frame: &[u8]) -> Result<Vec<u8>, ReadErrorKind> {
+        let head = JpegHead::read(frame).ok_or_else(|| damaged("JPEG-LS: no usable header before the pixels"))?;
+        self.same_size("JPEG-LS", u32::from(head.width), u32::from(head.height), usize::from(head.components))?;
+        if head.restarts {
+            return Err(unsupported("JPEG-LS with restart intervals"));
+        }
+        let decoded = jpegls::decode(frame, self.columns, self.rows);
+        let (samples, _, _) = decoded.map_err(|error| failed("JPEG-LS", error))?;
+        Ok(match self.sample_bytes() {
+            1 => samples.into_iter().map(|sample| sample as u8).collect(),
+            _ => samples.into_iter().flat_map(u16::to_le_bytes).collect(),
+        })
+    }
+
+    fn jpeg_2000(&self, frame: &[u8]) -> Result<Vec<u8>, ReadErrorKind> {
+        use hayro_jpeg2000::{DecodeSettings, DecoderContext, Image};
+        let head = Jpeg2000Head::read(frame).ok_or_else(|| damaged("JPEG 2000: no usable header before the pixels"))?;
+        self.same_size("JPEG 2000", head.width, head.height, head.components)?;
+        if head.tiles > 65_535 {
+            return Err(damaged("JPEG 2000: more tiles than there may be"));
+        }
+        let codestream = frame.get(head.start..).unwrap_or_default();
+        // The decoder makes some 200 bytes for every block, whether a byte of the codestream is about it or not; 1x1 precincts
+        // are allowed, so that a codestream of 200 bytes could ask for all memory. Real blocks have 1,024 samples and more.
+        if code_blocks(codestream, self.columns, self.rows, self.samples)
+            > (1 << 16).max(self.frame_samples() as u64 / 128)
+        {
+            return Err(unsupported("JPEG 2000 in blocks of a few pixels"));
+        }
+        let settings = DecodeSettings { resolve_palette_indices: false, strict: true, target_resolution: None };
+        let image = Image::new(codestream, &settings).map_err(|error| failed("JPEG 2000", error))?;
+        self.same_size("JPEG 2000", image.width(), image.height(), self.samples)?;
+        let mut context = DecoderContext::default();
+        let decoded = image.decode(&mut context).map_err(|error| failed("JPEG 2000", error))?;
+        let components = decoded.components();
+        if components.len() != self.samples {
+            return Err(damaged("JPEG 2000: more or fewer colours than the header says"));
+        }
+        let bytes = self.sample_bytes();
+        let mut samples = vec![0; self.frame_samples() * bytes];
+        for (at, component) in components.iter().enumerate() {
+            let word = self.jpeg_2000_word(component.bit_depth(), head.signed);
+            let pixels = samples.chunks_exact_mut(bytes * self.samples).filter_map(|p| p.get_mut(at * bytes..));
+            for (pixel, sample) in pixels.zip(component.samples()) {
+                for (to, from) in pixel.iter_mut().zip(word(*sample).to_le_bytes()).take(bytes) {
+                    *to = from;
+                }
+            }
+        }
+        Ok(samples)
+    }
+
+    /// From what the decoder gives (levels from 0 on, of signed samples too) to stored words.
+    fn jpeg_2000_word(&self, precision: u8, signed: bool) -> impl Fn(f32) -> i32 {
+        let top = (1i32 << precision.min(24)) - 1;
+        let middle = if signed { 1 << (precision.clamp(1, 24) - 1) } else { 0 };
+        // Lossy samples overshoot; where header and codestream agree on the sign, what does not fit is the nearest that does.
+        let (least, most) = match (signed, self.signed) {
+            (false, true) | (true, false) => (i32::MIN, i32::MAX),
+            (false, false) => (0, (1i32 << self.stored.min(24)) - 1),
+            (true, true) => (-(1i32 << (self.stored.min(24) - 1)), (1i32 << (self.stored.min(24) - 1)) - 1),
+        };
+        move |sample| ((sample.round() as i32).clamp(0, top) - middle).clamp(least, most)
+    }
+
+    fn same_size(&self, codec: &str, width: u32, height: u32, components: usize) -> Result<(), ReadErrorKind> {
+        if (width, height, components) == (self.columns, self.rows, self.samples) {
+            return Ok(());
+        }
+        let (rows, columns, samples) = (self.rows, self.columns, self.samples);
+        let words =
+            format!("a frame of {height}x{width}x{components} where the header says {rows}x{columns}x{samples}");
+        Err(damaged(format!("{codec}: {words}")))
+    }
+}
+
+/// PackBits: the first `length` bytes of it, if it has as many.
+fn unpacked(segment: &[u8], length: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = segment;
+    while bytes.len() < length {
+        let (&head, behind) = rest.split_first()?;
+        rest = match head.cast_signed() {
+            run @ 0.. => {
+                let (literal, behind) = behind.split_at_checked(usize::from(run.unsigned_abs()) + 1)?;
+                bytes.extend_from_slice(literal);
+                behind
+            }
+            -128 => behind,
+            run => {
+                let (&byte, behind) = behind.split_first()?;
+                bytes.resize(bytes.len() + usize::from(run.unsigned_abs()) + 1, byte);
+                behind
+            }
+        };
+    }
+    bytes.truncate(length);
+    Some(bytes)
+}

@@ -1,0 +1,186 @@
+//! What the headers of JPEG, JPEG-LS and JPEG 2000 codestreams say, read before a decoder sees them.
+
+/// What stands before the first scan of a JPEG or JPEG-LS codestream.
+#[derive(Debug, Default)]
+pub(super) struct JpegHead {
+    pub(super) lossless: bool,
+    pub(super) precision: u8,
+    pub(super) height: u16,
+    pub(super) width: u16,
+    pub(super) components: u8,
+    pub(super) subsampled: bool,
+    /// The colour transform that Adobe's marker names: none, YCbCr, YCCK.
+    pub(super) adobe: Option<u8>,
+    pub(super) restarts: bool,
+    pub(super) point_transform: u8,
+    /// Where the scan begins.
+    pub(super) scan: usize,
+}
+
+impl JpegHead {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mut head = Self::default();
+        let mut at = 2;
+        while let [0xff, kind, rest @ ..] = bytes.get(at..)? {
+            // A fill byte may stand before a marker.
+            if *kind == 0xff {
+                at += 1;
+                continue;
+            }
+            let length = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
+            let segment = rest.get(2..length)?;
+            match kind {
+                0xc4 | 0xc8 | 0xcc => {}
+                0xc0..=0xcf | 0xf7 => head.frame(*kind, segment)?,
+                0xdd => head.restarts = segment.iter().any(|&byte| byte != 0),
+                0xee if segment.starts_with(b"Adobe") => head.adobe = segment.get(11).copied(),
+                0xda => {
+                    head.point_transform = segment.last()? & 15;
+                    head.scan = at;
+                    return (head.width > 0).then_some(head);
+                }
+                _ => {}
+            }
+            at += 2 + length;
+        }
+        None
+    }
+
+    fn frame(&mut self, kind: u8, segment: &[u8]) -> Option<()> {
+        let (&[precision, y1, y0, x1, x0, components], each) = segment.split_first_chunk()?;
+        self.lossless = kind == 0xc3;
+        self.precision = precision;
+        self.height = u16::from_be_bytes([y1, y0]);
+        self.width = u16::from_be_bytes([x1, x0]);
+        self.components = components;
+        let factors: Vec<u8> = each.as_chunks::<3>().0.iter().map(|[_, factors, _]| *factors).collect();
+        self.subsampled = factors.windows(2).any(|pair| pair.first() != pair.last());
+        Some(())
+    }
+}
+
+/// What stands in a JPEG 2000 codestream's first segment.
+pub(super) struct Jpeg2000Head {
+    /// Where it begins.
+    pub(super) start: usize,
+    pub(super) width: u32,
+    pub(super) height: u32,
+    pub(super) components: usize,
+    pub(super) tiles: u64,
+    pub(super) signed: bool,
+}
+
+impl Jpeg2000Head {
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let mark = [0xff, 0x4f, 0xff, 0x51];
+        // The file format around the codestream is not allowed in DICOM, and met all the same; colours are as DICOM says.
+        let start = if bytes.starts_with(&mark) { 0 } else { bytes.windows(4).position(|four| four == mark)? };
+        // Behind the marks: length and capabilities; size, offset, tile size, tile offset; components, the first one's bits.
+        let (sizes, behind) = bytes.get(start + 8..)?.split_at_checked(32)?;
+        let sizes: Vec<u32> = sizes.as_chunks().0.iter().map(|four| u32::from_be_bytes(*four)).collect();
+        let [x, y, x_offset, y_offset, tile_x, tile_y, tile_x_offset, tile_y_offset] = sizes.try_into().ok()?;
+        let &[high, low, bits] = behind.first_chunk()?;
+        let across =
+            |size: u32, offset: u32, tile: u32| Some(u64::from(size.checked_sub(offset)?.div_ceil(tile.max(1))));
+        Some(Self {
+            start,
+            width: x.checked_sub(x_offset)?,
+            height: y.checked_sub(y_offset)?,
+            components: usize::from(u16::from_be_bytes([high, low])),
+            tiles: across(x, tile_x_offset, tile_x)?.checked_mul(across(y, tile_y_offset, tile_y)?)?,
+            signed: bits & 0x80 != 0,
+        })
+    }
+}
+
+/// About how many code blocks a JPEG 2000 codestream cuts a frame into, at most, by any of its coding styles.
+pub(super) fn code_blocks(codestream: &[u8], columns: u32, rows: u32, components: usize) -> u64 {
+    let styles = coding_styles(codestream);
+    let blocks = styles.iter().map(|style| style.blocks(columns, rows)).max().unwrap_or(0);
+    blocks.saturating_mul(components as u64)
+}
+
+/// How a component is cut: exponents of sides.
+#[derive(Debug, PartialEq, Eq)]
+struct CodingStyle {
+    /// Decompositions; there is one resolution more.
+    levels: u8,
+    /// Width and height of a block.
+    block: (u8, u8),
+    /// Width and height of the precincts of each resolution, the smallest first; none where blocks alone cut.
+    precincts: Vec<(u8, u8)>,
+}
+
+impl CodingStyle {
+    /// From the part that a component's and the default style have in common; its precincts stand at its end.
+    fn read(with_precincts: bool, part: &[u8]) -> Option<Self> {
+        let (&[levels, width, height, _, _], sizes) = part.split_first_chunk()?;
+        let sizes = if with_precincts { sizes } else { &[] };
+        let precincts = sizes.iter().map(|size| (size & 15, size >> 4)).collect();
+        Some(Self { levels, block: ((width & 15) + 2, (height & 15) + 2), precincts })
+    }
+
+    fn blocks(&self, columns: u32, rows: u32) -> u64 {
+        let resolution = |r: u8| {
+            let shrunk = u32::from(self.levels - r).min(31);
+            // All resolutions but the smallest are three bands of half the side, and so are their precincts.
+            let (width, height) = self.precincts.get(usize::from(r)).copied().unwrap_or((15, 15));
+            let half = u8::from(r > 0);
+            let across = (u64::from(columns) >> shrunk >> self.block.0.min(width.saturating_sub(half)) >> half) + 1;
+            let down = (u64::from(rows) >> shrunk >> self.block.1.min(height.saturating_sub(half)) >> half) + 1;
+            across * down * if r > 0 { 3 } else { 1 }
+        };
+        (0..=self.levels).map(resolution).sum()
+    }
+}
+
+/// All coding styles of a codestream, of the whole and of single tiles, as far as its segments can be followed.
+fn coding_styles(codestream: &[u8]) -> Vec<CodingStyle> {
+    let (mut styles, mut at, mut tile_end) = (Vec::new(), 2usize, None);
+    while let Some(&[0xff, kind, high, low]) = codestream.get(at..).and_then(|rest| rest.first_chunk()) {
+        if kind == 0x93 {
+            // Behind a tile's header its data; the next one begins where this one said it ends.
+            match std::mem::take(&mut tile_end) {
+                Some(end) if end > at => at = end,
+                _ => break,
+            }
+            continue;
+        }
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let segment = codestream.get(at + 4..at.saturating_add(2 + length)).unwrap_or_default();
+        let style = match (kind, segment) {
+            (0x52, [style, _, _, _, _, part @ ..]) | (0x53, [_, style, part @ ..]) => {
+                CodingStyle::read(style & 1 == 1, part)
+            }
+            (0x90, [_, _, size @ ..]) => {
+                let size = size.first_chunk().map_or(0, |size| u32::from_be_bytes(*size) as usize);
+                tile_end = Some(at.saturating_add(size));
+                None
+            }
+            _ => None,
+        };
+        styles.extend(style);
+        at += 2 + length.max(2);
+    }
+    styles
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_a_codestream_are_counted_before_they_are_made() {
+        // 64x64 blocks, 2 decompositions, no precincts; then 1x1 precincts in a tile's header.
+        let default = [0xff, 0x52, 0, 12, 0, 0, 0, 1, 0, 2, 4, 4, 0, 1];
+        let tile = [0xff, 0x90, 0, 10, 0, 0, 0, 0, 0, 30, 0, 1];
+        let small = [0xff, 0x52, 0, 13, 1, 0, 0, 1, 0, 0, 4, 4, 0, 1, 0];
+        let stream = |parts: &[&[u8]]| [&[0xff, 0x4f], parts.concat().as_slice()].concat();
+        let plain = CodingStyle { levels: 2, block: (6, 6), precincts: vec![] };
+        assert_eq!(coding_styles(&stream(&[&default, &tile, &[0xff, 0x93]])), [plain]);
+        // 4x4 + 1 at the top, 2x2 + 1 below it (three bands each), then 2x2 + 1.
+        assert_eq!(code_blocks(&stream(&[&default]), 512, 512, 1), 3 * 25 + 3 * 9 + 9);
+        assert_eq!(code_blocks(&stream(&[&default, &tile, &small]), 512, 512, 3), 3 * 513 * 513);
+        assert_eq!(code_blocks(b"", 512, 512, 1), 0);
+    }
+}

@@ -1,0 +1,140 @@
+//! What a DICOM header says about its pixels. Nothing else is taken from the header.
+
+use super::elements::PixelElement;
+use super::grey::{Lut, Voi};
+use super::syntax::{CONVERT, Coding, Syntax};
+use crate::format::{Header, ReadErrorKind, ReadOptions};
+use imgveil::internal::image::{Depth, Geometry};
+use std::ops::Range;
+
+/// How samples become colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Photometric {
+    /// Grey; `inverted` where the smallest value is white.
+    Grey { inverted: bool },
+    /// Indices into a palette.
+    Palette,
+    /// Red, green, blue; also what JPEG 2000 decorrelates within itself.
+    Rgb,
+    /// Luminance and two colour differences, 0 to 255 all three.
+    Ybr,
+    /// The same, and in uncompressed pixels one pair of differences for two pixels.
+    Ybr422,
+}
+
+/// What a sample is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Number {
+    /// An integer.
+    Integer,
+    /// A float of 32 bits.
+    Float,
+    /// A float of 64 bits.
+    Double,
+}
+
+/// A header's words on its pixels.
+#[derive(Clone, Debug)]
+pub(super) struct Description {
+    pub syntax: Syntax,
+    pub rows: u32,
+    pub columns: u32,
+    pub frames: usize,
+    /// Samples of one pixel as they are stored: 1 or 3.
+    pub samples: usize,
+    /// Bits of one sample in an uncompressed frame: 1, 8, 16, 32 or 64.
+    pub allocated: u32,
+    /// Bits of one sample that count.
+    pub stored: u32,
+    /// How far to the left of the word's end they stand.
+    pub shift: u32,
+    pub signed: bool,
+    pub planar: bool,
+    pub number: Number,
+    pub photometric: Photometric,
+    /// Red, green and blue of each index.
+    pub palette: Option<[Lut; 3]>,
+    pub slope: f64,
+    pub intercept: f64,
+    pub modality: Option<Lut>,
+    pub voi: Option<Voi>,
+    pub pixels: PixelElement,
+    /// Where each frame begins among the fragments, where a table of 64-bit offsets says it.
+    pub offsets: Option<Range<usize>>,
+}
+
+pub(super) fn unsupported(words: impl Into<String>) -> ReadErrorKind {
+    ReadErrorKind::Unsupported(words.into())
+}
+
+impl Description {
+    /// Refuses what no frame of this kind can be decoded from.
+    pub(super) fn check(&self) -> Result<(), ReadErrorKind> {
+        let grey = matches!(self.photometric, Photometric::Grey { .. });
+        if !grey && !matches!(self.allocated, 8 | 16) {
+            return Err(unsupported(format!("colours of {} bits a sample; 8 and 16 are read", self.allocated)));
+        }
+        let differences = matches!(self.photometric, Photometric::Ybr | Photometric::Ybr422);
+        if differences && (self.allocated != 8 || self.stored != 8) {
+            return Err(unsupported("YBR colours of more or fewer than 8 bits; convert it to RGB first"));
+        }
+        let odd = self.photometric == Photometric::Ybr422 && !self.columns.is_multiple_of(2);
+        if odd && self.is_native() {
+            return Err(ReadErrorKind::Damaged("its pixels come in pairs, but it has an odd number of columns".into()));
+        }
+        let packed = match self.syntax.coding {
+            Coding::Native | Coding::Encapsulated | Coding::Deflated => return Ok(()),
+            Coding::Jpeg { extended: true } if self.allocated > 8 && self.stored > 8 => {
+                "lossy JPEG of 12 bits a sample"
+            }
+            Coding::JpegLs if self.samples != 1 => "JPEG-LS in colour",
+            Coding::Rle if self.allocated == 32 => return Ok(()),
+            Coding::Rle | Coding::Jpeg { .. } | Coding::JpegLs | Coding::Jpeg2000 => match self.allocated {
+                8 | 16 => return Ok(()),
+                _ => "compressed samples of more than 16 bits, or of one",
+            },
+        };
+        Err(unsupported(format!("{packed}; {CONVERT}")))
+    }
+
+    /// Whether frames are samples, however they are wrapped.
+    pub(super) fn is_native(&self) -> bool {
+        matches!(self.syntax.coding, Coding::Native | Coding::Encapsulated | Coding::Deflated)
+    }
+
+    /// Pixels of a frame; sides are 16-bit numbers, so that nothing overflows.
+    pub(super) fn frame_pixels(&self) -> u64 {
+        u64::from(self.rows) * u64::from(self.columns)
+    }
+
+    /// Bits of a frame that is not compressed, as it is stored.
+    pub(super) fn frame_bits(&self) -> u64 {
+        let samples = match self.photometric {
+            Photometric::Ybr422 if self.is_native() => 2,
+            _ => self.samples as u64,
+        };
+        self.frame_pixels() * samples * u64::from(self.allocated)
+    }
+
+    /// What the images will be, read in this way.
+    pub(super) fn header(&self, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
+        let grey = matches!(self.photometric, Photometric::Grey { .. });
+        let windowed = grey && reading.window.is_some();
+        if !windowed && (self.allocated > 16 || self.number != Number::Integer) {
+            let kind = if self.number == Number::Integer { "integers" } else { "floats" };
+            return Err(ReadErrorKind::NeedsWindow { kind, bits: self.allocated });
+        }
+        let channels = if grey { 1 } else { 3 };
+        let deep = self.stored > 8 && !windowed && self.photometric != Photometric::Palette;
+        let depth = if deep { Depth::U16 } else { Depth::U8 };
+        let geometry = Geometry::new(self.rows, self.columns, channels)?.with_depth(depth);
+        if let Some(length) = self.pixels.length.filter(|_| self.syntax.coding == Coding::Native) {
+            let needed = (u128::from(self.frame_bits()) * self.frames as u128).div_ceil(8);
+            if needed > length as u128 {
+                let words = format!("{} frames of {geometry} need {needed} bytes, but it holds {length}", self.frames);
+                return Err(ReadErrorKind::Damaged(words));
+            }
+        }
+        Ok(Header { count: self.frames, geometry })
+    }
+}

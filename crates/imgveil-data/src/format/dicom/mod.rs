@@ -1,0 +1,158 @@
+//! DICOM files: the frames of an image object, uncompressed or compressed, as grey or RGB images. Gives pixels and nothing
+//! else of a file; no name, date or identifier is ever read out of it.
+//!
+//! Elements are walked over by a reader of our own, which compares every length with the bytes that are there. The reader of
+//! `dicom-object` 0.10.1 allocates and fills what a length claims: 4 GB for a damaged file of 40 kB.
+
+mod codec;
+mod codestream;
+mod colour;
+mod description;
+mod elements;
+mod fields;
+mod frames;
+mod grey;
+mod opening;
+mod syntax;
+
+use crate::format::ReadErrorKind;
+use crate::format::ReadOptions;
+use crate::format::{Header, ImageFile};
+use description::{Description, Photometric};
+use frames::Frames;
+use imgveil::internal::image::Image;
+use opening::{Problem, describe, has_preamble, opening};
+use std::io::Read;
+use syntax::Syntax;
+
+/// Whether a file is DICOM, from its first bytes (132 are enough). Files without the preamble are recognised by a first
+/// element of the meta information or of identifying information (groups 2 and 8) that looks like one.
+pub fn is_dicom(start: &[u8]) -> bool {
+    let Some(&[group, high, element, zero, a, b, c, d]) = start.first_chunk() else { return false };
+    // The kinds of values that the first elements of these groups have.
+    let typed = [*b"UL", *b"OB", *b"UI", *b"CS", *b"DA", *b"LO", *b"SH"].contains(&[a, b]);
+    let first = match (group, high, element, zero) {
+        (2 | 8, 0, 0..=0x20, 0) => typed || (c, d) == (0, 0) && b == 0 && (1..=64).contains(&a) && a % 2 == 0,
+        (0, 8, 0, 0..=0x20) => typed,
+        _ => false,
+    };
+    has_preamble(start) || first
+}
+
+/// What a file's header says. Reads as far as the pixels and no further.
+///
+/// # Errors
+/// When the header cannot be read, or says that the pixels are of a kind that is not supported.
+pub fn header(mut file: impl Read, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
+    let (mut bytes, mut step) = (Vec::new(), 1 << 14);
+    loop {
+        let read = file.by_ref().take(step).read_to_end(&mut bytes).map_err(ReadErrorKind::Io)?;
+        let whole = (read as u64) < step;
+        match described(&bytes, whole) {
+            Ok((description, _)) => return description.header(reading),
+            Err(Problem::Short) if !whole => step *= 2,
+            Err(problem) => return Err(words(problem)),
+        }
+    }
+}
+
+/// Opens a file that lies in memory. Frames are decoded when they are asked for, each for itself.
+///
+/// Without a window, samples are those that are stored, of as many bits as count: signed ones are raised by half of their
+/// range, and where the smallest is white they are turned round. With one, grey frames become 8 bits: modality rescale, then
+/// the window; `Auto` takes the file's first window, or its table, or else goes from the smallest to the largest value
+/// of each frame. Colours know no window.
+///
+/// # Errors
+/// When the header cannot be read, pixels are missing, or they are of a kind that is not supported.
+pub fn open(bytes: Vec<u8>, reading: &ReadOptions) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
+    let (description, inflated) = described(&bytes, true).map_err(words)?;
+    let header = description.header(reading)?;
+    let bytes = match inflated {
+        Some(start) => inflated_pixels(&bytes, start, &description)?,
+        None => bytes,
+    };
+    let frames = Frames::locate(&description, &bytes)?;
+    Ok(Box::new(Dicom { bytes, description, header, frames, reading: reading.clone() }))
+}
+
+/// The words for a header that is of no use.
+fn words(problem: Problem) -> ReadErrorKind {
+    match problem {
+        Problem::Refused(kind) => kind,
+        Problem::Short => ReadErrorKind::Damaged("it ends in the middle of its header".into()),
+    }
+}
+
+/// Headers are far smaller, also those of thousands of frames.
+const LARGEST_INFLATED_HEADER: u64 = 1 << 26;
+
+/// A file's header. Where the data set is deflated, also where it begins: the description's places are then in what it
+/// inflates to.
+fn described(bytes: &[u8], whole: bool) -> Result<(Description, Option<usize>), Problem> {
+    if !is_dicom(bytes) {
+        let words = "it does not begin as a DICOM file does: check whether it is one".to_owned();
+        return Err(Problem::Refused(ReadErrorKind::Damaged(words)));
+    }
+    let opening = opening(bytes)?;
+    let Syntax { deflated: true, .. } = opening.syntax else {
+        return Ok((describe(bytes, opening.start, opening.syntax, whole)?, None));
+    };
+    let mut limit = 1 << 14;
+    loop {
+        let (inflated, ended) = inflate(bytes.get(opening.start..).unwrap_or_default(), limit);
+        match describe(&inflated, 0, opening.syntax, whole && ended) {
+            Err(Problem::Short) if !ended && limit < LARGEST_INFLATED_HEADER => limit *= 4,
+            other => return Ok((other?, Some(opening.start))),
+        }
+    }
+}
+
+/// At most `limit` bytes of a deflate stream, and whether it has no more. A damaged one ends where the damage is.
+fn inflate(stream: &[u8], limit: u64) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::new();
+    let ended = flate2::read::DeflateDecoder::new(stream).take(limit).read_to_end(&mut bytes).is_err();
+    let ended = ended || (bytes.len() as u64) < limit;
+    (bytes, ended)
+}
+
+/// A deflated data set as far as the end of its pixels.
+fn inflated_pixels(bytes: &[u8], start: usize, description: &Description) -> Result<Vec<u8>, ReadErrorKind> {
+    let pixels = (u128::from(description.frame_bits()) * description.frames as u128).div_ceil(8);
+    let needed = u64::try_from(pixels + description.pixels.start as u128).unwrap_or(u64::MAX);
+    Ok(inflate(bytes.get(start..).unwrap_or_default(), needed).0)
+}
+
+/// An opened file.
+struct Dicom {
+    bytes: Vec<u8>,
+    description: Description,
+    header: Header,
+    frames: Frames,
+    reading: ReadOptions,
+}
+
+impl ImageFile for Dicom {
+    fn header(&self) -> Header {
+        self.header
+    }
+
+    fn image(&self, index: usize) -> Result<Image, ReadErrorKind> {
+        let (description, geometry) = (&self.description, self.header.geometry);
+        if index >= self.header.count {
+            return Err(ReadErrorKind::Damaged(format!("it has no frame {index}")));
+        }
+        let frame = self.frames.bytes(description, &self.bytes, index)?;
+        let frame = description.decode(frame)?;
+        let samples = match (description.photometric, self.reading.window) {
+            (Photometric::Grey { .. }, Some(window)) => description.windowed(&frame.samples, window),
+            (Photometric::Grey { .. }, None) => description.full_depth(&frame.samples, geometry.depth()),
+            _ => description.rgb(frame, geometry.depth()),
+        };
+        Image::new(geometry, samples)
+            .ok_or_else(|| ReadErrorKind::Damaged("it holds more or fewer pixels than it says".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Why an image cannot be read.
+
+use imgveil::internal::image::GeometryError;
+
+/// Why one image of a set cannot be read. The other images are not affected.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {kind}", .path.replace(char::is_control, "?"))]
+#[non_exhaustive]
+pub struct ReadError {
+    /// The file, or the position in an array.
+    pub path: String,
+    /// What is wrong.
+    pub kind: ReadErrorKind,
+}
+
+impl ReadError {
+    /// An error about the file or the position `path`.
+    pub fn new(path: impl Into<String>, kind: ReadErrorKind) -> Self {
+        Self { path: path.into(), kind }
+    }
+}
+
+/// What is wrong with an image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadErrorKind {
+    /// The operating system refused.
+    #[error("cannot be read: {0}")]
+    Io(std::io::Error),
+    /// The file is not of any supported format.
+    #[error("is no image of a supported format, whatever its name says")]
+    Foreign,
+    /// The format is supported, but not this kind of it.
+    #[error("is of a kind that is not supported: {0}")]
+    Unsupported(String),
+    /// The grey values have too many bits to be kept. Reading them through a window of grey values makes 8 bits of them.
+    #[error(
+        "is of a kind that is not supported: {kind} of {bits} bits; read it with a window, which makes 8 bits of them"
+    )]
+    NeedsWindow {
+        /// `integers` or `floats`.
+        kind: &'static str,
+        /// Bits of a sample.
+        bits: u32,
+    },
+    /// The file is damaged, with the decoder's words.
+    #[error("is damaged: {0}")]
+    Damaged(String),
+    /// The samples are not grey or RGB of 8 or 16 bits.
+    #[error("holds {0} samples; only grey and RGB of 8 or 16 bits are supported: convert it first")]
+    Samples(String),
+    /// The image is too small or too large.
+    #[error("{0}")]
+    Geometry(#[from] GeometryError),
+    /// The file's hash differs from the one in the manifest.
+    #[error("was changed since it was encrypted: its hash is not the one in imgveil.json")]
+    Changed,
+    /// The decrypted pixels are not those that were encrypted.
+    #[error("does not decrypt to the image that was encrypted: imgveil.json or the file was changed")]
+    NotExact,
+    /// The file's name is not UTF-8.
+    #[error("has a name that is not UTF-8; rename it")]
+    Name,
+}

@@ -1,0 +1,22 @@
+//! Formats of single files, a file or a folder each. An [`ImageFile`] gives the images of one file and does not know where the
+//! file lies in a set.
+
+mod detect;
+pub mod dicom;
+mod error;
+mod image_file;
+pub mod nifti;
+#[doc(hidden)]
+pub mod npy;
+pub mod picture;
+mod read_options;
+pub(crate) mod tar;
+mod window;
+
+pub(crate) use detect::Format;
+pub use error::{ReadError, ReadErrorKind};
+pub use image_file::{Header, ImageFile};
+pub use read_options::{Axis, ReadOptions};
+pub use window::Window;
+#[doc(hidden)]
+pub use window::linear;

@@ -1,0 +1,131 @@
+//! The slices of a volume as images.
+
+use super::volume::{Kind, Volume, bits, truncated};
+use crate::format::window::{linear, spread};
+use crate::format::{Axis, Header, ImageFile, ReadErrorKind, Window};
+use imgveil::internal::image::Image;
+
+/// What becomes of values.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Greys {
+    /// They are kept.
+    Stored,
+    /// From the smallest to the largest, onto 16 bits.
+    Spread(f64, f64),
+    /// In the modality's units: from black to white.
+    Shown(f64, f64),
+    /// In the modality's units: centre and width.
+    Window(f64, f64),
+}
+
+/// An opened file, unpacked.
+pub(super) struct Nifti {
+    pub(super) bytes: Vec<u8>,
+    pub(super) header: Header,
+    pub(super) volume: Volume,
+    pub(super) axis: Axis,
+    pub(super) greys: Greys,
+}
+
+impl Nifti {
+    pub(super) fn greys(&self, window: Option<Window>) -> Result<Greys, ReadErrorKind> {
+        Ok(match (self.volume.kind, window) {
+            (Kind::Rgb, _) | (Kind::U8 | Kind::I8 | Kind::U16 | Kind::I16, None) => Greys::Stored,
+            (_, None) => {
+                let (low, high) = self.extremes(|value| value)?;
+                Greys::Spread(low, high)
+            }
+            (_, Some(Window::Linear { centre, width })) => Greys::Window(centre, width),
+            (_, Some(Window::Auto)) => match self.volume.shown {
+                (low, high) if low.is_finite() && high.is_finite() && low < high => Greys::Shown(low, high),
+                _ => {
+                    let (low, high) = self.extremes(|value| self.scaled(value))?;
+                    Greys::Shown(low, high)
+                }
+            },
+        })
+    }
+
+    /// The smallest and the largest finite value.
+    fn extremes(&self, of: impl Fn(f64) -> f64) -> Result<(f64, f64), ReadErrorKind> {
+        let voxels =
+            usize::try_from(self.volume.offset).ok().and_then(|at| self.bytes.get(at..)).ok_or_else(truncated)?;
+        let size = self.volume.kind.bytes();
+        let all = self.header.geometry.pixels().saturating_mul(self.header.count);
+        let values = voxels.chunks_exact(size).take(all).map(|voxel| of(self.value(voxel)));
+        let extremes = values
+            .filter(|value| value.is_finite())
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+        Ok(if extremes.0 <= extremes.1 { extremes } else { (0.0, 0.0) })
+    }
+
+    fn bits(&self, voxel: &[u8]) -> u64 {
+        bits(voxel, self.volume.big_endian)
+    }
+
+    fn value(&self, voxel: &[u8]) -> f64 {
+        self.volume.kind.value(self.bits(voxel))
+    }
+
+    /// A value in the modality's units. A slope of 0 says that there are none.
+    fn scaled(&self, value: f64) -> f64 {
+        let Volume { slope, intercept, .. } = self.volume;
+        if slope == 0.0 || !slope.is_finite() || !intercept.is_finite() {
+            return value;
+        }
+        value * slope + intercept
+    }
+
+    /// The voxels of a slice, row by row.
+    fn slice(&self, index: usize) -> Option<impl Iterator<Item = &[u8]>> {
+        let cut = self.volume.cut(self.axis);
+        let (index, size) = (index as u64, self.volume.kind.bytes());
+        let (volume, slice) = (index / cut.slices.count, index % cut.slices.count);
+        let voxels: u64 = self.volume.sides.iter().product();
+        let first = self.volume.offset + (volume * voxels + slice * cut.slices.stride) * size as u64;
+        let bytes = self.bytes.get(usize::try_from(first).ok()?..)?;
+        let (rows, columns) = (cut.rows, cut.columns);
+        Some((0..rows.count).flat_map(move |y| {
+            (0..columns.count).filter_map(move |x| {
+                let at = (y * rows.stride + x * columns.stride) as usize * size;
+                bytes.get(at..at + size)
+            })
+        }))
+    }
+}
+
+impl ImageFile for Nifti {
+    fn header(&self) -> Header {
+        self.header
+    }
+
+    fn image(&self, index: usize) -> Result<Image, ReadErrorKind> {
+        if index >= self.header.count {
+            return Err(truncated());
+        }
+        let geometry = self.header.geometry;
+        let voxels = self.slice(index).ok_or_else(truncated)?;
+        let mut samples = Vec::with_capacity(geometry.bytes());
+        let mut byte = |value: u8| samples.push(value);
+        match (self.greys, self.volume.kind) {
+            (Greys::Stored, Kind::Rgb | Kind::U8) => voxels.for_each(|voxel| voxel.iter().copied().for_each(&mut byte)),
+            // Adding half the range is turning the highest bit over.
+            (Greys::Stored, Kind::I8) => voxels.for_each(|voxel| byte(self.bits(voxel) as u8 ^ 1 << 7)),
+            (Greys::Stored, kind) => {
+                let flip = if kind == Kind::I16 { 1 << 15 } else { 0 };
+                voxels.for_each(|voxel| (self.bits(voxel) as u16 ^ flip).to_le_bytes().into_iter().for_each(&mut byte));
+            }
+            (Greys::Spread(low, high), _) => voxels.for_each(|voxel| {
+                let grey = spread(low, high, u16::MAX.into(), self.value(voxel)) as u16;
+                grey.to_le_bytes().into_iter().for_each(&mut byte);
+            }),
+            (Greys::Shown(low, high), _) => voxels.for_each(|voxel| {
+                byte(spread(low, high, u8::MAX.into(), self.scaled(self.value(voxel))) as u8);
+            }),
+            (Greys::Window(centre, width), _) => {
+                voxels.for_each(|voxel| byte(linear(centre, width, self.scaled(self.value(voxel)))));
+            }
+        }
+        Image::new(geometry, samples).ok_or_else(truncated)
+    }
+}

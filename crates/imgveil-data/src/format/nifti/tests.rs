@@ -1,0 +1,216 @@
+//! Volumes made here, against pixels worked out by the plainest code.
+
+use super::*;
+use crate::format::window::linear;
+use crate::format::{Axis, Window};
+use flate2::write::GzEncoder;
+use imgveil::internal::image::{Geometry, Image};
+use proptest::prelude::*;
+use std::io::Write;
+
+/// What a test file is made of.
+#[derive(Clone, Debug)]
+struct Made {
+    second: bool,
+    big_endian: bool,
+    dim: [i64; 8],
+    kind: (i64, i64),
+    scale: (f64, f64),
+    shown: (f64, f64),
+}
+
+impl Made {
+    fn new(dim: [i64; 8], kind: (i64, i64)) -> Self {
+        Self { second: false, big_endian: false, dim, kind, scale: (0.0, 0.0), shown: (0.0, 0.0) }
+    }
+
+    fn file(&self, voxels: &[u8]) -> Vec<u8> {
+        let length = if self.second { 540 } else { 348 };
+        let mut file = vec![0; length + 4];
+        let mut put = |at: usize, digits: &[u8]| {
+            let place = &mut file[at..at + digits.len()];
+            place.copy_from_slice(digits);
+            if self.big_endian {
+                place.reverse();
+            }
+        };
+        put(0, &(length as u32).to_le_bytes());
+        let (kind, bits) = (self.kind.0 as u16, self.kind.1 as u16);
+        if self.second {
+            put(12, &kind.to_le_bytes());
+            put(14, &bits.to_le_bytes());
+            (0..8).for_each(|i| put(16 + 8 * i, &self.dim[i].to_le_bytes()));
+            put(168, &(length as u64 + 4).to_le_bytes());
+            let doubles = [self.scale.0, self.scale.1, self.shown.1, self.shown.0];
+            (0..4).for_each(|i| put(176 + 8 * i, &doubles[i].to_le_bytes()));
+            file[4..12].copy_from_slice(b"n+2\0\r\n\x1a\n");
+        } else {
+            (0..8).for_each(|i| put(40 + 2 * i, &(self.dim[i] as i16).to_le_bytes()));
+            put(70, &kind.to_le_bytes());
+            put(72, &bits.to_le_bytes());
+            let floats =
+                [(108, 352.0), (112, self.scale.0), (116, self.scale.1), (124, self.shown.1), (128, self.shown.0)];
+            floats.iter().for_each(|&(at, value)| put(at, &(value as f32).to_le_bytes()));
+            file[344..348].copy_from_slice(b"n+1\0");
+        }
+        file.extend_from_slice(voxels);
+        file
+    }
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn along(axis: Axis) -> ReadOptions {
+    ReadOptions { axis, ..ReadOptions::default() }
+}
+
+fn windowed(window: Window) -> ReadOptions {
+    ReadOptions { window: Some(window), ..ReadOptions::default() }
+}
+
+fn slices(file: &[u8], reading: &ReadOptions) -> Vec<Image> {
+    let stack = open(file.to_vec(), reading).unwrap();
+    assert_eq!(header(Cursor::new(file), reading).unwrap(), stack.header());
+    (0..stack.header().count).map(|i| stack.image(i).unwrap()).collect()
+}
+
+fn refused(file: &[u8]) -> String {
+    let error = open(file.to_vec(), &ReadOptions::default()).map(|_| ()).unwrap_err().to_string();
+    let again = header(Cursor::new(file), &ReadOptions::default()).map_or_else(|e| e.to_string(), |_| error.clone());
+    assert_eq!(again, error);
+    error
+}
+
+proptest! {
+    /// Against the plain meaning: voxel (x, y, z) of volume t is number ((t * nz + z) * ny + y) * nx + x.
+    #[test]
+    fn every_axis_finds_every_voxel(
+        (nx, ny, nz, nt) in (1i64..5, 1i64..5, 1i64..5, 1i64..4),
+        (second, big_endian, packed) in any::<(bool, bool, bool)>(),
+    ) {
+        let made = Made { second, big_endian, ..Made::new([4, nx, ny, nz, nt, 1, 1, 1], (512, 16)) };
+        let voxels: Vec<u16> = (0..(nx * ny * nz * nt) as u16).map(|i| i * 331).collect();
+        let order = |v: &u16| if big_endian { v.to_be_bytes() } else { v.to_le_bytes() };
+        let mut file = made.file(&voxels.iter().flat_map(order).collect::<Vec<u8>>());
+        if packed {
+            file = gzip(&file);
+        }
+        for axis in [Axis::X, Axis::Y, Axis::Z] {
+            let images = slices(&file, &along(axis));
+            let (count, rows, columns) = match axis {
+                Axis::X => (nx, nz, ny),
+                Axis::Y => (ny, nz, nx),
+                Axis::Z => (nz, ny, nx),
+            };
+            prop_assert_eq!(images.len() as i64, count * nt);
+            for (number, image) in images.iter().enumerate() {
+                let (t, slice) = (number as i64 / count, number as i64 % count);
+                let mut plain = Vec::new();
+                for row in 0..rows {
+                    for column in 0..columns {
+                        let (x, y, z) = match axis {
+                            Axis::X => (slice, column, row),
+                            Axis::Y => (column, slice, row),
+                            Axis::Z => (column, row, slice),
+                        };
+                        plain.extend(voxels[(((t * nz + z) * ny + y) * nx + x) as usize].to_le_bytes());
+                    }
+                }
+                prop_assert_eq!(image.samples(), plain);
+            }
+        }
+    }
+}
+
+#[test]
+fn integers_are_shifted_and_wider_values_are_spread() {
+    let image = |kind: (i64, i64), voxels: &[u8]| {
+        let count = 8 * voxels.len() as i64 / kind.1;
+        slices(&Made::new([2, count, 1, 0, 0, 0, 0, 0], kind).file(voxels), &ReadOptions::default()).remove(0)
+    };
+    let (int8, int16, int32, float32, float64) = ((256, 8), (4, 16), (8, 32), (16, 32), (64, 64));
+    assert_eq!(image(int8, &[0x80, 0xff, 0, 0x7f]).samples(), [0, 127, 128, 255]);
+    let shorts: Vec<u8> = [i16::MIN, -1, 0, i16::MAX].iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(image(int16, &shorts).samples(), [0, 0, 0xff, 0x7f, 0, 0x80, 0xff, 0xff]);
+    let grey = |image: Image| -> Vec<u16> {
+        image.samples().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect()
+    };
+    let floats = [-1.0f32, 0.0, 1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY];
+    let bytes: Vec<u8> = floats.iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(grey(image(float32, &bytes)), [0, 32_768, 65_535, 0, 65_535, 0]);
+    let doubles: Vec<u8> = [f64::MIN, f64::MAX].iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(grey(image(float64, &doubles)), [0, 65_535]);
+    let longs: Vec<u8> = [-70_000i32, 0, 70_000].iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(grey(image(int32, &longs)), [0, 32_768, 65_535]);
+    assert_eq!(grey(image(float32, &5f32.to_le_bytes())), [0]);
+}
+
+#[test]
+fn windows_take_the_units_of_the_header() {
+    let mut made = Made::new([3, 4, 1, 1, 0, 0, 0, 0], (512, 16));
+    made.scale = (2.0, -1024.0);
+    let voxels: Vec<u8> = [0u16, 492, 532, 5000].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let samples = |made: &Made, window| slices(&made.file(&voxels), &windowed(window)).remove(0).into_samples();
+    // -1024, -40, 40 and 8976 in Hounsfield units.
+    let expected: Vec<u8> = [-1024.0, -40.0, 40.0, 8976.0].map(|v| linear(40.0, 400.0, v)).to_vec();
+    assert_eq!(samples(&made, Window::Linear { centre: 40.0, width: 400.0 }), expected);
+    assert_eq!(samples(&made, Window::Auto), [0, 25, 27, 255]);
+    made.shown = (-40.0, 40.0);
+    assert_eq!(samples(&made, Window::Auto), [0, 0, 255, 255]);
+    let colour = Made::new([3, 2, 1, 1, 0, 0, 0, 0], (128, 24)).file(&[1, 2, 3, 4, 5, 6]);
+    let image = slices(&colour, &windowed(Window::Auto)).remove(0);
+    assert_eq!((image.geometry(), image.samples()), (Geometry::new(1, 2, 3).unwrap(), &[1, 2, 3, 4, 5, 6][..]));
+}
+
+#[test]
+fn every_truncation_is_an_error() {
+    let made = Made::new([3, 7, 5, 3, 0, 0, 0, 0], (4, 16));
+    let file = made.file(&(0..210).map(|i| (i * 37) as u8).collect::<Vec<u8>>());
+    for whole in [gzip(&file), file] {
+        let reading = ReadOptions::default();
+        assert_eq!(slices(&whole, &reading).len(), 3);
+        for length in 0..whole.len() {
+            assert!(open(whole[..length].to_vec(), &reading).is_err(), "cut to {length} of {}", whole.len());
+        }
+    }
+}
+
+#[test]
+fn headers_that_lie_or_are_not_supported_are_refused() {
+    let made = |dim, kind| Made::new(dim, kind).file(&[0; 16]);
+    let lie = made([3, 30_000, 30_000, 30_000, 0, 0, 0, 0], (16, 32));
+    assert!(refused(&lie).contains("promises 108000000000352 bytes, and the file has only 368"));
+    assert!(refused(&gzip(&lie)).contains("compressed"));
+    let mut huge = Made::new([7, i64::MAX, i64::MAX, i64::MAX, i64::MAX, 2, 2, 2], (64, 64));
+    huge.second = true;
+    assert!(refused(&huge.file(&[])).contains("promises"));
+    assert!(refused(&made([0, 1, 1, 1, 1, 1, 1, 1], (2, 8))).contains("0 axes"));
+    assert!(refused(&made([3, 1, -1, 1, 0, 0, 0, 0], (2, 8))).contains("-1 voxels"));
+    assert!(refused(&made([3, 1, 1, 1, 0, 0, 0, 0], (2, 16))).contains("8 bits a voxel"));
+    assert!(refused(&made([3, 1, 1, 1, 0, 0, 0, 0], (32, 64))).contains("complex"));
+    assert!(refused(&made([3, 1, 1, 1, 0, 0, 0, 0], (3, 8))).contains("no NIfTI data type"));
+    let mut pair = made([3, 1, 1, 1, 0, 0, 0, 0], (2, 8));
+    pair[344..348].copy_from_slice(b"ni1\0");
+    assert!(refused(&pair).contains(".img"));
+    pair[344..348].fill(0);
+    assert!(refused(&pair).contains("no image"));
+    assert!(refused(b"PNG").contains("no image"));
+    assert!(refused(&gzip(b"something else")).contains("no image"));
+    let mut inside = made([3, 1, 1, 1, 0, 0, 0, 0], (2, 8));
+    inside[108..112].copy_from_slice(&100f32.to_le_bytes());
+    assert!(refused(&inside).contains("inside of its header"));
+    inside[108..112].copy_from_slice(&f32::NAN.to_le_bytes());
+    assert!(refused(&inside).contains("NaN"));
+}
+
+#[test]
+fn names_are_known_in_any_case() {
+    for name in ["a.nii", "b/A.NII.GZ"] {
+        assert!(is_nifti_name(Path::new(name)));
+    }
+    assert!(!is_nifti_name(Path::new("a.nii.lut")) && !is_nifti_name(Path::new("a.gz")));
+}

@@ -1,0 +1,107 @@
+//! The pixels of a picture.
+
+use super::header::wrong;
+use super::jpeg;
+use super::plausible::room;
+use crate::format::{Header, ImageFile, ReadErrorKind};
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::pnm::PnmDecoder;
+use image::codecs::webp::WebPDecoder;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits};
+use imgveil::internal::image::{Geometry, Image};
+use std::io::{Cursor, Read};
+
+/// A picture of a format that holds one in a file.
+pub(super) struct Picture {
+    pub(super) bytes: Vec<u8>,
+    pub(super) format: ImageFormat,
+    pub(super) header: Header,
+}
+
+impl ImageFile for Picture {
+    fn header(&self) -> Header {
+        self.header
+    }
+
+    fn image(&self, _: usize) -> Result<Image, ReadErrorKind> {
+        let geometry = self.header.geometry;
+        if self.format == ImageFormat::Jpeg {
+            return Image::new(geometry, jpeg::decode(&self.bytes, geometry)?).ok_or_else(mismatch);
+        }
+        let samples = match self.decode(geometry)? {
+            DynamicImage::ImageLuma8(image) => image.into_raw(),
+            DynamicImage::ImageRgb8(image) if geometry.channels() == 1 => every_third(&image),
+            DynamicImage::ImageRgb8(image) => image.into_raw(),
+            DynamicImage::ImageLuma16(image) => stored(&image),
+            DynamicImage::ImageRgb16(image) => stored(&image),
+            DynamicImage::ImageLumaA8(image) => opaque(&image, 1, u8::MAX)?,
+            DynamicImage::ImageRgba8(image) => opaque(&image, 3, u8::MAX)?,
+            DynamicImage::ImageLumaA16(image) => stored(&opaque(&image, 1, u16::MAX)?),
+            DynamicImage::ImageRgba16(image) => stored(&opaque(&image, 3, u16::MAX)?),
+            other => return Err(ReadErrorKind::Samples(format!("{:?}", other.color()))),
+        };
+        Image::new(geometry, samples).ok_or_else(mismatch)
+    }
+}
+
+impl Picture {
+    fn decode(&self, geometry: Geometry) -> Result<DynamicImage, ReadErrorKind> {
+        let mut limits = Limits::no_limits();
+        limits.max_alloc = Some(room(geometry) as u64);
+        let mut reader = Cursor::new(self.bytes.as_slice());
+        match self.format {
+            ImageFormat::Png => PngDecoder::with_limits(reader, limits.clone()).and_then(|d| pixels(d, limits)),
+            ImageFormat::WebP => WebPDecoder::new(reader).and_then(|d| pixels(d, limits)),
+            ImageFormat::Bmp => BmpDecoder::new(reader).and_then(|d| pixels(d, limits)),
+            ImageFormat::Pnm => {
+                let image = PnmDecoder::new(&mut reader).and_then(|d| pixels(d, limits)).map_err(|e| wrong(&e))?;
+                no_second_pnm(reader)?;
+                return Ok(image);
+            }
+            _ => return Err(ReadErrorKind::Foreign),
+        }
+        .map_err(|e| wrong(&e))
+    }
+}
+
+fn pixels(mut decoder: impl ImageDecoder, limits: Limits) -> Result<DynamicImage, ImageError> {
+    decoder.set_limits(limits)?;
+    DynamicImage::from_decoder(decoder)
+}
+
+/// The PNM family allows for several images one behind the other; the decoder reads the first.
+fn no_second_pnm(mut reader: Cursor<&[u8]>) -> Result<(), ReadErrorKind> {
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest).map_err(ReadErrorKind::Io)?;
+    match rest.trim_ascii_start() {
+        [b'P', b'1'..=b'7', b'\t' | b'\n' | b'\r' | b' ' | b'#', ..] => {
+            Err(ReadErrorKind::Unsupported("several PNM images in one file; make a file of each".into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn mismatch() -> ReadErrorKind {
+    ReadErrorKind::Damaged("it holds more or fewer pixels than it says".into())
+}
+
+/// Samples without the alpha that stands behind the `channels` of every pixel, if it says nothing.
+pub(super) fn opaque<T: Copy + PartialEq>(samples: &[T], channels: usize, max: T) -> Result<Vec<T>, ReadErrorKind> {
+    let pixels = samples.chunks_exact(channels + 1);
+    if pixels.clone().any(|pixel| pixel.last() != Some(&max)) {
+        let words = "it has translucent pixels; put it on a background (flatten its alpha channel) first";
+        return Err(ReadErrorKind::Unsupported(words.into()));
+    }
+    Ok(pixels.flat_map(|pixel| pixel.iter().take(channels)).copied().collect())
+}
+
+/// The greys of an image whose reds, greens and blues are the same.
+pub(super) fn every_third(samples: &[u8]) -> Vec<u8> {
+    samples.iter().step_by(3).copied().collect()
+}
+
+/// 16-bit samples as an [`Image`] holds them, whatever the machine's own order of bytes.
+pub(super) fn stored(samples: &[u16]) -> Vec<u8> {
+    samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}

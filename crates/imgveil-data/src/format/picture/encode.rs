@@ -1,0 +1,91 @@
+//! Pictures to write: PNG and JPEG.
+
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder};
+use imgveil::internal::image::{Depth, Geometry, Image};
+use std::borrow::Cow;
+
+/// An image as PNG. The same bytes for the same image, whatever the machine. What does not compress, as most encrypted images do
+/// not, is stored: compressing it would take twenty times as long and save nothing.
+///
+/// # Errors
+/// The encoder's words.
+pub fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
+    let geometry = image.geometry();
+    // The encoder wants 16-bit samples in the machine's own order of bytes.
+    let samples = match geometry.depth() {
+        Depth::U8 => Cow::Borrowed(image.samples()),
+        Depth::U16 => {
+            let native = |pair: &[u8]| u16::from_le_bytes([pair[0], pair[1]]).to_ne_bytes();
+            Cow::Owned(image.samples().chunks_exact(2).flat_map(native).collect())
+        }
+    };
+    let compression = match compresses(geometry, &samples)? {
+        true => CompressionType::Fast,
+        false => CompressionType::Uncompressed,
+    };
+    png(geometry, geometry.height(), &samples, compression)
+}
+
+/// Rows that are tried to find out whether an image compresses.
+const TRIED: usize = 16;
+
+/// Whether an image compresses: tried on rows around its first and its third quarter.
+fn compresses(geometry: Geometry, samples: &[u8]) -> Result<bool, String> {
+    let (height, row) = (geometry.height(), geometry.bytes() / geometry.height());
+    let rows = |centre: usize| {
+        let first = centre.saturating_sub(TRIED / 4) * row;
+        samples.get(first..first + TRIED / 2 * row).unwrap_or_default()
+    };
+    // A small image is tried whole.
+    let tried = match height > 2 * TRIED {
+        true => Cow::Owned([rows(height / 4), rows(height - height / 4)].concat()),
+        false => Cow::Borrowed(samples),
+    };
+    let compressed = png(geometry, tried.len() / row, &tried, CompressionType::Fast)?;
+    // A gain of less than a twentieth is none.
+    Ok(compressed.len() + tried.len() / 20 < tried.len())
+}
+
+/// Rows of an image's width as PNG.
+fn png(geometry: Geometry, rows: usize, samples: &[u8], compression: CompressionType) -> Result<Vec<u8>, String> {
+    let colour = match (geometry.channels(), geometry.depth()) {
+        (1, Depth::U8) => ExtendedColorType::L8,
+        (_, Depth::U8) => ExtendedColorType::Rgb8,
+        (1, Depth::U16) => ExtendedColorType::L16,
+        (_, Depth::U16) => ExtendedColorType::Rgb16,
+    };
+    let filter = match compression {
+        CompressionType::Uncompressed => FilterType::NoFilter,
+        _ => FilterType::Adaptive,
+    };
+    let mut png = Vec::new();
+    PngEncoder::new_with_quality(&mut png, compression, filter)
+        .write_image(samples, geometry.width() as u32, rows as u32, colour)
+        .map_err(|e| e.to_string())?;
+    Ok(png)
+}
+
+/// An image as baseline JPEG of a quality from 1 to 100, colour at full resolution (4:4:4): halving it would mix pixels of
+/// neighbouring blocks, which encrypted ones have nothing in common with. The same bytes for the same image.
+///
+/// # Errors
+/// For 16-bit images, which JPEG does not hold, sides beyond 65,535 pixels, and qualities that there are not.
+pub fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {
+    let geometry = image.geometry();
+    if geometry.depth() != Depth::U8 {
+        return Err(
+            "JPEG holds 8 bits a sample and this image has 16: write PNG, or choose a window of grey values".into()
+        );
+    }
+    if !(1..=100).contains(&quality) {
+        return Err(format!("{quality} is no JPEG quality: choose one from 1 to 100"));
+    }
+    let colour = if geometry.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let mut jpeg = Vec::new();
+    JpegEncoder::new_with_quality(&mut jpeg, quality)
+        .write_image(image.samples(), geometry.width() as u32, geometry.height() as u32, colour)
+        .map_err(|e| e.to_string())?;
+    Ok(jpeg)
+}

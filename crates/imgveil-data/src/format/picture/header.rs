@@ -1,0 +1,161 @@
+//! The geometry of a picture, from as little of the file as its format allows.
+
+use super::plausible::{BMP_RUNS, DEFLATE, JPEG, WEBP, plausible};
+use super::{bmp, jpeg, tiff};
+use crate::format::{Header, ReadErrorKind};
+use crate::text::one_line;
+use image::codecs::bmp::BmpDecoder;
+use image::codecs::png::PngDecoder;
+use image::codecs::pnm::{PnmDecoder, PnmSubtype, SampleEncoding};
+use image::codecs::webp::WebPDecoder;
+use image::{ColorType, ImageDecoder, ImageError, ImageFormat, Limits};
+use imgveil::internal::image::{Depth, Geometry};
+use std::io::{BufRead, Read, Seek, SeekFrom};
+
+/// How many pictures a file holds (pages of a TIFF, else one) and their geometry, from as little of it as the format allows. A
+/// picture that turns out to be translucent is refused only when it is decoded.
+///
+/// # Errors
+/// When it is no picture, its header is damaged or promises more than the file can hold, or it is of a kind that is not
+/// supported.
+pub fn header(mut reader: impl BufRead + Seek) -> Result<Header, ReadErrorKind> {
+    let length = reader.seek(SeekFrom::End(0)).map_err(ReadErrorKind::Io)?;
+    let start = start(&mut reader).map_err(ReadErrorKind::Io)?;
+    let one = |geometry| Header { count: 1, geometry };
+    match format(&start)? {
+        ImageFormat::Tiff => tiff::header(reader, length),
+        ImageFormat::Jpeg => {
+            let geometry = jpeg::geometry(reader)?;
+            plausible(geometry.bytes() as u64, length, JPEG)?;
+            Ok(one(geometry))
+        }
+        ImageFormat::Png => png_geometry(reader, &start, length).map(one),
+        ImageFormat::WebP => webp_geometry(reader, length).map(one),
+        ImageFormat::Bmp => bmp_geometry(reader, &start, length).map(one),
+        ImageFormat::Pnm => pnm_geometry(reader, length).map(one),
+        _ => Err(ReadErrorKind::Foreign),
+    }
+}
+
+/// The format by content, whatever the name says.
+pub(super) fn format(start: &[u8]) -> Result<ImageFormat, ReadErrorKind> {
+    match image::guess_format(start) {
+        Ok(
+            format @ (ImageFormat::Png
+            | ImageFormat::Jpeg
+            | ImageFormat::Tiff
+            | ImageFormat::Bmp
+            | ImageFormat::WebP
+            | ImageFormat::Pnm),
+        ) => Ok(format),
+        _ if is_big_tiff(start) => Ok(ImageFormat::Tiff),
+        _ => Err(ReadErrorKind::Foreign),
+    }
+}
+
+/// The kind of TIFF for files beyond 4 GiB, which the guess does not know.
+fn is_big_tiff(start: &[u8]) -> bool {
+    start.starts_with(b"II+\0") || start.starts_with(b"MM\0+")
+}
+
+/// The first bytes: enough to tell every format, and for what is looked up by hand. The reader goes back.
+fn start(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    reader.rewind()?;
+    reader.by_ref().take(bmp::START).read_to_end(&mut start)?;
+    reader.rewind()?;
+    Ok(start)
+}
+
+fn png_geometry(reader: impl BufRead + Seek, start: &[u8], length: u64) -> Result<Geometry, ReadErrorKind> {
+    let decoder = PngDecoder::with_limits(reader, Limits::default()).map_err(|e| wrong(&e))?;
+    if decoder.is_apng().map_err(|e| wrong(&e))? {
+        return Err(ReadErrorKind::Unsupported("an animated PNG; save its frames as images".into()));
+    }
+    let geometry = geometry(&decoder)?;
+    // Bits of a sample and kind of colour, of the header chunk that every PNG begins with.
+    let (bits, colour) = (start.get(24).map_or(8, |&bits| u64::from(bits)), start.get(25));
+    let samples = match colour {
+        Some(2) => 3,
+        Some(4) => 2,
+        Some(6) => 4,
+        _ => 1,
+    };
+    let row = (geometry.width() as u64 * bits * samples).div_ceil(8) + 1;
+    plausible(row * geometry.height() as u64, length, DEFLATE)?;
+    Ok(geometry)
+}
+
+fn webp_geometry(reader: impl BufRead + Seek, length: u64) -> Result<Geometry, ReadErrorKind> {
+    let decoder = WebPDecoder::new(reader).map_err(|e| wrong(&e))?;
+    if decoder.has_animation() {
+        return Err(ReadErrorKind::Unsupported("an animated WebP; save its frames as images".into()));
+    }
+    let geometry = geometry(&decoder)?;
+    plausible(geometry.bytes() as u64, length, WEBP)?;
+    Ok(geometry)
+}
+
+fn bmp_geometry(reader: impl BufRead + Seek, start: &[u8], length: u64) -> Result<Geometry, ReadErrorKind> {
+    let decoder = BmpDecoder::new(reader).map_err(|e| wrong(&e))?;
+    let geometry = geometry(&decoder)?;
+    let Some(layout) = bmp::layout(start) else {
+        return Err(ReadErrorKind::Damaged("the file ends inside of its header (truncated BMP)".into()));
+    };
+    if !layout.in_order {
+        return Err(ReadErrorKind::Damaged("its pixels begin inside of its header or palette".into()));
+    }
+    match layout.length {
+        Some(needed) => plausible(needed, length, 1)?,
+        None => plausible(geometry.pixels() as u64, length, BMP_RUNS)?,
+    }
+    if layout.grey {
+        return Ok(Geometry::new(geometry.height() as u32, geometry.width() as u32, 1)?);
+    }
+    Ok(geometry)
+}
+
+fn pnm_geometry(mut reader: impl BufRead + Seek, length: u64) -> Result<Geometry, ReadErrorKind> {
+    let decoder = PnmDecoder::new(&mut reader).map_err(|e| wrong(&e))?;
+    let geometry = geometry(&decoder)?;
+    if decoder.header().maximal_sample() > 255 && geometry.depth() == Depth::U8 {
+        // The decoder would take one byte a sample where there are two.
+        return Err(ReadErrorKind::Unsupported("a PAM of 16 bits that names no TUPLTYPE; add one".into()));
+    }
+    let samples = geometry.pixels() as u64 * u64::from(decoder.color_type().channel_count());
+    let needed = match decoder.subtype() {
+        PnmSubtype::Bitmap(SampleEncoding::Binary) => geometry.width().div_ceil(8) as u64 * geometry.height() as u64,
+        PnmSubtype::Bitmap(SampleEncoding::Ascii) => samples,
+        // A digit and a blank each, but for the last one.
+        PnmSubtype::Graymap(SampleEncoding::Ascii) | PnmSubtype::Pixmap(SampleEncoding::Ascii) => 2 * samples - 1,
+        _ => samples * geometry.depth().bytes() as u64,
+    };
+    drop(decoder);
+    let header = reader.stream_position().map_err(ReadErrorKind::Io)?;
+    plausible(needed, length.saturating_sub(header), 1)?;
+    Ok(geometry)
+}
+
+/// What the decoder will give, without alpha.
+fn geometry(decoder: &impl ImageDecoder) -> Result<Geometry, ReadErrorKind> {
+    let (channels, depth) = match decoder.color_type() {
+        ColorType::L8 | ColorType::La8 => (1, Depth::U8),
+        ColorType::Rgb8 | ColorType::Rgba8 => (3, Depth::U8),
+        ColorType::L16 | ColorType::La16 => (1, Depth::U16),
+        ColorType::Rgb16 | ColorType::Rgba16 => (3, Depth::U16),
+        other => return Err(ReadErrorKind::Samples(format!("{other:?}"))),
+    };
+    let (width, height) = decoder.dimensions();
+    Ok(Geometry::new(height, width, channels)?.with_depth(depth))
+}
+
+/// A decoder's words on one line: they end up in lists.
+pub(super) fn wrong(error: &ImageError) -> ReadErrorKind {
+    match error {
+        ImageError::Unsupported(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            ReadErrorKind::Damaged("the file ends before the image does (truncated)".into())
+        }
+        other => ReadErrorKind::Damaged(one_line(&other.to_string())),
+    }
+}

@@ -1,0 +1,196 @@
+//! The pages of a TIFF file, from their directories. What the decoder would misread is refused here.
+
+use crate::format::picture::plausible::{DEFLATE, plausible};
+use crate::format::{Header, ReadErrorKind};
+use crate::text::one_line;
+use imgveil::internal::image::{Depth, Geometry};
+use std::collections::HashSet;
+use std::io::{Read, Seek};
+use tiff::decoder::{ChunkType, Decoder};
+use tiff::tags::{CompressionMethod, PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag};
+use tiff::{ColorType, TiffError};
+
+/// What a page is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Colour {
+    /// Grey of 1, 2 or 4 bits, and whether 0 is white.
+    Bits(u8, bool),
+    /// Numbers of colours, of 1 to 8 bits.
+    Palette(u8),
+    /// Grey or RGB of 8 or 16 bits, perhaps with alpha behind it.
+    Samples {
+        /// Whether there is alpha.
+        alpha: bool,
+    },
+}
+
+/// One page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Page {
+    /// Where its directory lies.
+    pub(super) directory: u64,
+    pub(super) geometry: Geometry,
+    pub(super) colour: Colour,
+}
+
+/// The pages of a file, at least one, all of one geometry.
+pub(super) struct Pages {
+    pub(super) header: Header,
+    pub(super) pages: Vec<Page>,
+}
+
+pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, ReadErrorKind> {
+    let mut decoder = Decoder::new(reader).map_err(wrong)?;
+    let mut pages: Vec<Page> = Vec::new();
+    let mut directories = HashSet::new();
+    loop {
+        let directory = decoder.ifd_pointer().map_or(0, |pointer| pointer.0);
+        if !directories.insert(directory) {
+            return Err(ReadErrorKind::Damaged("its pages lead in a circle".into()));
+        }
+        // Bit 0: the same page in a lower resolution; bit 2: a mask.
+        let kind: u32 = decoder.find_tag_unsigned(Tag::NewSubfileType).map_err(wrong)?.unwrap_or(0);
+        if pages.is_empty() || kind & 0b101 == 0 {
+            pages.push(page(&mut decoder, directory, length)?);
+        }
+        if let [first, .., last] = pages[..]
+            && first.geometry != last.geometry
+        {
+            return Err(ReadErrorKind::Unsupported(format!(
+                "it has pages of several sizes (page 1 is {}, page {} is {}); make a file of each",
+                first.geometry,
+                pages.len(),
+                last.geometry
+            )));
+        }
+        if !decoder.more_images() {
+            break;
+        }
+        decoder.next_image().map_err(wrong)?;
+    }
+    let Some(first) = pages.first() else { return Err(ReadErrorKind::Damaged("it has no page".into())) };
+    let header = Header { count: pages.len(), geometry: first.geometry };
+    unlisted(&mut decoder, pages.len())?;
+    Ok(Pages { header, pages })
+}
+
+/// ImageJ lists only the first of the images of a large stack, and says in words how many there are.
+fn unlisted(decoder: &mut Decoder<impl Read + Seek>, listed: usize) -> Result<(), ReadErrorKind> {
+    decoder.seek_to_image(0).map_err(wrong)?;
+    let description = decoder.find_tag(Tag::ImageDescription).ok().flatten().and_then(|v| v.into_string().ok());
+    let Some(text) = description.filter(|text| text.starts_with("ImageJ=")) else { return Ok(()) };
+    let stated: Option<u64> =
+        text.lines().find_map(|line| line.strip_prefix("images=")).and_then(|n| n.trim().parse().ok());
+    match stated {
+        Some(images) if images > listed as u64 => Err(ReadErrorKind::Unsupported(format!(
+            "an ImageJ stack that lists {listed} of its {images} images; save it as an image sequence"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// What the decoder's current page is.
+fn page(decoder: &mut Decoder<impl Read + Seek>, directory: u64, length: u64) -> Result<Page, ReadErrorKind> {
+    let number = |decoder: &mut Decoder<_>, tag| decoder.find_tag_unsigned::<u16>(tag).map_err(wrong);
+    let (width, height) = decoder.dimensions().map_err(wrong)?;
+    let stored_as =
+        number(decoder, Tag::Compression)?.map_or(CompressionMethod::None, CompressionMethod::from_u16_exhaustive);
+    let Some(ratio) = largest_ratio(stored_as) else {
+        return Err(ReadErrorKind::Unsupported(format!("a TIFF compressed by {stored_as:?}; save it uncompressed")));
+    };
+    if number(decoder, Tag::FillOrder)? == Some(2) {
+        // The decoder takes no notice of it and gives other samples.
+        return Err(ReadErrorKind::Unsupported(
+            "a TIFF whose bytes begin at their lowest bit (fill order 2); save it anew".into(),
+        ));
+    }
+    let planar = number(decoder, Tag::PlanarConfiguration)? == Some(PlanarConfiguration::Planar.to_u16());
+    if planar && decoder.get_chunk_type() == ChunkType::Tile {
+        // The decoder takes the last tiles of every plane but the first for whole ones, and panics.
+        return Err(ReadErrorKind::Unsupported("a TIFF of tiles in planes; save it in strips".into()));
+    }
+    let kinds = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).map_err(wrong)?.unwrap_or_default();
+    if let Some(&kind) = kinds.iter().find(|&&kind| kind != SampleFormat::Uint.to_u16()) {
+        return Err(ReadErrorKind::Samples(match SampleFormat::from_u16(kind) {
+            Some(SampleFormat::IEEEFP) => "floating-point".into(),
+            Some(SampleFormat::Int) => "signed".into(),
+            _ => "unnamed".into(),
+        }));
+    }
+    let samples = number(decoder, Tag::SamplesPerPixel)?.unwrap_or(1);
+    let bits = decoder.find_tag_unsigned_vec::<u16>(Tag::BitsPerSample).map_err(wrong)?;
+    let bits = bits.and_then(|bits| bits.first().copied()).unwrap_or(1);
+    let interpretation = number(decoder, Tag::PhotometricInterpretation)?.and_then(PhotometricInterpretation::from_u16);
+    let (colour, channels, depth) = match (interpretation, samples) {
+        (Some(PhotometricInterpretation::RGBPalette), 1) if matches!(bits, 1 | 2 | 4 | 8) => {
+            (Colour::Palette(bits as u8), 3, Depth::U8)
+        }
+        (Some(PhotometricInterpretation::RGBPalette), _) => {
+            return Err(ReadErrorKind::Samples(format!("{bits}-bit palette")));
+        }
+        (Some(grey), 1) if matches!(bits, 1 | 2 | 4) => {
+            (Colour::Bits(bits as u8, grey == PhotometricInterpretation::WhiteIsZero), 1, Depth::U8)
+        }
+        _ => whole_samples(decoder, samples)?,
+    };
+    let geometry = Geometry::new(height, width, channels)?.with_depth(depth);
+    let row = (u64::from(width) * u64::from(bits) * u64::from(samples)).div_ceil(8);
+    plausible(row * u64::from(height), stored_bytes(decoder, length)?, ratio)?;
+    Ok(Page { directory, geometry, colour })
+}
+
+/// Grey or RGB of whole bytes.
+fn whole_samples(decoder: &mut Decoder<impl Read + Seek>, samples: u16) -> Result<(Colour, u32, Depth), ReadErrorKind> {
+    let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).map_err(wrong)?.unwrap_or_default();
+    let (channels, bits, alpha) = match (decoder.colortype().map_err(wrong)?, samples) {
+        (ColorType::Gray(bits), 1) => (1, bits, false),
+        (ColorType::RGB(bits), 3) => (3, bits, false),
+        (ColorType::Multiband { bit_depth, num_samples: 2 }, 2) if matches!(extra[..], [1 | 2]) => (1, bit_depth, true),
+        (ColorType::RGBA(bits), 4) => (3, bits, true),
+        (other, samples) => return Err(ReadErrorKind::Samples(format!("{samples} ({other:?})"))),
+    };
+    let depth = match bits {
+        8 => Depth::U8,
+        16 => Depth::U16,
+        other => return Err(ReadErrorKind::Samples(format!("{other}-bit"))),
+    };
+    Ok((Colour::Samples { alpha }, channels, depth))
+}
+
+/// How many bytes a byte of the file can become: nothing that is read here can exceed that.
+fn largest_ratio(method: CompressionMethod) -> Option<u64> {
+    match method {
+        CompressionMethod::None => Some(1),
+        // A run of 128 in two bytes.
+        CompressionMethod::PackBits => Some(64),
+        CompressionMethod::Deflate | CompressionMethod::OldDeflate => Some(DEFLATE),
+        // The longest string of a full table of 4096, in 12 bits.
+        CompressionMethod::LZW => Some(4096 * 8 / 12),
+        // A white row is one bit; few are as wide as this allows.
+        CompressionMethod::Fax4 => Some(1 << 16),
+        _ => None,
+    }
+}
+
+/// How many bytes of the file the page's strips or tiles take.
+fn stored_bytes(decoder: &mut Decoder<impl Read + Seek>, length: u64) -> Result<u64, ReadErrorKind> {
+    let (offsets, counts) = match decoder.get_chunk_type() {
+        ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
+        ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
+    };
+    let offsets = decoder.find_tag_unsigned_vec::<u64>(offsets).map_err(wrong)?.unwrap_or_default();
+    let counts = decoder.find_tag_unsigned_vec::<u64>(counts).map_err(wrong)?.unwrap_or_default();
+    let here = offsets.iter().zip(&counts).map(|(&at, &count)| count.min(length.saturating_sub(at)));
+    Ok(here.fold(0, u64::saturating_add))
+}
+
+/// The decoder's words on one line.
+pub(super) fn wrong(error: TiffError) -> ReadErrorKind {
+    match error {
+        TiffError::UnsupportedError(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),
+        TiffError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            ReadErrorKind::Damaged("the file ends before the image does (truncated TIFF)".into())
+        }
+        other => ReadErrorKind::Damaged(one_line(&other.to_string())),
+    }
+}

@@ -1,0 +1,47 @@
+//! How a set is read where its format leaves a choice.
+
+use super::window::Window;
+use std::path::PathBuf;
+
+/// How a set is read where its format leaves a choice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadOptions {
+    /// DICOM and NIfTI: the grey values that 8 bits are made of. `None` keeps the full depth.
+    pub window: Option<Window>,
+    /// NIfTI: the axis along which a volume is cut into slices.
+    pub axis: Axis,
+    /// A CSV file of labels (and splits) that replaces those of folders and arrays.
+    pub labels: Option<PathBuf>,
+    /// WebDataset: extensions of the members (`json`, `txt`) that are carried over with the image and its class.
+    pub members: Vec<String>,
+}
+
+/// An axis of a volume, as the file stores it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = not_an_axis)]
+pub enum Axis {
+    /// The first: slices of (third x second).
+    X,
+    /// The second: slices of (third x first).
+    Y,
+    /// The third: slices of (second x first).
+    #[default]
+    Z,
+}
+
+fn not_an_axis(text: &str) -> String {
+    format!("`{text}` is not an axis: write x, y or z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn axes_are_read_as_they_are_written() {
+        for text in ["x", "y", "z"] {
+            assert_eq!(text.parse::<Axis>().unwrap().to_string(), text);
+        }
+        assert_eq!("w".parse::<Axis>().unwrap_err(), "`w` is not an axis: write x, y or z");
+    }
+}

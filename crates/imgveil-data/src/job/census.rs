@@ -1,0 +1,44 @@
+//! Counts of images by split, class and size.
+
+use crate::set::Split;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The number of images of one size.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Size {
+    /// The geometry of the images.
+    pub geometry: String,
+    /// The number of images.
+    pub images: usize,
+}
+
+/// Counts of images.
+#[derive(Default)]
+pub(super) struct Census {
+    pub images: usize,
+    pub bytes: u64,
+    pub splits: BTreeMap<String, usize>,
+    pub classes: BTreeMap<String, usize>,
+    sizes: BTreeMap<String, usize>,
+}
+
+impl Census {
+    /// Counts one image.
+    pub fn add(&mut self, split: Split, label: Option<u32>, classes: &[String], geometry: String, bytes: u64) {
+        self.images += 1;
+        self.bytes += bytes;
+        *self.splits.entry(split.name().unwrap_or("all").to_owned()).or_default() += 1;
+        let class = label.and_then(|label| classes.get(label as usize)).cloned().unwrap_or_default();
+        *self.classes.entry(class).or_default() += 1;
+        *self.sizes.entry(geometry).or_default() += 1;
+    }
+
+    /// The sizes, most frequent first.
+    pub fn sizes(&self) -> Vec<Size> {
+        let size = |(geometry, &images): (&String, &usize)| Size { geometry: geometry.clone(), images };
+        let mut sizes: Vec<Size> = self.sizes.iter().map(size).collect();
+        sizes.sort_by_key(|size| std::cmp::Reverse(size.images));
+        sizes
+    }
+}

@@ -1,0 +1,60 @@
+//! The manifest and the summary of an encryption, whether or not its scheme mixes images.
+
+use super::identity;
+use super::names_file;
+use super::preflight::Preflighted;
+use super::progress::Busy;
+use super::request::EncryptRequest;
+use super::summary::{Failure, Summary, in_order};
+use crate::set::manifest::{FORMAT, TOOL};
+use crate::set::{Entry, Manifest};
+use std::time::Instant;
+
+/// The manifest of the set that is written.
+pub(super) fn manifest(request: &EncryptRequest, set: &Preflighted, images: Vec<Entry>) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        tool: TOOL.into(),
+        scheme: request.scheme.clone(),
+        key: request.secret.key().fingerprint(),
+        encoding: set.encoding,
+        run: identity::of_encryption(request, set.encoding),
+        partition: None,
+        classes: set.classes.clone(),
+        images,
+    }
+}
+
+/// What a run did besides writing the manifest.
+pub(super) struct Tally {
+    /// Images that an earlier run had written.
+    pub resumed: usize,
+    /// Images that were set aside, in any order.
+    pub failed: Vec<(usize, Failure)>,
+    pub started: Instant,
+    pub busy: Busy,
+}
+
+/// The summary of a run whose set is written.
+pub(super) fn summary(
+    request: &EncryptRequest,
+    device: String,
+    set: &Preflighted,
+    manifest: Manifest,
+    tally: Tally,
+) -> Summary {
+    Summary {
+        images: manifest.images.len(),
+        resumed: tally.resumed,
+        bytes: manifest.images.iter().map(|entry| entry.geometry.bytes() as u64).sum(),
+        failed: in_order(tally.failed),
+        ignored: set.source.ignored().len(),
+        scheme: manifest.scheme,
+        key: manifest.key.to_string(),
+        device,
+        seconds: tally.started.elapsed().as_secs_f64(),
+        busy: tally.busy,
+        encoding: set.encoding,
+        names: names_file::path(request),
+    }
+}

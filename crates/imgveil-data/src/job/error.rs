@@ -1,0 +1,152 @@
+//! Why a job cannot be done, and a check that several jobs share.
+
+use super::summary::Failure;
+use crate::set::{Mixed, SetError};
+use imgveil::internal::engine::EngineError;
+use imgveil::internal::key::Fingerprint;
+use imgveil::internal::plan::Lossy;
+use imgveil::internal::scheme::CompileError;
+use std::path::{Path, PathBuf};
+
+/// Why a job cannot be done: the facts behind [`Error`](crate::Error).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// The set cannot be opened or written.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// The scheme does not fit the images.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The device failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Images of several sizes, for a scheme that mixes images.
+    #[error(transparent)]
+    Mixed(Mixed),
+    /// Images of several sizes, for one array.
+    #[error(transparent)]
+    MixedArray(Mixed),
+    /// Another process is writing to the output.
+    #[error("another imgveil is writing {0} at this moment: let it finish, or choose another output")]
+    Busy(PathBuf),
+    /// The output holds the journal of a run of another version, which cannot be continued.
+    #[error(
+        "{output} was begun by another version of imgveil (its journal has format {found}, and this version reads format \
+         {expected}) and cannot be continued: remove it and start again, or complete it with that version"
+    )]
+    OtherJournal {
+        /// The output.
+        output: PathBuf,
+        /// The format of the journal that was found.
+        found: u32,
+        /// The format that this version reads and writes.
+        expected: u32,
+    },
+    /// A complete `.npz` file cannot be added to.
+    #[error(
+        "{0} was written whole, and nothing can be added to it: remove it and encrypt the set again, or write a folder"
+    )]
+    Whole(PathBuf),
+    /// Partitions of a set cannot be written to arrays.
+    #[error("the partitions of a set cannot be written to arrays by several processes")]
+    PartitionOfArray,
+    /// JPEG has no 16-bit samples.
+    #[error("{0} has 16 bits a sample, and JPEG files have 8")]
+    JpegDepth(String),
+    /// The output's format has no place for other members.
+    #[error("only webdataset shards have room for the other members of a sample")]
+    NoRoomForMembers,
+    /// The file of names has no line for an image.
+    #[error("{path} has no line for `{id}`: give the file of names that was written with this set")]
+    NoName {
+        /// The file of names.
+        path: PathBuf,
+        /// The image's name in the set.
+        id: String,
+    },
+    /// The file of names exists and is about other images.
+    #[error("{0} is there already and is not about these images: nothing was written; move it away")]
+    OtherNames(PathBuf),
+    /// There are no partitions to merge.
+    #[error("{0}: it holds no partitions of a set")]
+    NoPartitions(PathBuf),
+    /// The partitions cannot be merged.
+    #[error("{path}: {reason}")]
+    Merge {
+        /// The set.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The input is already encrypted.
+    #[error("{path} is encrypted already (scheme {scheme}, key {key}); decrypt it first if you want another scheme")]
+    AlreadyEncrypted {
+        /// The set.
+        path: PathBuf,
+        /// Its scheme.
+        scheme: String,
+        /// Its key.
+        key: Fingerprint,
+    },
+    /// The input is not an encrypted set.
+    #[error("{0} is not an encrypted set: it has no imgveil.json")]
+    NotEncrypted(PathBuf),
+    /// The set was encrypted with another key.
+    #[error(
+        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key file, \
+         or the right tables"
+    )]
+    WrongKey {
+        /// The set's key.
+        set: Fingerprint,
+        /// The key that was given.
+        given: Fingerprint,
+    },
+    /// The scheme cannot be decrypted.
+    #[error(
+        "this set was encrypted with {scheme}, which cannot be undone: {lossy}. Nothing was written; keep the plain images if \
+         you need them again"
+    )]
+    Lossy {
+        /// The scheme's name.
+        scheme: String,
+        /// Why not.
+        lossy: Lossy,
+    },
+    /// A scheme that mixes images needs an `.npz` output.
+    #[error("this scheme mixes images and gives floats, which no PNG holds: {0} must be an .npz file")]
+    Floats(PathBuf),
+    /// The output lies inside the input.
+    #[error("the output {output} lies inside the input {input}: choose a folder outside of it")]
+    Inside {
+        /// The input.
+        input: PathBuf,
+        /// The output.
+        output: PathBuf,
+    },
+    /// No image can be read.
+    #[error("none of the {images} images can be read; the first one, {}: {}", .first.path, .first.reason)]
+    NothingReadable {
+        /// The number of images.
+        images: usize,
+        /// The first failure.
+        first: Failure,
+    },
+    /// A thread of the pipeline ended early, which is a bug.
+    #[error("a worker thread ended before its time")]
+    Worker,
+}
+
+/// Refuses an output inside the input: the next run would take it for input.
+pub(super) fn check_apart(input: &Path, output: &Path) -> Result<(), JobError> {
+    let Ok(input) = input.canonicalize() else { return Ok(()) };
+    // The output does not exist yet: resolve the part of its path that does.
+    let output = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
+    let mut ancestors = output.ancestors().skip_while(|ancestor| !ancestor.exists());
+    let existing = ancestors.next().and_then(|ancestor| ancestor.canonicalize().ok());
+    match existing {
+        Some(existing) if input.is_dir() && existing.starts_with(&input) => Err(JobError::Inside { input, output }),
+        _ => Ok(()),
+    }
+}

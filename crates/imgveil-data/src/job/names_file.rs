@@ -1,0 +1,46 @@
+//! The file of names of an encryption: which image of the output is which image of the input.
+
+use super::error::JobError;
+use super::preflight::Preflighted;
+use super::request::EncryptRequest;
+use crate::set::names::{self, Name, Naming};
+use crate::set::{Item, Slot, beside};
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+/// The path of the file of names. `None` if names are kept.
+pub(super) fn path(request: &EncryptRequest) -> Option<PathBuf> {
+    let default = || match request.options.partition {
+        Some(partition) => beside(&request.output, &format!("names-{}.csv", partition.slug())),
+        None => names::beside(&request.output),
+    };
+    let wanted = request.options.naming != Naming::Kept;
+    wanted.then(|| request.options.names.clone().unwrap_or_else(default))
+}
+
+/// Checks before the work begins that the file of names can be written and does not replace that of another set: losing that file
+/// may mean that patients cannot be found again.
+pub(super) fn check(request: &EncryptRequest, set: &Preflighted) -> Result<(), JobError> {
+    let Some(path) = path(request) else { return Ok(()) };
+    if path.exists() {
+        let ids: HashSet<&str> = set.slots.iter().map(|slot| slot.item.name.as_str()).collect();
+        let ours = names::read(&path).is_ok_and(|names| names.iter().all(|name| ids.contains(name.id.as_str())));
+        if !ours {
+            return Err(JobError::OtherNames(path));
+        }
+    }
+    Ok(names::check(&path, request.options.names.is_some())?)
+}
+
+/// Writes the names of the images for which `has` is true.
+pub(super) fn write(request: &EncryptRequest, set: &Preflighted, has: impl Fn(usize) -> bool) -> Result<(), JobError> {
+    let Some(path) = path(request) else { return Ok(()) };
+    let items = set.source.items().iter().zip(&set.slots).enumerate();
+    let class = |label: Option<u32>| label.and_then(|label| set.source.classes().get(label as usize)).cloned();
+    let name = |(plain, slot): (&Item, &Slot)| Name {
+        id: slot.item.name.clone(),
+        name: plain.name.clone(),
+        class: class(plain.label).unwrap_or_default(),
+    };
+    Ok(names::write(&path, items.filter(|(index, _)| has(*index)).map(|(_, both)| name(both)))?)
+}

@@ -1,0 +1,49 @@
+//! Files that hold a secret: mode 0600, written whole or not at all, never over another file.
+
+use std::io::{Error, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+/// Why a secret was not written.
+pub(crate) enum NotWritten {
+    /// The file exists.
+    Exists,
+    /// The file's folder does not exist.
+    NoFolder(PathBuf),
+    /// The operating system refused.
+    Io(Error),
+}
+
+/// Writes a secret to a new file of mode 0600, whole or not at all.
+pub(crate) fn write_private(path: &Path, secret: &[u8]) -> Result<(), NotWritten> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    if !folder.is_dir() {
+        return Err(NotWritten::NoFolder(folder.to_owned()));
+    }
+    // `tempfile` creates it with mode 0600. `persist_noclobber` neither overwrites nor leaves half a secret.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(NotWritten::Io)?;
+    file.write_all(secret).map_err(NotWritten::Io)?;
+    file.as_file().sync_all().map_err(NotWritten::Io)?;
+    file.persist_noclobber(path).map_err(|e| match e.error.kind() {
+        ErrorKind::AlreadyExists => NotWritten::Exists,
+        _ => NotWritten::Io(e.error),
+    })?;
+    Ok(())
+}
+
+/// A warning if other users can read the file that holds this `secret`.
+#[cfg(unix)]
+pub(crate) fn others_can_read(path: &Path, secret: &str) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
+    let path = path.display();
+    (mode & 0o077 != 0)
+        .then(|| format!("{path} has mode {mode:04o}: other users can read the {secret}; run `chmod 600 {path}`"))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn others_can_read(_: &Path, _: &str) -> Option<String> {
+    None
+}

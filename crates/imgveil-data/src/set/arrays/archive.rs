@@ -1,0 +1,77 @@
+//! The `.npz` file as an archive: its members and its manifest.
+
+use crate::set::{MANIFEST, Manifest, SetError};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, Write};
+use std::path::Path;
+
+/// The size limit of a manifest: about four million images.
+const LONGEST_MANIFEST: u64 = 2 << 30;
+
+/// An opened archive.
+pub(crate) type Archive = zip::ZipArchive<BufReader<File>>;
+
+/// An error about an `.npz` file.
+pub(crate) fn bad(path: &Path, reason: String) -> SetError {
+    SetError::Npz { path: path.to_owned(), reason }
+}
+
+/// Opens an `.npz` file without reading its members.
+pub(crate) fn archive(path: &Path) -> Result<Archive, SetError> {
+    let file = File::open(path).map_err(SetError::reading(path))?;
+    zip::ZipArchive::new(BufReader::new(file)).map_err(|e| bad(path, e.to_string()))
+}
+
+/// Reads the manifest in an `.npz` file, if it has one.
+pub(crate) fn read_manifest(zip: &mut Archive, path: &Path) -> Result<Option<Manifest>, SetError> {
+    let text = member(zip, MANIFEST, LONGEST_MANIFEST).map_err(|reason| bad(path, reason))?;
+    let Some(text) = text else { return Ok(None) };
+    let parsed = Manifest::parse(&text);
+    parsed.map(Some).map_err(|source| SetError::Manifest { path: path.join(MANIFEST), source })
+}
+
+/// Options for members without time stamps, so that the same set has the same bytes, and without compression, because encrypted
+/// pixels do not compress.
+pub(crate) fn stored() -> zip::write::SimpleFileOptions {
+    zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default())
+}
+
+/// Writes the manifest as a member.
+pub(crate) fn write_manifest<W: Write + Seek>(zip: &mut zip::ZipWriter<W>, manifest: &Manifest) -> Result<(), String> {
+    zip.start_file(MANIFEST, stored()).map_err(|e| e.to_string())?;
+    zip.write_all(&manifest.to_text().map_err(|e| e.to_string())?).map_err(|e| e.to_string())
+}
+
+/// A member to read. `None` if there is none of this name.
+pub(crate) fn find<'a>(
+    zip: &'a mut Archive,
+    name: &str,
+) -> Result<Option<zip::read::ZipFile<'a, BufReader<File>>>, String> {
+    match zip.by_name(name) {
+        Ok(file) => Ok(Some(file)),
+        Err(zip::result::ZipError::FileNotFound) => Ok(None),
+        Err(e) => Err(format!("{name}: {e}")),
+    }
+}
+
+/// Reads a member of at most `limit` bytes. `None` if there is none of this name.
+pub(crate) fn member(zip: &mut Archive, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
+    let Some(file) = find(zip, name)? else { return Ok(None) };
+    // The buffer grows with the data: a header that lies about the size allocates nothing.
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
+    if bytes.len() as u64 > limit {
+        return Err(format!("{name} is larger than the set needs it to be; take the file from its source again"));
+    }
+    Ok(Some(bytes))
+}
+
+/// The manifest of an `.npz` file, if it has one.
+///
+/// # Errors
+/// If the file cannot be read, or its manifest is damaged.
+pub(crate) fn manifest(path: &Path) -> Result<Option<Manifest>, SetError> {
+    read_manifest(&mut archive(path)?, path)
+}

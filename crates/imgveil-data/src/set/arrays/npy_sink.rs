@@ -1,0 +1,85 @@
+//! A folder of `.npy` files to write.
+
+use super::array_file::{ArrayFile, labels, staged};
+use super::layout::{file_name, labels_name};
+use super::written::{ArrayFiles, remove_file};
+use crate::set::sink::{Sink, Stored};
+use crate::set::{Manifest, Member, SetError, Slot};
+use imgveil::internal::image::Image;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+/// Writes a folder of `.npy` files, `train_images.npy` and its like, that numpy can map into memory.
+pub struct NpySink {
+    arrays: ArrayFiles,
+}
+
+impl NpySink {
+    /// A sink that writes into `work`, a folder that is there; arrays that an earlier run left there for the same slots are
+    /// written on, all others are written anew.
+    ///
+    /// # Errors
+    /// When images of one part differ in size, or the files cannot be made.
+    pub fn create(work: &Path, slots: Vec<Slot>) -> Result<Self, SetError> {
+        Ok(Self { arrays: ArrayFiles::create(work, slots)? })
+    }
+}
+
+impl Sink for NpySink {
+    fn encode(&self, image: &Image) -> Result<Vec<u8>, String> {
+        Ok(image.samples().to_vec())
+    }
+
+    fn path(&self, slot: usize) -> String {
+        self.arrays.path(slot)
+    }
+
+    fn store(&self, slot: usize, bytes: Vec<u8>, _: Vec<Member>) -> Result<Vec<Stored>, SetError> {
+        self.arrays.store(slot, &bytes)
+    }
+
+    fn give_up(&self, _: usize) -> Result<Vec<Stored>, SetError> {
+        Ok(Vec::new())
+    }
+
+    fn surviving(&self, earlier: &[Stored]) -> Result<Vec<usize>, SetError> {
+        Ok(self.arrays.surviving(earlier))
+    }
+
+    fn finish(self: Box<Self>, written: &[usize], manifest: Option<&mut Manifest>) -> Result<bool, SetError> {
+        let mut arrays = self.arrays;
+        for here in arrays.written(written, manifest) {
+            let Some(array) = arrays.arrays.remove(&here.split) else { continue };
+            if here.ranks.len() != array.count {
+                close_gaps(array, &here.ranks)?;
+            }
+            if let Some(found) = &here.labels {
+                let path = arrays.work.join(file_name(&labels_name(here.split)));
+                let half = staged(&path);
+                labels(found).and_then(|array| std::fs::write(&half, array)).map_err(SetError::writing(&half))?;
+                std::fs::rename(&half, &path).map_err(SetError::writing(&path))?;
+            }
+        }
+        // Parts of which nothing came.
+        for array in std::mem::take(&mut arrays.arrays).into_values() {
+            let ArrayFile { path, file, .. } = array;
+            drop(file);
+            remove_file(&path)?;
+        }
+        Ok(false)
+    }
+}
+
+/// Replaces an array by one of the images that came.
+fn close_gaps(array: ArrayFile, ranks: &[usize]) -> Result<(), SetError> {
+    let path = staged(&array.path);
+    let failed = SetError::writing(&path);
+    let mut output = BufWriter::new(File::create(&path).map_err(&failed)?);
+    array.copy(ranks, &mut output).and_then(|()| output.flush()).map_err(&failed)?;
+    drop(output);
+    let ArrayFile { path: target, file, .. } = array;
+    // Some systems replace no file that is open.
+    drop(file);
+    std::fs::rename(&path, &target).map_err(SetError::writing(&target))
+}

@@ -1,0 +1,38 @@
+//! Whether the set in a folder is complete.
+
+use super::error::SetError;
+use super::manifest::{MANIFEST, Manifest};
+use super::staging::JOURNAL;
+use std::path::Path;
+
+/// How the names of the manifests of partitions begin.
+pub(crate) const PARTITION_MANIFEST: &str = "imgveil.part-";
+
+/// Whether a run is still writing to a folder, or was interrupted.
+pub(crate) fn is_unfinished(root: &Path) -> bool {
+    let entries = root.read_dir().into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(JOURNAL))
+}
+
+/// The manifest of a folder, if it has one.
+///
+/// # Errors
+/// If the set is not complete, or the manifest is damaged.
+pub(crate) fn manifest(root: &Path) -> Result<Option<Manifest>, SetError> {
+    let path = root.join(MANIFEST);
+    let mut waiting = false;
+    for entry in root.read_dir().map_err(SetError::reading(root))?.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(JOURNAL) {
+            return Err(SetError::Unfinished(root.to_owned()));
+        }
+        waiting |= name.starts_with(PARTITION_MANIFEST);
+    }
+    match std::fs::read(&path) {
+        Ok(text) => Manifest::parse(&text).map(Some).map_err(|source| SetError::Manifest { path, source }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && waiting => Err(SetError::Unmerged(root.to_owned())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SetError::Read { path, source }),
+    }
+}

@@ -1,0 +1,177 @@
+//! Why a set cannot be opened or written.
+
+use super::manifest::ManifestError;
+use crate::format::ReadError;
+use imgveil::internal::image::Geometry;
+use std::path::{Path, PathBuf};
+
+/// Why a set cannot be opened or written: the facts behind [`Error`](crate::Error).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetError {
+    /// The path does not exist.
+    #[error("there is no {0}: check the path")]
+    Missing(PathBuf),
+    /// The run that writes the set is still at work or was interrupted.
+    #[error("{0} is not complete: the run that writes it is still at work or was cut")]
+    Unfinished(PathBuf),
+    /// The partitions that several processes wrote are not merged.
+    #[error("{0} holds partitions of a set that are not joined yet")]
+    Unmerged(PathBuf),
+    /// A file is not a file of names.
+    #[error("{path} is no file of names: {reason}")]
+    Names {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file is not a file of labels, or not of this set.
+    #[error("{path} is not usable as labels: {reason}")]
+    Labels {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The folder holds no image.
+    #[error(
+        "{path} holds no image{}; expected images, a folder of class folders, or train/ val/ test/ of them",
+        match *ignored {
+            0 => String::new(),
+            1 => " (1 other file)".to_owned(),
+            more => format!(" ({more} other files)"),
+        }
+    )]
+    Empty {
+        /// The folder.
+        path: PathBuf,
+        /// How many files of other kinds it holds.
+        ignored: usize,
+    },
+    /// The set holds mixtures of images, which are floats and not images.
+    #[error(
+        "{path} holds mixtures of images (scheme {scheme}), as floats: they cannot be undone or encrypted again, only \
+         trained on"
+    )]
+    Mixtures {
+        /// The set.
+        path: PathBuf,
+        /// Its scheme.
+        scheme: String,
+    },
+    /// The path is neither a folder nor a file of a supported format.
+    #[error(
+        "{0} is no set that can be read: neither a folder, nor arrays (.npz, .npy), nor shards (.tar), nor a file of images"
+    )]
+    Foreign(PathBuf),
+    /// An `.npz` file is damaged or not in MedMNIST's layout.
+    #[error("{path} is not a usable .npz set: {reason}")]
+    Npz {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A `.npy` file, or a folder of them, cannot be used.
+    #[error("{path} is not a usable set of .npy arrays: {reason}")]
+    Npy {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// WebDataset shards cannot be used.
+    #[error("{path} is not a usable set of WebDataset shards: {reason}")]
+    Shards {
+        /// The tar file, the folder or the pattern.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The output exists.
+    #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
+    OutputExists(PathBuf),
+    /// Two images would be written to one file.
+    #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
+    Collision(String),
+    /// The manifest is damaged or foreign.
+    #[error("{path}: {source}")]
+    Manifest {
+        /// Where it lies.
+        path: PathBuf,
+        /// What is wrong.
+        source: ManifestError,
+    },
+    /// Writing failed in the operating system.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// Reading failed in the operating system.
+    #[error("cannot read {path}: {source}")]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: std::io::Error,
+    },
+    /// An image could not be encoded.
+    #[error("cannot encode {path}: {reason}")]
+    Encode {
+        /// The file.
+        path: PathBuf,
+        /// The encoder's words.
+        reason: String,
+    },
+}
+
+impl SetError {
+    /// Makes an error of writing `path`, for `map_err`.
+    pub(crate) fn writing(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        move |source| Self::Write { path: path.to_owned(), source }
+    }
+
+    /// An error of encoding `path`.
+    pub(crate) fn encoding(path: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Self::Encode { path: path.as_ref().to_owned(), reason: reason.into() }
+    }
+
+    /// Makes an error of reading `path`, for `map_err`.
+    pub(crate) fn reading(path: &Path) -> impl Fn(std::io::Error) -> Self {
+        move |source| Self::Read { path: path.to_owned(), source }
+    }
+}
+
+/// Why images cannot be loaded into memory.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// An image cannot be read. Training silently on the rest of the set would be worse than stopping.
+    #[error("{0}; repair or remove it")]
+    Read(#[from] ReadError),
+    /// Images differ in size.
+    #[error(transparent)]
+    Mixed(#[from] Mixed),
+    /// An image has no class.
+    #[error("{0} has no class; training needs a folder for each class, or a labels array")]
+    Unlabelled(String),
+}
+
+/// Two images that must have one size and do not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}")]
+#[non_exhaustive]
+pub struct Mixed {
+    /// An image's name.
+    pub first: String,
+    /// Its geometry.
+    pub first_geometry: Geometry,
+    /// Another image's name.
+    pub other: String,
+    /// Its geometry.
+    pub other_geometry: Geometry,
+}

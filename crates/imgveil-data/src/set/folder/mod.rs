@@ -1,0 +1,8 @@
+//! Folders of image files: pictures, DICOM objects and volumes to read, PNG or JPEG files to write.
+
+mod open_files;
+mod sink;
+mod source;
+
+pub use sink::{FileKind, FolderSink};
+pub(super) use source::{encrypted, plain};

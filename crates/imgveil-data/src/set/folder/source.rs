@@ -1,0 +1,279 @@
+//! A folder of image files to read from, in class folders, or in `train/ val/ test/`. A file of several images is listed as
+//! that many items.
+
+use super::open_files::OpenFiles;
+use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::set::paths::stem;
+use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
+use crate::stamp::stamp_of;
+use imgveil::internal::image::{Geometry, Image};
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A folder of images.
+pub struct FolderSource {
+    root: PathBuf,
+    options: ReadOptions,
+    items: Vec<Item>,
+    locations: Vec<Location>,
+    classes: Vec<String>,
+    ignored: Vec<PathBuf>,
+    open: OpenFiles,
+    /// BLAKE3 of each file as the manifest states it. Empty for a plain set.
+    hashes: Vec<String>,
+}
+
+/// Where an item lies, relative to the root.
+#[derive(Clone)]
+enum Location {
+    /// A file of one image.
+    File(PathBuf, Format),
+    /// One of the images of a file that holds several.
+    Image {
+        path: PathBuf,
+        format: Format,
+        /// The file's number in the folder.
+        file: usize,
+        /// The image's number in the file.
+        image: usize,
+        /// The geometry that the header states.
+        geometry: Geometry,
+    },
+    /// A dangling link, or a folder that may not be read, with the system's words.
+    Unreadable(PathBuf, String),
+    /// A file whose name is not UTF-8.
+    NotText(PathBuf),
+}
+
+impl Location {
+    fn path(&self) -> &Path {
+        let (Location::File(path, _)
+        | Location::Image { path, .. }
+        | Location::Unreadable(path, _)
+        | Location::NotText(path)) = self;
+        path
+    }
+}
+
+/// Opens the folder of an encrypted set.
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSource {
+    FolderSource {
+        root: root.to_owned(),
+        options: ReadOptions::default(),
+        items: manifest.images.iter().map(Entry::item).collect(),
+        locations: manifest
+            .images
+            .iter()
+            .map(|entry| Location::File(PathBuf::from(&entry.path), Format::Picture))
+            .collect(),
+        classes: manifest.classes.clone(),
+        ignored: Vec::new(),
+        open: OpenFiles::default(),
+        hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
+    }
+}
+
+/// Opens a folder of plain images, or a single file of them.
+pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
+    let source = FolderSource::walk(path, options)?;
+    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+}
+
+/// A file found in the tree.
+struct File {
+    parts: Vec<String>,
+    location: Location,
+}
+
+impl FolderSource {
+    fn walk(input: &Path, options: &ReadOptions) -> Result<Self, SetError> {
+        let (mut files, mut ignored) = (Vec::new(), Vec::new());
+        // Names are relative to the folder, or to the folder of a single file.
+        let root = if input.is_file() { input.parent().unwrap_or(Path::new("")) } else { input };
+        // The root itself may be hidden: the user named it.
+        let visible =
+            |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+        let walk = walkdir::WalkDir::new(input).follow_links(true).sort_by_file_name();
+        for entry in walk.into_iter().filter_entry(visible) {
+            let (path, problem) = match &entry {
+                Ok(entry) if entry.file_type().is_dir() => continue,
+                Ok(entry) => (entry.path(), None),
+                // The root itself cannot be read.
+                Err(e) if e.depth() == 0 => {
+                    let source = std::io::Error::other(e.to_string());
+                    return Err(SetError::Read { path: root.to_owned(), source });
+                }
+                Err(e) => (e.path().unwrap_or(root), Some(e.io_error().map_or(e.to_string(), |e| e.to_string()))),
+            };
+            let relative = path.strip_prefix(root).unwrap_or(path).to_owned();
+            let parts: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+            let location = match (problem, Format::of(path)) {
+                (Some(problem), _) => Location::Unreadable(relative, problem),
+                (None, Some(_)) if relative.to_str().is_none() => Location::NotText(relative),
+                (None, Some(format)) => Location::File(relative, format),
+                (None, None) => {
+                    ignored.push(relative);
+                    continue;
+                }
+            };
+            files.push(File { parts, location });
+        }
+        if files.is_empty() {
+            return Err(SetError::Empty { path: input.to_owned(), ignored: ignored.len() });
+        }
+        // Files that cannot be read say nothing about the set's layout.
+        let readable = || files.iter().filter(|file| !matches!(file.location, Location::Unreadable(..)));
+        // The folders are splits only if every image lies in one: a class may be called "test".
+        let in_split =
+            |file: &File| file.parts.len() > 1 && file.parts.first().is_some_and(|p| Split::named(p).is_some());
+        let has_splits = readable().all(in_split);
+        let class_at = usize::from(has_splits);
+        let class = |file: &File| file.parts.get(class_at).filter(|_| file.parts.len() > class_at + 1).cloned();
+        let classes: BTreeSet<String> = readable().filter_map(class).collect();
+        let classes: Vec<String> = classes.into_iter().collect();
+        let item = |file: &File| {
+            let name = file.parts.join("/");
+            let split = has_splits.then(|| file.parts.first().and_then(|part| Split::named(part))).flatten();
+            let label = class(file).and_then(|class| classes.binary_search(&class).ok()).map(|label| label as u32);
+            Item { name: stem(&name).to_owned(), split: split.unwrap_or(Split::All), label }
+        };
+        let (mut items, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
+        let images: Vec<Vec<Location>> =
+            files.par_iter().enumerate().map(|(number, file)| images(root, number, &file.location, options)).collect();
+        for (file, images) in files.iter().zip(images) {
+            let item = item(file);
+            match images.len() {
+                1 => items.push(item),
+                count => {
+                    items.extend((0..count).map(|i| Item { name: format!("{}/{i:05}", item.name), ..item.clone() }))
+                }
+            }
+            locations.extend(images);
+        }
+        let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
+        Ok(Self { root, options, items, locations, classes, ignored, open, hashes: Vec::new() })
+    }
+
+    fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
+        let path = self
+            .locations
+            .get(index)
+            .map_or(format!("image {index}"), |location| location.path().display().to_string());
+        ReadError { path, kind }
+    }
+
+    fn header(&self, index: usize) -> Result<Geometry, ReadErrorKind> {
+        match self.location(index)? {
+            Location::Image { geometry, .. } => Ok(*geometry),
+            Location::File(path, format) => Ok(format.header(&self.root.join(path), &self.options)?.geometry),
+            Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
+            Location::NotText(_) => Err(ReadErrorKind::Name),
+        }
+    }
+
+    fn location(&self, index: usize) -> Result<&Location, ReadErrorKind> {
+        self.locations.get(index).ok_or_else(|| ReadErrorKind::Io(std::io::ErrorKind::NotFound.into()))
+    }
+
+    fn decode(&self, index: usize) -> Result<Image, ReadErrorKind> {
+        let read = |path: &PathBuf| std::fs::read(self.root.join(path)).map_err(ReadErrorKind::Io);
+        match self.location(index)? {
+            Location::File(path, format) => {
+                let bytes = read(path)?;
+                if let Some(stated) = self.hashes.get(index)
+                    && blake3::hash(&bytes).to_hex().as_str() != stated
+                {
+                    return Err(ReadErrorKind::Changed);
+                }
+                picture::single(format.open(bytes, &self.options)?.as_ref())
+            }
+            Location::Image { path, format, file, image, .. } => {
+                self.open.get(*file, || format.open(read(path)?, &self.options))?.image(*image)
+            }
+            Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
+            Location::NotText(_) => Err(ReadErrorKind::Name),
+        }
+    }
+}
+
+/// The images of a file. A file whose header cannot be read is listed as one image. Reading that image gives the reason.
+fn images(root: &Path, file: usize, location: &Location, options: &ReadOptions) -> Vec<Location> {
+    let Location::File(path, format) = location else { return vec![location.clone()] };
+    if !format.may_be_several(path) {
+        return vec![location.clone()];
+    }
+    match format.header(&root.join(path), options) {
+        Ok(header) if header.count > 1 => {
+            let image =
+                |image| Location::Image { path: path.clone(), format: *format, file, image, geometry: header.geometry };
+            (0..header.count).map(image).collect()
+        }
+        _ => vec![location.clone()],
+    }
+}
+
+impl Source for FolderSource {
+    fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn ignored(&self) -> &[PathBuf] {
+        &self.ignored
+    }
+
+    fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
+        self.header(index).map_err(|kind| self.fail(index, kind))
+    }
+
+    fn read(&self, index: usize) -> Result<Image, ReadError> {
+        self.decode(index).map_err(|kind| self.fail(index, kind))
+    }
+
+    fn stamp(&self, index: usize) -> String {
+        self.locations.get(index).map_or(String::new(), |location| stamp_of(&self.root.join(location.path())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(height: u32, width: u32, channels: u32) -> Image {
+        let geometry = Geometry::new(height, width, channels).unwrap();
+        Image::new(geometry, (0..geometry.samples()).map(|i| (i * 7) as u8).collect()).unwrap()
+    }
+
+    #[test]
+    fn classes_and_splits_come_from_the_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let png = picture::encode_png(&image(4, 4, 1)).unwrap();
+        for path in ["train/b/1.png", "train/a/deep/2.PNG", "val/b/3.png", "val/b/.hidden.png", "val/notes.txt"] {
+            std::fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+            std::fs::write(root.join(path), &png).unwrap();
+        }
+        let opened = crate::set::open(root).unwrap();
+        assert!(opened.manifest.is_none());
+        assert_eq!(opened.source.classes(), ["a", "b"]);
+        assert_eq!(opened.source.ignored(), [PathBuf::from("val/notes.txt")]);
+        let items: Vec<(&str, Split, Option<u32>)> =
+            opened.source.items().iter().map(|i| (i.name.as_str(), i.split, i.label)).collect();
+        assert_eq!(
+            items,
+            [
+                ("train/a/deep/2", Split::Train, Some(0)),
+                ("train/b/1", Split::Train, Some(1)),
+                ("val/b/3", Split::Val, Some(1)),
+            ]
+        );
+        // An image beside the splits: then they are classes.
+        std::fs::create_dir(root.join("other")).unwrap();
+        std::fs::write(root.join("other/4.png"), &png).unwrap();
+        assert_eq!(crate::set::open(root).unwrap().source.classes(), ["other", "train", "val"]);
+    }
+}

@@ -1,0 +1,155 @@
+//! Neutral names. The name of a file or a class folder may be a patient's. The output has ids instead, and a file of names, which
+//! stays with the holder of the key, says which image is which.
+
+use super::error::SetError;
+use super::files::{check_privately, write_privately_by};
+use super::item::Item;
+use super::paths::parent;
+use crate::text::one_line;
+use imgveil::internal::hex;
+use imgveil::internal::key::Key;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Which names the output carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Naming {
+    /// No names: ids for images and numbers for classes.
+    #[default]
+    Neutral,
+    /// The names of the classes.
+    Classes,
+    /// All names.
+    Kept,
+}
+
+/// One line of a file of names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Name {
+    /// The image's name in the output.
+    pub id: String,
+    /// The image's name in the input.
+    pub name: String,
+    /// The name of the image's class. Empty if it has none.
+    pub class: String,
+}
+
+/// The names of classes in the output.
+pub fn classes(classes: &[String], naming: Naming) -> Vec<String> {
+    match naming {
+        Naming::Neutral => (0..classes.len()).map(|class| numbered(class, classes.len())).collect(),
+        Naming::Classes | Naming::Kept => classes.to_vec(),
+    }
+}
+
+/// A class's number, with as many digits as the last one's, so that folders sort in the order of the classes.
+fn numbered(class: usize, classes: usize) -> String {
+    let width = classes.saturating_sub(1).to_string().len();
+    format!("{class:0width$}")
+}
+
+/// An image with its name in the output. `classes` are the names of classes in the output. An id is a keyed hash of the name: it
+/// is the same in every run and says nothing without the key, not even about the order of the names.
+pub fn renamed(key: &Key, item: &Item, classes: &[String], naming: Naming) -> Item {
+    if naming == Naming::Kept {
+        return item.clone();
+    }
+    let hash = blake3::keyed_hash(&key.derive("imgveil v1 neutral name", b""), item.name.as_bytes());
+    let id = hex::encode(&hash.as_bytes()[..8]);
+    let class = item.label.and_then(|label| classes.get(label as usize)).map(String::as_str);
+    let name: Vec<&str> = [item.split.name(), class, Some(id.as_str())].into_iter().flatten().collect();
+    Item { name: name.join("/"), ..item.clone() }
+}
+
+/// The default file of names: beside the output, because the output may be handed out.
+pub fn beside(output: &Path) -> PathBuf {
+    super::paths::beside(output, "names.csv")
+}
+
+/// Writes a file of names that only its owner may read.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
+    write_privately_by(path, |file| {
+        let mut csv = csv::Writer::from_writer(file);
+        names.into_iter().try_for_each(|name| csv.serialize(name))?;
+        csv.flush()
+    })
+}
+
+/// Checks that a file of names can be written. A folder that does not exist is an error only if the user asked for the file: the
+/// folder of the default file is created with the output.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), SetError> {
+    let folder = parent(path);
+    if folder.is_dir() {
+        check_privately(path)
+    } else if asked_for {
+        Err(SetError::Missing(folder.to_owned()))
+    } else {
+        Ok(())
+    }
+}
+
+/// Reads a file of names.
+///
+/// # Errors
+/// If it cannot be read, or is not a file of names.
+pub fn read(path: &Path) -> Result<Vec<Name>, SetError> {
+    let bytes = match std::fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(SetError::Missing(path.to_owned())),
+        Err(source) => return Err(SetError::Read { path: path.to_owned(), source }),
+    };
+    let wrong = |e: csv::Error| SetError::Names { path: path.to_owned(), reason: one_line(&e.to_string()) };
+    let mut csv = csv::Reader::from_reader(bytes.as_slice());
+    csv.deserialize().collect::<Result<_, _>>().map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::set::Split;
+
+    fn item(name: &str, label: Option<u32>) -> Item {
+        Item { name: name.into(), split: Split::Train, label }
+    }
+
+    #[test]
+    fn neutral_names_hold_nothing_of_the_old_ones() {
+        let key = Key::from_bytes([1; 32]);
+        let old: Vec<String> = (0..11).map(|i| format!("patient{i}")).collect();
+        let new = classes(&old, Naming::Neutral);
+        assert_eq!((new[0].as_str(), new[10].as_str()), ("00", "10"));
+        let neutral = renamed(&key, &item("train/patient3/scan", Some(3)), &new, Naming::Neutral).name;
+        assert!(neutral.starts_with("train/03/") && neutral.len() == "train/03/".len() + 16, "{neutral}");
+        let other = renamed(&key, &item("train/patient3/scam", Some(3)), &new, Naming::Neutral).name;
+        let other_key =
+            renamed(&Key::from_bytes([2; 32]), &item("train/patient3/scan", Some(3)), &new, Naming::Neutral);
+        assert!(neutral != other && neutral != other_key.name);
+        let kept = renamed(&key, &item("train/patient3/scan", Some(3)), &old, Naming::Classes).name;
+        assert!(kept.starts_with("train/patient3/") && !kept.contains("scan"), "{kept}");
+        assert_eq!(renamed(&key, &item("a/b", None), &old, Naming::Kept), item("a/b", None));
+    }
+
+    #[test]
+    fn a_file_of_names_is_private_and_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("names.csv");
+        let name = |id: &str, name: &str| Name { id: id.into(), name: name.into(), class: "a,\"b\"\n".into() };
+        let names = [name("1", "x, y"), name("2", "ü")];
+        write(&path, names.clone()).unwrap();
+        assert_eq!(read(&path).unwrap(), names);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        std::fs::write(&path, "no,names\n1,2\n").unwrap();
+        assert!(matches!(read(&path), Err(SetError::Names { .. })));
+        assert!(matches!(read(&folder.path().join("none")), Err(SetError::Missing(_))));
+    }
+}

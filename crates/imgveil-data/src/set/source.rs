@@ -1,0 +1,71 @@
+//! The trait of a set that is read.
+
+use super::item::{Item, Member};
+use super::manifest::Manifest;
+use crate::format::ReadError;
+use imgveil::internal::image::{Geometry, Image};
+use std::path::PathBuf;
+
+/// A set to read from.
+pub trait Source: Send + Sync {
+    /// All images, in a fixed order.
+    fn items(&self) -> &[Item];
+
+    /// Names of the classes. Empty if the set has no classes.
+    fn classes(&self) -> &[String];
+
+    /// Files that were skipped because they are not images.
+    fn ignored(&self) -> &[PathBuf] {
+        &[]
+    }
+
+    /// The geometry of image `index`, from its header alone.
+    ///
+    /// # Errors
+    /// If the header cannot be read or the geometry is not supported.
+    fn geometry(&self, index: usize) -> Result<Geometry, ReadError>;
+
+    /// Decodes image `index`.
+    ///
+    /// # Errors
+    /// If the image cannot be read, is damaged, or is of a kind that is not supported.
+    fn read(&self, index: usize) -> Result<Image, ReadError>;
+
+    /// The files of these kinds that are stored with image `index`.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    fn members(&self, _index: usize, _kinds: &[String]) -> Result<Vec<Member>, ReadError> {
+        Ok(Vec::new())
+    }
+
+    /// Differences between an encrypted set and its manifest that no hash of an image covers.
+    fn beside(&self) -> Beside {
+        Beside::default()
+    }
+
+    /// A text that changes if the file of image `index` is written again: its size and time. Empty if the source knows
+    /// neither.
+    fn stamp(&self, _index: usize) -> String {
+        String::new()
+    }
+}
+
+/// Differences between an encrypted set and its manifest that no hash of an image covers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// Where labels are stored that differ from those in the manifest.
+    pub labels: Vec<String>,
+    /// Entries inside the set's files that the manifest does not name.
+    pub strangers: Vec<String>,
+}
+
+/// An opened set: its source, and its manifest if the set is encrypted.
+pub struct Opened {
+    /// The images.
+    pub source: Box<dyn Source>,
+    /// The manifest of an encrypted set.
+    pub manifest: Option<Manifest>,
+    /// What the user should know about how the set was read.
+    pub note: Option<String>,
+}

@@ -1,0 +1,44 @@
+//! Compares the members of an encrypted shard that no hash covers with the manifest.
+
+use super::scan::{Shard, harmless};
+use super::{CLASS, key_and_kind};
+use crate::format::tar::TarMembers;
+use crate::offset_io;
+use crate::set::Beside;
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+
+/// Holds what lies in a shard of an encrypted set, beside the bytes of its images, against the manifest; `stated` are the labels of
+/// its samples by key. Members that were carried over (`--keep-members`) belong to a sample and have no hash.
+pub(super) fn beside(shard: &Shard, stated: &HashMap<&str, Option<u32>>) -> Beside {
+    let mut beside = Beside::default();
+    // Damage is told with the images that it hides.
+    let Ok((file, length)) = File::open(&shard.path).and_then(|f| f.metadata().map(|m| (f, m.len()))) else {
+        return beside;
+    };
+    let mut without: BTreeSet<&str> = stated.iter().filter(|(_, label)| label.is_some()).map(|(&key, _)| key).collect();
+    for member in TarMembers::of_file(&file, length).map_while(Result::ok) {
+        let path = member.path.as_deref().map_or_else(|| "?".to_owned(), harmless);
+        let place = format!("{}/{path}", shard.name);
+        let known = member
+            .path
+            .as_deref()
+            .and_then(key_and_kind)
+            .and_then(|(key, kind)| stated.get_key_value(key).map(|(&key, label)| (key, kind, label)));
+        let Some((key, kind, label)) = known else {
+            beside.strangers.push(place);
+            continue;
+        };
+        if kind == CLASS {
+            without.remove(key);
+            let range = member.data.start..member.data.end.min(member.data.start + 16);
+            let mut text = vec![0; (range.end - range.start) as usize];
+            let read = offset_io::read(&file, &mut text, range.start).is_ok();
+            if !read || label.map(|label| label.to_string().into_bytes()) != Some(text) {
+                beside.labels.push(place);
+            }
+        }
+    }
+    beside.labels.extend(without.into_iter().map(|key| format!("{}/{key}.{CLASS}", shard.name)));
+    beside
+}
