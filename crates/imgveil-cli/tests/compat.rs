@@ -87,8 +87,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     found
 }
 
-/// Runs the command in `folder` and returns what it printed. It must succeed, and standard error must be empty except for
-/// the line that says where the names are.
+/// Runs the command in `folder` and returns what it printed. It must succeed, and standard error must be empty except
+/// for the line that says where the names are.
 #[track_caller]
 fn run(folder: &Path, words: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_imgveil")).args(words).current_dir(folder).output().unwrap();
