@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What encryption adds to the handling of files: encrypts a folder of images under a scheme and under `none`, which only decodes
-and encodes, in turns, and prints the medians of the ratios of neighbouring runs: a machine that others use too is slower at one
-time than at another, and a ratio of neighbours does not mind.
+and encodes, in turns, and prints the medians of the ratios of neighbouring runs. On a shared machine the speed changes with time;
+the ratio of two neighbouring runs hardly does.
 
     benches/folder.py IMGVEIL FOLDER [--runs 15] [--device cpu] [SCHEME ...]
 
@@ -16,7 +16,7 @@ import tempfile
 
 
 def seconds(tool, folder, work, device, scheme):
-    """Runs one encryption into a new folder, and removes it; seconds of the pipeline."""
+    """Encrypts into a new folder, removes it, and returns the seconds of the pipeline."""
     with tempfile.TemporaryDirectory(dir=work) as place:
         command = [tool, "encrypt", "--json", "--device", device, "-k", os.path.join(work, "key"), "-s", *scheme.split()]
         done = subprocess.run([*command, folder, os.path.join(place, "out")], capture_output=True, text=True)
@@ -39,7 +39,7 @@ def main():
         time("none")
         print(f"{'scheme':28} {'of none':>8}  quartiles")
         for scheme in args.schemes:
-            # Which of two neighbours comes first changes from pair to pair.
+            # The order within a pair alternates.
             pairs = [sorted([(0, scheme), (1, "none")], reverse=run % 2 == 1) for run in range(args.runs)]
             ratios = []
             for pair in pairs:

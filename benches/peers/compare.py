@@ -2,12 +2,12 @@
 """imgveil beside the published algorithms as their users run them, in one run.
 
     cargo build --release
-    python3 benches/peers/compare.py                  # needs numpy; takes torch along where it is installed
+    python3 benches/peers/compare.py                  # needs numpy; uses torch where it is installed
 
-For every scheme: the tables of a key are written out, an image set is encrypted by imgveil and by the peer, both must be the
-same bytes, and only then are they timed, in turns. The peers work on whole batches with numpy's (or torch's) own loops, as the
-published code does: blocks are cut out by reshaping, keys are applied by indexing. Nothing is read from or written to a disk
-in what is timed. imgveil's times are those of `imgveil bench`, bytes to bytes, from memory to memory.
+For every scheme the tables of a key are exported and a batch is encrypted by imgveil and by the peer. Both must give the same
+bytes; then they are timed in turns. The peers work on whole batches with the loops of numpy (or torch), as the published code
+does: blocks are cut by reshaping, keys are applied by indexing. No disk is part of what is timed. imgveil's times are those of
+`imgveil bench`, bytes to bytes, from memory to memory.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def cut(images):
 
 
 def join(blocks, shape):
-    """The way back."""
+    """The inverse of `cut`."""
     n, h, w, c = shape
     parts = blocks.reshape(n, h // BLOCK, w // BLOCK, BLOCK, BLOCK, c).swapaxes(2, 3)
     return parts.reshape(shape)
@@ -61,7 +61,7 @@ def le(images, tables):
 
 
 def ele(images, tables):
-    """Madono et al. 2020: the same with a key for each block, block after block; then the blocks change places."""
+    """Madono et al. 2020: `le` with a key for each block, block after block; then the blocks are permuted."""
     blocks = cut(images)
     encrypted = np.empty_like(blocks)
     for b in range(blocks.shape[1]):
@@ -80,9 +80,9 @@ ORDERS = [(0, 1, 2), (1, 0, 2), (2, 1, 0), (0, 2, 1), (2, 0, 1), (1, 2, 0)]
 
 
 def etc(images, tables):
-    """Chuman et al. 2019: every block is turned, mirrored, negated, recoloured; then the blocks change places.
+    """Chuman et al. 2019: every block is turned, mirrored, negated and recoloured; then the blocks are permuted.
 
-    The digits are those of the public code: turns of 90, 180, 270 and no degrees; up-down, left-right, not mirrored; 0 negates.
+    The digits are those of the public code: turns of 90, 180, 270 and 0 degrees; up-down, left-right, not mirrored; 0 negates.
     """
     n, h, w, c = images.shape
     blocks = cut(images).reshape(n, -1, BLOCK, BLOCK, c)
@@ -109,7 +109,7 @@ def plan_in_numpy(images, tables):
 
 
 def plan_in_torch(device):
-    """The same in torch, with images and table on the device."""
+    """`plan_in_numpy` in torch, with images and table on the device."""
     import torch
 
     def prepare(images, tables):
@@ -182,7 +182,7 @@ def timed(work, seconds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-    parser.add_argument("--imgveil", default=str(target / "release" / "imgveil"), help="the program")
+    parser.add_argument("--imgveil", default=str(target / "release" / "imgveil"), help="the command")
     parser.add_argument("--device", default="cpu", help="imgveil's device")
     parser.add_argument("--size", default="224x224x3")
     parser.add_argument("--images", type=int, default=64, help="images of a batch")

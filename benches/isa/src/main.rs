@@ -1,9 +1,9 @@
-//! Compiles imgveil's kernels with a Vulkan driver and prints what the driver says of the machine code: instructions,
-//! registers, memory of a workgroup. Nothing is run, so Mesa's driver for AMD does it without such a GPU:
+//! Compiles imgveil's kernels with a Vulkan driver and prints the driver's statistics of the machine code:
+//! instructions, registers, workgroup memory. Nothing is run, so Mesa's driver for AMD GPUs does not need one:
 //!
 //!     cd benches/isa && RADV_FORCE_FAMILY=navi31 cargo run --release
 //!
-//! and so does any driver that has VK_KHR_pipeline_executable_properties, on its own GPU, without the variable.
+//! Any other driver with VK_KHR_pipeline_executable_properties works too, on its own GPU and without the variable.
 
 use ash::vk;
 use naga::back::spv;
@@ -11,7 +11,8 @@ use naga::valid::{Capabilities, ValidationFlags, Validator};
 use std::error::Error;
 use std::ffi::CStr;
 
-/// A pipeline as `src/engine/gpu/run.rs` makes it: a name, the files of its text, and its overridable constants.
+/// A pipeline as the files in `src/engine/step/` describe it: a name, the files of its text, and its overridable
+/// constants.
 const PIPELINES: [(&str, &[&str], &[(&str, f64)]); 10] = [
     ("copy, bytes to bytes", &["copy_bytes"], &[]),
     ("tiles of samples, bytes to bytes", &["shared/tiles", "permute_tiles_bytes"], &[("NIBBLES", 0.0)]),
@@ -49,7 +50,7 @@ fn compiled(files: &[&str], constants: &[(&str, f64)]) -> Result<(Vec<u32>, Vec<
         .iter()
         .filter_map(|(_, variable)| Some((variable.binding?.binding, variable.space == naga::AddressSpace::Uniform)))
         .collect();
-    // As wgpu does where the driver checks the bounds of buffers itself.
+    // wgpu's options for a driver that checks the bounds of buffers.
     let options = spv::Options {
         lang_version: (1, 3),
         flags: spv::WriterFlags::empty(),
@@ -61,8 +62,8 @@ fn compiled(files: &[&str], constants: &[(&str, f64)]) -> Result<(Vec<u32>, Vec<
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // SAFETY: the loader is the system's, and every handle below is used as the Vulkan specification asks for while its parents
-    // are alive; the program ends with them.
+    // SAFETY: the loader is the system's. Every handle is used as the Vulkan specification demands, while its parents
+    // are alive; none outlives the program.
     unsafe {
         let entry = ash::Entry::load()?;
         let application = vk::ApplicationInfo::default().api_version(vk::API_VERSION_1_3);
@@ -75,7 +76,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             })
         };
         let gpu = instance.enumerate_physical_devices()?.into_iter().find(known);
-        let gpu = gpu.ok_or("no Vulkan driver here tells about its machine code; set RADV_FORCE_FAMILY=navi31")?;
+        let gpu = gpu.ok_or("no Vulkan driver here reports statistics of machine code; set RADV_FORCE_FAMILY=navi31")?;
         let properties = instance.get_physical_device_properties(gpu);
         println!("{}\n", CStr::from_ptr(properties.device_name.as_ptr()).to_string_lossy());
         let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&[1.0])];
