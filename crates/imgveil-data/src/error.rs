@@ -11,8 +11,8 @@ use std::fmt;
 
 /// Why a set, a job, or a file of a key or tables failed.
 ///
-/// Its text states the facts: what failed, where, and why. [`Error::kind`] is for programs that react to it, and [`Error::detail`]
-/// has the facts themselves.
+/// Its text states the facts: what failed, where, and why. [`Error::kind`] is for programs that react to it, and
+/// [`Error::detail`] has the facts themselves.
 #[derive(Debug)]
 pub struct Error(Box<Detail>);
 

@@ -32,7 +32,7 @@ pub enum KeyFileError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The file holds no key.
+    /// The file does not hold a key.
     #[error("{path} is not a usable key file: {source}")]
     Invalid {
         /// The file.

@@ -1,5 +1,5 @@
-//! Files of tables: numpy's `.npz` (`numpy.savez`) or JSON. Tables are as secret as a key and stored like one: mode 0600, written
-//! whole or not at all, never over another file.
+//! Files of tables: numpy's `.npz` (`numpy.savez`) or JSON. Tables are as secret as a key and stored like one: mode
+//! 0600, written whole or not at all, never over another file.
 
 use crate::Error;
 use crate::format::npy::{self, Header, NpyError, TypeChar};
@@ -17,7 +17,8 @@ use zeroize::Zeroizing;
 pub enum TablesFileError {
     /// The file exists.
     #[error(
-        "{0} exists already; tables are never overwritten, because what they encrypted would be lost: choose another name"
+        "{0} exists already; tables are never overwritten, because what they encrypted would be lost: choose another \
+         name"
     )]
     Exists(PathBuf),
     /// The file does not exist.
@@ -39,7 +40,7 @@ pub enum TablesFileError {
         /// The system's error.
         source: std::io::Error,
     },
-    /// The file holds no tables.
+    /// The file does not hold tables.
     #[error("{path} is not a usable tables file: {source}")]
     Invalid {
         /// The file.
@@ -65,7 +66,7 @@ pub enum TablesError {
     /// A damaged archive.
     #[error("its archive is damaged ({0}); take it from its source again")]
     Archive(#[from] zip::result::ZipError),
-    /// Something else in the archive.
+    /// A member is not an array.
     #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
     Member(String),
     /// An array that cannot be used.
@@ -82,21 +83,21 @@ pub enum TablesError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ArrayError {
-    /// It is no array, or a damaged one.
+    /// It is not an array, or is damaged.
     #[error(transparent)]
     Npy(#[from] NpyError),
-    /// Floats, text, objects.
+    /// The values are not integers.
     #[error("it holds {0}; tables are integers or booleans: save it with .astype(numpy.uint32)")]
     Dtype(String),
-    /// A number that no table has.
+    /// A number is not an entry of a table.
     #[error("entry {index} is {value}; entries are integers from 0 to {}", u32::MAX)]
     Entry {
-        /// Where it stands.
+        /// Its index.
         index: String,
         /// The number.
         value: String,
     },
-    /// A shape that cannot be.
+    /// The shape is invalid.
     #[error(transparent)]
     Shape(#[from] ShapeError),
 }
@@ -110,7 +111,7 @@ pub struct LoadedTables {
     pub warning: Option<String>,
 }
 
-/// How a file's name ends.
+/// Whether a file's name has this extension.
 fn ends_in(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
@@ -215,7 +216,8 @@ where
 
 fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    // No time stamps, so that the same tables have the same bytes, and no compression, because random numbers do not compress.
+    // No time stamps, so that the same tables have the same bytes, and no compression, because random numbers do not
+    // compress.
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)
         .last_modified_time(zip::DateTime::default())

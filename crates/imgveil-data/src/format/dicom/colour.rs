@@ -1,4 +1,4 @@
-//! From stored samples to RGB: palettes, colour differences, planes. Never grey images.
+//! From stored samples to RGB: palettes, colour differences, planes.
 
 use super::codec::Decoded;
 use super::description::{Description, Photometric};
@@ -22,7 +22,7 @@ impl Description {
         let mut samples = Vec::with_capacity(frame.len() * 3);
         each_word(frame, self.allocated, |word| {
             let index = (self.code(word) ^ self.sign()).cast_signed() - self.sign().cast_signed();
-            // Of more than 8 bits the upper 8.
+            // The upper 8 bits of larger entries.
             samples.extend(palette.each_ref().map(|lut| (lut.entry(index) >> lut.bits.saturating_sub(8)) as u8));
         });
         samples
@@ -41,7 +41,7 @@ fn from_differences(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// Planes one after the other to interleaved pixels of `bytes` a sample.
+/// Interleaves planes of samples of `bytes` bytes.
 pub(super) fn interleaved(planes: &[u8], bytes: usize) -> Vec<u8> {
     let plane = planes.len() / 3;
     let mut samples = Vec::with_capacity(planes.len());
@@ -55,7 +55,7 @@ pub(super) fn interleaved(planes: &[u8], bytes: usize) -> Vec<u8> {
     samples
 }
 
-/// Two luminances and a pair of differences that they share, to two pixels of three samples.
+/// Two luminances and a pair of differences that they share become two pixels of three samples.
 pub(super) fn pairs_apart(frame: &[u8]) -> Vec<u8> {
     frame.as_chunks().0.iter().flat_map(|&[first, second, blue, red]| [first, blue, red, second, blue, red]).collect()
 }

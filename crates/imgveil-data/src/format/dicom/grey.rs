@@ -1,5 +1,5 @@
-//! From stored samples to grey images: their full depth as it is stored, or 8 bits of a window as DICOM PS3.3 C.11 defines it
-//! (modality transformation, then values of interest). Never colours.
+//! From stored samples to grey images: at their full depth, or as 8 bits through a window as DICOM PS3.3 C.11 defines
+//! it (modality transformation, then values of interest).
 
 use super::description::{Description, Number, Photometric};
 use crate::format::Window;
@@ -8,7 +8,7 @@ use imgveil::internal::image::Depth;
 /// A look-up table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lut {
-    /// The value that the first entry is for; those below have it too, and those above the last entry the last.
+    /// The value of the first entry. Smaller values use the first entry, and values beyond the last entry use the last.
     pub first: i64,
     /// Bits of an entry.
     pub bits: u32,
@@ -35,7 +35,7 @@ pub(super) enum Function {
     Sigmoid,
 }
 
-/// How values become grey: what a file asks for, or a caller.
+/// How values become grey, as the file or the caller states.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Voi {
     /// A function of centre and width.
@@ -66,7 +66,7 @@ impl Voi {
                 f64::from(lut.entry(value.round() as i64)) / max
             }
         };
-        // The cast saturates, and makes 0 of what is no number.
+        // The cast saturates, and NaN becomes 0.
         (share * 255.0).round() as u8
     }
 }
@@ -82,12 +82,12 @@ pub(super) fn each_word(frame: &[u8], allocated: u32, mut each: impl FnMut(u64))
 }
 
 impl Description {
-    /// The bits of a stored word that count; those of a negative value as they stand.
+    /// The significant bits of a stored word, without sign extension.
     pub(super) fn code(&self, word: u64) -> u64 {
         (word >> self.shift) & (u64::MAX >> (64 - self.stored))
     }
 
-    /// The bit that says that a code is negative; 0 where none does.
+    /// The sign bit of a code. 0 for unsigned samples.
     pub(super) fn sign(&self) -> u64 {
         if self.signed { 1 << (self.stored - 1) } else { 0 }
     }
@@ -97,12 +97,12 @@ impl Description {
         match self.number {
             Number::Float => f64::from(f32::from_bits(word as u32)),
             Number::Double => f64::from_bits(word),
-            // Of at most 32 bits: nothing is lost.
+            // Exact, because integers have at most 32 bits.
             Number::Integer => (self.code(word) ^ self.sign()) as f64 - self.sign() as f64,
         }
     }
 
-    /// In the modality's units.
+    /// The value of a stored word in the modality's units.
     fn modality_value(&self, word: u64) -> f64 {
         let value = self.value(word);
         match &self.modality {
@@ -115,8 +115,8 @@ impl Description {
         self.photometric == Photometric::Grey { inverted: true }
     }
 
-    /// A frame as it is stored: signed values are raised by half of their range, and where small is bright they are
-    /// turned round, so that larger is brighter.
+    /// A frame at its full depth: half of the range is added to signed values, and values are inverted if the smallest
+    /// is white, so that larger is brighter.
     pub(super) fn full_depth(&self, frame: &[u8], depth: Depth) -> Vec<u8> {
         let (sign, max) = (self.sign(), u64::MAX >> (64 - self.stored));
         let turned = if self.inverted() { max } else { 0 };
@@ -135,7 +135,7 @@ impl Description {
         samples
     }
 
-    /// A frame as 8 bits of a window.
+    /// A frame as 8 bits through a window.
     pub(super) fn windowed(&self, frame: &[u8], window: Window) -> Vec<u8> {
         let voi = match window {
             Window::Linear { centre, width } => Voi::Window { function: Function::Linear, centre, width },
@@ -145,7 +145,7 @@ impl Description {
         let grey = |word| voi.grey(self.modality_value(word)) ^ turned;
         let mut samples = Vec::with_capacity(frame.len());
         if self.number == Number::Integer && self.stored <= 16 && frame.len() >> self.stored > 0 {
-            // Every value once: there are about as many pixels as values, or more.
+            // A table: there are about as many pixels as values, or more.
             let table: Vec<u8> = (0..1u64 << self.stored).map(|code| grey(code << self.shift)).collect();
             let entry = |word| table.get(self.code(word) as usize).copied().unwrap_or(0);
             each_word(frame, self.allocated, |word| samples.push(entry(word)));
@@ -164,7 +164,7 @@ impl Description {
                 (least, most) = (least.min(value), most.max(value));
             }
         });
-        // A frame of one value, or of none, is black.
+        // A frame of one value or of no finite value is black.
         let width = if most > least { most - least } else { f64::MAX };
         let centre = if most > least { least + width / 2.0 } else { f64::MAX };
         Voi::Window { function: Function::LinearExact, centre, width }

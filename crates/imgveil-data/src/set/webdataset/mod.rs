@@ -1,5 +1,6 @@
-//! WebDataset: images in shards, which are tar files such as `train-000000.tar`. A WebDataset sample is a run of members with one
-//! key: `3f9a.png` with `3f9a.cls` (its class) or `3f9a.json`. An encrypted set is a folder of shards with `imgveil.json`.
+//! WebDataset: images in shards, which are tar files such as `train-000000.tar`. A WebDataset sample is a run of
+//! members with one key: `3f9a.png` with `3f9a.cls` (its class) or `3f9a.json`. An encrypted set is a folder of shards
+//! with `imgveil.json`.
 
 mod class;
 mod keys;
@@ -18,8 +19,8 @@ use std::path::Path;
 /// The member that holds a sample's class.
 const CLASS: &str = "cls";
 
-/// Splits a member's path at the first dot of its file name into the sample's key and the member's kind, in lower case. `None` if
-/// one of the two is missing, as in `notes` or `.hidden`.
+/// Splits a member's path at the first dot of its file name into the sample's key and the member's kind, in lower case.
+/// `None` if one of the two is missing, as in `notes` or `.hidden`.
 fn key_and_kind(path: &str) -> Option<(&str, String)> {
     let name = path.rfind('/').map_or(0, |slash| slash + 1);
     let dot = name + path.get(name..)?.find('.')?;
