@@ -2,9 +2,8 @@
 
 use crate::format::ReadError;
 use crate::job::JobError;
-use crate::key_file::KeyFileError;
+use crate::secret_error::{KeyFileError, TablesFileError};
 use crate::set::{LoadError, Mixed, SetError};
-use crate::tables_file::TablesFileError;
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::scheme::CompileError;
 use std::fmt;

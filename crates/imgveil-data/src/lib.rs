@@ -51,6 +51,7 @@ pub mod job;
 pub mod key_file;
 mod offset_io;
 mod private_file;
+mod secret_error;
 pub mod set;
 mod stamp;
 pub mod tables_file;

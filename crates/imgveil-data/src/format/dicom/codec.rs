@@ -3,8 +3,8 @@
 //! stored samples, interleaved, least significant byte first. Colours are not converted.
 
 use super::codestream::{Jpeg2000Head, JpegHead, code_blocks};
-use super::colour::{interleaved, pairs_apart};
 use super::description::{Description, Photometric};
+use super::interleave::{interleaved, pairs_apart};
 use super::syntax::{CONVERT, Coding};
 use crate::format::ReadErrorKind;
 use crate::text::one_line;

@@ -1,8 +1,8 @@
 //! What a DICOM header says about its pixels. Nothing else is taken from the header.
 
 use super::elements::PixelElement;
-use super::grey::{Lut, Voi};
 use super::syntax::{CONVERT, Coding, Syntax};
+use super::voi::{Lut, Voi};
 use crate::format::{Header, ReadErrorKind, ReadOptions};
 use imgveil::internal::image::{Depth, Geometry};
 use std::ops::Range;

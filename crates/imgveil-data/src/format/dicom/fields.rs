@@ -2,8 +2,8 @@
 
 use super::description::{Description, Number, Photometric, unsupported};
 use super::elements::{DataSet, Encoding, PIXELS, PixelElement, Tag, Wanted};
-use super::grey::{Function, Lut, Voi};
 use super::syntax::Syntax;
+use super::voi::{Function, Lut, Voi};
 use crate::format::ReadErrorKind;
 
 pub(super) const TRANSFER_SYNTAX: Tag = 0x0002_0010;

@@ -12,8 +12,10 @@ mod elements;
 mod fields;
 mod frames;
 mod grey;
+mod interleave;
 mod opening;
 mod syntax;
+mod voi;
 
 use crate::format::ReadErrorKind;
 use crate::format::ReadOptions;

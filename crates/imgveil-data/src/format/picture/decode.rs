@@ -1,9 +1,9 @@
 //! The pixels of a picture.
 
-use super::header::wrong;
 use super::jpeg;
 use super::plausible::room;
 use crate::format::{Header, ImageFile, ReadErrorKind};
+use crate::text::one_line;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::pnm::PnmDecoder;
@@ -104,4 +104,15 @@ pub(super) fn every_third(samples: &[u8]) -> Vec<u8> {
 /// 16-bit samples in the byte order of [`Image`], which is little-endian.
 pub(super) fn stored(samples: &[u16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// A decoder's error, with its words on one line.
+pub(super) fn wrong(error: &ImageError) -> ReadErrorKind {
+    match error {
+        ImageError::Unsupported(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            ReadErrorKind::Damaged("the file ends before the image does (truncated)".into())
+        }
+        other => ReadErrorKind::Damaged(one_line(&other.to_string())),
+    }
 }

@@ -1,14 +1,14 @@
 //! The geometry of a picture, from as little of the file as its format allows.
 
+use super::decode::wrong;
 use super::plausible::{BMP_RUNS, DEFLATE, JPEG, WEBP, plausible};
 use super::{bmp, jpeg, tiff};
 use crate::format::{Header, ReadErrorKind};
-use crate::text::one_line;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::pnm::{PnmDecoder, PnmSubtype, SampleEncoding};
 use image::codecs::webp::WebPDecoder;
-use image::{ColorType, ImageDecoder, ImageError, ImageFormat, Limits};
+use image::{ColorType, ImageDecoder, ImageFormat, Limits};
 use imgveil::internal::image::{Depth, Geometry};
 use std::io::{BufRead, Read, Seek, SeekFrom};
 
@@ -147,15 +147,4 @@ fn geometry(decoder: &impl ImageDecoder) -> Result<Geometry, ReadErrorKind> {
     };
     let (width, height) = decoder.dimensions();
     Ok(Geometry::new(height, width, channels)?.with_depth(depth))
-}
-
-/// A decoder's error, with its words on one line.
-pub(super) fn wrong(error: &ImageError) -> ReadErrorKind {
-    match error {
-        ImageError::Unsupported(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),
-        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            ReadErrorKind::Damaged("the file ends before the image does (truncated)".into())
-        }
-        other => ReadErrorKind::Damaged(one_line(&other.to_string())),
-    }
 }

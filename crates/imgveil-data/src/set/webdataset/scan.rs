@@ -1,7 +1,7 @@
 //! One pass over the headers of a shard finds its samples.
 
 use super::class::{Class, class};
-use super::{CLASS, is_image, key_and_kind};
+use super::member_name::{CLASS, is_image, key_and_kind};
 use crate::format::tar::{Damage, TarMember, TarMembers};
 use crate::set::Split;
 use crate::stamp::stamp_of;

@@ -4,7 +4,7 @@
 //! no owner.
 
 use super::keys::keys;
-use super::{CLASS, key_and_kind};
+use super::member_name::{CLASS, key_and_kind};
 use crate::format::picture;
 use crate::format::tar::TarMembers;
 use crate::offset_io::{self, FileRange};

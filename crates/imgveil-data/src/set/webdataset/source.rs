@@ -5,10 +5,10 @@
 //! before the damage are read, and the damage is listed as an image that cannot be read.
 
 use super::class::{Class, LONGEST_TEXT};
+use super::member_name::{CLASS, is_image, key_and_kind};
 use super::scan::{Location, Scan, Shard, scan};
 use super::shard_list::{expand, is_pattern, is_shard};
 use super::verify::beside;
-use super::{CLASS, is_image, key_and_kind};
 use crate::format::tar::TarMembers;
 use crate::format::{ReadError, ReadErrorKind, picture};
 use crate::offset_io::{self, FileRange};

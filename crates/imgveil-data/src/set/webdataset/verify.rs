@@ -1,7 +1,7 @@
 //! Compares the members of an encrypted shard that no hash covers with the manifest.
 
+use super::member_name::{CLASS, key_and_kind};
 use super::scan::{Shard, harmless};
-use super::{CLASS, key_and_kind};
 use crate::format::tar::TarMembers;
 use crate::offset_io;
 use crate::set::Beside;
