@@ -181,7 +181,9 @@ proptest! {
         let order: Vec<usize> = order.into_iter().filter(|&slot| slot < slots.len()).collect();
         let work = tempfile::tempdir().unwrap();
         let run = |sink: &ShardSink, order: &[usize]| -> Vec<Stored> {
-            let settle = |&slot: &usize| if came.contains(&slot) { store(sink, slot) } else { sink.give_up(slot).unwrap() };
+            let settle = |&slot: &usize| {
+                    if came.contains(&slot) { store(sink, slot) } else { sink.give_up(slot).unwrap() }
+                };
             order.iter().flat_map(settle).collect()
         };
         // Cut somewhere, and begun again.
