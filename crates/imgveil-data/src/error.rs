@@ -2,17 +2,16 @@
 
 use crate::format::ReadError;
 use crate::job::JobError;
-use crate::key_file::KeyFileError;
+use crate::secret_error::{KeyFileError, TablesFileError};
 use crate::set::{LoadError, Mixed, SetError};
-use crate::tables_file::TablesFileError;
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::scheme::CompileError;
 use std::fmt;
 
 /// Why a set, a job, or a file of a key or tables failed.
 ///
-/// Its text states the facts: what failed, where, and why. [`Error::kind`] is for programs that react to it, and [`Error::detail`]
-/// has the facts themselves.
+/// Its text states the facts: what failed, where, and why. [`Error::kind`] is for programs that react to it, and
+/// [`Error::detail`] has the facts themselves.
 #[derive(Debug)]
 pub struct Error(Box<Detail>);
 

@@ -2,45 +2,11 @@
 
 use crate::Error;
 use crate::private_file::{NotWritten, others_can_read, write_private};
-use imgveil::internal::key::{Key, KeyError};
-use std::path::{Path, PathBuf};
+pub use crate::secret_error::KeyFileError;
+use imgveil::internal::key::Key;
+use std::path::Path;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
-
-/// Why a key file could not be written or read: the facts behind [`Error`].
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyFileError {
-    /// The file exists.
-    #[error(
-        "{0} exists already; a key is never overwritten, because what it encrypted would be lost: choose another name"
-    )]
-    Exists(PathBuf),
-    /// The file does not exist.
-    #[error("there is no key file {0}: check the path")]
-    Missing(PathBuf),
-    /// The file's folder does not exist.
-    #[error("there is no folder {0}: make it first, or choose another path for the key")]
-    NoFolder(PathBuf),
-    /// The operating system refused.
-    #[error("cannot {doing} the key file {path}: {source}")]
-    Io {
-        /// `read` or `write`.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// The file holds no key.
-    #[error("{path} is not a usable key file: {source}")]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: KeyError,
-    },
-}
 
 /// A key read from a file.
 pub struct LoadedKey {

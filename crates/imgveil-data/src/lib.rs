@@ -1,5 +1,5 @@
-//! Image sets for imgveil: formats, manifests, files of keys and tables, and the jobs that encrypt, decrypt, verify, inspect and
-//! merge whole sets.
+//! Image sets for imgveil: formats, manifests, files of keys and tables, and the jobs that encrypt, decrypt, verify,
+//! inspect and merge whole sets.
 //!
 //! - [`job`]: what is done with a set as a whole. Start here.
 //! - [`set`]: sets, and one folder for each form in which they are stored: folders of files, arrays, WebDataset shards.
@@ -51,6 +51,7 @@ pub mod job;
 pub mod key_file;
 mod offset_io;
 mod private_file;
+mod secret_error;
 pub mod set;
 mod stamp;
 pub mod tables_file;

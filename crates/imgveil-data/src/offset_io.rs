@@ -1,4 +1,5 @@
-//! Reading and writing at an offset of an open file. Many threads may do so at once, because no file position is shared.
+//! Reading and writing at an offset of an open file. Many threads may do so at once, because no file position is
+//! shared.
 
 use std::fs::File;
 use std::io;

@@ -1,105 +1,16 @@
-//! Files of tables: numpy's `.npz` (`numpy.savez`) or JSON. Tables are as secret as a key and stored like one: mode 0600, written
-//! whole or not at all, never over another file.
+//! Files of tables: numpy's `.npz` (`numpy.savez`) or JSON. Tables are as secret as a key and stored like one: mode
+//! 0600, written whole or not at all, never over another file.
 
 use crate::Error;
 use crate::format::npy::{self, Header, NpyError, TypeChar};
 use crate::private_file::{NotWritten, others_can_read, write_private};
-use imgveil::internal::tables::{Array, ShapeError, Tables, index, is_derived};
+pub use crate::secret_error::{ArrayError, TablesError, TablesFileError};
+use imgveil::internal::tables::{Array, Tables, index, is_derived};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{Cursor, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use zeroize::Zeroizing;
-
-/// Why a file of tables could not be written or read: the facts behind [`Error`].
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TablesFileError {
-    /// The file exists.
-    #[error(
-        "{0} exists already; tables are never overwritten, because what they encrypted would be lost: choose another name"
-    )]
-    Exists(PathBuf),
-    /// The file does not exist.
-    #[error("there is no tables file {0}: check the path")]
-    Missing(PathBuf),
-    /// The file's folder does not exist.
-    #[error("there is no folder {0}: make it first, or choose another path for the tables")]
-    NoFolder(PathBuf),
-    /// The file's name ends in neither `.npz` nor `.json`.
-    #[error("cannot tell which format {0} is to have: name it FILE.npz or FILE.json")]
-    Format(PathBuf),
-    /// The operating system refused.
-    #[error("cannot {doing} the tables file {path}: {source}")]
-    Io {
-        /// `read` or `write`.
-        doing: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        source: std::io::Error,
-    },
-    /// The file holds no tables.
-    #[error("{path} is not a usable tables file: {source}")]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: TablesError,
-    },
-}
-
-/// What is wrong with the contents of a file of tables.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TablesError {
-    /// Neither an archive nor JSON.
-    #[error("it is neither an .npz file nor JSON")]
-    Foreign,
-    /// Damaged or other JSON.
-    #[error(
-        "{}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}",
-        .0.to_string().replace(char::is_control, "?")
-    )]
-    Json(serde_json::Error),
-    /// A damaged archive.
-    #[error("its archive is damaged ({0}); take it from its source again")]
-    Archive(#[from] zip::result::ZipError),
-    /// Something else in the archive.
-    #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
-    Member(String),
-    /// An array that cannot be used.
-    #[error("array `{}`: {source}", .array.escape_debug())]
-    Array {
-        /// Its name.
-        array: String,
-        /// What is wrong with it.
-        source: ArrayError,
-    },
-}
-
-/// What is wrong with an array of an `.npz` file.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ArrayError {
-    /// It is no array, or a damaged one.
-    #[error(transparent)]
-    Npy(#[from] NpyError),
-    /// Floats, text, objects.
-    #[error("it holds {0}; tables are integers or booleans: save it with .astype(numpy.uint32)")]
-    Dtype(String),
-    /// A number that no table has.
-    #[error("entry {index} is {value}; entries are integers from 0 to {}", u32::MAX)]
-    Entry {
-        /// Where it stands.
-        index: String,
-        /// The number.
-        value: String,
-    },
-    /// A shape that cannot be.
-    #[error(transparent)]
-    Shape(#[from] ShapeError),
-}
 
 /// Tables read from a file.
 #[derive(Debug)]
@@ -110,7 +21,7 @@ pub struct LoadedTables {
     pub warning: Option<String>,
 }
 
-/// How a file's name ends.
+/// Whether a file's name has this extension.
 fn ends_in(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
@@ -215,7 +126,8 @@ where
 
 fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
     let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
-    // No time stamps, so that the same tables have the same bytes, and no compression, because random numbers do not compress.
+    // No time stamps, so that the same tables have the same bytes, and no compression, because random numbers do not
+    // compress.
     let options = zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)
         .last_modified_time(zip::DateTime::default())

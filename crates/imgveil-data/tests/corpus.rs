@@ -1,7 +1,7 @@
-//! Files that others made, good and damaged, whole folders of them, through every reader: nothing panics, hangs or takes memory
-//! beyond measure, a header says what the pixels then are, and the same picture in several forms gives the same pixels. A corpus
-//! is a folder that an environment variable names; without it the test says so and does nothing. `tests/corpora` fetches the
-//! corpora and runs this; docs/FORMATS.md has the tables that it prints.
+//! Files that others made, good and damaged, whole folders of them, through every reader: nothing panics, hangs or
+//! takes memory beyond measure, a header says what the pixels then are, and the same picture in several forms gives the
+//! same pixels. A corpus is a folder that an environment variable names; without it the test says so and does nothing.
+//! `tests/corpora` fetches the corpora and runs this; docs/FORMATS.md has the tables that it prints.
 
 mod common;
 
@@ -101,8 +101,8 @@ fn preflight(folder: &Path, name: &str, opener: Opener) {
     }
 }
 
-/// Every group is one picture in several forms; a form that is not in the corpus is passed over. All are held against their
-/// group's first.
+/// Every group is one picture in several forms; a form that is not in the corpus is passed over. All are held against
+/// their group's first.
 fn compare(folder: &Path, groups: &[&[&str]], opener: Opener) {
     let all = files(folder);
     let find = |name: &&str| all.iter().find(|path| path.file_name().is_some_and(|file| file.to_str() == Some(name)));

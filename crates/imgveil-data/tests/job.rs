@@ -1,4 +1,5 @@
-//! Whole sets through the library, on both engines: equal trees, and exact pixels back. Also on real X-rays, if they exist.
+//! Whole sets through the library, on both engines: equal trees, and exact pixels back. Also on real X-rays, if they
+//! exist.
 
 mod common;
 
@@ -46,7 +47,8 @@ fn schemes() -> Vec<Scheme> {
     ]
 }
 
-/// Encrypts `input` on every device, compares the trees, decrypts on every device, compares with what `input` decodes to.
+/// Encrypts `input` on every device, compares the trees, decrypts on every device, compares with what `input` decodes
+/// to.
 fn there_and_back(input: &Path, scheme: &Scheme, resize: Resize, devices: &[Device]) {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str, i: usize| folder.path().join(format!("{name}{i}"));

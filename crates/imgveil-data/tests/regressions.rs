@@ -1,5 +1,5 @@
-//! What fuzzing guards, without a fuzzer: every target of `fuzz/` on small sound inputs, on those cut anywhere, with a byte changed
-//! anywhere, and on every input that once broke it (`assets/regressions/TARGET/`).
+//! What fuzzing guards, without a fuzzer: every target of `fuzz/` on small sound inputs, on those cut anywhere, with a
+//! byte changed anywhere, and on every input that once broke it (`assets/regressions/TARGET/`).
 
 #[path = "common/fuzz_seeds.rs"]
 mod fuzz_seeds;
@@ -8,7 +8,8 @@ mod fuzzed;
 
 use std::path::{Path, PathBuf};
 
-/// How many places of a target's seeds are cut and changed: short ones at every byte, longer ones at as many as this in all.
+/// How many places of a target's seeds are cut and changed: short ones at every byte, longer ones at as many as this in
+/// all.
 const PLACES: usize = 1200;
 
 /// Runs a target on a seed, every truncation of it, and every single changed byte.

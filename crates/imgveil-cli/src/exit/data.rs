@@ -1,4 +1,5 @@
-//! Errors of image sets, jobs, and files of keys and tables: exit codes, and the advice that names flags and subcommands.
+//! Errors of image sets, jobs, and files of keys and tables: their exit codes, and advice that names flags and
+//! subcommands.
 
 use super::{DATASET, FAILED, Failure, KEY, USAGE};
 use imgveil_data::job::JobError;

@@ -39,7 +39,8 @@ fn a_set_whose_parts_are_not_merged_is_not_used() {
         part(1, format);
         part(3, format);
         sandbox.refuses("merge out", USAGE, "out: partition 2/3 is missing: run it, then merge again");
-        let words = "out holds partitions of a set that are not joined yet: run `imgveil merge out` once every partition is done";
+        let words = "out holds partitions of a set that are not joined yet: run `imgveil merge out` once every \
+        partition is done";
         for line in [
             "decrypt -k k.key out back",
             "verify out",

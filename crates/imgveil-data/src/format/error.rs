@@ -33,7 +33,8 @@ pub enum ReadErrorKind {
     /// The format is supported, but not this kind of it.
     #[error("is of a kind that is not supported: {0}")]
     Unsupported(String),
-    /// The grey values have too many bits to be kept. Reading them through a window of grey values makes 8 bits of them.
+    /// The grey values have too many bits to be kept. Reading them through a window of grey values makes 8 bits of
+    /// them.
     #[error(
         "is of a kind that is not supported: {kind} of {bits} bits; read it with a window, which makes 8 bits of them"
     )]

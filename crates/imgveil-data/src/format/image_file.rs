@@ -1,5 +1,5 @@
-//! The trait of a file that holds images of one geometry: a picture (one image, or the pages of a TIFF), a DICOM object (its
-//! frames), a volume (its slices).
+//! The trait of a file that holds images of one geometry: a picture (one image, or the pages of a TIFF), a DICOM object
+//! (its frames), a volume (its slices).
 
 use super::error::ReadErrorKind;
 use imgveil::internal::image::{Geometry, Image};

@@ -1,16 +1,17 @@
-//! numpy's `.npy`: what an array's header says, its values, and the header of a new one. Knows nothing of images or tables,
-//! and never trusts a header: neither its length nor what it says of the data.
+//! numpy's `.npy` format: an array's header and values, and the header of a new array. Headers are not trusted: neither
+//! their length nor what they state about the data.
 
 use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, WriterBuilder};
 use std::io::{Read, Write};
 
 pub use npyz::{AutoSerialize, Deserialize, TypeChar};
 
-/// The longest header that is read, as of numpy itself where it is not told to trust a file. Arrays of numbers have 128 bytes.
+/// The longest header that is read, which is numpy's own limit for untrusted files. Headers of arrays of numbers have
+/// 128 bytes.
 const LONGEST: usize = 10_000;
 
-/// How many brackets a header may open. Arrays of numbers open two. The parser reads what is inside of a list again for every
-/// bracket around it, so that without a limit a few dozen of them would keep it busy for years.
+/// How many brackets a header may open. Headers of arrays of numbers open two. The parser's time is exponential in the
+/// depth of nested brackets: a few dozen would take years.
 const BRACKETS: usize = 4;
 
 /// What is wrong with an array.
@@ -19,16 +20,16 @@ pub enum NpyError {
     /// It cannot be read to its end.
     #[error("it is damaged ({0}); take the file from its source again")]
     Damaged(#[from] std::io::Error),
-    /// It is no array.
+    /// It is not an array.
     #[error("it does not begin as an array of numpy's does; take the file from its source again")]
     Header,
     /// Its header opens too many brackets.
     #[error("its header describes more than an array of numbers: save every field of records as an array of its own")]
     Records,
-    /// Columns first.
+    /// It is in Fortran order.
     #[error("it is in Fortran order, and only C order is read: save it with numpy.ascontiguousarray")]
     Fortran,
-    /// Cut, or too long.
+    /// The data is shorter or longer than the header states.
     #[error("its header says shape {shape}, but {bytes} bytes of data follow; take the file from its source again")]
     Length {
         /// The shape stated.
@@ -38,19 +39,19 @@ pub enum NpyError {
     },
 }
 
-/// What an array says of itself.
+/// The header of an array.
 pub struct Header {
     inner: NpyHeader,
     offset: u64,
 }
 
 impl Header {
-    /// Reads the header, and nothing behind it.
+    /// Reads the header and nothing after it.
     ///
     /// # Errors
-    /// When there is none, or the array is in Fortran order.
+    /// If there is none, or the array is in Fortran order.
     pub fn read(reader: &mut dyn Read) -> Result<Self, NpyError> {
-        // Magic and version; the length of the text is two bytes in version 1 and four later.
+        // Magic and version. The length of the text has two bytes in version 1 and four in later ones.
         let mut bytes = vec![0; 10];
         exact(reader, &mut bytes)?;
         if bytes.get(6) != Some(&1) {
@@ -65,11 +66,11 @@ impl Header {
         let text = bytes.len();
         bytes.resize(text + length, 0);
         exact(reader, bytes.get_mut(text..).unwrap_or_default())?;
-        // Wherever they stand, in quotes too: what the parser takes for a quote is for the parser to say.
+        // Brackets within quotes count too, because only the parser knows what it takes for a quote.
         if bytes.iter().filter(|byte| b"([{".contains(byte)).count() > BRACKETS {
             return Err(NpyError::Records);
         }
-        // The parser's words repeat the header, however long it is.
+        // The parser's error is not shown, because it repeats the whole header.
         let inner = NpyHeader::from_reader(bytes.as_slice()).map_err(|_| NpyError::Header)?;
         match inner.order() {
             Order::C => Ok(Self { inner, offset: bytes.len() as u64 }),
@@ -87,7 +88,7 @@ impl Header {
         self.inner.shape()
     }
 
-    /// The kind of its values, and the bytes of one.
+    /// The type of its values, and the number of bytes of one.
     pub fn kind(&self) -> (TypeChar, u64) {
         match self.inner.dtype() {
             DType::Plain(plain) => (plain.type_char(), plain.size_field()),
@@ -100,7 +101,7 @@ impl Header {
         matches!(self.inner.dtype(), DType::Plain(plain) if plain.endianness() == Endianness::Big)
     }
 
-    /// Its type in numpy's words, such as `'<u2'`.
+    /// Its type in numpy's notation, such as `'<u2'`.
     pub fn described(&self) -> String {
         match self.inner.dtype() {
             plain @ DType::Plain(_) => plain.descr(),
@@ -108,38 +109,38 @@ impl Header {
         }
     }
 
-    /// Its shape for an error's text; headers may lie about the number of axes too.
+    /// Its shape for an error's text, shortened if there are many axes.
     pub fn shape_text(&self) -> String {
         let shown: Vec<String> = self.shape().iter().take(8).map(u64::to_string).collect();
         let more = if self.shape().len() > shown.len() { ", ..." } else { "" };
         format!("[{}{more}]", shown.join(", "))
     }
 
-    /// How many bytes of data its shape needs, where `bytes` of them follow.
+    /// Checks that `bytes` is the number of bytes that the shape needs.
     ///
     /// # Errors
-    /// When that is another number.
+    /// If it is not.
     pub fn check_length(&self, bytes: u64) -> Result<u64, NpyError> {
         let size = self.inner.dtype().num_bytes().unwrap_or(0) as u64;
         let expected = self.shape().iter().try_fold(size, |product, &side| product.checked_mul(side));
-        match expected == Some(bytes) {
-            true => Ok(bytes),
-            false => Err(NpyError::Length { shape: self.shape_text(), bytes }),
+        if expected != Some(bytes) {
+            return Err(NpyError::Length { shape: self.shape_text(), bytes });
         }
+        Ok(bytes)
     }
 
-    /// The values in `data`, in whichever order of bytes they are stored.
+    /// The values in `data`, of either byte order.
     ///
     /// # Errors
-    /// When they are of another type, or `data` ends too early.
+    /// If they are of another type, or `data` ends too early.
     pub fn values<T: Deserialize>(self, data: &[u8]) -> Result<Vec<T>, NpyError> {
-        // Where the data is as long as the header says, a shape that lies allocates nothing.
+        // If the data is as long as the header states, a shape that lies allocates nothing.
         self.check_length(data.len() as u64)?;
         Ok(NpyFile::with_header(self.inner, data).into_vec()?)
     }
 }
 
-/// Fills `bytes`; a header that ends early is none.
+/// Fills `bytes`. A header that ends early is not a header.
 fn exact(reader: &mut dyn Read, bytes: &mut [u8]) -> Result<(), NpyError> {
     reader.read_exact(bytes).map_err(|error| match error.kind() {
         std::io::ErrorKind::UnexpectedEof => NpyError::Header,
@@ -147,7 +148,7 @@ fn exact(reader: &mut dyn Read, bytes: &mut [u8]) -> Result<(), NpyError> {
     })
 }
 
-/// An array held in memory: its header, and the data behind it.
+/// Splits an array in memory into its header and its data.
 ///
 /// # Errors
 /// As [`Header::read`].
@@ -157,11 +158,11 @@ pub fn parse(bytes: &[u8]) -> Result<(Header, &[u8]), NpyError> {
     Ok((header, data))
 }
 
-/// The header of an array of unsigned integers of `size` bytes, the least significant one first. The data that follows
-/// begins at a multiple of 64, as numpy wants it to map files into memory.
+/// The header of an array of unsigned little-endian integers of `size` bytes. The data that follows begins at a
+/// multiple of 64, so that numpy can map the file into memory.
 ///
 /// # Errors
-/// When there are no integers of that size.
+/// If there are no integers of that size.
 pub fn header(size: usize, shape: &[u64]) -> std::io::Result<Vec<u8>> {
     let order = if size == 1 { '|' } else { '<' };
     let kind = format!("{order}u{size}").parse().map_err(std::io::Error::other)?;
@@ -171,7 +172,7 @@ pub fn header(size: usize, shape: &[u64]) -> std::io::Result<Vec<u8>> {
 /// Writes an array.
 ///
 /// # Errors
-/// When the writer refuses, or there are more or fewer values than `shape` says.
+/// If the writer fails, or there are more or fewer values than `shape` states.
 pub fn write<T: AutoSerialize>(
     writer: impl Write,
     shape: &[u64],
@@ -209,9 +210,10 @@ mod tests {
         let whole = array();
         for length in 0..whole.len() {
             let error = parse(&whole[..length]).and_then(|(header, data)| header.values::<u16>(data)).unwrap_err();
-            match length < 128 {
-                true => assert!(matches!(error, NpyError::Header), "{length}"),
-                false => assert!(matches!(error, NpyError::Length { .. }), "{length}"),
+            if length < 128 {
+                assert!(matches!(error, NpyError::Header), "{length}")
+            } else {
+                assert!(matches!(error, NpyError::Length { .. }), "{length}")
             }
         }
     }

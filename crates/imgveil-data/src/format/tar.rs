@@ -1,7 +1,7 @@
-//! The members of a tar file, found by its headers alone: USTAR, GNU long names, PAX paths. Walked by hand, because members must be
-//! found by their offsets, and because a header that lies must neither allocate nor hide a member; the crate `tar` parses the
-//! single header. Refuses what readers are known to understand in different ways: sparse files, and sizes that contradict each
-//! other.
+//! The members of a tar file, found by its headers alone: USTAR, GNU long names, PAX paths. Walked by hand, because
+//! members must be found by their offsets, and because a header that lies must neither allocate nor hide a member; the
+//! crate `tar` parses the single header. Refuses what readers are known to understand in different ways: sparse files,
+//! and sizes that contradict each other.
 
 use crate::offset_io;
 use std::fs::File;
@@ -97,9 +97,10 @@ impl<'a> TarMembers<'a> {
 
     /// The data of a header that extends the next one.
     fn extension(&self, data: &Range<u64>) -> Result<Vec<u8>, Damage> {
-        match data.end - data.start > LONGEST_EXTENSION {
-            true => Err(self.damage("the name of a member is longer than 1 MiB")),
-            false => self.read(data),
+        if data.end - data.start > LONGEST_EXTENSION {
+            Err(self.damage("the name of a member is longer than 1 MiB"))
+        } else {
+            self.read(data)
         }
     }
 
@@ -148,8 +149,8 @@ impl<'a> TarMembers<'a> {
         }
     }
 
-    /// The path in a PAX header, if it has one. A PAX header consists of records `LENGTH KEY=VALUE`, each followed by a line feed.
-    /// Values may contain line feeds, so that the header cannot be split at them.
+    /// The path in a PAX header, if it has one. A PAX header consists of records `LENGTH KEY=VALUE`, each followed by a
+    /// line feed. Values may contain line feeds, so that the header cannot be split at them.
     fn pax(&self, mut bytes: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
         let malformed = || self.damage("it has a damaged PAX header");
         let mut path = None;
@@ -285,7 +286,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn damaged_archives_are_archives_or_errors(changes in prop::collection::vec((0usize..3_000, any::<u8>()), 1..9)) {
+        fn damaged_archives_are_archives_or_errors(
+            changes in prop::collection::vec((0usize..3_000, any::<u8>()), 1..9),
+        ) {
             let mut bytes = archive(&[("a.png", b"one"), ("b.png", &[7; 700])]);
             for (place, byte) in changes {
                 if let Some(place) = bytes.get_mut(place) {

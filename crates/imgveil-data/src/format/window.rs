@@ -8,7 +8,8 @@ use std::str::FromStr;
 pub enum Window {
     /// The window that the file states, or else from its smallest to its largest value.
     Auto,
-    /// Centre and width in the modality's units (Hounsfield units for CT) of the linear function of DICOM PS3.3 C.11.2.1.2.
+    /// Centre and width in the modality's units (Hounsfield units for CT) of the linear function of DICOM PS3.3
+    /// C.11.2.1.2.
     Linear {
         /// The value that becomes middle grey.
         centre: f64,
@@ -56,8 +57,8 @@ pub fn linear(centre: f64, width: f64, value: f64) -> u8 {
     }
 }
 
-/// A value between `low` and `high` on a scale from 0 to `max`, rounded. Values outside are clamped. NaN becomes 0, and so does
-/// every value if `low` is `high`.
+/// A value between `low` and `high` on a scale from 0 to `max`, rounded. Values outside are clamped. NaN becomes 0, and
+/// so does every value if `low` is `high`.
 pub(crate) fn spread(low: f64, high: f64, max: f64, value: f64) -> f64 {
     if value.is_nan() || low >= high {
         return 0.0;

@@ -20,9 +20,9 @@ use std::time::Instant;
 
 /// Decrypts a set.
 ///
-/// Every image is checked twice: its file against the hash in the manifest, and its pixels against the keyed hash of what was
-/// encrypted. An image that fails is set aside and not written. The pixels of images that were stored as JPEG are not what was
-/// encrypted, and only their files are checked.
+/// Every image is checked twice: its file against the hash in the manifest, and its pixels against the keyed hash of
+/// what was encrypted. An image that fails is set aside and not written. The pixels of images that were stored as JPEG
+/// are not what was encrypted, and only their files are checked.
 pub struct DecryptRun {
     request: DecryptRequest,
     device: Device,
@@ -45,8 +45,8 @@ impl DecryptRun {
     /// Decrypts the set, or continues a decryption that was interrupted.
     ///
     /// # Errors
-    /// If the set is not encrypted, or was encrypted with another key. Nothing is written then. Later if the disk or the device
-    /// fails.
+    /// If the set is not encrypted, or was encrypted with another key. Nothing is written then. Later if the disk or
+    /// the device fails.
     pub fn run(&self) -> Result<Summary, Error> {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let encrypted = EncryptedSet::open(&request.input, &request.secret)?;

@@ -50,8 +50,8 @@ impl EncryptRun {
     /// Encrypts the set, or continues an encryption that was interrupted.
     ///
     /// # Errors
-    /// If the set cannot be opened, does not fit the scheme, or the output exists. Nothing is written then. Later if the disk or the
-    /// device fails: the images written so far are whole, and the same run continues from there.
+    /// If the set cannot be opened, does not fit the scheme, or the output exists. Nothing is written then. Later if
+    /// the disk or the device fails: the images written so far are whole, and the same run continues from there.
     pub fn run(&self) -> Result<Summary, Error> {
         Ok(self.encrypt()?)
     }

@@ -32,8 +32,8 @@ pub enum JobError {
     Busy(PathBuf),
     /// The output holds the journal of a run of another version, which cannot be continued.
     #[error(
-        "{output} was begun by another version of imgveil (its journal has format {found}, and this version reads format \
-         {expected}) and cannot be continued: remove it and start again, or complete it with that version"
+        "{output} was begun by another version of imgveil (its journal has format {found}, and this version reads \
+         format {expected}) and cannot be continued: remove it and start again, or complete it with that version"
     )]
     OtherJournal {
         /// The output.
@@ -94,8 +94,8 @@ pub enum JobError {
     NotEncrypted(PathBuf),
     /// The set was encrypted with another key.
     #[error(
-        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key file, \
-         or the right tables"
+        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key \
+         file, or the right tables"
     )]
     WrongKey {
         /// The set's key.
@@ -105,8 +105,8 @@ pub enum JobError {
     },
     /// The scheme cannot be decrypted.
     #[error(
-        "this set was encrypted with {scheme}, which cannot be undone: {lossy}. Nothing was written; keep the plain images if \
-         you need them again"
+        "this set was encrypted with {scheme}, which cannot be undone: {lossy}. Nothing was written; keep the plain \
+         images if you need them again"
     )]
     Lossy {
         /// The scheme's name.

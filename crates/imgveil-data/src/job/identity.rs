@@ -1,8 +1,8 @@
-//! The identity of a run: a keyed hash of everything that decides the output except the images themselves. A run continues what an
-//! interrupted run of the same identity left.
+//! The identity of a run: a keyed hash of everything that decides the output except the images themselves. A run
+//! continues what an interrupted run of the same identity left.
 //!
-//! The hash is taken over a canonical text, so that renaming a type or a field in this crate does not change it. The text of an
-//! encryption has these lines, each ending in a line feed:
+//! The hash is taken over a canonical text, so that renaming a type or a field in this crate does not change it. The
+//! text of an encryption has these lines, each ending in a line feed:
 //!
 //! ```text
 //! imgveil run identity 2
@@ -29,8 +29,8 @@
 //! names=/data/out.names.csv         the path as given, or nothing
 //! ```
 //!
-//! In values, a backslash is written as `\\` and a line feed as `\n`. The hash is keyed, because outputs are handed out and nobody
-//! else should learn the input's path.
+//! In values, a backslash is written as `\\` and a line feed as `\n`. The hash is keyed, because outputs are handed out
+//! and nobody else should learn the input's path.
 
 use super::request::{DecryptRequest, EncryptRequest};
 use crate::format::Window;

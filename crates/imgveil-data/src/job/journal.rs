@@ -1,9 +1,9 @@
-//! The journal of a run: which images are whole in the output. It lies in the output while that is being written, contains nothing
-//! that the manifest will not contain, and is locked by the process that writes, so that a second one is refused. Its contents are
-//! not trusted: files are compared with its hashes before a run continues.
+//! The journal of a run: which images are whole in the output. It lies in the output while that is being written,
+//! contains nothing that the manifest will not contain, and is locked by the process that writes, so that a second one
+//! is refused. Its contents are not trusted: files are compared with its hashes before a run continues.
 //!
-//! A journal consists of lines of JSON. The first line is the [`Head`], every other line a [`Record`]. An incomplete last line is
-//! dropped.
+//! A journal consists of lines of JSON. The first line is the [`Head`], every other line a [`Record`]. An incomplete
+//! last line is dropped.
 
 use super::error::JobError;
 use crate::set::{Entry, SetError};
@@ -99,7 +99,8 @@ impl Journal {
     /// Opens or creates the journal at `path` and locks it. Returns the records of an earlier run with the same head.
     ///
     /// # Errors
-    /// If another process holds it, it is the journal of another run or of another version, or the operating system refuses.
+    /// If another process holds it, it is the journal of another run or of another version, or the operating system
+    /// refuses.
     pub fn open(path: &Path, head: &Head, output: &Path) -> Result<(Self, Vec<Record>), JobError> {
         let write = SetError::writing(path);
         loop {

@@ -28,7 +28,8 @@ pub struct Merged {
     pub failed: Option<PathBuf>,
 }
 
-/// Merges the partitions in a folder. Only manifests and lists are read and written: images are where they belong already.
+/// Merges the partitions in a folder. Only manifests and lists are read and written: images are where they belong
+/// already.
 ///
 /// # Errors
 /// If a partition is missing, still at work, or of another run.

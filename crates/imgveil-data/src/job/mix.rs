@@ -1,5 +1,5 @@
-//! Encrypts a set with a scheme that mixes images (`docs/SCHEDULE.md`, "Mixing"). Every image needs others of its split, so that a
-//! whole split is held in memory. The result is one `.npz` file of floats and soft labels.
+//! Encrypts a set with a scheme that mixes images (`docs/SCHEDULE.md`, "Mixing"). Every image needs others of its
+//! split, so that a whole split is held in memory. The result is one `.npz` file of floats and soft labels.
 
 use super::describe::{self, Tally};
 use super::error::JobError;

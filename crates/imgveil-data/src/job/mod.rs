@@ -1,12 +1,12 @@
 //! Jobs on whole sets: encrypt, decrypt, verify, inspect and merge.
 //!
-//! A request ([`EncryptRequest`], [`DecryptRequest`], [`VerifyRequest`]) is plain data. A run ([`EncryptRun`], [`DecryptRun`],
-//! [`VerifyRun`]) owns a request, a device and a [`Progress`], and does the work. [`preflight`] reads headers only and says what an
-//! encryption would do.
+//! A request ([`EncryptRequest`], [`DecryptRequest`], [`VerifyRequest`]) is plain data. A run ([`EncryptRun`],
+//! [`DecryptRun`], [`VerifyRun`]) owns a request, a device and a [`Progress`], and does the work. [`preflight`] reads
+//! headers only and says what an encryption would do.
 //!
-//! Files are decoded and encoded on all cores while one device works. Memory use does not grow with the set. A file that cannot be
-//! read is set aside with the reason, and the rest is done. A job never overwrites anything and never leaves half a file. A run
-//! that was interrupted continues when it is started again.
+//! Files are decoded and encoded on all cores while one device works. Memory use does not grow with the set. A file
+//! that cannot be read is set aside with the reason, and the rest is done. A job never overwrites anything and never
+//! leaves half a file. A run that was interrupted continues when it is started again.
 
 mod census;
 mod decrypt;

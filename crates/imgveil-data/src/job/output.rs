@@ -1,5 +1,5 @@
-//! The output of a job: a sink, its journal, and which images are whole. An open output belongs to this process. Images of an
-//! earlier run that are unchanged on disk are not done again.
+//! The output of a job: a sink, its journal, and which images are whole. An open output belongs to this process. Images
+//! of an earlier run that are unchanged on disk are not done again.
 
 use super::error::JobError;
 use super::journal::{Head, Journal, Record};
@@ -71,8 +71,8 @@ pub(super) fn manifest_name(partition: Option<Partition>) -> String {
     partition.map_or(MANIFEST.to_owned(), |partition| format!("{PARTITION_MANIFEST}{}.json", partition.slug()))
 }
 
-/// Whether a set that was completed before has the labels, splits and sizes that its images should have now. A file of labels may
-/// have changed since.
+/// Whether a set that was completed before has the labels, splits and sizes that its images should have now. A file of
+/// labels may have changed since.
 fn is_as_wanted(manifest: &Manifest, slots: &[Slot]) -> bool {
     let wanted: HashMap<&str, &Slot> = slots.iter().map(|slot| (slot.item.name.as_str(), slot)).collect();
     manifest.images.iter().all(|entry| {
@@ -229,8 +229,8 @@ impl Output {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(SetError::Read { path, source: e }.into()),
         }
-        // A folder to which other partitions are written is not empty. A folder with leftovers of a run that was killed at its very
-        // beginning counts as empty.
+        // A folder to which other partitions are written is not empty. A folder with leftovers of a run that was killed
+        // at its very beginning counts as empty.
         let mut others = false;
         let mut foreign = false;
         for entry in root.read_dir().map_err(SetError::reading(root))? {
@@ -294,8 +294,8 @@ impl Output {
         }
     }
 
-    /// Completes the set. `manifest` makes the manifest from the entries, or none for a plain set. The journal is removed last: a set
-    /// without one is complete.
+    /// Completes the set. `manifest` makes the manifest from the entries, or none for a plain set. The journal is
+    /// removed last: a set without one is complete.
     pub fn finish(
         self,
         sink: Box<dyn Sink>,

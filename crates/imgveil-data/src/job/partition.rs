@@ -43,7 +43,8 @@ impl Partition {
     }
 }
 
-/// The number of the unit of each item. A unit belongs to one process: it is an image, or the shard that the image goes to.
+/// The number of the unit of each item. A unit belongs to one process: it is an image, or the shard that the image goes
+/// to.
 pub(super) fn units(items: &[Item], encoding: Encoding) -> Vec<usize> {
     let Encoding::WebDataset { per_shard } = encoding else { return (0..items.len()).collect() };
     let mut before: HashMap<Split, u32> = HashMap::new();

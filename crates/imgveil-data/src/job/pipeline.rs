@@ -1,6 +1,6 @@
-//! Three stages that work at the same time: reading and decoding on all cores, one device, encoding and writing on all cores.
-//! Images between them count against a budget of bytes, so that memory use does not grow with the set. An image larger than the
-//! budget goes through alone.
+//! Three stages that work at the same time: reading and decoding on all cores, one device, encoding and writing on all
+//! cores. Images between them count against a budget of bytes, so that memory use does not grow with the set. An image
+//! larger than the budget goes through alone.
 
 use super::error::JobError;
 use super::progress::Busy;
@@ -209,8 +209,8 @@ impl<S: Stages> Line<'_, S> {
         }
     }
 
-    /// The next image, once the budget has room for it. Images are taken in order, so that earlier batches never wait for later
-    /// ones.
+    /// The next image, once the budget has room for it. Images are taken in order, so that earlier batches never wait
+    /// for later ones.
     fn next(&self, feed: &Mutex<Feed>) -> Option<(usize, usize)> {
         let mut feed = lock(feed);
         let batch = self.batches.get(feed.batch)?;

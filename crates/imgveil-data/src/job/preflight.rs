@@ -1,5 +1,5 @@
-//! What an encryption will do, from headers alone: which images there are, of which sizes, and which cannot be read. Everything
-//! that can be wrong with a set as a whole is found here, before a byte is written.
+//! What an encryption will do, from headers alone: which images there are, of which sizes, and which cannot be read.
+//! Everything that can be wrong with a set as a whole is found here, before a byte is written.
 
 use super::census::{Census, Size};
 use super::error::{JobError, check_apart};
@@ -206,8 +206,8 @@ impl Preflighted {
         Ok(())
     }
 
-    /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once for each.
-    /// In shards, they are grouped within each shard, so that few shards are open at a time.
+    /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once
+    /// for each. In shards, they are grouped within each shard, so that few shards are open at a time.
     pub fn batches(&self, has: impl Fn(usize) -> bool) -> Vec<Batch> {
         let items: Vec<Item> = match self.encoding {
             Encoding::WebDataset { .. } => self.source.items().to_vec(),

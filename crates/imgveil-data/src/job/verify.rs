@@ -1,5 +1,5 @@
-//! Verifies an encrypted set: whether every file exists and is what the manifest states, and, with the key, whether it decrypts to
-//! what was encrypted.
+//! Verifies an encrypted set: whether every file exists and is what the manifest states, and, with the key, whether it
+//! decrypts to what was encrypted.
 
 use super::encrypted_set::{Decryption, EncryptedSet};
 use super::error::JobError;
@@ -29,8 +29,8 @@ pub struct Verification {
     pub checked: usize,
     /// Whether they were decrypted too.
     pub decrypted: bool,
-    /// Whether the set is stored exactly. Images that were stored as JPEG are not what was encrypted, and only their files were
-    /// checked.
+    /// Whether the set is stored exactly. Images that were stored as JPEG are not what was encrypted, and only their
+    /// files were checked.
     pub exact: bool,
     /// The images with which something is wrong.
     pub failed: Vec<Failure>,

@@ -38,8 +38,8 @@ impl Encoding {
         !matches!(self, Self::Jpeg { .. })
     }
 
-    /// The file that holds an image. `path` is the image's path in the manifest, which for arrays and shards also names a position
-    /// inside the file.
+    /// The file that holds an image. `path` is the image's path in the manifest, which for arrays and shards also names
+    /// a position inside the file.
     pub fn file_of(self, path: &str) -> PathBuf {
         match self {
             Self::Npz | Self::Npy => {

@@ -62,7 +62,8 @@ pub enum SetError {
     },
     /// The path is neither a folder nor a file of a supported format.
     #[error(
-        "{0} is no set that can be read: neither a folder, nor arrays (.npz, .npy), nor shards (.tar), nor a file of images"
+        "{0} is no set that can be read: neither a folder, nor arrays (.npz, .npy), nor shards (.tar), nor a file of \
+         images"
     )]
     Foreign(PathBuf),
     /// An `.npz` file is damaged or not in MedMNIST's layout.

@@ -60,8 +60,8 @@ pub(crate) fn check_new_file(path: &Path) -> Result<(), SetError> {
     Ok(())
 }
 
-/// The file that is renamed to a private one. Its name is always the same, so that the next run removes what an interrupted
-/// one left.
+/// The file that is renamed to a private one. Its name is always the same, so that the next run removes what an
+/// interrupted one left.
 fn begin_privately(path: &Path) -> Result<(PathBuf, File), SetError> {
     let mut name = std::ffi::OsString::from(STAGED);
     name.push(path.file_name().unwrap_or_default());

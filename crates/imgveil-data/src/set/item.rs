@@ -19,8 +19,8 @@ pub struct Item {
 pub struct Slot {
     /// Name, split and class in the output.
     pub item: Item,
-    /// The geometry that the image will have. `None` if the image is known not to come: its header cannot be read, or another
-    /// process writes it.
+    /// The geometry that the image will have. `None` if the image is known not to come: its header cannot be read, or
+    /// another process writes it.
     pub geometry: Option<Geometry>,
 }
 

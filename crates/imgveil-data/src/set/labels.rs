@@ -1,5 +1,6 @@
-//! Labels from a CSV file that replace those of folders and arrays. The file has a header line and a line for each image. Its
-//! columns are `name` (or `path`, `file`, `image`), `label` (or `class`), and `split` if the set is divided into splits.
+//! Labels from a CSV file that replace those of folders and arrays. The file has a header line and a line for each
+//! image. Its columns are `name` (or `path`, `file`, `image`), `label` (or `class`), and `split` if the set is divided
+//! into splits.
 
 use super::error::SetError;
 use super::item::{Item, Member};
@@ -97,7 +98,8 @@ fn rows(bytes: &[u8]) -> Result<HashMap<String, Row>, String> {
     Ok(rows)
 }
 
-/// The names of the classes. If all labels are numbers, they stay the same. Otherwise labels are numbered in alphabetical order.
+/// The names of the classes. If all labels are numbers, they stay the same. Otherwise labels are numbered in
+/// alphabetical order.
 fn classes(rows: &HashMap<String, Row>) -> Result<Vec<String>, String> {
     let labels: BTreeSet<&str> = rows.values().filter_map(|row| row.label.as_deref()).collect();
     let numbers: Option<BTreeSet<u32>> =

@@ -1,5 +1,5 @@
-//! The manifest `imgveil.json` of an encrypted set. Of the plain images it holds only keyed hashes. It is written last: a set
-//! that has a manifest is complete.
+//! The manifest `imgveil.json` of an encrypted set. Of the plain images it holds only keyed hashes. It is written last:
+//! a set that has a manifest is complete.
 
 use super::encoding::Encoding;
 use super::item::Item;

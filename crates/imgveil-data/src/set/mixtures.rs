@@ -1,6 +1,7 @@
-//! Sets of mixtures: MedMNIST's `.npz` layout with `{train,val,test}_images` as 32-bit floats (N x H x W or N x H x W x 3, in
-//! [-1, 1]) and `{train,val,test}_labels` as soft labels (N x classes, 32-bit floats that add up to 1). Schemes that mix images
-//! write them. They can be trained on but not decrypted. A set of mixtures is held in memory as a whole.
+//! Sets of mixtures: MedMNIST's `.npz` layout with `{train,val,test}_images` as 32-bit floats (N x H x W or N x H x W x
+//! 3, in [-1, 1]) and `{train,val,test}_labels` as soft labels (N x classes, 32-bit floats that add up to 1). Schemes
+//! that mix images write them. They can be trained on but not decrypted. A set of mixtures is held in memory as a
+//! whole.
 
 use super::arrays::archive::{self, bad, member, read_manifest};
 use super::arrays::{file_name, images_name, labels_name};

@@ -1,5 +1,6 @@
-//! Image sets: what a set is ([`Source`], [`Item`], [`Split`], [`Manifest`]), how one is opened ([`open`]), and one folder for
-//! each form that sets are stored in ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here encrypts.
+//! Image sets: what a set is ([`Source`], [`Item`], [`Split`], [`Manifest`]), how one is opened ([`open`]), and one
+//! folder for each form that sets are stored in ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
+//! encrypts.
 
 #[doc(hidden)]
 pub mod arrays;

@@ -1,5 +1,5 @@
-//! Neutral names. The name of a file or a class folder may be a patient's. The output has ids instead, and a file of names, which
-//! stays with the holder of the key, says which image is which.
+//! Neutral names. The name of a file or a class folder may be a patient's. The output has ids instead, and a file of
+//! names, which stays with the holder of the key, says which image is which.
 
 use super::error::SetError;
 use super::files::{check_privately, write_privately_by};
@@ -48,8 +48,8 @@ fn numbered(class: usize, classes: usize) -> String {
     format!("{class:0width$}")
 }
 
-/// An image with its name in the output. `classes` are the names of classes in the output. An id is a keyed hash of the name: it
-/// is the same in every run and says nothing without the key, not even about the order of the names.
+/// An image with its name in the output. `classes` are the names of classes in the output. An id is a keyed hash of the
+/// name: it is the same in every run and says nothing without the key, not even about the order of the names.
 pub fn renamed(key: &Key, item: &Item, classes: &[String], naming: Naming) -> Item {
     if naming == Naming::Kept {
         return item.clone();
@@ -78,8 +78,8 @@ pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), S
     })
 }
 
-/// Checks that a file of names can be written. A folder that does not exist is an error only if the user asked for the file: the
-/// folder of the default file is created with the output.
+/// Checks that a file of names can be written. A folder that does not exist is an error only if the user asked for the
+/// file: the folder of the default file is created with the output.
 ///
 /// # Errors
 /// If it cannot be written.

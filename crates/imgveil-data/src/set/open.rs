@@ -16,9 +16,9 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
     open_with(path, &ReadOptions::default())
 }
 
-/// Opens a set, plain or encrypted: a folder (of images, of `.npy` arrays, of WebDataset shards), an `.npz` or `.npy` file, one
-/// shard, a pattern of shards such as `train-{000000..000099}.tar`, or a file of images. The options do not apply to encrypted
-/// sets.
+/// Opens a set, plain or encrypted: a folder (of images, of `.npy` arrays, of WebDataset shards), an `.npz` or `.npy`
+/// file, one shard, a pattern of shards such as `train-{000000..000099}.tar`, or a file of images. The options do not
+/// apply to encrypted sets.
 ///
 /// # Errors
 /// If there is no usable set, or its manifest or the file of labels is damaged.

@@ -22,8 +22,8 @@ pub fn beside(path: &Path, what: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// A file's name without the extension of an image format. Other dots are part of the name: the names of DICOM objects are
-/// numbers with dots.
+/// A file's name without the extension of an image format. Other dots are part of the name: the names of DICOM objects
+/// are numbers with dots.
 pub(crate) fn stem(name: &str) -> &str {
     const EXTENSIONS: [&str; 18] = [
         "png", "jpg", "jpeg", "tif", "tiff", "bmp", "dib", "webp", "pbm", "pgm", "ppm", "pnm", "pam", "dcm", "dicom",

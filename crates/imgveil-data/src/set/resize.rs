@@ -103,8 +103,8 @@ pub(crate) fn unpad(image: Image, original: Geometry) -> Image {
     if image.geometry() == original { image } else { window(&image, original, 0, 0) }
 }
 
-/// A rectangle of an image. Beyond the image, the last row and column are repeated. A black border would be known plaintext and
-/// give away the key of its blocks.
+/// A rectangle of an image. Beyond the image, the last row and column are repeated. A black border would be known
+/// plaintext and give away the key of its blocks.
 fn window(image: &Image, target: Geometry, top: usize, left: usize) -> Image {
     let (from, pixel) = (image.geometry(), target.channels() * target.depth().bytes());
     let mut samples = Vec::with_capacity(target.bytes());

@@ -1,5 +1,6 @@
-//! The trait of a set that is written. An image goes to its slot: its number among all images of the run, known before the first
-//! one is decoded. So the bytes of a set do not depend on the order in which images come, and an interrupted run can continue.
+//! The trait of a set that is written. An image goes to its slot: its number among all images of the run, known before
+//! the first one is decoded. So the bytes of a set do not depend on the order in which images come, and an interrupted
+//! run can continue.
 
 use super::error::SetError;
 use super::item::Member;
@@ -15,7 +16,8 @@ pub struct Stored {
     pub hash: blake3::Hash,
 }
 
-/// A set to write to. Every image is written whole or not at all. All methods but `finish` may be called from many threads.
+/// A set to write to. Every image is written whole or not at all. All methods but `finish` may be called from many
+/// threads.
 pub trait Sink: Send + Sync {
     /// Encodes an image: as a PNG file, or as samples.
     ///
@@ -26,8 +28,8 @@ pub trait Sink: Send + Sync {
     /// The path of a slot's image, relative to the set.
     fn path(&self, slot: usize) -> String;
 
-    /// Stores an image that [`Sink::encode`] encoded. Slots may come in any order. Returns the images that are whole on disk now: this
-    /// one, or all images of a shard that is now complete.
+    /// Stores an image that [`Sink::encode`] encoded. Slots may come in any order. Returns the images that are whole on
+    /// disk now: this one, or all images of a shard that is now complete.
     ///
     /// # Errors
     /// If writing fails.
@@ -39,16 +41,16 @@ pub trait Sink: Send + Sync {
     /// If writing fails.
     fn give_up(&self, slot: usize) -> Result<Vec<Stored>, SetError>;
 
-    /// The slots of those images of an earlier run that are still unchanged on disk. They need not be stored again. Anything else
-    /// that the earlier run left is removed or overwritten.
+    /// The slots of those images of an earlier run that are still unchanged on disk. They need not be stored again.
+    /// Anything else that the earlier run left is removed or overwritten.
     ///
     /// # Errors
     /// If the output cannot be read or tidied.
     fn surviving(&self, earlier: &[Stored]) -> Result<Vec<usize>, SetError>;
 
-    /// Writes what belongs to the images (labels, the archive around arrays). `written` are the slots that came, in order.
-    /// `manifest` lists the same images in the same order; its paths are updated if missing images leave no gap. Returns whether
-    /// the manifest was written too, as a member of an archive.
+    /// Writes what belongs to the images (labels, the archive around arrays). `written` are the slots that came, in
+    /// order. `manifest` lists the same images in the same order; its paths are updated if missing images leave no gap.
+    /// Returns whether the manifest was written too, as a member of an archive.
     ///
     /// # Errors
     /// If writing fails.

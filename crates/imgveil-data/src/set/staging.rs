@@ -1,5 +1,5 @@
-//! The folder that a set is written to. Files are written under a staged name and renamed once they are whole. Several processes
-//! may write partitions of one set: each of them leaves the files of the others alone.
+//! The folder that a set is written to. Files are written under a staged name and renamed once they are whole. Several
+//! processes may write partitions of one set: each of them leaves the files of the others alone.
 
 use super::error::SetError;
 use super::manifest::MANIFEST;
@@ -43,8 +43,8 @@ impl Staging {
         &self.root
     }
 
-    /// Creates a file beside `path`, to be renamed to it once it is whole. Its mode is 0666 less the user's umask, because outputs are
-    /// handed out.
+    /// Creates a file beside `path`, to be renamed to it once it is whole. Its mode is 0666 less the user's umask,
+    /// because outputs are handed out.
     ///
     /// # Errors
     /// If the operating system refuses.
@@ -74,7 +74,8 @@ impl Staging {
         Ok(())
     }
 
-    /// Removes what an earlier run left: its staged files, and, if no other process writes here, every file that `keep` refuses.
+    /// Removes what an earlier run left: its staged files, and, if no other process writes here, every file that `keep`
+    /// refuses.
     ///
     /// # Errors
     /// If the operating system refuses.

@@ -1,6 +1,6 @@
-//! What is fuzzed: a function for every input that comes from outside, and what must hold whatever its bytes are. Each function
-//! returns whether the bytes were valid. The targets in `fuzz/` and `tests/regressions.rs` both call these functions, so that
-//! neither can drift from the other.
+//! What is fuzzed: a function for every input that comes from outside, and what must hold whatever its bytes are. Each
+//! function returns whether the bytes were valid. The targets in `fuzz/` and `tests/regressions.rs` both call these
+//! functions, so that neither can drift from the other.
 #![allow(dead_code)]
 
 use imgveil::internal::image::{Depth, Geometry};

@@ -1,10 +1,10 @@
-//! The codecs of DICOM frames: run lengths here, JPEG, JPEG-LS and JPEG 2000 by libraries. What a codestream says of its size
-//! is held against the header before a library sees it. Gives stored samples, interleaved, the less significant byte first;
-//! never touches colours.
+//! The codecs of DICOM frames. Run lengths are decoded by hand, in a few lines; JPEG, JPEG-LS and JPEG 2000 by
+//! libraries. The size that a codestream states is compared with the header before a library sees it. The result is
+//! stored samples, interleaved, least significant byte first. Colours are not converted.
 
 use super::codestream::{Jpeg2000Head, JpegHead, code_blocks};
-use super::colour::{interleaved, pairs_apart};
 use super::description::{Description, Photometric};
+use super::interleave::{interleaved, pairs_apart};
 use super::syntax::{CONVERT, Coding};
 use crate::format::ReadErrorKind;
 use crate::text::one_line;
@@ -16,7 +16,7 @@ use std::io::Read;
 pub(super) struct Decoded<'a> {
     /// Its samples.
     pub samples: Cow<'a, [u8]>,
-    /// Whether they are colour differences, where the codestream knows better than the header.
+    /// Whether they are colour differences, if the codestream states it.
     pub differences: Option<bool>,
 }
 
@@ -70,7 +70,7 @@ impl Description {
         Ok(Decoded { samples, differences })
     }
 
-    /// Pixels together, whatever way the samples stand.
+    /// Interleaves the samples.
     fn unwrapped<'a>(&self, frame: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
         match () {
             () if self.photometric == Photometric::Ybr422 => Cow::Owned(pairs_apart(&frame)),
@@ -84,14 +84,11 @@ impl Description {
         let mut samples = Vec::new();
         let read = flate2::read::DeflateDecoder::new(frame).take(needed).read_to_end(&mut samples);
         read.map_err(|error| failed("deflate", error))?;
-        match samples.len() as u64 == needed {
-            true => Ok(samples),
-            false => Err(damaged("a frame ends before its pixels do")),
-        }
+        if samples.len() as u64 == needed { Ok(samples) } else { Err(damaged("a frame ends before its pixels do")) }
     }
 
-    /// PS3.5 Annex G: a header of 16 numbers of 32 bits (how many segments, where each begins), then a segment for every
-    /// byte of a sample, the most significant byte first, a plane after the other.
+    /// PS3.5 Annex G: a header of 16 numbers of 32 bits (the number of segments and their offsets), then a segment for
+    /// every byte of a sample, most significant byte first, one plane after the other.
     fn run_lengths(&self, frame: &[u8]) -> Result<Vec<u8>, ReadErrorKind> {
         let short = || damaged("RLE: a frame ends before its pixels do");
         let (header, _) = frame.split_at_checked(64).ok_or_else(short)?;
@@ -108,7 +105,7 @@ impl Description {
             let to = if plane + 1 < planes { *offsets.get(plane + 1).ok_or_else(short)? } else { frame.len() };
             let segment = frame.get(from..to).ok_or_else(|| damaged("RLE: a segment lies outside of its frame"))?;
             let decoded = unpacked(segment, pixels).ok_or_else(short)?;
-            // Not before it is known that the pixels are there.
+            // Allocated only once the pixels are known to exist.
             samples.resize(pixels * planes, 0);
             let place = plane / bytes * bytes + bytes - 1 - plane % bytes;
             for (pixel, byte) in samples.chunks_exact_mut(planes).zip(decoded) {
@@ -133,19 +130,19 @@ impl Description {
         if u32::from(head.precision) > self.allocated {
             return Err(damaged("JPEG: its samples have more bits than the header says"));
         }
-        // The decoder fills what is missing with grey and says nothing; a network would learn from it.
+        // The decoder silently fills missing pixels with grey, and a network would learn from them.
         if !frame.get(head.scan..).unwrap_or_default().windows(2).any(|pair| pair == [0xff, 0xd9]) {
             return Err(damaged("JPEG: a frame ends before its pixels do"));
         }
         let mut decoder = jpeg_decoder::Decoder::new(frame);
         if self.samples == 3 {
-            // Says that nothing is to be converted, whatever markers say (`None` means planes, and panics for widths that are
-            // not those of whole blocks).
+            // `RGB` means that nothing is converted, whatever the markers say. (`None` means planes, and panics if the
+            // width is not a multiple of the block's.)
             decoder.set_color_transform(jpeg_decoder::ColorTransform::RGB);
         }
         decoder.set_max_decoding_buffer_size(self.frame_samples() * 2);
         let samples = decoder.decode().map_err(|error| failed("JPEG", error))?;
-        // Up to 8 bits a sample comes as a byte where the image is lossy, and else where it has exactly 8 bits.
+        // The decoder gives bytes for lossy images of up to 8 bits and for lossless ones of exactly 8 bits.
         let wide = head.lossless && head.precision != 8;
         let samples = match (wide, self.sample_bytes()) {
             (true, 1) => samples.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word) as u8).collect(),
@@ -180,8 +177,8 @@ impl Description {
             return Err(damaged("JPEG 2000: more tiles than there may be"));
         }
         let codestream = frame.get(head.start..).unwrap_or_default();
-        // The decoder makes some 200 bytes for every block, whether a byte of the codestream is about it or not; 1x1 precincts
-        // are allowed, so that a codestream of 200 bytes could ask for all memory. Real blocks have 1,024 samples and more.
+        // The decoder allocates about 200 bytes for every block, even for one without data. As 1x1 precincts are
+        // allowed, a codestream of 200 bytes could exhaust memory. Real blocks have at least 1,024 samples.
         if code_blocks(codestream, self.columns, self.rows, self.samples)
             > (1 << 16).max(self.frame_samples() as u64 / 128)
         {
@@ -210,11 +207,11 @@ impl Description {
         Ok(samples)
     }
 
-    /// From what the decoder gives (levels from 0 on, of signed samples too) to stored words.
+    /// Converts the decoder's levels, which begin at 0 for signed samples too, to stored words.
     fn jpeg_2000_word(&self, precision: u8, signed: bool) -> impl Fn(f32) -> i32 {
         let top = (1i32 << precision.min(24)) - 1;
         let middle = if signed { 1 << (precision.clamp(1, 24) - 1) } else { 0 };
-        // Lossy samples overshoot; where header and codestream agree on the sign, what does not fit is the nearest that does.
+        // Lossy samples may overshoot. If header and codestream agree on the sign, such samples are clamped.
         let (least, most) = match (signed, self.signed) {
             (false, true) | (true, false) => (i32::MIN, i32::MAX),
             (false, false) => (0, (1i32 << self.stored.min(24)) - 1),
@@ -234,7 +231,7 @@ impl Description {
     }
 }
 
-/// PackBits: the first `length` bytes of it, if it has as many.
+/// The first `length` bytes of a PackBits stream, if it has as many.
 fn unpacked(segment: &[u8], length: usize) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = segment;

@@ -1,6 +1,6 @@
 //! What the headers of JPEG, JPEG-LS and JPEG 2000 codestreams say, read before a decoder sees them.
 
-/// What stands before the first scan of a JPEG or JPEG-LS codestream.
+/// The header of a JPEG or JPEG-LS codestream, up to the first scan.
 #[derive(Debug, Default)]
 pub(super) struct JpegHead {
     pub(super) lossless: bool,
@@ -9,7 +9,7 @@ pub(super) struct JpegHead {
     pub(super) width: u16,
     pub(super) components: u8,
     pub(super) subsampled: bool,
-    /// The colour transform that Adobe's marker names: none, YCbCr, YCCK.
+    /// The colour transform in Adobe's marker: none, YCbCr, YCCK.
     pub(super) adobe: Option<u8>,
     pub(super) restarts: bool,
     pub(super) point_transform: u8,
@@ -22,7 +22,7 @@ impl JpegHead {
         let mut head = Self::default();
         let mut at = 2;
         while let [0xff, kind, rest @ ..] = bytes.get(at..)? {
-            // A fill byte may stand before a marker.
+            // A fill byte may precede a marker.
             if *kind == 0xff {
                 at += 1;
                 continue;
@@ -59,7 +59,7 @@ impl JpegHead {
     }
 }
 
-/// What stands in a JPEG 2000 codestream's first segment.
+/// The first segment of a JPEG 2000 codestream.
 pub(super) struct Jpeg2000Head {
     /// Where it begins.
     pub(super) start: usize,
@@ -73,9 +73,11 @@ pub(super) struct Jpeg2000Head {
 impl Jpeg2000Head {
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let mark = [0xff, 0x4f, 0xff, 0x51];
-        // The file format around the codestream is not allowed in DICOM, and met all the same; colours are as DICOM says.
+        // DICOM does not allow the file format around the codestream, but some files have it. Colours are as DICOM
+        // states.
         let start = if bytes.starts_with(&mark) { 0 } else { bytes.windows(4).position(|four| four == mark)? };
-        // Behind the marks: length and capabilities; size, offset, tile size, tile offset; components, the first one's bits.
+        // After the markers: length and capabilities; size, offset, tile size, tile offset; components, the first one's
+        // bits.
         let (sizes, behind) = bytes.get(start + 8..)?.split_at_checked(32)?;
         let sizes: Vec<u32> = sizes.as_chunks().0.iter().map(|four| u32::from_be_bytes(*four)).collect();
         let [x, y, x_offset, y_offset, tile_x, tile_y, tile_x_offset, tile_y_offset] = sizes.try_into().ok()?;
@@ -93,26 +95,26 @@ impl Jpeg2000Head {
     }
 }
 
-/// About how many code blocks a JPEG 2000 codestream cuts a frame into, at most, by any of its coding styles.
+/// An upper bound of the number of code blocks of a frame, over all coding styles of the codestream.
 pub(super) fn code_blocks(codestream: &[u8], columns: u32, rows: u32, components: usize) -> u64 {
     let styles = coding_styles(codestream);
     let blocks = styles.iter().map(|style| style.blocks(columns, rows)).max().unwrap_or(0);
     blocks.saturating_mul(components as u64)
 }
 
-/// How a component is cut: exponents of sides.
+/// How a component is divided, as exponents of sides.
 #[derive(Debug, PartialEq, Eq)]
 struct CodingStyle {
-    /// Decompositions; there is one resolution more.
+    /// The number of decompositions. There is one resolution more.
     levels: u8,
     /// Width and height of a block.
     block: (u8, u8),
-    /// Width and height of the precincts of each resolution, the smallest first; none where blocks alone cut.
+    /// Width and height of the precincts of each resolution, the smallest first. Empty if there are no precincts.
     precincts: Vec<(u8, u8)>,
 }
 
 impl CodingStyle {
-    /// From the part that a component's and the default style have in common; its precincts stand at its end.
+    /// Parses the part that a component's style and the default style have in common. Precincts are at its end.
     fn read(with_precincts: bool, part: &[u8]) -> Option<Self> {
         let (&[levels, width, height, _, _], sizes) = part.split_first_chunk()?;
         let sizes = if with_precincts { sizes } else { &[] };
@@ -123,7 +125,7 @@ impl CodingStyle {
     fn blocks(&self, columns: u32, rows: u32) -> u64 {
         let resolution = |r: u8| {
             let shrunk = u32::from(self.levels - r).min(31);
-            // All resolutions but the smallest are three bands of half the side, and so are their precincts.
+            // All resolutions but the smallest have three bands of half the side, and so do their precincts.
             let (width, height) = self.precincts.get(usize::from(r)).copied().unwrap_or((15, 15));
             let half = u8::from(r > 0);
             let across = (u64::from(columns) >> shrunk >> self.block.0.min(width.saturating_sub(half)) >> half) + 1;
@@ -134,12 +136,12 @@ impl CodingStyle {
     }
 }
 
-/// All coding styles of a codestream, of the whole and of single tiles, as far as its segments can be followed.
+/// All coding styles of a codestream, of the whole image and of single tiles, as far as its segments can be followed.
 fn coding_styles(codestream: &[u8]) -> Vec<CodingStyle> {
     let (mut styles, mut at, mut tile_end) = (Vec::new(), 2usize, None);
     while let Some(&[0xff, kind, high, low]) = codestream.get(at..).and_then(|rest| rest.first_chunk()) {
         if kind == 0x93 {
-            // Behind a tile's header its data; the next one begins where this one said it ends.
+            // A tile's data follows its header. The next tile begins where this one's header says that it ends.
             match std::mem::take(&mut tile_end) {
                 Some(end) if end > at => at = end,
                 _ => break,

@@ -1,8 +1,9 @@
-//! From stored samples to RGB: palettes, colour differences, planes. Never grey images.
+//! From stored samples to RGB: palettes, colour differences, planes.
 
 use super::codec::Decoded;
 use super::description::{Description, Photometric};
-use super::grey::{Lut, each_word};
+use super::grey::each_word;
+use super::voi::Lut;
 use imgveil::internal::image::Depth;
 
 impl Description {
@@ -22,7 +23,7 @@ impl Description {
         let mut samples = Vec::with_capacity(frame.len() * 3);
         each_word(frame, self.allocated, |word| {
             let index = (self.code(word) ^ self.sign()).cast_signed() - self.sign().cast_signed();
-            // Of more than 8 bits the upper 8.
+            // The upper 8 bits of larger entries.
             samples.extend(palette.each_ref().map(|lut| (lut.entry(index) >> lut.bits.saturating_sub(8)) as u8));
         });
         samples
@@ -41,25 +42,6 @@ fn from_differences(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-/// Planes one after the other to interleaved pixels of `bytes` a sample.
-pub(super) fn interleaved(planes: &[u8], bytes: usize) -> Vec<u8> {
-    let plane = planes.len() / 3;
-    let mut samples = Vec::with_capacity(planes.len());
-    let (red, rest) = planes.split_at(plane);
-    let (green, blue) = rest.split_at(plane);
-    for ((r, g), b) in red.chunks_exact(bytes).zip(green.chunks_exact(bytes)).zip(blue.chunks_exact(bytes)) {
-        samples.extend_from_slice(r);
-        samples.extend_from_slice(g);
-        samples.extend_from_slice(b);
-    }
-    samples
-}
-
-/// Two luminances and a pair of differences that they share, to two pixels of three samples.
-pub(super) fn pairs_apart(frame: &[u8]) -> Vec<u8> {
-    frame.as_chunks().0.iter().flat_map(|&[first, second, blue, red]| [first, blue, red, second, blue, red]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,12 +53,5 @@ mod tests {
         }
         assert_eq!(from_differences(vec![76, 85, 255]), [254, 0, 0]);
         assert_eq!(from_differences(vec![29, 255, 107]), [0, 0, 254]);
-    }
-
-    #[test]
-    fn planes_and_pairs_become_pixels() {
-        assert_eq!(interleaved(&[1, 2, 3, 4, 5, 6], 1), [1, 3, 5, 2, 4, 6]);
-        assert_eq!(interleaved(&[1, 2, 3, 4, 5, 6], 2), [1, 2, 3, 4, 5, 6]);
-        assert_eq!(pairs_apart(&[1, 2, 8, 9]), [1, 8, 9, 2, 8, 9]);
     }
 }

@@ -1,8 +1,8 @@
 //! What a DICOM header says about its pixels. Nothing else is taken from the header.
 
 use super::elements::PixelElement;
-use super::grey::{Lut, Voi};
 use super::syntax::{CONVERT, Coding, Syntax};
+use super::voi::{Lut, Voi};
 use crate::format::{Header, ReadErrorKind, ReadOptions};
 use imgveil::internal::image::{Depth, Geometry};
 use std::ops::Range;
@@ -16,9 +16,9 @@ pub(super) enum Photometric {
     Palette,
     /// Red, green, blue; also what JPEG 2000 decorrelates within itself.
     Rgb,
-    /// Luminance and two colour differences, 0 to 255 all three.
+    /// Luminance and two colour differences, each from 0 to 255.
     Ybr,
-    /// The same, and in uncompressed pixels one pair of differences for two pixels.
+    /// The same, with one pair of differences for two pixels if they are not compressed.
     Ybr422,
 }
 
@@ -33,7 +33,7 @@ pub(super) enum Number {
     Double,
 }
 
-/// A header's words on its pixels.
+/// What a header says about the pixels.
 #[derive(Clone, Debug)]
 pub(super) struct Description {
     pub syntax: Syntax,
@@ -44,9 +44,9 @@ pub(super) struct Description {
     pub samples: usize,
     /// Bits of one sample in an uncompressed frame: 1, 8, 16, 32 or 64.
     pub allocated: u32,
-    /// Bits of one sample that count.
+    /// Significant bits of one sample.
     pub stored: u32,
-    /// How far to the left of the word's end they stand.
+    /// How many bits of the word are below them.
     pub shift: u32,
     pub signed: bool,
     pub planar: bool,
@@ -59,7 +59,7 @@ pub(super) struct Description {
     pub modality: Option<Lut>,
     pub voi: Option<Voi>,
     pub pixels: PixelElement,
-    /// Where each frame begins among the fragments, where a table of 64-bit offsets says it.
+    /// The table of 64-bit offsets of frames among the fragments, if there is one.
     pub offsets: Option<Range<usize>>,
 }
 
@@ -68,7 +68,7 @@ pub(super) fn unsupported(words: impl Into<String>) -> ReadErrorKind {
 }
 
 impl Description {
-    /// Refuses what no frame of this kind can be decoded from.
+    /// Refuses kinds of pixels that cannot be decoded.
     pub(super) fn check(&self) -> Result<(), ReadErrorKind> {
         let grey = matches!(self.photometric, Photometric::Grey { .. });
         if !grey && !matches!(self.allocated, 8 | 16) {
@@ -97,17 +97,17 @@ impl Description {
         Err(unsupported(format!("{packed}; {CONVERT}")))
     }
 
-    /// Whether frames are samples, however they are wrapped.
+    /// Whether frames are uncompressed samples.
     pub(super) fn is_native(&self) -> bool {
         matches!(self.syntax.coding, Coding::Native | Coding::Encapsulated | Coding::Deflated)
     }
 
-    /// Pixels of a frame; sides are 16-bit numbers, so that nothing overflows.
+    /// Pixels of a frame. Sides are 16-bit numbers, so that nothing overflows.
     pub(super) fn frame_pixels(&self) -> u64 {
         u64::from(self.rows) * u64::from(self.columns)
     }
 
-    /// Bits of a frame that is not compressed, as it is stored.
+    /// Bits of a stored frame without compression.
     pub(super) fn frame_bits(&self) -> u64 {
         let samples = match self.photometric {
             Photometric::Ybr422 if self.is_native() => 2,
@@ -116,7 +116,7 @@ impl Description {
         self.frame_pixels() * samples * u64::from(self.allocated)
     }
 
-    /// What the images will be, read in this way.
+    /// The header of the images that are read with these options.
     pub(super) fn header(&self, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
         let grey = matches!(self.photometric, Photometric::Grey { .. });
         let windowed = grey && reading.window.is_some();

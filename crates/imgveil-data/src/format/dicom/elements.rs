@@ -1,6 +1,6 @@
-//! The elements of a DICOM data set, as far as the pixels: where the values lie that say how the pixels are to be read. It
-//! looks at lengths only, so that what a header claims is never allocated, and names, dates and whatever else is about a
-//! person are stepped over unread.
+//! The elements of a DICOM data set up to the pixels: the offsets of the values that say how pixels are to be read.
+//! Parsed by hand, because lengths must be checked before anything is allocated, and because names, dates and other
+//! personal data must be skipped unread.
 
 use std::ops::Range;
 
@@ -12,25 +12,25 @@ pub(super) type Tag = u32;
 pub(super) enum Stop {
     /// The bytes end in the middle of the header.
     Short,
-    /// Structure that is no data set's.
+    /// The structure is not that of a data set.
     Broken(&'static str),
 }
 
 /// How elements are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Encoding {
-    /// Without the two letters of the value's type.
+    /// Whether elements lack the two letters of the value representation.
     pub implicit: bool,
-    /// The more significant byte first.
+    /// Whether the most significant byte comes first.
     pub big_endian: bool,
 }
 
 impl Encoding {
-    /// Of the file's meta information, always; and of the pixels of all syntaxes but one.
+    /// The encoding of the meta information, and of most transfer syntaxes.
     pub(super) const EXPLICIT_LITTLE: Self = Self { implicit: false, big_endian: false };
-    /// The default of the network, and of values of unknown type.
+    /// The default of the network, and of values of unknown representation.
     pub(super) const IMPLICIT_LITTLE: Self = Self { implicit: true, big_endian: false };
-    /// Retired, still met.
+    /// Retired, but still found in files.
     pub(super) const EXPLICIT_BIG: Self = Self { implicit: false, big_endian: true };
 }
 
@@ -39,15 +39,15 @@ impl Encoding {
 pub(super) struct PixelElement {
     /// Which of the three pixel elements.
     pub tag: Tag,
-    /// The first byte behind its header.
+    /// The offset of its value.
     pub start: usize,
-    /// How many bytes it says it has; `None` when they come in fragments.
+    /// Its stated length. `None` if it consists of fragments.
     pub length: Option<usize>,
-    /// Whether it is a stream of 16-bit words, as far as it says so.
+    /// Whether it states that it is a stream of 16-bit words.
     pub words: bool,
 }
 
-/// The values that were asked for, in their order of appearance; of a sequence its first item.
+/// The wanted values in their order of appearance. Of a sequence only the first item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct DataSet {
     values: Vec<(Tag, Range<usize>)>,
@@ -55,7 +55,7 @@ pub(super) struct DataSet {
 }
 
 impl DataSet {
-    /// Where the value of an element lies.
+    /// The range of an element's value.
     pub(super) fn value(&self, tag: Tag) -> Option<Range<usize>> {
         self.values.iter().find(|(t, _)| *t == tag).map(|(_, range)| range.clone())
     }
@@ -79,7 +79,7 @@ const ITEM_END: Tag = 0xfffe_e00d;
 const SEQUENCE_END: Tag = 0xfffe_e0dd;
 /// Float Pixel Data, Double Float Pixel Data, Pixel Data.
 pub(super) const PIXELS: [Tag; 3] = [0x7fe0_0008, 0x7fe0_0009, 0x7fe0_0010];
-/// Sequences in sequences: far more than any object has, few enough for the stack.
+/// The largest depth of nested sequences: far more than any object has, and few enough for the stack.
 const DEEPEST: usize = 64;
 
 /// Walks a data set from its first byte.
@@ -94,7 +94,7 @@ pub(super) struct Walker<'a> {
 struct Element {
     tag: Tag,
     kind: [u8; 2],
-    /// `None` when it is not defined: the end is marked.
+    /// `None` if it is undefined and the end is marked.
     length: Option<usize>,
 }
 
@@ -103,7 +103,7 @@ impl<'a> Walker<'a> {
         Self { bytes, at, encoding, wanted }
     }
 
-    /// The data set as far as its pixels; without them, as far as the bytes go.
+    /// Walks the data set up to its pixels, or to the end if it has none.
     pub(super) fn walk(&mut self) -> Result<(DataSet, Option<PixelElement>), Stop> {
         let mut set = DataSet::default();
         while self.at < self.bytes.len() {
@@ -118,7 +118,7 @@ impl<'a> Walker<'a> {
         Ok((set, None))
     }
 
-    /// One element of the meta information, if the next is one: its tag and value.
+    /// The tag and value of the next element, if it belongs to the meta information.
     pub(super) fn meta(&mut self) -> Result<Option<(Tag, Range<usize>)>, Stop> {
         if self.bytes.get(self.at..self.at.saturating_add(2)).ok_or(Stop::Short)? != [2, 0] {
             return Ok(None);
@@ -156,7 +156,7 @@ impl<'a> Walker<'a> {
 
     fn element(&mut self) -> Result<Element, Stop> {
         let tag = Tag::from(self.u16()?) << 16 | Tag::from(self.u16()?);
-        // Items and their ends have no type. Some writers leave the type out of single elements of theirs, too.
+        // Items and their ends have no value representation. Some writers omit it from single elements too.
         let letters = self.bytes.get(self.at..self.at.saturating_add(2)).ok_or(Stop::Short)?;
         let typed = !self.encoding.implicit && tag >> 16 != 0xfffe && letters.iter().all(u8::is_ascii_uppercase);
         let kind = if typed { self.array()? } else { *b"  " };
@@ -172,7 +172,7 @@ impl<'a> Walker<'a> {
         Ok(Element { tag, kind, length })
     }
 
-    /// What stands behind an element's header: kept if it is wanted, else stepped over.
+    /// Keeps the value of an element if it is wanted, and skips it otherwise.
     fn content(&mut self, element: &Element, set: &mut DataSet, depth: usize) -> Result<(), Stop> {
         let keep = self.wanted.sequences.contains(&element.tag);
         let Some(length) = element.length else {
@@ -192,19 +192,19 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    /// A walker that cannot leave a part of the bytes, so that no byte is walked over twice, whatever lengths say.
+    /// A walker that cannot leave a range of the bytes, so that no byte is read twice, whatever the lengths are.
     fn inside(&self, range: &Range<usize>) -> Walker<'a> {
         let bytes = self.bytes.get(..range.end).unwrap_or(self.bytes);
         Walker { bytes, at: range.start, encoding: self.encoding, wanted: self.wanted }
     }
 
-    /// The items of a sequence, to its end mark or the end of the bytes: the first one, if it is to be kept.
+    /// Walks the items of a sequence to its end mark or the end of the bytes. Returns the first one if it is wanted.
     fn sequence(&mut self, element: &Element, keep: bool, depth: usize) -> Result<Option<DataSet>, Stop> {
         if depth > DEEPEST {
             return Err(Stop::Broken("its sequences lie too deep in each other"));
         }
         let outer = self.encoding;
-        // A sequence that was passed on by someone who did not know it is written as the network's default has it.
+        // A sequence of unknown representation is encoded as the network's default.
         if element.kind == *b"UN" {
             self.encoding = Encoding::IMPLICIT_LITTLE;
         }
@@ -213,7 +213,7 @@ impl<'a> Walker<'a> {
             let item = self.element()?;
             match (item.tag, item.length) {
                 (SEQUENCE_END, _) => break,
-                // What is not asked for may be a small picture's fragments, which look like items and are no data sets.
+                // Unwanted items may be fragments of a thumbnail, which are not data sets.
                 (ITEM, Some(length)) => {
                     let range = self.step(length)?;
                     if keep && first.is_none() {
@@ -231,7 +231,7 @@ impl<'a> Walker<'a> {
         Ok(first)
     }
 
-    /// The elements of an item: to its end mark if it has one, else to the end of the bytes.
+    /// Walks the elements of an item to its end mark, or else to the end of the bytes.
     fn item(&mut self, marked: bool, depth: usize) -> Result<DataSet, Stop> {
         let mut set = DataSet::default();
         while marked || self.at < self.bytes.len() {
@@ -245,7 +245,7 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Bytes that end too early are the file's end only outside of a part with a length.
+/// Running out of bytes within a range of stated length is damage, not the end of the file.
 fn inner(stop: Stop) -> Stop {
     match stop {
         Stop::Short => Stop::Broken("a part of its header is longer than what it lies in"),
@@ -253,12 +253,12 @@ fn inner(stop: Stop) -> Stop {
     }
 }
 
-/// The fragments behind a pixel element without a length; the first is the table of offsets.
+/// The fragments of a pixel element without a length. The first one is the table of offsets.
 pub(super) fn fragments(bytes: &[u8], start: usize, encoding: Encoding) -> Result<Vec<Range<usize>>, Stop> {
     let nothing = Wanted { values: &[], sequences: &[] };
     let mut walker = Walker::new(bytes, start, encoding, &nothing);
     let mut found = Vec::new();
-    // Some writers leave the end out; then the file's end is one.
+    // Some writers omit the end mark. Then the file's end is one.
     while walker.at < bytes.len() {
         let element = walker.element()?;
         match (element.tag, element.length) {

@@ -2,8 +2,8 @@
 
 use super::description::{Description, Number, Photometric, unsupported};
 use super::elements::{DataSet, Encoding, PIXELS, PixelElement, Tag, Wanted};
-use super::grey::{Function, Lut, Voi};
 use super::syntax::Syntax;
+use super::voi::{Function, Lut, Voi};
 use crate::format::ReadErrorKind;
 
 pub(super) const TRANSFER_SYNTAX: Tag = 0x0002_0010;
@@ -140,7 +140,7 @@ impl<'a> Fields<'a> {
         let frame_voi = groups().find_map(|group| group.item(FRAME_VOI));
         let rescale = |tag| self.decimal(tag).or_else(|| transformation.as_ref()?.decimal(tag));
         let intercept = rescale(INTERCEPT).unwrap_or(0.0);
-        // Tables of interest begin at a value that the modality's transformation gives.
+        // The first value of a VOI table is in the modality's units.
         let transformed = Self { signed: self.signed || intercept < 0.0, ..self };
         let description = Description {
             syntax,
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
             samples: samples as usize,
             allocated,
             stored,
-            // Decoders give numbers; only bits that are stored as they are can stand elsewhere in their word.
+            // Decoders give numbers. Only bits of uncompressed samples can have another position in their word.
             shift: high.filter(|_| syntax.coding.keeps_bits()).map_or(0, |high| high + 1 - stored),
             signed: self.signed,
             planar: samples == 3 && self.number(PLANAR) == Some(1),
@@ -210,18 +210,17 @@ impl<'a> Fields<'a> {
         let entries = if entries == 0 { 1 << 16 } else { usize::from(entries) };
         let first = if self.signed { i64::from(first.cast_signed()) } else { i64::from(first) };
         let words = self.words(data)?;
-        let table: Vec<u16> = match words.len() >= entries {
-            true => words.into_iter().take(entries).collect(),
-            // Entries of 8 bits may stand two in a word.
-            false => {
-                let bytes = words.iter().flat_map(|word| word.to_le_bytes());
-                bytes.take(entries).map(u16::from).collect()
-            }
+        let table: Vec<u16> = if words.len() >= entries {
+            words.into_iter().take(entries).collect()
+        } else {
+            // A word may hold two entries of 8 bits.
+            let bytes = words.iter().flat_map(|word| word.to_le_bytes());
+            bytes.take(entries).map(u16::from).collect()
         };
         (table.len() == entries && (1..=16).contains(&bits)).then_some(Lut { first, bits: u32::from(bits), table })
     }
 
-    /// What the file asks to be shown.
+    /// The window or the VOI table that the file states.
     fn voi(&self) -> Option<Voi> {
         let function = match self.text(FUNCTION).as_deref() {
             Some("LINEAR_EXACT") => Function::LinearExact,

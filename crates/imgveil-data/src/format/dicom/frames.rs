@@ -1,4 +1,4 @@
-//! Where the bytes of each frame lie in a file. Never decodes them.
+//! Where the bytes of each frame lie in a file.
 
 use super::description::Description;
 use super::elements::{Stop, fragments};
@@ -9,7 +9,7 @@ use std::ops::Range;
 
 /// The frames of a file.
 pub(super) enum Frames {
-    /// One after the other, from this byte on.
+    /// One after the other from this offset.
     Native(usize),
     /// The fragments of each.
     Fragments(Vec<Vec<Range<usize>>>),
@@ -23,7 +23,7 @@ fn damaged(words: impl Into<String>) -> ReadErrorKind {
 const BEGINNINGS: [&[u8]; 3] = [&[0xff, 0xd8, 0xff], &[0xff, 0x4f, 0xff, 0x51], b"\x00\x00\x00\x0cjP  "];
 
 impl Frames {
-    /// Finds the frames that a header announces, in the bytes behind it.
+    /// Finds the frames that a header announces.
     pub(super) fn locate(description: &Description, bytes: &[u8]) -> Result<Self, ReadErrorKind> {
         let start = description.pixels.start;
         if description.syntax.coding != Coding::Native {
@@ -68,7 +68,7 @@ impl Frames {
         let basic: Vec<u64> = basic.as_chunks().0.iter().map(|o| u64::from(u32::from_le_bytes(*o))).collect();
         let extended = description.offsets.clone().and_then(|range| bytes.get(range)).unwrap_or_default();
         let extended: Vec<u64> = extended.as_chunks().0.iter().map(|o| u64::from_le_bytes(*o)).collect();
-        // Offsets count from the first fragment's own header.
+        // Offsets count from the header of the first fragment.
         let origin = parts.first().map_or(0, |part| part.start);
         let by_offsets = |offsets: Vec<u64>| {
             let begins = |part: &Range<usize>| offsets.contains(&((part.start - origin) as u64));
@@ -84,7 +84,7 @@ impl Frames {
         groups.map(Self::Fragments).ok_or_else(few)
     }
 
-    /// The bytes of a frame as they are stored.
+    /// The stored bytes of a frame.
     pub(super) fn bytes<'a>(
         &self,
         description: &Description,
@@ -106,7 +106,7 @@ impl Frames {
     }
 }
 
-/// Fragments by frames; a frame begins where `begins` says so.
+/// Groups fragments by frame. `begins` is true for the first fragment of a frame.
 fn grouped(parts: &[Range<usize>], begins: impl Fn(&Range<usize>) -> bool) -> Vec<Vec<Range<usize>>> {
     let mut groups: Vec<Vec<Range<usize>>> = Vec::new();
     for part in parts {
@@ -118,18 +118,18 @@ fn grouped(parts: &[Range<usize>], begins: impl Fn(&Range<usize>) -> bool) -> Ve
     groups
 }
 
-/// Samples of an uncompressed frame, the less significant byte first; single bits as a byte each.
+/// Samples of an uncompressed frame, least significant byte first. Single bits become a byte each.
 fn native<'a>(description: &Description, bytes: &'a [u8], start: usize, index: usize) -> Option<Cow<'a, [u8]>> {
     let bits = usize::try_from(description.frame_bits()).ok()?;
     let (from, to) = (bits.checked_mul(index)?, bits.checked_mul(index.checked_add(1)?)?);
     let pixels = bytes.get(start..)?;
     let swap = match description.allocated {
         _ if !description.syntax.encoding.big_endian => 1,
-        // Small samples in a stream of words stand in it the wrong way round.
+        // Samples of at most 8 bits in a stream of big-endian words are swapped in pairs.
         1 | 8 => 1 + usize::from(description.pixels.words),
         more => more as usize / 8,
     };
-    // Whole words, of which a frame may begin or end with a part.
+    // Whole words: a frame may begin or end within one.
     let (first, last) = (from / 8 / swap * swap, to.div_ceil(8).next_multiple_of(swap).min(pixels.len()));
     let mut frame = Cow::Borrowed(pixels.get(first..last)?);
     if swap > 1 {

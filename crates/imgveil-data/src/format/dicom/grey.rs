@@ -1,75 +1,10 @@
-//! From stored samples to grey images: their full depth as it is stored, or 8 bits of a window as DICOM PS3.3 C.11 defines it
-//! (modality transformation, then values of interest). Never colours.
+//! From stored samples to grey images: at their full depth, or as 8 bits through a window as DICOM PS3.3 C.11 defines
+//! it (modality transformation, then values of interest).
 
 use super::description::{Description, Number, Photometric};
+use super::voi::{Function, Voi};
 use crate::format::Window;
 use imgveil::internal::image::Depth;
-
-/// A look-up table.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Lut {
-    /// The value that the first entry is for; those below have it too, and those above the last entry the last.
-    pub first: i64,
-    /// Bits of an entry.
-    pub bits: u32,
-    /// The entries.
-    pub table: Vec<u16>,
-}
-
-impl Lut {
-    /// The entry for a value.
-    pub(super) fn entry(&self, value: i64) -> u16 {
-        let index = usize::try_from(value.saturating_sub(self.first)).unwrap_or(0);
-        self.table.get(index).or(self.table.last()).copied().unwrap_or(0)
-    }
-}
-
-/// The functions of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
-    /// C.11.2.1.2.1: the width counts values.
-    Linear,
-    /// C.11.2.1.3.2: the width is a distance.
-    LinearExact,
-    /// C.11.2.1.3.1
-    Sigmoid,
-}
-
-/// How values become grey: what a file asks for, or a caller.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Voi {
-    /// A function of centre and width.
-    Window { function: Function, centre: f64, width: f64 },
-    /// A table.
-    Table(Lut),
-}
-
-impl Voi {
-    /// From black, 0, to white, 255.
-    fn grey(&self, value: f64) -> u8 {
-        let share = match self {
-            Voi::Window { function: Function::Linear, centre, width } => {
-                // A width of 1 is a threshold: without the division there would be none.
-                let (from, to) = (centre - 0.5 - (width - 1.0) / 2.0, centre - 0.5 + (width - 1.0) / 2.0);
-                match () {
-                    () if value <= from => 0.0,
-                    () if value > to => 1.0,
-                    () => (value - (centre - 0.5)) / (width - 1.0) + 0.5,
-                }
-            }
-            Voi::Window { function: Function::LinearExact, centre, width } => (value - centre) / width + 0.5,
-            Voi::Window { function: Function::Sigmoid, centre, width } => {
-                1.0 / (1.0 + (-4.0 * (value - centre) / width).exp())
-            }
-            Voi::Table(lut) => {
-                let max = f64::from((1u32 << lut.bits) - 1);
-                f64::from(lut.entry(value.round() as i64)) / max
-            }
-        };
-        // The cast saturates, and makes 0 of what is no number.
-        (share * 255.0).round() as u8
-    }
-}
 
 /// Calls `each` for every stored word of a frame.
 pub(super) fn each_word(frame: &[u8], allocated: u32, mut each: impl FnMut(u64)) {
@@ -82,12 +17,12 @@ pub(super) fn each_word(frame: &[u8], allocated: u32, mut each: impl FnMut(u64))
 }
 
 impl Description {
-    /// The bits of a stored word that count; those of a negative value as they stand.
+    /// The significant bits of a stored word, without sign extension.
     pub(super) fn code(&self, word: u64) -> u64 {
         (word >> self.shift) & (u64::MAX >> (64 - self.stored))
     }
 
-    /// The bit that says that a code is negative; 0 where none does.
+    /// The sign bit of a code. 0 for unsigned samples.
     pub(super) fn sign(&self) -> u64 {
         if self.signed { 1 << (self.stored - 1) } else { 0 }
     }
@@ -97,12 +32,12 @@ impl Description {
         match self.number {
             Number::Float => f64::from(f32::from_bits(word as u32)),
             Number::Double => f64::from_bits(word),
-            // Of at most 32 bits: nothing is lost.
+            // Exact, because integers have at most 32 bits.
             Number::Integer => (self.code(word) ^ self.sign()) as f64 - self.sign() as f64,
         }
     }
 
-    /// In the modality's units.
+    /// The value of a stored word in the modality's units.
     fn modality_value(&self, word: u64) -> f64 {
         let value = self.value(word);
         match &self.modality {
@@ -115,8 +50,8 @@ impl Description {
         self.photometric == Photometric::Grey { inverted: true }
     }
 
-    /// A frame as it is stored: signed values are raised by half of their range, and where small is bright they are
-    /// turned round, so that larger is brighter.
+    /// A frame at its full depth: half of the range is added to signed values, and values are inverted if the smallest
+    /// is white, so that larger is brighter.
     pub(super) fn full_depth(&self, frame: &[u8], depth: Depth) -> Vec<u8> {
         let (sign, max) = (self.sign(), u64::MAX >> (64 - self.stored));
         let turned = if self.inverted() { max } else { 0 };
@@ -135,7 +70,7 @@ impl Description {
         samples
     }
 
-    /// A frame as 8 bits of a window.
+    /// A frame as 8 bits through a window.
     pub(super) fn windowed(&self, frame: &[u8], window: Window) -> Vec<u8> {
         let voi = match window {
             Window::Linear { centre, width } => Voi::Window { function: Function::Linear, centre, width },
@@ -145,7 +80,7 @@ impl Description {
         let grey = |word| voi.grey(self.modality_value(word)) ^ turned;
         let mut samples = Vec::with_capacity(frame.len());
         if self.number == Number::Integer && self.stored <= 16 && frame.len() >> self.stored > 0 {
-            // Every value once: there are about as many pixels as values, or more.
+            // A table: there are about as many pixels as values, or more.
             let table: Vec<u8> = (0..1u64 << self.stored).map(|code| grey(code << self.shift)).collect();
             let entry = |word| table.get(self.code(word) as usize).copied().unwrap_or(0);
             each_word(frame, self.allocated, |word| samples.push(entry(word)));
@@ -164,7 +99,7 @@ impl Description {
                 (least, most) = (least.min(value), most.max(value));
             }
         });
-        // A frame of one value, or of none, is black.
+        // A frame of one value or of no finite value is black.
         let width = if most > least { most - least } else { f64::MAX };
         let centre = if most > least { least + width / 2.0 } else { f64::MAX };
         Voi::Window { function: Function::LinearExact, centre, width }

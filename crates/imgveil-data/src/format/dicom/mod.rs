@@ -1,7 +1,7 @@
-//! DICOM files: the frames of an image object, uncompressed or compressed, as grey or RGB images. Gives pixels and nothing
-//! else of a file; no name, date or identifier is ever read out of it.
+//! DICOM files: the frames of an image object, uncompressed or compressed, as grey or RGB images. Reads pixels only: no
+//! name, date or identifier is ever read from a file.
 //!
-//! Elements are walked over by a reader of our own, which compares every length with the bytes that are there. The reader of
+//! Elements are parsed by hand, because every length must be compared with the bytes that exist. The reader of
 //! `dicom-object` 0.10.1 allocates and fills what a length claims: 4 GB for a damaged file of 40 kB.
 
 mod codec;
@@ -12,8 +12,10 @@ mod elements;
 mod fields;
 mod frames;
 mod grey;
+mod interleave;
 mod opening;
 mod syntax;
+mod voi;
 
 use crate::format::ReadErrorKind;
 use crate::format::ReadOptions;
@@ -25,11 +27,11 @@ use opening::{Problem, describe, has_preamble, opening};
 use std::io::Read;
 use syntax::Syntax;
 
-/// Whether a file is DICOM, from its first bytes (132 are enough). Files without the preamble are recognised by a first
-/// element of the meta information or of identifying information (groups 2 and 8) that looks like one.
+/// Whether a file is DICOM, from its first bytes (132 are enough). A file without the preamble is recognised by its
+/// first element, which must belong to the meta information or the identifying information (groups 2 and 8).
 pub fn is_dicom(start: &[u8]) -> bool {
     let Some(&[group, high, element, zero, a, b, c, d]) = start.first_chunk() else { return false };
-    // The kinds of values that the first elements of these groups have.
+    // The value representations of the first elements of these groups.
     let typed = [*b"UL", *b"OB", *b"UI", *b"CS", *b"DA", *b"LO", *b"SH"].contains(&[a, b]);
     let first = match (group, high, element, zero) {
         (2 | 8, 0, 0..=0x20, 0) => typed || (c, d) == (0, 0) && b == 0 && (1..=64).contains(&a) && a % 2 == 0,
@@ -39,10 +41,10 @@ pub fn is_dicom(start: &[u8]) -> bool {
     has_preamble(start) || first
 }
 
-/// What a file's header says. Reads as far as the pixels and no further.
+/// Reads a file's header, up to the pixels.
 ///
 /// # Errors
-/// When the header cannot be read, or says that the pixels are of a kind that is not supported.
+/// If the header cannot be read, or the pixels are of a kind that is not supported.
 pub fn header(mut file: impl Read, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
     let (mut bytes, mut step) = (Vec::new(), 1 << 14);
     loop {
@@ -56,15 +58,15 @@ pub fn header(mut file: impl Read, reading: &ReadOptions) -> Result<Header, Read
     }
 }
 
-/// Opens a file that lies in memory. Frames are decoded when they are asked for, each for itself.
+/// Opens the contents of a file. Each frame is decoded when it is read.
 ///
-/// Without a window, samples are those that are stored, of as many bits as count: signed ones are raised by half of their
-/// range, and where the smallest is white they are turned round. With one, grey frames become 8 bits: modality rescale, then
-/// the window; `Auto` takes the file's first window, or its table, or else goes from the smallest to the largest value
-/// of each frame. Colours know no window.
+/// Without a window, samples keep their stored bits: half of the range is added to signed samples, and samples are
+/// inverted if the smallest value is white. With a window, grey frames become 8 bits: first the modality rescale, then
+/// the window. `Auto` takes the file's first window or look-up table, or else the range from the smallest to the
+/// largest value of each frame. A window does not apply to colours.
 ///
 /// # Errors
-/// When the header cannot be read, pixels are missing, or they are of a kind that is not supported.
+/// If the header cannot be read, pixels are missing, or they are of a kind that is not supported.
 pub fn open(bytes: Vec<u8>, reading: &ReadOptions) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
     let (description, inflated) = described(&bytes, true).map_err(words)?;
     let header = description.header(reading)?;
@@ -76,7 +78,7 @@ pub fn open(bytes: Vec<u8>, reading: &ReadOptions) -> Result<Box<dyn ImageFile>,
     Ok(Box::new(Dicom { bytes, description, header, frames, reading: reading.clone() }))
 }
 
-/// The words for a header that is of no use.
+/// The error for a header that cannot be used.
 fn words(problem: Problem) -> ReadErrorKind {
     match problem {
         Problem::Refused(kind) => kind,
@@ -84,11 +86,11 @@ fn words(problem: Problem) -> ReadErrorKind {
     }
 }
 
-/// Headers are far smaller, also those of thousands of frames.
+/// Far larger than any header, even with thousands of frames.
 const LARGEST_INFLATED_HEADER: u64 = 1 << 26;
 
-/// A file's header. Where the data set is deflated, also where it begins: the description's places are then in what it
-/// inflates to.
+/// A file's header. For a deflated data set also its offset: offsets in the description then refer to the inflated data
+/// set.
 fn described(bytes: &[u8], whole: bool) -> Result<(Description, Option<usize>), Problem> {
     if !is_dicom(bytes) {
         let words = "it does not begin as a DICOM file does: check whether it is one".to_owned();
@@ -108,7 +110,7 @@ fn described(bytes: &[u8], whole: bool) -> Result<(Description, Option<usize>), 
     }
 }
 
-/// At most `limit` bytes of a deflate stream, and whether it has no more. A damaged one ends where the damage is.
+/// At most `limit` bytes of a deflate stream, and whether that is all of it. A damaged stream ends at the damage.
 fn inflate(stream: &[u8], limit: u64) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let ended = flate2::read::DeflateDecoder::new(stream).take(limit).read_to_end(&mut bytes).is_err();
@@ -116,7 +118,7 @@ fn inflate(stream: &[u8], limit: u64) -> (Vec<u8>, bool) {
     (bytes, ended)
 }
 
-/// A deflated data set as far as the end of its pixels.
+/// A deflated data set up to the end of its pixels.
 fn inflated_pixels(bytes: &[u8], start: usize, description: &Description) -> Result<Vec<u8>, ReadErrorKind> {
     let pixels = (u128::from(description.frame_bits()) * description.frames as u128).div_ceil(8);
     let needed = u64::try_from(pixels + description.pixels.start as u128).unwrap_or(u64::MAX);

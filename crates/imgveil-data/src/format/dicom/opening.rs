@@ -6,7 +6,7 @@ use super::fields::{Fields, TRANSFER_SYNTAX, WANTED, text};
 use super::syntax::{Coding, Syntax};
 use crate::format::ReadErrorKind;
 
-/// The parts of a file before its pixels are looked for.
+/// The beginning of a file.
 pub(super) struct Opening {
     pub syntax: Syntax,
     /// Where the data set begins.
@@ -36,7 +36,7 @@ pub(super) fn opening(bytes: &[u8]) -> Result<Opening, Problem> {
     Ok(Opening { syntax, start })
 }
 
-/// The syntax of a data set that does not say it, from its first element: identifying information, group 8.
+/// The syntax of a data set that does not state it, from its first element, which is of group 8.
 fn guess(first: &[u8]) -> Syntax {
     let typed = first.get(4..6).is_some_and(|letters| letters.iter().all(u8::is_ascii_uppercase));
     let encoding = match (typed, first) {
@@ -47,12 +47,12 @@ fn guess(first: &[u8]) -> Syntax {
     Syntax { encoding, coding: Coding::Native, deflated: false }
 }
 
-/// Why a header says nothing usable.
+/// Why a header cannot be used.
 #[derive(Debug)]
 pub(super) enum Problem {
     /// The bytes at hand end before the pixels begin.
     Short,
-    /// There is nothing to be had from it.
+    /// The file is refused.
     Refused(ReadErrorKind),
 }
 
@@ -71,7 +71,7 @@ impl From<ReadErrorKind> for Problem {
     }
 }
 
-/// Reads the header of a data set that begins at `start`. `whole` says that nothing comes behind the bytes.
+/// Reads the header of a data set that begins at `start`. `whole` states that `bytes` is the whole file.
 pub(super) fn describe(bytes: &[u8], start: usize, syntax: Syntax, whole: bool) -> Result<Description, Problem> {
     let (set, pixels) = Walker::new(bytes, start, syntax.encoding, &WANTED).walk()?;
     let Some(pixels) = pixels else {

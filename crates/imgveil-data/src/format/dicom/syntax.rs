@@ -6,11 +6,11 @@ use crate::format::ReadErrorKind;
 /// How the bytes of frames become samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Coding {
-    /// Samples one after the other, frame after frame.
+    /// Uncompressed samples.
     Native,
-    /// The same, a fragment a frame.
+    /// Uncompressed samples with one fragment for each frame.
     Encapsulated,
-    /// The same, each frame deflated.
+    /// Uncompressed samples, each frame deflated.
     Deflated,
     /// Run lengths of byte planes.
     Rle,
@@ -23,7 +23,7 @@ pub(super) enum Coding {
 }
 
 impl Coding {
-    /// Whether a sample's bits are those of its word, wherever they stand in it.
+    /// Whether samples keep the position of their bits in the stored word.
     pub(super) fn keeps_bits(self) -> bool {
         matches!(self, Self::Native | Self::Encapsulated | Self::Deflated | Self::Rle)
     }
@@ -34,7 +34,7 @@ impl Coding {
 pub(super) struct Syntax {
     pub encoding: Encoding,
     pub coding: Coding,
-    /// Everything behind the meta information is one deflate stream.
+    /// Whether everything after the meta information is one deflate stream.
     pub deflated: bool,
 }
 
@@ -60,7 +60,7 @@ impl Syntax {
     }
 }
 
-/// A refusal that names the syntax and what to do about it.
+/// An error that names the syntax and states what to do.
 fn unknown_syntax(uid: &str) -> ReadErrorKind {
     let number = |tail: &str| tail.parse::<u32>().ok();
     let name = match uid.strip_prefix("1.2.840.10008.1.2.4.").and_then(number) {

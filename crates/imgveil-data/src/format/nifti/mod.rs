@@ -1,13 +1,14 @@
-//! NIfTI-1 and NIfTI-2 volumes in one file (`.nii`, `.nii.gz`): every slice along an axis is an image, volume by volume.
+//! NIfTI-1 and NIfTI-2 volumes in one file (`.nii`, `.nii.gz`): every slice along an axis is an image, volume by
+//! volume.
 //!
-//! Without a window nothing is lost of 8 and 16 bits: unsigned samples stay as they are, signed ones become unsigned by adding
-//! 128 or 32,768. Integers of 32 and 64 bits and floats are scaled from the file's smallest to its largest finite value onto 0
-//! to 65,535; what is no number becomes 0. With a window, values are brought to the modality's units (the header's slope and
-//! intercept) and then to 8 bits. RGB stays as it is.
+//! The header is parsed by hand: it is a handful of numbers at fixed offsets, and a header that lies must neither
+//! allocate nor unpack more than the stated size.
 //!
-//! The header is read by hand: it is a handful of numbers at fixed places, and what matters here (that a lying one takes no
-//! memory, and that a compressed file is unpacked only as far as its header's size goes) is a matter of a few lines. Never
-//! turns or flips a slice, and nothing of the header leaves this file but sizes.
+//! Without a window, samples of 8 and 16 bits are exact: unsigned samples are kept, and 128 or 32,768 is added to
+//! signed ones. Integers of 32 and 64 bits and floats are scaled from the file's smallest to its largest finite value
+//! onto 0 to 65,535, and NaN becomes 0. With a window, values are converted to the modality's units (by the header's
+//! slope and intercept) and then to 8 bits. RGB is kept. Slices are never rotated or flipped. Nothing of the header is
+//! kept but sizes.
 
 mod slices;
 mod volume;
@@ -27,34 +28,28 @@ pub fn is_nifti_name(path: &Path) -> bool {
     name.ends_with(".nii") || name.ends_with(".nii.gz")
 }
 
-/// How many slices a volume has and their geometry, from its header alone.
+/// The number of slices of a volume and their geometry, from its header alone.
 ///
 /// # Errors
-/// When it is no NIfTI file, its header is damaged or promises more than the file can hold, or it is of a kind that is not
-/// supported.
+/// If it is not a NIfTI file, its header is damaged or promises more than the file can hold, or it is of a kind that is
+/// not supported.
 pub fn header(mut reader: impl BufRead + Seek, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
     let length = reader.seek(SeekFrom::End(0)).map_err(ReadErrorKind::Io)?;
     reader.rewind().map_err(ReadErrorKind::Io)?;
     let compressed = is_gzip(reader.fill_buf().map_err(ReadErrorKind::Io)?);
-    let start = match compressed {
-        true => start(MultiGzDecoder::new(reader))?,
-        false => start(reader)?,
-    };
+    let start = if compressed { start(MultiGzDecoder::new(reader))? } else { start(reader)? };
     let volume = Volume::parse(&start)?;
     volume.check_length(length, compressed)?;
     volume.header(reading)
 }
 
-/// Opens a volume that was read whole.
+/// Opens the contents of a volume.
 ///
 /// # Errors
-/// As [`header`], and when the file ends before its voxels do.
+/// As [`header`], and if the file ends before its voxels do.
 pub fn open(bytes: Vec<u8>, reading: &ReadOptions) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
     let header = header(Cursor::new(&bytes), reading)?;
-    let (volume, bytes) = match is_gzip(&bytes) {
-        true => unpack(&bytes)?,
-        false => (Volume::parse(&bytes)?, bytes),
-    };
+    let (volume, bytes) = if is_gzip(&bytes) { unpack(&bytes)? } else { (Volume::parse(&bytes)?, bytes) };
     let mut opened = Nifti { bytes, header, volume, axis: reading.axis, greys: Greys::Stored };
     opened.greys = opened.greys(reading.window)?;
     Ok(Box::new(opened))
@@ -64,14 +59,14 @@ fn is_gzip(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
-/// As many bytes as the longer of the two headers has, or all there are.
+/// As many bytes as the longer of the two headers has, or all of them.
 fn start(reader: impl Read) -> Result<Vec<u8>, ReadErrorKind> {
     let mut start = Vec::new();
     reader.take(NIFTI_2).read_to_end(&mut start).map_err(packed)?;
     Ok(start)
 }
 
-/// Unpacks a compressed file as far as its header says that it goes, and no further.
+/// Unpacks a compressed file, but no more bytes than its header states.
 fn unpack(bytes: &[u8]) -> Result<(Volume, Vec<u8>), ReadErrorKind> {
     let volume = Volume::parse(&start(MultiGzDecoder::new(bytes))?)?;
     let length = volume.check_length(bytes.len() as u64, true)?;
@@ -84,12 +79,12 @@ fn unpack(bytes: &[u8]) -> Result<(Volume, Vec<u8>), ReadErrorKind> {
     if unpacked.len() as u64 != length {
         return Err(truncated());
     }
-    // The checksum is compared where the end is read.
+    // Reading the end compares the checksum.
     decoder.read(&mut [0]).map_err(packed)?;
     Ok((volume, unpacked))
 }
 
-/// What can be wrong with a compressed file.
+/// An error of unpacking.
 fn packed(error: std::io::Error) -> ReadErrorKind {
     match error.kind() {
         ErrorKind::UnexpectedEof => truncated(),

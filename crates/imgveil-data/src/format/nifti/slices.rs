@@ -5,16 +5,16 @@ use crate::format::window::{linear, spread};
 use crate::format::{Axis, Header, ImageFile, ReadErrorKind, Window};
 use imgveil::internal::image::Image;
 
-/// What becomes of values.
+/// How values become samples.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Greys {
-    /// They are kept.
+    /// Values are kept.
     Stored,
-    /// From the smallest to the largest, onto 16 bits.
+    /// From the smallest to the largest value onto 16 bits.
     Spread(f64, f64),
-    /// In the modality's units: from black to white.
+    /// The values for black and white in the modality's units.
     Shown(f64, f64),
-    /// In the modality's units: centre and width.
+    /// Centre and width in the modality's units.
     Window(f64, f64),
 }
 
@@ -67,7 +67,7 @@ impl Nifti {
         self.volume.kind.value(self.bits(voxel))
     }
 
-    /// A value in the modality's units. A slope of 0 says that there are none.
+    /// A value in the modality's units. A slope of 0 means that the header states none.
     fn scaled(&self, value: f64) -> f64 {
         let Volume { slope, intercept, .. } = self.volume;
         if slope == 0.0 || !slope.is_finite() || !intercept.is_finite() {
@@ -109,7 +109,7 @@ impl ImageFile for Nifti {
         let mut byte = |value: u8| samples.push(value);
         match (self.greys, self.volume.kind) {
             (Greys::Stored, Kind::Rgb | Kind::U8) => voxels.for_each(|voxel| voxel.iter().copied().for_each(&mut byte)),
-            // Adding half the range is turning the highest bit over.
+            // Adding half of the range inverts the highest bit.
             (Greys::Stored, Kind::I8) => voxels.for_each(|voxel| byte(self.bits(voxel) as u8 ^ 1 << 7)),
             (Greys::Stored, kind) => {
                 let flip = if kind == Kind::I16 { 1 << 15 } else { 0 };

@@ -8,7 +8,7 @@ const NIFTI_1: u64 = 348;
 /// Bytes of a NIfTI-2 header.
 pub(super) const NIFTI_2: u64 = 540;
 
-/// What a voxel is.
+/// The type of a voxel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     U8,
@@ -25,7 +25,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// By its number in the header.
+    /// The type of a number in the header.
     fn named(number: u16) -> Result<Self, ReadErrorKind> {
         Ok(match number {
             2 => Kind::U8,
@@ -65,7 +65,7 @@ impl Kind {
         }
     }
 
-    /// The value that these bits stand for; bits above a voxel's are 0.
+    /// The value of these bits. Bits above a voxel's are 0.
     pub(super) fn value(self, bits: u64) -> f64 {
         match self {
             Kind::I8 => f64::from(bits as u8 as i8),
@@ -79,31 +79,31 @@ impl Kind {
     }
 }
 
-/// What is used of a header.
+/// The parts of a header that are used.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Volume {
     pub(super) big_endian: bool,
     pub(super) kind: Kind,
     /// Voxels along the first three axes.
     pub(super) sides: [u64; 3],
-    /// How many volumes there are: all further axes.
+    /// The number of volumes: the product of all further axes.
     pub(super) volumes: u64,
-    /// Where the voxels begin.
+    /// The offset of the voxels.
     pub(super) offset: u64,
     pub(super) slope: f64,
     pub(super) intercept: f64,
-    /// What the file asks to be shown as black and as white.
+    /// The values that the file states for black and white.
     pub(super) shown: (f64, f64),
 }
 
-/// Numbers at their places in a header.
+/// Numbers at fixed offsets in a header.
 struct Fields<'a> {
     bytes: &'a [u8],
     big_endian: bool,
 }
 
 impl Fields<'_> {
-    /// The bits of a number, 0 where the header is too short (its length is checked before).
+    /// The bits of a number. 0 if the header is too short, which is checked before.
     fn bits(&self, at: usize, bytes: usize) -> u64 {
         self.bytes.get(at..at + bytes).map_or(0, |digits| bits(digits, self.big_endian))
     }
@@ -154,7 +154,7 @@ impl Volume {
             _ => return Err(ReadErrorKind::Foreign),
         }
         let volume = if length == NIFTI_1 { Self::nifti_1(&fields)? } else { Self::nifti_2(&fields)? };
-        // Between header and voxels lie 4 bytes at least, which say whether there are extensions.
+        // At least 4 bytes between header and voxels state whether there are extensions.
         if volume.offset < length + 4 {
             return Err(ReadErrorKind::Damaged("its voxels begin inside of its header".into()));
         }
@@ -163,7 +163,7 @@ impl Volume {
 
     fn nifti_1(fields: &Fields) -> Result<Self, ReadErrorKind> {
         let offset = fields.single(108);
-        // Beyond 2^24 a NIfTI-1 offset is not exact, and no header has that many bytes of extensions.
+        // Beyond 2^24 a NIfTI-1 offset is not exact. No header has that many bytes of extensions.
         if !(0.0..=f64::from(1 << 24)).contains(&offset) || offset.fract() != 0.0 {
             return Err(ReadErrorKind::Damaged(format!("its voxels begin at byte {offset}")));
         }
@@ -195,7 +195,7 @@ impl Volume {
         })
     }
 
-    /// How many bytes header and voxels take, if the file can hold them.
+    /// The size of header and voxels in bytes, if the file can hold them.
     pub(super) fn check_length(&self, length: u64, compressed: bool) -> Result<u64, ReadErrorKind> {
         let factors = self.sides.iter().chain([&self.volumes]);
         let voxels = factors.fold(self.kind.bytes() as u128, |product, &side| product.saturating_mul(side.into()));
@@ -229,7 +229,7 @@ impl Volume {
     /// How slices lie in the file.
     pub(super) fn cut(&self, axis: Axis) -> Cut {
         let [x, y, z] = self.sides;
-        // Strides are looked at only where the file is long enough for them.
+        // Strides are used only if the file is long enough for them.
         let first = Along { count: x, stride: 1 };
         let second = Along { count: y, stride: x };
         let third = Along { count: z, stride: x.saturating_mul(y) };
@@ -241,21 +241,21 @@ impl Volume {
     }
 }
 
-/// An axis: how many voxels lie along it, and how far they lie apart in the file.
+/// An axis: its number of voxels, and their distance in the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Along {
     pub(super) count: u64,
     pub(super) stride: u64,
 }
 
-/// A volume cut into slices.
+/// A volume divided into slices.
 pub(super) struct Cut {
     pub(super) slices: Along,
     pub(super) rows: Along,
     pub(super) columns: Along,
 }
 
-/// Voxels along the first three axes, and the product of the further ones.
+/// The voxels along the first three axes, and the product of the further axes.
 fn sizes(dim: [i64; 8]) -> Result<([u64; 3], u64), ReadErrorKind> {
     let axes = usize::try_from(dim[0]).ok().filter(|axes| (1..=7).contains(axes));
     let Some(axes) = axes else {

@@ -1,29 +1,30 @@
-//! What has to be known of a BMP before it is decoded: how many bytes its pixels take, and whether its palette is grey. Never
-//! decodes.
+//! The header of a BMP, parsed by hand for two facts that the decoder does not give: how many bytes the pixels take,
+//! and whether the palette is grey.
 
-/// What a BMP's header says beyond its size.
-pub(super) struct Layout {
-    /// Bytes before the pixels and of the pixels; `None` where they are compressed (run lengths).
+/// Facts about a BMP from its header.
+pub(super) struct BmpHeader {
+    /// Bytes up to the end of the pixels. `None` if they are compressed (run lengths).
     pub length: Option<u64>,
-    /// Whether the pixels begin behind header and palette, as they must.
+    /// Whether the pixels begin after header and palette, as they must.
     pub in_order: bool,
-    /// Whether it has a palette and that holds nothing but greys: an image of one channel, then.
+    /// Whether it has a palette of greys only, so that the image has one channel.
     pub grey: bool,
 }
 
-/// Header and palette lie in the first bytes: no palette has more than 256 entries of 4 bytes behind the longest header.
+/// The bytes that hold header and palette: the longest header, and 256 palette entries of 4 bytes.
 pub(super) const START: u64 = 14 + 124 + 12 + 4 * 256;
 
-/// The layout that the first [`START`] bytes of a file tell of. `None` where the header ends too early or is of no known kind;
-/// the decoder has words for that.
-pub(super) fn layout(start: &[u8]) -> Option<Layout> {
+/// Parses the first [`START`] bytes of a file. `None` if the header ends too early or is of no known kind, which the
+/// decoder reports.
+pub(super) fn layout(start: &[u8]) -> Option<BmpHeader> {
     let short = |at: usize| Some(u16::from_le_bytes(start.get(at..at + 2)?.try_into().ok()?));
     let long = |at: usize| Some(u32::from_le_bytes(start.get(at..at + 4)?.try_into().ok()?));
     let (pixels, header) = (long(10)?, long(14)?);
     let oldest = header == 12;
-    let (width, height, bits, compression) = match oldest {
-        true => (u32::from(short(18)?), u32::from(short(20)?), short(24)?, 0),
-        false => (long(18)?, long(22)?.cast_signed().unsigned_abs(), short(28)?, long(30)?),
+    let (width, height, bits, compression) = if oldest {
+        (u32::from(short(18)?), u32::from(short(20)?), short(24)?, 0)
+    } else {
+        (long(18)?, long(22)?.cast_signed().unsigned_abs(), short(28)?, long(30)?)
     };
     let stride = (u64::from(width) * u64::from(bits)).div_ceil(32) * 4;
     let length = (!matches!(compression, 1 | 2)).then(|| u64::from(pixels) + stride * u64::from(height));
@@ -36,5 +37,5 @@ pub(super) fn layout(start: &[u8]) -> Option<Layout> {
         grey = palette.chunks_exact(bytes).all(|entry| entry[0] == entry[1] && entry[1] == entry[2]);
         palette_end += palette.len() as u64;
     }
-    Some(Layout { length, in_order: u64::from(pixels) >= palette_end, grey })
+    Some(BmpHeader { length, in_order: u64::from(pixels) >= palette_end, grey })
 }

@@ -1,9 +1,9 @@
 //! The pixels of a picture.
 
-use super::header::wrong;
 use super::jpeg;
 use super::plausible::room;
 use crate::format::{Header, ImageFile, ReadErrorKind};
+use crate::text::one_line;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::pnm::PnmDecoder;
@@ -12,7 +12,7 @@ use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits};
 use imgveil::internal::image::{Geometry, Image};
 use std::io::{Cursor, Read};
 
-/// A picture of a format that holds one in a file.
+/// A file of a format that holds one picture.
 pub(super) struct Picture {
     pub(super) bytes: Vec<u8>,
     pub(super) format: ImageFormat,
@@ -70,7 +70,7 @@ fn pixels(mut decoder: impl ImageDecoder, limits: Limits) -> Result<DynamicImage
     DynamicImage::from_decoder(decoder)
 }
 
-/// The PNM family allows for several images one behind the other; the decoder reads the first.
+/// PNM files may hold several images, of which the decoder reads the first.
 fn no_second_pnm(mut reader: Cursor<&[u8]>) -> Result<(), ReadErrorKind> {
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).map_err(ReadErrorKind::Io)?;
@@ -86,7 +86,7 @@ pub(super) fn mismatch() -> ReadErrorKind {
     ReadErrorKind::Damaged("it holds more or fewer pixels than it says".into())
 }
 
-/// Samples without the alpha that stands behind the `channels` of every pixel, if it says nothing.
+/// Removes the alpha channel after the `channels` of every pixel, if every pixel is opaque.
 pub(super) fn opaque<T: Copy + PartialEq>(samples: &[T], channels: usize, max: T) -> Result<Vec<T>, ReadErrorKind> {
     let pixels = samples.chunks_exact(channels + 1);
     if pixels.clone().any(|pixel| pixel.last() != Some(&max)) {
@@ -96,12 +96,23 @@ pub(super) fn opaque<T: Copy + PartialEq>(samples: &[T], channels: usize, max: T
     Ok(pixels.flat_map(|pixel| pixel.iter().take(channels)).copied().collect())
 }
 
-/// The greys of an image whose reds, greens and blues are the same.
+/// The greys of an image whose red, green and blue are equal.
 pub(super) fn every_third(samples: &[u8]) -> Vec<u8> {
     samples.iter().step_by(3).copied().collect()
 }
 
-/// 16-bit samples as an [`Image`] holds them, whatever the machine's own order of bytes.
+/// 16-bit samples in the byte order of [`Image`], which is little-endian.
 pub(super) fn stored(samples: &[u16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
+}
+
+/// A decoder's error, with its words on one line.
+pub(super) fn wrong(error: &ImageError) -> ReadErrorKind {
+    match error {
+        ImageError::Unsupported(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            ReadErrorKind::Damaged("the file ends before the image does (truncated)".into())
+        }
+        other => ReadErrorKind::Damaged(one_line(&other.to_string())),
+    }
 }

@@ -6,14 +6,14 @@ use image::{ExtendedColorType, ImageEncoder};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use std::borrow::Cow;
 
-/// An image as PNG. The same bytes for the same image, whatever the machine. What does not compress, as most encrypted images do
-/// not, is stored: compressing it would take twenty times as long and save nothing.
+/// Encodes an image as PNG. The bytes are the same on every machine. An image that does not compress, which is true of
+/// most encrypted images, is stored: compressing it would take twenty times as long and save nothing.
 ///
 /// # Errors
 /// The encoder's words.
 pub fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
     let geometry = image.geometry();
-    // The encoder wants 16-bit samples in the machine's own order of bytes.
+    // The encoder expects 16-bit samples in the machine's byte order.
     let samples = match geometry.depth() {
         Depth::U8 => Cow::Borrowed(image.samples()),
         Depth::U16 => {
@@ -21,34 +21,33 @@ pub fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
             Cow::Owned(image.samples().chunks_exact(2).flat_map(native).collect())
         }
     };
-    let compression = match compresses(geometry, &samples)? {
-        true => CompressionType::Fast,
-        false => CompressionType::Uncompressed,
-    };
+    let compression =
+        if compresses(geometry, &samples)? { CompressionType::Fast } else { CompressionType::Uncompressed };
     png(geometry, geometry.height(), &samples, compression)
 }
 
-/// Rows that are tried to find out whether an image compresses.
+/// The number of rows on which compression is tried.
 const TRIED: usize = 16;
 
-/// Whether an image compresses: tried on rows around its first and its third quarter.
+/// Whether an image compresses, tried on rows around its first and its third quarter.
 fn compresses(geometry: Geometry, samples: &[u8]) -> Result<bool, String> {
     let (height, row) = (geometry.height(), geometry.bytes() / geometry.height());
     let rows = |centre: usize| {
         let first = centre.saturating_sub(TRIED / 4) * row;
         samples.get(first..first + TRIED / 2 * row).unwrap_or_default()
     };
-    // A small image is tried whole.
-    let tried = match height > 2 * TRIED {
-        true => Cow::Owned([rows(height / 4), rows(height - height / 4)].concat()),
-        false => Cow::Borrowed(samples),
+    // A small image is tried as a whole.
+    let tried = if height > 2 * TRIED {
+        Cow::Owned([rows(height / 4), rows(height - height / 4)].concat())
+    } else {
+        Cow::Borrowed(samples)
     };
     let compressed = png(geometry, tried.len() / row, &tried, CompressionType::Fast)?;
-    // A gain of less than a twentieth is none.
+    // A gain of less than a twentieth is not worth it.
     Ok(compressed.len() + tried.len() / 20 < tried.len())
 }
 
-/// Rows of an image's width as PNG.
+/// Encodes rows of an image as PNG.
 fn png(geometry: Geometry, rows: usize, samples: &[u8], compression: CompressionType) -> Result<Vec<u8>, String> {
     let colour = match (geometry.channels(), geometry.depth()) {
         (1, Depth::U8) => ExtendedColorType::L8,
@@ -67,11 +66,12 @@ fn png(geometry: Geometry, rows: usize, samples: &[u8], compression: Compression
     Ok(png)
 }
 
-/// An image as baseline JPEG of a quality from 1 to 100, colour at full resolution (4:4:4): halving it would mix pixels of
-/// neighbouring blocks, which encrypted ones have nothing in common with. The same bytes for the same image.
+/// Encodes an image as baseline JPEG of a quality from 1 to 100, with colour at full resolution (4:4:4): subsampling
+/// would mix the pixels of neighbouring encrypted blocks, which have nothing in common. The bytes are the same on every
+/// machine.
 ///
 /// # Errors
-/// For 16-bit images, which JPEG does not hold, sides beyond 65,535 pixels, and qualities that there are not.
+/// For 16-bit images, which JPEG cannot hold, for sides beyond 65,535 pixels, and for other qualities.
 pub fn encode_jpeg(image: &Image, quality: u8) -> Result<Vec<u8>, String> {
     let geometry = image.geometry();
     if geometry.depth() != Depth::U8 {

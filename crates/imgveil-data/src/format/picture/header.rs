@@ -1,23 +1,23 @@
 //! The geometry of a picture, from as little of the file as its format allows.
 
+use super::decode::wrong;
 use super::plausible::{BMP_RUNS, DEFLATE, JPEG, WEBP, plausible};
 use super::{bmp, jpeg, tiff};
 use crate::format::{Header, ReadErrorKind};
-use crate::text::one_line;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::pnm::{PnmDecoder, PnmSubtype, SampleEncoding};
 use image::codecs::webp::WebPDecoder;
-use image::{ColorType, ImageDecoder, ImageError, ImageFormat, Limits};
+use image::{ColorType, ImageDecoder, ImageFormat, Limits};
 use imgveil::internal::image::{Depth, Geometry};
 use std::io::{BufRead, Read, Seek, SeekFrom};
 
-/// How many pictures a file holds (pages of a TIFF, else one) and their geometry, from as little of it as the format allows. A
-/// picture that turns out to be translucent is refused only when it is decoded.
+/// The number of pictures in a file (the pages of a TIFF, else one) and their geometry, from as little of the file as
+/// its format allows. A translucent picture is refused only when it is decoded.
 ///
 /// # Errors
-/// When it is no picture, its header is damaged or promises more than the file can hold, or it is of a kind that is not
-/// supported.
+/// If it is not a picture, its header is damaged or promises more than the file can hold, or it is of a kind that is
+/// not supported.
 pub fn header(mut reader: impl BufRead + Seek) -> Result<Header, ReadErrorKind> {
     let length = reader.seek(SeekFrom::End(0)).map_err(ReadErrorKind::Io)?;
     let start = start(&mut reader).map_err(ReadErrorKind::Io)?;
@@ -37,7 +37,7 @@ pub fn header(mut reader: impl BufRead + Seek) -> Result<Header, ReadErrorKind> 
     }
 }
 
-/// The format by content, whatever the name says.
+/// The format by content, regardless of the name.
 pub(super) fn format(start: &[u8]) -> Result<ImageFormat, ReadErrorKind> {
     match image::guess_format(start) {
         Ok(
@@ -53,12 +53,12 @@ pub(super) fn format(start: &[u8]) -> Result<ImageFormat, ReadErrorKind> {
     }
 }
 
-/// The kind of TIFF for files beyond 4 GiB, which the guess does not know.
+/// BigTIFF, for files beyond 4 GiB, which `guess_format` does not know.
 fn is_big_tiff(start: &[u8]) -> bool {
     start.starts_with(b"II+\0") || start.starts_with(b"MM\0+")
 }
 
-/// The first bytes: enough to tell every format, and for what is looked up by hand. The reader goes back.
+/// The first bytes: enough to recognise every format, and for headers that are parsed by hand. Rewinds the reader.
 fn start(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
     reader.rewind()?;
@@ -73,7 +73,7 @@ fn png_geometry(reader: impl BufRead + Seek, start: &[u8], length: u64) -> Resul
         return Err(ReadErrorKind::Unsupported("an animated PNG; save its frames as images".into()));
     }
     let geometry = geometry(&decoder)?;
-    // Bits of a sample and kind of colour, of the header chunk that every PNG begins with.
+    // Bits of a sample and colour type, from the header chunk.
     let (bits, colour) = (start.get(24).map_or(8, |&bits| u64::from(bits)), start.get(25));
     let samples = match colour {
         Some(2) => 3,
@@ -119,14 +119,14 @@ fn pnm_geometry(mut reader: impl BufRead + Seek, length: u64) -> Result<Geometry
     let decoder = PnmDecoder::new(&mut reader).map_err(|e| wrong(&e))?;
     let geometry = geometry(&decoder)?;
     if decoder.header().maximal_sample() > 255 && geometry.depth() == Depth::U8 {
-        // The decoder would take one byte a sample where there are two.
+        // The decoder would read one byte a sample instead of two.
         return Err(ReadErrorKind::Unsupported("a PAM of 16 bits that names no TUPLTYPE; add one".into()));
     }
     let samples = geometry.pixels() as u64 * u64::from(decoder.color_type().channel_count());
     let needed = match decoder.subtype() {
         PnmSubtype::Bitmap(SampleEncoding::Binary) => geometry.width().div_ceil(8) as u64 * geometry.height() as u64,
         PnmSubtype::Bitmap(SampleEncoding::Ascii) => samples,
-        // A digit and a blank each, but for the last one.
+        // A digit and a blank each, except for the last one.
         PnmSubtype::Graymap(SampleEncoding::Ascii) | PnmSubtype::Pixmap(SampleEncoding::Ascii) => 2 * samples - 1,
         _ => samples * geometry.depth().bytes() as u64,
     };
@@ -136,7 +136,7 @@ fn pnm_geometry(mut reader: impl BufRead + Seek, length: u64) -> Result<Geometry
     Ok(geometry)
 }
 
-/// What the decoder will give, without alpha.
+/// The geometry that the decoder will give, without alpha.
 fn geometry(decoder: &impl ImageDecoder) -> Result<Geometry, ReadErrorKind> {
     let (channels, depth) = match decoder.color_type() {
         ColorType::L8 | ColorType::La8 => (1, Depth::U8),
@@ -147,15 +147,4 @@ fn geometry(decoder: &impl ImageDecoder) -> Result<Geometry, ReadErrorKind> {
     };
     let (width, height) = decoder.dimensions();
     Ok(Geometry::new(height, width, channels)?.with_depth(depth))
-}
-
-/// A decoder's words on one line: they end up in lists.
-pub(super) fn wrong(error: &ImageError) -> ReadErrorKind {
-    match error {
-        ImageError::Unsupported(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),
-        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-            ReadErrorKind::Damaged("the file ends before the image does (truncated)".into())
-        }
-        other => ReadErrorKind::Damaged(one_line(&other.to_string())),
-    }
 }

@@ -1,5 +1,5 @@
-//! JPEG: its frame header, without the rest of the file; whether its end is there; and its pixels. Never makes up the rest of
-//! an image where its codes are broken. JPEG has no checksum: damage that leaves codes whole cannot be seen.
+//! JPEG: the frame header, and the pixels. A damaged image is refused, never filled up. JPEG has no checksum: damage
+//! that leaves its codes valid cannot be detected.
 
 use crate::format::ReadErrorKind;
 use crate::text::one_line;
@@ -31,7 +31,7 @@ pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, Read
     }
     let channels = match components {
         1 | 3 => u32::from(components),
-        // The inks of a printer have no one conversion to RGB.
+        // CMYK has no unique conversion to RGB.
         4 => return unsupported("CMYK"),
         count => return unsupported(&format!("{count}-channel")),
     };
@@ -41,8 +41,8 @@ pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, Read
 
 /// The samples of an image whose geometry was found plausible.
 pub(super) fn decode(bytes: &[u8], geometry: Geometry) -> Result<Vec<u8>, ReadErrorKind> {
-    // The decoder fills what is missing with grey and says nothing; a network would learn from it. Strictly, it says
-    // what is damaged; and a file that is cut may still look whole to it.
+    // The decoder silently fills missing pixels with grey, and a network would learn from them. In strict mode it
+    // reports damage, but a truncated file may still look whole to it.
     if !has_end_of_image(bytes) {
         return Err(ReadErrorKind::Damaged("the file ends before the image does (truncated JPEG)".into()));
     }
@@ -57,14 +57,14 @@ pub(super) fn decode(bytes: &[u8], geometry: Geometry) -> Result<Vec<u8>, ReadEr
         .map_err(|error| ReadErrorKind::Damaged(one_line(&error.to_string())))
 }
 
-/// The kind and the beginning of the frame header, if one comes before the pixels.
+/// The marker and the beginning of the frame header, if there is one before the pixels.
 fn frame(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<(u8, [u8; 6])>> {
     let mut pair = [0; 2];
     reader.read_exact(&mut pair)?;
     loop {
         reader.read_exact(&mut pair)?;
         let [0xff, mut kind] = pair else { return Ok(None) };
-        // Fill bytes may stand before a marker.
+        // Fill bytes may precede a marker.
         while kind == 0xff {
             let mut byte = [0];
             reader.read_exact(&mut byte)?;
@@ -84,7 +84,7 @@ fn frame(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<(u8, [u8;
     }
 }
 
-/// Whether the end marker is there, somewhere behind the first scan: a thumbnail in the header has one of its own.
+/// Whether there is an end marker after the first scan. A thumbnail in the header has its own.
 fn has_end_of_image(bytes: &[u8]) -> bool {
     // Segments after the start marker: ff, kind, length (of itself and the payload).
     let mut at = 2;
@@ -92,7 +92,7 @@ fn has_end_of_image(bytes: &[u8]) -> bool {
         if kind == 0xda {
             return bytes[at..].windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
         }
-        // A fill byte may stand before a marker.
+        // A fill byte may precede a marker.
         at += if kind == 0xff { 1 } else { 2 + usize::from(u16::from_be_bytes([high, low])) };
     }
     false

@@ -1,7 +1,7 @@
-//! Pictures: files that a picture viewer opens. PNG, JPEG, TIFF (every page an image), BMP, WebP and the PNM family are decoded to
-//! grey or RGB of 8 or 16 bits, losslessly or not at all; PNG and JPEG are written. Grey of fewer bits is spread to 8, palettes
-//! become RGB, alpha is dropped where every pixel is opaque. Never turns a picture as its EXIF data asks (pixels are taken as they
-//! are stored), never flattens or converts colours, and never knows where a file lies in a set.
+//! Pictures: PNG, JPEG, TIFF (every page is an image), BMP, WebP and the PNM family. They are decoded to grey or RGB of
+//! 8 or 16 bits, exactly or not at all. PNG and JPEG are also written. Grey of fewer than 8 bits is scaled to 8,
+//! palettes become RGB, and an alpha channel is dropped if every pixel is opaque. EXIF rotation is not applied, and
+//! colours are neither flattened nor converted.
 
 mod bmp;
 mod decode;
@@ -31,7 +31,7 @@ pub fn is_picture_name(path: &Path) -> bool {
     )
 }
 
-/// Opens a file that was read whole.
+/// Opens the contents of a file.
 ///
 /// # Errors
 /// As [`header`].
@@ -47,14 +47,14 @@ pub fn open(bytes: Vec<u8>) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
 /// Decodes the one picture of a file.
 ///
 /// # Errors
-/// When it cannot be read, is damaged, of a kind that is not supported, or holds several.
+/// If it cannot be read, is damaged, of a kind that is not supported, or holds several.
 pub fn read_image(path: &Path) -> Result<Image, ReadError> {
     let wrong = |kind| ReadError { path: path.display().to_string(), kind };
     let bytes = std::fs::read(path).map_err(|error| wrong(ReadErrorKind::Io(error)))?;
     open(bytes).and_then(|file| single(file.as_ref())).map_err(wrong)
 }
 
-/// The one image of a file that stands for one image.
+/// The only image of a file.
 pub(crate) fn single(file: &dyn ImageFile) -> Result<Image, ReadErrorKind> {
     match file.header().count {
         1 => file.image(0),

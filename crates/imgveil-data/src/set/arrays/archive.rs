@@ -30,8 +30,8 @@ pub(crate) fn read_manifest(zip: &mut Archive, path: &Path) -> Result<Option<Man
     parsed.map(Some).map_err(|source| SetError::Manifest { path: path.join(MANIFEST), source })
 }
 
-/// Options for members without time stamps, so that the same set has the same bytes, and without compression, because encrypted
-/// pixels do not compress.
+/// Options for members without time stamps, so that the same set has the same bytes, and without compression, because
+/// encrypted pixels do not compress.
 pub(crate) fn stored() -> zip::write::SimpleFileOptions {
     zip::write::SimpleFileOptions::default()
         .compression_method(zip::CompressionMethod::Stored)

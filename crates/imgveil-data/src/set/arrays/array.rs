@@ -13,7 +13,7 @@ pub(super) enum Data {
     File {
         /// The file.
         file: File,
-        /// Where the samples begin.
+        /// The offset of the samples.
         offset: u64,
     },
 }

@@ -28,8 +28,8 @@ pub(super) fn labels(labels: &[u32]) -> std::io::Result<Vec<u8>> {
     Ok(array)
 }
 
-/// The file that is renamed to `path` once it is whole. Its name is always the same, so that the next run replaces what an
-/// interrupted one left.
+/// The file that is renamed to `path` once it is whole. Its name is always the same, so that the next run replaces what
+/// an interrupted one left.
 pub(super) fn staged(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{STAGED}{name}"))
@@ -39,7 +39,7 @@ pub(super) fn staged(path: &Path) -> PathBuf {
 pub(super) struct ArrayFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
-    /// Where the samples begin.
+    /// The offset of the samples.
     offset: u64,
     pub(super) geometry: Geometry,
     pub(super) count: usize,

@@ -10,17 +10,17 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-/// Writes a folder of `.npy` files, `train_images.npy` and its like, that numpy can map into memory.
+/// Writes a folder of `.npy` files (`train_images.npy` and so on) that numpy can map into memory.
 pub struct NpySink {
     arrays: ArrayFiles,
 }
 
 impl NpySink {
-    /// A sink that writes into `work`, a folder that is there; arrays that an earlier run left there for the same slots are
-    /// written on, all others are written anew.
+    /// A sink that writes into the existing folder `work`. Arrays that an earlier run left there for the same slots are
+    /// continued, all others are replaced.
     ///
     /// # Errors
-    /// When images of one part differ in size, or the files cannot be made.
+    /// If images of one split differ in size, or the files cannot be created.
     pub fn create(work: &Path, slots: Vec<Slot>) -> Result<Self, SetError> {
         Ok(Self { arrays: ArrayFiles::create(work, slots)? })
     }
@@ -61,7 +61,7 @@ impl Sink for NpySink {
                 std::fs::rename(&half, &path).map_err(SetError::writing(&path))?;
             }
         }
-        // Parts of which nothing came.
+        // Splits of which no image came.
         for array in std::mem::take(&mut arrays.arrays).into_values() {
             let ArrayFile { path, file, .. } = array;
             drop(file);
@@ -79,7 +79,7 @@ fn close_gaps(array: ArrayFile, ranks: &[usize]) -> Result<(), SetError> {
     array.copy(ranks, &mut output).and_then(|()| output.flush()).map_err(&failed)?;
     drop(output);
     let ArrayFile { path: target, file, .. } = array;
-    // Some systems replace no file that is open.
+    // Some systems cannot replace an open file.
     drop(file);
     std::fs::rename(&path, &target).map_err(SetError::writing(&target))
 }

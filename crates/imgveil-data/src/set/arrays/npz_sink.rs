@@ -11,14 +11,14 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Writes one `.npz` file: collects the arrays in a work folder, and puts them into an archive in the end.
+/// Writes one `.npz` file: collects the arrays in a folder, and puts them into an archive at the end.
 pub struct NpzSink {
     pub(super) arrays: ArrayFiles,
     output: PathBuf,
 }
 
 impl NpzSink {
-    /// A sink that collects in `work`, a folder that is there, and writes `output`.
+    /// A sink that collects arrays in the existing folder `work` and writes `output`.
     ///
     /// # Errors
     /// As [`NpySink::create`].
@@ -31,7 +31,7 @@ impl NpzSink {
         let mut zip = zip::ZipWriter::new(BufWriter::new(file));
         for here in arrays {
             let Some(array) = self.arrays.arrays.get(&here.split) else { continue };
-            // A little below 4 GiB: the header is counted too.
+            // A little below 4 GiB, because the header counts too.
             let large = here.ranks.len() as u64 * array.geometry.bytes() as u64 > u64::from(u32::MAX) - (1 << 20);
             zip.start_file(file_name(&images_name(here.split)), archive::stored().large_file(large))?;
             array.copy(&here.ranks, &mut zip)?;

@@ -96,8 +96,8 @@ fn images_of_two_sizes_are_no_array() {
     let error = NpySink::create(work.path(), slots.clone()).map(|_| ()).unwrap_err().to_string();
     assert_eq!(
         error,
-        "cannot encode train_images.npy: an array holds images of one size: Train/0 is 2x3x1, Train/1 is 9x9x1; write to a \
-         folder instead"
+        "cannot encode train_images.npy: an array holds images of one size: Train/0 is 2x3x1, Train/1 is 9x9x1; write \
+         to a folder instead"
     );
     // One that will not come does not count, and nothing else is taken for an image.
     slots[1].geometry = None;

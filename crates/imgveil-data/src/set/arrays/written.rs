@@ -1,5 +1,5 @@
-//! The arrays of a set that is being written. An image is written to its position whenever it comes, so that memory does not
-//! grow with the arrays. Gaps of images that did not come are closed at the end.
+//! The arrays of a set that is being written. An image is written to its position whenever it comes, so that memory
+//! does not grow with the arrays. Gaps of images that did not come are closed at the end.
 
 use super::array_file::{ArrayFile, staged};
 use super::layout::{file_name, images_name, labels_name, position};
@@ -44,7 +44,8 @@ impl ArrayFiles {
                 return Err(SetError::encoding(
                     file_name(&images_name(slot.item.split)),
                     format!(
-                        "an array holds images of one size: {} is {expected}, {} is {geometry}; write to a folder instead",
+                        "an array holds images of one size: {} is {expected}, {} is {geometry}; write to a \
+                         folder instead",
                         first.item.name, slot.item.name
                     ),
                 ));

@@ -1,5 +1,5 @@
-//! A folder of image files to read from, in class folders, or in `train/ val/ test/`. A file of several images is listed as
-//! that many items.
+//! A folder of image files to read from, in class folders, or in `train/ val/ test/`. A file of several images is
+//! listed as that many items.
 
 use super::open_files::OpenFiles;
 use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
@@ -197,7 +197,8 @@ impl FolderSource {
     }
 }
 
-/// The images of a file. A file whose header cannot be read is listed as one image. Reading that image gives the reason.
+/// The images of a file. A file whose header cannot be read is listed as one image. Reading that image gives the
+/// reason.
 fn images(root: &Path, file: usize, location: &Location, options: &ReadOptions) -> Vec<Location> {
     let Location::File(path, format) = location else { return vec![location.clone()] };
     if !format.may_be_several(path) {

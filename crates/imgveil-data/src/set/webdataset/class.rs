@@ -4,17 +4,17 @@ use crate::offset_io;
 use std::fs::File;
 use std::ops::Range;
 
-/// The longest `.cls` or `.json` that a class is read from, and the longest member that is carried over.
+/// The size limit of a `.cls` or `.json` that a class is read from, and of a member that is carried over.
 pub(super) const LONGEST_TEXT: u64 = 16 << 20;
 
-/// A class as a sample states it.
+/// A class as a WebDataset sample states it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Number(i64),
     Name(String),
 }
 
-/// A sample's class: what `.cls` says, else what `.json` does.
+/// The class in `.cls`, or else in `.json`.
 pub(super) fn class(file: &File, class: Option<Range<u64>>, json: Option<Range<u64>>) -> Result<Option<Class>, String> {
     let kind = if class.is_some() { ".cls" } else { ".json" };
     let Some(range) = class.clone().or(json) else { return Ok(None) };
@@ -33,7 +33,7 @@ pub(super) fn class(file: &File, class: Option<Range<u64>>, json: Option<Range<u
     }
 }
 
-/// Whether a text may be the name of a class: one line, and not a page.
+/// Whether a text may be the name of a class: one short line.
 fn is_class_name(text: &str) -> bool {
     !text.is_empty() && text.len() <= 1024 && !text.chars().any(char::is_control)
 }

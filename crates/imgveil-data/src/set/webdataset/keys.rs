@@ -3,8 +3,8 @@
 use crate::set::{SetError, Slot, Split};
 use std::collections::HashSet;
 
-/// The key of every slot: the last part of its name, or where that is another's of the same part of the set, all of its name. No dot
-/// stays in it, because a key ends at the first one.
+/// The key of every slot: the last part of its name, or the whole name if two images of its split have the same last
+/// part. Dots are replaced, because a key ends at the first one.
 pub(super) fn keys(slots: &[Slot]) -> Result<Vec<String>, SetError> {
     let short = |slot: &Slot| slot.item.name.rsplit('/').next().unwrap_or_default().replace('.', "_");
     let long = |slot: &Slot| slot.item.name.replace(['.', '/'], "_");

@@ -1,7 +1,7 @@
 //! One pass over the headers of a shard finds its samples.
 
 use super::class::{Class, class};
-use super::{CLASS, is_image, key_and_kind};
+use super::member_name::{CLASS, is_image, key_and_kind};
 use crate::format::tar::{Damage, TarMember, TarMembers};
 use crate::set::Split;
 use crate::stamp::stamp_of;
@@ -9,7 +9,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
 
-/// No image is larger, encoded or not: 2^31 samples of two bytes, and as much again.
+/// The size limit of an image, encoded or not: 2^31 samples of two bytes, and as much again.
 const LONGEST_IMAGE: u64 = 8 << 30;
 
 /// A tar file of the set.
@@ -40,28 +40,28 @@ impl Shard {
 /// Where an image lies, or why it cannot be read.
 #[derive(Debug)]
 pub(super) enum Location {
-    /// The image, and the whole sample.
+    /// The ranges of the image and of its whole WebDataset sample.
     Here { image: Range<u64>, sample: Range<u64> },
-    /// The sample, or what is left of the shard, cannot be used; with the reason.
+    /// The WebDataset sample or the rest of the shard cannot be used, with the reason.
     Damaged(String),
-    /// Its name is not text.
+    /// The image's name is not UTF-8.
     NotText,
-    /// The manifest names it, and it is not there.
+    /// The manifest names the image, and it does not exist.
     Missing,
 }
 
-/// A sample of a shard.
+/// A WebDataset sample of a shard.
 pub(super) struct ShardSample {
     pub(super) key: String,
     pub(super) location: Location,
     pub(super) class: Option<Class>,
 }
 
-/// What one pass over a shard finds.
+/// The result of one pass over a shard.
 #[derive(Default)]
 pub(super) struct Scan {
     pub(super) samples: Vec<ShardSample>,
-    /// Members and samples that hold no image.
+    /// Members and WebDataset samples without an image.
     pub(super) ignored: Vec<PathBuf>,
     /// Why the pass ended early.
     pub(super) damage: Option<String>,
@@ -97,13 +97,11 @@ impl Group {
         *place = Some(member.data.clone());
     }
 
-    /// The sample, if it has an image. Its class is left out for an encrypted set, which has it in the manifest.
+    /// The WebDataset sample, or its key if it has no image. The class is not read for an encrypted set, whose manifest
+    /// states it.
     fn finish(self, file: &File, with_class: bool) -> Result<ShardSample, String> {
         let Some(image) = self.image else { return Err(self.key) };
-        let class = match with_class {
-            true => class(file, self.class, self.json),
-            false => Ok(None),
-        };
+        let class = if with_class { class(file, self.class, self.json) } else { Ok(None) };
         let (class, wrong) = class.map_or_else(|wrong| (None, Some(wrong)), |class| (class, None));
         let location = match self.wrong.or(wrong) {
             _ if self.not_text => Location::NotText,
@@ -115,7 +113,7 @@ impl Group {
     }
 }
 
-/// A member's path as a key may hold it: without `./`, and nothing that leads out of a folder.
+/// A member's path without `./`. `None` if it leads out of the folder.
 fn inside(path: &str) -> Option<String> {
     let mut parts = Vec::new();
     for part in Path::new(path).components() {
@@ -128,7 +126,7 @@ fn inside(path: &str) -> Option<String> {
     (!path.chars().any(char::is_control)).then(|| parts.join("/"))
 }
 
-/// What a path that leads elsewhere is called: one part, on one line.
+/// A display form of a path that leads elsewhere: one part, on one line.
 pub(super) fn harmless(path: &str) -> String {
     let harmless = |c: char| match c {
         '/' | '\\' | ':' => '_',
@@ -162,7 +160,7 @@ fn scan_file(shard: &Shard, file: &File, length: u64, with_class: bool, found: &
     let mut ignored = Vec::new();
     let mut unnamed = 0;
     for member in TarMembers::of_file(file, length) {
-        // What was begun before the damage may lack its label: it is left out.
+        // A WebDataset sample that the damage interrupts may lack its label, so it is left out.
         let member = member.inspect_err(|_| found.ignored.append(&mut ignored))?;
         let Some(path) = &member.path else {
             finish(group.take(), &mut ignored);

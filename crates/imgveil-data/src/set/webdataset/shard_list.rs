@@ -53,12 +53,12 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<PathBuf>, String> {
 /// The words that a pair of braces stands for.
 fn words(body: &str) -> Result<Vec<String>, String> {
     let Some((first, last)) = body.split_once("..") else {
-        return match body.contains(',') {
-            true => Ok(body.split(',').map(str::to_owned).collect()),
-            false => {
-                Err(format!("`{{{body}}}` is neither a range such as {{000000..000099}} nor a list such as {{a,b}}"))
-            }
-        };
+        if !body.contains(',') {
+            return Err(format!(
+                "`{{{body}}}` is neither a range such as {{000000..000099}} nor a list such as {{a,b}}"
+            ));
+        }
+        return Ok(body.split(',').map(str::to_owned).collect());
     };
     let number =
         |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u64>().ok()).flatten();

@@ -1,9 +1,10 @@
-//! Writes shards. The slots determine which shard an image belongs to and where it stands in it. Images come in any order: those of
-//! a shard wait in an unnamed file (the spool) until the last one is there. Then the shard is written in order under a staged
-//! name and renamed. Its bytes depend on nothing but slots and images: headers hold no time and no owner.
+//! Writes shards. The slots determine which shard an image belongs to and where it stands in it. Images come in any
+//! order: those of a shard wait in an unnamed file (the spool) until the last one is there. Then the shard is written
+//! in order under a staged name and renamed. Its bytes depend on nothing but slots and images: headers hold no time and
+//! no owner.
 
 use super::keys::keys;
-use super::{CLASS, key_and_kind};
+use super::member_name::{CLASS, key_and_kind};
 use crate::format::picture;
 use crate::format::tar::TarMembers;
 use crate::offset_io::{self, FileRange};
@@ -22,26 +23,26 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// An encoded image's kind.
 const IMAGE: &str = "png";
 
-/// A sample that is there already.
+/// A WebDataset sample that is stored.
 enum Held {
-    /// Stored in this run: its members in the spool, and the image's hash.
+    /// Stored by this run: its members in the spool, and the image's hash.
     Spooled { members: Vec<(String, Range<u64>)>, hash: blake3::Hash },
-    /// Stored by an earlier run: its blocks in the shard that is there.
+    /// Stored by an earlier run: its blocks in the existing shard.
     Kept(Range<u64>),
 }
 
-/// How far a shard is.
+/// The state of a shard that is being written.
 #[derive(Default)]
 struct State {
-    /// Slots that something is expected for.
+    /// Slots whose images have not come.
     waiting: BTreeSet<usize>,
     held: BTreeMap<usize, Held>,
     spool: Option<Arc<File>>,
-    /// How much of the spool is given away.
+    /// The length of the spool.
     spooled: u64,
 }
 
-/// A shard: its name, its slots in order, how far it is.
+/// A shard that is being written: its name, its slots in order, and its state.
 struct Shard {
     name: String,
     slots: Vec<usize>,
@@ -56,10 +57,10 @@ impl Shard {
 
 /// Writes a folder of shards: `train-000000.tar` and so on, `images-000000.tar` for a set that is not divided.
 ///
-/// Of one sample there are, in this order, `KEY.png`, `KEY.cls` (the class's number) if it has a class, and what was handed over
-/// with it. A shard is known by the rank of its slots among all those of their part, also those that will not come: several
-/// processes may write different shards of one set into one folder. Images should come about in the order of their slots;
-/// every shard that was begun and is not whole keeps a file open.
+/// An image has, in this order, the members `KEY.png`, `KEY.cls` (the number of its class, if it has one), and the
+/// members that were carried over. The shard of a slot depends on the rank of the slot within its split, where slots
+/// whose images will not come count too. So several processes can write different shards of one set into one folder.
+/// Images should come roughly in the order of their slots, because every incomplete shard keeps a file open.
 pub struct ShardSink {
     work: PathBuf,
     slots: Vec<Slot>,
@@ -70,10 +71,10 @@ pub struct ShardSink {
 }
 
 impl ShardSink {
-    /// A sink that writes into `work`, a folder that is there, `per_shard` samples a shard.
+    /// A sink that writes shards of `per_shard` images into the existing folder `work`.
     ///
     /// # Errors
-    /// When two samples of a part cannot be told apart by their names.
+    /// If two images of a split have names that give the same key.
     pub fn create(work: &Path, slots: Vec<Slot>, per_shard: usize) -> Result<Self, SetError> {
         let keys = keys(&slots)?;
         let mut counts: HashMap<Split, usize> = HashMap::new();
@@ -107,7 +108,7 @@ impl ShardSink {
         self.keys.get(slot).map_or("", String::as_str)
     }
 
-    /// The members of a sample, by kind.
+    /// The members of an image's WebDataset sample.
     fn members(&self, slot: usize, image: Vec<u8>, others: Vec<Member>) -> Result<Vec<Member>, SetError> {
         let mut members = vec![Member { kind: IMAGE.into(), bytes: image }];
         if let Some(label) = self.slots.get(slot).and_then(|slot| slot.item.label) {
@@ -126,7 +127,7 @@ impl ShardSink {
         }
     }
 
-    /// Puts a sample's members into the spool of its shard.
+    /// Writes the members of a WebDataset sample to the spool of its shard.
     fn spool(&self, shard: &Shard, members: &[Member]) -> Result<Vec<(String, Range<u64>)>, SetError> {
         let write = SetError::writing(&self.work);
         let size: u64 = members.iter().map(|member| member.bytes.len() as u64).sum();
@@ -151,7 +152,7 @@ impl ShardSink {
         Ok(locations)
     }
 
-    /// Notes what became of a slot; writes the shard if that was the last one it waited for.
+    /// Records the outcome for a slot. Writes the shard if it was the last one.
     fn settle(&self, shard: &Shard, slot: usize, held: Option<Held>) -> Result<Vec<Stored>, SetError> {
         let state = {
             let mut state = shard.state();
@@ -159,23 +160,20 @@ impl ShardSink {
             if let Some(held) = held {
                 state.held.insert(slot, held);
             }
-            match state.waiting.is_empty() {
-                true => std::mem::take(&mut *state),
-                false => return Ok(Vec::new()),
-            }
+            if state.waiting.is_empty() { std::mem::take(&mut *state) } else { return Ok(Vec::new()) }
         };
         self.complete(shard, &state)
     }
 
-    /// Writes a shard that nothing more will come for.
+    /// Writes a shard whose slots are all settled.
     fn complete(&self, shard: &Shard, state: &State) -> Result<Vec<Stored>, SetError> {
         let path = self.work.join(&shard.name);
         if state.held.is_empty() {
-            // An earlier run may have left one.
+            // An earlier run may have left this shard.
             remove(&path).map_err(SetError::writing(&path))?;
             return Ok(Vec::new());
         }
-        // Where all of it survived an earlier run, there is nothing to do.
+        // Without a spool, all of the shard survived from an earlier run.
         if let Some(spool) = &state.spool {
             let half = self.staged(shard);
             self.write(&path, &half, state, spool).map_err(SetError::writing(&half))?;
@@ -188,15 +186,16 @@ impl ShardSink {
         Ok(stored.collect())
     }
 
-    /// Where a shard is written. Known by name, so that no other process's is ever taken for a leftover.
+    /// The staged file of a shard. Its name contains the shard's, so that no process removes the file of another.
     fn staged(&self, shard: &Shard) -> PathBuf {
         self.work.join(format!("{STAGED}{}", shard.name))
     }
 
     fn write(&self, earlier: &Path, path: &Path, state: &State, spool: &File) -> std::io::Result<()> {
-        let kept = match state.held.values().any(|held| matches!(held, Held::Kept(_))) {
-            true => Some(File::open(earlier)?),
-            false => None,
+        let kept = if state.held.values().any(|held| matches!(held, Held::Kept(_))) {
+            Some(File::open(earlier)?)
+        } else {
+            None
         };
         let mut tar = tar::Builder::new(BufWriter::new(File::create(path)?));
         for (&slot, held) in &state.held {
@@ -213,18 +212,18 @@ impl ShardSink {
                         tar.append_data(&mut header, name, FileRange::new(spool, range.clone()))?;
                     }
                 }
-                // Whole blocks: they are the same wherever they stand.
+                // Whole tar blocks are the same at any offset.
                 (Held::Kept(range), Some(file)) => {
                     std::io::copy(&mut FileRange::new(file, range.clone()), tar.get_mut())?;
                 }
                 (Held::Kept(_), None) => return Err(std::io::ErrorKind::NotFound.into()),
             }
         }
-        // It will be told that these images are whole on the disk, and nobody will look again soon.
+        // The images count as whole on disk from here on.
         tar.into_inner()?.into_inner()?.sync_all()
     }
 
-    /// The samples of a shard that an earlier run left, if it holds just those that were stored, to the byte.
+    /// The WebDataset samples of a shard that an earlier run left, if they are exactly those that were stored.
     fn inspect(&self, shard: &Shard, stored: &HashMap<usize, blake3::Hash>) -> Option<BTreeMap<usize, Held>> {
         let file = File::open(self.work.join(&shard.name)).ok()?;
         let length = file.metadata().ok()?.len();
@@ -240,7 +239,7 @@ impl ShardSink {
                 offset_io::read(&file, &mut bytes, member.data.start).ok().map(|()| bytes)
             };
             if kind == IMAGE {
-                // In order, each one once.
+                // In order, and each only once.
                 let next = samples.last_key_value().is_none_or(|(&last, _)| last < slot);
                 if !next || *stored.get(&slot)? != blake3::hash(&bytes()?) {
                     return None;
@@ -299,7 +298,7 @@ impl Sink for ShardSink {
     fn surviving(&self, earlier: &[Stored]) -> Result<Vec<usize>, SetError> {
         let stored: HashMap<usize, blake3::Hash> = earlier.iter().map(|stored| (stored.slot, stored.hash)).collect();
         let survivors = |shard: &Shard| {
-            // Another process's shard is its own affair.
+            // The shard belongs to another process.
             if shard.state().waiting.is_empty() && !shard.slots.iter().any(|slot| stored.contains_key(slot)) {
                 return Ok(Vec::new());
             }

@@ -41,9 +41,10 @@ fn whole(slots: &[Slot], per_shard: usize, came: &[usize]) -> BTreeMap<String, V
     let work = tempfile::tempdir().unwrap();
     let sink = ShardSink::create(work.path(), slots.to_vec(), per_shard).unwrap();
     for slot in 0..slots.len() {
-        match came.contains(&slot) {
-            true => store(&sink, slot),
-            false => sink.give_up(slot).unwrap(),
+        if came.contains(&slot) {
+            store(&sink, slot)
+        } else {
+            sink.give_up(slot).unwrap()
         };
     }
     files(work.path())
@@ -180,10 +181,9 @@ proptest! {
         let order: Vec<usize> = order.into_iter().filter(|&slot| slot < slots.len()).collect();
         let work = tempfile::tempdir().unwrap();
         let run = |sink: &ShardSink, order: &[usize]| -> Vec<Stored> {
-            let settle = |&slot: &usize| match came.contains(&slot) {
-                true => store(sink, slot),
-                false => sink.give_up(slot).unwrap(),
-            };
+            let settle = |&slot: &usize| {
+                    if came.contains(&slot) { store(sink, slot) } else { sink.give_up(slot).unwrap() }
+                };
             order.iter().flat_map(settle).collect()
         };
         // Cut somewhere, and begun again.

@@ -1,14 +1,14 @@
 //! A set of shards to read from. Images are read where they lie, so that memory does not grow with the set.
 //!
-//! A sample's class is the number or name in its `.cls`, or in its `.json` (`label`, `class`, `cls`, or a lone number). A shard's
-//! split is the word that its name begins with (`train`, `val`, `test`). If a shard is damaged, the samples before the damage
-//! are read, and the damage is listed as an image that cannot be read.
+//! A sample's class is the number or name in its `.cls`, or in its `.json` (`label`, `class`, `cls`, or a lone number).
+//! A shard's split is the word that its name begins with (`train`, `val`, `test`). If a shard is damaged, the samples
+//! before the damage are read, and the damage is listed as an image that cannot be read.
 
 use super::class::{Class, LONGEST_TEXT};
+use super::member_name::{CLASS, is_image, key_and_kind};
 use super::scan::{Location, Scan, Shard, scan};
 use super::shard_list::{expand, is_pattern, is_shard};
 use super::verify::beside;
-use super::{CLASS, is_image, key_and_kind};
 use crate::format::tar::TarMembers;
 use crate::format::{ReadError, ReadErrorKind, picture};
 use crate::offset_io::{self, FileRange};
@@ -22,7 +22,7 @@ use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// A class has a name and a network an output for it: a million of them are a mistake.
+/// The largest number of classes: every class has a name and an output of the network.
 const MOST_CLASSES: usize = 65_536;
 
 fn bad(path: &Path, reason: String) -> SetError {
@@ -43,9 +43,10 @@ pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
             Err(source) => Err(SetError::Read { path: manifest_path, source }),
         };
     }
-    let shards = match is_pattern(path) {
-        true => expand(&path.to_string_lossy()).map_err(|reason| bad(path, reason))?,
-        false => vec![path.to_owned()],
+    let shards = if is_pattern(path) {
+        expand(&path.to_string_lossy()).map_err(|reason| bad(path, reason))?
+    } else {
+        vec![path.to_owned()]
     };
     if let Some(missing) = shards.iter().find(|shard| !shard.is_file()) {
         return Err(SetError::Missing(missing.clone()));
@@ -56,7 +57,7 @@ pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
             return Err(SetError::Unfinished(folder.to_owned()));
         }
         if folder.join(MANIFEST).exists() {
-            // Taken for plain shards, they would be encrypted a second time, or trained on as if they were images.
+            // As plain shards, they would be encrypted a second time, or trained on as if they held plain images.
             return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
         }
     }
@@ -68,10 +69,13 @@ fn plain_folder(root: &Path) -> Result<Opened, SetError> {
     let (mut shards, mut ignored) = (Vec::new(), Vec::new());
     for entry in root.read_dir().map_err(read)? {
         let name = PathBuf::from(entry.map_err(read)?.file_name());
-        match is_shard(&name) {
-            _ if name.to_string_lossy().starts_with('.') => {}
-            true => shards.push(root.join(name)),
-            false => ignored.push(name),
+        if name.to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if is_shard(&name) {
+            shards.push(root.join(name));
+        } else {
+            ignored.push(name);
         }
     }
     shards.sort_unstable();
@@ -83,13 +87,13 @@ fn plain_folder(root: &Path) -> Result<Opened, SetError> {
 struct ShardSource {
     shards: Vec<Shard>,
     items: Vec<Item>,
-    /// The shard and the place of each item.
+    /// The shard and the location of each item.
     locations: Vec<(usize, Location)>,
     classes: Vec<String>,
     ignored: Vec<PathBuf>,
-    /// BLAKE3 of each image's member as the manifest states it; empty for a plain set.
+    /// BLAKE3 of each image's member as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
-    /// The key of each image's sample as the manifest states it; empty for a plain set.
+    /// The key of each image as the manifest states it. Empty for a plain set.
     keys: Vec<String>,
 }
 
@@ -127,7 +131,7 @@ fn plain(path: &Path, shards: Vec<PathBuf>, mut ignored: Vec<PathBuf>) -> Result
     Ok(ShardSource { shards, items, locations, classes, ignored, hashes: Vec::new(), keys: Vec::new() })
 }
 
-/// Gives every item its label, and the classes their names: numbers where every class is one.
+/// Sets the label of every item and returns the names of the classes. The names are numbers if every class is one.
 fn label(
     items: &mut [Item],
     locations: &mut [(usize, Location)],
@@ -161,7 +165,7 @@ fn label(
     Ok(largest.map_or(Vec::new(), |largest| (0..=largest).map(|class| class.to_string()).collect()))
 }
 
-/// What is in a shard of an encrypted set.
+/// The contents of a shard of an encrypted set.
 struct ShardContents {
     /// The shard's number.
     number: usize,
@@ -213,7 +217,7 @@ impl ShardSource {
         ReadError { path, kind }
     }
 
-    /// The shard of an image, opened; the locations of the image and of its sample.
+    /// Opens the shard of an image. Also returns the ranges of the image and of its WebDataset sample.
     fn open(&self, index: usize) -> Result<(File, &Range<u64>, &Range<u64>), ReadError> {
         let missing = || ReadErrorKind::Io(std::io::ErrorKind::NotFound.into());
         let kind = match self.locations.get(index) {

@@ -1,18 +1,18 @@
 //! Compares the members of an encrypted shard that no hash covers with the manifest.
 
+use super::member_name::{CLASS, key_and_kind};
 use super::scan::{Shard, harmless};
-use super::{CLASS, key_and_kind};
 use crate::format::tar::TarMembers;
 use crate::offset_io;
 use crate::set::Beside;
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 
-/// Holds what lies in a shard of an encrypted set, beside the bytes of its images, against the manifest; `stated` are the labels of
-/// its samples by key. Members that were carried over (`--keep-members`) belong to a sample and have no hash.
+/// Compares the members of a shard of an encrypted set, except its images, with the manifest. `stated` are the labels
+/// in the manifest by key. Members that were carried over belong to an image and have no hash.
 pub(super) fn beside(shard: &Shard, stated: &HashMap<&str, Option<u32>>) -> Beside {
     let mut beside = Beside::default();
-    // Damage is told with the images that it hides.
+    // Damage is reported with the images that it affects.
     let Ok((file, length)) = File::open(&shard.path).and_then(|f| f.metadata().map(|m| (f, m.len()))) else {
         return beside;
     };

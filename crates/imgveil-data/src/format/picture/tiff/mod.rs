@@ -1,6 +1,6 @@
-//! TIFF: every page is an image of its own. Grey and RGB of 8 or 16 bits; fewer bits are spread to 8, palettes become RGB.
-//! Versions of a page in another resolution and masks are no images and are passed over. Never guesses: what stores samples in
-//! any other way is refused.
+//! TIFF: every page is an image. Grey and RGB of 8 or 16 bits are read. Fewer bits are scaled to 8, and palettes become
+//! RGB. Masks and copies of a page in another resolution are skipped. Files that store samples in any other way are
+//! refused.
 
 mod pages;
 mod patched;
@@ -15,12 +15,12 @@ use std::io::{BufRead, Cursor, Read, Seek};
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{PhotometricInterpretation, Tag};
 
-/// What the pages say.
+/// Reads the header of a file.
 pub(super) fn header(reader: impl BufRead + Seek, length: u64) -> Result<Header, ReadErrorKind> {
     pages(reader, length).map(|pages| pages.header)
 }
 
-/// Opens a file that was read whole.
+/// Opens the contents of a file.
 pub(super) fn open(bytes: Vec<u8>) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
     let Pages { header, pages } = pages(Cursor::new(&bytes), bytes.len() as u64)?;
     Ok(Box::new(Tiff { bytes, header, pages }))
@@ -43,7 +43,7 @@ impl ImageFile for Tiff {
         let file = TiffBytes(&self.bytes);
         let mut patches = file.first_page(page.directory);
         if !matches!(page.colour, Colour::Samples { .. }) {
-            // The decoder reads no palettes: to it, their numbers are grey.
+            // The decoder does not support palettes. Their indices are read as grey.
             let black_is_zero = PhotometricInterpretation::BlackIsZero.to_u16();
             let at = file.value(page.directory, Tag::PhotometricInterpretation).ok_or_else(mismatch)?;
             patches.extend(file.number(at, u64::from(black_is_zero), 2));
@@ -70,7 +70,7 @@ impl ImageFile for Tiff {
             }
             (Colour::Palette(bits), DecodingResult::U8(packed)) => {
                 let palette = palette(&mut decoder, bits)?;
-                // No number of `bits` bits lies beyond the palette.
+                // No index of `bits` bits lies beyond the palette.
                 let colour = |number: u8| palette.get(usize::from(number)).copied().unwrap_or_default();
                 Image::new(page.geometry, spread(&packed, bits, page.geometry.width(), colour)).ok_or_else(mismatch)
             }
@@ -104,7 +104,7 @@ fn finish<T: Sample>(geometry: Geometry, samples: Vec<T>, alpha: bool) -> Result
     Image::new(geometry, T::stored(samples)).ok_or_else(mismatch)
 }
 
-/// Planes one behind the other become samples side by side.
+/// Interleaves planes.
 fn interleave<T: Copy>(samples: Vec<T>, planes: usize) -> Vec<T> {
     if planes < 2 {
         return samples;
@@ -113,7 +113,7 @@ fn interleave<T: Copy>(samples: Vec<T>, planes: usize) -> Vec<T> {
     (0..plane).flat_map(|i| samples[i..].iter().step_by(plane).copied()).collect()
 }
 
-/// Samples of fewer than 8 bits, the first in the highest; a row begins at a byte.
+/// Unpacks samples of fewer than 8 bits, the first one in the highest bits. A row begins at a byte.
 fn spread<const N: usize>(packed: &[u8], bits: u8, width: usize, value: impl Fn(u8) -> [u8; N]) -> Vec<u8> {
     let (bits, mask) = (usize::from(bits), u8::MAX >> (8 - bits));
     let row = (width * bits).div_ceil(8);
@@ -122,7 +122,7 @@ fn spread<const N: usize>(packed: &[u8], bits: u8, width: usize, value: impl Fn(
     packed.chunks_exact(row).flat_map(samples).flat_map(value).collect()
 }
 
-/// The colours: all reds, all greens, all blues, of 16 bits, of which the upper 8 count.
+/// The palette. A file stores all reds, all greens, all blues with 16 bits each, of which the upper 8 are used.
 fn palette(decoder: &mut Decoder<impl Read + Seek>, bits: u8) -> Result<Vec<[u8; 3]>, ReadErrorKind> {
     let map = decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap).map_err(wrong)?.unwrap_or_default();
     let colours = 1 << bits;

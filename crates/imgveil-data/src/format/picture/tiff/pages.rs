@@ -10,16 +10,16 @@ use tiff::decoder::{ChunkType, Decoder};
 use tiff::tags::{CompressionMethod, PhotometricInterpretation, PlanarConfiguration, SampleFormat, Tag};
 use tiff::{ColorType, TiffError};
 
-/// What a page is made of.
+/// How the samples of a page are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Colour {
     /// Grey of 1, 2 or 4 bits, and whether 0 is white.
     Bits(u8, bool),
-    /// Numbers of colours, of 1 to 8 bits.
+    /// Palette indices of 1 to 8 bits.
     Palette(u8),
-    /// Grey or RGB of 8 or 16 bits, perhaps with alpha behind it.
+    /// Grey or RGB of 8 or 16 bits, with or without alpha.
     Samples {
-        /// Whether there is alpha.
+        /// Whether an alpha channel follows.
         alpha: bool,
     },
 }
@@ -27,13 +27,13 @@ pub(super) enum Colour {
 /// One page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Page {
-    /// Where its directory lies.
+    /// The offset of its directory.
     pub(super) directory: u64,
     pub(super) geometry: Geometry,
     pub(super) colour: Colour,
 }
 
-/// The pages of a file, at least one, all of one geometry.
+/// The pages of a file: at least one, and all of one geometry.
 pub(super) struct Pages {
     pub(super) header: Header,
     pub(super) pages: Vec<Page>,
@@ -48,7 +48,7 @@ pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, Read
         if !directories.insert(directory) {
             return Err(ReadErrorKind::Damaged("its pages lead in a circle".into()));
         }
-        // Bit 0: the same page in a lower resolution; bit 2: a mask.
+        // Bit 0: the same page in a lower resolution. Bit 2: a mask.
         let kind: u32 = decoder.find_tag_unsigned(Tag::NewSubfileType).map_err(wrong)?.unwrap_or(0);
         if pages.is_empty() || kind & 0b101 == 0 {
             pages.push(page(&mut decoder, directory, length)?);
@@ -74,7 +74,7 @@ pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, Read
     Ok(Pages { header, pages })
 }
 
-/// ImageJ lists only the first of the images of a large stack, and says in words how many there are.
+/// Refuses large stacks of ImageJ, which lists only the first of their images and states the number in its description.
 fn unlisted(decoder: &mut Decoder<impl Read + Seek>, listed: usize) -> Result<(), ReadErrorKind> {
     decoder.seek_to_image(0).map_err(wrong)?;
     let description = decoder.find_tag(Tag::ImageDescription).ok().flatten().and_then(|v| v.into_string().ok());
@@ -89,7 +89,7 @@ fn unlisted(decoder: &mut Decoder<impl Read + Seek>, listed: usize) -> Result<()
     }
 }
 
-/// What the decoder's current page is.
+/// Describes the decoder's current page.
 fn page(decoder: &mut Decoder<impl Read + Seek>, directory: u64, length: u64) -> Result<Page, ReadErrorKind> {
     let number = |decoder: &mut Decoder<_>, tag| decoder.find_tag_unsigned::<u16>(tag).map_err(wrong);
     let (width, height) = decoder.dimensions().map_err(wrong)?;
@@ -99,14 +99,14 @@ fn page(decoder: &mut Decoder<impl Read + Seek>, directory: u64, length: u64) ->
         return Err(ReadErrorKind::Unsupported(format!("a TIFF compressed by {stored_as:?}; save it uncompressed")));
     };
     if number(decoder, Tag::FillOrder)? == Some(2) {
-        // The decoder takes no notice of it and gives other samples.
+        // The decoder ignores the fill order and would give wrong samples.
         return Err(ReadErrorKind::Unsupported(
             "a TIFF whose bytes begin at their lowest bit (fill order 2); save it anew".into(),
         ));
     }
     let planar = number(decoder, Tag::PlanarConfiguration)? == Some(PlanarConfiguration::Planar.to_u16());
     if planar && decoder.get_chunk_type() == ChunkType::Tile {
-        // The decoder takes the last tiles of every plane but the first for whole ones, and panics.
+        // The decoder panics at the last tiles of every plane but the first.
         return Err(ReadErrorKind::Unsupported("a TIFF of tiles in planes; save it in strips".into()));
     }
     let kinds = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).map_err(wrong)?.unwrap_or_default();
@@ -157,22 +157,22 @@ fn whole_samples(decoder: &mut Decoder<impl Read + Seek>, samples: u16) -> Resul
     Ok((Colour::Samples { alpha }, channels, depth))
 }
 
-/// How many bytes a byte of the file can become: nothing that is read here can exceed that.
+/// The largest expansion of a compression method. `None` if the method is not supported.
 fn largest_ratio(method: CompressionMethod) -> Option<u64> {
     match method {
         CompressionMethod::None => Some(1),
-        // A run of 128 in two bytes.
+        // A run of 128 bytes in two bytes.
         CompressionMethod::PackBits => Some(64),
         CompressionMethod::Deflate | CompressionMethod::OldDeflate => Some(DEFLATE),
         // The longest string of a full table of 4096, in 12 bits.
         CompressionMethod::LZW => Some(4096 * 8 / 12),
-        // A white row is one bit; few are as wide as this allows.
+        // A white row takes one bit, and few rows are wider than this.
         CompressionMethod::Fax4 => Some(1 << 16),
         _ => None,
     }
 }
 
-/// How many bytes of the file the page's strips or tiles take.
+/// The number of bytes that the page's strips or tiles take in the file.
 fn stored_bytes(decoder: &mut Decoder<impl Read + Seek>, length: u64) -> Result<u64, ReadErrorKind> {
     let (offsets, counts) = match decoder.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
@@ -184,7 +184,7 @@ fn stored_bytes(decoder: &mut Decoder<impl Read + Seek>, length: u64) -> Result<
     Ok(here.fold(0, u64::saturating_add))
 }
 
-/// The decoder's words on one line.
+/// The decoder's error, with its words on one line.
 pub(super) fn wrong(error: TiffError) -> ReadErrorKind {
     match error {
         TiffError::UnsupportedError(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),

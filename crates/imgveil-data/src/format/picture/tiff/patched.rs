@@ -1,5 +1,5 @@
-//! A TIFF file some bytes of which read as others: so any page can be decoded as if it were the first one, and a palette's indices
-//! as if they were grey. The decoder offers neither.
+//! A TIFF file some bytes of which read as others: so any page can be decoded as if it were the first one, and a
+//! palette's indices as if they were grey. The decoder offers neither.
 
 use std::io::{Read, Seek, SeekFrom};
 use tiff::tags::Tag;
@@ -19,7 +19,7 @@ impl TiffBytes<'_> {
         number == Some([43, 0].as_slice()) || number == Some([0, 43].as_slice())
     }
 
-    /// A number in the file's order of bytes, byte by byte with its place.
+    /// A number in the file's byte order, as pairs of offset and byte.
     pub(super) fn number(&self, at: u64, number: u64, bytes: usize) -> Vec<(u64, u8)> {
         let mut digits = number.to_le_bytes()[..bytes].to_vec();
         if self.is_big_endian() {
@@ -28,19 +28,19 @@ impl TiffBytes<'_> {
         (at..).zip(digits).collect()
     }
 
-    /// The file's beginning, changed so that this page is its first one.
+    /// The patch that makes this page the first one of the file.
     pub(super) fn first_page(&self, directory: u64) -> Vec<(u64, u8)> {
         if self.is_big() { self.number(8, directory, 8) } else { self.number(4, directory, 4) }
     }
 
-    /// The number that lies in the file at a place, of 2 or 8 bytes.
+    /// The number of 2 or 8 bytes at an offset.
     fn at(&self, at: usize, bytes: usize) -> Option<u64> {
         let digits = self.0.get(at..at.checked_add(bytes)?)?;
         let fold = |number: u64, &digit: &u8| number << 8 | u64::from(digit);
         Some(if self.is_big_endian() { digits.iter().fold(0, fold) } else { digits.iter().rev().fold(0, fold) })
     }
 
-    /// Where the (short) value of a tag lies.
+    /// The offset of the value of a tag.
     pub(super) fn value(&self, directory: u64, tag: Tag) -> Option<u64> {
         let (count, entry, value) = if self.is_big() { (8, 20, 12) } else { (2, 12, 8) };
         let directory = usize::try_from(directory).ok()?;
@@ -51,7 +51,7 @@ impl TiffBytes<'_> {
     }
 }
 
-/// A file some bytes of which read as others.
+/// A file in which some bytes read as others.
 pub(super) struct Patched<R> {
     pub(super) inner: R,
     pub(super) patches: Vec<(u64, u8)>,

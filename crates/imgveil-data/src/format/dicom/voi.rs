@@ -1,0 +1,67 @@
+//! Look-up tables, and how values of interest become grey (DICOM PS3.3 C.11.2).
+
+/// A look-up table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lut {
+    /// The value of the first entry. Smaller values use the first entry, and values beyond the last entry use the last.
+    pub first: i64,
+    /// Bits of an entry.
+    pub bits: u32,
+    /// The entries.
+    pub table: Vec<u16>,
+}
+
+impl Lut {
+    /// The entry for a value.
+    pub(super) fn entry(&self, value: i64) -> u16 {
+        let index = usize::try_from(value.saturating_sub(self.first)).unwrap_or(0);
+        self.table.get(index).or(self.table.last()).copied().unwrap_or(0)
+    }
+}
+
+/// The functions of a window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Function {
+    /// C.11.2.1.2.1: the width counts values.
+    Linear,
+    /// C.11.2.1.3.2: the width is a distance.
+    LinearExact,
+    /// C.11.2.1.3.1
+    Sigmoid,
+}
+
+/// How values become grey, as the file or the caller states.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Voi {
+    /// A function of centre and width.
+    Window { function: Function, centre: f64, width: f64 },
+    /// A table.
+    Table(Lut),
+}
+
+impl Voi {
+    /// From black, 0, to white, 255.
+    pub(super) fn grey(&self, value: f64) -> u8 {
+        let share = match self {
+            Voi::Window { function: Function::Linear, centre, width } => {
+                // A width of 1 is a threshold: without the division there would be none.
+                let (from, to) = (centre - 0.5 - (width - 1.0) / 2.0, centre - 0.5 + (width - 1.0) / 2.0);
+                match () {
+                    () if value <= from => 0.0,
+                    () if value > to => 1.0,
+                    () => (value - (centre - 0.5)) / (width - 1.0) + 0.5,
+                }
+            }
+            Voi::Window { function: Function::LinearExact, centre, width } => (value - centre) / width + 0.5,
+            Voi::Window { function: Function::Sigmoid, centre, width } => {
+                1.0 / (1.0 + (-4.0 * (value - centre) / width).exp())
+            }
+            Voi::Table(lut) => {
+                let max = f64::from((1u32 << lut.bits) - 1);
+                f64::from(lut.entry(value.round() as i64)) / max
+            }
+        };
+        // The cast saturates, and NaN becomes 0.
+        (share * 255.0).round() as u8
+    }
+}
