@@ -6,7 +6,8 @@ use imgveil::internal::schedule::Stream;
 use std::str::FromStr;
 
 /// Which random views training takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Augment {
     /// Shift by up to this many pixels in each direction, black outside (random crop of the image with a border).
     pub crop: u16,

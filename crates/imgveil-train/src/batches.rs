@@ -1,6 +1,8 @@
 //! The order of the images in every epoch, and their views: drawn from the seed, the same on every device.
 
-use super::{Augment, Balance, Config};
+use crate::augment::Augment;
+use crate::config::Config;
+use crate::loss::Balance;
 use imgveil::internal::image::Augmentation;
 use imgveil::internal::schedule::Stream;
 

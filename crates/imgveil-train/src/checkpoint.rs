@@ -1,11 +1,12 @@
 //! Checkpoints: the weights in burn's burnpack format, and beside them `model.json`, which says what network they belong to.
 
-use super::model::{ModelConfig, Network};
+use crate::error::{CheckpointError, Error};
+use crate::model::{ModelConfig, Network};
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The description of a run's network.
 pub const MODEL: &str = "model.json";
@@ -22,27 +23,6 @@ pub struct ModelInfo {
     /// The fingerprint of the key that they were encrypted with, if any; safe to print.
     #[serde(default)]
     pub key: Option<String>,
-}
-
-/// Why a checkpoint cannot be written or loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// The operating system refused.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Its words.
-        source: std::io::Error,
-    },
-    /// Not a checkpoint, or of another network.
-    #[error("{path} is damaged or belongs to another network: {reason}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 /// The weights as bytes.
@@ -64,7 +44,16 @@ pub(super) fn load_weights(network: Network, bytes: Vec<u8>) -> Result<Network, 
 ///
 /// # Errors
 /// When a file is missing or damaged, or the weights are another network's.
-pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(ModelInfo, Network), CheckpointError> {
+pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(ModelInfo, Network), Error> {
+    Ok(read_checkpoint(folder, file, device)?)
+}
+
+/// [`load_checkpoint`] with the error's detail.
+pub(crate) fn read_checkpoint(
+    folder: &Path,
+    file: &str,
+    device: &Device,
+) -> Result<(ModelInfo, Network), CheckpointError> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read(&path).map_err(|source| CheckpointError::Read { path, source })
@@ -112,7 +101,7 @@ mod tests {
         // Weights of another network.
         let other = ModelConfig::new(ModelKind::ResNet18, None, Geometry::new(8, 8, 1).unwrap(), 2, None);
         std::fs::write(folder.path().join("best.bpk"), weights(other.outline()).unwrap()).unwrap();
-        let error = load_checkpoint(folder.path(), "best.bpk", &device).unwrap_err();
+        let error = read_checkpoint(folder.path(), "best.bpk", &device).unwrap_err();
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
     }
 }

@@ -1,12 +1,13 @@
 //! From a data set on disk to what training takes: splits in memory, classes, the program that encrypts, if any.
 
-use super::feed::Split;
+use crate::error::{DataError, Error};
+use crate::feed::Split;
 use imgveil::internal::key::{Fingerprint, Key};
 use imgveil::internal::plan::Program;
-use imgveil::internal::scheme::{CompileError, Scheme, Secret};
+use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_data::dataset::floats::FloatSet;
 use imgveil_data::dataset::{self, DatasetError, LoadError, Resize, Source};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Everything that training needs of a data set.
 pub struct TrainingSet {
@@ -42,54 +43,6 @@ impl TrainingSet {
     }
 }
 
-/// Why a set cannot be trained on.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    /// The set cannot be opened.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// Its images cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The scheme does not fit the images.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// Encrypted, and a key or scheme given.
-    #[error(
-        "{0} is encrypted already: train on it without a key, a scheme or resizing (or give the plain set and the key)"
-    )]
-    AlreadyEncrypted(PathBuf),
-    /// A scheme that needs a key, and none given.
-    #[error(
-        "scheme {0} needs a key: give -k KEY or --tables FILE, or leave the scheme out to train on the images as they are"
-    )]
-    NoKey(String),
-    /// One class or none.
-    #[error("{path} has {classes} class(es); training needs at least two: a folder for each, or a labels array")]
-    Classes {
-        /// The set.
-        path: PathBuf,
-        /// How many it has.
-        classes: usize,
-    },
-    /// Nothing to learn from.
-    #[error("{0} has no training images: expected a train/ folder or array, or class folders")]
-    NoTraining(PathBuf),
-    /// Splits of different sizes.
-    #[error(
-        "the {split} images are {found} (height x width x channels) and the training images {expected}; bring them to one size \
-         with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand"
-    )]
-    Mixed {
-        /// Which split.
-        split: &'static str,
-        /// Its geometry.
-        found: imgveil::internal::image::Geometry,
-        /// The training images'.
-        expected: imgveil::internal::image::Geometry,
-    },
-}
-
 /// Opens a set for training. `scheme` and `secret` encrypt a plain set; a set that is encrypted already takes neither.
 ///
 /// Where there are no validation images, every fifth training image of each class is held out for them.
@@ -101,7 +54,11 @@ pub fn training_set(
     scheme: Option<Scheme>,
     secret: Option<Secret>,
     fit: Resize,
-) -> Result<TrainingSet, DataError> {
+) -> Result<TrainingSet, Error> {
+    Ok(open(path, scheme, secret, fit)?)
+}
+
+fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize) -> Result<TrainingSet, DataError> {
     let opened = match dataset::open(path) {
         Err(DatasetError::Mixtures { .. }) if secret.is_some() || scheme.is_some() || fit != Resize::default() => {
             return Err(DataError::AlreadyEncrypted(path.to_owned()));

@@ -1,8 +1,10 @@
 //! What a network says about images, and how good that is.
 
-use super::metrics::{Scores, softmax_rows};
-use super::model::Network;
-use super::{Backend, Feed, TrainError};
+use crate::backend::Backend;
+use crate::error::TrainError;
+use crate::feed::Feed;
+use crate::metrics::{Scores, softmax_rows};
+use crate::model::Network;
 use burn::tensor::Tensor;
 use imgveil::internal::image::Augmentation;
 use serde::{Deserialize, Serialize};

@@ -1,16 +1,19 @@
 //! What a trained network says about images: a probability of every class for each.
 
-use super::checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
-use super::evaluate::probabilities;
-use super::metrics::{Scores, ScoresError, predicted};
-use super::{Backend, Evaluation, Feed, FeedError, Split, TrainError, Weights, WeightsError};
+use crate::backend::Backend;
+use crate::checkpoint::{ModelInfo, read_checkpoint};
+use crate::error::{Error, PredictError};
+use crate::evaluate::{Evaluation, probabilities};
+use crate::feed::{Feed, Split};
+use crate::metrics::{Scores, predicted};
+use crate::weights::Weights;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::plan::Program;
-use imgveil::internal::scheme::{CompileError, Secret};
+use imgveil::internal::scheme::Secret;
 use imgveil_data::dataset::read_options::ReadOptions;
-use imgveil_data::dataset::{self, DatasetError, LoadError, Loaded, Resize};
+use imgveil_data::dataset::{self, Loaded, Resize};
 use imgveil_data::job::Progress;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What to predict, and with what.
 pub struct PredictRequest<'a> {
@@ -64,110 +67,6 @@ pub struct Prediction {
     pub probabilities: Vec<f32>,
 }
 
-/// Why nothing can be predicted.
-#[derive(Debug, thiserror::Error)]
-pub enum PredictError {
-    /// The run's network cannot be loaded.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The weights to take instead cannot be read, or are another network's.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// They are not whole.
-    #[error("{path} does not hold the whole network: {note}")]
-    NotWhole {
-        /// The file.
-        path: PathBuf,
-        /// What is amiss.
-        note: String,
-    },
-    /// The set cannot be opened.
-    #[error(transparent)]
-    Dataset(#[from] DatasetError),
-    /// Its images cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The run's scheme does not fit the images.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The device failed, or the network's outputs are no probabilities.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// Encrypted, and a key given.
-    #[error("{0} is encrypted already: leave key, tables and resizing out")]
-    AlreadyEncrypted(PathBuf),
-    /// Plain images for a network that learned from encrypted ones.
-    #[error(
-        "{path} is plain, and the network learned from images under {scheme}: give the key that they were encrypted with (-k \
-         KEY), or the encrypted set"
-    )]
-    NoKey {
-        /// The set.
-        path: PathBuf,
-        /// The network's scheme.
-        scheme: String,
-    },
-    /// A key other than that of training.
-    #[error(
-        "the network learned from images under key {expected}, and this is key {found}: its answers would mean little; give the \
-         right key, or --anyway to see them"
-    )]
-    OtherKey {
-        /// The fingerprint of training.
-        expected: String,
-        /// That of what is given.
-        found: String,
-    },
-    /// A scheme other than that of training.
-    #[error(
-        "the network learned from images under {expected}, and {path} is encrypted under {found}: encrypt it in the same way, or \
-         give --anyway to see what comes of it"
-    )]
-    OtherScheme {
-        /// The set.
-        path: PathBuf,
-        /// The stages of training.
-        expected: String,
-        /// Those of the set.
-        found: String,
-    },
-    /// Images of another size.
-    #[error(
-        "the network takes images of {}x{} (height x width) with {channels} channel(s), and {name} is {found}; bring plain images to \
-         size with --resize {}x{} (or --pad, --crop) as in training", .size[0], .size[1], .size[0], .size[1]
-    )]
-    Size {
-        /// The network's height and width.
-        size: [usize; 2],
-        /// Its channels.
-        channels: usize,
-        /// An image.
-        name: String,
-        /// What it is.
-        found: Geometry,
-    },
-    /// No images.
-    #[error("{path} has no images{}", .split.map_or(String::new(), |split| format!(" to {split}")))]
-    Empty {
-        /// The set.
-        path: PathBuf,
-        /// The part that was asked for.
-        split: Option<&'static str>,
-    },
-}
-
-impl From<FeedError> for PredictError {
-    fn from(error: FeedError) -> Self {
-        Self::Train(error.into())
-    }
-}
-
-impl From<ScoresError> for PredictError {
-    fn from(error: ScoresError) -> Self {
-        Self::Train(error.into())
-    }
-}
-
 /// Samples that are in memory at a time.
 const ROOM: usize = 256 << 20;
 
@@ -176,18 +75,22 @@ const ROOM: usize = 256 << 20;
 ///
 /// # Errors
 /// When the run, the set or the device fails, sizes differ, or key or scheme are not those of training.
-pub fn predict(
+pub fn predict(backend: &Backend, request: PredictRequest<'_>, progress: &dyn Progress) -> Result<Predictions, Error> {
+    Ok(predict_classes(backend, request, progress)?)
+}
+
+fn predict_classes(
     backend: &Backend,
     request: PredictRequest<'_>,
     progress: &dyn Progress,
 ) -> Result<Predictions, PredictError> {
-    let (info, mut network) = load_checkpoint(request.run, request.checkpoint, &backend.device())?;
+    let (info, mut network) = read_checkpoint(request.run, request.checkpoint, &backend.device())?;
     if let Some(path) = request.weights {
-        let weights = Weights::open(path)?;
-        if let Some(note) = weights.check(&info.model)?.into_iter().next() {
+        let weights = Weights::read(path)?;
+        if let Some(note) = weights.compare(&info.model)?.into_iter().next() {
             return Err(PredictError::NotWhole { path: path.to_owned(), note });
         }
-        network = weights.load(&info.model, network)?;
+        network = weights.put(&info.model, network)?;
     }
     let opened = dataset::open_with(request.data, request.reading)?;
     let path = || request.data.to_owned();

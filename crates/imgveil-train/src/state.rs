@@ -1,7 +1,7 @@
 //! Where a run stands after an epoch: all that it needs to go on, in one file, so that it is of one epoch whenever a run is
 //! cut. It begins with a line of JSON; the weights and the optimiser's state follow as burn packs them, and a BLAKE3 of all.
 
-use super::trainer::Epoch;
+use crate::outcome::Epoch;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

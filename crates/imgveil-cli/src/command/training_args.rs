@@ -1,5 +1,6 @@
 //! Flags of `imgveil train` that say how the network learns, beyond optimiser and epochs.
 
+use imgveil_train::study::share;
 use imgveil_train::{Balance, Config, Precision};
 
 /// How the network learns.
@@ -25,10 +26,6 @@ pub struct TrainingArgs {
     /// wide)
     #[arg(long, default_value = "f32", value_name = "NAME")]
     precision: Precision,
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|n| (0.0..=1.0).contains(n)).ok_or_else(|| format!("`{text}` is no number from 0 to 1"))
 }
 
 impl TrainingArgs {

@@ -19,7 +19,7 @@ use imgveil_data::job::{
 };
 use imgveil_data::key_file::KeyFileError;
 use imgveil_train::model::ModelKind;
-use imgveil_train::{Backend, Config, DataError, OptimiserKind, TrainError, train, training_set};
+use imgveil_train::{Backend, Config, OptimiserKind, train, training_set};
 use std::path::{Path, PathBuf};
 
 /// Side of the images that are encrypted and learned from.
@@ -87,9 +87,7 @@ pub enum DemoError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
-    Data(#[from] DataError),
-    #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(#[from] imgveil_train::Error),
     #[error(transparent)]
     Preview(#[from] PreviewError),
     #[error(transparent)]

@@ -24,7 +24,8 @@ pub use resnet::ResNet;
 pub use vit::Vit;
 pub use xception::Xception;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use crate::parameters::{self, ParameterVisitor};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::Block;
@@ -252,31 +253,19 @@ impl Network {
 
     /// Parameters that are learned: what papers count. Batch norm's running means and variances are none.
     pub fn parameters(&self) -> usize {
-        let mut count = Count::default();
-        self.visit(&mut count);
-        count.parameters
+        let mut count = Count(0);
+        parameters::visit(self, &mut count);
+        count.0
     }
 }
 
 /// Counts parameters without looking at their values.
-#[derive(Default)]
-struct Count {
-    parameters: usize,
-    path: Vec<String>,
-}
+struct Count(usize);
 
-impl ModuleVisitor for Count {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !self.path.last().is_some_and(|name| name.starts_with("running_")) {
-            self.parameters += param.lazy_shape().num_elements();
+impl ParameterVisitor for Count {
+    fn visit<const D: usize>(&mut self, path: &[String], param: &Param<Tensor<D>>) {
+        if !path.last().is_some_and(|name| name.starts_with("running_")) {
+            self.0 += param.lazy_shape().num_elements();
         }
     }
 }

@@ -129,20 +129,14 @@ fn weights_have_the_deviations_of_their_rules() {
     let network = config(ModelKind::VitTiny, Some(AdaptationKind::Ele), [8, 8, 1]).init(3, &Device::flex());
     /// Values by path.
     #[derive(Default)]
-    struct Values(Vec<String>, std::collections::BTreeMap<String, Vec<f32>>);
-    impl ModuleVisitor for Values {
-        fn enter_module(&mut self, name: &str, _: &str) {
-            self.0.push(name.to_owned());
-        }
-        fn exit_module(&mut self, _: &str, _: &str) {
-            self.0.pop();
-        }
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1.insert(self.0.join("."), values(param.val()));
+    struct Values(std::collections::BTreeMap<String, Vec<f32>>);
+    impl ParameterVisitor for Values {
+        fn visit<const D: usize>(&mut self, path: &[String], param: &Param<Tensor<D>>) {
+            self.0.insert(path.join("."), values(param.val()));
         }
     }
     let mut all = Values::default();
-    network.visit(&mut all);
+    parameters::visit(&network, &mut all);
     for (path, expected) in [
         ("classifier.Vit.position", 0.02),
         ("classifier.Vit.class_token", 1e-6),
@@ -154,8 +148,8 @@ fn weights_have_the_deviations_of_their_rules() {
         ("adaptation.Ele.weight", (6.0 / 16.0 / 3f64).sqrt()),
         ("adaptation.Ele.permutation", 1.0 / (4.0 * 3f64).sqrt()),
     ] {
-        let found = deviation(all.1[path].clone());
-        let tolerance = 3.0 / (2.0 * all.1[path].len() as f64).sqrt();
+        let found = deviation(all.0[path].clone());
+        let tolerance = 3.0 / (2.0 * all.0[path].len() as f64).sqrt();
         assert!((found - expected).abs() <= expected * tolerance, "{path}: {found}, not {expected}");
     }
 }

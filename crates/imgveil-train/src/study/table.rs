@@ -3,7 +3,8 @@
 use super::grid::{Grid, Row, Run};
 use super::results::{Figures, Scored};
 use crate::chart::{ChartError, DotPanel, DotRow, Panel, Series, curves_svg, dots_svg};
-use imgveil_data::dataset::{DatasetError, manifest, write_atomically};
+use crate::error::{Error, StudyError};
+use imgveil_data::dataset::{manifest, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
@@ -20,20 +21,6 @@ enum State {
     Done(Box<Figures>),
     /// Holds why.
     Failed(String),
-}
-
-/// Why the table or a chart cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum StudyError {
-    /// The operating system refused.
-    #[error(transparent)]
-    Write(#[from] DatasetError),
-    /// A chart could not be drawn.
-    #[error(transparent)]
-    Chart(#[from] ChartError),
-    /// The table could not be made.
-    #[error("cannot make the table: {0}")]
-    Csv(#[from] csv::Error),
 }
 
 /// The mean of some values, and their standard deviation (that of a sample: divided by n - 1).
@@ -344,7 +331,11 @@ impl Study {
     ///
     /// # Errors
     /// When one cannot be written or drawn.
-    pub fn write(&self, folder: &Path) -> Result<(), StudyError> {
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        Ok(self.write_files(folder)?)
+    }
+
+    fn write_files(&self, folder: &Path) -> Result<(), StudyError> {
         write_atomically(&folder.join("table.md"), self.markdown().as_bytes())?;
         write_atomically(&folder.join("table.csv"), &self.csv()?)?;
         write_atomically(&folder.join("runs.csv"), &self.runs_csv()?)?;

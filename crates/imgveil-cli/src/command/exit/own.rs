@@ -30,7 +30,6 @@ impl From<crate::demo::DemoError> for Failure {
             DemoError::Scheme(error) => error.into(),
             DemoError::Compile(error) => error.into(),
             DemoError::Engine(error) => error.into(),
-            DemoError::Data(error) => error.into(),
             DemoError::Preview(error) => error.into(),
             DemoError::Train(error) => error.into(),
             DemoError::Geometry(_) | DemoError::Lossy(_) | DemoError::Sheet(_) | DemoError::NotExact(_) => {
