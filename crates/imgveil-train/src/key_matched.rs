@@ -247,6 +247,11 @@ mod tests {
             let under = |byte| secret(byte).compile(scheme, geometry).unwrap();
             let matched = differ(&logits(&encrypted, &config, &under(1)));
             assert!(matched < 1e-4, "{scheme}: {matched}");
+            println!(
+                "{matched:e} {} {}",
+                differ(&logits(&plain, &config, &under(1))),
+                differ(&logits(&encrypted, &config, &under(2)))
+            );
             // The key is needed: neither the plain model on encrypted images nor the matched one under another key.
             assert!(differ(&logits(&plain, &config, &under(1))) > 1e-3, "{scheme}");
             assert!(differ(&logits(&encrypted, &config, &under(2))) > 1e-3, "{scheme}");

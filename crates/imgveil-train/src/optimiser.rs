@@ -178,8 +178,11 @@ mod tests {
                 network.valid().forward(images.clone().inner()).into_data().try_to_vec::<f32>().unwrap()
             };
             let kept = answers(step(&mut optimiser, copy()));
-            assert_eq!(kept, answers(step(&mut loaded, copy())));
-            assert_ne!(kept, answers(step(&mut kind.build(0.1), copy())));
+            let apart = |other: Vec<f32>| kept.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let (loaded, fresh) =
+                (apart(answers(step(&mut loaded, copy()))), apart(answers(step(&mut kind.build(0.1), copy()))));
+            println!("{kind:?}: loaded {loaded:e}, fresh {fresh:e}");
+            assert!(loaded < 1e-3 * fresh, "{kind:?}: {loaded:e} {fresh:e}");
         }
     }
 }

@@ -307,7 +307,8 @@ fn losses_on_both_backends_agree_for_twenty_steps() {
     println!("largest relative difference in 20 steps: {furthest:e}");
     // The same numbers but for the order of sums; 20 steps let that grow.
     assert!(furthest < 1e-3, "{on_gpu:?} {on_cpu:?}");
-    assert!(on_cpu[19] < on_cpu[0]);
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    assert!(mean(&on_cpu[15..]) < mean(&on_cpu[..5]), "{on_cpu:?}");
 }
 
 #[test]
@@ -416,15 +417,26 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     assert_eq!((trained.train.len(), trained.encrypted), (60, true));
     assert!(training_set(&output, Some(scheme.clone()), Some(key().into()), fit).is_err());
     let mut losses = Losses::default();
-    train(&flex(), &trained, &config(3), None, &mut losses).unwrap();
-    let (begin, end) = (&losses.0[..3], &losses.0[losses.0.len() - 3..]);
-    assert!(end.iter().sum::<f32>() < begin.iter().sum::<f32>(), "{:?}", losses.0);
+    train(&flex(), &trained, &config(12), None, &mut losses).unwrap();
+    let (begin, end) = (&losses.0[..8], &losses.0[losses.0.len() - 8..]);
+    println!("mixtures: {:?}", losses.0);
+    assert!(end.iter().sum::<f32>() < 0.95 * begin.iter().sum::<f32>(), "{:?}", losses.0);
 
     // A changed value is found out.
     let mut bytes = std::fs::read(&output).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(&output, bytes).unwrap();
     assert!(dataset::floats::open(&output).is_err());
+}
+
+/// A network's scores on a feed, in batches as training evaluates: in other batches, the last bits may be others.
+fn scores(network: &imgveil_train::model::Network, feed: &mut Feed<'_>, batch: usize) -> Scores {
+    let all: Vec<(usize, Augmentation)> = (0..feed.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
+    let logits = all.chunks(batch).flat_map(|wanted| {
+        network.forward(feed.batch(wanted).unwrap().images).into_data().try_to_vec::<f32>().unwrap()
+    });
+    let probabilities = softmax_rows(&logits.collect::<Vec<f32>>(), 2);
+    Scores::new(2, probabilities, feed.labels().to_vec()).unwrap()
 }
 
 #[test]
@@ -443,10 +455,7 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
             let split = set.test.as_ref().unwrap();
             let backend = flex();
             let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
-            let all: Vec<(usize, Augmentation)> = (0..split.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
-            let logits = network.forward(feed.batch(&all).unwrap().images);
-            let logits = logits.into_data().try_to_vec::<f32>().unwrap();
-            let scores = Scores::new(2, softmax_rows(&logits, 2), split.labels.clone()).unwrap();
+            let scores = scores(&network, &mut feed, config.batch);
             let test = test.as_ref().unwrap();
             assert_eq!((scores.auc(), scores.confusion()), (test.auc, test.confusion.clone()), "{file}");
         }
@@ -478,19 +487,18 @@ fn adaptation_networks_learn_through_their_schemes() {
         let path = folder.path().join(adapt.name());
         let run = RunFolder::create(&path).unwrap();
         let mut losses = Losses::default();
-        let config = Config { adapt: Some(adapt), ..config(4) };
+        let config = Config { adapt: Some(adapt), ..config(8) };
         let outcome = train(&flex(), &set, &config, Some(&run), &mut losses).unwrap();
         let (begin, end) = (&losses.0[..6], &losses.0[losses.0.len() - 6..]);
-        assert!(end.iter().sum::<f32>() < begin.iter().sum::<f32>(), "{}: {:?}", adapt.name(), losses.0);
+        println!("{}: {:?}", adapt.name(), losses.0);
+        assert!(end.iter().sum::<f32>() < 0.95 * begin.iter().sum::<f32>(), "{}: {:?}", adapt.name(), losses.0);
         let backend = flex();
         let (info, network) = load_checkpoint(&path, "last.bpk", &backend.device()).unwrap();
         assert_eq!(info.model.adaptation.map(|adaptation| adaptation.kind), Some(adapt));
         assert_eq!(network.parameters(), outcome.parameters);
         let split = set.test.as_ref().unwrap();
         let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
-        let all: Vec<(usize, Augmentation)> = (0..split.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
-        let logits = network.forward(feed.batch(&all).unwrap().images).into_data().try_to_vec::<f32>().unwrap();
-        let scores = Scores::new(2, softmax_rows(&logits, 2), split.labels.clone()).unwrap();
+        let scores = scores(&network, &mut feed, config.batch);
         assert_eq!(scores.confusion(), outcome.test_last.unwrap().confusion);
     }
 }
@@ -604,6 +612,7 @@ fn mixed_precision_learns_as_32_bits_do() {
         let losses = |outcome: &Outcome| outcome.epochs.iter().map(|epoch| epoch.train_loss).collect::<Vec<_>>();
         let (mixed, whole) = (losses(&mixed), losses(&whole));
         let apart = mixed.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        println!("mixed precision: {apart}");
         assert!(apart > 0.0 && apart < 0.02, "{}: {mixed:?} {whole:?}", backend.name());
     }
 }
@@ -663,5 +672,6 @@ fn accumulated_batches_are_one_batch() {
     let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     let whole = run(16, 1);
     let (accumulated, apart) = (distance(&whole, &run(8, 2)), distance(&whole, &run(8, 1)));
+    println!("accumulated: {accumulated} {apart}");
     assert!(accumulated < 1e-4 && apart > 10.0 * accumulated, "{accumulated} {apart}");
 }
