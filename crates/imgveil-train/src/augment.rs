@@ -5,7 +5,7 @@ use imgveil::internal::image::Augmentation;
 use imgveil::internal::schedule::Stream;
 use std::str::FromStr;
 
-/// Which random views training takes.
+/// The random augmentations of training images.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
 pub struct Augment {
@@ -20,12 +20,12 @@ pub struct Augment {
 }
 
 impl Augment {
-    /// Whether every view is the identity.
+    /// Whether every augmentation is the identity.
     pub fn is_none(self) -> bool {
         self == Self::default()
     }
 
-    /// Draws a view.
+    /// Draws an augmentation.
     pub fn view(self, stream: &mut Stream) -> Augmentation {
         let (dy, dx) = (around_zero(stream, self.crop.into()), around_zero(stream, self.crop.into()));
         let mirrored = self.flip && stream.word() & 1 == 1;

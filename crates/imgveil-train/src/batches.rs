@@ -1,4 +1,4 @@
-//! The order of the images in every epoch, and their views: drawn from the seed, the same on every device.
+//! The order of the images in every epoch, and their augmentations: drawn from the seed, the same on every device.
 
 use crate::augment::Augment;
 use crate::config::Config;
@@ -29,7 +29,7 @@ impl Batches {
         self.images / self.batch + usize::from(self.images % self.batch >= 2)
     }
 
-    /// The batches of an epoch, from 1: each image with its view.
+    /// The batches of an epoch, from 1: each image with its augmentation.
     pub fn epoch(&self, epoch: usize) -> Vec<Vec<(usize, Augmentation)>> {
         let mut stream = Stream::new(&self.key, epoch as u64);
         let order = match &self.classes {

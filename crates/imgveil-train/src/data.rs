@@ -9,34 +9,34 @@ use imgveil_data::dataset::floats::FloatSet;
 use imgveil_data::dataset::{self, DatasetError, LoadError, Resize, Source};
 use std::path::Path;
 
-/// Everything that training needs of a data set.
+/// A data set for training: its splits in memory, its classes and the program that encrypts it.
 pub struct TrainingSet {
-    /// To learn from.
+    /// The training images.
     pub train: Split,
-    /// To choose the best epoch by.
+    /// The validation images, by which the best epoch is chosen.
     pub val: Option<Split>,
-    /// To report.
+    /// The test images.
     pub test: Option<Split>,
-    /// Names of the classes.
+    /// The names of the classes, in the order of the labels.
     pub classes: Vec<String>,
-    /// What encrypts a batch; the identity for plain training and for a set that is encrypted already.
+    /// The program that encrypts a batch. The identity for plain training and for a set that is encrypted already.
     pub program: Program,
-    /// What validation and test images go through: the program without mixing.
+    /// The program for validation and test images: the same without mixing.
     pub evaluation: Program,
-    /// The key, for the ids of augmented views.
+    /// The key, for the ids of augmented images.
     pub key: Option<Key>,
-    /// The fingerprint of the key that the images are or were encrypted with.
+    /// The fingerprint of the key with which the images are or were encrypted.
     pub fingerprint: Option<Fingerprint>,
-    /// The scheme that the network sees: that of the program, or of the encrypted set.
+    /// The scheme of the images that the network sees: that of the program, or of the encrypted set.
     pub scheme: Scheme,
     /// Whether the set was encrypted before training.
     pub encrypted: bool,
-    /// Something that the user should know about how the set was divided.
+    /// A note for the user on how the set was divided.
     pub note: Option<String>,
 }
 
 impl TrainingSet {
-    /// Only the first so many training images, and nothing to validate or test.
+    /// The first `images` training images, without validation and test images.
     pub fn first(mut self, images: usize) -> Self {
         self.train.truncate(images);
         Self { val: None, test: None, ..self }
@@ -117,7 +117,7 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })
 }
 
-/// A set whose images were mixed before. All its parts are mixtures.
+/// A set whose images were mixed before training. All its parts are mixtures.
 fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
     let FloatSet { geometry, manifest, mut parts } = dataset::floats::open(path)?;
     let classes = manifest.classes;
@@ -163,7 +163,7 @@ struct Division {
     note: Option<String>,
 }
 
-/// Which images are for what.
+/// Assigns the images to the splits.
 fn divide(source: &dyn Source) -> Division {
     let of = |split: dataset::Split| -> Vec<usize> {
         let items = source.items().iter().enumerate();

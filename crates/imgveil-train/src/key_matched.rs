@@ -21,6 +21,7 @@ const POSITION: &str = "pos_embed";
 
 /// Which way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Direction {
     /// From the plain model to the one that sees encrypted images.
     Encrypt,

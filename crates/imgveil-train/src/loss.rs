@@ -8,6 +8,7 @@ use std::str::FromStr;
 /// What is done about classes of very different sizes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Balance {
     /// Nothing.
     #[default]

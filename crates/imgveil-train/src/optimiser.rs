@@ -9,6 +9,7 @@ use std::str::FromStr;
 /// Which optimiser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OptimiserKind {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
     AdamW,

@@ -1,4 +1,4 @@
-//! What a trained network says about images: a probability of every class for each.
+//! Predictions of a trained network: the probability of each class for each image.
 
 use crate::backend::Backend;
 use crate::checkpoint::{ModelInfo, read_checkpoint};
@@ -15,7 +15,7 @@ use imgveil_data::dataset::{self, Loaded, Resize};
 use imgveil_data::job::Progress;
 use std::path::Path;
 
-/// What to predict, and with what.
+/// A request for predictions.
 pub struct PredictRequest<'a> {
     /// The folder of a training run.
     pub run: &'a Path,
@@ -26,48 +26,48 @@ pub struct PredictRequest<'a> {
     pub weights: Option<&'a Path>,
     /// The images: an encrypted set, or a plain one.
     pub data: &'a Path,
-    /// How they are read.
+    /// How the images are read.
     pub reading: &'a ReadOptions,
-    /// What encrypts plain images, under the run's scheme.
+    /// The key or tables that encrypt plain images under the run's scheme.
     pub secret: Option<Secret>,
     /// How plain images are brought to size.
     pub fit: Resize,
-    /// This part of the set only.
+    /// The split to predict; `None` for all images.
     pub split: Option<dataset::Split>,
-    /// Images of a batch.
+    /// The number of images in a batch.
     pub batch: usize,
-    /// Go on although key or scheme are not those of training.
+    /// Whether to go on although the key or the scheme is not that of training.
     pub anyway: bool,
 }
 
-/// What a network says about a set.
+/// The predictions of a network for a set.
 pub struct Predictions {
     /// The network.
     pub info: ModelInfo,
-    /// One for each image, in the set's order.
+    /// One prediction for each image, in the set's order.
     pub rows: Vec<Prediction>,
-    /// How good they are, where every image has a class that the network knows.
+    /// The scores, where every image has a class that the network knows.
     pub evaluation: Option<Evaluation>,
-    /// What the user should know.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// What a network says about an image.
+/// The prediction of a network for an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// The image's name in its set.
     pub name: String,
-    /// Its part of the set.
+    /// Its split.
     pub split: dataset::Split,
-    /// The class that the set says it has.
+    /// Its class according to the set.
     pub label: Option<String>,
-    /// The most probable class, a place in the network's classes.
+    /// The most probable class, an index into the network's classes.
     pub predicted: usize,
-    /// Of every class; they add up to 1.
+    /// The probability of each class. They add up to 1.
     pub probabilities: Vec<f32>,
 }
 
-/// Samples that are in memory at a time.
+/// The most bytes of samples in memory at a time.
 const ROOM: usize = 256 << 20;
 
 /// Predicts the classes of a set's images. Plain images are encrypted on the way, under the run's scheme; a part of the set is in
