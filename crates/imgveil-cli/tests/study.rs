@@ -79,8 +79,8 @@ fn a_network_says_what_it_said_in_training() {
     assert!(lines(&desk, "new.csv").1.values().all(|row| row[1].is_empty() && row[2].is_empty()));
 }
 
-/// A vision transformer that learned from plain images, matched with a key, says of encrypted images what the plain one says of the
-/// plain ones; without being matched it does not.
+/// A vision transformer that learned from plain images, matched with a key, says of encrypted images what the plain
+/// one says of the plain ones; without being matched it does not.
 #[test]
 fn a_matched_transformer_sees_encrypted_images_as_the_plain_one_sees_plain_ones() {
     let desk = Desk::new();
@@ -322,7 +322,8 @@ fn training_that_is_killed_goes_on_to_the_same_figures() {
     assert_eq!(desk.files("broken"), desk.files("unbroken"));
 }
 
-/// A batch that the device cannot bind: the error says which one went through. On adapters that bind 128 MiB, as WebGPU asks for.
+/// A batch that the device cannot bind: the error says which one went through. On adapters that bind 128 MiB, as
+/// WebGPU asks for.
 #[test]
 fn a_batch_that_does_not_fit_is_answered_with_one_that_does() {
     let desk = Desk::new();

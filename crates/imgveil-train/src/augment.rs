@@ -1,5 +1,5 @@
-//! Augmentation: random crop, horizontal flip, rotation and brightness of the plain image, before it is encrypted, in the
-//! feed's dispatch.
+//! Augmentation: random crop, horizontal flip, rotation and brightness of the plain image, before it is encrypted, in
+//! the feed's dispatch.
 
 use imgveil::internal::image::Augmentation;
 use imgveil::internal::schedule::Stream;
@@ -39,8 +39,8 @@ impl Augment {
 impl FromStr for Augment {
     type Err = String;
 
-    /// `none`, or a list of `flip`, `crop` (by up to 4 pixels), `rotate` (by up to 10 degrees) and `brightness` (by up to 20
-    /// percent), the last three also with a number: `crop=8,flip,rotate=5`.
+    /// `none`, or a list of `flip`, `crop` (by up to 4 pixels), `rotate` (by up to 10 degrees) and `brightness` (by
+    /// up to 20 percent), the last three also with a number: `crop=8,flip,rotate=5`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut augment = Self::default();
         for part in text.split(',') {

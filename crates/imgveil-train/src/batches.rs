@@ -54,8 +54,8 @@ fn by_class(labels: &[u32]) -> Vec<Vec<u32>> {
     classes.into_values().collect()
 }
 
-/// As many images as there are, of every class equally many (or one more), in random order. A class goes through all of its
-/// images before it shows one of them again.
+/// As many images as there are, of every class equally many (or one more), in random order. A class goes through all
+/// of its images before it shows one of them again.
 fn balanced(classes: &[Vec<u32>], images: usize, stream: &mut Stream) -> Vec<u32> {
     let mut drawn = Vec::with_capacity(images);
     // Which classes show one more changes from epoch to epoch.

@@ -1,4 +1,5 @@
-//! Checkpoints: the weights in burn's burnpack format, and beside them `model.json`, which says what network they belong to.
+//! Checkpoints: the weights in burn's burnpack format, and beside them `model.json`, which says what network they
+//! belong to.
 
 use crate::error::{CheckpointError, Error};
 use crate::model::{ModelConfig, Network};

@@ -19,7 +19,8 @@ pub struct Config {
     /// A safetensors file with the initial weights. A tensor that is missing or does not fit is drawn from the seed.
     #[serde(default)]
     pub weights: Option<PathBuf>,
-    /// Kernel and stride (rows, columns) of the first convolution. `None`: the scheme's block, or the network's usual patch.
+    /// Kernel and stride (rows, columns) of the first convolution. `None`: the scheme's block, or the network's usual
+    /// patch.
     #[serde(default)]
     pub patch: Option<[usize; 2]>,
     /// Passes over the training images.

@@ -1,10 +1,11 @@
-//! Vision transformers that see encrypted images as the plain model sees plain ones: Kiya, Iijima, Maungmaung, Kinoshita, "Image and model
-//! transformation with secret key for vision transformer", IEICE Trans. Inf. & Syst. E106-D(1), 2023, its section on model
-//! encryption. Nothing is trained.
+//! Vision transformers that see encrypted images as the plain model sees plain ones: Kiya, Iijima, Maungmaung,
+//! Kinoshita, "Image and model transformation with secret key for vision transformer", IEICE Trans. Inf. & Syst.
+//! E106-D(1), 2023, its section on model encryption. Nothing is trained.
 //!
-//! A patch's samples reach the network through the patch embedding alone: permuted and flipped in the same way, its inputs meet the
-//! samples that they belong to. Scrambled patches are met by position embeddings in the same order; to what comes after, the order of
-//! patches means nothing. The permutations are read from the compiled plan that encrypts images.
+//! A patch's samples reach the network through the patch embedding alone: permuted and flipped in the same way, its
+//! inputs meet the samples that they belong to. Scrambled patches are met by position embeddings in the same order;
+//! to what comes after, the order of patches means nothing. The permutations are read from the compiled plan that
+//! encrypts images.
 
 use crate::error::{Error, KeyMatchedError};
 use crate::weights::{HostTensor, Weights, encode};
@@ -46,12 +47,12 @@ pub struct KeyMatchedRequest<'a> {
     pub direction: Direction,
 }
 
-/// Writes the model that gives for images under the scheme and secret what the model of the input gives for plain ones. Returns
-/// the images' geometry.
+/// Writes the model that gives for images under the scheme and secret what the model of the input gives for plain
+/// ones. Returns the images' geometry.
 ///
 /// # Errors
-/// When the input is no vision transformer, the scheme does not treat all its patches alike, or a file cannot be read or
-/// written.
+/// When the input is no vision transformer, the scheme does not treat all its patches alike, or a file cannot be read
+/// or written.
 pub fn key_matched(request: &KeyMatchedRequest<'_>) -> Result<Geometry, Error> {
     Ok(matched(request)?)
 }
@@ -153,9 +154,10 @@ impl PatchMoves {
             let mut seen = vec![false; table.len()];
             table.iter().all(|&source| seen.get_mut(source).is_some_and(|seen| !std::mem::replace(seen, true)))
         };
-        match is_permutation(&moves.samples) && is_permutation(&moves.patches) {
-            true => Ok(moves),
-            false => Err("it loses samples"),
+        if is_permutation(&moves.samples) && is_permutation(&moves.patches) {
+            Ok(moves)
+        } else {
+            Err("it loses samples")
         }
     }
 

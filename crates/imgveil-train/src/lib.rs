@@ -1,12 +1,12 @@
 //! Training on encrypted images.
 //!
-//! A set is either plain and comes with a key, so that each batch is augmented and then encrypted on the device, or it is encrypted
-//! already and needs no key.
+//! A set is either plain and comes with a key, so that each batch is augmented and then encrypted on the device, or
+//! it is encrypted already and needs no key.
 //!
-//! On a GPU the images stay on the device as packed bytes. A step sends 32 bytes per image (which image, which augmentation, which
-//! label), and one dispatch writes the network's input into burn's own memory. Only losses that are shown come back. A set for which
-//! the device has no room streams: the packed bytes of a batch's images are sent with it. Without a GPU, burn's flex backend trains on
-//! the output of the CPU engine, which has the same bits.
+//! On a GPU the images stay on the device as packed bytes. A step sends 32 bytes per image (which image, which
+//! augmentation, which label), and one dispatch writes the network's input into burn's own memory. Only losses that
+//! are shown come back. A set for which the device has no room streams: the packed bytes of a batch's images are sent
+//! with it. Without a GPU, burn's flex backend trains on the output of the CPU engine, which has the same bits.
 //!
 //! Where to start:
 //!

@@ -13,8 +13,8 @@ use std::str::FromStr;
 pub enum OptimiserKind {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
     AdamW,
-    /// Stochastic gradient descent with momentum 0.9. The default: on our medical images it generalised better than AdamW
-    /// (README, "What encryption costs").
+    /// Stochastic gradient descent with momentum 0.9. The default: on our medical images it generalised better than
+    /// AdamW (README, "What encryption costs").
     #[default]
     Sgd,
 }
@@ -63,8 +63,8 @@ impl OptimiserKind {
     }
 }
 
-/// An optimiser whose state can be loaded again on any machine. burn loads a state to its default device, which is a GPU even
-/// where there is none; this one loads it to the CPU, and the first step moves it to where the weights are.
+/// An optimiser whose state can be loaded again on any machine. burn loads a state to its default device, which is a
+/// GPU even where there is none; this one loads it to the CPU, and the first step moves it to where the weights are.
 #[derive(Clone)]
 struct Kept<O>(O);
 
@@ -100,8 +100,8 @@ impl<O: Optimizer> Optimizer for Kept<O> {
     }
 }
 
-/// The learning rate over a run: a linear warm-up to `base` (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section
-/// 2.2), then the cosine.
+/// The learning rate over a run: a linear warm-up to `base` (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
+/// section 2.2), then the cosine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
     /// The highest rate.
@@ -122,8 +122,8 @@ impl Schedule {
     }
 }
 
-/// The cosine schedule: from `base` at step 0 towards 0 at step `steps` (Loshchilov & Hutter, "SGDR", ICLR 2017, without
-/// restarts).
+/// The cosine schedule: from `base` at step 0 towards 0 at step `steps` (Loshchilov & Hutter, "SGDR", ICLR 2017,
+/// without restarts).
 fn cosine(base: f64, step: usize, steps: usize) -> f64 {
     let progress = step as f64 / steps.max(1) as f64;
     base * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())

@@ -40,8 +40,8 @@ pub struct StepTraffic {
 pub struct Outcome {
     /// All epochs.
     pub epochs: Vec<Epoch>,
-    /// The epoch with the best validation AUC (or balanced accuracy, where the AUC is not defined). The last epoch where there
-    /// are no validation images.
+    /// The epoch with the best validation AUC (or balanced accuracy, where the AUC is not defined). The last epoch
+    /// where there are no validation images.
     pub best_epoch: usize,
     /// The scores on the test images with the weights of the best epoch.
     pub test: Option<Evaluation>,
@@ -68,8 +68,8 @@ impl Outcome {
     }
 }
 
-/// The number of the epoch with the best validation score, the first of equals. The last epoch where nothing validates; 0 where
-/// there is no epoch.
+/// The number of the epoch with the best validation score, the first of equals. The last epoch where nothing
+/// validates; 0 where there is no epoch.
 pub(crate) fn best_epoch(epochs: &[Epoch]) -> usize {
     let mut best: Option<(f64, usize)> = None;
     for epoch in epochs {

@@ -1,5 +1,5 @@
-//! Visiting and mapping the parameters of a module together with their paths. burn reports the path of a parameter one module at a
-//! time; this is the only place that keeps track of it.
+//! Visiting and mapping the parameters of a module together with their paths. burn reports the path of a parameter
+//! one module at a time; this is the only place that keeps track of it.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;

@@ -1,8 +1,8 @@
-//! Mixed precision (Micikevicius et al., "Mixed Precision Training", ICLR 2018, section 3): a network computes in 16 bits and
-//! learns in 32.
+//! Mixed precision (Micikevicius et al., "Mixed Precision Training", ICLR 2018, section 3): a network computes in 16
+//! bits and learns in 32.
 //!
-//! The stored weights are 32 bits wide. Every step copies them to 16 bits, and the gradients of the copy are applied to the stored
-//! weights. Normalisation, losses and penalties are computed in 32 bits.
+//! The stored weights are 32 bits wide. Every step copies them to 16 bits, and the gradients of the copy are applied
+//! to the stored weights. Normalisation, losses and penalties are computed in 32 bits.
 
 use crate::model::Network;
 use crate::parameters::{self, ParameterMapper};
@@ -36,8 +36,8 @@ impl FromStr for Precision {
     }
 }
 
-/// The loss is multiplied by this before the gradients are computed, and the gradients are divided by it. Small gradients would
-/// otherwise be zero in 16 bits.
+/// The loss is multiplied by this before the gradients are computed, and the gradients are divided by it. Small
+/// gradients would otherwise be zero in 16 bits.
 const LOSS_SCALE: f64 = 1024.0;
 
 impl Precision {
@@ -75,8 +75,8 @@ impl Precision {
     }
 }
 
-/// Copies weights to 16 bits, as leaves of their own for gradients. Parameters of a normalisation are shared with the stored
-/// network, so that it gets the running means and variances.
+/// Copies weights to 16 bits, as leaves of their own for gradients. Parameters of a normalisation are shared with the
+/// stored network, so that it gets the running means and variances.
 struct ToHalf;
 
 impl ParameterMapper for ToHalf {
@@ -143,8 +143,9 @@ mod tests {
         Tensor::<1>::from_floats(&values[..], device).reshape([4, 1, 32, 32])
     }
 
-    /// Every network has gradients in 16 bits, none of which is out of range. Those of the networks that are not deep in batch norms are
-    /// nearly those of 32 bits; through dozens of batch norms over four images, the last bit of a weight goes far.
+    /// Every network has gradients in 16 bits, none of which is out of range. Those of the networks that are not deep
+    /// in batch norms are nearly those of 32 bits; through dozens of batch norms over four images, the last bit of a
+    /// weight goes far.
     #[test]
     fn gradients_of_16_bits_are_nearly_those_of_32() {
         let images = images(&Device::flex().autodiff());

@@ -21,8 +21,8 @@ pub struct PredictRequest<'a> {
     pub run: &'a Path,
     /// Its checkpoint: `best.bpk` or `last.bpk`.
     pub checkpoint: &'a str,
-    /// Weights of the same network to take instead, such as those that were matched with a key. Key and scheme are then not held
-    /// against the run's.
+    /// Weights of the same network to take instead, such as those that were matched with a key. Key and scheme are
+    /// then not held against the run's.
     pub weights: Option<&'a Path>,
     /// The images: an encrypted set, or a plain one.
     pub data: &'a Path,
@@ -70,8 +70,8 @@ pub struct Prediction {
 /// The most bytes of samples in memory at a time.
 const ROOM: usize = 256 << 20;
 
-/// Predicts the classes of a set's images. Plain images are encrypted on the way, under the run's scheme; a part of the set is in
-/// memory at a time.
+/// Predicts the classes of a set's images. Plain images are encrypted on the way, under the run's scheme; a part of
+/// the set is in memory at a time.
 ///
 /// # Errors
 /// When the run, the set or the device fails, sizes differ, or key or scheme are not those of training.

@@ -1,4 +1,5 @@
-//! The feed, the trainer and its checkpoints: on burn's CPU backend, and on the GPU that imgveil's kernels share with burn.
+//! The feed, the trainer and its checkpoints: on burn's CPU backend, and on the GPU that imgveil's kernels share with
+//! burn.
 
 mod common;
 
@@ -24,8 +25,8 @@ use imgveil_train::{
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The GPU of this process as burn's backend, one test at a time: burn keeps a stream for each thread, and the counters are
-/// one.
+/// The GPU of this process as burn's backend, one test at a time: burn keeps a stream for each thread, and the
+/// counters are one.
 fn gpu(test: &str) -> Option<(&'static Backend, MutexGuard<'static, ()>)> {
     static BACKEND: OnceLock<Option<Backend>> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
@@ -193,8 +194,8 @@ impl Drop for Limited<'_> {
     }
 }
 
-/// A set that streams gives the bits of one that lies on the device, for mixtures too, one batch at a time or prepared ahead, and
-/// what goes up are the images of a batch and a little more.
+/// A set that streams gives the bits of one that lies on the device, for mixtures too, one batch at a time or
+/// prepared ahead, and what goes up are the images of a batch and a little more.
 #[test]
 fn a_set_that_streams_is_the_same_set() {
     let Some((backend, _turn)) = gpu("a_set_that_streams_is_the_same_set") else { return };
@@ -252,9 +253,9 @@ fn a_set_that_streams_is_the_same_set() {
     }
 }
 
-/// burn frees a batch's memory while operations that read it are queued but not submitted, and gives it to the next batch:
-/// the next batch must not overtake them. (With the pinned versions it does not even without the flush in `Bridge::tensor`;
-/// this is here for the day when burn orders its work in another way.)
+/// burn frees a batch's memory while operations that read it are queued but not submitted, and gives it to the next
+/// batch: the next batch must not overtake them. (With the pinned versions it does not even without the flush in
+/// `Bridge::tensor`; this is here for the day when burn orders its work in another way.)
 #[test]
 fn a_batch_does_not_overtake_queued_operations_on_the_last_one() {
     let Some((backend, _turn)) = gpu("a_batch_does_not_overtake_queued_operations_on_the_last_one") else { return };
@@ -478,7 +479,8 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
     }
 }
 
-/// Each adaptation network in front of the small CNN, on the images that it was made for; its checkpoint answers as it did.
+/// Each adaptation network in front of the small CNN, on the images that it was made for; its checkpoint answers as
+/// it did.
 #[test]
 fn adaptation_networks_learn_through_their_schemes() {
     let folder = tempfile::tempdir().unwrap();
@@ -625,12 +627,13 @@ fn memory_on_the_device_is_bounded_over_epochs() {
     let outcome = train(backend, &set(shuffle_flip(), 48), &config, None, &mut ()).unwrap();
     let held: Vec<u64> = outcome.epochs.iter().map(|epoch| epoch.device_bytes.unwrap()).collect();
     assert!(held[0] > 0);
-    // The first epochs take what the optimiser and every kind of batch need; then hardly anything more. A batch that is kept in
-    // every step would be 144 KiB in these three epochs.
+    // The first epochs take what the optimiser and every kind of batch need; then hardly anything more. A batch that
+    // is kept in every step would be 144 KiB in these three epochs.
     assert!(held[7] <= held[4] + (64 << 10) && held[7] < held[0] + held[0] / 50, "{held:?}");
 }
 
-/// The right key gives the answers of training, wrong ones chance: in the mean over several, for a single one may be lucky.
+/// The right key gives the answers of training, wrong ones chance: in the mean over several, for a single one may be
+/// lucky.
 #[test]
 fn a_trained_network_falls_to_chance_under_a_wrong_key() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,5 @@
-//! What to say when a GPU fails in training: which batch fits. wgpu does not tell how much memory a device has, so it is tried.
+//! What to say when a GPU fails in training: which batch fits. wgpu does not tell how much memory a device has, so it
+//! is tried.
 
 use crate::command::exit::{FAILED, Failure};
 use crate::command::output::Output;
@@ -9,8 +10,8 @@ use imgveil_train::{Error, ErrorDetail, FeedError, PreparedRun, RunSpec, RunSumm
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Stdio;
 
-/// Trains. If a GPU fails, tries ever smaller batches, each in a process of its own because a lost device stays lost, and says
-/// which one fits. burn and drivers panic when a device has no memory left.
+/// Trains. If a GPU fails, tries ever smaller batches, each in a process of its own because a lost device stays lost,
+/// and says which one fits. burn and drivers panic when a device has no memory left.
 ///
 /// # Errors
 /// When training fails.

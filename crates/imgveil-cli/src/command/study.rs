@@ -39,8 +39,8 @@ and runs/ with the folder and the log of each run. A run that fails is noted in 
 
 /// Train schemes x networks x seeds, and tabulate what encryption costs in accuracy.
 ///
-/// Every run is an `imgveil train` in a process of its own. What is done already is kept, and a run that was cut goes on where it
-/// was: start a study again with the same command until it is through, also with a grid that has grown.
+/// Every run is an `imgveil train` in a process of its own. What is done already is kept, and a run that was cut goes
+/// on where it was: start a study again with the same command until it is through, also with a grid that has grown.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

@@ -29,9 +29,9 @@ summary.json. A run that was cut (power, time limit, kill) goes on after its las
 
 /// Train a network on plain or encrypted images.
 ///
-/// Takes a plain set, optionally with a key and a scheme (each batch is then encrypted on the device, after augmentation),
-/// or a set that is encrypted already, without a key. On a GPU the images stay on the device; without one, training runs
-/// on the CPU. The best epoch by validation AUC is kept and scored on the test images.
+/// Takes a plain set, optionally with a key and a scheme (each batch is then encrypted on the device, after
+/// augmentation), or a set that is encrypted already, without a key. On a GPU the images stay on the device; without
+/// one, training runs on the CPU. The best epoch by validation AUC is kept and scored on the test images.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -47,16 +47,16 @@ pub struct Args {
     /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
-    /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a learnable
-    /// permutation of the blocks)
+    /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a
+    /// learnable permutation of the blocks)
     #[arg(long, value_name = "NAME")]
     adapt: Option<AdaptationKind>,
-    /// Weights to begin with: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or timm (xception,
-    /// vit-tiny, vit-small, convmixer), or from `imgveil export`
+    /// Weights to begin with: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or
+    /// timm (xception, vit-tiny, vit-small, convmixer), or from `imgveil export`
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the network's usual
-    /// one]
+    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the
+    /// network's usual one]
     #[arg(long, value_name = "SIZE")]
     patch: Option<Block>,
     /// Passes over the training images
@@ -77,7 +77,8 @@ pub struct Args {
     /// Decides initial weights, order of the images and augmentation
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Random views of the plain images: none, or a list of crop, flip, rotate and brightness, such as crop=4,flip,rotate=10
+    /// Random views of the plain images: none, or a list of crop, flip, rotate and brightness, such as
+    /// crop=4,flip,rotate=10
     #[arg(long, default_value = "none", value_name = "LIST")]
     augment: Augment,
     #[command(flatten)]
@@ -90,7 +91,8 @@ pub struct Args {
     /// New folder for the run [default: runs/MODEL-SCHEME-SEED, with --adapt runs/ADAPT-MODEL-SCHEME-SEED]
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Go on with the run in the folder, which was cut; begin it where there is none. A run that is complete is left as it is
+    /// Go on with the run in the folder, which was cut; begin it where there is none. A run that is complete is left
+    /// as it is
     #[arg(long)]
     resume: bool,
     /// Print the summary as JSON

@@ -1,5 +1,6 @@
-//! `imgveil train-run`, which is hidden: performs a training run that is described as JSON on standard input. `study` starts each of
-//! its runs so, and a failed run its trials: burn does not free all memory, and a crash must not end the caller.
+//! `imgveil train-run`, which is hidden: performs a training run that is described as JSON on standard input. `study`
+//! starts each of its runs so, and a failed run its trials: burn does not free all memory, and a crash must not end
+//! the caller.
 
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::output::Output;

@@ -1,5 +1,5 @@
-//! Initial weights from a seed, the same on every backend. burn's own generators differ from backend to backend, so that devices
-//! could not be compared.
+//! Initial weights from a seed, the same on every backend. burn's own generators differ from backend to backend, so
+//! that devices could not be compared.
 
 use crate::parameters::{self, ParameterMapper};
 use burn::module::{Module, Param};
@@ -9,11 +9,11 @@ use imgveil::internal::schedule::Stream;
 /// How a network's weights are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Kaiming uniform over the fan-in (He et al., ICCV 2015) for convolutions and for the sub-networks of single blocks, uniform in
-    /// 1/sqrt(fan-in) for linear layers and the pseudo-permutation.
+    /// Kaiming uniform over the fan-in (He et al., ICCV 2015) for convolutions and for the sub-networks of single
+    /// blocks, uniform in 1/sqrt(fan-in) for linear layers and the pseudo-permutation.
     Convolutional,
-    /// As timm draws a vision transformer: normal with a deviation of 0.02 for linear layers and position embeddings, of 1e-6 for the
-    /// class token; uniform in 1/sqrt(fan-in) for the patch embedding.
+    /// As timm draws a vision transformer: normal with a deviation of 0.02 for linear layers and position embeddings,
+    /// of 1e-6 for the class token; uniform in 1/sqrt(fan-in) for the patch embedding.
     Transformer,
 }
 

@@ -1,5 +1,6 @@
-//! The networks. Their first layer may take whole blocks: a convolution with the block's size and stride sees every block of
-//! a shared-key scheme through the same permutation and signs, and learns to undo them. Or an adaptation network stands in front of them.
+//! The networks. Their first layer may take whole blocks: a convolution with the block's size and stride sees every
+//! block of a shared-key scheme through the same permutation and signs, and learns to undo them. Or an adaptation
+//! network stands in front of them.
 
 mod adaptation;
 mod cnn;
@@ -89,11 +90,11 @@ impl ModelKind {
         }
     }
 
-    /// Rows and columns of the patch that the network always has, for images of `size` (rows, columns); `None` for networks with a
-    /// stem of another kind.
+    /// Rows and columns of the patch that the network always has, for images of `size` (rows, columns); `None` for
+    /// networks with a stem of another kind.
     ///
-    /// The small CNN: 4. Vision transformers: 16, and ConvMixer: 7, as published; 4 where a side is below 96 pixels, so that there is
-    /// more than a handful of patches.
+    /// The small CNN: 4. Vision transformers: 16, and ConvMixer: 7, as published; 4 where a side is below 96 pixels,
+    /// so that there is more than a handful of patches.
     pub fn usual_patch(self, size: [usize; 2]) -> Option<[usize; 2]> {
         let small = layers::is_small(size);
         match self {
@@ -140,9 +141,10 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// The network for images of `geometry` under a scheme with `block`: the first convolution takes whole blocks, in networks that
-    /// have a patch by nature (the small CNN, vision transformers, ConvMixer) and in the others too. Where the scheme has no
-    /// block, and behind an adaptation network, which has undone the blocks, it is the network's usual one.
+    /// The network for images of `geometry` under a scheme with `block`: the first convolution takes whole blocks, in
+    /// networks that have a patch by nature (the small CNN, vision transformers, ConvMixer) and in the others too.
+    /// Where the scheme has no block, and behind an adaptation network, which has undone the blocks, it is the
+    /// network's usual one.
     pub fn new(
         kind: ModelKind,
         adaptation: Option<AdaptationKind>,

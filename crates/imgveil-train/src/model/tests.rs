@@ -108,7 +108,8 @@ fn the_patch_is_the_schemes_block_but_behind_an_adaptation_network() {
     assert!(adapted(block).unwrap().tiles([32, 32]) && !adapted(block).unwrap().tiles([32, 30]));
 }
 
-/// Every value of a network comes from the seed or is a constant. The kinds that are left out differ from these in size only.
+/// Every value of a network comes from the seed or is a constant. The kinds that are left out differ from these in
+/// size only.
 #[test]
 fn the_seed_decides_every_weight() {
     let device = Device::flex();
@@ -175,8 +176,9 @@ fn loss(config: &ModelConfig, network: &Network, count: usize, device: &Device) 
     penalty.map_or(loss.clone(), |penalty| loss + penalty)
 }
 
-/// Some steps on one batch make its loss much smaller, through an adaptation network too. Which way a single step goes depends on
-/// rounding in networks with dozens of batch norms; that a network learns a few images by heart does not.
+/// Some steps on one batch make its loss much smaller, through an adaptation network too. Which way a single step
+/// goes depends on rounding in networks with dozens of batch norms; that a network learns a few images by heart does
+/// not.
 #[test]
 fn every_network_learns() {
     let device = Device::flex().autodiff();
@@ -196,8 +198,8 @@ fn every_network_learns() {
     }
 }
 
-/// Keeps a random half of every gradient, and sums the products of what is kept with the gradient: the derivative of the loss in
-/// this direction.
+/// Keeps a random half of every gradient, and sums the products of what is kept with the gradient: the derivative of
+/// the loss in this direction.
 struct Direction<'a> {
     gradients: &'a GradientsParams,
     kept: GradientsParams,
@@ -237,8 +239,8 @@ impl ParameterMapper for Moved<'_> {
     }
 }
 
-/// Gradients are those of central differences along random directions. A difference has an error of rounding, which falls with
-/// the step, and one of curvature, which grows with its square: of several steps, the best one counts.
+/// Gradients are those of central differences along random directions. A difference has an error of rounding, which
+/// falls with the step, and one of curvature, which grows with its square: of several steps, the best one counts.
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let device = Device::flex().autodiff();

@@ -35,7 +35,8 @@ impl RunSpec {
     /// Loads the secret and the set, checks the configuration against them, and opens the device.
     ///
     /// # Errors
-    /// When a file cannot be read, the set, the scheme and the configuration do not go together, or there is no such device.
+    /// When a file cannot be read, the set, the scheme and the configuration do not go together, or there is no such
+    /// device.
     pub fn prepare(self, hear: &mut dyn FnMut(Message)) -> Result<PreparedRun, Error> {
         let secret = match &self.secret {
             Some(source) => Some(source.load(hear)?),

@@ -30,7 +30,8 @@ pub struct RunSpec {
     pub device: DeviceChoice,
     /// The most bytes of images that are kept on a GPU. A set that needs more is sent batch by batch.
     pub device_memory: u64,
-    /// The folder of the run. `None`: `runs/MODEL-SCHEME-SEED`, or `runs/ADAPT-MODEL-SCHEME-SEED` with an adaptation network.
+    /// The folder of the run. `None`: `runs/MODEL-SCHEME-SEED`, or `runs/ADAPT-MODEL-SCHEME-SEED` with an adaptation
+    /// network.
     pub folder: Option<PathBuf>,
     /// Whether an interrupted run in the folder is continued.
     pub resume: bool,

@@ -1,6 +1,6 @@
-//! The folder of a training run: `run.json` identifies the run; `metrics.csv`, `curves.svg`, `best.bpk`, `last.bpk` and
-//! `model.json` are written after every epoch, `summary.json` at the end. Until then `state.bin` holds the state from which an
-//! interrupted run continues. Every file is written atomically.
+//! The folder of a training run: `run.json` identifies the run; `metrics.csv`, `curves.svg`, `best.bpk`, `last.bpk`
+//! and `model.json` are written after every epoch, `summary.json` at the end. Until then `state.bin` holds the state
+//! from which an interrupted run continues. Every file is written atomically.
 
 mod summary;
 
@@ -42,7 +42,8 @@ struct Identity<'a> {
     geometry: String,
     classes: &'a [String],
     images: [usize; 3],
-    /// A hash of the images' order, labels and (with a key) keyed ids, so that another set of the same size is another run.
+    /// A hash of the images' order, labels and (with a key) keyed ids, so that another set of the same size is
+    /// another run.
     images_hash: String,
 }
 
@@ -197,8 +198,8 @@ impl RunFolder {
         self.json(MODEL, info)
     }
 
-    /// Writes the state after an epoch: first, atomically, the file from which an interrupted run continues, then the files derived
-    /// from it.
+    /// Writes the state after an epoch: first, atomically, the file from which an interrupted run continues, then the
+    /// files derived from it.
     pub(crate) fn epoch(&self, title: &str, state: &State) -> Result<(), FolderError> {
         let bytes = state.to_bytes().map_err(|reason| FolderError::Encode { file: STATE, reason })?;
         write_atomically(&self.0.join(STATE), &bytes)?;

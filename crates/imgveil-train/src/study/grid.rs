@@ -113,8 +113,8 @@ impl Grid {
     /// Reads a grid. Paths in it are relative to its folder. `data` and `key` replace those of the file.
     ///
     /// # Errors
-    /// When the file cannot be read, is not TOML, has fields that a grid does not have, names a row twice, or names no data, or no
-    /// key where one is needed.
+    /// When the file cannot be read, is not TOML, has fields that a grid does not have, names a row twice, or names
+    /// no data, or no key where one is needed.
     pub fn read(path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| GridError::Read { path: path.to_owned(), source })?;
         Ok(Self::from_toml(&text, path, data, key)?)

@@ -1,5 +1,5 @@
-//! Studies: what encryption costs in accuracy. A grid of schemes, networks and seeds is trained, one process a run, and the
-//! figures of the runs become a table with mean and spread, and charts.
+//! Studies: what encryption costs in accuracy. A grid of schemes, networks and seeds is trained, one process a run,
+//! and the figures of the runs become a table with mean and spread, and charts.
 
 mod grid;
 mod results;

@@ -41,8 +41,8 @@ pub struct Figures {
 pub enum Scored {
     /// Test images, with the weights of the best epoch.
     Test,
-    /// Validation images of a set without test images, with the weights of the last epoch. The score of the best epoch would be
-    /// biased, because the epoch was chosen by it.
+    /// Validation images of a set without test images, with the weights of the last epoch. The score of the best
+    /// epoch would be biased, because the epoch was chosen by it.
     Validation,
 }
 

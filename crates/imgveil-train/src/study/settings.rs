@@ -50,8 +50,8 @@ fn parsed<T: FromStr<Err: Display>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|e: T::Err| e.to_string())
 }
 
-/// The run that a row's settings describe, without its secret, seed and folder. `scheme` is the name of a built-in scheme or the
-/// path of a scheme file; `none` without options of a scheme leaves the images as they are.
+/// The run that a row's settings describe, without its secret, seed and folder. `scheme` is the name of a built-in
+/// scheme or the path of a scheme file; `none` without options of a scheme leaves the images as they are.
 pub(super) fn spec(data: &Path, scheme: &str, model: &str, settings: &[Setting]) -> Result<RunSpec, RowError> {
     let invalid = |name: &str, value: &str| {
         let (name, value) = (name.to_owned(), value.to_owned());

@@ -109,7 +109,8 @@ impl Study {
         Spread::of(&values)
     }
 
-    /// The row of the plain images that a row is compared with: that of the same network with the same flags, else without them.
+    /// The row of the plain images that a row is compared with: that of the same network with the same flags, else
+    /// without them.
     fn plain(&self, row: &Row) -> Option<usize> {
         let rows = &self.grid.rows;
         let same = |other: &Row| other.plain && other.model == row.model && other.flags == row.flags;
@@ -327,7 +328,8 @@ impl Study {
         curves_svg(&self.title(), &panels)
     }
 
-    /// Writes `table.md`, `table.csv` (a line a row), `runs.csv` (a line a run), `accuracy.svg` and `curves.svg` into a folder.
+    /// Writes `table.md`, `table.csv` (a line a row), `runs.csv` (a line a run), `accuracy.svg` and `curves.svg` into
+    /// a folder.
     ///
     /// # Errors
     /// When one cannot be written or drawn.

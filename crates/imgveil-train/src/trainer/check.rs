@@ -6,13 +6,13 @@ use crate::error::{Error, TrainError};
 use crate::model::{AdaptationConfig, ModelConfig};
 use crate::weights::Weights;
 
-/// Checks whether a set can be trained on with a configuration. [`train`](crate::train) calls it too. Returns notes on the initial
-/// weights.
+/// Checks whether a set can be trained on with a configuration. [`train`](crate::train) calls it too. Returns notes
+/// on the initial weights.
 ///
 /// # Errors
-/// When an encrypted set is to be augmented, there are fewer than two training images, the first convolution is larger than the
-/// images, the blocks of an adaptation network do not tile them, the initial weights do not fit, the warm-up is as long as the
-/// run, or early stopping has no validation images.
+/// When an encrypted set is to be augmented, there are fewer than two training images, the first convolution is
+/// larger than the images, the blocks of an adaptation network do not tile them, the initial weights do not fit, the
+/// warm-up is as long as the run, or early stopping has no validation images.
 pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, Error> {
     Ok(checked(set, config)?)
 }

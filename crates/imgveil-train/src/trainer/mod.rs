@@ -1,5 +1,5 @@
-//! Training: epochs over a shuffled feed, cross-entropy, an optimiser under a schedule, evaluation on the validation images after
-//! each epoch and on the test images at the end.
+//! Training: epochs over a shuffled feed, cross-entropy, an optimiser under a schedule, evaluation on the validation
+//! images after each epoch and on the test images at the end.
 
 mod check;
 mod traffic;
@@ -22,9 +22,9 @@ use training_run::TrainingRun;
 
 /// Trains a network.
 ///
-/// With a `folder`, metrics, curves and the weights of the best and the last epoch are written there after every epoch. A run
-/// that was interrupted in that folder continues after its last finished epoch; on the CPU it reaches the same figures as an
-/// uninterrupted run.
+/// With a `folder`, metrics, curves and the weights of the best and the last epoch are written there after every
+/// epoch. A run that was interrupted in that folder continues after its last finished epoch; on the CPU it reaches
+/// the same figures as an uninterrupted run.
 ///
 /// # Errors
 /// When training diverges, the device fails, or the folder cannot be written or holds another run.

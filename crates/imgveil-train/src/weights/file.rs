@@ -1,7 +1,8 @@
 //! Weights from a safetensors file, and how they fit a network.
 //!
-//! Tensors that do not depend on the images must fit exactly. The first layer and position embeddings (which depend on the images)
-//! and the last layer (which depends on the classes) keep their drawn values where they do not fit, and a note says so.
+//! Tensors that do not depend on the images must fit exactly. The first layer and position embeddings (which depend
+//! on the images) and the last layer (which depends on the classes) keep their drawn values where they do not fit,
+//! and a note says so.
 
 use super::layout::{HostTensor, described, is_linear, shapes, transposed};
 use crate::error::{Error, WeightsError};
@@ -37,8 +38,8 @@ impl Weights {
     /// Reads a file.
     ///
     /// # Errors
-    /// When it cannot be read, is damaged, or holds something other than floats. The counters that PyTorch stores with batch norms
-    /// are ignored.
+    /// When it cannot be read, is damaged, or holds something other than floats. The counters that PyTorch stores
+    /// with batch norms are ignored.
     pub fn open(path: &Path) -> Result<Self, Error> {
         Ok(Self::read(path)?)
     }
@@ -61,8 +62,8 @@ impl Weights {
         Ok(Self { path: path.to_owned(), tensors })
     }
 
-    /// Compares the file with the network of `config`. Returns notes on tensors that stay as drawn, that are summed, and that the
-    /// network does not have.
+    /// Compares the file with the network of `config`. Returns notes on tensors that stay as drawn, that are summed,
+    /// and that the network does not have.
     ///
     /// # Errors
     /// When a tensor is missing or has another shape.
@@ -108,8 +109,8 @@ impl Weights {
         Ok(notes)
     }
 
-    /// The network of `config` with these weights. A tensor that does not fit keeps its values; [`Weights::check`] says which may
-    /// differ.
+    /// The network of `config` with these weights. A tensor that does not fit keeps its values; [`Weights::check`]
+    /// says which may differ.
     ///
     /// # Errors
     /// As [`Weights::check`].

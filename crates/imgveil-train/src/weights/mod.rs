@@ -1,5 +1,5 @@
-//! Weights in the safetensors format, under the names and in the layout of PyTorch's model collections (`model/names`): read as
-//! initial weights, and written from a checkpoint.
+//! Weights in the safetensors format, under the names and in the layout of PyTorch's model collections
+//! (`model/names`): read as initial weights, and written from a checkpoint.
 
 mod export;
 mod file;
