@@ -125,6 +125,14 @@ impl SecretArgs {
         })
     }
 
+    /// The file that is given, for a training run.
+    #[cfg(feature = "train")]
+    pub fn source(&self) -> Option<imgveil_train::SecretSource> {
+        use imgveil_train::SecretSource::{Key, Tables};
+        let key = self.key.clone().map(Key);
+        key.or_else(|| self.tables.clone().map(Tables))
+    }
+
     /// As [`load`](Self::load), for commands that need a secret.
     pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
         let missing =

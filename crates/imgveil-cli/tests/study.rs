@@ -48,7 +48,7 @@ fn a_network_says_what_it_said_in_training() {
     phantoms(&desk, "in");
     let run = json(&desk, "train --data in -k k.key --batch 8 --epochs 4 --optimiser adamw --seed 1 -o run --json");
     // From plain images with the key.
-    let done = desk.run("predict run --data in --split test -k k.key -o own.csv");
+    let done = desk.run("predict run --data in --split test --batch 8 -k k.key -o own.csv");
     assert_eq!((done.code, done.err.as_str()), (0, ""), "{}", done.out);
     assert!(done.out.starts_with("scores: AUC ") && done.out.ends_with("wrote own.csv: 32 images\n"), "{}", done.out);
     let (header, own) = lines(&desk, "own.csv");
@@ -58,14 +58,16 @@ fn a_network_says_what_it_said_in_training() {
         let [clear, opacity]: [f64; 2] = [4, 5].map(|column: usize| row[column].parse().unwrap());
         assert!((clear + opacity - 1.0).abs() < 2e-6, "{row:?}");
         assert_eq!((row[1].as_str(), name.contains(&row[2])), ("test", true), "{row:?}");
-        assert_eq!(row[3] == "opacity", opacity > clear, "{row:?}");
+        // What is printed may hide which one is larger.
+        assert!((opacity - clear).abs() < 3e-6 || (row[3] == "opacity") == (opacity > clear), "{row:?}");
     }
     // From the encrypted set, without the key: the same, and the scores are those of the run.
     desk.does("encrypt -k k.key in enc", 96, "0.0", "shuffle-flip");
-    let predicted = json(&desk, "predict run --data enc --split test -o enc.csv --json");
+    // In the batches in which the run was evaluated: in others, the last bits may be others.
+    let predicted = json(&desk, "predict run --data enc --split test --batch 8 -o enc.csv --json");
     assert_eq!(lines(&desk, "enc.csv").1, own);
     assert_eq!((&predicted["scores"], predicted["images"].as_u64()), (&run["test"], Some(32)));
-    let last = json(&desk, "predict run --data enc --split test --last -o last.csv --json");
+    let last = json(&desk, "predict run --data enc --split test --batch 8 --last -o last.csv --json");
     assert_eq!(last["scores"], run["test_last"]);
     // All parts, and a set without classes, which has no scores.
     assert_eq!(json(&desk, "predict run --data enc -o all.csv --json")["images"], 96);
@@ -77,8 +79,8 @@ fn a_network_says_what_it_said_in_training() {
     assert!(lines(&desk, "new.csv").1.values().all(|row| row[1].is_empty() && row[2].is_empty()));
 }
 
-/// A vision transformer that learned from plain images, matched with a key, says of encrypted images what the plain one says of the
-/// plain ones; without being matched it does not.
+/// A vision transformer that learned from plain images, matched with a key, says of encrypted images what the plain
+/// one says of the plain ones; without being matched it does not.
 #[test]
 fn a_matched_transformer_sees_encrypted_images_as_the_plain_one_sees_plain_ones() {
     let desk = Desk::new();
@@ -200,7 +202,8 @@ fn a_study_trains_what_its_grid_says_and_goes_on() {
     }
     let auc = |seed: u32| runs[&format!("none-cnn-{seed}")][7].parse::<f64>().unwrap();
     let (_, means) = lines(&desk, "study/table.csv");
-    assert_eq!(means["none"][4], format!("{:.6}", (auc(1) + auc(2)) / 2.0));
+    let mean: f64 = means["none"][4].parse().unwrap();
+    assert!((mean - (auc(1) + auc(2)) / 2.0).abs() < 2e-6, "{mean}");
     for file in ["accuracy.svg", "curves.svg"] {
         let svg = String::from_utf8(desk.read(&format!("study/{file}"))).unwrap();
         assert!(svg.contains("shuffle-flip block 8 | cnn") && svg.trim_end().ends_with("</svg>"), "{file}");
@@ -319,7 +322,8 @@ fn training_that_is_killed_goes_on_to_the_same_figures() {
     assert_eq!(desk.files("broken"), desk.files("unbroken"));
 }
 
-/// A batch that the device cannot bind: the error says which one went through. On adapters that bind 128 MiB, as WebGPU asks for.
+/// A batch that the device cannot bind: the error says which one went through. On adapters that bind 128 MiB, as
+/// WebGPU asks for.
 #[test]
 fn a_batch_that_does_not_fit_is_answered_with_one_that_does() {
     let desk = Desk::new();

@@ -1,12 +1,13 @@
-//! Augmentation: random crop, horizontal flip, rotation and brightness of the plain image, before it is encrypted, in the
-//! feed's dispatch.
+//! Augmentation: random crop, horizontal flip, rotation and brightness of the plain image, before it is encrypted, in
+//! the feed's dispatch.
 
 use imgveil::internal::image::Augmentation;
 use imgveil::internal::schedule::Stream;
 use std::str::FromStr;
 
-/// Which random views training takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+/// The random augmentations of training images.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Augment {
     /// Shift by up to this many pixels in each direction, black outside (random crop of the image with a border).
     pub crop: u16,
@@ -19,12 +20,12 @@ pub struct Augment {
 }
 
 impl Augment {
-    /// Whether every view is the identity.
+    /// Whether every augmentation is the identity.
     pub fn is_none(self) -> bool {
         self == Self::default()
     }
 
-    /// Draws a view.
+    /// Draws an augmentation.
     pub fn view(self, stream: &mut Stream) -> Augmentation {
         let (dy, dx) = (around_zero(stream, self.crop.into()), around_zero(stream, self.crop.into()));
         let mirrored = self.flip && stream.word() & 1 == 1;
@@ -38,8 +39,8 @@ impl Augment {
 impl FromStr for Augment {
     type Err = String;
 
-    /// `none`, or a list of `flip`, `crop` (by up to 4 pixels), `rotate` (by up to 10 degrees) and `brightness` (by up to 20
-    /// percent), the last three also with a number: `crop=8,flip,rotate=5`.
+    /// `none`, or a list of `flip`, `crop` (by up to 4 pixels), `rotate` (by up to 10 degrees) and `brightness` (by
+    /// up to 20 percent), the last three also with a number: `crop=8,flip,rotate=5`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut augment = Self::default();
         for part in text.split(',') {

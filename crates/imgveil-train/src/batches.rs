@@ -1,6 +1,8 @@
-//! The order of the images in every epoch, and their views: drawn from the seed, the same on every device.
+//! The order of the images in every epoch, and their augmentations: drawn from the seed, the same on every device.
 
-use super::{Augment, Balance, Config};
+use crate::augment::Augment;
+use crate::config::Config;
+use crate::loss::Balance;
 use imgveil::internal::image::Augmentation;
 use imgveil::internal::schedule::Stream;
 
@@ -27,7 +29,7 @@ impl Batches {
         self.images / self.batch + usize::from(self.images % self.batch >= 2)
     }
 
-    /// The batches of an epoch, from 1: each image with its view.
+    /// The batches of an epoch, from 1: each image with its augmentation.
     pub fn epoch(&self, epoch: usize) -> Vec<Vec<(usize, Augmentation)>> {
         let mut stream = Stream::new(&self.key, epoch as u64);
         let order = match &self.classes {
@@ -52,8 +54,8 @@ fn by_class(labels: &[u32]) -> Vec<Vec<u32>> {
     classes.into_values().collect()
 }
 
-/// As many images as there are, of every class equally many (or one more), in random order. A class goes through all of its
-/// images before it shows one of them again.
+/// As many images as there are, of every class equally many (or one more), in random order. A class goes through all
+/// of its images before it shows one of them again.
 fn balanced(classes: &[Vec<u32>], images: usize, stream: &mut Stream) -> Vec<u32> {
     let mut drawn = Vec::with_capacity(images);
     // Which classes show one more changes from epoch to epoch.

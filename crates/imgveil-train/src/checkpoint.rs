@@ -1,11 +1,13 @@
-//! Checkpoints: the weights in burn's burnpack format, and beside them `model.json`, which says what network they belong to.
+//! Checkpoints: the weights in burn's burnpack format, and beside them `model.json`, which says what network they
+//! belong to.
 
-use super::model::{ModelConfig, Network};
+use crate::error::{CheckpointError, Error};
+use crate::model::{ModelConfig, Network};
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The description of a run's network.
 pub const MODEL: &str = "model.json";
@@ -22,27 +24,6 @@ pub struct ModelInfo {
     /// The fingerprint of the key that they were encrypted with, if any; safe to print.
     #[serde(default)]
     pub key: Option<String>,
-}
-
-/// Why a checkpoint cannot be written or loaded.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckpointError {
-    /// The operating system refused.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Its words.
-        source: std::io::Error,
-    },
-    /// Not a checkpoint, or of another network.
-    #[error("{path} is damaged or belongs to another network: {reason}")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
 }
 
 /// The weights as bytes.
@@ -64,7 +45,16 @@ pub(super) fn load_weights(network: Network, bytes: Vec<u8>) -> Result<Network, 
 ///
 /// # Errors
 /// When a file is missing or damaged, or the weights are another network's.
-pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(ModelInfo, Network), CheckpointError> {
+pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(ModelInfo, Network), Error> {
+    Ok(read_checkpoint(folder, file, device)?)
+}
+
+/// [`load_checkpoint`] with the error's detail.
+pub(crate) fn read_checkpoint(
+    folder: &Path,
+    file: &str,
+    device: &Device,
+) -> Result<(ModelInfo, Network), CheckpointError> {
     let read = |name: &str| {
         let path = folder.join(name);
         std::fs::read(&path).map_err(|source| CheckpointError::Read { path, source })
@@ -79,14 +69,9 @@ pub fn load_checkpoint(folder: &Path, file: &str, device: &Device) -> Result<(Mo
 mod tests {
     use super::*;
     use crate::model::{AdaptationKind, ModelKind};
-    use burn::tensor::Tensor;
+    use crate::weights::export_weights;
     use imgveil::internal::image::Geometry;
     use imgveil::internal::scheme::{Options, Preset};
-
-    fn logits(network: &Network) -> Vec<f32> {
-        let images = Tensor::<4>::ones([2, 1, 8, 8], &Device::flex());
-        network.forward(images).into_data().try_to_vec().unwrap()
-    }
 
     /// With an adaptation network, without one, and as it was written before there were any.
     #[test]
@@ -100,19 +85,21 @@ mod tests {
             let network = model.init(4, &device);
             let info = ModelInfo { model, classes: vec!["a".into(), "b".into()], scheme: scheme.clone(), key: None };
             std::fs::write(folder.path().join(MODEL), serde_json::to_vec(&info).unwrap()).unwrap();
-            let bytes = match old {
-                true => network.classifier.clone().into_record().into_bytes().unwrap().to_vec(),
-                false => weights(network.clone()).unwrap(),
+            let bytes = if old {
+                network.classifier.clone().into_record().into_bytes().unwrap().to_vec()
+            } else {
+                weights(network.clone()).unwrap()
             };
             std::fs::write(folder.path().join("best.bpk"), bytes).unwrap();
             let (read, loaded) = load_checkpoint(folder.path(), "best.bpk", &device).unwrap();
             assert_eq!(read, info);
-            assert_eq!(logits(&loaded), logits(&network));
+            let weights = |network| export_weights(&info.model, network).unwrap();
+            assert!(weights(&loaded) == weights(&network));
         }
         // Weights of another network.
         let other = ModelConfig::new(ModelKind::ResNet18, None, Geometry::new(8, 8, 1).unwrap(), 2, None);
         std::fs::write(folder.path().join("best.bpk"), weights(other.outline()).unwrap()).unwrap();
-        let error = load_checkpoint(folder.path(), "best.bpk", &device).unwrap_err();
+        let error = read_checkpoint(folder.path(), "best.bpk", &device).unwrap_err();
         assert!(matches!(error, CheckpointError::Damaged { .. }), "{error}");
     }
 }

@@ -1,94 +1,46 @@
 //! From a data set on disk to what training takes: splits in memory, classes, the program that encrypts, if any.
 
-use super::feed::Split;
+use crate::error::{DataError, Error};
+use crate::feed::Split;
 use imgveil::internal::key::{Fingerprint, Key};
 use imgveil::internal::plan::Program;
-use imgveil::internal::scheme::{CompileError, Scheme, Secret};
-use imgveil_data::ErrorKind;
-use imgveil_data::set::mixtures::MixtureSet;
-use imgveil_data::set::{self, LoadError, Resize, Source};
-use std::path::{Path, PathBuf};
+use imgveil::internal::scheme::{Scheme, Secret};
+use imgveil_data::dataset::floats::FloatSet;
+use imgveil_data::dataset::{self, DatasetError, LoadError, Resize, Source};
+use std::path::Path;
 
-/// Everything that training needs of a data set.
+/// A data set for training: its splits in memory, its classes and the program that encrypts it.
 pub struct TrainingSet {
-    /// To learn from.
+    /// The training images.
     pub train: Split,
-    /// To choose the best epoch by.
+    /// The validation images, by which the best epoch is chosen.
     pub val: Option<Split>,
-    /// To report.
+    /// The test images.
     pub test: Option<Split>,
-    /// Names of the classes.
+    /// The names of the classes, in the order of the labels.
     pub classes: Vec<String>,
-    /// What encrypts a batch; the identity for plain training and for a set that is encrypted already.
+    /// The program that encrypts a batch. The identity for plain training and for a set that is encrypted already.
     pub program: Program,
-    /// What validation and test images go through: the program without mixing.
+    /// The program for validation and test images: the same without mixing.
     pub evaluation: Program,
-    /// The key, for the ids of augmented views.
+    /// The key, for the ids of augmented images.
     pub key: Option<Key>,
-    /// The fingerprint of the key that the images are or were encrypted with.
+    /// The fingerprint of the key with which the images are or were encrypted.
     pub fingerprint: Option<Fingerprint>,
-    /// The scheme that the network sees: that of the program, or of the encrypted set.
+    /// The scheme of the images that the network sees: that of the program, or of the encrypted set.
     pub scheme: Scheme,
     /// Whether the set was encrypted before training.
     pub encrypted: bool,
-    /// Something that the user should know about how the set was divided.
+    /// A note for the user on how the set was divided.
     pub note: Option<String>,
 }
 
 impl TrainingSet {
-    /// Only the first so many training images, and nothing to validate or test.
+    /// The first `images` training images, without validation and test images.
     pub fn first(mut self, images: usize) -> Self {
         self.train.truncate(images);
         Self { val: None, test: None, ..self }
     }
-}
-
-/// Why a set cannot be trained on.
-#[derive(Debug, thiserror::Error)]
-pub enum DataError {
-    /// The set cannot be opened.
-    #[error(transparent)]
-    Dataset(#[from] imgveil_data::Error),
-    /// Its images cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The scheme does not fit the images.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// Encrypted, and a key or scheme given.
-    #[error(
-        "{0} is encrypted already: train on it without a key, a scheme or resizing (or give the plain set and the key)"
-    )]
-    AlreadyEncrypted(PathBuf),
-    /// A scheme that needs a key, and none given.
-    #[error(
-        "scheme {0} needs a key: give -k KEY or --tables FILE, or leave the scheme out to train on the images as they are"
-    )]
-    NoKey(String),
-    /// One class or none.
-    #[error("{path} has {classes} class(es); training needs at least two: a folder for each, or a labels array")]
-    Classes {
-        /// The set.
-        path: PathBuf,
-        /// How many it has.
-        classes: usize,
-    },
-    /// Nothing to learn from.
-    #[error("{0} has no training images: expected a train/ folder or array, or class folders")]
-    NoTraining(PathBuf),
-    /// Splits of different sizes.
-    #[error(
-        "the {split} images are {found} (height x width x channels) and the training images {expected}; bring them to one size \
-         with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand"
-    )]
-    Mixed {
-        /// Which split.
-        split: &'static str,
-        /// Its geometry.
-        found: imgveil::internal::image::Geometry,
-        /// The training images'.
-        expected: imgveil::internal::image::Geometry,
-    },
 }
 
 /// Opens a set for training. `scheme` and `secret` encrypt a plain set; a set that is encrypted already takes neither.
@@ -102,14 +54,16 @@ pub fn training_set(
     scheme: Option<Scheme>,
     secret: Option<Secret>,
     fit: Resize,
-) -> Result<TrainingSet, DataError> {
-    let opened = match set::open(path) {
-        Err(error) if error.kind() == ErrorKind::Mixtures => {
-            if secret.is_some() || scheme.is_some() || fit != Resize::default() {
-                return Err(DataError::AlreadyEncrypted(path.to_owned()));
-            }
-            return mixtures(path);
+) -> Result<TrainingSet, Error> {
+    Ok(open(path, scheme, secret, fit)?)
+}
+
+fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize) -> Result<TrainingSet, DataError> {
+    let opened = match dataset::open(path) {
+        Err(DatasetError::Mixtures { .. }) if secret.is_some() || scheme.is_some() || fit != Resize::default() => {
+            return Err(DataError::AlreadyEncrypted(path.to_owned()));
         }
+        Err(DatasetError::Mixtures { .. }) => return mixtures(path),
         opened => opened?,
     };
     let encrypted = opened.manifest.is_some();
@@ -135,8 +89,8 @@ pub fn training_set(
     let tile = applied.tile();
     let key = secret.as_ref().map(Secret::key);
     let load = |indices: &[usize]| {
-        let loaded = set::load(source, indices, fit, tile)?;
-        Ok::<_, imgveil_data::Error>(loaded.map(|loaded| Split::new(loaded, classes.len(), key)))
+        let loaded = dataset::load(source, indices, fit, tile)?;
+        Ok::<_, LoadError>(loaded.map(|loaded| Split::new(loaded, classes.len(), key)))
     };
     let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
     let (val, test) = (load(&division.val)?, load(&division.test)?);
@@ -163,21 +117,21 @@ pub fn training_set(
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })
 }
 
-/// A set whose images were mixed before. All its parts are mixtures.
+/// A set whose images were mixed before training. All its parts are mixtures.
 fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
-    let MixtureSet { geometry, manifest, mut splits } = set::mixtures::open(path)?;
+    let FloatSet { geometry, manifest, mut parts } = dataset::floats::open(path)?;
     let classes = manifest.classes;
     if classes.len() < 2 {
         return Err(DataError::Classes { path: path.to_owned(), classes: classes.len() });
     }
     if let Some(entry) =
-        manifest.images.iter().find(|entry| splits.get(&entry.split).is_none_or(|p| p.labels.is_empty()))
+        manifest.images.iter().find(|entry| parts.get(&entry.split).is_none_or(|p| p.labels.is_empty()))
     {
         return Err(LoadError::Unlabelled(entry.name.clone()).into());
     }
-    let mut take = |split| splits.remove(&split).map(|part| Split::of_mixtures(geometry, &part, classes.len()));
-    let (train, val) = (take(set::Split::Train), take(set::Split::Val));
-    let (test, all) = (take(set::Split::Test), take(set::Split::All));
+    let mut take = |split| parts.remove(&split).map(|part| Split::of_mixtures(geometry, &part, classes.len()));
+    let (train, val) = (take(dataset::Split::Train), take(dataset::Split::Val));
+    let (test, all) = (take(dataset::Split::Test), take(dataset::Split::All));
     let mut notes = vec!["all images are mixtures; their label is the class with the largest share"];
     if val.is_none() {
         notes.push("no validation images: the last epoch counts as the best");
@@ -209,15 +163,15 @@ struct Division {
     note: Option<String>,
 }
 
-/// Which images are for what.
+/// Assigns the images to the splits.
 fn divide(source: &dyn Source) -> Division {
-    let of = |split: set::Split| -> Vec<usize> {
+    let of = |split: dataset::Split| -> Vec<usize> {
         let items = source.items().iter().enumerate();
         items.filter(|(_, item)| item.split == split).map(|(index, _)| index).collect()
     };
-    let mut train = of(set::Split::Train);
-    train.extend(of(set::Split::All));
-    let (mut val, test) = (of(set::Split::Val), of(set::Split::Test));
+    let mut train = of(dataset::Split::Train);
+    train.extend(of(dataset::Split::All));
+    let (mut val, test) = (of(dataset::Split::Val), of(dataset::Split::Test));
     let mut note = None;
     if val.is_empty() {
         // Every fifth of each class in the set's fixed order: the same division in every run and on every machine.

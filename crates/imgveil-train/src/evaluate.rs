@@ -1,8 +1,10 @@
 //! What a network says about images, and how good that is.
 
-use super::metrics::{Scores, softmax_rows};
-use super::model::Network;
-use super::{Backend, Feed, TrainError};
+use crate::backend::Backend;
+use crate::error::TrainError;
+use crate::feed::Feed;
+use crate::metrics::{Scores, softmax_rows};
+use crate::model::Network;
 use burn::tensor::Tensor;
 use imgveil::internal::image::Augmentation;
 use serde::{Deserialize, Serialize};
@@ -18,7 +20,8 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// Mean of the classes' recalls.
     pub balanced_accuracy: f64,
-    /// Area under the ROC curve; more than two classes: mean of one against the rest. `None` when only one class is there.
+    /// Area under the ROC curve; more than two classes: mean of one against the rest. `None` when only one class is
+    /// there.
     pub auc: Option<f64>,
     /// Rows: true class; columns: predicted class.
     pub confusion: Vec<Vec<u64>>,
@@ -43,8 +46,8 @@ impl Evaluation {
     }
 }
 
-/// The probability of each class for each image of a feed, image after image; the network is without gradients. In batches
-/// of the size that training fits in memory.
+/// The probability of each class for each image of a feed, image after image; the network is without gradients. In
+/// batches of the size that training fits in memory.
 pub(super) fn probabilities(
     backend: &Backend,
     network: &Network,

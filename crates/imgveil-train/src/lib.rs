@@ -1,17 +1,30 @@
-//! Training on encrypted images: plain images and a key (encrypted on the device, after augmentation, each step), or images
-//! that are encrypted already and no key.
+//! Training on encrypted images.
 //!
-//! On a GPU the images stay on the device as packed bytes; a step sends 32 bytes an image up (which image, which view, which
-//! label) and one dispatch writes the network's input into burn's own memory. Nothing comes back but the loss, when it is shown.
-//! A set for which the device has no room streams: the packed bytes of a batch's images go up with it.
-//! Without a GPU, burn's flex backend trains on what the CPU engine encrypts, to the same bits.
+//! A set is either plain and comes with a key, so that each batch is augmented and then encrypted on the device, or
+//! it is encrypted already and needs no key.
+//!
+//! On a GPU the images stay on the device as packed bytes. A step sends 32 bytes per image (which image, which
+//! augmentation, which label), and one dispatch writes the network's input into burn's own memory. Only losses that
+//! are shown come back. A set for which the device has no room streams: the packed bytes of a batch's images are sent
+//! with it. Without a GPU, burn's flex backend trains on the output of the CPU engine, which has the same bits.
+//!
+//! Where to start:
+//!
+//! - [`Feed`] gives encrypted batches to a burn network of your own.
+//! - [`RunSpec`] describes a whole training run as plain data; [`run`] performs it and returns a [`RunSummary`].
+//! - [`train`] trains one of the networks of [`model`] on a [`TrainingSet`]; [`predict`] applies the result.
+//! - [`study`] trains a grid of schemes, networks and seeds and tabulates the scores.
+//!
+//! Every function fails with [`Error`], which has a [`kind`](Error::kind) and a [`detail`](Error::detail).
 
 mod augment;
 mod backend;
 mod batches;
 pub mod chart;
 mod checkpoint;
+mod config;
 mod data;
+pub mod error;
 mod evaluate;
 mod feed;
 mod key_matched;
@@ -19,8 +32,12 @@ mod loss;
 pub mod metrics;
 pub mod model;
 mod optimiser;
+mod outcome;
+mod parameters;
 mod precision;
 mod predict;
+mod progress;
+mod run;
 mod run_folder;
 mod state;
 pub mod study;
@@ -29,15 +46,20 @@ mod weights;
 
 pub use augment::Augment;
 pub use backend::Backend;
-pub use checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
-pub use data::{DataError, TrainingSet, training_set};
+pub use checkpoint::{ModelInfo, load_checkpoint};
+pub use config::Config;
+pub use data::{TrainingSet, training_set};
+pub use error::{Error, ErrorDetail, ErrorKind};
 pub use evaluate::Evaluation;
 pub use feed::{Batch, Batches, Feed, FeedError, Labels, Split};
-pub use key_matched::{Direction, KeyMatchedError, KeyMatchedRequest, key_matched};
+pub use key_matched::{Direction, KeyMatchedRequest, key_matched};
 pub use loss::{Balance, class_weights};
 pub use optimiser::OptimiserKind;
+pub use outcome::{Epoch, Outcome, StepTraffic};
 pub use precision::Precision;
-pub use predict::{PredictError, PredictRequest, Prediction, Predictions, predict};
-pub use run_folder::{RunFolder, RunFolderError, SUMMARY};
-pub use trainer::{Config, Epoch, Outcome, Progress, StepTraffic, TrainError, check, train};
-pub use weights::{Weights, WeightsError, export_checkpoint, export_weights};
+pub use predict::{PredictRequest, Prediction, Predictions, predict};
+pub use progress::Progress;
+pub use run::{DEVICE_MEMORY, Message, PreparedRun, RunSpec, SecretSource, run};
+pub use run_folder::{ImageCounts, RunFolder, RunSummary, SUMMARY};
+pub use trainer::{check, train};
+pub use weights::{Weights, export_checkpoint, export_weights};

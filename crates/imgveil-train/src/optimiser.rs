@@ -9,11 +9,12 @@ use std::str::FromStr;
 /// Which optimiser.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum OptimiserKind {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
     AdamW,
-    /// Stochastic gradient descent with momentum 0.9. The default: on our medical images it generalised better than AdamW
-    /// (README, "What encryption costs").
+    /// Stochastic gradient descent with momentum 0.9. The default: on our medical images it generalised better than
+    /// AdamW (README, "What encryption costs").
     #[default]
     Sgd,
 }
@@ -62,8 +63,8 @@ impl OptimiserKind {
     }
 }
 
-/// An optimiser whose state can be loaded again on any machine. burn loads a state to its default device, which is a GPU even
-/// where there is none; this one loads it to the CPU, and the first step moves it to where the weights are.
+/// An optimiser whose state can be loaded again on any machine. burn loads a state to its default device, which is a
+/// GPU even where there is none; this one loads it to the CPU, and the first step moves it to where the weights are.
 #[derive(Clone)]
 struct Kept<O>(O);
 
@@ -99,8 +100,8 @@ impl<O: Optimizer> Optimizer for Kept<O> {
     }
 }
 
-/// The learning rate over a run: a linear warm-up to `base` (Goyal et al., "Accurate, Large Minibatch SGD", 2017, section
-/// 2.2), then the cosine.
+/// The learning rate over a run: a linear warm-up to `base` (Goyal et al., "Accurate, Large Minibatch SGD", 2017,
+/// section 2.2), then the cosine.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Schedule {
     /// The highest rate.
@@ -121,8 +122,8 @@ impl Schedule {
     }
 }
 
-/// The cosine schedule: from `base` at step 0 towards 0 at step `steps` (Loshchilov & Hutter, "SGDR", ICLR 2017, without
-/// restarts).
+/// The cosine schedule: from `base` at step 0 towards 0 at step `steps` (Loshchilov & Hutter, "SGDR", ICLR 2017,
+/// without restarts).
 fn cosine(base: f64, step: usize, steps: usize) -> f64 {
     let progress = step as f64 / steps.max(1) as f64;
     base * 0.5 * (1.0 + (std::f64::consts::PI * progress).cos())
@@ -178,8 +179,11 @@ mod tests {
                 network.valid().forward(images.clone().inner()).into_data().try_to_vec::<f32>().unwrap()
             };
             let kept = answers(step(&mut optimiser, copy()));
-            assert_eq!(kept, answers(step(&mut loaded, copy())));
-            assert_ne!(kept, answers(step(&mut kind.build(0.1), copy())));
+            let apart = |other: Vec<f32>| kept.iter().zip(&other).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let (loaded, fresh) =
+                (apart(answers(step(&mut loaded, copy()))), apart(answers(step(&mut kind.build(0.1), copy()))));
+            println!("{kind:?}: loaded {loaded:e}, fresh {fresh:e}");
+            assert!(loaded < 1e-3 * fresh, "{kind:?}: {loaded:e} {fresh:e}");
         }
     }
 }

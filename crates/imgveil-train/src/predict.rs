@@ -1,195 +1,98 @@
-//! What a trained network says about images: a probability of every class for each.
+//! Predictions of a trained network: the probability of each class for each image.
 
-use super::checkpoint::{CheckpointError, ModelInfo, load_checkpoint};
-use super::evaluate::probabilities;
-use super::metrics::{Scores, ScoresError, predicted};
-use super::{Backend, Evaluation, Feed, FeedError, Split, TrainError, Weights, WeightsError};
+use crate::backend::Backend;
+use crate::checkpoint::{ModelInfo, read_checkpoint};
+use crate::error::{Error, PredictError};
+use crate::evaluate::{Evaluation, probabilities};
+use crate::feed::{Feed, Split};
+use crate::metrics::{Scores, predicted};
+use crate::weights::Weights;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::plan::Program;
-use imgveil::internal::scheme::{CompileError, Secret};
-use imgveil_data::format::ReadOptions;
+use imgveil::internal::scheme::Secret;
+use imgveil_data::dataset::read_options::ReadOptions;
+use imgveil_data::dataset::{self, Loaded, Resize};
 use imgveil_data::job::Progress;
-use imgveil_data::set::{self, LoadError, Loaded, Resize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What to predict, and with what.
+/// A request for predictions.
 pub struct PredictRequest<'a> {
     /// The folder of a training run.
     pub run: &'a Path,
     /// Its checkpoint: `best.bpk` or `last.bpk`.
     pub checkpoint: &'a str,
-    /// Weights of the same network to take instead, such as those that were matched with a key. Key and scheme are then not held
-    /// against the run's.
+    /// Weights of the same network to take instead, such as those that were matched with a key. Key and scheme are
+    /// then not held against the run's.
     pub weights: Option<&'a Path>,
     /// The images: an encrypted set, or a plain one.
     pub data: &'a Path,
-    /// How they are read.
+    /// How the images are read.
     pub reading: &'a ReadOptions,
-    /// What encrypts plain images, under the run's scheme.
+    /// The key or tables that encrypt plain images under the run's scheme.
     pub secret: Option<Secret>,
     /// How plain images are brought to size.
     pub fit: Resize,
-    /// This part of the set only.
-    pub split: Option<set::Split>,
-    /// Images of a batch.
+    /// The split to predict; `None` for all images.
+    pub split: Option<dataset::Split>,
+    /// The number of images in a batch.
     pub batch: usize,
-    /// Go on although key or scheme are not those of training.
+    /// Whether to go on although the key or the scheme is not that of training.
     pub anyway: bool,
 }
 
-/// What a network says about a set.
+/// The predictions of a network for a set.
 pub struct Predictions {
     /// The network.
     pub info: ModelInfo,
-    /// One for each image, in the set's order.
+    /// One prediction for each image, in the set's order.
     pub rows: Vec<Prediction>,
-    /// How good they are, where every image has a class that the network knows.
+    /// The scores, where every image has a class that the network knows.
     pub evaluation: Option<Evaluation>,
-    /// What the user should know.
+    /// Notes for the user.
     pub notes: Vec<String>,
 }
 
-/// What a network says about an image.
+/// The prediction of a network for an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// The image's name in its set.
     pub name: String,
-    /// Its part of the set.
-    pub split: set::Split,
-    /// The class that the set says it has.
+    /// Its split.
+    pub split: dataset::Split,
+    /// Its class according to the set.
     pub label: Option<String>,
-    /// The most probable class, a place in the network's classes.
+    /// The most probable class, an index into the network's classes.
     pub predicted: usize,
-    /// Of every class; they add up to 1.
+    /// The probability of each class. They add up to 1.
     pub probabilities: Vec<f32>,
 }
 
-/// Why nothing can be predicted.
-#[derive(Debug, thiserror::Error)]
-pub enum PredictError {
-    /// The run's network cannot be loaded.
-    #[error(transparent)]
-    Checkpoint(#[from] CheckpointError),
-    /// The weights to take instead cannot be read, or are another network's.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// They are not whole.
-    #[error("{path} does not hold the whole network: {note}")]
-    NotWhole {
-        /// The file.
-        path: PathBuf,
-        /// What is amiss.
-        note: String,
-    },
-    /// The set cannot be opened.
-    #[error(transparent)]
-    Dataset(#[from] imgveil_data::Error),
-    /// Its images cannot be loaded.
-    #[error(transparent)]
-    Load(#[from] LoadError),
-    /// The run's scheme does not fit the images.
-    #[error(transparent)]
-    Compile(#[from] CompileError),
-    /// The device failed, or the network's outputs are no probabilities.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// Encrypted, and a key given.
-    #[error("{0} is encrypted already: leave key, tables and resizing out")]
-    AlreadyEncrypted(PathBuf),
-    /// Plain images for a network that learned from encrypted ones.
-    #[error(
-        "{path} is plain, and the network learned from images under {scheme}: give the key that they were encrypted with (-k \
-         KEY), or the encrypted set"
-    )]
-    NoKey {
-        /// The set.
-        path: PathBuf,
-        /// The network's scheme.
-        scheme: String,
-    },
-    /// A key other than that of training.
-    #[error(
-        "the network learned from images under key {expected}, and this is key {found}: its answers would mean little; give the \
-         right key, or --anyway to see them"
-    )]
-    OtherKey {
-        /// The fingerprint of training.
-        expected: String,
-        /// That of what is given.
-        found: String,
-    },
-    /// A scheme other than that of training.
-    #[error(
-        "the network learned from images under {expected}, and {path} is encrypted under {found}: encrypt it in the same way, or \
-         give --anyway to see what comes of it"
-    )]
-    OtherScheme {
-        /// The set.
-        path: PathBuf,
-        /// The stages of training.
-        expected: String,
-        /// Those of the set.
-        found: String,
-    },
-    /// Images of another size.
-    #[error(
-        "the network takes images of {}x{} (height x width) with {channels} channel(s), and {name} is {found}; bring plain images to \
-         size with --resize {}x{} (or --pad, --crop) as in training", .size[0], .size[1], .size[0], .size[1]
-    )]
-    Size {
-        /// The network's height and width.
-        size: [usize; 2],
-        /// Its channels.
-        channels: usize,
-        /// An image.
-        name: String,
-        /// What it is.
-        found: Geometry,
-    },
-    /// No images.
-    #[error("{path} has no images{}", .split.map_or(String::new(), |split| format!(" to {split}")))]
-    Empty {
-        /// The set.
-        path: PathBuf,
-        /// The part that was asked for.
-        split: Option<&'static str>,
-    },
-}
-
-impl From<FeedError> for PredictError {
-    fn from(error: FeedError) -> Self {
-        Self::Train(error.into())
-    }
-}
-
-impl From<ScoresError> for PredictError {
-    fn from(error: ScoresError) -> Self {
-        Self::Train(error.into())
-    }
-}
-
-/// Samples that are in memory at a time.
+/// The most bytes of samples in memory at a time.
 const ROOM: usize = 256 << 20;
 
-/// Predicts the classes of a set's images. Plain images are encrypted on the way, under the run's scheme; a part of the set is in
-/// memory at a time.
+/// Predicts the classes of a set's images. Plain images are encrypted on the way, under the run's scheme; a part of
+/// the set is in memory at a time.
 ///
 /// # Errors
 /// When the run, the set or the device fails, sizes differ, or key or scheme are not those of training.
-pub fn predict(
+pub fn predict(backend: &Backend, request: PredictRequest<'_>, progress: &dyn Progress) -> Result<Predictions, Error> {
+    Ok(predict_classes(backend, request, progress)?)
+}
+
+fn predict_classes(
     backend: &Backend,
     request: PredictRequest<'_>,
     progress: &dyn Progress,
 ) -> Result<Predictions, PredictError> {
-    let (info, mut network) = load_checkpoint(request.run, request.checkpoint, &backend.device())?;
+    let (info, mut network) = read_checkpoint(request.run, request.checkpoint, &backend.device())?;
     if let Some(path) = request.weights {
-        let weights = Weights::open(path)?;
-        if let Some(note) = weights.check(&info.model)?.into_iter().next() {
+        let weights = Weights::read(path)?;
+        if let Some(note) = weights.compare(&info.model)?.into_iter().next() {
             return Err(PredictError::NotWhole { path: path.to_owned(), note });
         }
-        network = weights.load(&info.model, network)?;
+        network = weights.put(&info.model, network)?;
     }
-    let opened = set::open_with(request.data, request.reading)?;
+    let opened = dataset::open_with(request.data, request.reading)?;
     let path = || request.data.to_owned();
     let mut notes: Vec<String> = opened.note.into_iter().collect();
     let plain_network = info.scheme.stages.is_empty();
@@ -220,7 +123,7 @@ pub fn predict(
         .filter(|&index| request.split.is_none_or(|split| source.items()[index].split == split))
         .collect();
     if wanted.is_empty() {
-        return Err(PredictError::Empty { path: path(), split: request.split.and_then(set::Split::name) });
+        return Err(PredictError::Empty { path: path(), split: request.split.and_then(dataset::Split::name) });
     }
     progress.start(wanted.len());
     let key = request.secret.as_ref().map(Secret::key);
@@ -235,7 +138,7 @@ pub fn predict(
     // Of 16 bits, as the largest case.
     let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
     for part in wanted.chunks(at_once) {
-        let Some(loaded) = set::load_unlabelled(source, part, request.fit, tile)? else { continue };
+        let Some(loaded) = dataset::load_unlabelled(source, part, request.fit, tile)? else { continue };
         let geometry = loaded.geometry;
         if [geometry.height(), geometry.width(), geometry.channels()] != [height, width, info.model.channels] {
             let name = loaded.names.first().cloned().unwrap_or_default();

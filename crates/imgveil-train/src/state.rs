@@ -1,7 +1,8 @@
-//! Where a run stands after an epoch: all that it needs to go on, in one file, so that it is of one epoch whenever a run is
-//! cut. It begins with a line of JSON; the weights and the optimiser's state follow as burn packs them, and a BLAKE3 of all.
+//! Where a run stands after an epoch: all that it needs to go on, in one file, so that it is of one epoch whenever a
+//! run is cut. It begins with a line of JSON; the weights and the optimiser's state follow as burn packs them, and a
+//! BLAKE3 of all.
 
-use super::trainer::Epoch;
+use crate::outcome::Epoch;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -83,8 +84,8 @@ impl State {
     }
 }
 
-/// Every fraction as text: serde_json reads numbers of 17 digits only nearly right, and a run that goes on must have the
-/// same ones to the bit.
+/// Every fraction as text: serde_json reads numbers of 17 digits only nearly right, and a run that goes on must have
+/// the same ones to the bit.
 fn spelled(value: Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => Value::String(number.to_string()),

@@ -1,4 +1,5 @@
-//! The feed, the trainer and its checkpoints: on burn's CPU backend, and on the GPU that imgveil's kernels share with burn.
+//! The feed, the trainer and its checkpoints: on burn's CPU backend, and on the GPU that imgveil's kernels share with
+//! burn.
 
 mod common;
 
@@ -10,20 +11,22 @@ use imgveil::internal::image::{Augmentation, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, export};
-use imgveil_data::ErrorKind;
-use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun};
-use imgveil_data::set::{self, Loaded, Resize};
+use imgveil_data::dataset::{self, DatasetError, Loaded, Resize};
+use imgveil_data::job::{
+    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, NoProgress, decrypt, encrypt,
+};
+use imgveil_train::error::TrainError;
 use imgveil_train::metrics::{Scores, softmax_rows};
 use imgveil_train::model::{AdaptationKind, ModelKind};
 use imgveil_train::{
-    Backend, Config, Feed, Labels, OptimiserKind, Outcome, Precision, Progress, RunFolder, Split, TrainError,
-    TrainingSet, load_checkpoint, train, training_set,
+    Backend, Config, ErrorDetail, ErrorKind, Feed, Labels, OptimiserKind, Outcome, Precision, Progress, RunFolder,
+    Split, TrainingSet, load_checkpoint, train, training_set,
 };
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-/// The GPU of this process as burn's backend, one test at a time: burn keeps a stream for each thread, and the counters are
-/// one.
+/// The GPU of this process as burn's backend, one test at a time: burn keeps a stream for each thread, and the
+/// counters are one.
 fn gpu(test: &str) -> Option<(&'static Backend, MutexGuard<'static, ()>)> {
     static BACKEND: OnceLock<Option<Backend>> = OnceLock::new();
     static TURN: Mutex<()> = Mutex::new(());
@@ -191,8 +194,8 @@ impl Drop for Limited<'_> {
     }
 }
 
-/// A set that streams gives the bits of one that lies on the device, for mixtures too, one batch at a time or prepared ahead, and
-/// what goes up are the images of a batch and a little more.
+/// A set that streams gives the bits of one that lies on the device, for mixtures too, one batch at a time or
+/// prepared ahead, and what goes up are the images of a batch and a little more.
 #[test]
 fn a_set_that_streams_is_the_same_set() {
     let Some((backend, _turn)) = gpu("a_set_that_streams_is_the_same_set") else { return };
@@ -250,9 +253,9 @@ fn a_set_that_streams_is_the_same_set() {
     }
 }
 
-/// burn frees a batch's memory while operations that read it are queued but not submitted, and gives it to the next batch:
-/// the next batch must not overtake them. (With the pinned versions it does not even without the flush in `Bridge::tensor`;
-/// this is here for the day when burn orders its work in another way.)
+/// burn frees a batch's memory while operations that read it are queued but not submitted, and gives it to the next
+/// batch: the next batch must not overtake them. (With the pinned versions it does not even without the flush in
+/// `Bridge::tensor`; this is here for the day when burn orders its work in another way.)
 #[test]
 fn a_batch_does_not_overtake_queued_operations_on_the_last_one() {
     let Some((backend, _turn)) = gpu("a_batch_does_not_overtake_queued_operations_on_the_last_one") else { return };
@@ -305,7 +308,8 @@ fn losses_on_both_backends_agree_for_twenty_steps() {
     println!("largest relative difference in 20 steps: {furthest:e}");
     // The same numbers but for the order of sums; 20 steps let that grow.
     assert!(furthest < 1e-3, "{on_gpu:?} {on_cpu:?}");
-    assert!(on_cpu[19] < on_cpu[0]);
+    let mean = |losses: &[f32]| losses.iter().sum::<f32>() / losses.len() as f32;
+    assert!(mean(&on_cpu[15..]) < mean(&on_cpu[..5]), "{on_cpu:?}");
 }
 
 #[test]
@@ -350,9 +354,10 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
     ] {
         let output = encrypted.with_extension(&scheme.name);
         let (fit, options) = (Resize::default(), EncryptOptions::default());
-        let (secret, used) = (key().into(), scheme.clone());
-        let request = EncryptRequest { input: plain.clone(), output: output.clone(), secret, scheme: used, options };
-        EncryptRun::new(request, cpu()).run().unwrap();
+        let secret = &key().into();
+        let request =
+            EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine: &CpuEngine, options };
+        encrypt(&request, &NoProgress).unwrap();
         let losses = |set: TrainingSet| {
             assert!(set.note.as_ref().unwrap().contains("12 of 60"));
             let mut losses = Losses::default();
@@ -371,10 +376,6 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
     }
 }
 
-fn cpu() -> Device {
-    Device::open(&DeviceChoice::Cpu).unwrap()
-}
-
 /// Mixtures made beforehand: the same floats and labels on both engines, nothing to undo, and something to learn from.
 #[test]
 fn a_set_of_mixtures_is_written_read_and_learned_from() {
@@ -382,24 +383,23 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let plain = folder.path().join("plain");
     write_phantoms(&plain);
     let scheme = Preset::InstaHide.scheme(Options::default()).unwrap();
-    let fit = Resize::default();
-    let mix = |name: &str, device: Device| {
+    let (fit, secret) = (Resize::default(), &key().into());
+    let mix = |name: &str, engine: &dyn Engine| {
         let output = folder.path().join(name);
-        let (options, secret, scheme) = (EncryptOptions::default(), key().into(), scheme.clone());
-        let request = EncryptRequest { input: plain.clone(), output: output.clone(), secret, scheme, options };
-        EncryptRun::new(request, device).run().map(|_| output)
+        let options = EncryptOptions::default();
+        let request = EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine, options };
+        encrypt(&request, &NoProgress).map(|_| output)
     };
-    let output = mix("mixed.npz", cpu()).unwrap();
-    if let Some(device) = common::open_gpu() {
-        let other = mix("gpu.npz", device).unwrap();
+    let output = mix("mixed.npz", &CpuEngine).unwrap();
+    if let Some((backend, _turn)) = gpu("mixtures on the GPU") {
+        let other = mix("gpu.npz", backend.gpu().unwrap()).unwrap();
         assert!(std::fs::read(&output).unwrap() == std::fs::read(other).unwrap());
     }
-    let kind = |name| mix(name, cpu()).unwrap_err().kind();
-    assert_eq!(kind("folder"), ErrorKind::InvalidRequest);
-    assert_eq!(kind("mixed.npz"), ErrorKind::AlreadyExists);
+    assert!(matches!(mix("folder", &CpuEngine), Err(JobError::Floats(_))));
+    assert!(matches!(mix("mixed.npz", &CpuEngine), Err(JobError::Dataset(DatasetError::OutputExists(_)))));
 
-    let mixed = set::mixtures::open(&output).unwrap();
-    let part = &mixed.splits[&set::Split::All];
+    let set = dataset::floats::open(&output).unwrap();
+    let part = &set.parts[&dataset::Split::All];
     assert_eq!((part.images.len(), part.labels.len()), (60 * SIZE * SIZE, 60 * 2));
     assert!(part.images.iter().all(|value| value.abs() <= 1.0));
     assert!(part.labels.chunks(2).all(|pair| pair[0] + pair[1] == 1.0));
@@ -409,24 +409,35 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
 
     let back = folder.path().join("back");
     let options = DecryptOptions::default();
-    let request = DecryptRequest { input: output.clone(), output: back.clone(), secret: key().into(), options };
-    let error = DecryptRun::new(request, cpu()).run().unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Mixtures, "{error}");
+    let request = DecryptRequest { input: &output, output: &back, secret, engine: &CpuEngine, options };
+    let error = decrypt(&request, &NoProgress).unwrap_err();
+    assert!(matches!(error, JobError::Dataset(DatasetError::Mixtures { .. })), "{error}");
     assert!(!back.exists());
 
     let trained = training_set(&output, None, None, fit).unwrap();
     assert_eq!((trained.train.len(), trained.encrypted), (60, true));
     assert!(training_set(&output, Some(scheme.clone()), Some(key().into()), fit).is_err());
     let mut losses = Losses::default();
-    train(&flex(), &trained, &config(3), None, &mut losses).unwrap();
-    let (begin, end) = (&losses.0[..3], &losses.0[losses.0.len() - 3..]);
-    assert!(end.iter().sum::<f32>() < begin.iter().sum::<f32>(), "{:?}", losses.0);
+    train(&flex(), &trained, &config(12), None, &mut losses).unwrap();
+    let (begin, end) = (&losses.0[..8], &losses.0[losses.0.len() - 8..]);
+    println!("mixtures: {:?}", losses.0);
+    assert!(end.iter().sum::<f32>() < 0.95 * begin.iter().sum::<f32>(), "{:?}", losses.0);
 
     // A changed value is found out.
     let mut bytes = std::fs::read(&output).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(&output, bytes).unwrap();
-    assert!(set::mixtures::open(&output).is_err());
+    assert!(dataset::floats::open(&output).is_err());
+}
+
+/// A network's scores on a feed, in batches as training evaluates: in other batches, the last bits may be others.
+fn scores(network: &imgveil_train::model::Network, feed: &mut Feed<'_>, batch: usize) -> Scores {
+    let all: Vec<(usize, Augmentation)> = (0..feed.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
+    let logits = all.chunks(batch).flat_map(|wanted| {
+        network.forward(feed.batch(wanted).unwrap().images).into_data().try_to_vec::<f32>().unwrap()
+    });
+    let probabilities = softmax_rows(&logits.collect::<Vec<f32>>(), 2);
+    Scores::new(2, probabilities, feed.labels().to_vec()).unwrap()
 }
 
 #[test]
@@ -445,10 +456,7 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
             let split = set.test.as_ref().unwrap();
             let backend = flex();
             let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
-            let all: Vec<(usize, Augmentation)> = (0..split.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
-            let logits = network.forward(feed.batch(&all).unwrap().images);
-            let logits = logits.into_data().try_to_vec::<f32>().unwrap();
-            let scores = Scores::new(2, softmax_rows(&logits, 2), split.labels.clone()).unwrap();
+            let scores = scores(&network, &mut feed, config.batch);
             let test = test.as_ref().unwrap();
             assert_eq!((scores.auc(), scores.confusion()), (test.auc, test.confusion.clone()), "{file}");
         }
@@ -471,7 +479,8 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
     }
 }
 
-/// Each adaptation network in front of the small CNN, on the images that it was made for; its checkpoint answers as it did.
+/// Each adaptation network in front of the small CNN, on the images that it was made for; its checkpoint answers as
+/// it did.
 #[test]
 fn adaptation_networks_learn_through_their_schemes() {
     let folder = tempfile::tempdir().unwrap();
@@ -480,19 +489,18 @@ fn adaptation_networks_learn_through_their_schemes() {
         let path = folder.path().join(adapt.name());
         let run = RunFolder::create(&path).unwrap();
         let mut losses = Losses::default();
-        let config = Config { adapt: Some(adapt), ..config(4) };
+        let config = Config { adapt: Some(adapt), ..config(8) };
         let outcome = train(&flex(), &set, &config, Some(&run), &mut losses).unwrap();
         let (begin, end) = (&losses.0[..6], &losses.0[losses.0.len() - 6..]);
-        assert!(end.iter().sum::<f32>() < begin.iter().sum::<f32>(), "{}: {:?}", adapt.name(), losses.0);
+        println!("{}: {:?}", adapt.name(), losses.0);
+        assert!(end.iter().sum::<f32>() < 0.95 * begin.iter().sum::<f32>(), "{}: {:?}", adapt.name(), losses.0);
         let backend = flex();
         let (info, network) = load_checkpoint(&path, "last.bpk", &backend.device()).unwrap();
         assert_eq!(info.model.adaptation.map(|adaptation| adaptation.kind), Some(adapt));
         assert_eq!(network.parameters(), outcome.parameters);
         let split = set.test.as_ref().unwrap();
         let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
-        let all: Vec<(usize, Augmentation)> = (0..split.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
-        let logits = network.forward(feed.batch(&all).unwrap().images).into_data().try_to_vec::<f32>().unwrap();
-        let scores = Scores::new(2, softmax_rows(&logits, 2), split.labels.clone()).unwrap();
+        let scores = scores(&network, &mut feed, config.batch);
         assert_eq!(scores.confusion(), outcome.test_last.unwrap().confusion);
     }
 }
@@ -557,8 +565,7 @@ fn patience_stops_a_run_that_learns_nothing() {
 fn a_run_that_diverges_says_so() {
     let config = Config { optimiser: OptimiserKind::Sgd, learning_rate: 1e30, ..config(3) };
     let error = train(&flex(), &set(shuffle_flip(), 96), &config, None, &mut ()).unwrap_err();
-    assert!(matches!(error, TrainError::Diverged { .. } | TrainError::Scores(_)), "{error}");
-    assert!(error.to_string().contains("--lr"));
+    assert_eq!(error.kind(), ErrorKind::Diverged, "{error}");
 }
 
 /// The figures of the README on real images: what encryption costs, and the control that must learn nothing.
@@ -597,7 +604,7 @@ fn mixed_precision_learns_as_32_bits_do() {
     for backend in [Some(&flex), gpu.as_ref().map(|(backend, _turn)| *backend)].into_iter().flatten() {
         let run = |precision| train(backend, &set, &Config { precision, ..config(2) }, None, &mut ());
         let mixed = match run(Precision::Mixed) {
-            Err(TrainError::Precision) => {
+            Err(error) if matches!(error.detail(), ErrorDetail::Train(TrainError::Precision)) => {
                 say_skipped(&format!("mixed precision: {} has no 16-bit floats", backend.name()));
                 continue;
             }
@@ -607,6 +614,7 @@ fn mixed_precision_learns_as_32_bits_do() {
         let losses = |outcome: &Outcome| outcome.epochs.iter().map(|epoch| epoch.train_loss).collect::<Vec<_>>();
         let (mixed, whole) = (losses(&mixed), losses(&whole));
         let apart = mixed.iter().zip(&whole).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        println!("mixed precision: {apart}");
         assert!(apart > 0.0 && apart < 0.02, "{}: {mixed:?} {whole:?}", backend.name());
     }
 }
@@ -619,12 +627,13 @@ fn memory_on_the_device_is_bounded_over_epochs() {
     let outcome = train(backend, &set(shuffle_flip(), 48), &config, None, &mut ()).unwrap();
     let held: Vec<u64> = outcome.epochs.iter().map(|epoch| epoch.device_bytes.unwrap()).collect();
     assert!(held[0] > 0);
-    // The first epochs take what the optimiser and every kind of batch need; then hardly anything more. A batch that is kept in
-    // every step would be 144 KiB in these three epochs.
+    // The first epochs take what the optimiser and every kind of batch need; then hardly anything more. A batch that
+    // is kept in every step would be 144 KiB in these three epochs.
     assert!(held[7] <= held[4] + (64 << 10) && held[7] < held[0] + held[0] / 50, "{held:?}");
 }
 
-/// The right key gives the answers of training, wrong ones chance: in the mean over several, for a single one may be lucky.
+/// The right key gives the answers of training, wrong ones chance: in the mean over several, for a single one may be
+/// lucky.
 #[test]
 fn a_trained_network_falls_to_chance_under_a_wrong_key() {
     let folder = tempfile::tempdir().unwrap();
@@ -666,5 +675,6 @@ fn accumulated_batches_are_one_batch() {
     let distance = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     let whole = run(16, 1);
     let (accumulated, apart) = (distance(&whole, &run(8, 2)), distance(&whole, &run(8, 1)));
+    println!("accumulated: {accumulated} {apart}");
     assert!(accumulated < 1e-4 && apart > 10.0 * accumulated, "{accumulated} {apart}");
 }

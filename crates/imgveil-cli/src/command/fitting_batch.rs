@@ -1,24 +1,25 @@
-//! What to say when a GPU fails in training: which batch fits. wgpu does not tell how much memory a device has, so it is tried.
+//! What to say when a GPU fails in training: which batch fits. wgpu does not tell how much memory a device has, so it
+//! is tried.
 
 use crate::command::exit::{FAILED, Failure};
 use crate::command::output::Output;
+use crate::command::train_run;
 use imgveil::internal::engine::EngineError;
-use imgveil_train::{Backend, FeedError, Outcome, TrainError};
-use std::ffi::OsString;
+use imgveil_train::error::TrainError;
+use imgveil_train::{Error, ErrorDetail, FeedError, PreparedRun, RunSpec, RunSummary};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-/// Trains. Where a GPU fails in it, trial steps of ever smaller batches are made, each in a process of its own: a device that was lost
-/// stays lost. burn and drivers panic when a device has no memory left.
+/// Trains. If a GPU fails, tries ever smaller batches, each in a process of its own because a lost device stays lost,
+/// and says which one fits. burn and drivers panic when a device has no memory left.
 ///
 /// # Errors
 /// When training fails.
 pub fn or_advice(
-    backend: &Backend,
-    batch: u32,
+    run: &PreparedRun,
     out: &Output,
-    train: impl FnOnce() -> Result<Outcome, TrainError>,
-) -> Result<Outcome, Failure> {
+    train: impl FnOnce() -> Result<RunSummary, Error>,
+) -> Result<RunSummary, Failure> {
     let cause = match catch_unwind(AssertUnwindSafe(train)) {
         Ok(Err(error)) if is_of_the_device(&error) => error.to_string(),
         Ok(ended) => return Ok(ended?),
@@ -28,10 +29,11 @@ pub fn or_advice(
         }
     };
     out.note("the device failed; trying which batch fits");
-    // What this process holds would be missing in the trials. A lost device may panic here, and holds nothing.
-    let _ = catch_unwind(AssertUnwindSafe(|| backend.release_memory()));
+    // The trials need the memory that this process holds. A lost device may panic here, and holds nothing.
+    let _ = catch_unwind(AssertUnwindSafe(|| run.backend().release_memory()));
+    let batch = u32::try_from(run.spec().config.batch).unwrap_or(u32::MAX);
     let sizes = std::iter::successors(Some(batch), |&size| (size > 2).then_some((size / 2).max(2)));
-    let fits = sizes.into_iter().find(|&size| trial(size));
+    let fits = sizes.into_iter().find(|&size| trial(run.spec(), size));
     let advice = match fits {
         Some(size) if size == batch => format!(
             "Yet steps of {size} images went through just now, in a fresh process: run it again (with --resume, if that run had it)"
@@ -48,21 +50,16 @@ pub fn or_advice(
     Err(Failure { words: format!("the device failed at --batch {batch}: {cause}\n{advice}"), code: FAILED })
 }
 
-fn is_of_the_device(error: &TrainError) -> bool {
+fn is_of_the_device(error: &Error) -> bool {
     use EngineError::{Device, TooLarge};
+    let ErrorDetail::Train(error) = error.detail() else { return false };
     matches!(error, TrainError::Fetch(_) | TrainError::Feed(FeedError::Engine(Device { .. } | TooLarge { .. })))
 }
 
-/// Whether steps of so many images go through: this command again, as a trial.
-fn trial(size: u32) -> bool {
-    let Ok(program) = std::env::current_exe() else { return false };
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let status = Command::new(program)
-        .args(arguments)
-        .args(["--trial", &size.to_string()])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status.is_ok_and(|status| status.success())
+/// Whether steps of `size` images go through, in a process of its own.
+fn trial(spec: &RunSpec, size: u32) -> bool {
+    let Ok(mut command) = train_run::command() else { return false };
+    command.args(["--trial", &size.to_string()]).stderr(Stdio::null());
+    let child = train_run::start(&mut command, spec);
+    child.and_then(|mut child| child.wait()).is_ok_and(|status| status.success())
 }

@@ -26,6 +26,8 @@ mod study;
 #[cfg(feature = "train")]
 mod train;
 #[cfg(feature = "train")]
+mod train_run;
+#[cfg(feature = "train")]
 mod training_args;
 mod verify;
 
@@ -73,6 +75,9 @@ enum Command {
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
+    #[command(hide = true)]
+    TrainRun(train_run::Args),
+    #[cfg(feature = "train")]
     Predict(predict::Args),
     #[cfg(feature = "train")]
     Study(study::Args),
@@ -110,12 +115,6 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-/// Checks that these words are a valid command line.
-#[cfg(feature = "train")]
-fn check(words: impl IntoIterator<Item = OsString>) -> Result<(), clap::Error> {
-    Cli::try_parse_from(words).map(|_| ())
-}
-
 fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
     match command {
         Command::Keygen(args) => keygen::run(args, out),
@@ -131,6 +130,8 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
+        #[cfg(feature = "train")]
+        Command::TrainRun(args) => train_run::run(args, out),
         #[cfg(feature = "train")]
         Command::Predict(args) => predict::run(args, out),
         #[cfg(feature = "train")]

@@ -21,10 +21,10 @@ pub struct Args {
 enum Command {
     /// Write the model that gives for encrypted images what this one gives for plain ones
     ///
-    /// Nothing is trained: the inputs of the patch embedding are permuted (and flipped, with --sign-flip) as the samples of a patch, and
-    /// the position embeddings as the patches are (Kiya et al., "Image and model transformation with secret key for vision
-    /// transformer", 2023). Images must be encrypted with the same key, scheme, block and size. Who has both models has the
-    /// key's permutations.
+    /// Nothing is trained: the inputs of the patch embedding are permuted (and flipped, with --sign-flip) as the
+    /// samples of a patch, and the position embeddings as the patches are (Kiya et al., "Image and model
+    /// transformation with secret key for vision transformer", 2023). Images must be encrypted with the same key,
+    /// scheme, block and size. Who has both models has the key's permutations.
     Encrypt(Transform),
     /// Undo that
     Decrypt(Transform),
@@ -39,8 +39,8 @@ struct Transform {
     scheme: Option<String>,
     #[command(flatten)]
     options: SchemeOptions,
-    /// Size of the images: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples [default: a square of the model's patches,
-    /// 8-bit samples]
+    /// Size of the images: HEIGHTxWIDTHxCHANNELS, and x16 behind it for 16-bit samples [default: a square of the
+    /// model's patches, 8-bit samples]
     #[arg(long, value_name = "SIZE")]
     size: Option<Geometry>,
     /// Weights of a vision transformer in the safetensors format, under timm's names (see `imgveil export`)

@@ -20,8 +20,8 @@ Names are those of the set; of an encrypted set they are the neutral ones, which
 
 /// Say what a trained network sees in images.
 ///
-/// Takes the folder of a training run, and images: an encrypted set, or a plain one with the key (encrypted as in training). Writes
-/// probabilities as CSV; where the set has labels, the scores are printed too.
+/// Takes the folder of a training run, and images: an encrypted set, or a plain one with the key (encrypted as in
+/// training). Writes probabilities as CSV; where the set has labels, the scores are printed too.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -43,8 +43,8 @@ pub struct Args {
     /// The weights of the last epoch instead of the best one
     #[arg(long)]
     last: bool,
-    /// Weights of the same network instead of the run's, such as from `imgveil model encrypt`; key and scheme are then not held
-    /// against the run's
+    /// Weights of the same network instead of the run's, such as from `imgveil model encrypt`; key and scheme are
+    /// then not held against the run's
     #[arg(long, value_name = "FILE", conflicts_with = "last")]
     weights: Option<PathBuf>,
     /// Go on although the key or the scheme is not that of training, to see what comes of it

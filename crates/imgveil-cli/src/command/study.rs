@@ -3,15 +3,16 @@
 use crate::command::args::load_key;
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
-use imgveil_data::set::write_atomically;
+use crate::command::train_run;
+use imgveil_data::dataset::write_atomically;
+use imgveil_train::RunSpec;
 use imgveil_train::study::{Figures, Grid, Run, Study};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::VecDeque;
-use std::ffi::OsString;
 use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,8 +39,8 @@ and runs/ with the folder and the log of each run. A run that fails is noted in 
 
 /// Train schemes x networks x seeds, and tabulate what encryption costs in accuracy.
 ///
-/// Every run is an `imgveil train` in a process of its own. What is done already is kept, and a run that was cut goes on where it
-/// was: start a study again with the same command until it is through, also with a grid that has grown.
+/// Every run is an `imgveil train` in a process of its own. What is done already is kept, and a run that was cut goes
+/// on where it was: start a study again with the same command until it is through, also with a grid that has grown.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -63,7 +64,7 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// A copy of the grid, and what tells a study's folder.
+/// The copy of the grid, by which the folder of a study is recognised.
 const GRID: &str = "grid.toml";
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
@@ -71,11 +72,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let runs = args.output.join("runs");
     // Everything that can be refused is, before anything is trained.
     for run in grid.runs() {
-        let command = command(&grid, &run, &runs);
-        crate::command::check(std::iter::once("imgveil".into()).chain(command)).map_err(|error| Failure {
-            words: format!("{}: {}: {}", args.grid.display(), grid.rows[run.row].label(), first_words(&error)),
-            code: USAGE,
-        })?;
+        grid.spec(&run, &runs)?;
     }
     if !grid.data.exists() {
         let words = format!("there is no {}: check --data, or `data` in {}", grid.data.display(), args.grid.display());
@@ -86,9 +83,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     if args.dry_run {
         for run in grid.runs() {
-            let words: Vec<String> =
-                command(&grid, &run, &runs).iter().map(|word| quoted(&word.to_string_lossy())).collect();
-            out.say(&format!("imgveil {}", words.join(" ")));
+            out.say(&words(&grid, &run, &runs));
         }
         return Ok(DONE);
     }
@@ -105,7 +100,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(if failed == all { FAILED } else { PARTLY })
 }
 
-/// Makes the folder of a study, or takes one that is there.
+/// Makes the folder of a study, or takes the one that is there.
 fn open(folder: &Path, grid: &Path) -> Result<(), Failure> {
     let taken = match folder.read_dir() {
         Ok(mut entries) => entries.next().is_some() && !folder.join(GRID).exists(),
@@ -124,25 +119,42 @@ fn open(folder: &Path, grid: &Path) -> Result<(), Failure> {
     Ok(write_atomically(&folder.join(GRID), &text)?)
 }
 
-/// The arguments of a run's process.
-fn command(grid: &Grid, run: &Run, runs: &Path) -> Vec<OsString> {
-    let mut words: Vec<OsString> = vec!["train".into()];
-    words.extend(grid.arguments(run));
-    words.extend(["--resume".into(), "--output".into(), runs.join(&run.name).into()]);
-    words
+/// The command line that performs a run by hand.
+fn words(grid: &Grid, run: &Run, runs: &Path) -> String {
+    let row = &grid.rows[run.row];
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    let mut words = vec!["train".to_owned(), "--data".into(), path(&grid.data)];
+    if let (false, Some(key)) = (row.plain, &grid.key) {
+        words.extend(["--key".into(), path(key)]);
+    }
+    words.extend(["--model".into(), row.model_name.clone()]);
+    if !row.plain {
+        words.extend(["--scheme".into(), row.scheme_name.clone()]);
+    }
+    for (name, value) in &row.settings {
+        match value {
+            None => words.push(format!("--{name}")),
+            // In one word, so that a value which begins with a dash is not taken for a flag.
+            Some(value) => words.push(format!("--{name}={value}")),
+        }
+    }
+    words.extend(["--seed".into(), run.seed.to_string(), "--resume".into()]);
+    words.extend(["--output".into(), path(&runs.join(&run.name))]);
+    let quoted: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+    format!("imgveil {}", quoted.join(" "))
 }
 
-/// What is done and what is left, for the workers.
+/// What is done and what is left, shared by the workers.
 struct Progress {
     study: Study,
     left: VecDeque<Run>,
     number: usize,
-    /// Of the runs that were trained here, and since when.
+    /// The runs that were trained by this process, and since when.
     trained: usize,
     started: Instant,
 }
 
-/// Trains what is not done yet; the table is written after every run.
+/// Trains what is not done yet. The table is written after every run.
 fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, Failure> {
     let left: VecDeque<Run> = study.grid().runs().into();
     let total = left.len();
@@ -161,7 +173,7 @@ fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, F
             let Some(run) = now.left.pop_front() else { return Ok(()) };
             now.number += 1;
             let (number, label) = (now.number, now.study.grid().rows[run.row].label());
-            let words = command(now.study.grid(), &run, runs);
+            let spec = now.study.grid().spec(&run, runs)?;
             drop(now);
             let name = format!("run {number} of {total}: {label}, seed {}", run.seed);
             let folder = runs.join(&run.name);
@@ -170,7 +182,7 @@ fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, F
                 bar.set_message(format!("{label}, seed {}: {line}", run.seed));
                 bar.suspend(|| out.detail(&format!("{}: {line}", run.name)));
             };
-            let ended = train(words, &runs.join(format!("{}.log", run.name)), jobs, hear)?;
+            let ended = train(&spec, &runs.join(format!("{}.log", run.name)), jobs, hear)?;
             let figures = Figures::read(&folder);
             let mut now = locked();
             match (ended, figures) {
@@ -178,10 +190,7 @@ fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, F
                     now.trained += usize::from(!was_there);
                     let auc = figures.auc.map_or("not defined".into(), |auc| format!("{auc:.3}"));
                     let scores = format!("AUC {auc}, balanced accuracy {:.3}", figures.balanced_accuracy);
-                    let took = match was_there {
-                        true => "was done before".to_owned(),
-                        false => duration(figures.seconds),
-                    };
+                    let took = if was_there { "was done before".to_owned() } else { duration(figures.seconds) };
                     let waiting = now.left.len();
                     let each = now.started.elapsed().as_secs_f64() / now.trained.max(1) as f64;
                     let left = match (waiting, now.trained) {
@@ -196,8 +205,9 @@ fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, F
                     now.study.failed(&run, why);
                 }
                 (_, Err(error)) => {
-                    say(&format!("{name}: failed: {error}"));
-                    now.study.failed(&run, error.to_string());
+                    let why = Failure::from(error).words;
+                    say(&format!("{name}: failed: {why}"));
+                    now.study.failed(&run, why);
                 }
                 (Ok(()), Ok(None)) => now.study.failed(&run, "it ended without a summary".into()),
             }
@@ -215,29 +225,28 @@ fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, F
     Ok(progress.into_inner().unwrap_or_else(PoisonError::into_inner).study)
 }
 
-/// One run in a process of its own, which writes to `log`. Gives its error's words where it fails.
-fn train(words: Vec<OsString>, log: &Path, jobs: usize, hear: impl Fn(&str)) -> Result<Result<(), String>, Failure> {
+/// Performs a run in a process of its own, whose messages go to `log`. Returns the words of its error if it fails.
+fn train(spec: &RunSpec, log: &Path, jobs: usize, hear: impl Fn(&str)) -> Result<Result<(), String>, Failure> {
     let failed =
         |doing: &str, error: std::io::Error| Failure { words: format!("cannot {doing}: {error}"), code: FAILED };
-    let program = std::env::current_exe().map_err(|e| failed("find this program", e))?;
+    let mut process = train_run::command().map_err(|e| failed("find this program", e))?;
     let mut log_file = OpenOptions::new()
         .create(true)
         .append(true)
         .open(log)
         .map_err(|e| failed(&format!("write {}", log.display()), e))?;
-    let mut process = Command::new(program);
-    process.args(words).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    process.stderr(Stdio::piped());
     if jobs > 1 && std::env::var_os("RAYON_NUM_THREADS").is_none() {
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         process.env("RAYON_NUM_THREADS", (cores / jobs).max(1).to_string());
     }
-    let mut child = process.spawn().map_err(|e| failed("start a training run", e))?;
+    let mut child = train_run::start(&mut process, spec).map_err(|e| failed("start a training run", e))?;
     let mut error = None;
     if let Some(stderr) = child.stderr.take() {
         for line in BufReader::new(stderr).split(b'\n') {
             let line = line.map_err(|e| failed("listen to a training run", e))?;
             let line = String::from_utf8_lossy(&line).into_owned();
-            // A log that cannot be written is no reason to stop a run.
+            // A log that cannot be written does not stop the run.
             let _ = writeln!(log_file, "{line}");
             if let Some(words) = line.strip_prefix("error: ") {
                 error = Some(words.to_owned());
@@ -246,23 +255,16 @@ fn train(words: Vec<OsString>, log: &Path, jobs: usize, hear: impl Fn(&str)) -> 
         }
     }
     let status = child.wait().map_err(|e| failed("wait for a training run", e))?;
-    Ok(match status.success() {
-        true => Ok(()),
-        false => Err(error.unwrap_or_else(|| format!("the process ended with {status}"))),
-    })
+    let failure = || error.unwrap_or_else(|| format!("the process ended with {status}"));
+    Ok(if status.success() { Ok(()) } else { Err(failure()) })
 }
 
-/// clap's words without its advice on usage, which is of another command.
-fn first_words(error: &clap::Error) -> String {
-    let text = error.to_string();
-    text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
-}
-
-/// For a shell, where it needs quotes.
+/// A word as a shell takes it.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@".contains(c);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
     }
 }

@@ -1,14 +1,15 @@
 //! `imgveil train`.
 
 use crate::command::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
-use crate::command::exit::{DONE, Failure, Outcome};
+use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
 use crate::command::output::{Output, counted};
 use crate::command::training_args::TrainingArgs;
 use imgveil::internal::scheme::Block;
 use imgveil_train::model::{AdaptationKind, ModelKind};
-use imgveil_train::{Augment, Backend, Config, Epoch, Evaluation, OptimiserKind, Progress, RunFolder};
-use imgveil_train::{SUMMARY, check, train, training_set};
+use imgveil_train::study::{not_negative, positive};
+use imgveil_train::{Augment, Config, Epoch, Evaluation, ImageCounts, Message, OptimiserKind, PreparedRun, Progress};
+use imgveil_train::{RunSpec, RunSummary, SUMMARY};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -28,9 +29,9 @@ summary.json. A run that was cut (power, time limit, kill) goes on after its las
 
 /// Train a network on plain or encrypted images.
 ///
-/// Takes a plain set, optionally with a key and a scheme (each batch is then encrypted on the device, after augmentation),
-/// or a set that is encrypted already, without a key. On a GPU the images stay on the device; without one, training runs
-/// on the CPU. The best epoch by validation AUC is kept and scored on the test images.
+/// Takes a plain set, optionally with a key and a scheme (each batch is then encrypted on the device, after
+/// augmentation), or a set that is encrypted already, without a key. On a GPU the images stay on the device; without
+/// one, training runs on the CPU. The best epoch by validation AUC is kept and scored on the test images.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -46,16 +47,16 @@ pub struct Args {
     /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
-    /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a learnable
-    /// permutation of the blocks)
+    /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a
+    /// learnable permutation of the blocks)
     #[arg(long, value_name = "NAME")]
     adapt: Option<AdaptationKind>,
-    /// Weights to begin with: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or timm (xception,
-    /// vit-tiny, vit-small, convmixer), or from `imgveil export`
+    /// Weights to begin with: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or
+    /// timm (xception, vit-tiny, vit-small, convmixer), or from `imgveil export`
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
-    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the network's usual
-    /// one]
+    /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the
+    /// network's usual one]
     #[arg(long, value_name = "SIZE")]
     patch: Option<Block>,
     /// Passes over the training images
@@ -76,7 +77,8 @@ pub struct Args {
     /// Decides initial weights, order of the images and augmentation
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Random views of the plain images: none, or a list of crop, flip, rotate and brightness, such as crop=4,flip,rotate=10
+    /// Random views of the plain images: none, or a list of crop, flip, rotate and brightness, such as
+    /// crop=4,flip,rotate=10
     #[arg(long, default_value = "none", value_name = "LIST")]
     augment: Augment,
     #[command(flatten)]
@@ -89,73 +91,99 @@ pub struct Args {
     /// New folder for the run [default: runs/MODEL-SCHEME-SEED, with --adapt runs/ADAPT-MODEL-SCHEME-SEED]
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Go on with the run in the folder, which was cut; begin it where there is none. A run that is complete is left as it is
+    /// Go on with the run in the folder, which was cut; begin it where there is none. A run that is complete is left
+    /// as it is
     #[arg(long)]
     resume: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
-    /// Make two steps of so many images and write nothing: what `fitting_batch` calls
-    #[arg(long, hide = true)]
-    trial: Option<u32>,
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    not_negative(text).ok().filter(|&n| n > 0.0).ok_or_else(|| format!("`{text}` is no positive number"))
-}
-
-fn not_negative(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|n: &f64| n.is_finite() && *n >= 0.0).ok_or_else(|| format!("`{text}` is no such number"))
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let secret = args.secret.load(out)?;
-    // With a key the scheme is encrypt's default; without one, images are taken as they are.
-    let scheme = match (&secret, args.scheme.is_given()) {
-        (None, false) => None,
-        _ => Some(args.scheme.scheme()?),
-    };
-    let set = training_set(&args.data, scheme, secret, args.fit.fit())?;
-    let config = Config {
-        adapt: args.adapt,
-        weights: args.weights.clone(),
-        patch: args.patch.map(|block| [block.height as usize, block.width as usize]),
-        epochs: args.epochs as usize,
-        batch: args.batch as usize,
-        optimiser: args.optimiser,
-        learning_rate: args.lr.unwrap_or(args.optimiser.default_learning_rate()),
-        weight_decay: args.weight_decay.unwrap_or(args.optimiser.default_weight_decay()),
-        seed: args.seed,
-        augment: args.augment,
-        ..Config::new(args.model)
-    };
-    let config = args.training.of(config);
-    // Everything that can be refused is, before anything is written.
-    let notes = check(&set, &config)?;
-    let backend = Backend::open(args.device.open(out)?)?;
-    backend.limit_images(u64::from(args.device_memory) << 20);
-    if let Some(images) = args.trial {
-        train(&backend, &set.first(2 * images as usize), &config.trial(images as usize), None, &mut ())?;
-        return Ok(DONE);
+    perform(args.spec()?, args.json, out)
+}
+
+impl Args {
+    /// The run that is asked for.
+    fn spec(&self) -> Result<RunSpec, Failure> {
+        let config = Config {
+            adapt: self.adapt,
+            weights: self.weights.clone(),
+            patch: self.patch.map(|block| [block.height as usize, block.width as usize]),
+            epochs: self.epochs as usize,
+            batch: self.batch as usize,
+            optimiser: self.optimiser,
+            learning_rate: self.lr.unwrap_or(self.optimiser.default_learning_rate()),
+            weight_decay: self.weight_decay.unwrap_or(self.optimiser.default_weight_decay()),
+            seed: self.seed,
+            augment: self.augment,
+            ..Config::new(self.model)
+        };
+        let secret = self.secret.source();
+        // With a key the default scheme is that of `encrypt`; without one, images are taken as they are.
+        let scheme = if secret.is_none() && !self.scheme.is_given() { None } else { Some(self.scheme.scheme()?) };
+        Ok(RunSpec {
+            scheme,
+            secret,
+            resize: self.fit.fit(),
+            device: self.device.device.clone(),
+            device_memory: u64::from(self.device_memory) << 20,
+            folder: self.output.clone(),
+            resume: self.resume,
+            ..RunSpec::new(self.data.clone(), self.training.of(config))
+        })
     }
-    let adapt = config.adapt.map_or(String::new(), |adapt| format!("{}-", adapt.name()));
-    let name = format!("runs/{adapt}{}-{}-{}", config.model.name(), set.scheme.name, config.seed);
-    let path = args.output.as_deref().unwrap_or(name.as_ref());
-    let folder = match args.resume {
-        true => RunFolder::resume(path, &set, &config)?,
-        false => RunFolder::create(path)?,
-    };
+}
+
+/// Performs a run and says how it goes.
+pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
+    let prepared = spec.prepare(&mut |message| match message {
+        Message::Warning(words) => out.warn(&words),
+        Message::Detail(words) => out.detail(&words),
+        _ => {}
+    })?;
+    let folder = prepared.folder()?;
     if let Some(summary) = folder.finished()? {
-        if args.json {
-            out.json(&summary)?;
+        if json {
+            out.json(&summary_json(&summary)?)?;
         } else {
-            let file = folder.path().join(SUMMARY);
+            let (path, file) = (prepared.path(), folder.path().join(SUMMARY));
             out.say(&format!("the run in {} is complete already: {}", path.display(), file.display()));
         }
         return Ok(DONE);
     }
-    out.note(&format!("training on {}", backend.name()));
-    notes.iter().for_each(|note| out.note(note));
+    tell(&prepared, out);
+    let config = &prepared.spec().config;
+    let mut progress = Bars::new(config.epochs, out);
+    let trained = {
+        let mut train = || prepared.train(&folder, &mut progress);
+        if prepared.backend().gpu().is_some() {
+            or_advice(&prepared, out, train)
+        } else {
+            train().map_err(Failure::from)
+        }
+    };
+    progress.bar.finish_and_clear();
+    let summary = trained?;
+    if json {
+        out.json(&summary_json(&summary)?)?;
+        return Ok(DONE);
+    }
+    conclude(&summary, out);
+    out.say(&format!("written to {}", folder.path().display()));
+    Ok(DONE)
+}
+
+fn summary_json(summary: &RunSummary) -> Result<serde_json::Value, Failure> {
+    summary.to_json().map_err(|words| Failure { words, code: FAILED })
+}
+
+/// Says what is about to be trained, and on what.
+fn tell(prepared: &PreparedRun, out: &Output) {
+    let set = prepared.set();
+    out.note(&format!("training on {}", prepared.backend().name()));
+    prepared.notes().iter().for_each(|note| out.note(note));
     if let Some(note) = &set.note {
         out.note(note);
     }
@@ -164,81 +192,45 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             out.note(&format!("note: {stage} does nothing here: {why}"));
         }
     }
-    let images = |split: &Option<imgveil_train::Split>| split.as_ref().map_or(0, |split| split.len());
-    let (val, test) = (images(&set.val), images(&set.test));
+    let ImageCounts { train, val, test } = prepared.images();
     let state = if set.encrypted { "encrypted before" } else { "scheme" };
-    let (train_images, geometry) = (set.train.len(), set.train.geometry);
     out.note(&format!(
-        "{train_images} training, {val} validation and {test} test images of {geometry}, {} classes; {state}: {}",
+        "{train} training, {val} validation and {test} test images of {}, {} classes; {state}: {}",
+        set.train.geometry,
         set.classes.len(),
         set.scheme
     ));
-    let mut progress = Bars::new(config.epochs, out);
-    let outcome = {
-        let mut train = || train(&backend, &set, &config, Some(&folder), &mut progress);
-        match backend.gpu() {
-            Some(_) => or_advice(&backend, args.batch, out, train),
-            None => train().map_err(Failure::from),
-        }
-    };
-    progress.bar.finish_and_clear();
-    let outcome = outcome?;
-    let summary = serde_json::json!({
-        "tool": imgveil_data::set::manifest::TOOL,
-        "data": args.data,
-        "device": backend.name(),
-        "scheme": set.scheme,
-        "encrypted_before": set.encrypted,
-        "classes": set.classes,
-        "geometry": set.train.geometry.to_string(),
-        "images": { "train": train_images, "val": val, "test": test },
-        "config": config,
-        "best_epoch": outcome.best_epoch,
-        "val": outcome.best().and_then(|epoch| epoch.val.as_ref()),
-        "test": outcome.test,
-        "test_last": outcome.test_last,
-        "parameters": outcome.parameters,
-        "images_per_second": outcome.images_per_second,
-        "seconds": outcome.seconds,
-        "epochs": outcome.epochs.len(),
-        "stopped_early": outcome.stopped_early,
-        "resumed": outcome.resumed,
-        "traffic": outcome.traffic,
-    });
-    folder.summary(&summary)?;
-    if args.json {
-        out.json(&summary)?;
-        return Ok(DONE);
-    }
-    if outcome.resumed > 0 {
-        out.note(&format!("{} of them in an earlier process", counted(outcome.resumed, "epoch")));
+}
+
+/// Says what a run came to.
+fn conclude(summary: &RunSummary, out: &Output) {
+    if summary.resumed > 0 {
+        out.note(&format!("{} of them in an earlier process", counted(summary.resumed, "epoch")));
     }
     out.say(&format!(
         "trained {} ({} parameters) for {}{} in {:.1} s, {:.0} images/s; best epoch {}",
-        config.model.name(),
-        outcome.parameters,
-        counted(outcome.epochs.len(), "epoch"),
-        if outcome.stopped_early { " (stopped early)" } else { "" },
-        outcome.seconds,
-        outcome.images_per_second,
-        outcome.best_epoch
+        summary.config.model.name(),
+        summary.parameters,
+        counted(summary.epochs, "epoch"),
+        if summary.stopped_early { " (stopped early)" } else { "" },
+        summary.seconds,
+        summary.images_per_second,
+        summary.best_epoch
     ));
-    if let Some(val) = outcome.best().and_then(|epoch| epoch.val.as_ref()) {
+    if let Some(val) = &summary.val {
         out.say(&scores("validation", val));
     }
-    if let Some(test) = &outcome.test {
+    if let Some(test) = &summary.test {
         out.say(&scores("test", test));
-        out.say(&confusion(&set.classes, &test.confusion));
+        out.say(&confusion(&summary.classes, &test.confusion));
     }
-    if let Some(traffic) = &outcome.traffic {
+    if let Some(traffic) = &summary.traffic {
         out.say(&format!(
             "per training step: {:.1} bytes an image host to device, {:.2} imgveil dispatches; device to host in {} steps: \
              {} bytes (the losses shown)",
             traffic.host_to_device_per_image, traffic.dispatches_per_step, traffic.steps, traffic.device_to_host
         ));
     }
-    out.say(&format!("written to {}", folder.path().display()));
-    Ok(DONE)
 }
 
 /// The figures of an evaluation in a line.

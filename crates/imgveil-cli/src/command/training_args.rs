@@ -1,5 +1,6 @@
 //! Flags of `imgveil train` that say how the network learns, beyond optimiser and epochs.
 
+use imgveil_train::study::share;
 use imgveil_train::{Balance, Config, Precision};
 
 /// How the network learns.
@@ -17,18 +18,14 @@ pub struct TrainingArgs {
     /// Stop after so many epochs without a better validation score [default: never]
     #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..))]
     patience: Option<u32>,
-    /// Classes of very different sizes: none, weights (rare classes count more in the loss) or sampler (every class is shown equally
-    /// often)
+    /// Classes of very different sizes: none, weights (rare classes count more in the loss) or sampler (every class
+    /// is shown equally often)
     #[arg(long, default_value = "none", value_name = "HOW")]
     balance: Balance,
-    /// What the network computes in while it learns: f32, or mixed (16-bit floats where the device has them; weights stay 32 bits
-    /// wide)
+    /// What the network computes in while it learns: f32, or mixed (16-bit floats where the device has them; weights
+    /// stay 32 bits wide)
     #[arg(long, default_value = "f32", value_name = "NAME")]
     precision: Precision,
-}
-
-fn share(text: &str) -> Result<f64, String> {
-    text.parse().ok().filter(|n| (0.0..=1.0).contains(n)).ok_or_else(|| format!("`{text}` is no number from 0 to 1"))
 }
 
 impl TrainingArgs {

@@ -1,5 +1,5 @@
-//! The small CNN: three convolutions with batch norm and ReLU, max pooling, a linear layer. The first convolution takes whole
-//! blocks (kernel and stride are the patch).
+//! The small CNN: three convolutions with batch norm and ReLU, max pooling, a linear layer. The first convolution
+//! takes whole blocks (kernel and stride are the patch).
 
 use super::ModelConfig;
 use super::layers::Norm;
@@ -10,8 +10,8 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// Cells a side that the linear layer sees at most: a larger map is averaged down, so that its weights do not grow with the
-/// image.
+/// Cells a side that the linear layer sees at most: a larger map is averaged down, so that its weights do not grow
+/// with the image.
 const CELLS: usize = 4;
 
 /// The small CNN.
@@ -63,10 +63,7 @@ impl Cnn {
             None => x,
         };
         let [_, _, height, width] = x.dims();
-        let x = match [height, width] == self.average.output_size {
-            true => x,
-            false => self.average.forward(x),
-        };
+        let x = if [height, width] == self.average.output_size { x } else { self.average.forward(x) };
         self.linear.forward(x.flatten(1, 3))
     }
 }

@@ -1,5 +1,6 @@
-//! ConvMixer-768/32: Trockman & Kolter, "Patches Are All You Need?", TMLR 2023, section 2, with the kernel of 7, the patch of 7
-//! and the ReLU of its ImageNet model of that size (as in timm). Every layer is alike, so that a patch may be a scheme's block.
+//! ConvMixer-768/32: Trockman & Kolter, "Patches Are All You Need?", TMLR 2023, section 2, with the kernel of 7, the
+//! patch of 7 and the ReLU of its ImageNet model of that size (as in timm). Every layer is alike, so that a patch may
+//! be a scheme's block.
 
 use super::ModelConfig;
 use super::layers::{Norm, global_average, padding};

@@ -1,5 +1,6 @@
-//! DenseNet-121: Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", CVPR 2017, section 3 and table 1
-//! (DenseNet-BC, growth rate 32, compression 0.5); the stem for small images (3x3, no pooling) is that of its CIFAR networks.
+//! DenseNet-121: Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", CVPR 2017,
+//! section 3 and table 1 (DenseNet-BC, growth rate 32, compression 0.5); the stem for small images (3x3, no pooling)
+//! is that of its CIFAR networks.
 
 use super::ModelConfig;
 use super::layers::{Norm, Stem, average_of_pairs, conv, global_average};

@@ -1,5 +1,5 @@
-//! What several networks are made of: convolutions without bias in front of a batch norm, the stem of the residual and dense
-//! networks, the average over a map.
+//! What several networks are made of: convolutions without bias in front of a batch norm, the stem of the residual
+//! and dense networks, the average over a map.
 
 use super::ModelConfig;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -82,9 +82,9 @@ pub(super) struct Stem {
 }
 
 impl Stem {
-    /// A convolution over whole blocks where there is a patch, without pooling, because it has shrunk the image already. Else, with
-    /// a side below 96 pixels, 3x3 with stride 1 and no pooling (as the papers do on CIFAR). Else 7x7 with stride 2 and
-    /// max pooling.
+    /// A convolution over whole blocks where there is a patch, without pooling, because it has shrunk the image
+    /// already. Else, with a side below 96 pixels, 3x3 with stride 1 and no pooling (as the papers do on CIFAR). Else
+    /// 7x7 with stride 2 and max pooling.
     pub fn new(config: &ModelConfig, device: &Device) -> Self {
         let channels = [config.channels, 64];
         let [height, width] = config.size;

@@ -1,5 +1,6 @@
-//! The networks. Their first layer may take whole blocks: a convolution with the block's size and stride sees every block of
-//! a shared-key scheme through the same permutation and signs, and learns to undo them. Or an adaptation network stands in front of them.
+//! The networks. Their first layer may take whole blocks: a convolution with the block's size and stride sees every
+//! block of a shared-key scheme through the same permutation and signs, and learns to undo them. Or an adaptation
+//! network stands in front of them.
 
 mod adaptation;
 mod cnn;
@@ -24,7 +25,8 @@ pub use resnet::ResNet;
 pub use vit::Vit;
 pub use xception::Xception;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use crate::parameters::{self, ParameterVisitor};
+use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::Block;
@@ -88,11 +90,11 @@ impl ModelKind {
         }
     }
 
-    /// Rows and columns of the patch that the network always has, for images of `size` (rows, columns); `None` for networks with a
-    /// stem of another kind.
+    /// Rows and columns of the patch that the network always has, for images of `size` (rows, columns); `None` for
+    /// networks with a stem of another kind.
     ///
-    /// The small CNN: 4. Vision transformers: 16, and ConvMixer: 7, as published; 4 where a side is below 96 pixels, so that there is
-    /// more than a handful of patches.
+    /// The small CNN: 4. Vision transformers: 16, and ConvMixer: 7, as published; 4 where a side is below 96 pixels,
+    /// so that there is more than a handful of patches.
     pub fn usual_patch(self, size: [usize; 2]) -> Option<[usize; 2]> {
         let small = layers::is_small(size);
         match self {
@@ -139,9 +141,10 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// The network for images of `geometry` under a scheme with `block`: the first convolution takes whole blocks, in networks that
-    /// have a patch by nature (the small CNN, vision transformers, ConvMixer) and in the others too. Where the scheme has no
-    /// block, and behind an adaptation network, which has undone the blocks, it is the network's usual one.
+    /// The network for images of `geometry` under a scheme with `block`: the first convolution takes whole blocks, in
+    /// networks that have a patch by nature (the small CNN, vision transformers, ConvMixer) and in the others too.
+    /// Where the scheme has no block, and behind an adaptation network, which has undone the blocks, it is the
+    /// network's usual one.
     pub fn new(
         kind: ModelKind,
         adaptation: Option<AdaptationKind>,
@@ -252,31 +255,19 @@ impl Network {
 
     /// Parameters that are learned: what papers count. Batch norm's running means and variances are none.
     pub fn parameters(&self) -> usize {
-        let mut count = Count::default();
-        self.visit(&mut count);
-        count.parameters
+        let mut count = Count(0);
+        parameters::visit(self, &mut count);
+        count.0
     }
 }
 
 /// Counts parameters without looking at their values.
-#[derive(Default)]
-struct Count {
-    parameters: usize,
-    path: Vec<String>,
-}
+struct Count(usize);
 
-impl ModuleVisitor for Count {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !self.path.last().is_some_and(|name| name.starts_with("running_")) {
-            self.parameters += param.lazy_shape().num_elements();
+impl ParameterVisitor for Count {
+    fn visit<const D: usize>(&mut self, path: &[String], param: &Param<Tensor<D>>) {
+        if !path.last().is_some_and(|name| name.starts_with("running_")) {
+            self.0 += param.lazy_shape().num_elements();
         }
     }
 }

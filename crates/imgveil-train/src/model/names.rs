@@ -1,6 +1,6 @@
-//! What published weights call a network's tensors: torchvision's names for residual and dense networks, timm's for Xception
-//! (`legacy_xception`), vision transformers and ConvMixer. The small CNN and the adaptation networks are ours alone: their tensors keep the
-//! names that they have here.
+//! What published weights call a network's tensors: torchvision's names for residual and dense networks, timm's for
+//! Xception (`legacy_xception`), vision transformers and ConvMixer. The small CNN and the adaptation networks are
+//! ours alone: their tensors keep the names that they have here.
 
 use super::ModelKind;
 
@@ -19,8 +19,8 @@ pub enum Role {
     Inner,
 }
 
-/// The name under which the tensor of a network of `kind` at `path` (burn's, from [`super::Network`] down) is published, and what
-/// it is.
+/// The name under which the tensor of a network of `kind` at `path` (burn's, from [`super::Network`] down) is
+/// published, and what it is.
 pub fn published(kind: ModelKind, path: &str) -> (String, Role) {
     let parts: Vec<&str> = path.split('.').collect();
     // Enumerations are parts of burn's paths.

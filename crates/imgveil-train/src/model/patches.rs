@@ -1,5 +1,5 @@
-//! The embedding of patches: a convolution whose kernel and stride are the patch. Under a block-wise scheme the patch is the
-//! scheme's block.
+//! The embedding of patches: a convolution whose kernel and stride are the patch. Under a block-wise scheme the patch
+//! is the scheme's block.
 
 use super::ModelConfig;
 use burn::nn::PaddingConfig2d;
@@ -12,7 +12,8 @@ pub(super) fn grid(config: &ModelConfig) -> [usize; 2] {
     [config.size[0].div_ceil(height), config.size[1].div_ceil(width)]
 }
 
-/// The convolution from the images to `width` channels over the [`grid`]. What hangs over the edge is filled with zeros.
+/// The convolution from the images to `width` channels over the [`grid`]. What hangs over the edge is filled with
+/// zeros.
 pub(super) fn embedding(config: &ModelConfig, width: usize, device: &Device) -> Conv2d {
     let patch = patch(config);
     let grid = grid(config);

@@ -1,6 +1,7 @@
-//! ResNet-18 and ResNet-50: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.1 and
-//! table 1; the stem for small images (3x3, no pooling) is that of section 4.2. A bottleneck halves the map in its 3x3
-//! convolution, as torchvision's does, so that its weights fit; the paper does it in the 1x1 convolution before.
+//! ResNet-18 and ResNet-50: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, section
+//! 4.1 and table 1; the stem for small images (3x3, no pooling) is that of section 4.2. A bottleneck halves the map
+//! in its 3x3 convolution, as torchvision's does, so that its weights fit; the paper does it in the 1x1 convolution
+//! before.
 
 use super::ModelConfig;
 use super::layers::{Norm, Stem, conv};
@@ -44,9 +45,10 @@ impl ResidualBlock {
         let output = if bottleneck { EXPANSION * width } else { width };
         let changes = stride != 1 || input != output;
         let norm = |channels| BatchNormConfig::new(channels).init(device);
-        let (first, second) = match bottleneck {
-            true => (conv([input, width], one, one, 0, device), conv([width, width], [3, 3], strides, 1, device)),
-            false => (conv([input, width], [3, 3], strides, 1, device), conv([width, width], [3, 3], one, 1, device)),
+        let (first, second) = if bottleneck {
+            (conv([input, width], one, one, 0, device), conv([width, width], [3, 3], strides, 1, device))
+        } else {
+            (conv([input, width], [3, 3], strides, 1, device), conv([width, width], [3, 3], one, 1, device))
         };
         Self {
             first,

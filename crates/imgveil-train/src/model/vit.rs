@@ -1,6 +1,6 @@
-//! The vision transformer: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, section 3.1; tiny and small are the sizes of
-//! Touvron et al., "Training data-efficient image transformers", ICML 2021, table 1. Details as in timm: a class token, pre-norm
-//! with an epsilon of 1e-6, one linear layer for query, key and value.
+//! The vision transformer: Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, section 3.1; tiny and
+//! small are the sizes of Touvron et al., "Training data-efficient image transformers", ICML 2021, table 1. Details
+//! as in timm: a class token, pre-norm with an epsilon of 1e-6, one linear layer for query, key and value.
 
 use super::ModelConfig;
 use super::layers::Norm;

@@ -1,6 +1,6 @@
-//! Xception: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017, figure 5. Details that the figure
-//! leaves open (no activation between the two parts of a separable convolution, batch norm behind every convolution) are
-//! those of the author's Keras model and its port in timm.
+//! Xception: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017, figure 5. Details
+//! that the figure leaves open (no activation between the two parts of a separable convolution, batch norm behind
+//! every convolution) are those of the author's Keras model and its port in timm.
 
 use super::ModelConfig;
 use super::layers::{Norm, conv, global_average, halving, is_small, padding};
@@ -97,8 +97,9 @@ impl XceptionBlock {
 }
 
 impl Xception {
-    /// The first convolution takes whole blocks where there is a patch. Else, with a side below 96 pixels, it keeps the size (stride 1);
-    /// in both cases the second one is padded, so that small maps do not vanish. Else both are as published.
+    /// The first convolution takes whole blocks where there is a patch. Else, with a side below 96 pixels, it keeps
+    /// the size (stride 1); in both cases the second one is padded, so that small maps do not vanish. Else both are
+    /// as published.
     pub(super) fn new(config: &ModelConfig, device: &Device) -> Self {
         let channels = [config.channels, 32];
         let (first, padded) = match config.patch {

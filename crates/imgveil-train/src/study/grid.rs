@@ -1,23 +1,25 @@
-//! The grid of a study: a TOML file that says which schemes and networks are trained with which seeds.
+//! The grid of a study: a TOML file that lists the schemes, networks and seeds to train.
 //!
 //! ```toml
-//! data = "images"                # a plain set; paths are seen from this file
+//! data = "images"                # a plain set; paths are relative to this file
 //! key = "hospital.key"
 //! seeds = [1, 2, 3]
 //! schemes = ["none", "le", { scheme = "etc", block = 8 }]
 //! models = ["cnn", { model = "resnet18", adapt = "le" }]
 //!
-//! [train]                        # flags of `imgveil train` for all runs
+//! [train]                        # settings of all runs
 //! epochs = 10
 //!
-//! [[also]]                       # further schemes x models, with flags of their own
+//! [[also]]                       # further schemes x models, with settings of their own
 //! schemes = ["none", "vit"]
 //! models = ["vit-tiny"]
 //! lr = 0.001
 //! ```
 
+use super::settings::{Setting, spec};
+use crate::error::{Error, GridError, RowError};
+use crate::run::{RunSpec, SecretSource};
 use serde::Deserialize;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -26,12 +28,14 @@ use toml::{Table, Value};
 pub struct Grid {
     /// The plain set.
     pub data: PathBuf,
-    /// The key of all schemes but `none`.
+    /// The key file of all schemes but `none`.
     pub key: Option<PathBuf>,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// The rows, in the order of the file.
     pub rows: Vec<Row>,
+    /// The file.
+    path: PathBuf,
 }
 
 /// A scheme with a network: a row of the table.
@@ -47,48 +51,23 @@ pub struct Row {
     pub flags: String,
     /// Whether the images stay as they are.
     pub plain: bool,
-    /// Arguments of `imgveil train`, but for data, key, seed and folder.
-    arguments: Vec<String>,
+    /// The scheme: the name of a built-in one, or the path of a file.
+    pub scheme_name: String,
+    /// The network as the file names it.
+    pub model_name: String,
+    /// The settings of the training run, apart from data, key, scheme, model, seed and folder.
+    pub settings: Vec<Setting>,
 }
 
 /// One training run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
-    /// Which row it belongs to.
+    /// The index of its row.
     pub row: usize,
     /// Its seed.
     pub seed: u64,
     /// The name of its folder.
     pub name: String,
-}
-
-/// Why a file is no grid.
-#[derive(Debug, thiserror::Error)]
-pub enum GridError {
-    /// The operating system refused.
-    #[error("cannot read the grid {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Its words.
-        source: std::io::Error,
-    },
-    /// No TOML, or a field that a grid does not have.
-    #[error("{path} is no grid of a study: {reason}\n`imgveil study --help` has an example")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// The place and what is wrong there.
-        reason: String,
-    },
-    /// TOML that makes no sense as a grid.
-    #[error("{path}: {reason}")]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and what to do.
-        reason: String,
-    },
 }
 
 #[derive(Deserialize)]
@@ -123,22 +102,22 @@ enum Entry {
     Flags(Table),
 }
 
-/// What the grid decides itself.
+/// Settings that the grid makes itself.
 const TAKEN: [&str; 11] =
     ["data", "key", "tables", "seed", "seeds", "output", "resume", "json", "verbose", "scheme", "model"];
 
-/// Flags whose values are paths.
+/// Settings whose values are paths.
 const PATHS: [&str; 1] = ["weights"];
 
 impl Grid {
-    /// Reads a grid. Paths in it are seen from the folder that it lies in. `data` and `key` take the place of what it says.
+    /// Reads a grid. Paths in it are relative to its folder. `data` and `key` replace those of the file.
     ///
     /// # Errors
-    /// When the file cannot be read, is no TOML, has fields that a grid does not have, names a row twice, or names no data or no
-    /// key where one is needed.
-    pub fn read(path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, GridError> {
+    /// When the file cannot be read, is not TOML, has fields that a grid does not have, names a row twice, or names
+    /// no data, or no key where one is needed.
+    pub fn read(path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| GridError::Read { path: path.to_owned(), source })?;
-        Self::from_toml(&text, path, data, key)
+        Ok(Self::from_toml(&text, path, data, key)?)
     }
 
     fn from_toml(text: &str, path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, GridError> {
@@ -176,14 +155,14 @@ impl Grid {
         let seen_from = |path: &PathBuf| folder.join(path);
         let key = key.map(Path::to_owned).or_else(|| file.key.as_ref().map(seen_from));
         let Some(data) = data.map(Path::to_owned).or_else(|| file.data.as_ref().map(seen_from)) else {
-            return Err(invalid("there are no images: add `data = \"IN\"`, or give --data IN".into()));
+            return Err(GridError::NoData { path: path.to_owned() });
         };
         if key.is_none()
             && let Some(row) = rows.iter().find(|row| !row.plain)
         {
-            return Err(invalid(format!("scheme {} needs a key: add `key = \"FILE\"`, or give -k FILE", row.scheme)));
+            return Err(GridError::NoKey { path: path.to_owned(), scheme: row.scheme.clone() });
         }
-        Ok(Self { data, key, seeds: file.seeds, rows })
+        Ok(Self { data, key, seeds: file.seeds, rows, path: path.to_owned() })
     }
 
     /// All runs: every seed of a row before the next row.
@@ -195,16 +174,19 @@ impl Grid {
         (0..self.rows.len()).flat_map(of_row).collect()
     }
 
-    /// The arguments of `imgveil train` for a run, but for its folder.
-    pub fn arguments(&self, run: &Run) -> Vec<OsString> {
+    /// What a run is told, with its folder in `folder`. An interrupted run is continued.
+    ///
+    /// # Errors
+    /// When a setting of its row is unknown or has a value that it cannot have, or the scheme cannot be read.
+    pub fn spec(&self, run: &Run, folder: &Path) -> Result<RunSpec, Error> {
         let row = &self.rows[run.row];
-        let mut arguments: Vec<OsString> = vec!["--data".into(), self.data.clone().into()];
-        if let (false, Some(key)) = (row.plain, &self.key) {
-            arguments.extend(["--key".into(), key.clone().into()]);
-        }
-        arguments.extend(row.arguments.iter().map(OsString::from));
-        arguments.extend(["--seed".into(), run.seed.to_string().into()]);
-        arguments
+        let wrong = |source: RowError| GridError::Row { path: self.path.clone(), row: row.label(), source };
+        let mut spec = spec(&self.data, &row.scheme_name, &row.model_name, &row.settings).map_err(wrong)?;
+        spec.secret = self.key.clone().filter(|_| !row.plain).map(SecretSource::Key);
+        spec.config.seed = run.seed;
+        spec.folder = Some(folder.join(&run.name));
+        spec.resume = true;
+        Ok(spec)
     }
 }
 
@@ -233,25 +215,21 @@ fn row(scheme: &Entry, model: &Entry, train: &Table, also: &Table, folder: &Path
     if let Some(name) = flags.keys().find(|name| TAKEN.contains(&name.as_str())) {
         return Err(format!("`{name}` is no flag for rows of a grid: the grid gives it itself"));
     }
-    let mut arguments = vec!["--model".to_owned(), model.clone()];
-    if !plain {
-        let file = scheme.ends_with(".toml");
-        let scheme = if file { folder.join(&scheme).to_string_lossy().into_owned() } else { scheme.clone() };
-        arguments.extend(["--scheme".to_owned(), scheme]);
-    }
+    let file = scheme.ends_with(".toml");
+    let scheme_name = if file { folder.join(&scheme).to_string_lossy().into_owned() } else { scheme.clone() };
+    let mut settings: Vec<Setting> = Vec::new();
     for (name, value) in &flags {
-        let flag = format!("--{}", name.replace('_', "-"));
+        let setting = name.replace('_', "-");
         match value {
-            Value::Boolean(true) => arguments.push(flag),
+            Value::Boolean(true) => settings.push((setting, None)),
             Value::Boolean(false) => {}
             Value::String(path) if PATHS.contains(&name.as_str()) => {
-                arguments.extend([flag, folder.join(path).to_string_lossy().into_owned()]);
+                settings.push((setting, Some(folder.join(path).to_string_lossy().into_owned())));
             }
             value => {
                 let text = spelled(value)
                     .ok_or_else(|| format!("`{name}` has a value that is no text, number or yes or no"))?;
-                // In one argument, so that a value which begins with a dash is no flag.
-                arguments.push(format!("{flag}={text}"));
+                settings.push((setting, Some(text)));
             }
         }
     }
@@ -263,7 +241,9 @@ fn row(scheme: &Entry, model: &Entry, train: &Table, also: &Table, folder: &Path
         network,
         flags: described("", also),
         plain,
-        arguments,
+        scheme_name,
+        model_name: model,
+        settings,
     })
 }
 
@@ -306,6 +286,11 @@ fn spelled(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::model::{AdaptationKind, ModelKind};
+    use imgveil::internal::engine::DeviceChoice;
+    use imgveil::internal::scheme::{Block, Options, Preset};
+    use imgveil_data::dataset::Resize;
 
     fn grid(text: &str) -> Result<Grid, String> {
         Grid::from_toml(text, Path::new("here/grid.toml"), None, None).map_err(|e| e.to_string())
@@ -350,21 +335,37 @@ mod tests {
         assert_eq!(runs.len(), 14);
         assert_eq!((runs[0].name.as_str(), runs[1].name.as_str()), ("none-cnn-3", "none-cnn-1"));
         assert_eq!(runs[13].name, "vit-sign-flip-vit-tiny-epochs-2-lr-0.001-1");
-        let words = |run: usize| {
-            let arguments = grid.arguments(&runs[run]);
-            arguments.iter().map(|a| a.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+        let spec = |run: usize| grid.spec(&runs[run], Path::new("runs"));
+        let key = SecretSource::Key("/keys/hospital.key".into());
+        let resize = Resize { resize: Some("64x64".parse().unwrap()), pad: true, crop: false };
+        let mut config = Config { epochs: 4, seed: 3, ..Config::new(ModelKind::Cnn) };
+        let begin = |config: &Config, name: &str| RunSpec {
+            resize,
+            folder: Some(Path::new("runs").join(name)),
+            resume: true,
+            ..RunSpec::new("here/images".into(), config.clone())
         };
-        assert_eq!(words(0), "--data here/images --model cnn --epochs=4 --pad --resize=64x64 --seed 3");
-        assert_eq!(
-            words(11),
-            "--data here/images --key /keys/hospital.key --model resnet18 --scheme here/mine.toml --adapt=le --epochs=4 --pad \
-             --resize=64x64 --weights here/a.safetensors --seed 1"
-        );
-        assert_eq!(
-            words(12),
-            "--data here/images --key /keys/hospital.key --model vit-tiny --scheme vit --epochs=2 --lr=0.001 --pad --resize=64x64 \
-             --sign-flip --seed 3"
-        );
+        assert_eq!(spec(0).unwrap(), begin(&config, "none-cnn-3"));
+        let etc = Options { block: Some(Block::square(8)), ..Options::default() };
+        let etc = Some(Preset::Etc.scheme(etc).unwrap());
+        let expected = RunSpec { scheme: etc, secret: Some(key.clone()), ..begin(&config, "etc-block-8-cnn-3") };
+        assert_eq!(spec(4).unwrap(), expected);
+        // A scheme file that is not there.
+        let row = &grid.rows[5];
+        assert_eq!((row.scheme_name.as_str(), row.model_name.as_str()), ("here/mine.toml", "resnet18"));
+        let error = spec(11).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::NotFound);
+        assert!(error.to_string().contains("cannot read the scheme file here/mine.toml: "), "{error}");
+        let weights = Some("here/a.safetensors".into());
+        let adapted = Config { adapt: Some(AdaptationKind::Le), weights, seed: 1, ..Config::new(ModelKind::ResNet18) };
+        let adapted = Config { epochs: 4, ..adapted };
+        let expected = begin(&adapted, "none-resnet18-adapt-le-weights-a.safetensors-1");
+        assert_eq!(spec(3).unwrap(), expected);
+        config = Config { epochs: 2, learning_rate: 0.001, seed: 3, ..Config::new(ModelKind::VitTiny) };
+        let vit = Options { sign_flip: true, ..Options::default() };
+        let vit = Some(Preset::Vit.scheme(vit).unwrap());
+        let expected = begin(&config, "vit-sign-flip-vit-tiny-epochs-2-lr-0.001-3");
+        assert_eq!(spec(12).unwrap(), RunSpec { scheme: vit, secret: Some(key), ..expected });
     }
 
     #[test]
@@ -385,7 +386,7 @@ mod tests {
             (format!("data = \"a\"\nkey = \"k\"\nseeds = [1, 1]\n{both}"), "here/grid.toml: a seed is there twice"),
             (
                 format!("data = \"a\"\nseeds = [1]\n{both}"),
-                "here/grid.toml: scheme le needs a key: add `key = \"FILE\"`, or give -k FILE",
+                "here/grid.toml: scheme le needs a key: add `key = \"FILE\"`",
             ),
             (
                 format!("{begin}schemes = [{{ block = 4 }}]\nmodels = [\"cnn\"]"),
@@ -409,13 +410,42 @@ mod tests {
     }
 
     #[test]
+    fn settings_that_make_no_run_are_refused() {
+        let words = |settings: &str| {
+            let text = format!(
+                "data = \"a\"\nkey = \"k\"\nseeds = [1]\nschemes = [\"le\"]\nmodels = [\"cnn\"]\n[train]\n{settings}"
+            );
+            let grid = grid(&text).unwrap();
+            grid.spec(&grid.runs()[0], Path::new("runs")).map_err(|error| error.to_string())
+        };
+        for (settings, reason) in [
+            ("epoch = 3", "there is no setting `epoch`"),
+            ("spin = true", "there is no setting `spin`"),
+            ("epochs = 0", "`epochs` cannot be `0`: 0 is not in 1..=4294967295"),
+            ("epochs = \"many\"", "`epochs` cannot be `many`: invalid digit found in string"),
+            ("batch = 1", "`batch` cannot be `1`: 1 is not in 2..=4294967295"),
+            ("lr = -1", "`lr` cannot be `-1`: `-1` is no positive number"),
+            ("lr = true", "`lr` needs a value"),
+            ("pad = 3", "`pad` is on or off, not `3`"),
+            ("pad = true\ncrop = true", "`pad` and `crop` exclude each other"),
+            ("optimiser = \"adam\"", "`optimiser` cannot be `adam`: `adam` is no optimiser: adamw or sgd"),
+        ] {
+            assert_eq!(words(settings), Err(format!("here/grid.toml: le | cnn: {reason}")), "{settings}");
+        }
+        // Underscores stand for dashes, as numbers for texts.
+        let spec = words("device_memory = 2\nlabel_smoothing = \"0.5\"\npatch = 4\ndevice = \"cpu\"").unwrap();
+        assert_eq!((spec.device_memory, spec.config.label_smoothing), (2 << 20, 0.5));
+        assert_eq!((spec.config.patch, spec.device), (Some([4, 4]), DeviceChoice::Cpu));
+    }
+
+    #[test]
     fn data_and_key_can_be_given_beside_a_grid() {
         let text = "seeds = [1]\nschemes = [\"le\"]\nmodels = [\"cnn\"]";
         let read = |data, key| Grid::from_toml(text, Path::new("here/grid.toml"), data, key).map_err(|e| e.to_string());
         let (data, key) = (Path::new("there"), Path::new("k"));
         let grid = read(Some(data), Some(key)).unwrap();
         assert_eq!((grid.data.as_path(), grid.key.as_deref()), (data, Some(key)));
-        let words = "here/grid.toml: there are no images: add `data = \"IN\"`, or give --data IN";
+        let words = "here/grid.toml: there are no images: add `data = \"IN\"`";
         assert_eq!(read(None, Some(key)), Err(words.to_owned()));
         assert!(read(Some(data), None).unwrap_err().contains("needs a key"));
     }

@@ -1,10 +1,12 @@
-//! Studies: what encryption costs in accuracy. A grid of schemes x networks x seeds is trained, one process a run, and the runs'
-//! figures become a table with mean and spread, and charts.
+//! Studies: what encryption costs in accuracy. A grid of schemes, networks and seeds is trained, one process a run,
+//! and the figures of the runs become a table with mean and spread, and charts.
 
 mod grid;
 mod results;
+mod settings;
 mod table;
 
-pub use grid::{Grid, GridError, Row, Run};
-pub use results::{Figures, ResultsError, Scored};
-pub use table::{Study, StudyError};
+pub use grid::{Grid, Row, Run};
+pub use results::{Figures, Scored};
+pub use settings::{Setting, not_negative, positive, share};
+pub use table::Study;

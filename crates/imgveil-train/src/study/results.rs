@@ -1,52 +1,53 @@
 //! The figures of one run, from its folder.
 
-use crate::{Evaluation, SUMMARY};
+use crate::error::{Error, ResultsError};
+use crate::run_folder::{ImageCounts, RunSummary, SUMMARY};
 use serde::Deserialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// What came of a run.
+/// The figures of a finished run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figures {
     /// Area under the ROC curve, where it is defined.
     pub auc: Option<f64>,
-    /// Mean of the classes' recalls.
+    /// The mean of the classes' recalls.
     pub balanced_accuracy: f64,
-    /// Right answers.
+    /// The share of right answers.
     pub accuracy: f64,
-    /// Which images these are of.
+    /// The images that the scores are of.
     pub scored: Scored,
-    /// How many images.
+    /// The number of these images.
     pub images: usize,
-    /// How many classes.
+    /// The number of classes.
     pub classes: usize,
     /// The epoch with the best validation score.
     pub best_epoch: usize,
-    /// Weights of the network.
+    /// The number of learned parameters.
     pub parameters: usize,
-    /// The whole run.
+    /// Seconds of the whole run.
     pub seconds: f64,
-    /// Training speed.
+    /// Training images per second.
     pub images_per_second: f64,
-    /// What computed.
+    /// The device that trained.
     pub device: String,
-    /// The images' geometry, and how many there are to learn from, to validate, and to test.
+    /// The geometry of the images and their number in each split, as text.
     pub set: String,
-    /// After each epoch.
+    /// The figures of each epoch.
     pub epochs: Vec<EpochFigures>,
 }
 
-/// Which images a run's scores are of.
+/// The images that a run's scores are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scored {
     /// Test images, with the weights of the best epoch.
     Test,
-    /// Validation images, with the weights of the last epoch: a set without test images. The best epoch's score would be too good,
-    /// because the epoch was chosen by it.
+    /// Validation images of a set without test images, with the weights of the last epoch. The score of the best
+    /// epoch would be biased, because the epoch was chosen by it.
     Validation,
 }
 
 impl Scored {
-    /// For people.
+    /// A description for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Test => "test images, weights of the epoch with the best validation AUC",
@@ -58,9 +59,9 @@ impl Scored {
 /// One epoch, as in `metrics.csv`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct EpochFigures {
-    /// From 1.
+    /// The number of the epoch, from 1.
     pub epoch: usize,
-    /// Mean training loss.
+    /// The mean training loss.
     pub train_loss: f64,
     /// On the validation images.
     pub val_accuracy: Option<f64>,
@@ -70,69 +71,25 @@ pub struct EpochFigures {
     pub val_auc: Option<f64>,
 }
 
-/// Why a run's folder gives no figures.
-#[derive(Debug, thiserror::Error)]
-pub enum ResultsError {
-    /// The operating system refused.
-    #[error("cannot read {path}: {source}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Its words.
-        source: std::io::Error,
-    },
-    /// A file that is none of a run.
-    #[error("{path} is no such file of a training run: {reason}; remove the run's folder and start the study again")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// Nothing to score by.
-    #[error("{0} has neither test nor validation scores")]
-    NoScores(PathBuf),
-}
-
-#[derive(Deserialize)]
-struct Summary {
-    device: String,
-    classes: Vec<String>,
-    geometry: String,
-    images: Images,
-    test: Option<Evaluation>,
-    best_epoch: usize,
-    parameters: usize,
-    seconds: f64,
-    images_per_second: f64,
-}
-
-#[derive(Deserialize)]
-struct Images {
-    train: usize,
-    val: usize,
-    test: usize,
-}
-
 impl Figures {
-    /// The figures of the run in `folder`; none while it is not complete.
+    /// The figures of the run in `folder`; `None` while it is not complete.
     ///
     /// # Errors
-    /// When its files cannot be read or are none of a run.
-    pub fn read(folder: &Path) -> Result<Option<Self>, ResultsError> {
+    /// When its files cannot be read or are not those of a run.
+    pub fn read(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(SUMMARY);
         let text = match std::fs::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(ResultsError::Read { path, source }),
+            Err(source) => return Err(ResultsError::Read { path, source }.into()),
         };
         let damaged = |path: &Path, reason: String| ResultsError::Damaged { path: path.to_owned(), reason };
-        let summary: Summary = serde_json::from_slice(&text).map_err(|e| damaged(&path, e.to_string()))?;
+        let summary: RunSummary = serde_json::from_slice(&text).map_err(|e| damaged(&path, e.to_string()))?;
         let metrics = folder.join("metrics.csv");
         let mut reader = csv::Reader::from_path(&metrics).map_err(|e| damaged(&metrics, e.to_string()))?;
         let epochs: Result<Vec<EpochFigures>, _> = reader.deserialize().collect();
         let epochs = epochs.map_err(|e| damaged(&metrics, e.to_string()))?;
-        let Images { train, val, test } = summary.images;
+        let ImageCounts { train, val, test } = summary.images;
         let scores = match (&summary.test, epochs.last()) {
             (Some(of), _) => Some((Scored::Test, of.auc, of.balanced_accuracy, of.accuracy, test)),
             (
@@ -144,7 +101,7 @@ impl Figures {
             (None, _) => None,
         };
         let Some((scored, auc, balanced_accuracy, accuracy, images)) = scores else {
-            return Err(ResultsError::NoScores(folder.to_owned()));
+            return Err(ResultsError::NoScores(folder.to_owned()).into());
         };
         Ok(Some(Self {
             auc,

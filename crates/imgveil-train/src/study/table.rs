@@ -3,7 +3,8 @@
 use super::grid::{Grid, Row, Run};
 use super::results::{Figures, Scored};
 use crate::chart::{ChartError, Panel, ScorePanel, ScoreRow, Series, curves_svg, scores_svg};
-use imgveil_data::set::{manifest, write_atomically};
+use crate::error::{Error, StudyError};
+use imgveil_data::dataset::{manifest, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
@@ -20,20 +21,6 @@ enum State {
     Done(Box<Figures>),
     /// Holds why.
     Failed(String),
-}
-
-/// Why the table or a chart cannot be written.
-#[derive(Debug, thiserror::Error)]
-pub enum StudyError {
-    /// The operating system refused.
-    #[error(transparent)]
-    Write(#[from] imgveil_data::Error),
-    /// A chart could not be drawn.
-    #[error(transparent)]
-    Chart(#[from] ChartError),
-    /// The table could not be made.
-    #[error("cannot make the table: {0}")]
-    Csv(#[from] csv::Error),
 }
 
 /// The mean of some values, and their standard deviation (that of a sample: divided by n - 1).
@@ -122,7 +109,8 @@ impl Study {
         Spread::of(&values)
     }
 
-    /// The row of the plain images that a row is compared with: that of the same network with the same flags, else without them.
+    /// The row of the plain images that a row is compared with: that of the same network with the same flags, else
+    /// without them.
     fn plain(&self, row: &Row) -> Option<usize> {
         let rows = &self.grid.rows;
         let same = |other: &Row| other.plain && other.model == row.model && other.flags == row.flags;
@@ -340,11 +328,16 @@ impl Study {
         curves_svg(&self.title(), &panels)
     }
 
-    /// Writes `table.md`, `table.csv` (a line a row), `runs.csv` (a line a run), `accuracy.svg` and `curves.svg` into a folder.
+    /// Writes `table.md`, `table.csv` (a line a row), `runs.csv` (a line a run), `accuracy.svg` and `curves.svg` into
+    /// a folder.
     ///
     /// # Errors
     /// When one cannot be written or drawn.
-    pub fn write(&self, folder: &Path) -> Result<(), StudyError> {
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        Ok(self.write_files(folder)?)
+    }
+
+    fn write_files(&self, folder: &Path) -> Result<(), StudyError> {
         write_atomically(&folder.join("table.md"), self.markdown().as_bytes())?;
         write_atomically(&folder.join("table.csv"), &self.csv()?)?;
         write_atomically(&folder.join("runs.csv"), &self.runs_csv()?)?;

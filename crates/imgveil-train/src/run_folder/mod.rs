@@ -1,15 +1,21 @@
-//! The folder of a training run: `run.json` (what run it is), `metrics.csv` and `curves.svg` after every epoch, `best.bpk`,
-//! `last.bpk` and `model.json`, `summary.json` at the end; until then `state.bin`, with which a run that was cut goes on. Every
-//! file is whole at any time.
+//! The folder of a training run: `run.json` identifies the run; `metrics.csv`, `curves.svg`, `best.bpk`, `last.bpk`
+//! and `model.json` are written after every epoch, `summary.json` at the end. Until then `state.bin` holds the state
+//! from which an interrupted run continues. Every file is written atomically.
 
-use super::checkpoint::{MODEL, ModelInfo};
-use super::state::{STATE, State};
-use super::trainer::{Config, Epoch};
-use super::{Split, TrainingSet};
+mod summary;
+
+pub use summary::{ImageCounts, RunSummary};
+
 use crate::chart::{ChartError, Panel, Series, curves_svg};
-use imgveil_data::Error as DataError;
-use imgveil_data::set::staging::{STAGED, Staging};
-use imgveil_data::set::{manifest, write_atomically};
+use crate::checkpoint::{MODEL, ModelInfo};
+use crate::config::Config;
+use crate::data::TrainingSet;
+use crate::error::{Error, FolderError};
+use crate::feed::Split;
+use crate::outcome::Epoch;
+use crate::state::{STATE, State};
+use imgveil_data::dataset::work::{TEMPORARY, Work};
+use imgveil_data::dataset::{DatasetError, manifest, write_atomically};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -17,62 +23,15 @@ use std::fs::{File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// What a run is.
+/// The file that identifies the run.
 const RUN: &str = "run.json";
-/// What came of it. A run with this file is complete.
+/// The file with the run's [`RunSummary`]. A run with this file is complete.
 pub const SUMMARY: &str = "summary.json";
 
-/// A run's folder.
+/// The folder of a training run.
 pub struct RunFolder(PathBuf);
 
-/// Why a run's folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RunFolderError {
-    /// There is something in it.
-    #[error("{0} exists and is not empty: choose another folder for this run with -o, or remove it first")]
-    Exists(PathBuf),
-    /// There is something in it that is no run.
-    #[error("{0} is not empty and holds no run that could go on: choose another folder for this run with -o")]
-    NoRun(PathBuf),
-    /// Another run's folder.
-    #[error(
-        "{path} holds another run: {difference}; go on with the options and data that it began with, or choose another folder \
-         with -o"
-    )]
-    Other {
-        /// The folder.
-        path: PathBuf,
-        /// What differs.
-        difference: String,
-    },
-    /// Another process trains in it.
-    #[error("another process trains in {0}: wait for it, or choose another folder with -o")]
-    Busy(PathBuf),
-    /// A file of it is no such file.
-    #[error("{path} is damaged: {reason}; remove the run's folder and train anew")]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The operating system refused.
-    #[error(transparent)]
-    Write(#[from] DataError),
-    /// A file's contents could not be made.
-    #[error("cannot make {file}: {reason}")]
-    Encode {
-        /// The file.
-        file: &'static str,
-        /// Why.
-        reason: String,
-    },
-    /// The curves could not be drawn.
-    #[error(transparent)]
-    Curves(#[from] ChartError),
-}
-
-/// All that decides what a run learns, but for the images themselves.
+/// Everything that decides what a run learns, apart from the pixels.
 #[derive(Serialize)]
 struct Identity<'a> {
     tool: &'a str,
@@ -83,7 +42,8 @@ struct Identity<'a> {
     geometry: String,
     classes: &'a [String],
     images: [usize; 3],
-    /// Of the images' order, labels and (with a key) keyed ids: another set of as many images is another run.
+    /// A hash of the images' order, labels and (with a key) keyed ids, so that another set of the same size is
+    /// another run.
     images_hash: String,
 }
 
@@ -117,40 +77,40 @@ impl<'a> Identity<'a> {
     }
 }
 
-/// Held while a run is at work in its folder.
-pub(super) struct Held {
+/// A lock on a run's folder.
+pub(crate) struct Held {
     _lock: Option<File>,
 }
 
 impl RunFolder {
-    /// A new run in a folder that is not there or empty.
+    /// A new run in a folder that does not exist or is empty.
     ///
     /// # Errors
-    /// When there is something in it, or it cannot be made.
-    pub fn create(path: &Path) -> Result<Self, RunFolderError> {
+    /// When the folder is not empty or cannot be made.
+    pub fn create(path: &Path) -> Result<Self, Error> {
         let taken = match path.read_dir() {
             Ok(mut entries) => entries.next().is_some(),
             Err(_) => path.exists(),
         };
         if taken {
-            return Err(RunFolderError::Exists(path.to_owned()));
+            return Err(FolderError::Exists(path.to_owned()).into());
         }
-        Self::make(path)
+        Ok(Self::make(path)?)
     }
 
-    /// The folder of a run that was cut; where there is none yet, a new one.
+    /// The folder of an interrupted run, or of a new run where there is none yet.
     ///
     /// # Errors
-    /// When there is something else in it, another run has it, or it cannot be made.
-    pub fn resume(path: &Path, set: &TrainingSet, config: &Config) -> Result<Self, RunFolderError> {
+    /// When the folder holds something else or another run, or cannot be made.
+    pub fn resume(path: &Path, set: &TrainingSet, config: &Config) -> Result<Self, Error> {
         let begun = path.join(RUN).exists();
-        let strange = |name: std::ffi::OsString| !name.to_string_lossy().starts_with(STAGED);
+        let strange = |name: std::ffi::OsString| !name.to_string_lossy().starts_with(TEMPORARY);
         let taken = match path.read_dir() {
             Ok(entries) => !begun && entries.flatten().any(|entry| strange(entry.file_name())),
             Err(_) => path.exists(),
         };
         if taken {
-            return Err(RunFolderError::NoRun(path.to_owned()));
+            return Err(FolderError::NoRun(path.to_owned()).into());
         }
         let folder = Self::make(path)?;
         if begun {
@@ -159,93 +119,95 @@ impl RunFolder {
         Ok(folder)
     }
 
-    fn make(path: &Path) -> Result<Self, RunFolderError> {
-        std::fs::create_dir_all(path).map_err(|source| DataError::write(path, source))?;
+    fn make(path: &Path) -> Result<Self, FolderError> {
+        std::fs::create_dir_all(path).map_err(|source| DatasetError::Write { path: path.to_owned(), source })?;
         Ok(Self(path.to_owned()))
     }
 
-    /// Where it lies.
+    /// The path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The summary of the run, where it is complete.
+    /// The summary of the run, if it is complete.
     ///
     /// # Errors
-    /// When the summary is none.
-    pub fn finished(&self) -> Result<Option<Value>, RunFolderError> {
+    /// When the summary is damaged or cannot be read.
+    pub fn finished(&self) -> Result<Option<RunSummary>, Error> {
         let Some(bytes) = self.read(SUMMARY)? else { return Ok(None) };
         let summary = serde_json::from_slice(&bytes).map_err(|e| self.damaged(SUMMARY, e.to_string()))?;
         self.forget()?;
         Ok(Some(summary))
     }
 
-    /// Begins or goes on: nobody else may, until what this gives is dropped.
-    pub(super) fn hold(&self, set: &TrainingSet, config: &Config) -> Result<Held, RunFolderError> {
+    /// Begins or continues the run. No other process can until the lock is dropped.
+    pub(crate) fn hold(&self, set: &TrainingSet, config: &Config) -> Result<Held, FolderError> {
         let identity = Identity::new(set, config);
         let path = self.0.join(RUN);
-        match path.exists() {
-            true => self.check(&identity)?,
-            false => self.json(RUN, &identity)?,
+        if path.exists() {
+            self.check(&identity)?;
+        } else {
+            self.json(RUN, &identity)?;
         }
-        let read = |source| DataError::read(&path, source);
+        let read = |source| DatasetError::Read { path: path.clone(), source };
         let file = File::open(&path).map_err(read)?;
         let lock = match file.try_lock() {
             Ok(()) => Some(file),
-            Err(TryLockError::WouldBlock) => return Err(RunFolderError::Busy(self.0.clone())),
+            Err(TryLockError::WouldBlock) => return Err(FolderError::Busy(self.0.clone())),
             // A file system without locks: better to go on than not to work there at all.
             Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => None,
             Err(TryLockError::Error(e)) => return Err(read(e).into()),
         };
-        // What a run that was killed left half-written.
-        Staging::alone(&self.0).tidy(|_| true).map_err(DataError::from)?;
+        // Remove the temporary files of a run that was killed.
+        Work::alone(&self.0).tidy(|_| true)?;
         Ok(Held { _lock: lock })
     }
 
-    fn check(&self, identity: &Identity<'_>) -> Result<(), RunFolderError> {
+    fn check(&self, identity: &Identity<'_>) -> Result<(), FolderError> {
         let found = self.read(RUN)?.unwrap_or_default();
         let found: Value = serde_json::from_slice(&found).map_err(|e| self.damaged(RUN, e.to_string()))?;
-        // Through text, as what was found was: a number read from text may be another than the one that was written.
+        // Both sides go through text: serde_json may read another number than the one that it wrote.
         let wanted = text(RUN, identity)?;
         let wanted: Value = serde_json::from_str(&wanted).map_err(|e| self.damaged(RUN, e.to_string()))?;
         match difference("", &found, &wanted) {
             None => Ok(()),
-            Some(difference) => Err(RunFolderError::Other { path: self.0.clone(), difference }),
+            Some(difference) => Err(FolderError::Other { path: self.0.clone(), difference }),
         }
     }
 
-    /// Where the run stands.
-    pub(super) fn state(&self) -> Result<Option<State>, RunFolderError> {
+    /// The stored state of the run, if there is one.
+    pub(crate) fn state(&self) -> Result<Option<State>, FolderError> {
         let Some(bytes) = self.read(STATE)? else { return Ok(None) };
         State::from_bytes(&bytes).map(Some).map_err(|reason| self.damaged(STATE, reason))
     }
 
-    pub(super) fn damaged(&self, file: &str, reason: String) -> RunFolderError {
-        RunFolderError::Damaged { path: self.0.join(file), reason }
+    pub(crate) fn damaged(&self, file: &str, reason: String) -> FolderError {
+        FolderError::Damaged { path: self.0.join(file), reason }
     }
 
-    fn read(&self, file: &str) -> Result<Option<Vec<u8>>, RunFolderError> {
+    fn read(&self, file: &str) -> Result<Option<Vec<u8>>, FolderError> {
         let path = self.0.join(file);
         match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(DataError::read(path, source).into()),
+            Err(source) => Err(DatasetError::Read { path, source }.into()),
         }
     }
 
-    pub(super) fn model(&self, info: &ModelInfo) -> Result<(), RunFolderError> {
+    pub(crate) fn model(&self, info: &ModelInfo) -> Result<(), FolderError> {
         self.json(MODEL, info)
     }
 
-    /// Writes where the run stands: first, in one step, what a run that is cut goes on with, then what follows from it.
-    pub(super) fn epoch(&self, title: &str, state: &State) -> Result<(), RunFolderError> {
-        let bytes = state.to_bytes().map_err(|reason| RunFolderError::Encode { file: STATE, reason })?;
+    /// Writes the state after an epoch: first, atomically, the file from which an interrupted run continues, then the
+    /// files derived from it.
+    pub(crate) fn epoch(&self, title: &str, state: &State) -> Result<(), FolderError> {
+        let bytes = state.to_bytes().map_err(|reason| FolderError::Encode { file: STATE, reason })?;
         write_atomically(&self.0.join(STATE), &bytes)?;
         self.follow(title, state)
     }
 
-    /// Writes what follows from a state: weights, metrics as a table and as curves.
-    pub(super) fn follow(&self, title: &str, state: &State) -> Result<(), RunFolderError> {
+    /// Writes the files derived from a state: weights, and metrics as a table and as curves.
+    pub(crate) fn follow(&self, title: &str, state: &State) -> Result<(), FolderError> {
         write_atomically(&self.0.join("best.bpk"), state.best.as_ref().unwrap_or(&state.last))?;
         write_atomically(&self.0.join("last.bpk"), &state.last)?;
         write_atomically(&self.0.join("metrics.csv"), table(&state.epochs).as_bytes())?;
@@ -253,35 +215,37 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Writes the run's summary; the run is then complete.
+    /// Writes the summary. The run is then complete.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn summary(&self, summary: &impl Serialize) -> Result<(), RunFolderError> {
-        self.json(SUMMARY, summary)?;
-        self.forget()
+    pub fn summary(&self, summary: &RunSummary) -> Result<(), Error> {
+        // By way of a value, which sorts the fields.
+        let summary = summary.to_json().map_err(|reason| FolderError::Encode { file: SUMMARY, reason })?;
+        self.json(SUMMARY, &summary)?;
+        Ok(self.forget()?)
     }
 
-    /// Removes what only a run that is not complete needs.
-    fn forget(&self) -> Result<(), RunFolderError> {
+    /// Removes the file that only an incomplete run needs.
+    fn forget(&self) -> Result<(), FolderError> {
         let path = self.0.join(STATE);
         match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => Err(DataError::write(path, source).into()),
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(DatasetError::Write { path, source }.into()),
             _ => Ok(()),
         }
     }
 
-    fn json(&self, file: &'static str, value: &impl Serialize) -> Result<(), RunFolderError> {
+    fn json(&self, file: &'static str, value: &impl Serialize) -> Result<(), FolderError> {
         Ok(write_atomically(&self.0.join(file), text(file, value)?.as_bytes())?)
     }
 }
 
-fn text(file: &'static str, value: &impl Serialize) -> Result<String, RunFolderError> {
+fn text(file: &'static str, value: &impl Serialize) -> Result<String, FolderError> {
     let text = serde_json::to_string_pretty(value);
-    text.map(|text| text + "\n").map_err(|e| RunFolderError::Encode { file, reason: e.to_string() })
+    text.map(|text| text + "\n").map_err(|e| FolderError::Encode { file, reason: e.to_string() })
 }
 
-/// The first field in which two values differ, in words.
+/// A description of the first field in which two values differ.
 fn difference(name: &str, found: &Value, wanted: &Value) -> Option<String> {
     let (Value::Object(old), Value::Object(new)) = (found, wanted) else {
         return (found != wanted).then(|| format!("{name} was {found} and is {wanted} now"));
@@ -289,7 +253,7 @@ fn difference(name: &str, found: &Value, wanted: &Value) -> Option<String> {
     let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let of = |fields: &serde_json::Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or_default();
     names.into_iter().find_map(|field| {
-        // The fields of the configuration are flags of their own.
+        // The fields of the configuration are named without the prefix.
         let name = match name {
             "" | "config" => field.clone(),
             name => format!("{name}.{field}"),

@@ -1,0 +1,102 @@
+//! What a training run is told, as plain data.
+
+use crate::config::Config;
+use imgveil::internal::engine::DeviceChoice;
+use imgveil::internal::scheme::Scheme;
+use imgveil_data::dataset::Resize;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The usual limit on image memory on a GPU, in bytes.
+pub const DEVICE_MEMORY: u64 = 4096 << 20;
+
+/// A training run: everything that decides what it does. It can be stored and handed to another process as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// The data set, plain or encrypted.
+    pub data: PathBuf,
+    /// The scheme that encrypts a plain set. `None`: the images are taken as they are.
+    pub scheme: Option<Scheme>,
+    /// Where the key or the tables are.
+    pub secret: Option<SecretSource>,
+    /// How plain images are brought to size.
+    #[serde(with = "super::texts::resize")]
+    pub resize: Resize,
+    /// How the network learns.
+    pub config: Config,
+    /// The device to train on.
+    #[serde(with = "super::texts::device")]
+    pub device: DeviceChoice,
+    /// The most bytes of images that are kept on a GPU. A set that needs more is sent batch by batch.
+    pub device_memory: u64,
+    /// The folder of the run. `None`: `runs/MODEL-SCHEME-SEED`, or `runs/ADAPT-MODEL-SCHEME-SEED` with an adaptation
+    /// network.
+    pub folder: Option<PathBuf>,
+    /// Whether an interrupted run in the folder is continued.
+    pub resume: bool,
+}
+
+/// The file that holds the secret of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SecretSource {
+    /// A key file.
+    Key(PathBuf),
+    /// A file of written-out tables.
+    Tables(PathBuf),
+}
+
+impl RunSpec {
+    /// A run on `data` with `config`: plain images, the default device and folder.
+    pub fn new(data: PathBuf, config: Config) -> Self {
+        Self {
+            data,
+            scheme: None,
+            secret: None,
+            resize: Resize::default(),
+            config,
+            device: DeviceChoice::default(),
+            device_memory: DEVICE_MEMORY,
+            folder: None,
+            resume: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{AdaptationKind, ModelKind};
+    use imgveil::internal::scheme::{Options, Preset};
+
+    #[test]
+    fn a_spec_survives_json() {
+        let config = Config {
+            adapt: Some(AdaptationKind::Le),
+            weights: Some("a.safetensors".into()),
+            patch: Some([4, 8]),
+            augment: "crop=3,flip,rotate=7".parse().unwrap(),
+            patience: Some(3),
+            learning_rate: 0.1 + 0.2,
+            ..Config::new(ModelKind::VitTiny)
+        };
+        let spec = RunSpec::new("images".into(), config);
+        let whole = RunSpec {
+            scheme: Some(Preset::Etc.scheme(Options::default()).unwrap()),
+            secret: Some(SecretSource::Key("k.key".into())),
+            resize: Resize { resize: Some("192x256".parse().unwrap()), pad: true, crop: false },
+            folder: Some("runs/a".into()),
+            resume: true,
+            ..spec.clone()
+        };
+        for device in ["auto", "cpu", "gpu", "3", "NVIDIA"] {
+            for spec in [&spec, &whole] {
+                let spec = RunSpec { device: device.parse().unwrap(), ..spec.clone() };
+                let text = serde_json::to_string(&spec).unwrap();
+                assert_eq!(serde_json::from_str::<RunSpec>(&text).unwrap(), spec, "{text}");
+            }
+        }
+    }
+}

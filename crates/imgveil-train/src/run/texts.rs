@@ -1,0 +1,49 @@
+//! Serde forms for types of other crates that have a text form only.
+
+/// A device choice as the text that is parsed into it.
+pub mod device {
+    use imgveil::internal::engine::DeviceChoice;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    /// Writes the text.
+    pub fn serialize<S: Serializer>(choice: &DeviceChoice, serializer: S) -> Result<S::Ok, S::Error> {
+        match choice {
+            DeviceChoice::Auto => "auto".serialize(serializer),
+            DeviceChoice::Cpu => "cpu".serialize(serializer),
+            DeviceChoice::Gpu => "gpu".serialize(serializer),
+            DeviceChoice::Index(index) => index.to_string().serialize(serializer),
+            DeviceChoice::Name(name) => name.serialize(serializer),
+        }
+    }
+
+    /// Parses the text.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DeviceChoice, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// A resize request as a structure of texts and flags.
+pub mod resize {
+    use imgveil_data::dataset::Resize;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    struct Fields {
+        resize: Option<String>,
+        pad: bool,
+        crop: bool,
+    }
+
+    /// Writes the fields.
+    pub fn serialize<S: Serializer>(resize: &Resize, serializer: S) -> Result<S::Ok, S::Error> {
+        let Resize { resize, pad, crop } = *resize;
+        Fields { resize: resize.map(|side| side.to_string()), pad, crop }.serialize(serializer)
+    }
+
+    /// Parses the fields.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Resize, D::Error> {
+        let Fields { resize, pad, crop } = Fields::deserialize(deserializer)?;
+        let resize = resize.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?;
+        Ok(Resize { resize, pad, crop })
+    }
+}

@@ -1,0 +1,59 @@
+//! Checks that are made before training begins.
+
+use crate::config::Config;
+use crate::data::TrainingSet;
+use crate::error::{Error, TrainError};
+use crate::model::{AdaptationConfig, ModelConfig};
+use crate::weights::Weights;
+
+/// Checks whether a set can be trained on with a configuration. [`train`](crate::train) calls it too. Returns notes
+/// on the initial weights.
+///
+/// # Errors
+/// When an encrypted set is to be augmented, there are fewer than two training images, the first convolution is
+/// larger than the images, the blocks of an adaptation network do not tile them, the initial weights do not fit, the
+/// warm-up is as long as the run, or early stopping has no validation images.
+pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, Error> {
+    Ok(checked(set, config)?)
+}
+
+/// [`check`] with the error's detail.
+pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>, TrainError> {
+    if set.encrypted && !config.augment.is_none() {
+        return Err(TrainError::AugmentEncrypted);
+    }
+    if set.train.len() < 2 {
+        return Err(TrainError::TooFew(set.train.len()));
+    }
+    let geometry = set.train.geometry;
+    if let Some(patch) = config.patch
+        && (patch[0] > geometry.height() || patch[1] > geometry.width())
+    {
+        return Err(TrainError::Patch { patch, geometry });
+    }
+    if config.warmup > 0 && config.warmup >= config.epochs {
+        return Err(TrainError::Warmup { warmup: config.warmup, epochs: config.epochs });
+    }
+    if config.patience.is_some() && set.val.is_none() {
+        return Err(TrainError::Patience);
+    }
+    if let Some(adaptation) = config.adapt.map(|kind| AdaptationConfig::new(kind, set.scheme.block()))
+        && !adaptation.tiles([geometry.height(), geometry.width()])
+    {
+        return Err(TrainError::Adaptation { block: adaptation.block, geometry });
+    }
+    match &config.weights {
+        Some(path) => Ok(Weights::read(path)?.compare(&model(set, config))?),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The network for a set.
+pub(super) fn model(set: &TrainingSet, config: &Config) -> ModelConfig {
+    let (classes, block) = (set.classes.len(), set.scheme.block());
+    let mut model = ModelConfig::new(config.model, config.adapt, set.train.geometry, classes, block);
+    if config.patch.is_some() {
+        model.patch = config.patch;
+    }
+    model
+}

@@ -1,0 +1,83 @@
+//! Writing weights as a safetensors file.
+
+use super::layout::{HostTensor, described, is_linear, transposed};
+use crate::checkpoint::{ModelInfo, read_checkpoint};
+use crate::error::{Error, WeightsError};
+use crate::model::{ModelConfig, Network};
+use crate::parameters::{self, ParameterVisitor};
+use burn::module::Param;
+use burn::tensor::{Device, Tensor};
+use imgveil_data::dataset::write_atomically;
+use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Writes a checkpoint (`best.bpk` or `last.bpk`) of a run's folder as a new safetensors file.
+///
+/// # Errors
+/// When the checkpoint cannot be read, the output exists or cannot be written.
+pub fn export_checkpoint(folder: &Path, file: &str, output: &Path) -> Result<ModelInfo, Error> {
+    Ok(exported(folder, file, output)?)
+}
+
+fn exported(folder: &Path, file: &str, output: &Path) -> Result<ModelInfo, WeightsError> {
+    if output.exists() {
+        return Err(WeightsError::Exists(output.to_owned()));
+    }
+    let (info, network) = read_checkpoint(folder, file, &Device::flex())?;
+    write_atomically(output, &bytes(&info.model, &network)?)?;
+    Ok(info)
+}
+
+/// The weights of a network as the bytes of a safetensors file.
+///
+/// # Errors
+/// When a tensor cannot be fetched from the device.
+pub fn export_weights(config: &ModelConfig, network: &Network) -> Result<Vec<u8>, Error> {
+    Ok(bytes(config, network)?)
+}
+
+fn bytes(config: &ModelConfig, network: &Network) -> Result<Vec<u8>, WeightsError> {
+    let mut collect = Collect { config, tensors: BTreeMap::new(), error: None };
+    parameters::visit(network, &mut collect);
+    match collect.error {
+        Some(error) => Err(WeightsError::Encode(error)),
+        None => encode(&collect.tensors),
+    }
+}
+
+/// Tensors as the bytes of a safetensors file.
+pub(crate) fn encode(tensors: &BTreeMap<String, HostTensor>) -> Result<Vec<u8>, WeightsError> {
+    let wrong = |e: SafeTensorError| WeightsError::Encode(e.to_string());
+    // Little-endian, as the format wants it.
+    let bytes: BTreeMap<&String, Vec<u8>> = tensors
+        .iter()
+        .map(|(name, tensor)| (name, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+        .collect();
+    let views = tensors.iter().map(|(name, tensor)| {
+        TensorView::new(Dtype::F32, tensor.shape.clone(), &bytes[name]).map(|view| (name, view)).map_err(wrong)
+    });
+    let views = views.collect::<Result<Vec<_>, _>>()?;
+    safetensors::serialize(views, None).map_err(wrong)
+}
+
+/// Fetches a network's tensors.
+struct Collect<'a> {
+    config: &'a ModelConfig,
+    tensors: BTreeMap<String, HostTensor>,
+    error: Option<String>,
+}
+
+impl ParameterVisitor for Collect<'_> {
+    fn visit<const D: usize>(&mut self, path: &[String], param: &Param<Tensor<D>>) {
+        let (name, role, shape) = described(self.config, path, &param.lazy_shape());
+        let fetched = param.val().try_into_data().map_err(|e| e.to_string());
+        match fetched.and_then(|data| data.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))) {
+            Ok(values) => {
+                let values = if is_linear(role, D) { transposed(&values, shape[1]) } else { values };
+                self.tensors.insert(name, HostTensor { shape, values });
+            }
+            Err(error) => self.error = self.error.take().or(Some(format!("`{name}`: {error}"))),
+        }
+    }
+}
