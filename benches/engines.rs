@@ -13,7 +13,7 @@ use imgveil::internal::engine::{CpuEngine, Device, DeviceChoice, Engine, ImageRe
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
 use imgveil::internal::plan::tiles::{Layout, SOURCES, Tiles};
-use imgveil::internal::plan::{Program, Step, WEIGHT_ONE};
+use imgveil::internal::engine::{Program, Step, WEIGHT_ONE};
 use imgveil::internal::schedule::{ImageId, Stream};
 use imgveil::internal::scheme::compile;
 use imgveil::internal::scheme::representative;

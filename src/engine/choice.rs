@@ -8,7 +8,6 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A choice of a device: `auto`, `cpu`, `gpu`, the number of an adapter or a part of its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum DeviceChoice {
     /// A hardware GPU if there is one, else the CPU. Software adapters are slower than the CPU engine and are not taken.
     #[default]

@@ -7,7 +7,7 @@ use crate::sheet::{Captioned, gallery, picture, png};
 use imgveil::internal::engine::{Engine, ImageRef};
 use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
-use imgveil::internal::plan::{Mixing, Program};
+use imgveil::internal::engine::{Mixing, Program};
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
 use imgveil_data::format::picture::read_image;

@@ -63,7 +63,7 @@ fn there_and_back(input: &Path, scheme: &Scheme, resize: Resize, devices: &[Devi
         assert_eq!((summary.failed.len(), &summary.scheme), (0, &scheme));
         assert_eq!(count.announced.load(Ordering::Relaxed), summary.images);
         assert_eq!(count.done.load(Ordering::Relaxed), summary.images);
-        assert!(tree(&output) == tree(&at("encrypted", 0)), "{scheme}: {} differs", device.engine().name());
+        assert!(tree(&output) == tree(&at("encrypted", 0)), "{scheme}: {} differs", device.name());
     }
     let plain = set::open(input).unwrap().source;
     for (i, device) in devices.iter().enumerate() {

@@ -27,10 +27,10 @@ impl Backend {
     /// # Errors
     /// When burn cannot use the GPU.
     pub fn open(device: Device) -> Result<Self, EngineError> {
-        Ok(match device {
-            Device::Cpu(_, why) => Self::Flex(why),
-            Device::Gpu(gpu) => Self::Wgpu(Box::new(Bridge::adopt(gpu)?)),
-        })
+        match device.gpu().cloned() {
+            Some(gpu) => Ok(Self::Wgpu(Box::new(Bridge::adopt(device, gpu)?))),
+            None => Ok(Self::Flex(device.why_cpu().unwrap_or("as asked"))),
+        }
     }
 
     /// burn's device, without gradients.
@@ -76,7 +76,6 @@ impl Backend {
 
     /// What computes, for people.
     pub fn name(&self) -> String {
-        use imgveil::internal::engine::Engine;
         match self {
             Self::Wgpu(bridge) => format!("{}, burn's wgpu backend on the same device", bridge.gpu.name()),
             Self::Flex(why) => format!("CPU, burn's flex backend ({why})"),
@@ -104,6 +103,8 @@ impl Drop for Taken<'_> {
 
 /// A wgpu device that imgveil's kernels and burn share.
 pub struct Bridge {
+    /// The device as the core knows it.
+    on: Device,
     gpu: Arc<Gpu>,
     device: burn::tensor::Device,
     cube: CubeDevice,
@@ -112,12 +113,14 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    fn adopt(gpu: Arc<Gpu>) -> Result<Self, EngineError> {
-        use imgveil::internal::engine::Engine;
+    fn adopt(on: Device, gpu: Arc<Gpu>) -> Result<Self, EngineError> {
         let failed =
             |reason: String| EngineError::Device { device: gpu.name(), doing: "handing the device to burn", reason };
+        let Some(instance) = gpu.instance().cloned() else {
+            return Err(failed("it was adopted without its wgpu instance, which burn needs".to_owned()));
+        };
         let setup = WgpuSetup {
-            instance: gpu.instance().clone(),
+            instance,
             adapter: gpu.adapter().clone(),
             device: gpu.device().clone(),
             queue: gpu.queue().clone(),
@@ -130,7 +133,12 @@ impl Bridge {
         };
         let client = cube.client();
         let room = Room { limit: AtomicU64::new(4 << 30), taken: AtomicU64::new(0) };
-        Ok(Self { gpu, device, cube, client, room })
+        Ok(Self { on, gpu, device, cube, client, room })
+    }
+
+    /// The device, for programs.
+    pub(super) fn on(&self) -> &Device {
+        &self.on
     }
 
     /// The device, for imgveil's own work on it.
@@ -155,9 +163,8 @@ impl Bridge {
     pub(super) fn tensor(
         &self,
         shape: [usize; 4],
-        write: impl FnOnce(&Gpu, wgpu::BindingResource<'_>) -> Result<(), EngineError>,
+        write: impl FnOnce(wgpu::BindingResource<'_>) -> Result<(), EngineError>,
     ) -> Result<Tensor<4>, EngineError> {
-        use imgveil::internal::engine::Engine;
         let failed = |reason: String| EngineError::Device {
             device: self.gpu.name(),
             doing: "getting memory for a batch from burn",
@@ -172,7 +179,7 @@ impl Bridge {
         // The slice may have been a freed tensor's whose kernels burn has queued but not submitted: they must run before
         // ours writes. From here to the submit no burn operation may come between.
         self.client.flush().map_err(|e| failed(e.to_string()))?;
-        write(&self.gpu, resource.resource().as_wgpu_bind_resource())?;
+        write(resource.resource().as_wgpu_bind_resource())?;
         drop(resource);
         let tensor =
             CubeTensor::new_contiguous(self.client.clone(), self.cube.clone(), Shape::from(shape), handle, DType::F32);

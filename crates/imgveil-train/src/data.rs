@@ -3,10 +3,11 @@
 use crate::error::{DataError, Error};
 use crate::feed::Split;
 use imgveil::internal::key::{Fingerprint, Key};
-use imgveil::internal::plan::Program;
+use imgveil::internal::engine::Program;
 use imgveil::internal::scheme::{Scheme, Secret};
-use imgveil_data::dataset::floats::FloatSet;
-use imgveil_data::dataset::{self, DatasetError, LoadError, Resize, Source};
+use imgveil_data::ErrorKind;
+use imgveil_data::set::mixtures::MixtureSet;
+use imgveil_data::set::{self, LoadError, Resize, Source};
 use std::path::Path;
 
 /// A data set for training: its splits in memory, its classes and the program that encrypts it.
@@ -59,11 +60,13 @@ pub fn training_set(
 }
 
 fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize) -> Result<TrainingSet, DataError> {
-    let opened = match dataset::open(path) {
-        Err(DatasetError::Mixtures { .. }) if secret.is_some() || scheme.is_some() || fit != Resize::default() => {
-            return Err(DataError::AlreadyEncrypted(path.to_owned()));
+    let opened = match set::open(path) {
+        Err(error) if error.kind() == ErrorKind::Mixtures => {
+            if secret.is_some() || scheme.is_some() || fit != Resize::default() {
+                return Err(DataError::AlreadyEncrypted(path.to_owned()));
+            }
+            return mixtures(path);
         }
-        Err(DatasetError::Mixtures { .. }) => return mixtures(path),
         opened => opened?,
     };
     let encrypted = opened.manifest.is_some();
@@ -89,8 +92,8 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize
     let tile = applied.tile();
     let key = secret.as_ref().map(Secret::key);
     let load = |indices: &[usize]| {
-        let loaded = dataset::load(source, indices, fit, tile)?;
-        Ok::<_, LoadError>(loaded.map(|loaded| Split::new(loaded, classes.len(), key)))
+        let loaded = set::load(source, indices, fit, tile)?;
+        Ok::<_, imgveil_data::Error>(loaded.map(|loaded| Split::new(loaded, classes.len(), key)))
     };
     let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
     let (val, test) = (load(&division.val)?, load(&division.test)?);
@@ -119,7 +122,7 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize
 
 /// A set whose images were mixed before training. All its parts are mixtures.
 fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
-    let FloatSet { geometry, manifest, mut parts } = dataset::floats::open(path)?;
+    let MixtureSet { geometry, manifest, splits: mut parts } = set::mixtures::open(path)?;
     let classes = manifest.classes;
     if classes.len() < 2 {
         return Err(DataError::Classes { path: path.to_owned(), classes: classes.len() });
@@ -130,8 +133,8 @@ fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
         return Err(LoadError::Unlabelled(entry.name.clone()).into());
     }
     let mut take = |split| parts.remove(&split).map(|part| Split::of_mixtures(geometry, &part, classes.len()));
-    let (train, val) = (take(dataset::Split::Train), take(dataset::Split::Val));
-    let (test, all) = (take(dataset::Split::Test), take(dataset::Split::All));
+    let (train, val) = (take(set::Split::Train), take(set::Split::Val));
+    let (test, all) = (take(set::Split::Test), take(set::Split::All));
     let mut notes = vec!["all images are mixtures; their label is the class with the largest share"];
     if val.is_none() {
         notes.push("no validation images: the last epoch counts as the best");
@@ -165,13 +168,13 @@ struct Division {
 
 /// Assigns the images to the splits.
 fn divide(source: &dyn Source) -> Division {
-    let of = |split: dataset::Split| -> Vec<usize> {
+    let of = |split: set::Split| -> Vec<usize> {
         let items = source.items().iter().enumerate();
         items.filter(|(_, item)| item.split == split).map(|(index, _)| index).collect()
     };
-    let mut train = of(dataset::Split::Train);
-    train.extend(of(dataset::Split::All));
-    let (mut val, test) = (of(dataset::Split::Val), of(dataset::Split::Test));
+    let mut train = of(set::Split::Train);
+    train.extend(of(set::Split::All));
+    let (mut val, test) = (of(set::Split::Val), of(set::Split::Test));
     let mut note = None;
     if val.is_empty() {
         // Every fifth of each class in the set's fixed order: the same division in every run and on every machine.

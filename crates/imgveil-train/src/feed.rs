@@ -6,10 +6,10 @@ use super::Backend;
 use super::backend::Taken;
 use burn::tensor::{Int, Tensor, TensorData};
 use imgveil::internal::engine::gpu::{Resident, Streaming};
-use imgveil::internal::engine::{CpuEngine, Engine, EngineError, ImageRef};
+use imgveil::internal::engine::{Device, EngineError, ImageRef, NoDevice, Loaded as LoadedProgram};
 use imgveil::internal::image::{Augmentation, Geometry};
 use imgveil::internal::key::Key;
-use imgveil::internal::plan::{Program, soft_label};
+use imgveil::internal::engine::{Program, soft_label};
 use imgveil::internal::schedule::ImageId;
 use imgveil_data::set::mixtures::MixtureSplit;
 use imgveil_data::set::{self, Loaded};
@@ -154,7 +154,7 @@ enum Images<'a> {
 /// ```
 pub struct Feed<'a> {
     backend: &'a Backend,
-    program: &'a Program,
+    program: LoadedProgram,
     key: Option<&'a Key>,
     split: &'a Split,
     images: Images<'a>,
@@ -192,6 +192,11 @@ impl<'a> Feed<'a> {
             },
             Backend::Flex(_) => Images::Host,
         };
+        let device = match backend {
+            Backend::Wgpu(bridge) => bridge.on().clone(),
+            Backend::Flex(_) => Device::cpu(),
+        };
+        let program = LoadedProgram::new(&device, program.clone())?;
         let mut feed =
             Self { backend, program, key, split, images, output: Vec::new(), epoch: 0, partners: Vec::new() };
         feed.begin_epoch(1);
@@ -201,7 +206,7 @@ impl<'a> Feed<'a> {
     /// Begins an epoch, from 1: a program that mixes mixes anew in every one of them.
     pub fn begin_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
-        if let (Some(mixing), Some(key)) = (self.program.mixing(), self.key) {
+        if let (Some(mixing), Some(key)) = (self.program.program().mixing(), self.key) {
             // Only training images are mixed.
             let part = ImageId(set::Split::Train.number().to_le_bytes()).of_epoch(key, epoch);
             self.partners = mixing.partners(part.stream(), self.split.len() as u32);
@@ -262,20 +267,21 @@ impl<'a> Feed<'a> {
         let geometry = self.split.geometry;
         let shape = [wanted.len(), geometry.channels(), geometry.height(), geometry.width()];
         let device = self.backend.device();
+        let program = &self.program;
         let images = match (&mut self.images, self.backend) {
             (Images::Device { resident, .. }, Backend::Wgpu(bridge)) => {
-                bridge.tensor(shape, |gpu, memory| gpu.floats_into(self.program, resident, &refs, memory))?
+                bridge.tensor(shape, |memory| program.floats_into(resident, &refs, memory))?
             }
             (Images::Streamed(streaming), Backend::Wgpu(bridge)) => {
                 let indices: Vec<u32> = refs.iter().map(|image_ref| image_ref.index).collect();
                 let sent = streaming.batch(bridge.gpu(), &self.split.samples, &indices)?;
                 // They lie there in the order of the picks.
                 refs.iter_mut().zip(0..).for_each(|(image_ref, place)| image_ref.index = place);
-                bridge.tensor(shape, |gpu, memory| gpu.floats_into(self.program, &sent, &refs, memory))?
+                bridge.tensor(shape, |memory| program.floats_into(&sent, &refs, memory))?
             }
             (Images::Host, _) => {
                 self.output.resize(wanted.len() * geometry.samples(), 0.0);
-                CpuEngine.floats(self.program, &self.split.samples, &refs, &mut self.output)?;
+                program.floats(&self.split.samples, &refs, &mut self.output)?;
                 let data = TensorData::new(std::mem::take(&mut self.output), shape);
                 Tensor::from_data(data, &device)
             }
@@ -288,7 +294,8 @@ impl<'a> Feed<'a> {
             }
             // These are made only where there is a GPU.
             (Images::Device { .. } | Images::Streamed(_), Backend::Flex(_)) => {
-                return Err(EngineError::NoDevice("the images are on a GPU that is not there".into()).into());
+                let wanted = "the images are on a GPU that is not there".to_owned();
+                return Err(EngineError::from(NoDevice { wanted, adapters: Vec::new() }).into());
             }
         };
         let labels = match soft {
@@ -330,28 +337,28 @@ impl<'a> Feed<'a> {
     /// What the engine is to pick for these images, which are there; and soft labels, if labels are soft.
     fn refs(&self, wanted: &[(usize, Augmentation)]) -> (Vec<ImageRef>, Option<Vec<f32>>) {
         let split = self.split;
-        let image_ref = |index: usize, view, weight| {
-            // A view is another image: without its own id two views would share a keystream.
-            let id = match self.key {
-                Some(key) if self.program.keyed_per_image() => split.ids[index].of_augmentation(key, view),
-                _ => split.ids[index],
-            };
-            ImageRef { index: index as u32, view, id, weight }
+        // The augmented image is another image: without an id of its own it would share the plain image's keystream.
+        let id = |index: usize, augmentation| Some(split.ids[index].of_augmentation(self.key?, augmentation));
+        let image_ref = |index: usize, augmentation, weight| ImageRef {
+            index: index as u32,
+            augmentation,
+            id: id(index, augmentation),
+            weight,
         };
         let classes = split.classes;
-        let (Some(mixing), Some(key)) = (self.program.mixing(), self.key) else {
+        let (Some(mixing), Some(key)) = (self.program.program().mixing(), self.key) else {
             let refs = wanted.iter().map(|&(index, view)| image_ref(index, view, 0)).collect();
             let shares = |&(index, _): &(usize, Augmentation)| split.soft[index * classes..][..classes].to_vec();
             return (refs, (!split.soft.is_empty()).then(|| wanted.iter().flat_map(shares).collect()));
         };
         let (mut refs, mut soft) = (Vec::new(), Vec::with_capacity(wanted.len() * classes));
         for &(index, view) in wanted {
-            let in_epoch = |image_ref: ImageRef| ImageRef { id: image_ref.id.of_epoch(key, self.epoch), ..image_ref };
+            let in_epoch = |j: usize| split.ids[j].of_augmentation(key, view).of_epoch(key, self.epoch);
             // The first one's id gives weights and signs.
-            let id = in_epoch(image_ref(index, view, 0)).id;
+            let id = in_epoch(index);
             let mut told = Vec::with_capacity(mixing.images as usize);
             for (j, weight) in self.mixed(index).zip(mixing.weights(id, split.geometry.samples())) {
-                refs.push(in_epoch(image_ref(j, view, weight)));
+                refs.push(image_ref(j, view, weight).with_id(in_epoch(j)));
                 told.push((split.labels[j], weight));
             }
             soft.extend(soft_label(&told, classes));

@@ -10,9 +10,10 @@
 use crate::error::{Error, KeyMatchedError};
 use crate::weights::{HostTensor, Weights, encode};
 use imgveil::internal::image::Geometry;
-use imgveil::internal::plan::{FLIP, Plan, Program, Step, Unit};
+use imgveil::internal::engine::{Program, Step};
+use imgveil::internal::plan::{FLIP, Plan, Unit};
 use imgveil::internal::scheme::{Scheme, Secret};
-use imgveil_data::dataset::write_atomically;
+use imgveil_data::set::write_atomically;
 use std::path::Path;
 
 /// timm's name of the patch embedding's weight: (width, channel, row, column).

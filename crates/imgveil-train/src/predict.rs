@@ -8,10 +8,10 @@ use crate::feed::{Feed, Split};
 use crate::metrics::{Scores, predicted};
 use crate::weights::Weights;
 use imgveil::internal::image::Geometry;
-use imgveil::internal::plan::Program;
+use imgveil::internal::engine::Program;
 use imgveil::internal::scheme::Secret;
-use imgveil_data::dataset::read_options::ReadOptions;
-use imgveil_data::dataset::{self, Loaded, Resize};
+use imgveil_data::format::ReadOptions;
+use imgveil_data::set::{self, Loaded, Resize};
 use imgveil_data::job::Progress;
 use std::path::Path;
 
@@ -33,7 +33,7 @@ pub struct PredictRequest<'a> {
     /// How plain images are brought to size.
     pub fit: Resize,
     /// The split to predict; `None` for all images.
-    pub split: Option<dataset::Split>,
+    pub split: Option<set::Split>,
     /// The number of images in a batch.
     pub batch: usize,
     /// Whether to go on although the key or the scheme is not that of training.
@@ -58,7 +58,7 @@ pub struct Prediction {
     /// The image's name in its set.
     pub name: String,
     /// Its split.
-    pub split: dataset::Split,
+    pub split: set::Split,
     /// Its class according to the set.
     pub label: Option<String>,
     /// The most probable class, an index into the network's classes.
@@ -92,7 +92,7 @@ fn predict_classes(
         }
         network = weights.put(&info.model, network)?;
     }
-    let opened = dataset::open_with(request.data, request.reading)?;
+    let opened = set::open_with(request.data, request.reading)?;
     let path = || request.data.to_owned();
     let mut notes: Vec<String> = opened.note.into_iter().collect();
     let plain_network = info.scheme.stages.is_empty();
@@ -123,7 +123,7 @@ fn predict_classes(
         .filter(|&index| request.split.is_none_or(|split| source.items()[index].split == split))
         .collect();
     if wanted.is_empty() {
-        return Err(PredictError::Empty { path: path(), split: request.split.and_then(dataset::Split::name) });
+        return Err(PredictError::Empty { path: path(), split: request.split.and_then(set::Split::name) });
     }
     progress.start(wanted.len());
     let key = request.secret.as_ref().map(Secret::key);
@@ -138,7 +138,7 @@ fn predict_classes(
     // Of 16 bits, as the largest case.
     let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
     for part in wanted.chunks(at_once) {
-        let Some(loaded) = dataset::load_unlabelled(source, part, request.fit, tile)? else { continue };
+        let Some(loaded) = set::load_unlabelled(source, part, request.fit, tile)? else { continue };
         let geometry = loaded.geometry;
         if [geometry.height(), geometry.width(), geometry.channels()] != [height, width, info.model.channels] {
             let name = loaded.names.first().cloned().unwrap_or_default();

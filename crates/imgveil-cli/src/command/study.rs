@@ -4,7 +4,7 @@ use crate::command::args::load_key;
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
 use crate::command::train_run;
-use imgveil_data::dataset::write_atomically;
+use imgveil_data::set::write_atomically;
 use imgveil_train::RunSpec;
 use imgveil_train::study::{Figures, Grid, Run, Study};
 use indicatif::{ProgressBar, ProgressStyle};

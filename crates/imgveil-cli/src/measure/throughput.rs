@@ -8,7 +8,7 @@ use crate::exit::Failure;
 use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
-use imgveil::internal::plan::{Program, WEIGHT_ONE};
+use imgveil::internal::engine::{Program, WEIGHT_ONE};
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{CompileError, Scheme, compile};
 use serde::{Deserialize, Serialize};

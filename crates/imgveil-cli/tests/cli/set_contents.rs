@@ -47,7 +47,7 @@ fn images_of_every_size_and_depth_lie_in_one_folder_and_come_back_on_every_engin
             let request =
                 EncryptRequest { input, output: output.clone(), secret: secret.clone(), scheme: used, options };
             assert_eq!(EncryptRun::new(request, device.clone()).run().unwrap().images, 50);
-            assert!(common::tree(&output) == common::tree(&encrypted), "{scheme} on {}", device.engine().name());
+            assert!(common::tree(&output) == common::tree(&encrypted), "{scheme} on {}", device.name());
             let request = VerifyRequest { input: output, secret: Some(secret), spot_check: None };
             let found = VerifyRun::new(request, device.clone()).run().unwrap();
             assert_eq!((found.checked, found.failed.len(), found.strangers.len()), (50, 0, 0));
@@ -66,7 +66,7 @@ fn images_of_every_size_and_depth_lie_in_one_folder_and_come_back_on_every_engin
                 assert!(
                     plain.read(index).unwrap() == back.read(index).unwrap(),
                     "{scheme}: {name} on {}",
-                    device.engine().name()
+                    device.name()
                 );
             }
         }

@@ -70,8 +70,8 @@ impl DecryptRun {
         let batches = encrypted.batches(|slot| !output.has(slot));
         progress.start(batches.iter().map(Batch::len).sum());
         let (mut failed, mut busy) = (Vec::<(usize, Failure)>::new(), Busy::default());
-        let job = Decryption { encrypted: &encrypted, sink: Some(sink.as_ref()) };
-        pipeline::run(&job, self.device.engine(), &batches, |event, now| {
+        let job = Decryption { encrypted: &encrypted, device: &self.device, sink: Some(sink.as_ref()) };
+        pipeline::run(&job, &batches, |event, now| {
             busy = *now;
             progress.busy(now);
             match event {
@@ -109,7 +109,7 @@ impl DecryptRun {
             ignored: 0,
             key: manifest.key.to_string(),
             scheme: encrypted.manifest.scheme,
-            device: self.device.engine().name(),
+            device: self.device.name(),
             seconds: started.elapsed().as_secs_f64(),
             busy,
             encoding,

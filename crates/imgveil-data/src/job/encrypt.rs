@@ -16,10 +16,9 @@ use crate::Error;
 use crate::format::ReadError;
 use crate::set::sink::{Sink, Stored};
 use crate::set::{Entry, SetError, read_resized};
-use imgveil::internal::engine::Device;
+use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::plan::Program;
 use imgveil::internal::schedule::{ImageId, plain_hash};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,7 +60,7 @@ impl EncryptRun {
         let mut set = look(request)?;
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
         if request.scheme.mixes() {
-            return mix::encrypt(request, self.device.engine(), set, progress);
+            return mix::encrypt(request, &self.device, set, progress);
         }
         let stamps: Vec<String> = (0..set.slots.len()).map(|index| self.stamp(&set, index)).collect();
         let place = Place {
@@ -75,7 +74,7 @@ impl EncryptRun {
             names_file::check(request, &set)?;
         }
         let started = Instant::now();
-        let device = || self.device.engine().name();
+        let device = || self.device.name();
         let (mut output, sink) = match Output::open(place, set.slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),
             State::Complete(manifest) => {
@@ -92,8 +91,8 @@ impl EncryptRun {
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
         if !batches.is_empty() {
-            let job = Encryption { request, set: &set, sink: sink.as_ref() };
-            pipeline::run(&job, self.device.engine(), &batches, |event, now| {
+            let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref() };
+            pipeline::run(&job, &batches, |event, now| {
                 busy = *now;
                 progress.busy(now);
                 match event {
@@ -136,6 +135,7 @@ impl EncryptRun {
 
 /// The stages of an encryption.
 struct Encryption<'a> {
+    device: &'a Device,
     request: &'a EncryptRequest,
     set: &'a Preflighted,
     sink: &'a dyn Sink,
@@ -171,8 +171,8 @@ impl Stages for Encryption<'_> {
         Ok((image, Plain { id, hash }))
     }
 
-    fn program(&self, geometry: Geometry) -> Result<Arc<Program>, JobError> {
-        Ok(Arc::new(self.request.secret.compile(&self.request.scheme, geometry)?))
+    fn program(&self, geometry: Geometry) -> Result<Loaded, JobError> {
+        Ok(Loaded::new(self.device, self.request.secret.compile(&self.request.scheme, geometry)?)?)
     }
 
     fn id(&self, _: usize, plain: &Plain) -> ImageId {

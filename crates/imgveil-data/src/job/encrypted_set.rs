@@ -8,12 +8,11 @@ use crate::set::sink::{Sink, Stored};
 use crate::set::{Manifest, SetError, Source, open, unpad};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::plan::Program;
+use imgveil::internal::engine::{Device, Loaded, Program};
 use imgveil::internal::schedule::{ImageId, plain_hash};
 use imgveil::internal::scheme::Secret;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// An encrypted set and its key.
 pub(super) struct EncryptedSet<'a> {
@@ -61,6 +60,7 @@ impl<'a> EncryptedSet<'a> {
 /// Decrypts images and checks them. Writes them if there is a sink.
 pub(super) struct Decryption<'a> {
     pub encrypted: &'a EncryptedSet<'a>,
+    pub device: &'a Device,
     pub sink: Option<&'a dyn Sink>,
 }
 
@@ -78,8 +78,8 @@ impl Stages for Decryption<'_> {
         Ok((image, ()))
     }
 
-    fn program(&self, geometry: Geometry) -> Result<Arc<Program>, JobError> {
-        Ok(Arc::new(self.encrypted.inverse(geometry)?))
+    fn program(&self, geometry: Geometry) -> Result<Loaded, JobError> {
+        Ok(Loaded::new(self.device, self.encrypted.inverse(geometry)?)?)
     }
 
     fn id(&self, slot: usize, (): &()) -> ImageId {

@@ -12,10 +12,9 @@ use crate::format::ReadError;
 use crate::set::arrays::position;
 use crate::set::mixtures::{self, MixtureSplit};
 use crate::set::{Encoding, Entry, SPLITS, Slot, Split, check_new_file, is_npz, read_resized};
-use imgveil::internal::engine::{Engine, EngineError, ImageRef};
+use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded, soft_label};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::plan::{Program, soft_label};
 use imgveil::internal::schedule::{ImageId, plain_hash};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -36,7 +35,7 @@ struct Plain {
 /// Mixes every split of a set: see [`EncryptRun`](super::EncryptRun).
 pub(super) fn encrypt(
     request: &EncryptRequest,
-    engine: &dyn Engine,
+    device: &Device,
     mut set: Preflighted,
     progress: &dyn Progress,
 ) -> Result<Summary, JobError> {
@@ -48,7 +47,7 @@ pub(super) fn encrypt(
     // A set without any readable image is refused before.
     let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
     let Some((geometry, original)) = first else { return Err(JobError::Worker) };
-    let program = request.secret.compile(&request.scheme, geometry)?;
+    let loaded = Loaded::new(device, request.secret.compile(&request.scheme, geometry)?)?;
     let started = Instant::now();
     progress.start(set.slots.iter().filter(|slot| slot.geometry.is_some()).count());
     let (mut splits, mut images, mut failed) = (BTreeMap::new(), Vec::new(), std::mem::take(&mut set.failed));
@@ -68,7 +67,7 @@ pub(super) fn encrypt(
         if plain.is_empty() {
             continue;
         }
-        let mixed = mix(engine, &set, &program, split, &plain, progress)?;
+        let mixed = mix(&loaded, &set, split, &plain, progress)?;
         for (i, (plain, floats)) in plain.iter().zip(mixed.images.chunks_exact(geometry.samples())).enumerate() {
             came[plain.index] = true;
             images.push(Entry {
@@ -96,7 +95,7 @@ pub(super) fn encrypt(
     let manifest = describe::manifest(request, &set, images);
     mixtures::write(&request.output, geometry, &splits, &manifest)?;
     let tally = Tally { resumed: 0, failed, started, busy: Busy::default() };
-    Ok(describe::summary(request, engine.name(), &set, manifest, tally))
+    Ok(describe::summary(request, device.name(), &set, manifest, tally))
 }
 
 fn decode(request: &EncryptRequest, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {
@@ -110,13 +109,13 @@ fn decode(request: &EncryptRequest, set: &Preflighted, index: usize) -> Result<P
 
 /// Mixes a split: floats (N, H, W, C) and soft labels.
 fn mix(
-    engine: &dyn Engine,
+    loaded: &Loaded,
     set: &Preflighted,
-    program: &Program,
     split: Split,
     plain: &[Plain],
     progress: &dyn Progress,
 ) -> Result<MixtureSplit, JobError> {
+    let program = loaded.program();
     let Some(mixing) = program.mixing() else { return Err(EngineError::FloatsOnly.into()) };
     let geometry = program.geometry();
     let (size, group) = (geometry.bytes(), mixing.images as usize);
@@ -133,7 +132,7 @@ fn mix(
             let mut told = Vec::new();
             for (j, weight) in mixed.zip(weights) {
                 let index = refs.len() as u32;
-                refs.push(ImageRef { index, id: plain[j].id, weight, ..ImageRef::default() });
+                refs.push(ImageRef::new(index).with_id(plain[j].id).weighted(weight));
                 samples.extend_from_slice(plain[j].image.samples());
                 told.extend(labels.as_ref().map(|labels| (labels[j], weight)));
             }
@@ -142,7 +141,7 @@ fn mix(
             }
         }
         let mut planar = vec![0.0; batch.len() * geometry.samples()];
-        engine.floats(program, &samples, &refs, &mut planar)?;
+        loaded.floats(&samples, &refs, &mut planar)?;
         planar.chunks_exact(geometry.samples()).for_each(|image| result.images.extend(interleaved(geometry, image)));
         progress.advance(batch.len(), (batch.len() * size) as u64);
     }

@@ -5,9 +5,8 @@
 use super::error::JobError;
 use super::progress::Busy;
 use crate::format::{ReadError, ReadErrorKind};
-use imgveil::internal::engine::{Engine, ImageRef, Pending};
+use imgveil::internal::engine::{ImageRef, Loaded, Pending};
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::plan::Program;
 use imgveil::internal::schedule::ImageId;
 use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,8 +72,8 @@ pub(super) trait Stages: Sync {
 
     /// Reads the image of a slot. An error sets the image aside.
     fn decode(&self, slot: usize) -> Result<(Image, Self::Carried), ReadError>;
-    /// The program for images of a geometry.
-    fn program(&self, geometry: Geometry) -> Result<Arc<Program>, JobError>;
+    /// The program for images of a geometry, on the device.
+    fn program(&self, geometry: Geometry) -> Result<Loaded, JobError>;
     /// The id of an image, for programs keyed per image.
     fn id(&self, slot: usize, carried: &Self::Carried) -> ImageId;
     /// Writes an image. The inner error sets the image aside.
@@ -97,7 +96,6 @@ pub(super) enum Event<W> {
 /// Runs batches through the stages. `collect` is called for every image, on the calling thread.
 pub(super) fn run<S: Stages>(
     stages: &S,
-    engine: &dyn Engine,
     batches: &[Batch],
     mut collect: impl FnMut(Event<S::Written>, &Busy) -> Result<(), JobError>,
 ) -> Result<(), JobError> {
@@ -119,7 +117,7 @@ pub(super) fn run<S: Stages>(
         }
         let to_collect_too = to_collect.clone();
         scope.spawn(move || {
-            line.guarded(|| match line.work(engine, &from_decode, &to_write) {
+            line.guarded(|| match line.work(&from_decode, &to_write) {
                 Ok(()) => {}
                 Err(error) => line.fail(error, &to_collect_too),
             });
@@ -163,10 +161,10 @@ struct Decoded<T> {
 type Gathered<T> = HashMap<usize, (usize, Vec<Job<T>>)>;
 
 /// A batch on the device.
-struct UnderWay<'a, T> {
+struct UnderWay<T> {
     geometry: Geometry,
     carried: Vec<(usize, T)>,
-    pending: Box<dyn Pending + 'a>,
+    pending: Pending,
 }
 
 /// The next image to read: its batch and its index in the batch.
@@ -253,13 +251,12 @@ impl<S: Stages> Line<'_, S> {
     /// Gathers batches, keeps as many of them on the device as it supports, and passes their images on.
     fn work(
         &self,
-        engine: &dyn Engine,
         from_decode: &Receiver<Decoded<S::Carried>>,
         to_write: &Sender<Job<S::Carried>>,
     ) -> Result<(), JobError> {
         let mut gathered: Gathered<S::Carried> = HashMap::new();
         let mut under_way = VecDeque::new();
-        let mut program: Option<Arc<Program>> = None;
+        let mut program: Option<Loaded> = None;
         loop {
             // While a batch is on the device, wait for it rather than for the next image.
             let received = if under_way.is_empty() {
@@ -290,13 +287,13 @@ impl<S: Stages> Line<'_, S> {
                 continue;
             }
             let started = Instant::now();
-            let program = match program.take_if(|program| program.geometry() == batch.geometry) {
+            let program = match program.take_if(|loaded| loaded.program().geometry() == batch.geometry) {
                 Some(same) => program.insert(same).clone(),
                 None => program.insert(self.stages.program(batch.geometry)?).clone(),
             };
-            under_way.push_back(self.begin(engine, &program, jobs)?);
+            under_way.push_back(self.begin(&program, jobs)?);
             self.busy.device(started);
-            while under_way.len() >= engine.in_flight().max(1) {
+            while under_way.len() >= program.device().in_flight().max(1) {
                 self.hand_on(&mut under_way, to_write)?;
             }
         }
@@ -306,16 +303,11 @@ impl<S: Stages> Line<'_, S> {
         Ok(())
     }
 
-    fn begin<'a>(
-        &self,
-        engine: &'a dyn Engine,
-        program: &Program,
-        jobs: Vec<Job<S::Carried>>,
-    ) -> Result<UnderWay<'a, S::Carried>, JobError> {
-        let geometry = program.geometry();
+    fn begin(&self, loaded: &Loaded, jobs: Vec<Job<S::Carried>>) -> Result<UnderWay<S::Carried>, JobError> {
+        let geometry = loaded.program().geometry();
         let id = |job: &Job<S::Carried>| self.stages.id(job.slot, &job.carried);
         let refs: Vec<ImageRef> =
-            jobs.iter().zip(0..).map(|(job, index)| ImageRef { index, id: id(job), ..ImageRef::default() }).collect();
+            jobs.iter().zip(0..).map(|(job, index)| ImageRef::new(index).with_id(id(job))).collect();
         let mut jobs = jobs.into_iter();
         let (mut samples, mut carried) = (Vec::new(), Vec::with_capacity(jobs.len()));
         // A single image is not copied: it may be very large.
@@ -328,13 +320,13 @@ impl<S: Stages> Line<'_, S> {
             samples.extend_from_slice(job.image.samples());
             carried.push((job.slot, job.carried));
         }
-        Ok(UnderWay { geometry, carried, pending: engine.begin(program, samples, &refs)? })
+        Ok(UnderWay { geometry, carried, pending: loaded.begin(samples, &refs)? })
     }
 
     /// Waits for the oldest batch on the device and passes its images on.
     fn hand_on(
         &self,
-        under_way: &mut VecDeque<UnderWay<'_, S::Carried>>,
+        under_way: &mut VecDeque<UnderWay<S::Carried>>,
         to_write: &Sender<Job<S::Carried>>,
     ) -> Result<(), JobError> {
         let Some(UnderWay { geometry, mut carried, pending }) = under_way.pop_front() else { return Ok(()) };

@@ -131,8 +131,8 @@ impl VerifyRun {
         let checked = batches.iter().map(Batch::len).sum();
         progress.start(checked);
         let (mut failed, mut busy) = (Vec::new(), Busy::default());
-        let job = Decryption { encrypted: &encrypted, sink: None };
-        pipeline::run(&job, self.device.engine(), &batches, |event, now| {
+        let job = Decryption { encrypted: &encrypted, device: &self.device, sink: None };
+        pipeline::run(&job, &batches, |event, now| {
             busy = *now;
             progress.busy(now);
             match event {

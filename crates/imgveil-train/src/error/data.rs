@@ -2,7 +2,7 @@
 
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::CompileError;
-use imgveil_data::dataset::{DatasetError, LoadError};
+use imgveil_data::set::LoadError;
 use std::path::PathBuf;
 
 /// Why a set cannot be trained on.
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 pub enum DataError {
     /// The set cannot be opened.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
+    Dataset(#[from] imgveil_data::Error),
     /// Its images cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),

@@ -1,7 +1,6 @@
 //! Errors of a run's folder.
 
 use crate::chart::ChartError;
-use imgveil_data::dataset::DatasetError;
 use std::path::PathBuf;
 
 /// Why a run's folder cannot be used.
@@ -35,7 +34,7 @@ pub enum FolderError {
     },
     /// The operating system refused.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] imgveil_data::Error),
     /// The contents of a file could not be encoded.
     #[error("cannot make {file}: {reason}")]
     Encode {

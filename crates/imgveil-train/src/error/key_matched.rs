@@ -3,7 +3,6 @@
 use super::WeightsError;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::CompileError;
-use imgveil_data::dataset::DatasetError;
 use std::path::PathBuf;
 
 /// Why a model cannot be matched with a key.
@@ -18,7 +17,7 @@ pub enum KeyMatchedError {
     Exists(PathBuf),
     /// The output cannot be written.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] imgveil_data::Error),
     /// The scheme cannot be compiled at this size.
     #[error(transparent)]
     Compile(#[from] CompileError),

@@ -21,8 +21,6 @@ pub use weights::WeightsError;
 use crate::feed::FeedError;
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::scheme::{CustomError, PresetError};
-use imgveil_data::key_file::KeyFileError;
-use imgveil_data::tables_file::TablesFileError;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -88,9 +86,7 @@ pub enum ErrorDetail {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]
-    Key(#[from] KeyFileError),
-    #[error(transparent)]
-    Tables(#[from] TablesFileError),
+    Set(#[from] imgveil_data::Error),
     #[error(transparent)]
     Preset(#[from] PresetError),
     #[error(transparent)]
@@ -188,7 +184,7 @@ impl ErrorDetail {
             Self::Study(StudyError::Write(_)) => Other,
             Self::Study(_) => Io,
             Self::Feed(_) | Self::Engine(_) => Device,
-            Self::Key(_) | Self::Tables(_) => Other,
+            Self::Set(_) => Other,
         }
     }
 }

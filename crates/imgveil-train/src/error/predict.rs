@@ -5,7 +5,7 @@ use crate::feed::FeedError;
 use crate::metrics::ScoresError;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::CompileError;
-use imgveil_data::dataset::{DatasetError, LoadError};
+use imgveil_data::set::LoadError;
 use std::path::PathBuf;
 
 /// Why nothing can be predicted.
@@ -28,7 +28,7 @@ pub enum PredictError {
     },
     /// The set cannot be opened.
     #[error(transparent)]
-    Dataset(#[from] DatasetError),
+    Dataset(#[from] imgveil_data::Error),
     /// Its images cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),

@@ -2,7 +2,6 @@
 
 use super::Error;
 use crate::chart::ChartError;
-use imgveil_data::dataset::DatasetError;
 use std::path::PathBuf;
 
 /// Why a file is not the grid of a study.
@@ -134,7 +133,7 @@ pub enum ResultsError {
 pub enum StudyError {
     /// The operating system refused.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] imgveil_data::Error),
     /// A chart could not be drawn.
     #[error(transparent)]
     Chart(#[from] ChartError),

@@ -1,7 +1,6 @@
 //! Errors of weights in the safetensors format.
 
 use super::CheckpointError;
-use imgveil_data::dataset::DatasetError;
 use std::path::PathBuf;
 
 /// Why weights cannot be read or do not fit.
@@ -74,7 +73,7 @@ pub enum WeightsError {
     Exists(PathBuf),
     /// The output cannot be written.
     #[error(transparent)]
-    Write(#[from] DatasetError),
+    Write(#[from] imgveil_data::Error),
     /// The contents of the file cannot be encoded.
     #[error("the weights cannot be written as safetensors: {0}")]
     Encode(String),

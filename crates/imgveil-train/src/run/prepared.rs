@@ -9,7 +9,7 @@ use crate::run_folder::{ImageCounts, RunFolder, RunSummary};
 use crate::trainer::{check, train};
 use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::Secret;
-use imgveil_data::dataset::manifest;
+use imgveil_data::set::manifest;
 use imgveil_data::{key_file, tables_file};
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use crate::config::Config;
 use imgveil::internal::engine::DeviceChoice;
 use imgveil::internal::scheme::Scheme;
-use imgveil_data::dataset::Resize;
+use imgveil_data::set::Resize;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 

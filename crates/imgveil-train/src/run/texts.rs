@@ -24,7 +24,7 @@ pub mod device {
 
 /// A resize request as a structure of texts and flags.
 pub mod resize {
-    use imgveil_data::dataset::Resize;
+    use imgveil_data::set::Resize;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub mod resize {
 
     /// Writes the fields.
     pub fn serialize<S: Serializer>(resize: &Resize, serializer: S) -> Result<S::Ok, S::Error> {
-        let Resize { resize, pad, crop } = *resize;
+        let Resize { size: resize, pad, crop } = *resize;
         Fields { resize: resize.map(|side| side.to_string()), pad, crop }.serialize(serializer)
     }
 
@@ -44,6 +44,6 @@ pub mod resize {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Resize, D::Error> {
         let Fields { resize, pad, crop } = Fields::deserialize(deserializer)?;
         let resize = resize.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?;
-        Ok(Resize { resize, pad, crop })
+        Ok(Resize { size: resize, pad, crop })
     }
 }

@@ -14,8 +14,9 @@ use crate::error::{Error, FolderError};
 use crate::feed::Split;
 use crate::outcome::Epoch;
 use crate::state::{STATE, State};
-use imgveil_data::dataset::work::{TEMPORARY, Work};
-use imgveil_data::dataset::{DatasetError, manifest, write_atomically};
+use imgveil_data::Error as SetError;
+use imgveil_data::set::staging::{STAGED, Staging};
+use imgveil_data::set::{manifest, write_atomically};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -104,7 +105,7 @@ impl RunFolder {
     /// When the folder holds something else or another run, or cannot be made.
     pub fn resume(path: &Path, set: &TrainingSet, config: &Config) -> Result<Self, Error> {
         let begun = path.join(RUN).exists();
-        let strange = |name: std::ffi::OsString| !name.to_string_lossy().starts_with(TEMPORARY);
+        let strange = |name: std::ffi::OsString| !name.to_string_lossy().starts_with(STAGED);
         let taken = match path.read_dir() {
             Ok(entries) => !begun && entries.flatten().any(|entry| strange(entry.file_name())),
             Err(_) => path.exists(),
@@ -120,7 +121,7 @@ impl RunFolder {
     }
 
     fn make(path: &Path) -> Result<Self, FolderError> {
-        std::fs::create_dir_all(path).map_err(|source| DatasetError::Write { path: path.to_owned(), source })?;
+        std::fs::create_dir_all(path).map_err(|source| SetError::write(path, source))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -149,7 +150,7 @@ impl RunFolder {
         } else {
             self.json(RUN, &identity)?;
         }
-        let read = |source| DatasetError::Read { path: path.clone(), source };
+        let read = |source| SetError::read(&path, source);
         let file = File::open(&path).map_err(read)?;
         let lock = match file.try_lock() {
             Ok(()) => Some(file),
@@ -159,7 +160,7 @@ impl RunFolder {
             Err(TryLockError::Error(e)) => return Err(read(e).into()),
         };
         // Remove the temporary files of a run that was killed.
-        Work::alone(&self.0).tidy(|_| true)?;
+        Staging::alone(&self.0).tidy(|_| true).map_err(SetError::from)?;
         Ok(Held { _lock: lock })
     }
 
@@ -190,7 +191,7 @@ impl RunFolder {
         match std::fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-            Err(source) => Err(DatasetError::Read { path, source }.into()),
+            Err(source) => Err(SetError::read(path, source).into()),
         }
     }
 
@@ -230,7 +231,7 @@ impl RunFolder {
     fn forget(&self) -> Result<(), FolderError> {
         let path = self.0.join(STATE);
         match std::fs::remove_file(&path) {
-            Err(source) if source.kind() != ErrorKind::NotFound => Err(DatasetError::Write { path, source }.into()),
+            Err(source) if source.kind() != ErrorKind::NotFound => Err(SetError::write(path, source).into()),
             _ => Ok(()),
         }
     }

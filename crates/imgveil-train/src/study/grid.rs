@@ -290,7 +290,7 @@ mod tests {
     use crate::model::{AdaptationKind, ModelKind};
     use imgveil::internal::engine::DeviceChoice;
     use imgveil::internal::scheme::{Block, Options, Preset};
-    use imgveil_data::dataset::Resize;
+    use imgveil_data::set::Resize;
 
     fn grid(text: &str) -> Result<Grid, String> {
         Grid::from_toml(text, Path::new("here/grid.toml"), None, None).map_err(|e| e.to_string())

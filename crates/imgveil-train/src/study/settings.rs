@@ -151,7 +151,7 @@ impl Parts {
         let Self { spec, options, learning_rate, weight_decay } = self;
         let config = &mut spec.config;
         match name {
-            "resize" => spec.resize.resize = Some(parsed(text)?),
+            "resize" => spec.resize.size = Some(parsed(text)?),
             "block" => options.block = Some(parsed(text)?),
             "key-scope" => options.key_scope = Some(parsed(text)?),
             "statistic" => options.statistic = Some(parsed(text)?),

@@ -4,7 +4,7 @@ use super::grid::{Grid, Row, Run};
 use super::results::{Figures, Scored};
 use crate::chart::{ChartError, Panel, ScorePanel, ScoreRow, Series, curves_svg, scores_svg};
 use crate::error::{Error, StudyError};
-use imgveil_data::dataset::{manifest, write_atomically};
+use imgveil_data::set::{manifest, write_atomically};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;

@@ -7,7 +7,7 @@ use crate::model::{ModelConfig, Network};
 use crate::parameters::{self, ParameterVisitor};
 use burn::module::Param;
 use burn::tensor::{Device, Tensor};
-use imgveil_data::dataset::write_atomically;
+use imgveil_data::set::write_atomically;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
