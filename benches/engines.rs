@@ -8,12 +8,11 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use imgveil::internal::engine::gpu::Resident;
-use imgveil::internal::engine::gpu::adapter;
-use imgveil::internal::engine::{CpuEngine, Device, DeviceChoice, Engine, ImageRef};
+use imgveil::internal::engine::{Device, DeviceChoice, ImageRef, Loaded};
+use imgveil::internal::engine::{Program, Step, WEIGHT_ONE};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
 use imgveil::internal::plan::tiles::{Layout, SOURCES, Tiles};
-use imgveil::internal::engine::{Program, Step, WEIGHT_ONE};
 use imgveil::internal::schedule::{ImageId, Stream};
 use imgveil::internal::scheme::compile;
 use imgveil::internal::scheme::representative;
@@ -46,11 +45,9 @@ fn cutting(c: &mut Criterion) {
 /// All images once; in groups of four equal parts for a program that mixes. And how many images come out.
 fn refs(program: &Program, images: usize) -> (Vec<ImageRef>, usize) {
     let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
-    let refs = ImageRef::all(images / group * group).into_iter().map(|image_ref| ImageRef {
-        id: ImageId(u64::from(image_ref.index).to_le_bytes()),
-        weight: WEIGHT_ONE / group as u32,
-        ..image_ref
-    });
+    let refs = ImageRef::all(images / group * group)
+        .into_iter()
+        .map(|image| image.with_id(ImageId(u64::from(image.index).to_le_bytes())).weighted(WEIGHT_ONE / group as u32));
     (refs.collect(), images / group)
 }
 
@@ -83,11 +80,11 @@ fn compilation(c: &mut Criterion) {
 }
 
 /// An engine from host memory to host memory.
-fn engine(c: &mut Criterion, engine: &dyn Engine) {
+fn engine(c: &mut Criterion, device: &Device) {
     for geometry in geometries() {
         let images = (BATCH / geometry.samples()).max(1);
         let input = vec![77u8; images * geometry.samples()];
-        let mut group = c.benchmark_group(format!("{} {geometry}", engine.name()));
+        let mut group = c.benchmark_group(format!("{} {geometry}", device.name()));
         group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
         let mut bytes = vec![0u8; input.len()];
         let mut floats = vec![0f32; input.len()];
@@ -95,14 +92,15 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
         for (name, scheme) in representative() {
             let program = compile(&scheme, &key(), geometry).expect("blocks of 4 tile it");
             let (refs, outputs) = refs(&program, images);
+            let loaded = Loaded::new(device, program.clone()).expect("the device holds the plan");
             if program.mixing().is_none() {
                 group.bench_function(format!("{name}, bytes to bytes"), |b| {
-                    b.iter(|| engine.bytes(&program, &input, &refs, &mut bytes).expect("the engine runs"));
+                    b.iter(|| loaded.bytes(&input, &refs, &mut bytes).expect("the engine runs"));
                 });
             }
             let floats = &mut floats[..outputs * geometry.samples()];
             group.bench_function(format!("{name}, bytes to floats"), |b| {
-                b.iter(|| engine.floats(&program, &input, &refs, floats).expect("the engine runs"));
+                b.iter(|| loaded.floats(&input, &refs, floats).expect("the engine runs"));
             });
         }
         group.finish();
@@ -111,11 +109,11 @@ fn engine(c: &mut Criterion, engine: &dyn Engine) {
 
 /// A job's way, host memory to host memory, batch after batch: one at a time, and as many under way as pay. Each iteration is
 /// one batch; those under way are one iteration's for the next one, so the rows differ by what overlaps.
-fn stream(c: &mut Criterion, engine: &dyn Engine) {
+fn stream(c: &mut Criterion, device: &Device) {
     for geometry in geometries() {
         // The size of a job's batch.
         let images = ((32 << 20) / geometry.samples()).max(1);
-        let mut group = c.benchmark_group(format!("{} stream {geometry}", engine.name()));
+        let mut group = c.benchmark_group(format!("{} stream {geometry}", device.name()));
         group.throughput(Throughput::Bytes((images * geometry.samples()) as u64)).sample_size(20);
         for (name, scheme) in representative() {
             let program = compile(&scheme, &key(), geometry).expect("blocks of 4 tile it");
@@ -123,13 +121,14 @@ fn stream(c: &mut Criterion, engine: &dyn Engine) {
                 continue;
             }
             let (refs, _) = refs(&program, images);
-            for depth in BTreeSet::from([1, engine.in_flight()]) {
+            let loaded = Loaded::new(device, program.clone()).expect("the device holds the plan");
+            for depth in BTreeSet::from([1, device.in_flight()]) {
                 let mut idle = vec![vec![77u8; images * geometry.samples()]; depth];
                 let mut under_way = VecDeque::new();
                 group.bench_function(format!("{name}, {depth} under way"), |b| {
                     b.iter(|| {
                         if let Some(batch) = idle.pop() {
-                            under_way.push_back(engine.begin(&program, batch, &refs).expect("the engine runs"));
+                            under_way.push_back(loaded.begin(batch, &refs).expect("the engine runs"));
                         }
                         if under_way.len() == depth
                             && let Some(pending) = under_way.pop_front()
@@ -145,7 +144,8 @@ fn stream(c: &mut Criterion, engine: &dyn Engine) {
 }
 
 /// The feed's way on a GPU: images resident, result stays there. Waits for the device every time.
-fn resident(c: &mut Criterion, gpu: &imgveil::internal::engine::gpu::Gpu) {
+fn resident(c: &mut Criterion, device: &Device) {
+    let Some(gpu) = device.gpu() else { return };
     for geometry in geometries() {
         // As floats the batch must fit WebGPU's default binding, 128 MiB.
         let images = (BATCH / 4 / geometry.samples()).max(1);
@@ -161,9 +161,10 @@ fn resident(c: &mut Criterion, gpu: &imgveil::internal::engine::gpu::Gpu) {
         group.throughput(Throughput::Bytes(input.len() as u64)).sample_size(20);
         let mut bench = |name: &str, program: &Program| {
             let (refs, _) = refs(program, images);
+            let loaded = Loaded::new(device, program.clone()).expect("the device holds the plan");
             group.bench_function(format!("{name}, bytes to floats"), |b| {
                 b.iter(|| {
-                    gpu.floats_into(program, &set, &refs, output.as_entire_binding()).expect("the kernel runs");
+                    loaded.floats_into(&set, &refs, output.as_entire_binding()).expect("the kernel runs");
                     gpu.wait().expect("the device is there");
                 });
             });
@@ -176,19 +177,14 @@ fn resident(c: &mut Criterion, gpu: &imgveil::internal::engine::gpu::Gpu) {
 }
 
 fn engines(c: &mut Criterion) {
-    engine(c, &CpuEngine);
-    stream(c, &CpuEngine);
-    if adapter::list().is_empty() {
-        println!("no GPU adapter: its rows are missing");
-        return;
-    }
+    engine(c, &Device::cpu());
+    stream(c, &Device::cpu());
     match Device::open(&DeviceChoice::Gpu) {
-        Ok(Device::Gpu(gpu)) => {
-            engine(c, gpu.as_ref());
-            stream(c, gpu.as_ref());
+        Ok(gpu) => {
+            engine(c, &gpu);
+            stream(c, &gpu);
             resident(c, &gpu);
         }
-        Ok(Device::Cpu(..)) => {}
         Err(error) => println!("the GPU's rows are missing: {error}"),
     }
 }

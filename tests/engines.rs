@@ -445,7 +445,12 @@ fn views_are_equal_or_refused_at_the_limits() {
             engine.bytes(&program, &white, &refs, &mut output).unwrap();
             for (image, image_ref) in output.chunks(geometry.bytes()).zip(&refs) {
                 let expected = naive_view(geometry, &unpacked(geometry.depth(), &white), image_ref.augmentation);
-                assert!(unpacked(geometry.depth(), image) == expected, "{:?} on {}", image_ref.augmentation, engine.name());
+                assert!(
+                    unpacked(geometry.depth(), image) == expected,
+                    "{:?} on {}",
+                    image_ref.augmentation,
+                    engine.name()
+                );
             }
             let too_far = Augmentation { dx: 16_385, angle: 1, ..Augmentation::IDENTITY };
             for view in [too_far, Augmentation { brightness: -257, ..Augmentation::IDENTITY }] {
@@ -498,7 +503,8 @@ fn real_sizes_are_equal_on_both_engines() {
         for scheme in schemes {
             let program = compile(&scheme, &key, geometry).unwrap();
             for program in [Ok(program.clone()), program.inverse()].into_iter().flatten() {
-                let (on_gpu, on_cpu) = (run(gpu, &program, &input, &refs), run(&Device::cpu(), &program, &input, &refs));
+                let (on_gpu, on_cpu) =
+                    (run(gpu, &program, &input, &refs), run(&Device::cpu(), &program, &input, &refs));
                 assert!(on_gpu == on_cpu, "{scheme} {geometry}");
             }
         }
@@ -572,7 +578,10 @@ fn pages_make_no_difference() {
             encoder.clear_buffer(&output, 0, None);
             gpu.wgpu().queue().submit([encoder.finish()]);
             let resident = Resident::upload_in_pages(gpu.wgpu(), geometry, &input, per_page).unwrap();
-            Loaded::new(gpu, program.clone()).unwrap().floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
+            Loaded::new(gpu, program.clone())
+                .unwrap()
+                .floats_into(&resident, &refs, output.as_entire_binding())
+                .unwrap();
             seen.push(read());
         }
         assert!(seen[0] == seen[1] && seen[0] == seen[2], "{scheme}");
@@ -636,7 +645,10 @@ fn every_sample_becomes_the_float_that_the_host_makes_of_it() {
         let input = image.repeat(5);
         let program = compile(&preset.scheme(Options::default()).unwrap(), &key, geometry).unwrap();
         let refs = ImageRef::all(5);
-        assert!(run(gpu, &program, &input, &refs) == run(&Device::cpu(), &program, &input, &refs), "{preset:?} {geometry}");
+        assert!(
+            run(gpu, &program, &input, &refs) == run(&Device::cpu(), &program, &input, &refs),
+            "{preset:?} {geometry}"
+        );
     }
 }
 
@@ -744,11 +756,8 @@ fn a_batch_beyond_the_binding_limit_goes_in_parts() {
     }
     let (geometry, images) = (geometry(4383, 4383, 1), 8);
     let input = ramp(geometry.bytes() * images);
-    let refs: Vec<ImageRef> = ImageRef::all(images)
-        .into_iter()
-        .map(|p| p.with_id(ImageId([p.index as u8 + 1; 8])))
-        .rev()
-        .collect();
+    let refs: Vec<ImageRef> =
+        ImageRef::all(images).into_iter().map(|p| p.with_id(ImageId([p.index as u8 + 1; 8]))).rev().collect();
     let scheme = Preset::Keystream.scheme(Options::default()).unwrap();
     let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
     let (mut expected, mut output) = (vec![0; input.len()], vec![0; input.len()]);

@@ -68,9 +68,15 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
                 program => program.unwrap(),
             };
             // The first run uploads the plan's table; the second is a training step's.
-            Loaded::new(gpu, program.clone()).unwrap().floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
+            Loaded::new(gpu, program.clone())
+                .unwrap()
+                .floats_into(&resident, &refs, output.as_entire_binding())
+                .unwrap();
             let before = gpu.wgpu().traffic().counts();
-            Loaded::new(gpu, program.clone()).unwrap().floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
+            Loaded::new(gpu, program.clone())
+                .unwrap()
+                .floats_into(&resident, &refs, output.as_entire_binding())
+                .unwrap();
             let step = gpu.wgpu().traffic().counts() - before;
             // Signs and colours, the statistics of the blocks, and the blocks filled with them.
             let expected = if scheme.name == "skk-filter" { 3 } else { 1 };

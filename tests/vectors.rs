@@ -302,9 +302,7 @@ fn check_mixtures(engine: &Device) {
                 case["soft_labels"][i].as_array().unwrap().iter().map(|share| share.as_f64().unwrap() as f32).collect();
             assert_eq!(soft, expected);
             let indices = std::iter::once(i as u32).chain(mixed);
-            refs.extend(indices.zip(weights).map(|(index, weight)| {
-                ImageRef::new(index).with_id(id).weighted(weight)
-            }));
+            refs.extend(indices.zip(weights).map(|(index, weight)| ImageRef::new(index).with_id(id).weighted(weight)));
         }
         let mut floats = vec![0.0f32; plain.len()];
         engine.floats(&program, &plain, &refs, &mut floats).unwrap();

@@ -1,8 +1,8 @@
 //! Devices that run programs: the CPU engine, or an adapter.
 
 use super::choice::{DeviceChoice, TIME_LIMIT};
-use super::error::{EngineError, NoDevice};
 use super::cpu;
+use super::error::{EngineError, NoDevice};
 use std::fmt;
 use std::time::Duration;
 
@@ -77,7 +77,7 @@ impl Device {
             return Ok(Self(Kind::Cpu("no hardware GPU found")));
         }
         let wanted = "there is no GPU adapter".to_owned();
-        Err(NoDevice { wanted, adapters: Vec::new() }.into())
+        Err(EngineError::NoDevice(NoDevice { wanted, adapters: Vec::new() }))
     }
 
     /// Adopts a wgpu device that the caller has. Kernels are submitted to `queue`. The device needs no feature, and more than

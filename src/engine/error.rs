@@ -61,7 +61,7 @@ pub enum EngineError {
     NeedsPartners,
     /// There is no such device.
     #[error(transparent)]
-    NoDevice(#[from] NoDevice),
+    NoDevice(NoDevice),
     /// An image or a plan does not fit the device's limits.
     #[error("{what} takes {bytes} bytes, but {device} binds at most {limit}")]
     TooLarge {

@@ -50,20 +50,9 @@ pub fn engines(test: &str) -> Vec<Device> {
 pub trait RunOnce {
     fn wgpu(&self) -> &Gpu;
     fn begin(&self, program: &Program, input: Vec<u8>, refs: &[ImageRef]) -> Result<Pending, EngineError>;
-    fn bytes(
-        &self,
-        program: &Program,
-        input: &[u8],
-        refs: &[ImageRef],
-        output: &mut [u8],
-    ) -> Result<(), EngineError>;
-    fn floats(
-        &self,
-        program: &Program,
-        input: &[u8],
-        refs: &[ImageRef],
-        output: &mut [f32],
-    ) -> Result<(), EngineError>;
+    fn bytes(&self, program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [u8]) -> Result<(), EngineError>;
+    fn floats(&self, program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [f32])
+    -> Result<(), EngineError>;
 }
 
 impl RunOnce for Device {
@@ -75,13 +64,7 @@ impl RunOnce for Device {
         Loaded::new(self, program.clone())?.begin(input, refs)
     }
 
-    fn bytes(
-        &self,
-        program: &Program,
-        input: &[u8],
-        refs: &[ImageRef],
-        output: &mut [u8],
-    ) -> Result<(), EngineError> {
+    fn bytes(&self, program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [u8]) -> Result<(), EngineError> {
         Loaded::new(self, program.clone())?.bytes(input, refs, output)
     }
 

@@ -1,7 +1,7 @@
 //! What can go wrong in the command's own work: previews, measurements, the demo.
 
-use imgveil::internal::image::{Geometry, GeometryError};
 use imgveil::internal::engine::Lossy;
+use imgveil::internal::image::{Geometry, GeometryError};
 use imgveil::internal::scheme::Block;
 use std::path::Path;
 

@@ -4,10 +4,10 @@
 use crate::error::Error;
 use crate::exit::Failure;
 use crate::sheet::{Captioned, gallery, picture, png};
-use imgveil::internal::engine::{Engine, ImageRef};
+use imgveil::internal::engine::{Device, ImageRef, Loaded};
+use imgveil::internal::engine::{Mixing, Program};
 use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
-use imgveil::internal::engine::{Mixing, Program};
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
 use imgveil_data::format::picture::read_image;
@@ -130,7 +130,7 @@ pub struct PreviewRequest<'a> {
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
     /// The engine that runs them.
-    pub engine: &'a dyn Engine,
+    pub device: &'a Device,
 }
 
 /// What was shown.
@@ -213,7 +213,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
         sheet: request.output.to_owned(),
         geometry: image.geometry().to_string(),
         key: request.key.fingerprint().to_string(),
-        device: request.engine.name(),
+        device: request.device.name(),
         schemes: shown.into_iter().map(|(shown, _)| shown).collect(),
     })
 }
@@ -253,14 +253,14 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
             (mixture(&program, mixing, &plain, id, request)?, program.inverse().err())
         }
         None => {
-            let image_ref = ImageRef { id, ..ImageRef::default() };
+            let image_ref = ImageRef::new(0).with_id(id);
             let mut encrypted = vec![0; plain.samples().len()];
-            request.engine.bytes(&program, plain.samples(), &[image_ref], &mut encrypted)?;
+            Loaded::new(request.device, program.clone())?.bytes(plain.samples(), &[image_ref], &mut encrypted)?;
             let lossy = match program.inverse() {
                 Err(lossy) => Some(lossy),
                 Ok(inverse) => {
                     let mut decrypted = vec![0; encrypted.len()];
-                    request.engine.bytes(&inverse, &encrypted, &[image_ref], &mut decrypted)?;
+                    Loaded::new(request.device, inverse)?.bytes(&encrypted, &[image_ref], &mut decrypted)?;
                     if decrypted != plain.samples() {
                         return Err(Error::not_exact(&format!("the image under {}", scheme.name)).into());
                     }
@@ -323,15 +323,13 @@ fn mixture(
     };
     let views = std::iter::once(Augmentation::IDENTITY).chain(COPIES.iter().map(shifted));
     let weights = mixing.weights(id, geometry.samples());
-    let image_ref = |(view, weight): (Augmentation, u32)| ImageRef {
-        index: 0,
-        view,
-        id: id.of_augmentation(request.key, view),
-        weight,
+    let image_ref = |(augmentation, weight): (Augmentation, u32)| {
+        let id = id.of_augmentation(request.key, augmentation);
+        ImageRef::new(0).augmented(augmentation).with_id(id).weighted(weight)
     };
     let refs: Vec<ImageRef> = views.zip(weights).map(image_ref).collect();
     let mut floats = vec![0.0; geometry.samples()];
-    request.engine.floats(program, plain.samples(), &refs, &mut floats)?;
+    Loaded::new(request.device, program.clone())?.floats(plain.samples(), &refs, &mut floats)?;
     let (pixels, channels) = (geometry.pixels(), geometry.channels());
     // From planes to interleaved pixels.
     let sample = |i: usize| ((floats[i % channels * pixels + i / channels] + 1.0) * 127.5).round() as u8;
@@ -341,7 +339,6 @@ fn mixture(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use imgveil::internal::engine::CpuEngine;
 
     struct Quiet;
 
@@ -405,7 +402,7 @@ mod tests {
                 key: &key,
                 throwaway: true,
                 exhibits: &exhibits,
-                engine: &CpuEngine,
+                device: &Device::cpu(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
             let lossy: Vec<&str> =
@@ -444,7 +441,7 @@ mod tests {
             key: &key,
             throwaway: false,
             exhibits: &[],
-            engine: &CpuEngine,
+            device: &Device::cpu(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();
         let weights = mixing.weights(id, geometry.samples());

@@ -10,11 +10,11 @@
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, SgdConfig};
+use imgveil::internal::engine::Program;
 use imgveil::internal::engine::gpu::Counts;
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::{Augmentation, Geometry};
 use imgveil::internal::key::Key;
-use imgveil::internal::engine::Program;
 use imgveil::internal::schedule::Stream;
 use imgveil::internal::scheme::{KeyScope, Options, Preset, compile};
 use imgveil_data::set::Loaded;

@@ -49,6 +49,14 @@ impl Backend {
         }
     }
 
+    /// The GPU as a device for programs, if it is one.
+    pub fn gpu_device(&self) -> Option<Device> {
+        match self {
+            Self::Wgpu(bridge) => Some(bridge.on.clone()),
+            Self::Flex(_) => None,
+        }
+    }
+
     /// Keeps at most so many bytes of images on a GPU; 4 GiB where nothing is said, for wgpu does not tell how much memory a
     /// device has. A set for which there is no room streams: its images go up with every batch. Says nothing of sets that
     /// are there already.

@@ -2,8 +2,8 @@
 
 use crate::error::{DataError, Error};
 use crate::feed::Split;
-use imgveil::internal::key::{Fingerprint, Key};
 use imgveil::internal::engine::Program;
+use imgveil::internal::key::{Fingerprint, Key};
 use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_data::ErrorKind;
 use imgveil_data::set::mixtures::MixtureSet;

@@ -6,10 +6,10 @@ use super::Backend;
 use super::backend::Taken;
 use burn::tensor::{Int, Tensor, TensorData};
 use imgveil::internal::engine::gpu::{Resident, Streaming};
-use imgveil::internal::engine::{Device, EngineError, ImageRef, NoDevice, Loaded as LoadedProgram};
+use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded as LoadedProgram, NoDevice};
+use imgveil::internal::engine::{Program, soft_label};
 use imgveil::internal::image::{Augmentation, Geometry};
 use imgveil::internal::key::Key;
-use imgveil::internal::engine::{Program, soft_label};
 use imgveil::internal::schedule::ImageId;
 use imgveil_data::set::mixtures::MixtureSplit;
 use imgveil_data::set::{self, Loaded};
@@ -295,7 +295,7 @@ impl<'a> Feed<'a> {
             // These are made only where there is a GPU.
             (Images::Device { .. } | Images::Streamed(_), Backend::Flex(_)) => {
                 let wanted = "the images are on a GPU that is not there".to_owned();
-                return Err(EngineError::from(NoDevice { wanted, adapters: Vec::new() }).into());
+                return Err(EngineError::NoDevice(NoDevice { wanted, adapters: Vec::new() }).into());
             }
         };
         let labels = match soft {

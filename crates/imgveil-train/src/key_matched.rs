@@ -9,8 +9,8 @@
 
 use crate::error::{Error, KeyMatchedError};
 use crate::weights::{HostTensor, Weights, encode};
-use imgveil::internal::image::Geometry;
 use imgveil::internal::engine::{Program, Step};
+use imgveil::internal::image::Geometry;
 use imgveil::internal::plan::{FLIP, Plan, Unit};
 use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_data::set::write_atomically;
@@ -191,8 +191,7 @@ mod tests {
     use crate::model::{ModelConfig, ModelKind};
     use crate::weights::export_weights;
     use burn::tensor::{Device, Tensor, TensorData};
-    use imgveil::internal::engine::{CpuEngine, Engine, ImageRef};
-    use imgveil::internal::image::Augmentation;
+    use imgveil::internal::engine::{ImageRef, Loaded};
     use imgveil::internal::key::Key;
     use imgveil::internal::schedule::ImageId;
     use imgveil::internal::scheme::{Block, KeyScope, Options, Preset};
@@ -211,8 +210,9 @@ mod tests {
         let samples: Vec<u8> =
             (0..geometry.samples() as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         let mut floats = vec![0.0; geometry.samples()];
-        let image_ref = ImageRef { index: 0, view: Augmentation::IDENTITY, id: ImageId([0; 8]), weight: 0 };
-        CpuEngine.floats(program, &samples, &[image_ref], &mut floats).unwrap();
+        let image_ref = ImageRef::new(0).with_id(ImageId([0; 8]));
+        let cpu = imgveil::Device::cpu();
+        Loaded::new(&cpu, program.clone()).unwrap().floats(&samples, &[image_ref], &mut floats).unwrap();
         let shape = [1, config.channels, config.size[0], config.size[1]];
         let images = Tensor::from_data(TensorData::new(floats, shape), &Device::flex());
         let network = Weights::open(file).unwrap().load(config, config.outline()).unwrap();

@@ -7,12 +7,12 @@ use crate::evaluate::{Evaluation, probabilities};
 use crate::feed::{Feed, Split};
 use crate::metrics::{Scores, predicted};
 use crate::weights::Weights;
-use imgveil::internal::image::Geometry;
 use imgveil::internal::engine::Program;
+use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::Secret;
 use imgveil_data::format::ReadOptions;
-use imgveil_data::set::{self, Loaded, Resize};
 use imgveil_data::job::Progress;
+use imgveil_data::set::{self, Loaded, Resize};
 use std::path::Path;
 
 /// A request for predictions.

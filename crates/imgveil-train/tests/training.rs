@@ -6,15 +6,14 @@ mod common;
 use burn::tensor::Tensor;
 use common::phantom::{PhantomClass, phantom};
 use common::{open_gpu, say_skipped, shared_data, write_tree};
-use imgveil::internal::engine::{CpuEngine, Device, DeviceChoice, Engine, ImageRef};
+use imgveil::internal::engine::{Device, DeviceChoice, ImageRef, Loaded as LoadedProgram};
 use imgveil::internal::image::{Augmentation, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{KeyScope, Options, PRESETS, Preset, Scheme, compile, export};
-use imgveil_data::dataset::{self, DatasetError, Loaded, Resize};
-use imgveil_data::job::{
-    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, JobError, NoProgress, decrypt, encrypt,
-};
+use imgveil_data::ErrorKind as SetErrorKind;
+use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun};
+use imgveil_data::set::{self, Loaded, Resize};
 use imgveil_train::error::TrainError;
 use imgveil_train::metrics::{Scores, softmax_rows};
 use imgveil_train::model::{AdaptationKind, ModelKind};
@@ -125,22 +124,21 @@ fn expected(set: &TrainingSet, epoch: u32) -> Vec<u32> {
     for (index, view) in WANTED {
         let id = |index: usize| set.train.ids[index].of_augmentation(&key(), view);
         let Some(mixing) = set.program.mixing() else {
-            refs.push(ImageRef { index: index as u32, view, id: id(index), weight: 0 });
+            refs.push(ImageRef::new(index as u32).augmented(view).with_id(id(index)));
             continue;
         };
         let part = ImageId(1u64.to_le_bytes()).of_epoch(&key(), epoch);
         let partners = mixing.partners(part.stream(), set.train.len() as u32);
         let weights = mixing.weights(id(index).of_epoch(&key(), epoch), SIZE * SIZE);
         let mixed = std::iter::once(index as u32).chain(partners.iter().map(|list| list[index]));
-        refs.extend(mixed.zip(weights).map(|(index, weight)| ImageRef {
-            index,
-            view,
-            id: id(index as usize).of_epoch(&key(), epoch),
-            weight,
+        refs.extend(mixed.zip(weights).map(|(index, weight)| {
+            let id = id(index as usize).of_epoch(&key(), epoch);
+            ImageRef::new(index).augmented(view).with_id(id).weighted(weight)
         }));
     }
     let mut floats = vec![0.0; WANTED.len() * set.train.geometry.samples()];
-    CpuEngine.floats(&set.program, &set.train.samples, &refs, &mut floats).unwrap();
+    let program = LoadedProgram::new(&cpu(), set.program.clone()).unwrap();
+    program.floats(&set.train.samples, &refs, &mut floats).unwrap();
     floats.into_iter().map(f32::to_bits).collect()
 }
 
@@ -354,10 +352,9 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
     ] {
         let output = encrypted.with_extension(&scheme.name);
         let (fit, options) = (Resize::default(), EncryptOptions::default());
-        let secret = &key().into();
-        let request =
-            EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine: &CpuEngine, options };
-        encrypt(&request, &NoProgress).unwrap();
+        let (secret, used) = (key().into(), scheme.clone());
+        let request = EncryptRequest { input: plain.clone(), output: output.clone(), secret, scheme: used, options };
+        EncryptRun::new(request, cpu()).run().unwrap();
         let losses = |set: TrainingSet| {
             assert!(set.note.as_ref().unwrap().contains("12 of 60"));
             let mut losses = Losses::default();
@@ -376,6 +373,10 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
     }
 }
 
+fn cpu() -> Device {
+    Device::open(&DeviceChoice::Cpu).unwrap()
+}
+
 /// Mixtures made beforehand: the same floats and labels on both engines, nothing to undo, and something to learn from.
 #[test]
 fn a_set_of_mixtures_is_written_read_and_learned_from() {
@@ -383,23 +384,25 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let plain = folder.path().join("plain");
     write_phantoms(&plain);
     let scheme = Preset::InstaHide.scheme(Options::default()).unwrap();
-    let (fit, secret) = (Resize::default(), &key().into());
-    let mix = |name: &str, engine: &dyn Engine| {
+    let fit = Resize::default();
+    let mix = |name: &str, device: Device| {
         let output = folder.path().join(name);
-        let options = EncryptOptions::default();
-        let request = EncryptRequest { input: &plain, output: &output, secret, scheme: &scheme, engine, options };
-        encrypt(&request, &NoProgress).map(|_| output)
+        let (options, secret, scheme) = (EncryptOptions::default(), key().into(), scheme.clone());
+        let request = EncryptRequest { input: plain.clone(), output: output.clone(), secret, scheme, options };
+        EncryptRun::new(request, device).run().map(|_| output)
     };
-    let output = mix("mixed.npz", &CpuEngine).unwrap();
+    let output = mix("mixed.npz", cpu()).unwrap();
     if let Some((backend, _turn)) = gpu("mixtures on the GPU") {
-        let other = mix("gpu.npz", backend.gpu().unwrap()).unwrap();
+        let device = backend.gpu_device().unwrap();
+        let other = mix("gpu.npz", device).unwrap();
         assert!(std::fs::read(&output).unwrap() == std::fs::read(other).unwrap());
     }
-    assert!(matches!(mix("folder", &CpuEngine), Err(JobError::Floats(_))));
-    assert!(matches!(mix("mixed.npz", &CpuEngine), Err(JobError::Dataset(DatasetError::OutputExists(_)))));
+    let kind = |name| mix(name, cpu()).unwrap_err().kind();
+    assert_eq!(kind("folder"), SetErrorKind::InvalidRequest);
+    assert_eq!(kind("mixed.npz"), SetErrorKind::AlreadyExists);
 
-    let set = dataset::floats::open(&output).unwrap();
-    let part = &set.parts[&dataset::Split::All];
+    let mixed = set::mixtures::open(&output).unwrap();
+    let part = &mixed.splits[&set::Split::All];
     assert_eq!((part.images.len(), part.labels.len()), (60 * SIZE * SIZE, 60 * 2));
     assert!(part.images.iter().all(|value| value.abs() <= 1.0));
     assert!(part.labels.chunks(2).all(|pair| pair[0] + pair[1] == 1.0));
@@ -409,9 +412,9 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
 
     let back = folder.path().join("back");
     let options = DecryptOptions::default();
-    let request = DecryptRequest { input: &output, output: &back, secret, engine: &CpuEngine, options };
-    let error = decrypt(&request, &NoProgress).unwrap_err();
-    assert!(matches!(error, JobError::Dataset(DatasetError::Mixtures { .. })), "{error}");
+    let request = DecryptRequest { input: output.clone(), output: back.clone(), secret: key().into(), options };
+    let error = DecryptRun::new(request, cpu()).run().unwrap_err();
+    assert_eq!(error.kind(), SetErrorKind::Mixtures, "{error}");
     assert!(!back.exists());
 
     let trained = training_set(&output, None, None, fit).unwrap();
@@ -427,7 +430,7 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let mut bytes = std::fs::read(&output).unwrap();
     bytes[1000] ^= 1;
     std::fs::write(&output, bytes).unwrap();
-    assert!(dataset::floats::open(&output).is_err());
+    assert!(set::mixtures::open(&output).is_err());
 }
 
 /// A network's scores on a feed, in batches as training evaluates: in other batches, the last bits may be others.

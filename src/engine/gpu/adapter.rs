@@ -124,7 +124,7 @@ fn choose(
         _ => "there is no GPU adapter".to_owned(),
     };
     let adapters = adapters.iter().map(|adapter| adapter.get_info().name).collect();
-    Err(NoDevice { wanted, adapters }.into())
+    Err(EngineError::NoDevice(NoDevice { wanted, adapters }))
 }
 
 async fn enumerate() -> (wgpu::Instance, Vec<wgpu::Adapter>) {

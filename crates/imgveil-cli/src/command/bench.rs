@@ -153,7 +153,7 @@ fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
 
 /// Measures all schemes on one device.
 fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry]) -> Result<OfDevice, Failure> {
-    let is_hardware = matches!(device, Device::Gpu(gpu) if !gpu.is_software());
+    let is_hardware = device.gpu().is_some_and(|gpu| !gpu.is_software());
     let batch_mib = args.batch.unwrap_or(if is_hardware { 256 } else { 64 });
     let bytes = (batch_mib as usize) << 20;
     let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));

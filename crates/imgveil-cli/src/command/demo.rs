@@ -34,7 +34,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let device = args.device.open(out)?;
     let backend = Backend::open(device.clone())?;
-    out.note(&format!("encrypting on {}; training on {}", device.engine().name(), backend.name()));
+    out.note(&format!("encrypting on {}; training on {}", device.name(), backend.name()));
     let result = demo(&folder, &backend, &device, &|words| out.note(&format!("  {words}")))?;
     if args.json {
         out.json(&result)?;

@@ -2,7 +2,8 @@
 
 use crate::exit::{DONE, Outcome};
 use crate::output::Output;
-use imgveil::internal::engine::gpu::adapter::{self, AdapterInfo};
+use imgveil::Device;
+use imgveil::internal::engine::gpu::adapter::AdapterInfo;
 
 /// List the GPU adapters that --device can name.
 ///
@@ -19,7 +20,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let adapters = adapter::list();
+    let adapters = Device::list()?;
     if args.json {
         let value = |a: &AdapterInfo| {
             serde_json::json!({

@@ -24,7 +24,7 @@ mod schemes;
 #[cfg(feature = "train")]
 mod study;
 #[cfg(feature = "train")]
-mod train;
+pub(crate) mod train;
 #[cfg(feature = "train")]
 mod train_run;
 #[cfg(feature = "train")]

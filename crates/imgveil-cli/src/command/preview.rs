@@ -59,7 +59,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         key: &key,
         throwaway: args.key.is_none(),
         exhibits: &exhibits,
-        engine: device.engine(),
+        device: &device,
     };
     let result = preview(&request, &bar);
     bar.finish();

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::exit::Failure;
 use crate::preview::{Exhibit, PreviewRequest, preview};
 use crate::sheet::{Row, contact_sheet, picture, png};
-use imgveil::internal::engine::{Device, Engine, ImageRef};
+use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
@@ -84,7 +84,7 @@ fn schemes() -> Result<Vec<(Scheme, &'static str)>, Failure> {
 /// # Errors
 /// When the folder cannot be written, or a step fails.
 pub fn demo(folder: &Path, backend: &Backend, device: &Device, say: &dyn Fn(&str)) -> Result<Demo, Failure> {
-    let (plain, engine) = (folder.join("phantoms"), device.engine());
+    let plain = folder.join("phantoms");
     say(&format!("drawing phantom X-rays ({SIZE}x{SIZE}, two classes: clear, opacity)"));
     draw(&plain)?;
     let key = Key::generate()?;
@@ -122,9 +122,9 @@ pub fn demo(folder: &Path, backend: &Backend, device: &Device, say: &dyn Fn(&str
         });
     }
     let sheet = folder.join("contact-sheet.png");
-    write_atomically(&sheet, &draw_sheet(&schemes, &key, engine, &sheet)?)?;
+    write_atomically(&sheet, &draw_sheet(&schemes, &key, device, &sheet)?)?;
     say("drawing a larger phantom under every scheme");
-    let schemes = draw_schemes(folder, &key, engine)?;
+    let schemes = draw_schemes(folder, &key, device)?;
     Ok(Demo { lines, sheet, schemes, device: backend.name() })
 }
 
@@ -141,11 +141,11 @@ fn write_png(path: &Path, image: &Image) -> Result<(), Failure> {
 }
 
 /// A phantom as large as real images are, and what every scheme makes of it.
-fn draw_schemes(folder: &Path, key: &Key, engine: &dyn Engine) -> Result<PathBuf, Failure> {
+fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Failure> {
     let (image, output) = (folder.join("phantom.png"), folder.join("schemes.png"));
     write_png(&image, &drawn(1, PhantomClass::Opacity, REAL)?)?;
     let exhibits = Exhibit::all();
-    let request = PreviewRequest { image: &image, output: &output, key, throwaway: false, exhibits: &exhibits, engine };
+    let request = PreviewRequest { image: &image, output: &output, key, throwaway: false, exhibits: &exhibits, device };
     preview(&request, &NoProgress)?;
     Ok(output)
 }
@@ -201,12 +201,7 @@ fn there_and_back(
 }
 
 /// The contact sheet as PNG: for every scheme a small and a large phantom, plain, encrypted and decrypted.
-fn draw_sheet(
-    schemes: &[(Scheme, &'static str)],
-    key: &Key,
-    engine: &dyn Engine,
-    path: &Path,
-) -> Result<Vec<u8>, Failure> {
+fn draw_sheet(schemes: &[(Scheme, &'static str)], key: &Key, device: &Device, path: &Path) -> Result<Vec<u8>, Failure> {
     let mut rows = Vec::new();
     for (scheme, options) in schemes {
         let mut pictures = Vec::new();
@@ -216,11 +211,11 @@ fn draw_sheet(
             let program = compile(scheme, key, geometry)?;
             let inverse = program.inverse().map_err(Error::from)?;
             let id = ImageId::new(key, "contact sheet", geometry, plain.samples());
-            let image_ref = ImageRef { id, ..ImageRef::default() };
+            let image_ref = ImageRef::new(0).with_id(id);
             let mut encrypted = vec![0; plain.samples().len()];
             let mut decrypted = encrypted.clone();
-            engine.bytes(&program, plain.samples(), &[image_ref], &mut encrypted)?;
-            engine.bytes(&inverse, &encrypted, &[image_ref], &mut decrypted)?;
+            Loaded::new(device, program)?.bytes(plain.samples(), &[image_ref], &mut encrypted)?;
+            Loaded::new(device, inverse)?.bytes(&encrypted, &[image_ref], &mut decrypted)?;
             let results = [encrypted, decrypted].map(|samples| Image::new(geometry, samples));
             pictures.extend([Some(plain)].iter().chain(&results).flatten().map(picture));
         }

@@ -34,8 +34,7 @@ impl From<Error> for Failure {
             },
             ErrorDetail::Study(StudyError::Write(error)) => error.into(),
             ErrorDetail::Feed(FeedError::Engine(error)) | ErrorDetail::Engine(error) => error.into(),
-            ErrorDetail::Key(error) => error.into(),
-            ErrorDetail::Tables(error) => error.into(),
+            ErrorDetail::Set(error) => error.into(),
             ErrorDetail::Preset(error) => error.into(),
             ErrorDetail::Custom(error) => error.into(),
             ErrorDetail::SchemeFile { path, source } if source.kind() == NotFound => {

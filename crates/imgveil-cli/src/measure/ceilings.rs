@@ -51,7 +51,7 @@ pub fn ceilings(device: &Device, bytes: usize, seconds: f64) -> Result<Vec<Ceili
         Ok(begun.elapsed().as_secs_f64())
     })?;
     found.push(rate(HOST_COPY, 2 * bytes, time));
-    if let Device::Gpu(gpu) = device {
+    if let Some(gpu) = device.gpu() {
         let copy = median(seconds, || Ok(gpu.time_copy(bytes as u64, REPEATS)?.seconds))?;
         found.push(rate(DEVICE_COPY, 2 * bytes, copy));
         let up = median(seconds, || Ok(gpu.time_upload(&input, 1)?.seconds))?;
@@ -70,9 +70,6 @@ const DEVICE_COPY: &str = "device copy";
 
 /// The rate of the copy that a device's rows are compared with, in GiB a second.
 pub(super) fn copy_of(device: &Device, ceilings: &[Ceiling]) -> Option<f64> {
-    let name = match device {
-        Device::Cpu(..) => HOST_COPY,
-        Device::Gpu(_) => DEVICE_COPY,
-    };
+    let name = if device.gpu().is_some() { DEVICE_COPY } else { HOST_COPY };
     ceilings.iter().find(|ceiling| ceiling.name == name)?.gib_per_second
 }

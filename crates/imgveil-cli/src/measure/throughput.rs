@@ -5,10 +5,10 @@ use super::from_disk::from_disk;
 use super::median;
 use crate::error::Error;
 use crate::exit::Failure;
-use imgveil::internal::engine::{CpuEngine, Device, Engine, EngineError, ImageRef};
+use imgveil::internal::engine::WEIGHT_ONE;
+use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
-use imgveil::internal::engine::{Program, WEIGHT_ONE};
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{CompileError, Scheme, compile};
 use serde::{Deserialize, Serialize};
@@ -154,13 +154,10 @@ fn rows(
         (0..images * geometry.bytes()).map(|i| ((i as u32).wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let refs: Vec<ImageRef> = ImageRef::all(images)
         .into_iter()
-        .map(|image_ref| ImageRef {
-            id: ImageId(u64::from(image_ref.index).to_le_bytes()),
-            weight: WEIGHT_ONE / group as u32,
-            ..image_ref
-        })
+        .map(|image| image.with_id(ImageId(u64::from(image.index).to_le_bytes())).weighted(WEIGHT_ONE / group as u32))
         .collect();
-    let subject = Subject { device, program: &program, geometry, samples: &samples, refs: &refs, group };
+    let loaded = Loaded::new(device, program.clone())?;
+    let subject = Subject { loaded, geometry, samples: &samples, refs: &refs, group };
     let mut rows = Vec::new();
     let mut add = |way: Way, seconds: f64, images: usize, by_device: bool| {
         let outputs = images / group;
@@ -195,7 +192,7 @@ fn rows(
         subject.compare(name, Way::Bytes)?;
         let (time, images, by_device) = subject.bytes(seconds)?;
         add(Way::Bytes, time, images, by_device);
-        if matches!(device, Device::Gpu(_)) {
+        if device.gpu().is_some() {
             add(Way::Memory, subject.memory(seconds)?, images, false);
         }
     }
@@ -212,8 +209,7 @@ fn rows(
 
 /// What is measured on.
 struct Subject<'a> {
-    device: &'a Device,
-    program: &'a Program,
+    loaded: Loaded,
     geometry: Geometry,
     samples: &'a [u8],
     refs: &'a [ImageRef],
@@ -225,7 +221,8 @@ impl Subject<'_> {
     /// Compares the device's output with that of the CPU engine. The CPU engine gets one image at a time, which takes
     /// another path through the program than a batch does.
     fn compare(&self, name: &str, way: Way) -> Result<(), Stop> {
-        let (engine, geometry) = (self.device.engine(), self.geometry);
+        let geometry = self.geometry;
+        let cpu = Loaded::new(&Device::cpu(), self.loaded.program().clone())?;
         let count = (COMPARED / self.group).max(1) * self.group;
         let refs = &self.refs[..count.min(self.refs.len())];
         let samples = &self.samples[..refs.len() * geometry.bytes()];
@@ -234,18 +231,18 @@ impl Subject<'_> {
             Way::Floats => {
                 let size = geometry.samples();
                 let (mut found, mut expected) = (vec![0.0f32; outputs * size], vec![0.0f32; outputs * size]);
-                engine.floats(self.program, samples, refs, &mut found)?;
+                self.loaded.floats(samples, refs, &mut found)?;
                 for (output, refs) in expected.chunks_exact_mut(size).zip(refs.chunks_exact(self.group)) {
-                    CpuEngine.floats(self.program, samples, refs, output)?;
+                    cpu.floats(samples, refs, output)?;
                 }
                 found.iter().map(|x| x.to_bits()).eq(expected.iter().map(|x| x.to_bits()))
             }
             Way::Bytes | Way::Memory | Way::Disk => {
                 let size = geometry.bytes();
                 let (mut found, mut expected) = (vec![0; outputs * size], vec![0; outputs * size]);
-                engine.bytes(self.program, samples, refs, &mut found)?;
+                self.loaded.bytes(samples, refs, &mut found)?;
                 for (output, image_ref) in expected.chunks_exact_mut(size).zip(refs) {
-                    CpuEngine.bytes(self.program, samples, std::slice::from_ref(image_ref), output)?;
+                    cpu.bytes(samples, std::slice::from_ref(image_ref), output)?;
                 }
                 found == expected
             }
@@ -260,16 +257,17 @@ impl Subject<'_> {
     }
 
     fn bytes(&self, seconds: f64) -> Result<(f64, usize, bool), EngineError> {
-        match self.device {
-            Device::Cpu(..) => Ok((self.memory(seconds)?, self.refs.len(), false)),
-            Device::Gpu(gpu) => {
+        match self.loaded.device().gpu() {
+            None => Ok((self.memory(seconds)?, self.refs.len(), false)),
+            Some(gpu) => {
                 let size = self.geometry.bytes();
                 let images = self.fitting(gpu.binding_limit(), size.next_multiple_of(4));
                 let mut by_device = false;
                 let time = median(seconds, || {
-                    let timed = gpu.time_bytes(self.program, &self.samples[..images * size], REPEATS)?;
-                    by_device = timed.by_device;
-                    Ok(timed.seconds)
+                    let samples = &self.samples[..images * size];
+                    let timed = self.loaded.time_bytes(samples, &self.refs[..images], REPEATS)?;
+                    by_device = timed.is_some_and(|timed| timed.by_device);
+                    Ok(timed.map_or(f64::NAN, |timed| timed.seconds))
                 })?;
                 Ok((time, images, by_device))
             }
@@ -278,24 +276,24 @@ impl Subject<'_> {
 
     fn floats(&self, seconds: f64) -> Result<(f64, usize, bool), EngineError> {
         let size = self.geometry.samples();
-        match self.device {
-            Device::Cpu(cpu, _) => {
+        match self.loaded.device().gpu() {
+            None => {
                 let mut output = vec![0.0; self.refs.len() / self.group * size];
                 let time = median(seconds, || {
                     let begun = Instant::now();
-                    cpu.floats(self.program, black_box(self.samples), self.refs, black_box(&mut output))?;
+                    self.loaded.floats(black_box(self.samples), self.refs, black_box(&mut output))?;
                     Ok(begun.elapsed().as_secs_f64())
                 })?;
                 Ok((time, self.refs.len(), false))
             }
-            Device::Gpu(gpu) => {
+            Some(gpu) => {
                 let images = self.fitting(gpu.binding_limit(), 4 * size / self.group);
                 let samples = &self.samples[..images * self.geometry.bytes()];
                 let mut by_device = false;
                 let time = median(seconds, || {
-                    let timed = gpu.time_floats(self.program, samples, &self.refs[..images], REPEATS)?;
-                    by_device = timed.by_device;
-                    Ok(timed.seconds)
+                    let timed = self.loaded.time_floats(samples, &self.refs[..images], REPEATS)?;
+                    by_device = timed.is_some_and(|timed| timed.by_device);
+                    Ok(timed.map_or(f64::NAN, |timed| timed.seconds))
                 })?;
                 Ok((time, images, by_device))
             }
@@ -304,11 +302,10 @@ impl Subject<'_> {
 
     /// Seconds of a batch from the host's memory to the host's memory.
     fn memory(&self, seconds: f64) -> Result<f64, EngineError> {
-        let engine = self.device.engine();
         let mut output = vec![0; self.refs.len() * self.geometry.bytes()];
         median(seconds, || {
             let begun = Instant::now();
-            engine.bytes(self.program, black_box(self.samples), self.refs, black_box(&mut output))?;
+            self.loaded.bytes(black_box(self.samples), self.refs, black_box(&mut output))?;
             Ok(begun.elapsed().as_secs_f64())
         })
     }

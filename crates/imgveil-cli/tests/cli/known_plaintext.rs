@@ -1,7 +1,7 @@
 //! The known-plaintext attack on `shuffle-flip`: with one key for all blocks, one image and its encryption are enough
 //! to read every other image without the key.
 
-use imgveil::internal::engine::{CpuEngine, Engine, ImageRef};
+use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset, compile};
@@ -38,7 +38,10 @@ fn one_plain_image_gives_away_a_key_that_all_blocks_share() {
     let program = compile(&scheme, &Key::generate().unwrap(), geometry).unwrap();
     let encrypt = |plain: &[u8]| {
         let mut encrypted = vec![0; plain.len()];
-        CpuEngine.bytes(&program, plain, &[ImageRef::default()], &mut encrypted).unwrap();
+        Loaded::new(&Device::cpu(), program.clone())
+            .unwrap()
+            .bytes(plain, &[ImageRef::new(0)], &mut encrypted)
+            .unwrap();
         encrypted
     };
     let known = phantom(0, PhantomClass::Clear, SIDE);

@@ -3,8 +3,8 @@
 use super::summary::Failure;
 use crate::set::{Mixed, SetError};
 use imgveil::internal::engine::EngineError;
-use imgveil::internal::key::Fingerprint;
 use imgveil::internal::engine::Lossy;
+use imgveil::internal::key::Fingerprint;
 use imgveil::internal::scheme::CompileError;
 use std::path::{Path, PathBuf};
 

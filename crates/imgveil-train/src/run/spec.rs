@@ -86,7 +86,7 @@ mod tests {
         let whole = RunSpec {
             scheme: Some(Preset::Etc.scheme(Options::default()).unwrap()),
             secret: Some(SecretSource::Key("k.key".into())),
-            resize: Resize { resize: Some("192x256".parse().unwrap()), pad: true, crop: false },
+            resize: Resize { size: Some("192x256".parse().unwrap()), pad: true, crop: false },
             folder: Some("runs/a".into()),
             resume: true,
             ..spec.clone()

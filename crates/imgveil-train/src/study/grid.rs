@@ -337,7 +337,7 @@ mod tests {
         assert_eq!(runs[13].name, "vit-sign-flip-vit-tiny-epochs-2-lr-0.001-1");
         let spec = |run: usize| grid.spec(&runs[run], Path::new("runs"));
         let key = SecretSource::Key("/keys/hospital.key".into());
-        let resize = Resize { resize: Some("64x64".parse().unwrap()), pad: true, crop: false };
+        let resize = Resize { size: Some("64x64".parse().unwrap()), pad: true, crop: false };
         let mut config = Config { epochs: 4, seed: 3, ..Config::new(ModelKind::Cnn) };
         let begin = |config: &Config, name: &str| RunSpec {
             resize,
