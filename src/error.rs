@@ -5,7 +5,7 @@ use crate::image::GeometryError;
 use crate::images::BatchError;
 use crate::key::KeyError;
 use crate::plan::PlanError;
-use crate::scheme::{CompileError, CustomError, ImportError, NameError, PresetError, StageError};
+use crate::scheme::{CompileError, CustomError, ImportError, NameError, PresetError, SchemeTextError, StageError};
 use std::fmt;
 
 /// What an [`Error`] is about. Programs decide by it; people read the error's text.
@@ -67,6 +67,7 @@ details! {
     Key(KeyError),
     Preset(PresetError),
     Stage(StageError),
+    Text(SchemeTextError),
     Name(NameError),
     Custom(CustomError),
     Geometry(GeometryError),
@@ -83,7 +84,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match &*self.0 {
             Detail::Key(_) => ErrorKind::Key,
-            Detail::Preset(_) | Detail::Stage(_) | Detail::Name(_) | Detail::Custom(_) => ErrorKind::Scheme,
+            Detail::Preset(_) | Detail::Stage(_) | Detail::Text(_) | Detail::Name(_) | Detail::Custom(_) => {
+                ErrorKind::Scheme
+            }
             Detail::Geometry(_) => ErrorKind::Geometry,
             Detail::Import(_) | Detail::Compile(CompileError::Tables(_)) => ErrorKind::Tables,
             Detail::Compile(_) | Detail::Plan(_) => ErrorKind::Incompatible,

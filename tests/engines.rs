@@ -772,6 +772,29 @@ fn a_batch_beyond_the_binding_limit_goes_in_parts() {
     assert!(matches!(gpu.begin(&beyond, one, &one_ref), Err(EngineError::TooLarge { .. })));
 }
 
+/// A device that does not answer within its time limit is an error that names it; with time enough it answers.
+#[test]
+fn a_device_that_takes_too_long_is_an_error() {
+    // A device of its own: what it was asked for goes on after the time limit.
+    let Some(device) = common::open_gpu() else {
+        return common::say_skipped("a_device_that_takes_too_long_is_an_error: IMGVEIL_SKIP_GPU=1");
+    };
+    let geometry = geometry(1024, 1024, 3);
+    let scheme = Preset::SkkFilter.scheme(Options::default()).unwrap();
+    let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
+    let refs: Vec<ImageRef> =
+        ImageRef::all(16).into_iter().map(|image| image.with_id(ImageId([image.index as u8; 8]))).collect();
+    let input = ramp(geometry.bytes() * refs.len());
+    device.set_time_limit(std::time::Duration::from_millis(1));
+    let error = device.begin(&program, input.clone(), &refs).unwrap().wait().unwrap_err();
+    let name = device.name();
+    let EngineError::Timeout { device: named, doing, limit } = error else { panic!("{error}") };
+    assert!(name.starts_with(&named), "{named} of {name}");
+    assert_eq!((doing, limit.as_millis()), ("reading results back", 1));
+    device.set_time_limit(std::time::Duration::from_secs(600));
+    assert!(device.begin(&program, input, &refs).unwrap().wait().is_ok());
+}
+
 /// A device that goes away is an error, before a batch and under it, and nothing panics or waits for ever.
 #[test]
 fn a_lost_device_is_an_error() {

@@ -15,6 +15,7 @@ mod representative;
 mod secret;
 mod stage;
 mod stage_key;
+mod text;
 mod tiling;
 
 pub use crate::engine::Statistic;
@@ -30,6 +31,7 @@ pub use representative::representative;
 pub use secret::Secret;
 pub use stage::{Block, KINDS, KeyScope, Order, Orders, Stage, StageError};
 pub use stage_key::{Shape, StageKey};
+pub use text::SchemeTextError;
 
 use crate::image::Geometry;
 

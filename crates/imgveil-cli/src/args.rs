@@ -266,10 +266,7 @@ impl DeviceTimeout {
 
     /// Opens a device that has this time limit.
     pub fn open(self, choice: &DeviceChoice) -> Result<Device, Failure> {
-        let device = Device::open(choice)?;
-        // TIME LIMIT: `device.set_time_limit(self.time_limit());` as soon as the core has it.
-        let _ = self.time_limit();
-        Ok(device)
+        Ok(Device::open_within(choice, self.time_limit())?)
     }
 }
 

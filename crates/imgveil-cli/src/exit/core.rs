@@ -30,11 +30,19 @@ impl From<CompileError> for Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        let code = match error {
-            EngineError::NoDevice(_) => DEVICE,
-            _ => FAILED,
+        let (code, advice) = match &error {
+            EngineError::NoDevice(none) if none.adapters.is_empty() => (DEVICE, "; install one or use --device cpu"),
+            EngineError::NoDevice(_) => (DEVICE, "; or use --device cpu"),
+            EngineError::TooLarge { .. } => (FAILED, ": use a smaller --batch, smaller images, or --device cpu"),
+            EngineError::Device { .. } => (FAILED, "; --device cpu works without it"),
+            EngineError::Timeout { .. } => (
+                FAILED,
+                "; give it more time with --device-timeout, less work with a smaller --batch, restart its driver, or use \
+                 --device cpu",
+            ),
+            _ => (FAILED, ""),
         };
-        failure(&error, code)
+        Failure { words: format!("{error}{advice}"), code }
     }
 }
 
