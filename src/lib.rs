@@ -7,11 +7,11 @@
 //! A [`Scheme`], a [`Key`], the [`Geometry`] of the images and a [`Device`] make a [`Cipher`]:
 //!
 //! ```
-//! use imgveil::{Cipher, Device, Geometry, Images, Key, Preset};
+//! use imgveil::{Cipher, Device, Geometry, Images, Key};
 //!
 //! # fn main() -> Result<(), imgveil::Error> {
 //! let device = Device::cpu(); // Device::open(&DeviceChoice::Auto)? takes a GPU where there is one
-//! let scheme = Preset::ShuffleFlip.scheme(Default::default())?;
+//! let scheme = "shuffle-flip block=4".parse()?;
 //! let cipher = Cipher::new(&scheme, Key::generate()?, Geometry::new(224, 224, 3)?, &device)?;
 //!
 //! let images = Images::new(cipher.geometry(), ["a.png", "b.png"], vec![128; 2 * 224 * 224 * 3])?;
