@@ -12,6 +12,7 @@ pub(crate) mod program;
 pub(crate) mod resident;
 pub(crate) mod ring;
 pub(crate) mod staging;
+#[cfg(not(target_family = "wasm"))]
 pub(crate) mod streaming;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) mod timing;
@@ -20,6 +21,7 @@ pub(crate) mod traffic;
 pub use device::Gpu;
 pub use kernel::Kernel;
 pub use resident::Resident;
+#[cfg(not(target_family = "wasm"))]
 pub use streaming::Streaming;
 #[cfg(not(target_family = "wasm"))]
 pub use timing::Timed;
