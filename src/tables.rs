@@ -7,7 +7,7 @@ use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// The array of an exported file that holds the whole scheme as one gather, for programs that know nothing of schemes.
 pub const PLAN: &str = "plan";
@@ -83,6 +83,14 @@ impl TryFrom<Written> for Array {
         Self::new(written.shape, written.values)
     }
 }
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        self.values.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Array {}
 
 impl fmt::Debug for Array {
     // Not the values: they are the secret.
@@ -222,6 +230,14 @@ impl<'de> Deserialize<'de> for Tables {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arrays_do_not_print_their_values_and_wipe_them() {
+        let array = Array::new(vec![2], vec![77, 78]).unwrap();
+        assert_eq!(format!("{array:?}"), "Array(2)");
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        wiped(&array);
+    }
 
     fn array(shape: &[u32], values: &[u32]) -> Array {
         Array::new(shape.to_vec(), values.to_vec()).unwrap()

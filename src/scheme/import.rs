@@ -521,7 +521,8 @@ mod tests {
                 let expected = [[c, d, a, b], [b, a, d, c], square][flip as usize];
                 let geometry = geometry("2x2x1");
                 let stage = Stage::RotationInversion { block: Block::square(2) };
-                let key = StageKey { digits: vec![symmetry(rotate, flip)], ..StageKey::default() };
+                let mut key = StageKey::default();
+                key.digits.push(symmetry(rotate, flip));
                 let program =
                     compile_written_out(&Scheme { name: "x".into(), stages: vec![stage] }, &[key], geometry).unwrap();
                 let table = match program.steps() {

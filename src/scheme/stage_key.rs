@@ -6,12 +6,15 @@ use crate::engine::COLOUR_ORDERS;
 use crate::image::Geometry;
 use crate::plan::{FLIP, Plan, PlanError};
 use crate::schedule::{Stream, Subkey};
+use std::fmt;
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The channel orders of the published EtC code: assignments one after another in place.
 const AS_PUBLISHED: [[u8; 3]; 6] = [[0, 1, 2], [1, 1, 2], [2, 1, 2], [0, 2, 2], [2, 2, 2], [1, 2, 1]];
 
-/// The written-out key of one stage. Which of the lists a stage has, and how long they are, is its [`Shape`]; the others are empty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The written-out key of one stage. Which of the lists a stage has, and how long they are, is its [`Shape`]; the others
+/// are empty. `Debug` prints only their lengths, and they are wiped when the key is dropped.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct StageKey {
     /// Permutations, one behind the other: of a block's samples or nibbles, or of the blocks.
     pub permutations: Vec<u32>,
@@ -21,6 +24,29 @@ pub struct StageKey {
     /// after), 0 to 5 for orders of the channels.
     pub digits: Vec<u32>,
 }
+
+impl fmt::Debug for StageKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (permutations, flips, digits) = (self.permutations.len(), self.flips.len(), self.digits.len());
+        write!(f, "StageKey({permutations} entries of permutations, {flips} flips, {digits} digits)")
+    }
+}
+
+impl Zeroize for StageKey {
+    fn zeroize(&mut self) {
+        self.permutations.zeroize();
+        self.flips.zeroize();
+        self.digits.zeroize();
+    }
+}
+
+impl Drop for StageKey {
+    fn drop(&mut self) {
+        self.zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for StageKey {}
 
 /// What the lists of a [`StageKey`] must look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -199,5 +225,20 @@ impl From<PlanError> for PlanOrTiling {
 impl From<CompileError> for PlanOrTiling {
     fn from(error: CompileError) -> Self {
         Self::Tiling(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_key_does_not_print_its_lists_and_wipes_them() {
+        let mut key = StageKey { permutations: vec![2, 0, 1], flips: vec![true], digits: vec![5, 4] };
+        assert_eq!(format!("{key:?}"), "StageKey(3 entries of permutations, 1 flips, 2 digits)");
+        fn wiped<T: ZeroizeOnDrop>(_: &T) {}
+        wiped(&key);
+        key.zeroize();
+        assert_eq!(key, StageKey::default());
     }
 }
