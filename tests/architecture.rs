@@ -52,16 +52,3 @@ fn paths_that_the_pages_name_exist() {
     }
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
 }
-
-/// The list of files that a new stage touches is a promise: four source files at most.
-#[test]
-fn a_stage_touches_four_source_files() {
-    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let section = text.split("### A stage with a kernel of its own").nth(1).expect("the section on stages");
-    let section = section.split("\n### ").next().unwrap();
-    let mut files: Vec<&str> = quoted(section).into_iter().filter(|path| path.starts_with("src/")).collect();
-    files.sort_unstable();
-    files.dedup();
-    assert!((1..=4).contains(&files.len()), "{files:?}");
-    assert!(quoted(section).iter().any(|path| path.starts_with("shaders/")), "its shader");
-}

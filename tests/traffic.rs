@@ -3,6 +3,7 @@
 mod common;
 
 use common::{RunOnce, geometry, gpu, ramp};
+use imgveil::ImageId;
 use imgveil::internal::engine::gpu::Resident;
 use imgveil::internal::engine::{ImageRef, Loaded};
 use imgveil::internal::image::Depth;
@@ -24,12 +25,14 @@ fn a_batch_goes_up_once_and_comes_back_once() {
     let input = ramp(geometry.bytes() * images);
     let refs = ImageRef::all(images);
     let mut output = vec![0; input.len()];
-    gpu.bytes(&program, &input, &refs, &mut output).unwrap();
+    let program = Loaded::new(gpu, program).unwrap();
+    program.bytes(&input, &refs, &mut output).unwrap();
     for begun in [false, true] {
         let before = gpu.wgpu().traffic().counts();
-        match begun {
-            true => drop(gpu.begin(&program, input.clone(), &refs).unwrap().wait().unwrap()),
-            false => gpu.bytes(&program, &input, &refs, &mut output).unwrap(),
+        if begun {
+            drop(program.begin(input.clone(), &refs).unwrap().wait().unwrap());
+        } else {
+            program.bytes(&input, &refs, &mut output).unwrap();
         }
         let batch = gpu.wgpu().traffic().counts() - before;
         // 189 bytes of an image in 192.
@@ -55,7 +58,8 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
     schemes.push(Preset::Vit.scheme(flips).unwrap());
     for geometry in [geometry(32, 32, 3), geometry(64, 64, 1), geometry(32, 32, 3).with_depth(Depth::U16)] {
         let resident = Resident::upload(gpu.wgpu(), geometry, &ramp(geometry.bytes() * 64)).unwrap();
-        let refs = ImageRef::all(64);
+        let refs: Vec<ImageRef> =
+            ImageRef::all(64).into_iter().map(|image| image.with_id(ImageId([image.index as u8; 8]))).collect();
         let output = gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: (geometry.samples() * 64 * 4) as u64,
@@ -68,15 +72,10 @@ fn a_preset_is_one_dispatch_and_reads_nothing_back() {
                 program => program.unwrap(),
             };
             // The first run uploads the plan's table; the second is a training step's.
-            Loaded::new(gpu, program.clone())
-                .unwrap()
-                .floats_into(&resident, &refs, output.as_entire_binding())
-                .unwrap();
+            let program = Loaded::new(gpu, program).unwrap();
+            program.floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
             let before = gpu.wgpu().traffic().counts();
-            Loaded::new(gpu, program.clone())
-                .unwrap()
-                .floats_into(&resident, &refs, output.as_entire_binding())
-                .unwrap();
+            program.floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
             let step = gpu.wgpu().traffic().counts() - before;
             // Signs and colours, the statistics of the blocks, and the blocks filled with them.
             let expected = if scheme.name == "skk-filter" { 3 } else { 1 };
