@@ -35,7 +35,7 @@ fn every_scheme_is_undone_or_says_why_not() {
     for device in engines("every_scheme_is_undone_or_says_why_not") {
         for preset in PRESETS {
             let scheme = preset.scheme(Default::default()).unwrap();
-            let cipher = Cipher::new(&scheme, &key(), images.geometry(), &device).unwrap();
+            let cipher = Cipher::new(&scheme, key(), images.geometry(), &device).unwrap();
             let encrypted = match cipher.encrypt(&images) {
                 Ok(encrypted) => encrypted,
                 Err(error) => {
@@ -60,7 +60,7 @@ fn every_scheme_is_undone_or_says_why_not() {
 fn ids_come_from_names_and_pixels() {
     let geometry = geometry(8, 8, 1);
     let scheme: Scheme = "keystream".parse().unwrap();
-    let cipher = Cipher::new(&scheme, &key(), geometry, &Device::cpu()).unwrap();
+    let cipher = Cipher::new(&scheme, key(), geometry, &Device::cpu()).unwrap();
     let streams = |names: [&str; 2], samples: Vec<u8>| {
         let images = Images::new(geometry, names, samples.clone()).unwrap();
         let encrypted = cipher.encrypt(&images).unwrap();
@@ -87,7 +87,7 @@ fn jobs_are_waited_for_and_awaited() {
     let images = images(64);
     let scheme = Preset::Ele.scheme(Default::default()).unwrap();
     for device in engines("jobs_are_waited_for_and_awaited") {
-        let cipher = Cipher::new(&scheme, &key(), images.geometry(), &device).unwrap();
+        let cipher = Cipher::new(&scheme, key(), images.geometry(), &device).unwrap();
         let expected = cipher.encrypt(&images).unwrap();
         assert_eq!(cipher.submit(images.clone()).unwrap().wait().unwrap(), expected);
         let count = Arc::new(Count(0.into()));
@@ -117,7 +117,7 @@ fn a_callers_own_wgpu_device_is_adopted() {
     let adopted = Device::from_wgpu(own.adapter().clone(), own.device().clone(), own.queue().clone());
     let (images, scheme) = (images(32), "le".parse().unwrap());
     let of = |device: &Device| {
-        let cipher = Cipher::new(&scheme, &key(), images.geometry(), device).unwrap();
+        let cipher = Cipher::new(&scheme, key(), images.geometry(), device).unwrap();
         (cipher.encrypt(&images).unwrap(), cipher.floats(&images).unwrap())
     };
     assert_eq!(of(&adopted), of(&Device::cpu()));
@@ -126,7 +126,7 @@ fn a_callers_own_wgpu_device_is_adopted() {
 #[test]
 fn errors_have_kinds_and_nothing_prints_a_secret() {
     let images = images(30);
-    let cipher = |scheme: &str| Cipher::new(&scheme.parse().unwrap(), &key(), images.geometry(), &Device::cpu());
+    let cipher = |scheme: &str| Cipher::new(&scheme.parse().unwrap(), key(), images.geometry(), &Device::cpu());
     assert_eq!(cipher("le block=4").unwrap_err().kind(), ErrorKind::Incompatible);
     let cipher = cipher("le block=5").unwrap();
     let other = Images::new(geometry(8, 8, 1), ["a"], vec![0; 64]).unwrap();
