@@ -1,5 +1,5 @@
 //! Schemes: lists of stages. `stage` holds the moves, `preset` the schemes of the literature by name, `compile` turns
-//! a scheme, a key and a geometry into a [`crate::plan::Program`]; `stage_key` is what a key says of a stage; `custom` reads
+//! a scheme, a key and a geometry into a [`crate::engine::Program`]; `stage_key` is what a key says of a stage; `custom` reads
 //! schemes of one's own; `about`, `key_space` and `jpeg` say what people should know before they use one. Never touches pixels.
 
 mod about;

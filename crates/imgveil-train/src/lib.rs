@@ -11,8 +11,8 @@
 //! Where to start:
 //!
 //! - [`Feed`] gives encrypted batches to a burn network of your own.
-//! - [`RunSpec`] describes a whole training run as plain data; [`run`] performs it and returns a [`RunSummary`].
-//! - [`train`] trains one of the networks of [`model`] on a [`TrainingSet`]; [`predict`] applies the result.
+//! - [`RunSpec`] describes a whole training run as plain data; [`run()`] performs it and returns a [`RunSummary`].
+//! - [`train`] trains one of the networks of [`model`] on a [`TrainingSet`]; [`predict()`] applies the result.
 //! - [`study`] trains a grid of schemes, networks and seeds and tabulates the scores.
 //!
 //! Every function fails with [`Error`], which has a [`kind`](Error::kind) and a [`detail`](Error::detail).

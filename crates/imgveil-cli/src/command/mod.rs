@@ -1,5 +1,5 @@
-//! The command line: one file a subcommand. What several share is in [`args`](crate::args) (flags),
-//! [`exit`](crate::exit) (errors and exit codes) and [`output`](crate::output) (text and progress).
+//! The command line: one file a subcommand. What several share is in [`args`] (flags),
+//! [`exit`] (errors and exit codes) and [`output`] (text and progress).
 
 mod bench;
 mod decrypt;

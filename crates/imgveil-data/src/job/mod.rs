@@ -1,7 +1,7 @@
 //! Jobs on whole sets: encrypt, decrypt, verify, inspect and merge.
 //!
 //! A request ([`EncryptRequest`], [`DecryptRequest`], [`VerifyRequest`]) is plain data. A run ([`EncryptRun`],
-//! [`DecryptRun`], [`VerifyRun`]) owns a request, a device and a [`Progress`], and does the work. [`preflight`] reads
+//! [`DecryptRun`], [`VerifyRun`]) owns a request, a device and a [`Progress`], and does the work. [`preflight()`] reads
 //! headers only and says what an encryption would do.
 //!
 //! Files are decoded and encoded on all cores while one device works. Memory use does not grow with the set. A file

@@ -1,4 +1,4 @@
-//! Image sets: what a set is ([`Source`], [`Item`], [`Split`], [`Manifest`]), how one is opened ([`open`]), and one
+//! Image sets: what a set is ([`Source`], [`Item`], [`Split`], [`Manifest`]), how one is opened ([`open()`]), and one
 //! folder for each form that sets are stored in ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
 //! encrypts.
 

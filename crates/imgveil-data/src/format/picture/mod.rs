@@ -34,7 +34,7 @@ pub fn is_picture_name(path: &Path) -> bool {
 /// Opens the contents of a file.
 ///
 /// # Errors
-/// As [`header`].
+/// As [`header()`].
 pub fn open(bytes: Vec<u8>) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
     let format = header::format(&bytes)?;
     if format == ImageFormat::Tiff {

@@ -1,6 +1,6 @@
 //! Sets of arrays in MedMNIST's layout: `{train,val,test}_images` (N x H x W or N x H x W x 3, unsigned, 8 or 16 bits)
 //! and `{train,val,test}_labels` (N or N x 1, integers), or `images` and `labels` for a set that is not divided into
-//! splits. The arrays are members of an `.npz` file ([`npz`]) or `.npy` files in a folder ([`npy`]). Large arrays stay
+//! splits. The arrays are members of an `.npz` file (`npz`) or `.npy` files in a folder (`npy`). Large arrays stay
 //! on disk.
 
 pub(crate) mod archive;
