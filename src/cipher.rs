@@ -84,6 +84,28 @@ impl Cipher {
         Ok(Images::new(self.geometry(), encrypted.names().to_vec(), samples)?)
     }
 
+    /// As [`Cipher::decrypt`], without blocking: for asynchronous code and a browser.
+    ///
+    /// # Errors
+    /// As [`Cipher::decrypt`].
+    pub async fn decrypt_later(&self, encrypted: &Encrypted) -> Result<Images, Error> {
+        let backward = self.0.backward.as_ref().map_err(|lossy| *lossy)?;
+        self.check(encrypted.geometry())?;
+        let pending = backward.begin(encrypted.samples().to_vec(), &refs(encrypted.ids()))?;
+        Ok(Images::new(self.geometry(), encrypted.names().to_vec(), pending.ready().await?)?)
+    }
+
+    /// As [`Cipher::floats`], without blocking: for asynchronous code and a browser.
+    ///
+    /// # Errors
+    /// As [`Cipher::encrypt`].
+    pub async fn floats_later(&self, images: &Images) -> Result<Vec<f32>, Error> {
+        let ids = self.ids(images)?;
+        let mut floats = vec![0.0; images.len() * self.geometry().samples()];
+        self.0.forward.floats_later(images.samples(), &refs(&ids), &mut floats).await?;
+        Ok(floats)
+    }
+
     /// Encrypts a batch to what a network trains on: floats `(2p - max) / max` in [-1, 1], planar (N, C, H, W). `max` is the
     /// largest sample of the depth, so that a flipped sample is exactly a flipped sign.
     ///

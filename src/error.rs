@@ -98,7 +98,11 @@ impl Error {
                 EngineError::Device { .. } => ErrorKind::Device,
                 EngineError::Timeout { .. } => ErrorKind::Timeout,
                 EngineError::FloatsOnly | EngineError::NeedsPartners => ErrorKind::Incompatible,
-                _ => ErrorKind::Batch,
+                EngineError::Size { .. }
+                | EngineError::Index { .. }
+                | EngineError::NoId { .. }
+                | EngineError::Geometry { .. }
+                | EngineError::Augmentation { .. } => ErrorKind::Batch,
             },
         }
     }

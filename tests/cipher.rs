@@ -82,6 +82,23 @@ impl Wake for Count {
     }
 }
 
+/// Runs a future to its end. It is not polled again before it asks for that.
+fn awaited<T>(future: impl Future<Output = T>) -> T {
+    let count = Arc::new(Count(0.into()));
+    let waker = Waker::from(count.clone());
+    let mut future = pin!(future);
+    let begun = std::time::Instant::now();
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        while count.0.swap(0, std::sync::atomic::Ordering::Relaxed) == 0 {
+            assert!(begun.elapsed().as_secs() < 60, "nobody was woken");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+}
+
 #[test]
 fn jobs_are_waited_for_and_awaited() {
     let images = images(64);
@@ -90,23 +107,9 @@ fn jobs_are_waited_for_and_awaited() {
         let cipher = Cipher::new(&scheme, key(), images.geometry(), &device).unwrap();
         let expected = cipher.encrypt(&images).unwrap();
         assert_eq!(cipher.submit(images.clone()).unwrap().wait().unwrap(), expected);
-        let count = Arc::new(Count(0.into()));
-        let waker = Waker::from(count.clone());
-        let mut job = pin!(cipher.submit(images.clone()).unwrap().into_future());
-        let begun = std::time::Instant::now();
-        let awaited = loop {
-            match job.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(result) => break result.unwrap(),
-                // Not polled again before it asks for that.
-                Poll::Pending => {
-                    while count.0.swap(0, std::sync::atomic::Ordering::Relaxed) == 0 {
-                        assert!(begun.elapsed().as_secs() < 60, "nobody was woken");
-                        std::thread::sleep(std::time::Duration::from_millis(1));
-                    }
-                }
-            }
-        };
-        assert_eq!(awaited, expected);
+        assert_eq!(awaited(cipher.submit(images.clone()).unwrap().into_future()).unwrap(), expected);
+        assert_eq!(awaited(cipher.decrypt_later(&expected)).unwrap(), images);
+        assert_eq!(awaited(cipher.floats_later(&images)).unwrap(), cipher.floats(&images).unwrap());
     }
 }
 

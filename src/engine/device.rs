@@ -1,6 +1,8 @@
 //! Devices that run programs: the CPU engine, or an adapter.
 
-use super::choice::{DeviceChoice, TIME_LIMIT};
+use super::choice::DeviceChoice;
+#[cfg(not(target_family = "wasm"))]
+use super::choice::TIME_LIMIT;
 use super::cpu;
 use super::error::{EngineError, NoDevice};
 use std::fmt;

@@ -12,11 +12,12 @@ use {
     super::gpu::device::Gpu,
     super::gpu::program::{self, LoadedProgram},
     super::gpu::resident::Resident,
-    super::gpu::ring::SLOTS,
     super::gpu::staging::{self, UnderWay},
     super::image_ref::{check, check_bytes, outputs},
-    std::collections::VecDeque,
 };
+
+#[cfg(all(feature = "gpu", not(target_family = "wasm")))]
+use {super::gpu::ring::SLOTS, std::collections::VecDeque};
 
 /// A program on a device. Its tables are sent at their first use and stay there. Clones share them.
 ///

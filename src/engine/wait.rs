@@ -35,6 +35,7 @@ pub fn block_on<T: Send + 'static>(limit: Duration, future: impl Future<Output =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failed {
     /// The device did not answer in time.
+    #[cfg_attr(target_family = "wasm", allow(dead_code))]
     Timeout(Duration),
     /// The driver's words.
     Driver(String),

@@ -154,7 +154,7 @@ enum Images<'a> {
 /// ```
 pub struct Feed<'a> {
     backend: &'a Backend,
-    program: LoadedProgram,
+    loaded: LoadedProgram,
     key: Option<&'a Key>,
     split: &'a Split,
     images: Images<'a>,
@@ -196,9 +196,8 @@ impl<'a> Feed<'a> {
             Backend::Wgpu(bridge) => bridge.on().clone(),
             Backend::Flex(_) => Device::cpu(),
         };
-        let program = LoadedProgram::new(&device, program.clone())?;
-        let mut feed =
-            Self { backend, program, key, split, images, output: Vec::new(), epoch: 0, partners: Vec::new() };
+        let loaded = LoadedProgram::new(&device, program.clone())?;
+        let mut feed = Self { backend, loaded, key, split, images, output: Vec::new(), epoch: 0, partners: Vec::new() };
         feed.begin_epoch(1);
         Ok(feed)
     }
@@ -206,7 +205,7 @@ impl<'a> Feed<'a> {
     /// Begins an epoch, from 1: a program that mixes mixes anew in every one of them.
     pub fn begin_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
-        if let (Some(mixing), Some(key)) = (self.program.program().mixing(), self.key) {
+        if let (Some(mixing), Some(key)) = (self.loaded.program().mixing(), self.key) {
             // Only training images are mixed.
             let part = ImageId(set::Split::Train.number().to_le_bytes()).of_epoch(key, epoch);
             self.partners = mixing.partners(part.stream(), self.split.len() as u32);
@@ -267,21 +266,21 @@ impl<'a> Feed<'a> {
         let geometry = self.split.geometry;
         let shape = [wanted.len(), geometry.channels(), geometry.height(), geometry.width()];
         let device = self.backend.device();
-        let program = &self.program;
+        let loaded = &self.loaded;
         let images = match (&mut self.images, self.backend) {
             (Images::Device { resident, .. }, Backend::Wgpu(bridge)) => {
-                bridge.tensor(shape, |memory| program.floats_into(resident, &refs, memory))?
+                bridge.tensor(shape, |memory| loaded.floats_into(resident, &refs, memory))?
             }
             (Images::Streamed(streaming), Backend::Wgpu(bridge)) => {
                 let indices: Vec<u32> = refs.iter().map(|image_ref| image_ref.index).collect();
                 let sent = streaming.batch(bridge.gpu(), &self.split.samples, &indices)?;
-                // They lie there in the order of the picks.
+                // They lie there in the order of the references.
                 refs.iter_mut().zip(0..).for_each(|(image_ref, place)| image_ref.index = place);
-                bridge.tensor(shape, |memory| program.floats_into(&sent, &refs, memory))?
+                bridge.tensor(shape, |memory| loaded.floats_into(&sent, &refs, memory))?
             }
             (Images::Host, _) => {
                 self.output.resize(wanted.len() * geometry.samples(), 0.0);
-                program.floats(&self.split.samples, &refs, &mut self.output)?;
+                loaded.floats(&self.split.samples, &refs, &mut self.output)?;
                 let data = TensorData::new(std::mem::take(&mut self.output), shape);
                 Tensor::from_data(data, &device)
             }
@@ -346,7 +345,7 @@ impl<'a> Feed<'a> {
             weight,
         };
         let classes = split.classes;
-        let (Some(mixing), Some(key)) = (self.program.program().mixing(), self.key) else {
+        let (Some(mixing), Some(key)) = (self.loaded.program().mixing(), self.key) else {
             let refs = wanted.iter().map(|&(index, view)| image_ref(index, view, 0)).collect();
             let shares = |&(index, _): &(usize, Augmentation)| split.soft[index * classes..][..classes].to_vec();
             return (refs, (!split.soft.is_empty()).then(|| wanted.iter().flat_map(shares).collect()));

@@ -2,8 +2,10 @@
 
 use super::device::Gpu;
 use crate::engine::choice::DeviceChoice;
+#[cfg(not(target_family = "wasm"))]
 use crate::engine::wait;
 use crate::engine::{EngineError, NoDevice};
+#[cfg(not(target_family = "wasm"))]
 use std::time::Duration;
 
 /// What an adapter says of itself.

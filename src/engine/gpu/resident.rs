@@ -72,6 +72,7 @@ impl Resident {
     }
 
     /// Images that are on the device already.
+    #[cfg(not(target_family = "wasm"))]
     pub(super) fn in_pages(geometry: Geometry, images: usize, per_page: usize, pages: Vec<wgpu::Buffer>) -> Self {
         Self { geometry, images, per_page, pages }
     }

@@ -54,7 +54,7 @@ pub fn images_of_a_slot(gpu: &Gpu, program: &LoadedProgram) -> Result<usize, Eng
     }
 }
 
-/// Sends picks (one or more, and no more than a slot holds) of `input` through a program.
+/// Sends images of `input` (one or more, and no more than a slot holds) through a program.
 pub fn begin(
     gpu: &Arc<Gpu>,
     program: &LoadedProgram,

@@ -24,7 +24,16 @@ impl From<CompileError> for Failure {
             CompileError::Tables(error) if !error.is_about_the_scheme() => KEY,
             _ => USAGE,
         };
-        failure(&error, code)
+        let advice = match &error {
+            CompileError::Tiling { .. } => {
+                ": use --pad (grow the image; decryption restores its size), --crop (cut it) or another --block"
+            }
+            CompileError::Small { .. } => {
+                ": use a smaller --block, --resize, or --pad (grow the image; decryption restores its size)"
+            }
+            _ => "",
+        };
+        Failure { words: format!("{error}{advice}"), code }
     }
 }
 

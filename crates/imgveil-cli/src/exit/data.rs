@@ -14,16 +14,16 @@ const ONE_SIZE: &str =
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
+        match error.detail() {
+            // Errors of the core library have codes and advice of their own.
+            Detail::Compile(error) => return error.clone().into(),
+            Detail::Engine(error) => return error.clone().into(),
+            _ => {}
+        }
         let code = match error.kind() {
             ErrorKind::InvalidSet => DATASET,
             ErrorKind::WrongKey | ErrorKind::InvalidSecret => KEY,
             ErrorKind::Io | ErrorKind::Internal => FAILED,
-            // Errors of the core library have codes and advice of their own.
-            ErrorKind::Scheme | ErrorKind::Device => match error.into_detail() {
-                Detail::Compile(error) => return error.into(),
-                Detail::Engine(error) => return error.into(),
-                other => return Self { words: format!("{other:?}"), code: FAILED },
-            },
             _ => USAGE,
         };
         let words = error.to_string();
