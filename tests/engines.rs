@@ -825,8 +825,8 @@ fn a_program_keyed_per_image_refuses_images_without_ids() {
     let refs = [ImageRef::new(0).with_id(ImageId([1; 8])), ImageRef::new(1)];
     for engine in engines("a_program_keyed_per_image_refuses_images_without_ids") {
         let refused = Err(EngineError::NoId { index: 1 });
-        assert_eq!(engine.bytes(&program, &input, &refs, &mut vec![0; 32]), refused);
-        assert_eq!(engine.floats(&program, &input, &refs, &mut vec![0.0; 32]), refused);
+        assert_eq!(engine.bytes(&program, &input, &refs, &mut [0; 32]), refused);
+        assert_eq!(engine.floats(&program, &input, &refs, &mut [0.0; 32]), refused);
         assert_eq!(engine.begin(&program, input.clone(), &refs).err(), refused.err());
     }
 }
