@@ -173,7 +173,8 @@ impl Loaded {
         program::floats(gpu, &self.program, loaded, resident, refs, &output)
     }
 
-    /// How long the program takes on a GPU, bytes to bytes, on images that stay there. `None` on the CPU.
+    /// How long the program takes on a GPU, bytes to bytes, on images that stay there, measured for about
+    /// `seconds` seconds. `None` on the CPU.
     ///
     /// # Errors
     /// As [`Loaded::begin`]; and for images that do not fit one binding.
@@ -182,9 +183,9 @@ impl Loaded {
         &self,
         samples: &[u8],
         refs: &[ImageRef],
-        repeats: u32,
+        seconds: f64,
     ) -> Result<Option<super::gpu::Timed>, EngineError> {
-        let time = |(gpu, loaded): (&Arc<Gpu>, _)| gpu.time_bytes((&self.program, loaded), samples, refs, repeats);
+        let time = |(gpu, loaded): (&Arc<Gpu>, _)| gpu.time_bytes((&self.program, loaded), samples, refs, seconds);
         self.on_gpu().map(time).transpose()
     }
 
@@ -197,9 +198,9 @@ impl Loaded {
         &self,
         samples: &[u8],
         refs: &[ImageRef],
-        repeats: u32,
+        seconds: f64,
     ) -> Result<Option<super::gpu::Timed>, EngineError> {
-        let time = |(gpu, loaded): (&Arc<Gpu>, _)| gpu.time_floats((&self.program, loaded), samples, refs, repeats);
+        let time = |(gpu, loaded): (&Arc<Gpu>, _)| gpu.time_floats((&self.program, loaded), samples, refs, seconds);
         self.on_gpu().map(time).transpose()
     }
 

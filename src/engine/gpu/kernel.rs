@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 /// `IMAGES` of `shaders/shared/tiles.wgsl`.
 const IMAGES_OF_A_TILE: u64 = 8;
 /// Invocations of one workgroup. Every shader here has as many.
-const WORKGROUP: u64 = 64;
+pub const WORKGROUP: u64 = 64;
 /// Workgroups of one dimension: WebGPU's default limit.
 const MAX_GROUPS: u64 = 65_535;
 /// Invocations that keep the largest devices busy.
@@ -79,6 +79,15 @@ impl Kernel {
         bindings.push((self.output(), true));
         bindings
     }
+}
+
+/// Memory to memory, 16 bytes an invocation: for measuring.
+pub static COPY_VECTORS: Kernel = copy_kernel("copy_vectors", wgsl!("copy_vectors.wgsl"));
+/// Memory to memory, 4 bytes an invocation: for measuring.
+pub static COPY_WORDS: Kernel = copy_kernel("copy_words", wgsl!("copy_words.wgsl"));
+
+const fn copy_kernel(name: &'static str, wgsl: &'static str) -> Kernel {
+    Kernel { name, wgsl, plan: false, scale: false, writes: Writes::Words }
 }
 
 /// The values of a kernel's overridable constants.

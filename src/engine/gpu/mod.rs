@@ -24,5 +24,5 @@ pub use resident::Resident;
 #[cfg(not(target_family = "wasm"))]
 pub use streaming::Streaming;
 #[cfg(not(target_family = "wasm"))]
-pub use timing::Timed;
+pub use timing::{Copy, Timed};
 pub use traffic::{Counts, Traffic};

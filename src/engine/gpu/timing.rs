@@ -1,7 +1,12 @@
 //! How long work takes on the device: by its own clock where it can stamp times into a command buffer, else by the host's, over
 //! many repetitions in one submission.
+//!
+//! A GPU at rest lowers its clocks within milliseconds, and takes longer than that to raise them again. So what is timed is
+//! prepared once, runs without a break until the device is warm, and goes on without a break while samples are taken.
 
 use super::device::Gpu;
+use super::dispatch::Params;
+use super::kernel::{COPY_VECTORS, COPY_WORDS, WORDS, WORKGROUP, grid};
 use super::program::{self, LoadedProgram};
 use super::resident::Resident;
 use crate::engine::EngineError;
@@ -9,60 +14,121 @@ use crate::engine::image_ref::{ImageRef, check_refs, outputs};
 use crate::engine::program::Program;
 use std::time::Instant;
 
-/// A time.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// The fewest samples of a figure.
+const FEWEST_SAMPLES: usize = 5;
+/// About how long one submission takes, in seconds: long beside the cost of submitting it.
+const SUBMISSION: f64 = 0.005;
+/// The most repetitions in one submission.
+const MOST_REPEATS: f64 = 64.0;
+
+/// Times of one repetition, one or more.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Timed {
-    /// Of one repetition.
-    pub seconds: f64,
-    /// Whether the device's clock told it; else the host's, which counts the submission too.
+    /// Seconds, rising.
+    samples: Vec<f64>,
+    /// Whether the device's clock told them; else the host's, which counts the submission too.
     pub by_device: bool,
+}
+
+impl Timed {
+    /// Takes samples, of which there must be one at least.
+    pub fn new(mut samples: Vec<f64>, by_device: bool) -> Self {
+        samples.sort_by(f64::total_cmp);
+        Self { samples, by_device }
+    }
+
+    /// The median, in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.at(0.5)
+    }
+
+    /// How far the samples are apart: from the first quartile to the third, as a share of the median.
+    pub fn spread(&self) -> f64 {
+        (self.at(0.75) - self.at(0.25)) / self.seconds()
+    }
+
+    fn at(&self, share: f64) -> f64 {
+        self.samples.get((self.samples.len() as f64 * share) as usize).copied().unwrap_or(f64::NAN)
+    }
+}
+
+/// A copy that a device's work is held against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// The driver's own, from buffer to buffer.
+    Driver,
+    /// A kernel whose invocations copy 16 bytes each.
+    Vectors,
+    /// A kernel whose invocations copy 4 bytes each.
+    Words,
 }
 
 const STORAGE: wgpu::BufferUsages =
     wgpu::BufferUsages::STORAGE.union(wgpu::BufferUsages::COPY_SRC).union(wgpu::BufferUsages::COPY_DST);
 
 impl Gpu {
-    /// A copy of so many bytes from one buffer to another.
+    /// A copy of so many bytes from one buffer to another, for about `seconds` seconds.
     ///
     /// # Errors
     /// When there is no room, or the device fails.
-    pub fn time_copy(&self, bytes: u64, repeats: u32) -> Result<Timed, EngineError> {
+    pub fn time_copy(&self, bytes: u64, copy: Copy, seconds: f64) -> Result<Timed, EngineError> {
+        let bytes = bytes.next_multiple_of(16);
         let [from, to] = self.pair(bytes)?;
-        self.time(repeats, |encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, bytes))
+        let (kernel, each) = match copy {
+            Copy::Driver => {
+                return self.time(seconds, |encoder| encoder.copy_buffer_to_buffer(&from, 0, &to, 0, bytes));
+            }
+            Copy::Vectors => (&COPY_VECTORS, 16),
+            Copy::Words => (&COPY_WORDS, 4),
+        };
+        self.check_binding("a copy", bytes)?;
+        let [x, y, z] = grid_of_copies(bytes / each);
+        let (pipeline, group) = self.guarded("making a copy", || {
+            let pipeline = self.pipelines.get(&self.device, kernel, Vec::new());
+            let params = self.sent(bytemuck::bytes_of(&Params::default()), wgpu::BufferUsages::UNIFORM);
+            let group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
+                label: Some(kernel.name),
+                layout: &pipeline.get_bind_group_layout(0),
+                entries: &[(0, &params), (1, &from), (2, self.placeholder()), (WORDS, &to)]
+                    .map(|(binding, buffer)| wgpu::BindGroupEntry { binding, resource: buffer.as_entire_binding() }),
+            });
+            (pipeline, group)
+        })?;
+        self.time(seconds, |encoder| {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&pipeline);
+            pass.set_bind_group(0, &group, &[]);
+            pass.dispatch_workgroups(x, y, z);
+        })
     }
 
-    /// Sends these bytes to the device. Always by the host's clock.
+    /// Sends these bytes to the device, for about `seconds` seconds. Always by the host's clock.
     ///
     /// # Errors
     /// As [`Gpu::time_copy`].
-    pub fn time_upload(&self, bytes: &[u8], repeats: u32) -> Result<Timed, EngineError> {
+    pub fn time_upload(&self, bytes: &[u8], seconds: f64) -> Result<Timed, EngineError> {
         let [to, _] = self.pair(bytes.len() as u64)?;
-        let begun = Instant::now();
-        for _ in 0..repeats {
+        by_host(seconds, || {
             self.guarded("uploading", || {
                 self.queue.write_buffer(&to, 0, bytes);
                 self.queue.submit([]);
             })?;
-            self.wait()?;
-        }
-        Ok(Timed { seconds: begun.elapsed().as_secs_f64() / f64::from(repeats), by_device: false })
+            self.wait()
+        })
     }
 
-    /// Fetches so many bytes from the device. Always by the host's clock.
+    /// Fetches so many bytes from the device, for about `seconds` seconds. Always by the host's clock.
     ///
     /// # Errors
     /// As [`Gpu::time_copy`].
-    pub fn time_readback(&self, bytes: u64, repeats: u32) -> Result<Timed, EngineError> {
+    pub fn time_readback(&self, bytes: u64, seconds: f64) -> Result<Timed, EngineError> {
         let [from, _] = self.pair(bytes)?;
         let mut kept = vec![0u8; bytes as usize];
-        let begun = Instant::now();
-        for _ in 0..repeats {
-            self.read(&from, bytes, |data| kept.copy_from_slice(data))?;
-        }
-        Ok(Timed { seconds: begun.elapsed().as_secs_f64() / f64::from(repeats), by_device: false })
+        by_host(seconds, || self.read(&from, bytes, |data| kept.copy_from_slice(data)))
     }
 
-    /// A program, bytes to bytes, on images that lie on the device, where they stay: without sending or fetching.
+    /// A program, bytes to bytes, on images that lie on the device, where they stay: without sending or fetching. For about
+    /// `seconds` seconds.
     ///
     /// # Errors
     /// As [`Gpu::time_copy`], and for images that do not fit a binding.
@@ -71,7 +137,7 @@ impl Gpu {
         (program, loaded): (&Program, &LoadedProgram),
         samples: &[u8],
         refs: &[ImageRef],
-        repeats: u32,
+        seconds: f64,
     ) -> Result<Timed, EngineError> {
         let geometry = program.geometry();
         check_refs(program, refs, samples.len() / geometry.bytes())?;
@@ -85,7 +151,7 @@ impl Gpu {
             program::lay_out(self, &resident, refs, &from, &mut encoder);
             self.queue.submit([encoder.finish()]);
         })?;
-        self.time(repeats, |encoder| {
+        self.time(seconds, |encoder| {
             program::bytes(self, loaded, [&from, &to], refs, encoder);
         })
     }
@@ -99,7 +165,7 @@ impl Gpu {
         (program, loaded): (&Program, &LoadedProgram),
         samples: &[u8],
         refs: &[ImageRef],
-        repeats: u32,
+        seconds: f64,
     ) -> Result<Timed, EngineError> {
         let geometry = program.geometry();
         let resident = Resident::upload(self, geometry, samples)?;
@@ -108,26 +174,26 @@ impl Gpu {
         let [output, _] = self.pair(bytes)?;
         let output = output.as_entire_binding();
         program::check_floats(self, program, loaded, &resident, refs)?;
-        self.time(repeats, |encoder| program::encode_floats(self, loaded, &resident, refs, &output, encoder))
+        self.time(seconds, |encoder| program::encode_floats(self, loaded, &resident, refs, &output, encoder))
     }
 
     /// A dispatch that does next to nothing.
     ///
     /// # Errors
     /// As [`Gpu::time_copy`].
-    pub fn time_dispatch(&self, repeats: u32) -> Result<Timed, EngineError> {
+    pub fn time_dispatch(&self, seconds: f64) -> Result<Timed, EngineError> {
         let geometry = crate::image::Geometry::new(1, 1, 1).map_err(|e| self.failed("timing", e.to_string()))?;
         let program = Program::identity(geometry);
         let loaded = LoadedProgram::new(self, &program)?;
-        self.time_bytes((&program, &loaded), &[0], &ImageRef::all(1), repeats)
+        self.time_bytes((&program, &loaded), &[0], &ImageRef::all(1), seconds)
     }
 
     fn pair(&self, bytes: u64) -> Result<[wgpu::Buffer; 2], EngineError> {
         self.guarded("making room for timing", || [self.buffer(bytes, STORAGE), self.buffer(bytes, STORAGE)])
     }
 
-    /// Times what `encode` encodes, so many times in one submission, once more before that.
-    fn time(&self, repeats: u32, encode: impl Fn(&mut wgpu::CommandEncoder)) -> Result<Timed, EngineError> {
+    /// Times what `encode` encodes, for about `seconds` seconds, and about half as long before that.
+    fn time(&self, seconds: f64, encode: impl Fn(&mut wgpu::CommandEncoder)) -> Result<Timed, EngineError> {
         let doing = "timing";
         let submit = |repeats: u32, stamps: Option<&wgpu::QuerySet>| {
             let mut encoder = self.device.create_command_encoder(&Default::default());
@@ -140,33 +206,72 @@ impl Gpu {
             }
             encoder
         };
-        // Compiles the pipelines, and wakes the device up.
-        self.guarded(doing, || self.queue.submit([submit(1, None).finish()]))?;
-        self.wait()?;
-        let needed = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
-        // A software adapter's stamps tell when commands were recorded or finished, not how long they took.
-        if self.is_software() || !self.device.features().contains(needed) {
+        let run = |repeats: u32| -> Result<f64, EngineError> {
             let begun = Instant::now();
             self.guarded(doing, || self.queue.submit([submit(repeats, None).finish()]))?;
             self.wait()?;
-            return Ok(Timed { seconds: begun.elapsed().as_secs_f64() / f64::from(repeats), by_device: false });
+            Ok(begun.elapsed().as_secs_f64())
+        };
+        // The first run compiles the pipelines.
+        run(1)?;
+        let repeats = (SUBMISSION / run(1)?).clamp(1.0, MOST_REPEATS) as u32;
+        let begun = Instant::now();
+        while begun.elapsed().as_secs_f64() < seconds / 2.0 {
+            run(repeats)?;
         }
-        let stamps = self.guarded(doing, || {
+        let needed = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
+        // A software adapter's stamps tell when commands were recorded or finished, not how long they took.
+        if self.is_software() || !self.device.features().contains(needed) {
+            let samples = samples(seconds, || Ok(run(repeats)? / f64::from(repeats)))?;
+            return Ok(Timed::new(samples, false));
+        }
+        let (stamps, ticks) = self.guarded(doing, || {
             let stamps = self.device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: Some("imgveil times"),
                 ty: wgpu::QueryType::Timestamp,
                 count: 2,
             });
-            let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
-            let ticks = self.buffer(16, usage);
-            let mut encoder = submit(repeats, Some(&stamps));
-            encoder.resolve_query_set(&stamps, 0..2, &ticks, 0);
-            self.queue.submit([encoder.finish()]);
-            ticks
+            (stamps, self.buffer(16, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC))
         })?;
-        let mut ticks = [0u64; 2];
-        self.read(&stamps, 16, |data| bytemuck::cast_slice_mut(&mut ticks).copy_from_slice(data))?;
-        let nanoseconds = ticks[1].saturating_sub(ticks[0]) as f64 * f64::from(self.queue.get_timestamp_period());
-        Ok(Timed { seconds: nanoseconds / 1e9 / f64::from(repeats), by_device: true })
+        let samples = samples(seconds, || {
+            self.guarded(doing, || {
+                let mut encoder = submit(repeats, Some(&stamps));
+                encoder.resolve_query_set(&stamps, 0..2, &ticks, 0);
+                self.queue.submit([encoder.finish()]);
+            })?;
+            let mut read = [0u64; 2];
+            self.read(&ticks, 16, |data| bytemuck::cast_slice_mut(&mut read).copy_from_slice(data))?;
+            let nanoseconds = read[1].saturating_sub(read[0]) as f64 * f64::from(self.queue.get_timestamp_period());
+            Ok(nanoseconds / 1e9 / f64::from(repeats))
+        })?;
+        Ok(Timed::new(samples, true))
     }
+}
+
+/// The grid of a copy: workgroups along x, and rows of them along y where they are more than one dimension holds.
+fn grid_of_copies(invocations: u64) -> [u32; 3] {
+    let [x, ..] = grid(invocations, 1, 1);
+    let groups = invocations.div_ceil(WORKGROUP);
+    [x, groups.div_ceil(u64::from(x)) as u32, 1]
+}
+
+/// Samples of `once`, which gives seconds, until `seconds` have passed and there are enough of them.
+fn samples(seconds: f64, mut once: impl FnMut() -> Result<f64, EngineError>) -> Result<Vec<f64>, EngineError> {
+    let begun = Instant::now();
+    let mut samples = Vec::new();
+    while samples.len() < FEWEST_SAMPLES || begun.elapsed().as_secs_f64() < seconds {
+        samples.push(once()?);
+    }
+    Ok(samples)
+}
+
+/// Times `once` by the host's clock, once more before that.
+fn by_host(seconds: f64, mut once: impl FnMut() -> Result<(), EngineError>) -> Result<Timed, EngineError> {
+    once()?;
+    let samples = samples(seconds, || {
+        let begun = Instant::now();
+        once()?;
+        Ok(begun.elapsed().as_secs_f64())
+    })?;
+    Ok(Timed::new(samples, false))
 }

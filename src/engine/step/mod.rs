@@ -24,7 +24,7 @@ use super::gpu::device::Gpu;
 #[cfg(feature = "gpu")]
 use super::gpu::dispatch::GpuStep;
 #[cfg(feature = "gpu")]
-use super::gpu::kernel::Kernel;
+use super::gpu::kernel::{COPY_VECTORS, COPY_WORDS, Kernel};
 
 /// One step of a program.
 #[derive(Clone)]
@@ -121,7 +121,7 @@ impl std::fmt::Debug for Step {
 
 /// Every kernel.
 #[cfg(feature = "gpu")]
-pub static KERNELS: [&Kernel; 14] = [
+pub static KERNELS: [&Kernel; 16] = [
     &permute::PERMUTE_BYTES,
     &permute::PERMUTE_FLOATS,
     &permute::PERMUTE_TILES_BYTES,
@@ -136,4 +136,6 @@ pub static KERNELS: [&Kernel; 14] = [
     &block_statistic::FILL_BYTES,
     &block_statistic::FILL_FLOATS,
     &mixing::MIX_FLOATS,
+    &COPY_VECTORS,
+    &COPY_WORDS,
 ];

@@ -2,7 +2,7 @@
 
 use crate::args::{DeviceTimeout, SchemeOptions};
 use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
-use crate::measure::{Ceiling, Extent, Measured, Row, Way, ceilings, measure};
+use crate::measure::{Ceiling, Extent, Measured, Row, WIDE_SPREAD, Way, ceilings, measure};
 use crate::output::Output;
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::Geometry;
@@ -104,22 +104,22 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         ),
         devices: Vec::new(),
     };
+    if !args.json {
+        let commit = report.commit.as_ref().map_or(String::new(), |commit| format!(" ({commit})"));
+        out.say(&format!("{}{commit}; {}", report.tool, report.system));
+    }
     for choice in &choices {
         let device = args.timeout.open(choice)?;
-        report.devices.push(one(args, &device, &all, &sizes)?);
+        let mut table = Table {
+            out: (!args.json).then_some(out),
+            before: before.as_ref(),
+            device: device.to_string(),
+            geometry: String::new(),
+        };
+        report.devices.push(one(args, &device, &all, &sizes, &mut table)?);
     }
     if args.json {
         out.json(&report)?;
-        return Ok(DONE);
-    }
-    out.say(&format!(
-        "{}{}; {}",
-        report.tool,
-        report.commit.as_ref().map_or(String::new(), |commit| format!(" ({commit})")),
-        report.system
-    ));
-    for of_device in &report.devices {
-        tell(of_device, before.as_ref(), out);
     }
     Ok(DONE)
 }
@@ -151,8 +151,14 @@ fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
     Ok(chosen)
 }
 
-/// Measures all schemes on one device.
-fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry]) -> Result<OfDevice, Failure> {
+/// Measures all schemes on one device, and prints what is found as it is found.
+fn one(
+    args: &Args,
+    device: &Device,
+    all: &[(String, Scheme)],
+    sizes: &[Geometry],
+    table: &mut Table<'_>,
+) -> Result<OfDevice, Failure> {
     let is_hardware = device.gpu().is_some_and(|gpu| !gpu.is_software());
     let batch_mib = args.batch.unwrap_or(if is_hardware { 256 } else { 64 });
     let bytes = (batch_mib as usize) << 20;
@@ -164,6 +170,7 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
     }
     bar.set_message("limits");
     let limits = ceilings(device, bytes, args.seconds)?;
+    bar.suspend(|| table.limits(batch_mib, &limits));
     bar.inc(1);
     let (mut rows, mut left_out) = (Vec::new(), Vec::new());
     for &geometry in sizes {
@@ -175,6 +182,7 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
                     if scheme.0 == "none" {
                         plain.clone_from(&found);
                     }
+                    bar.suspend(|| found.iter().for_each(|row| table.row(row)));
                     rows.extend(found);
                 }
                 Measured::LeftOut(why) => left_out.push(format!("{} on {geometry}: {why}", scheme.0)),
@@ -183,45 +191,76 @@ fn one(args: &Args, device: &Device, all: &[(String, Scheme)], sizes: &[Geometry
         }
     }
     bar.finish_and_clear();
+    table.end(&rows, &left_out);
     Ok(OfDevice { device: device.to_string(), batch_mib, ceilings: limits, rows, left_out })
 }
 
-/// Prints the figures of a device as a table.
-fn tell(of_device: &OfDevice, before: Option<&Report>, out: &Output) {
-    out.say(&format!("\n{}; batches of {} MiB", of_device.device, of_device.batch_mib));
-    for ceiling in &of_device.ceilings {
-        let rate = ceiling.gib_per_second.map(|rate| format!("{rate:9.2} GiB/s"));
-        let time = ceiling.microseconds.map(|time| format!("{time:9.2} us"));
-        out.say(&format!("  {:34} {}", ceiling.name, rate.or(time).unwrap_or_default()));
+/// Prints the figures of a device, row by row.
+struct Table<'a> {
+    /// Nothing is printed where the figures go into JSON.
+    out: Option<&'a Output>,
+    /// What the figures are compared with.
+    before: Option<&'a Report>,
+    device: String,
+    /// The images of the last row.
+    geometry: String,
+}
+
+impl Table<'_> {
+    fn say(&self, words: &str) {
+        if let Some(out) = self.out {
+            out.say(words);
+        }
     }
-    let mut last = String::new();
-    for row in &of_device.rows {
-        if row.geometry != last {
-            last.clone_from(&row.geometry);
-            let head = format!("images of {last}");
-            out.say(&format!("\n  {head:34} {:18} {:>11} {:>11}", "", "images/s", "GiB/s"));
+
+    fn limits(&self, batch_mib: u32, limits: &[Ceiling]) {
+        self.say(&format!("\n{}; batches of {batch_mib} MiB", self.device));
+        for limit in limits {
+            let rate = limit.gib_per_second.map(|rate| format!("{rate:9.2} GiB/s"));
+            let time = limit.microseconds.map(|time| format!("{time:9.2} us"));
+            self.say(&format!("  {:36} {}{}", limit.name, rate.or(time).unwrap_or_default(), wide(limit.spread)));
+        }
+    }
+
+    fn row(&mut self, row: &Row) {
+        if row.geometry != self.geometry {
+            self.geometry.clone_from(&row.geometry);
+            let head = format!("images of {}", row.geometry);
+            self.say(&format!("\n  {head:34} {:18} {:>11} {:>11}", "", "images/s", "GiB/s"));
         }
         let percent = row.percent.map_or(String::new(), |percent| {
             let of = if row.way == Way::Floats { "none" } else { "copy" };
             format!("  {percent:4.0} % of {of}")
         });
-        let old = before.and_then(|report| earlier(report, &of_device.device, row));
+        let old = self.before.and_then(|report| earlier(report, &self.device, row));
         let compared = old.map_or(String::new(), |old| {
             format!("  {:5.2} times as before", row.images_per_second / old.images_per_second)
         });
-        out.say(&format!(
-            "  {:34} {:18} {:>11.0} {:>11.2}{percent}{compared}",
+        self.say(&format!(
+            "  {:34} {:18} {:>11.0} {:>11.2}{percent}{compared}{}",
             row.scheme,
             row.way.words(),
             row.images_per_second,
-            row.gib_per_second
+            row.gib_per_second,
+            wide(row.spread)
         ));
     }
-    if of_device.rows.iter().any(|row| row.by_device) {
-        out.say("  (bytes to bytes and bytes to floats by the device's own clock)");
+
+    fn end(&self, rows: &[Row], left_out: &[String]) {
+        if rows.iter().any(|row| row.by_device) {
+            self.say("  (bytes to bytes and bytes to floats by the device's own clock)");
+        }
+        for words in left_out {
+            self.say(&format!("  left out: {words}"));
+        }
     }
-    for words in &of_device.left_out {
-        out.say(&format!("  left out: {words}"));
+}
+
+/// A warning where samples are far apart.
+fn wide(spread: Option<f64>) -> String {
+    match spread {
+        Some(spread) if spread > WIDE_SPREAD => format!("  (+-{:.0} %)", spread / 2.0),
+        _ => String::new(),
     }
 }
 

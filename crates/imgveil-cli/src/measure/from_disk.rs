@@ -3,6 +3,7 @@
 use crate::error::Error;
 use crate::exit::Failure;
 use imgveil::internal::engine::Device;
+use imgveil::internal::engine::gpu::Timed;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Scheme, Secret};
@@ -16,7 +17,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Encrypts images (interleaved samples, one image after the other) from a file in `folder` to files there, for about
-/// `seconds` seconds. Returns the median seconds of a whole job: preflight, reading, hashes, encryption, writing,
+/// `seconds` seconds. Returns the seconds of whole jobs: preflight, reading, hashes, encryption, writing,
 /// manifest.
 ///
 /// # Errors
@@ -28,7 +29,7 @@ pub(super) fn from_disk(
     samples: &[u8],
     folder: &Path,
     seconds: f64,
-) -> Result<f64, Failure> {
+) -> Result<Timed, Failure> {
     let disk = |error: std::io::Error| Error::cannot_measure_in(folder, error);
     let work = tempfile::Builder::new().prefix("imgveil-bench-").tempdir_in(folder).map_err(disk)?;
     let (input, output) = (work.path().join("set.npy"), work.path().join("encrypted"));
@@ -42,7 +43,7 @@ pub(super) fn from_disk(
         options: EncryptOptions { encoding: Some(Encoding::Npy), naming: Naming::Kept, ..EncryptOptions::default() },
     };
     let run = EncryptRun::new(request, device.clone());
-    super::median(seconds, || {
+    super::samples(seconds, || {
         if output.exists() {
             std::fs::remove_dir_all(&output).map_err(disk)?;
         }

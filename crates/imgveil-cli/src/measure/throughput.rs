@@ -2,10 +2,11 @@
 
 use super::ceilings::{Ceiling, copy_of};
 use super::from_disk::from_disk;
-use super::median;
+use super::timed;
 use crate::error::Error;
 use crate::exit::Failure;
 use imgveil::internal::engine::WEIGHT_ONE;
+use imgveil::internal::engine::gpu::Timed;
 use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
@@ -14,7 +15,6 @@ use imgveil::internal::scheme::{CompileError, Scheme, compile};
 use serde::{Deserialize, Serialize};
 use std::hint::black_box;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Where images are read from and written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,14 +60,15 @@ pub struct Row {
     pub images_per_second: f64,
     /// Bytes of samples read and of output written, in GiB a second.
     pub gib_per_second: f64,
-    /// Share of the device's own copy (bytes to bytes), or of the same conversion with `none` (bytes to floats).
+    /// Share of the device's fastest copy (bytes to bytes), or of the same conversion with `none` (bytes to floats).
     pub percent: Option<f64>,
     /// Whether the time was measured by the device's own clock.
     pub by_device: bool,
+    /// How far the samples are apart: from the first quartile to the third, in percent of the median.
+    #[serde(default)]
+    pub spread: Option<f64>,
 }
 
-/// Repetitions in one submission to a GPU.
-const REPEATS: u32 = 4;
 /// How many images are compared with those of the CPU engine before anything is timed.
 const COMPARED: usize = 20;
 
@@ -159,7 +160,8 @@ fn rows(
     let loaded = Loaded::new(device, program.clone())?;
     let subject = Subject { loaded, geometry, samples: &samples, refs: &refs, group };
     let mut rows = Vec::new();
-    let mut add = |way: Way, seconds: f64, images: usize, by_device: bool| {
+    let mut add = |way: Way, timed: &Timed, images: usize| {
+        let seconds = timed.seconds();
         let outputs = images / group;
         let output = match way {
             Way::Floats => 4 * geometry.samples(),
@@ -185,24 +187,25 @@ fn rows(
             images_per_second,
             gib_per_second,
             percent,
-            by_device,
+            by_device: timed.by_device,
+            spread: Some(100.0 * timed.spread()),
         });
     };
     if program.mixing().is_none() {
         subject.compare(name, Way::Bytes)?;
-        let (time, images, by_device) = subject.bytes(seconds)?;
-        add(Way::Bytes, time, images, by_device);
+        let (timed, images) = subject.bytes(seconds)?;
+        add(Way::Bytes, &timed, images);
         if device.gpu().is_some() {
-            add(Way::Memory, subject.memory(seconds)?, images, false);
+            add(Way::Memory, &subject.memory(seconds)?, refs.len());
         }
     }
     subject.compare(name, Way::Floats)?;
-    let (time, images, by_device) = subject.floats(seconds)?;
-    add(Way::Floats, time, images, by_device);
+    let (timed, images) = subject.floats(seconds)?;
+    add(Way::Floats, &timed, images);
     if let Some(folder) = folder
         && program.mixing().is_none()
     {
-        add(Way::Disk, from_disk(device, scheme, geometry, &samples, folder, seconds)?, refs.len(), false);
+        add(Way::Disk, &from_disk(device, scheme, geometry, &samples, folder, seconds)?, refs.len());
     }
     Ok(rows)
 }
@@ -256,57 +259,36 @@ impl Subject<'_> {
         (images / self.group).max(1) * self.group
     }
 
-    fn bytes(&self, seconds: f64) -> Result<(f64, usize, bool), EngineError> {
-        match self.loaded.device().gpu() {
-            None => Ok((self.memory(seconds)?, self.refs.len(), false)),
-            Some(gpu) => {
-                let size = self.geometry.bytes();
-                let images = self.fitting(gpu.binding_limit(), size.next_multiple_of(4));
-                let mut by_device = false;
-                let time = median(seconds, || {
-                    let samples = &self.samples[..images * size];
-                    let timed = self.loaded.time_bytes(samples, &self.refs[..images], REPEATS)?;
-                    by_device = timed.is_some_and(|timed| timed.by_device);
-                    Ok(timed.map_or(f64::NAN, |timed| timed.seconds))
-                })?;
-                Ok((time, images, by_device))
-            }
-        }
+    fn bytes(&self, seconds: f64) -> Result<(Timed, usize), EngineError> {
+        let Some(gpu) = self.loaded.device().gpu() else { return Ok((self.memory(seconds)?, self.refs.len())) };
+        let size = self.geometry.bytes();
+        let images = self.fitting(gpu.binding_limit(), size.next_multiple_of(4));
+        let timed = self.loaded.time_bytes(&self.samples[..images * size], &self.refs[..images], seconds)?;
+        Ok((timed.unwrap_or_else(not_timed), images))
     }
 
-    fn floats(&self, seconds: f64) -> Result<(f64, usize, bool), EngineError> {
+    fn floats(&self, seconds: f64) -> Result<(Timed, usize), EngineError> {
         let size = self.geometry.samples();
-        match self.loaded.device().gpu() {
-            None => {
-                let mut output = vec![0.0; self.refs.len() / self.group * size];
-                let time = median(seconds, || {
-                    let begun = Instant::now();
-                    self.loaded.floats(black_box(self.samples), self.refs, black_box(&mut output))?;
-                    Ok(begun.elapsed().as_secs_f64())
-                })?;
-                Ok((time, self.refs.len(), false))
-            }
-            Some(gpu) => {
-                let images = self.fitting(gpu.binding_limit(), 4 * size / self.group);
-                let samples = &self.samples[..images * self.geometry.bytes()];
-                let mut by_device = false;
-                let time = median(seconds, || {
-                    let timed = self.loaded.time_floats(samples, &self.refs[..images], REPEATS)?;
-                    by_device = timed.is_some_and(|timed| timed.by_device);
-                    Ok(timed.map_or(f64::NAN, |timed| timed.seconds))
-                })?;
-                Ok((time, images, by_device))
-            }
-        }
+        let Some(gpu) = self.loaded.device().gpu() else {
+            let mut output = vec![0.0; self.refs.len() / self.group * size];
+            let timed =
+                timed(seconds, || self.loaded.floats(black_box(self.samples), self.refs, black_box(&mut output)))?;
+            return Ok((timed, self.refs.len()));
+        };
+        let images = self.fitting(gpu.binding_limit(), 4 * size / self.group);
+        let samples = &self.samples[..images * self.geometry.bytes()];
+        let timed = self.loaded.time_floats(samples, &self.refs[..images], seconds)?;
+        Ok((timed.unwrap_or_else(not_timed), images))
     }
 
-    /// Seconds of a batch from the host's memory to the host's memory.
-    fn memory(&self, seconds: f64) -> Result<f64, EngineError> {
+    /// A batch from the host's memory to the host's memory.
+    fn memory(&self, seconds: f64) -> Result<Timed, EngineError> {
         let mut output = vec![0; self.refs.len() * self.geometry.bytes()];
-        median(seconds, || {
-            let begun = Instant::now();
-            self.loaded.bytes(black_box(self.samples), self.refs, black_box(&mut output))?;
-            Ok(begun.elapsed().as_secs_f64())
-        })
+        timed(seconds, || self.loaded.bytes(black_box(self.samples), self.refs, black_box(&mut output)))
     }
+}
+
+/// Of a program that is on the CPU.
+fn not_timed() -> Timed {
+    Timed::new(Vec::new(), false)
 }
