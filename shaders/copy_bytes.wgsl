@@ -6,10 +6,11 @@
 
 // No loops: each costs more here than all the rest. The host sees to it that the grid is large enough.
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let position = at.z * groups.y + at.y;
     let chunks = params.stride / 4u;
-    if (at.x < chunks) {
-        let image = refs[at.y];
+    if (at.x < chunks && position < params.images) {
+        let image = refs[position];
         encrypted[image.slot * chunks + at.x] = pixels[image.index * chunks + at.x];
     }
 }

@@ -1,22 +1,25 @@
 // Packed words XOR each image's own ChaCha20 stream, to packed words. One invocation computes one ChaCha20
-// block and so writes 16 words; behind an image's last sample they hold what nobody reads. Needs shared/source.wgsl and shared/chacha20.wgsl in front.
-// Twin: Stream::xor in src/schedule.rs.
+// block and writes 16 words, 64 apart; behind an image's last sample they hold what nobody reads. Needs shared/source.wgsl,
+// shared/chacha20.wgsl and shared/staged.wgsl in front. Twin: Stream::xor in src/schedule.rs.
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
 
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let blocks = (params.stride + 15u) / 16u;
+fn main(
+    @builtin(workgroup_id) at: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+    @builtin(num_workgroups) groups: vec3<u32>,
+) {
     for (var image = at.y; image < params.images; image += groups.y) {
         let shown = refs[image];
-        for (var block = at.x; block < blocks; block += groups.x * 64u) {
-            var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(shown));
-            for (var i = 0u; i < 16u; i++) {
-                let word = block * 16u + i;
-                if (word >= params.stride) {
-                    break;
-                }
-                encrypted[shown.slot * params.stride + word] = augmented_word(shown, word) ^ stream[i];
+        // 64 blocks of 16 words.
+        for (var first = at.x * 1024u; first < params.stride; first += groups.x * 1024u) {
+            let counter = vec2<u32>(first / 16u + local, 0u);
+            workgroupBarrier();
+            stage(local, chacha20_block(params.key_low, params.key_high, counter, stream_of(shown)));
+            workgroupBarrier();
+            for (var i = local; i < 1024u && first + i < params.stride; i += 64u) {
+                encrypted[shown.slot * params.stride + first + i] = augmented_word(shown, first + i) ^ staged_word(i);
             }
         }
     }

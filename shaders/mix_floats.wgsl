@@ -23,9 +23,9 @@ fn main(
             workgroupBarrier();
             if (local < 4u) {
                 let counter = vec2<u32>(group * 4u + local, 0u);
-                var stream = chacha20_block(params.key_low, params.key_high, counter, stream_of(refs[first_ref]));
+                let stream = chacha20_block(params.key_low, params.key_high, counter, stream_of(refs[first_ref]));
                 for (var i = 0u; i < 16u; i++) {
-                    sign_words[local * 16u + i] = stream[i];
+                    sign_words[local * 16u + i] = word_of(stream, i);
                 }
             }
             workgroupBarrier();

@@ -7,10 +7,10 @@
 // Off: the identity, which reads no table.
 override PLAN: bool = true;
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let elements = params.samples * PER_SAMPLE;
-    for (var word = at.x; word < params.stride; word += groups.x * 64u) {
+    for (var word = at.x; word < params.stride; word += groups.x * 256u) {
         let first = word * PER_WORD;
         // The last word of an image may be only partly filled.
         let filled = min(PER_WORD, elements - first);

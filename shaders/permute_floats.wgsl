@@ -23,12 +23,12 @@ fn moved(shown: ImageRef, entry: u32) -> u32 {
     return augmented(shown, entry & 0x7fffffffu) ^ (ONES * (entry >> 31u));
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(256)
 fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
     let pixels_per_plane = params.height * params.width;
     // The third dimension is the channel.
     let channel = at.z;
-    for (var pixel = at.x; pixel < pixels_per_plane; pixel += groups.x * 64u) {
+    for (var pixel = at.x; pixel < pixels_per_plane; pixel += groups.x * 256u) {
         let first = (pixel * params.channels + channel) * PER_SAMPLE;
         let to = channel * pixels_per_plane + pixel;
         // Looked up once for all images of the row. Nibbles: two or four to a sample.

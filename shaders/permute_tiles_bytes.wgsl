@@ -1,4 +1,4 @@
-// Packed words through a plan in tiles to packed words. One invocation writes 16 bytes of each of eight images. Needs
+// Packed words through a plan in tiles to packed words. One invocation writes 16 bytes of each of four images. Needs
 // shared/tiles.wgsl in front. The same as permute_bytes.wgsl, which is the oracle.
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<vec4<u32>>;
@@ -21,29 +21,21 @@ fn write_quad(quad: u32, first: u32, chunk: u32, entries: u32) {
     write(first + 3u, chunk, vec4<u32>(a.w, b.w, c.w, d.w));
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(64, QUADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_id) local: vec3<u32>,
 ) {
     let rows = select(5u, 9u, NIBBLES);
-    let place = group.x * rows * LANES + lane;
+    let place = group.x * rows * LANES + local.x;
     let chunks = tiles[place];
-    let first = (group.z * groups.y + group.y) * IMAGES;
-    let second = first + IMAGES / 2u;
-    let two_quads = second < params.images;
+    let first = first_image(group, groups, local.y);
     if (chunks.x != NONE) {
-        lay(0u, first, chunks.x, lane);
-        if (two_quads) {
-            lay(1u, second, chunks.x, lane);
-        }
+        lay(local.y, first, chunks.x, local.x);
     }
     workgroupBarrier();
     if (chunks.y != NONE) {
-        write_quad(0u, first, chunks.y, place + LANES);
-        if (two_quads) {
-            write_quad(1u, second, chunks.y, place + LANES);
-        }
+        write_quad(local.y, first, chunks.y, place + LANES);
     }
 }

@@ -1,4 +1,4 @@
-// Packed words through a plan in tiles to normalised floats, planar (N, C, H, W). One invocation writes, of each of eight
+// Packed words through a plan in tiles to normalised floats, planar (N, C, H, W). One invocation writes, of each of four
 // images, four times four neighbours of a channel. Needs shared/normalised.wgsl and
 // shared/tiles.wgsl in front. The same as permute_floats.wgsl,
 // which is the oracle.
@@ -28,33 +28,24 @@ fn write_quad(quad: u32, first: u32, output: u32, entries: u32) {
     write(first + 3u, output, low.w, high.w);
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(64, QUADS)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) lane: u32,
+    @builtin(local_invocation_id) local: vec3<u32>,
 ) {
     let rows = select(1u, 2u, NIBBLES) * (DEPTH / 8u);
-    let place = group.x * (4u + 4u * rows) * LANES + lane;
-    let first = (group.z * groups.y + group.y) * IMAGES;
-    let second = first + IMAGES / 2u;
-    let two_quads = second < params.images;
+    let place = group.x * (4u + 4u * rows) * LANES + local.x;
+    let first = first_image(group, groups, local.y);
     let source = tiles[place].x;
     if (source != NONE) {
-        lay(0u, first, source, lane);
-        if (two_quads) {
-            lay(1u, second, source, lane);
-        }
+        lay(local.y, first, source, local.x);
     }
     workgroupBarrier();
     for (var i = 0u; i < 4u; i++) {
         let output = tiles[place + i * LANES].y;
         if (output != NONE) {
-            let entries = place + (4u + i * rows) * LANES;
-            write_quad(0u, first, output, entries);
-            if (two_quads) {
-                write_quad(1u, second, output, entries);
-            }
+            write_quad(local.y, first, output, place + (4u + i * rows) * LANES);
         }
     }
 }

@@ -1,5 +1,6 @@
-// Signs and channel orders with keys per image, packed words to packed words. One invocation writes 16 pixels, which
-// are whole words. Needs shared/source.wgsl, shared/chacha20.wgsl and shared/pixel_keys.wgsl in front.
+// Signs and channel orders with keys per image, packed words to packed words. One invocation writes four times four
+// neighbouring pixels, which are whole words. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl and
+// shared/pixel_keys.wgsl in front.
 // Twin: pixel_keyed() in src/engine/cpu.rs.
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
@@ -18,23 +19,17 @@ fn main(
             let first_pixel = group * PIXELS;
             workgroupBarrier();
             draw_signs(shown, first_pixel, local);
+            draw_orders(shown, first_pixel, local);
             workgroupBarrier();
-            let start = first_pixel + local * 16u;
-            if (start < pixels_of_image) {
-                var words: array<u32, 16>;
-                if (COLOUR) {
-                    words = order_words(shown, start);
-                }
+            for (var at_pixel = local * 4u; at_pixel < PIXELS; at_pixel += 256u) {
+                let start = first_pixel + at_pixel;
                 var word = shown.slot * params.stride + start * params.channels / PER_WORD;
                 var packed = 0u;
                 var filled = 0u;
-                for (var i = 0u; i < 16u && start + i < pixels_of_image; i++) {
-                    var order = 0x24u;
-                    if (COLOUR) {
-                        order = order_of(shown, start + i, words[i]);
-                    }
+                for (var pixel = start; pixel < min(start + 4u, pixels_of_image); pixel++) {
+                    let order = order_of(shown, first_pixel, pixel);
                     for (var channel = 0u; channel < params.channels; channel++) {
-                        packed |= keyed(shown, first_pixel, start + i, order, channel) << filled;
+                        packed |= keyed(shown, first_pixel, pixel, order, channel) << filled;
                         filled += BITS;
                         if (filled == 32u) {
                             encrypted[word] = packed;

@@ -1,5 +1,6 @@
 // Signs and channel orders with keys per image, packed words to normalised floats, planar (N, C, H, W). One invocation
-// writes 16 pixels. Needs shared/source.wgsl, shared/chacha20.wgsl and shared/pixel_keys.wgsl in front.
+// writes 16 pixels, 64 apart. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl and shared/pixel_keys.wgsl in
+// front.
 // Twin: pixel_keyed() and CpuEngine::floats in src/engine/cpu.rs.
 
 @group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
@@ -19,23 +20,15 @@ fn main(
             let first_pixel = group * PIXELS;
             workgroupBarrier();
             draw_signs(shown, first_pixel, local);
+            draw_orders(shown, first_pixel, local);
             workgroupBarrier();
-            let start = first_pixel + local * 16u;
-            if (start < pixels_of_image) {
-                var words: array<u32, 16>;
-                if (COLOUR) {
-                    words = order_words(shown, start);
-                }
-                for (var i = 0u; i < 16u && start + i < pixels_of_image; i++) {
-                    var order = 0x24u;
-                    if (COLOUR) {
-                        order = order_of(shown, start + i, words[i]);
-                    }
-                    for (var channel = 0u; channel < params.channels; channel++) {
-                        let value = keyed(shown, first_pixel, start + i, order, channel);
-                        let plane = shown.slot * params.samples + channel * pixels_of_image;
-                        tensor[plane + start + i] = scale[value];
-                    }
+            let end = min(first_pixel + PIXELS, pixels_of_image);
+            for (var pixel = first_pixel + local; pixel < end; pixel += 64u) {
+                let order = order_of(shown, first_pixel, pixel);
+                for (var channel = 0u; channel < params.channels; channel++) {
+                    let value = keyed(shown, first_pixel, pixel, order, channel);
+                    let plane = shown.slot * params.samples + channel * pixels_of_image;
+                    tensor[plane + pixel] = scale[value];
                 }
             }
         }

@@ -11,12 +11,13 @@ fn scaled(a: u32, b: u32, c: u32, d: u32) -> vec4<f32> {
 
 // No loops: each costs more here than all the rest. The host sees to it that the grid is large enough.
 @compute @workgroup_size(64)
-fn main(@builtin(global_invocation_id) at: vec3<u32>) {
+fn main(@builtin(global_invocation_id) at: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+    let position = at.z * groups.y + at.y;
     let quads = params.samples / params.channels / 4u;
-    if (at.x >= quads) {
+    if (at.x >= quads || position >= params.images) {
         return;
     }
-    let image = refs[at.y];
+    let image = refs[position];
     let first = image.index * params.stride + at.x * params.channels;
     let written = image.slot * (params.samples / 4u) + at.x;
     let a = pixels[first];

@@ -1,40 +1,57 @@
 // ChaCha20 (RFC 8439, section 2.3) in Bernstein's layout: 64-bit block counter in words 12 and 13, 64-bit
-// stream id in words 14 and 15. Twin: rand_chacha's ChaCha20Rng, as src/schedule.rs uses it.
+// stream id in words 14 and 15. The state is four rows of a matrix, and a quarter round works on all columns at once: no array is
+// indexed, which would lie in memory. Twin: rand_chacha's ChaCha20Rng, as src/schedule.rs uses it.
 
-var<private> state: array<u32, 16>;
-
-fn rotated(x: u32, bits: u32) -> u32 {
-    return (x << bits) | (x >> (32u - bits));
+// The 16 words of a block, row by row.
+struct Stream {
+    a: vec4<u32>,
+    b: vec4<u32>,
+    c: vec4<u32>,
+    d: vec4<u32>,
 }
 
-fn quarter_round(a: u32, b: u32, c: u32, d: u32) {
-    state[a] += state[b]; state[d] = rotated(state[d] ^ state[a], 16u);
-    state[c] += state[d]; state[b] = rotated(state[b] ^ state[c], 12u);
-    state[a] += state[b]; state[d] = rotated(state[d] ^ state[a], 8u);
-    state[c] += state[d]; state[b] = rotated(state[b] ^ state[c], 7u);
+fn rotated(x: vec4<u32>, bits: u32) -> vec4<u32> {
+    return (x << vec4<u32>(bits)) | (x >> vec4<u32>(32u - bits));
 }
 
-fn chacha20_block(key_low: vec4<u32>, key_high: vec4<u32>, counter: vec2<u32>, id: vec2<u32>) -> array<u32, 16> {
+// A quarter round of every column.
+fn round_of_columns(s: Stream) -> Stream {
+    var t = s;
+    t.a += t.b;
+    t.d = rotated(t.d ^ t.a, 16u);
+    t.c += t.d;
+    t.b = rotated(t.b ^ t.c, 12u);
+    t.a += t.b;
+    t.d = rotated(t.d ^ t.a, 8u);
+    t.c += t.d;
+    t.b = rotated(t.b ^ t.c, 7u);
+    return t;
+}
+
+fn chacha20_block(key_low: vec4<u32>, key_high: vec4<u32>, counter: vec2<u32>, id: vec2<u32>) -> Stream {
     // "expand 32-byte k"
-    let start = array<u32, 16>(
-        0x61707865u, 0x3320646eu, 0x79622d32u, 0x6b206574u,
-        key_low.x, key_low.y, key_low.z, key_low.w,
-        key_high.x, key_high.y, key_high.z, key_high.w,
-        counter.x, counter.y, id.x, id.y,
+    let start = Stream(
+        vec4<u32>(0x61707865u, 0x3320646eu, 0x79622d32u, 0x6b206574u), key_low, key_high, vec4<u32>(counter, id),
     );
-    state = start;
+    var s = start;
     for (var round = 0u; round < 10u; round++) {
-        quarter_round(0u, 4u, 8u, 12u);
-        quarter_round(1u, 5u, 9u, 13u);
-        quarter_round(2u, 6u, 10u, 14u);
-        quarter_round(3u, 7u, 11u, 15u);
-        quarter_round(0u, 5u, 10u, 15u);
-        quarter_round(1u, 6u, 11u, 12u);
-        quarter_round(2u, 7u, 8u, 13u);
-        quarter_round(3u, 4u, 9u, 14u);
+        s = round_of_columns(s);
+        // Diagonals become columns, and columns again.
+        s = round_of_columns(Stream(s.a, s.b.yzwx, s.c.zwxy, s.d.wxyz));
+        s = Stream(s.a, s.b.wxyz, s.c.zwxy, s.d.yzwx);
     }
-    for (var i = 0u; i < 16u; i++) {
-        state[i] += start[i];
+    return Stream(s.a + start.a, s.b + start.b, s.c + start.c, s.d + start.d);
+}
+
+// Word `i` of a block.
+fn word_of(s: Stream, i: u32) -> u32 {
+    var row = s.a;
+    if (i >= 12u) {
+        row = s.d;
+    } else if (i >= 8u) {
+        row = s.c;
+    } else if (i >= 4u) {
+        row = s.b;
     }
-    return state;
+    return row[i % 4u];
 }

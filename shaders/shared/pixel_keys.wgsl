@@ -1,6 +1,6 @@
 // Keys per image of single pixels: a sign bit for every sample and an order of the channels for every pixel, drawn
-// from the image's own ChaCha20 streams. A workgroup of 64 works on 1024 pixels, 16 each: as many as a ChaCha20 block
-// has words, and so digits. Needs shared/source.wgsl and shared/chacha20.wgsl in front.
+// from the image's own ChaCha20 streams. A workgroup of 64 works on 1024 pixels: as many as its 64 ChaCha20 blocks
+// have words, and so digits. Needs shared/source.wgsl, shared/chacha20.wgsl and shared/staged.wgsl in front.
 // Twin: pixel_keyed() in src/engine/cpu.rs; draws: Stream::bits and Stream::digits in src/schedule.rs.
 
 override NEGATIVE: bool = true;     // sign bits
@@ -23,9 +23,9 @@ fn draw_signs(shown: ImageRef, first_pixel: u32, local: u32) {
         return;
     }
     let block = sign_word(local / 3u, first_pixel) / 16u + local % 3u;
-    var stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(shown));
+    let stream = chacha20_block(params.key_low, params.key_high, vec2<u32>(block, 0u), stream_of(shown));
     for (var i = 0u; i < 16u; i++) {
-        sign_words[local * 16u + i] = stream[i];
+        sign_words[local * 16u + i] = word_of(stream, i);
     }
 }
 
@@ -39,25 +39,30 @@ fn sign_of(first_pixel: u32, pixel: u32, channel: u32) -> u32 {
     return ONES * ((word >> (pixel & 31u)) & 1u);
 }
 
-// The words of the orders of 16 pixels, from `pixel` on, which is a multiple of 16.
-fn order_words(shown: ImageRef, pixel: u32) -> array<u32, 16> {
-    return chacha20_block(params.colour_low, params.colour_high, vec2<u32>(pixel / 16u, 0u), stream_of(shown));
+// The words of the orders of the group's pixels, into workgroup memory. Between two barriers.
+fn draw_orders(shown: ImageRef, first_pixel: u32, local: u32) {
+    if (COLOUR) {
+        let counter = vec2<u32>(first_pixel / 16u + local, 0u);
+        stage(local, chacha20_block(params.colour_low, params.colour_high, counter, stream_of(shown)));
+    }
 }
 
-// The order of a pixel's channels from its word: channel j at bits 2j and 2j+1.
-fn order_of(shown: ImageRef, pixel: u32, drawn: u32) -> u32 {
+// The order of a pixel's channels: channel j at bits 2j and 2j+1.
+fn order_of(shown: ImageRef, first_pixel: u32, pixel: u32) -> u32 {
+    if (!COLOUR) {
+        return 0x24u;
+    }
     let pixels_of_image = params.height * params.width;
-    var word = drawn;
+    var word = staged_word(pixel - first_pixel);
     // Fair words give word * 6 div 2^32; four of 2^32 words are refused, and the pixel looks one round further.
     for (var place = pixel; word * 6u < 4u;) {
         place += pixels_of_image;
-        var again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), stream_of(shown));
-        word = again[place % 16u];
+        let again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), stream_of(shown));
+        word = word_of(again, place % 16u);
     }
     let digit = ((word >> 16u) * 6u + (((word & 0xffffu) * 6u) >> 16u)) >> 16u;
-    // 012, 021, 102, 120, 201, 210
-    var orders = array<u32, 6>(0x24u, 0x18u, 0x21u, 0x09u, 0x12u, 0x06u);
-    return orders[digit];
+    // 012, 021, 102, 120, 201, 210: the orders, a byte each.
+    return (select(0x09211824u, 0x0612u, digit >= 4u) >> (digit % 4u * 8u)) & 0xffu;
 }
 
 // Channel `channel` of a pixel after its order (or before it, undone) and with its sign.

@@ -1,8 +1,8 @@
-// A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of eight images, in two quads of four. An invocation
-// fetches a chunk of 16 bytes of each image and lays the four images of a quad side by side: one word holds the same
+// A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of QUADS times four images: a row of 64 invocations for
+// each four. An invocation fetches a chunk of 16 bytes of each of its images and lays the four side by side: one word holds the same
 // byte of all four, so that one look into workgroup memory moves a byte of four images. Device memory is read and
-// written in vectors of 16 bytes, each once; what is looked up in the plan is good for eight images. References show images as
-// they are. Twin: permute() in src/engine/cpu.rs.
+// written in vectors of 16 bytes, each once; what is looked up in the plan is good for all images of the workgroup. References show
+// images as they are. Twin: permute() in src/engine/step/permute.rs.
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
 // Rows of 64, one place for each invocation. First the numbers of chunks: x is that of the source, and y those of the
@@ -13,14 +13,18 @@
 // Whether nibbles are moved: two entries to a byte.
 override NIBBLES: bool = false;
 
+// Rows of invocations.
+const QUADS: u32 = 2u;
+
 const LANES: u32 = 64u;
-const IMAGES: u32 = 8u;
+// Images of a row of invocations.
+const IMAGES: u32 = 4u;
 // An invocation without a source or an output.
 const NONE: u32 = 0xffffffffu;
 
 // For each quad: byte 0 of every chunk, byte 1 of every chunk, and so on. Neighbouring invocations write neighbouring words,
 // and where their chunks are moved alike they read neighbouring words: of each bank of the memory, one.
-var<workgroup> near: array<u32, 2048>;
+var<workgroup> near: array<u32, 1024u * QUADS>;
 
 // Byte j of word i becomes byte i of word j.
 fn transposed(w: vec4<u32>) -> vec4<u32> {
@@ -58,6 +62,11 @@ fn lay(quad: u32, first: u32, chunk: u32, lane: u32) {
     put(place + 256u, transposed(vec4<u32>(a.y, b.y, c.y, d.y)));
     put(place + 512u, transposed(vec4<u32>(a.z, b.z, c.z, d.z)));
     put(place + 768u, transposed(vec4<u32>(a.w, b.w, c.w, d.w)));
+}
+
+// The first image of a row of invocations.
+fn first_image(group: vec3<u32>, groups: vec3<u32>, quad: u32) -> u32 {
+    return ((group.z * groups.y + group.y) * QUADS + quad) * IMAGES;
 }
 
 // The byte of four images that the lower half of a word names, as it lies.

@@ -3,12 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// `IMAGES` of `shaders/shared/tiles.wgsl`.
-const IMAGES_OF_A_TILE: u64 = 8;
-/// Invocations of one workgroup. Every shader here has as many.
-pub const WORKGROUP: u64 = 64;
+/// `QUADS` of `shaders/shared/tiles.wgsl`: rows of invocations in a workgroup.
+const QUADS: u32 = 2;
+/// The images of a workgroup of tiles, four for each row.
+const IMAGES_OF_A_TILE: u64 = 4 * QUADS as u64;
+/// Invocations of one workgroup, in most shaders.
+const WORKGROUP: u64 = 64;
+/// Invocations of one workgroup of `permute_bytes` and `permute_floats`.
+const WORKGROUP_OF_ROWS: u64 = 256;
 /// Workgroups of one dimension: WebGPU's default limit.
-const MAX_GROUPS: u64 = 65_535;
+pub const MAX_GROUPS: u64 = 65_535;
 /// Invocations that keep the largest devices busy.
 const ENOUGH: u64 = 1 << 19;
 /// The most images that share one look at a table. Beyond this the table is a small part of what a kernel reads.
@@ -81,9 +85,9 @@ impl Kernel {
     }
 }
 
-/// Memory to memory, 16 bytes an invocation: for measuring.
+/// Memory to memory in vectors of 16 bytes: for measuring.
 pub static COPY_VECTORS: Kernel = copy_kernel("copy_vectors", wgsl!("copy_vectors.wgsl"));
-/// Memory to memory, 4 bytes an invocation: for measuring.
+/// Memory to memory in words of 4 bytes: for measuring.
 pub static COPY_WORDS: Kernel = copy_kernel("copy_words", wgsl!("copy_words.wgsl"));
 
 const fn copy_kernel(name: &'static str, wgsl: &'static str) -> Kernel {
@@ -148,21 +152,25 @@ pub fn grid(parts: u64, images: u64, planes: u32) -> [u32; 3] {
     [fitting(parts.div_ceil(WORKGROUP)), fitting(images), planes]
 }
 
-/// Whether a grid reaches all parts of all images without strides.
-pub fn fits_a_grid(parts: u64, images: u64) -> bool {
-    parts.div_ceil(WORKGROUP) <= MAX_GROUPS && images <= MAX_GROUPS
+/// The grid of a kernel without strides: parts along x, and images along y, then along z. `None` if an image has too many
+/// parts.
+pub fn grid_without_strides(parts: u64, images: u64) -> Option<[u32; 3]> {
+    let groups = parts.div_ceil(WORKGROUP);
+    (groups <= MAX_GROUPS).then(|| [groups as u32, images.min(MAX_GROUPS) as u32, images.div_ceil(MAX_GROUPS) as u32])
 }
 
-/// The grid of a dispatch of tiles, each for eight images: tiles along x, and images along y. Images that exceed that
+/// The grid of a dispatch of tiles, each for [`IMAGES_OF_A_TILE`] images: tiles along x, and images along y. Images that exceed that
 /// dimension go on along z. Workgroups beyond the last image do nothing.
 pub fn grid_of_tiles(tiles: u64, images: u64) -> [u32; 3] {
     let groups = images.div_ceil(IMAGES_OF_A_TILE);
     [tiles as u32, groups.min(MAX_GROUPS) as u32, groups.div_ceil(MAX_GROUPS) as u32]
 }
 
-/// As [`grid`], for kernels whose invocations look something up once and use it for several images.
+/// As [`grid`], for kernels whose invocations look something up once and use it for several images. Their workgroups are
+/// larger: an NVIDIA H100 begins no more than 1.5 workgroups in a nanosecond, which would be the limit of kernels that do so little.
 pub fn grid_of_rows(parts: u64, images: u64, planes: u32) -> [u32; 3] {
-    grid(parts, images.div_ceil(images_of_a_row(parts, images, planes)), planes)
+    let rows = images.div_ceil(images_of_a_row(parts, images, planes));
+    grid(parts.div_ceil(WORKGROUP_OF_ROWS / WORKGROUP), rows, planes)
 }
 
 /// The images of one invocation of [`grid_of_rows`]: as many as leave the device enough to do at a time.

@@ -6,7 +6,7 @@
 
 use super::device::Gpu;
 use super::dispatch::Params;
-use super::kernel::{COPY_VECTORS, COPY_WORDS, WORDS, WORKGROUP, grid};
+use super::kernel::{COPY_VECTORS, COPY_WORDS, MAX_GROUPS, WORDS};
 use super::program::{self, LoadedProgram};
 use super::resident::Resident;
 use crate::engine::EngineError;
@@ -57,9 +57,9 @@ impl Timed {
 pub enum Copy {
     /// The driver's own, from buffer to buffer.
     Driver,
-    /// A kernel whose invocations copy 16 bytes each.
+    /// A kernel that copies vectors of 16 bytes.
     Vectors,
-    /// A kernel whose invocations copy 4 bytes each.
+    /// A kernel that copies words of 4 bytes.
     Words,
 }
 
@@ -249,10 +249,11 @@ impl Gpu {
 }
 
 /// The grid of a copy: workgroups along x, and rows of them along y where they are more than one dimension holds.
-fn grid_of_copies(invocations: u64) -> [u32; 3] {
-    let [x, ..] = grid(invocations, 1, 1);
-    let groups = invocations.div_ceil(WORKGROUP);
-    [x, groups.div_ceil(u64::from(x)) as u32, 1]
+fn grid_of_copies(pieces: u64) -> [u32; 3] {
+    // 256 invocations of two pieces each.
+    let groups = pieces.div_ceil(512);
+    let x = groups.clamp(1, MAX_GROUPS);
+    [x as u32, groups.div_ceil(x) as u32, 1]
 }
 
 /// Samples of `once`, which gives seconds, until `seconds` have passed and there are enough of them.

@@ -56,7 +56,7 @@ mod on_gpu {
     /// A keystream, packed words to packed words.
     pub static KEYSTREAM_BYTES: Kernel = Kernel {
         name: "keystream_bytes",
-        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "keystream_bytes.wgsl"),
+        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/staged.wgsl", "keystream_bytes.wgsl"),
         plan: false,
         scale: false,
         writes: Writes::Words,
@@ -64,7 +64,7 @@ mod on_gpu {
     /// A keystream, packed words to normalised floats.
     pub static KEYSTREAM_FLOATS: Kernel = Kernel {
         name: "keystream_floats",
-        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "keystream_floats.wgsl"),
+        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/staged.wgsl", "keystream_floats.wgsl"),
         plan: false,
         scale: true,
         writes: Writes::Floats,

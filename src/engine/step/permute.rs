@@ -90,7 +90,7 @@ use {
 mod on_gpu {
     use super::*;
     use crate::engine::gpu::dispatch::{Batch, Dispatch};
-    use crate::engine::gpu::kernel::{Kernel, Writes, fits_a_grid, grid, grid_of_rows, grid_of_tiles, wgsl};
+    use crate::engine::gpu::kernel::{Kernel, Writes, grid_of_rows, grid_of_tiles, grid_without_strides, wgsl};
     use crate::plan::tiles::{CHUNK, Layout};
 
     /// A plan, packed words to packed words.
@@ -158,17 +158,13 @@ mod on_gpu {
                 let grid = grid_of_tiles(tiles.count, images);
                 return Dispatch { kernel, constants, params, grid, plan: Some(&tiles.buffer) };
             }
-            let as_it_is = self.0.is_none()
-                && !batch.augmented
-                && geometry.bytes().is_multiple_of(CHUNK)
-                && fits_a_grid(pixels.max(stride) / 4, images);
-            if as_it_is && !batch.floats {
-                let grid = grid(stride / 4, images, 1);
-                return Dispatch { kernel: &COPY_BYTES, constants: Vec::new(), params, grid, plan: None };
-            }
-            if as_it_is && depth == 8 && pixels.is_multiple_of(4) {
-                let grid = grid(pixels / 4, images, 1);
-                return Dispatch { kernel: &SCALE_FLOATS, constants: Vec::new(), params, grid, plan: None };
+            if self.0.is_none() && !batch.augmented && geometry.bytes().is_multiple_of(CHUNK) {
+                let (kernel, parts) =
+                    if batch.floats { (&SCALE_FLOATS, pixels / 4) } else { (&COPY_BYTES, stride / 4) };
+                let fits = !batch.floats || depth == 8 && pixels.is_multiple_of(4);
+                if let Some(grid) = grid_without_strides(parts, images).filter(|_| fits) {
+                    return Dispatch { kernel, constants: Vec::new(), params, grid, plan: None };
+                }
             }
             let mut constants = batch.constants(bits);
             constants.push(("PLAN", u32::from(self.0.is_some())));

@@ -106,7 +106,13 @@ mod on_gpu {
     /// Signs and channel orders keyed per image, packed words to packed words.
     pub static PIXEL_KEYED_BYTES: Kernel = Kernel {
         name: "pixel_keyed_bytes",
-        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_bytes.wgsl"),
+        wgsl: wgsl!(
+            "shared/source.wgsl",
+            "shared/chacha20.wgsl",
+            "shared/staged.wgsl",
+            "shared/pixel_keys.wgsl",
+            "pixel_keyed_bytes.wgsl"
+        ),
         plan: false,
         scale: false,
         writes: Writes::Words,
@@ -114,7 +120,13 @@ mod on_gpu {
     /// Signs and channel orders keyed per image, packed words to normalised floats.
     pub static PIXEL_KEYED_FLOATS: Kernel = Kernel {
         name: "pixel_keyed_floats",
-        wgsl: wgsl!("shared/source.wgsl", "shared/chacha20.wgsl", "shared/pixel_keys.wgsl", "pixel_keyed_floats.wgsl"),
+        wgsl: wgsl!(
+            "shared/source.wgsl",
+            "shared/chacha20.wgsl",
+            "shared/staged.wgsl",
+            "shared/pixel_keys.wgsl",
+            "pixel_keyed_floats.wgsl"
+        ),
         plan: false,
         scale: true,
         writes: Writes::Floats,

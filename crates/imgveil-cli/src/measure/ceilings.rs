@@ -71,8 +71,8 @@ const HOST_COPY: &str = "host copy, all threads";
 /// The copies on a device. Which of them is the fastest depends on the device.
 const DEVICE_COPIES: [(&str, Copy); 3] = [
     ("device copy, by the driver", Copy::Driver),
-    ("device copy, 16 bytes an invocation", Copy::Vectors),
-    ("device copy, 4 bytes an invocation", Copy::Words),
+    ("device copy, in 16-byte vectors", Copy::Vectors),
+    ("device copy, in 4-byte words", Copy::Words),
 ];
 
 /// The rate of the fastest copy that a device's rows are compared with, in GiB a second.

@@ -9,6 +9,7 @@
 //! factor out again, so that is left out here.
 
 use super::ModelConfig;
+use super::convolution::Convolve;
 use super::layers::Norm;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -164,9 +165,9 @@ impl LeAdaptNet {
 
     /// Images (N, C, H, W) to maps (N, 32, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.first.forward(self.first_norm.normed(images)));
-        let x = relu(self.second.forward(self.second_norm.normed(x)));
-        pixel_shuffle(self.third.forward(self.third_norm.normed(x)), self.block)
+        let x = relu(self.first.convolved(self.first_norm.normed(images)));
+        let x = relu(self.second.convolved(self.second_norm.normed(x)));
+        pixel_shuffle(self.third.convolved(self.third_norm.normed(x)), self.block)
     }
 }
 

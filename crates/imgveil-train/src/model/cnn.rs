@@ -2,6 +2,7 @@
 //! takes whole blocks (kernel and stride are the patch).
 
 use super::ModelConfig;
+use super::convolution::Convolve;
 use super::layers::Norm;
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -55,9 +56,9 @@ impl Cnn {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.patch_norm.normed(self.patch.forward(images)));
-        let x = relu(self.middle_norm.normed(self.middle.forward(x)));
-        let x = relu(self.last_norm.normed(self.last.forward(x)));
+        let x = relu(self.patch_norm.normed(self.patch.convolved(images)));
+        let x = relu(self.middle_norm.normed(self.middle.convolved(x)));
+        let x = relu(self.last_norm.normed(self.last.convolved(x)));
         let x = match &self.max_pool {
             Some(pool) => pool.forward(x),
             None => x,

@@ -3,6 +3,7 @@
 //! be a scheme's block.
 
 use super::ModelConfig;
+use super::convolution::Convolve;
 use super::layers::{Norm, global_average, padding};
 use super::patches;
 use burn::module::Module;
@@ -46,8 +47,8 @@ impl Mixer {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = input.clone() + self.depthwise_norm.normed(relu(self.depthwise.forward(input)));
-        self.pointwise_norm.normed(relu(self.pointwise.forward(x)))
+        let x = input.clone() + self.depthwise_norm.normed(relu(self.depthwise.convolved(input)));
+        self.pointwise_norm.normed(relu(self.pointwise.convolved(x)))
     }
 }
 
@@ -63,7 +64,7 @@ impl ConvMixer {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = self.stem_norm.normed(relu(self.stem.forward(images)));
+        let mut x = self.stem_norm.normed(relu(self.stem.convolved(images)));
         for block in &self.blocks {
             x = block.forward(x);
         }

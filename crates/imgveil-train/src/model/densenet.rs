@@ -3,6 +3,7 @@
 //! is that of its CIFAR networks.
 
 use super::ModelConfig;
+use super::convolution::Convolve;
 use super::layers::{Norm, Stem, average_of_pairs, conv, global_average};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -65,8 +66,8 @@ impl DenseLayer {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = self.first.forward(relu(self.first_norm.normed(input)));
-        self.second.forward(relu(self.second_norm.normed(x)))
+        let x = self.first.convolved(relu(self.first_norm.normed(input)));
+        self.second.convolved(relu(self.second_norm.normed(x)))
     }
 }
 
@@ -94,7 +95,7 @@ impl Transition {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = self.conv.forward(relu(self.norm.normed(input)));
+        let x = self.conv.convolved(relu(self.norm.normed(input)));
         match &self.pool {
             Some(pool) => pool.forward(x),
             None => x,
@@ -129,7 +130,7 @@ impl DenseNet {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = relu(self.stem_norm.normed(self.stem.forward(images)));
+        let mut x = relu(self.stem_norm.normed(self.stem.convolved(images)));
         if let Some(pool) = &self.stem_pool {
             x = pool.forward(x);
         }

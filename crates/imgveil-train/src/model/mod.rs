@@ -5,6 +5,7 @@
 mod adaptation;
 mod cnn;
 mod convmixer;
+mod convolution;
 mod densenet;
 mod init;
 mod layers;

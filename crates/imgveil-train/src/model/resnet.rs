@@ -4,6 +4,7 @@
 //! before.
 
 use super::ModelConfig;
+use super::convolution::Convolve;
 use super::layers::{Norm, Stem, conv};
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
@@ -63,13 +64,13 @@ impl ResidualBlock {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.first_norm.normed(self.first.forward(input.clone())));
-        let mut x = self.second_norm.normed(self.second.forward(x));
+        let x = relu(self.first_norm.normed(self.first.convolved(input.clone())));
+        let mut x = self.second_norm.normed(self.second.convolved(x));
         if let (Some(conv), Some(norm)) = (&self.third, &self.third_norm) {
-            x = norm.normed(conv.forward(relu(x)));
+            x = norm.normed(conv.convolved(relu(x)));
         }
         let shortcut = match (&self.shortcut, &self.shortcut_norm) {
-            (Some(conv), Some(norm)) => norm.normed(conv.forward(input)),
+            (Some(conv), Some(norm)) => norm.normed(conv.convolved(input)),
             _ => input,
         };
         relu(x + shortcut)
@@ -111,7 +112,7 @@ impl ResNet {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let mut x = relu(self.stem_norm.normed(self.stem.forward(images)));
+        let mut x = relu(self.stem_norm.normed(self.stem.convolved(images)));
         if let Some(pool) = &self.stem_pool {
             x = pool.forward(x);
         }

@@ -160,9 +160,11 @@ fn noise(config: &ModelConfig, count: usize, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Every kind of network, and the small one behind either adaptation network.
+/// Every kind of network, and the small one behind either adaptation network. ConvMixer takes larger images: on maps of four
+/// pixels its 65 batch norms amplify every rounding.
 fn every_kind() -> impl Iterator<Item = ModelConfig> {
-    MODELS.into_iter().map(|kind| config(kind, None, [8, 8, 1])).chain(adapted())
+    let size = |kind| if kind == ModelKind::ConvMixer { [16, 16, 1] } else { [8, 8, 1] };
+    MODELS.into_iter().map(move |kind| config(kind, None, size(kind))).chain(adapted())
 }
 
 /// The loss of noise with labels that have nothing to do with it, with penalties.

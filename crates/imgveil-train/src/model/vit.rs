@@ -3,6 +3,7 @@
 //! as in timm: a class token, pre-norm with an epsilon of 1e-6, one linear layer for query, key and value.
 
 use super::ModelConfig;
+use super::convolution::Convolve;
 use super::layers::Norm;
 use super::patches;
 use burn::module::{Module, Param};
@@ -117,7 +118,7 @@ impl Vit {
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let batch = images.dims()[0];
-        let patches: Tensor<3> = self.embedding.forward(images).flatten(2, 3);
+        let patches: Tensor<3> = self.embedding.convolved(images).flatten(2, 3);
         let class = self.class_token.val().repeat_dim(0, batch);
         let mut x = Tensor::cat(vec![class, patches.swap_dims(1, 2)], 1) + self.position.val();
         for layer in &self.layers {

@@ -3,6 +3,7 @@
 //! every convolution) are those of the author's Keras model and its port in timm.
 
 use super::ModelConfig;
+use super::convolution::Convolve;
 use super::layers::{Norm, conv, global_average, halving, is_small, padding};
 use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -58,7 +59,7 @@ impl SeparableConv {
     }
 
     fn forward(&self, input: Tensor<4>) -> Tensor<4> {
-        self.pointwise.forward(self.depthwise.forward(input))
+        self.pointwise.convolved(self.depthwise.convolved(input))
     }
 }
 
@@ -89,7 +90,7 @@ impl XceptionBlock {
             x = pool.forward(x);
         }
         let shortcut = match (&self.shortcut, &self.shortcut_norm) {
-            (Some(conv), Some(norm)) => norm.normed(conv.forward(input)),
+            (Some(conv), Some(norm)) => norm.normed(conv.convolved(input)),
             _ => input,
         };
         x + shortcut
@@ -131,8 +132,8 @@ impl Xception {
 
     /// Images (N, C, H, W) to logits (N, classes).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.first_norm.normed(self.first.forward(images)));
-        let mut x = relu(self.second_norm.normed(self.second.forward(x)));
+        let x = relu(self.first_norm.normed(self.first.convolved(images)));
+        let mut x = relu(self.second_norm.normed(self.second.convolved(x)));
         for block in &self.blocks {
             x = block.forward(x);
         }
