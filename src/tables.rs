@@ -38,6 +38,7 @@ struct Written {
 /// The values are not as many as the shape says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its shape is {}, but it has {values} values", dimensions(.shape))]
+#[non_exhaustive]
 pub struct ShapeError {
     /// The shape stated.
     pub shape: Vec<u32>,
@@ -53,9 +54,10 @@ impl Array {
     pub fn new(shape: Vec<u32>, values: Vec<u32>) -> Result<Self, ShapeError> {
         // No product of outside numbers overflows here.
         let product = shape.iter().try_fold(1u128, |product, &length| product.checked_mul(u128::from(length)));
-        match product == Some(values.len() as u128) {
-            true => Ok(Self { shape, values }),
-            false => Err(ShapeError { shape, values: values.len() }),
+        if product == Some(values.len() as u128) {
+            Ok(Self { shape, values })
+        } else {
+            Err(ShapeError { shape, values: values.len() })
         }
     }
 
@@ -148,14 +150,14 @@ impl Tables {
         self.arrays.iter().map(|(name, array)| (name.as_str(), array)).filter(|(name, _)| !is_derived(name))
     }
 
-    /// The secret of a set that is encrypted with these tables: for ids, hashes, and the fingerprint by which other tables
-    /// are told from these.
+    /// The secret of a set that is encrypted with these tables: for ids, hashes, and the fingerprint by which other
+    /// tables are told from these.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// Reads the JSON text of tables, `{"NAME": {"shape": [...], "values": [...]}, ...}`. [`PLAN`] and [`PLAN_BITS`] are
-    /// passed over, whatever they are.
+    /// Reads the JSON text of tables, `{"NAME": {"shape": [...], "values": [...]}, ...}`. [`PLAN`] and [`PLAN_BITS`]
+    /// are passed over, whatever they are.
     ///
     /// # Errors
     /// When it is no such text; the error names the array.

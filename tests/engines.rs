@@ -11,7 +11,7 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, normalised};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::{ImageId, Stream, Subkey};
 use imgveil::internal::scheme::{
-    Block, KeyScope, Options, Order, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile,
+    Block, KeyScope, Options, Order, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile, stage as stages,
 };
 use proptest::prelude::*;
 
@@ -41,19 +41,20 @@ fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Stage {
     let order = if rgb_order { Order::RowColumnChannel } else { Order::ChannelRowColumn };
     let pixels = if per_block { KeyScope::Image } else { KeyScope::Shared };
     match kind {
-        0 => Stage::PixelShuffling { block, scope, order },
-        1 => Stage::SignFlip { block, scope, order },
-        2 => Stage::NibbleShuffling { block, scope },
-        3 if block.height == block.width => Stage::RotationInversion { block },
-        3 | 4 => Stage::NegativePositive { block },
-        5 => Stage::PixelNegativePositive { scope: pixels },
+        0 => stages::PixelShuffling { block, scope, order }.into(),
+        1 => stages::SignFlip { block, scope, order }.into(),
+        2 => stages::NibbleShuffling { block, scope }.into(),
+        3 if block.height == block.width => stages::RotationInversion { block }.into(),
+        3 | 4 => stages::NegativePositive { block }.into(),
+        5 => stages::PixelNegativePositive { scope: pixels }.into(),
         6 if per_block => {
-            Stage::ColourShuffling { block: Block::square(1), scope: KeyScope::Image, orders: Orders::Permutations }
+            stages::ColourShuffling { block: Block::square(1), scope: KeyScope::Image, orders: Orders::Permutations }
+                .into()
         }
-        6 => Stage::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::Permutations },
-        7 => Stage::BlockScrambling { block },
-        8 => Stage::Keystream,
-        9 => Stage::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::AsPublished },
+        6 => stages::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::Permutations }.into(),
+        7 => stages::BlockScrambling { block }.into(),
+        8 => stages::Keystream.into(),
+        9 => stages::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::AsPublished }.into(),
         _ => {
             let statistic = match (per_block, rgb_order) {
                 (false, false) => Statistic::Median,
@@ -62,10 +63,8 @@ fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Stage {
                 (true, true) => Statistic::Min,
             };
             // Need not tile, and here seldom does.
-            Stage::BlockStatistic {
-                block: Block { height: block.height + 1, width: block.width.max(2) - 1 },
-                statistic,
-            }
+            let block = Block { height: block.height + 1, width: block.width.max(2) - 1 };
+            stages::BlockStatistic { block, statistic }.into()
         }
     }
 }
@@ -345,9 +344,9 @@ proptest! {
         secret: [u8; 32],
     ) {
         let geometry = geometry(h, w, if rgb { 3 } else { 1 });
-        let mut stages = vec![Stage::Mixing { images: k }];
+        let mut stages: Vec<Stage> = vec![stages::Mixing { images: k }.into()];
         if shuffled {
-            stages.insert(0, Stage::BlockScrambling { block: Block::square(1) });
+            stages.insert(0, stages::BlockScrambling { block: Block::square(1) }.into());
         }
         let program = compile(&Scheme { name: "test".into(), stages }, &Key::from_bytes(secret), geometry).unwrap();
         let mixing = program.mixing().unwrap();

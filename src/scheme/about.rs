@@ -1,12 +1,12 @@
-//! What people should know of a scheme before they use it: what each stage does in words, where a preset comes from,
-//! what breaks it, and what our reading of its source leaves open. The one place for such words; the documentation of
-//! presets points here.
+//! What people should know of a preset before they use it: where it comes from, what breaks it, and what our reading of
+//! its source leaves open. The documentation of presets points here.
 
-use super::{Block, KeyScope, Options, Order, Orders, Preset, Stage};
+use super::{KeyScope, Options, Preset};
 use std::fmt;
 
 /// What there is to say of a preset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct About {
     /// What it is, in a line.
     pub summary: &'static str,
@@ -72,7 +72,8 @@ impl Preset {
                 reference: "Chuman, Sirichotedumrong & Kiya, \"Encryption-then-compression systems using \
                             grayscale-based image encryption for JPEG images\", IEEE TIFS 14(6), 2019, its section \
                             on the colour-based scheme that it starts from",
-                broken_by: "whoever puts the blocks together as a jigsaw puzzle; what is inside a block is plain to see",
+                broken_by: "whoever puts the blocks together as a jigsaw puzzle; what is inside a block is plain to \
+                            see",
                 open: Some(
                     "the published code orders channels by assigning them one after another in place, which loses \
                      channels in five of its six cases (--channel-table as-published does the same). Our keys draw \
@@ -111,7 +112,8 @@ impl Preset {
                 summary: "samples change places inside each block, with one key for all blocks",
                 source: "AprilPyone 2021",
                 reference: "AprilPyone & Kiya, \"Block-wise image transformation with secret key for adversarially \
-                            robust defense\", IEEE TIFS 16, 2021 (arXiv 2010.00801), its section on the pixel shuffling",
+                            robust defense\", IEEE TIFS 16, 2021 (arXiv 2010.00801), its section on the pixel \
+                            shuffling",
                 broken_by: "what breaks shuffle-flip, of which it is the weaker half: there it is a defence against \
                             adversarial examples. Values stay as they were",
                 open: None,
@@ -121,19 +123,21 @@ impl Preset {
                 source: "AprilPyone 2021",
                 reference: "AprilPyone & Kiya, \"Block-wise image transformation with secret key for adversarially \
                             robust defense\", IEEE TIFS 16, 2021 (arXiv 2010.00801), its section on the bit flipping",
-                broken_by: "eyes: edges and shapes stay visible. One plain image with its encryption gives the key away",
+                broken_by: "eyes: edges and shapes stay visible. One plain image with its encryption gives the key \
+                            away",
                 open: Some(
                     "the published code flips where an entry of a permutation is above n/2, which is always the same \
                      number of samples: imported keys are read so, and ours flip where a bit of the key says so",
                 ),
             },
             Preset::Vit => About {
-                summary: "samples change places inside each patch, with one key for all patches, and then the patches do",
+                summary: "samples change places inside each patch, with one key for all patches, and then the patches \
+                          do",
                 source: "Kiya 2023",
                 reference: "Kiya, Iijima, AprilPyone & Kinoshita, \"Image and model transformation with secret key \
                             for vision transformer\", IEICE Trans. Inf. & Syst. E106-D, 2023, its section on \
-                            encrypting images: a vision \
-                            transformer whose patch and position embeddings are permuted by the same key gives the \
+                            encrypting images: a vision transformer whose patch and position embeddings are permuted \
+                            by the same key gives the \
                             plain model's outputs",
                 broken_by: "one plain image with its encryption gives the key away",
                 open: None,
@@ -152,8 +156,8 @@ impl Preset {
             Preset::Keystream => About {
                 summary: "every byte is XORed with a keystream of the image's own: real encryption, the other control",
                 source: "ChaCha20",
-                reference: "ChaCha20 (Bernstein, \"ChaCha, a variant of Salsa20\", 2008), with 64 bits each for counter \
-                            and stream",
+                reference: "ChaCha20 (Bernstein, \"ChaCha, a variant of Salsa20\", 2008), with 64 bits each for \
+                            counter and stream",
                 broken_by: "nothing known but trying keys, and nothing can be learned through it. Sizes and names \
                             stay; the same image under the same name gives the same bytes; changes are not noticed by \
                             it but by the hashes of imgveil.json",
@@ -208,6 +212,7 @@ impl Preset {
 
 /// An option of a preset.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[non_exhaustive]
 pub struct Choice {
     /// As the command line has it.
     pub flag: &'static str,
@@ -220,6 +225,7 @@ pub struct Choice {
 /// Whether every image has a key of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum PerImage {
     /// It has.
     Yes,
@@ -239,87 +245,10 @@ impl fmt::Display for PerImage {
     }
 }
 
-impl Stage {
-    /// What it does, in words.
-    pub fn explain(&self) -> String {
-        let counted = |order: Order| match order {
-            Order::RowColumnChannel => "",
-            Order::ChannelRowColumn => " (samples are counted channel by channel, as vision transformers do)",
-        };
-        match *self {
-            Stage::PixelShuffling { block, scope, order } => {
-                let whose = match scope {
-                    KeyScope::Shared => "by one permutation for all blocks",
-                    KeyScope::Block | KeyScope::Image => "every block by a permutation of its own",
-                };
-                format!("the samples of every {block} block change places inside it, {whose}{}", counted(order))
-            }
-            Stage::SignFlip { block, scope, order } => {
-                let whose = match scope {
-                    KeyScope::Shared => "in all blocks at the same places",
-                    KeyScope::Block | KeyScope::Image => "in every block at places of its own",
-                };
-                format!(
-                    "some samples of every {block} block are negated (p becomes max - p), {whose}{}",
-                    counted(order)
-                )
-            }
-            Stage::NibbleShuffling { block, scope } => format!(
-                "the samples of every {block} block are cut into nibbles of 4 bits; some are negated, all change \
-                 places inside the block, and those at the same places are negated again; {}",
-                match scope {
-                    KeyScope::Shared => "all blocks share one key",
-                    KeyScope::Block | KeyScope::Image => "every block has a key of its own",
-                }
-            ),
-            Stage::RotationInversion { block } => {
-                format!(
-                    "every {block} block is turned and mirrored in one of the 8 ways in which a square falls on itself"
-                )
-            }
-            Stage::NegativePositive { block } => {
-                format!("some {block} blocks are negated as wholes (p becomes max - p)")
-            }
-            Stage::PixelNegativePositive { scope } => format!(
-                "some samples are negated (p becomes max - p), {}",
-                match scope {
-                    KeyScope::Image => "in every image others",
-                    KeyScope::Shared | KeyScope::Block => "the same in all images",
-                }
-            ),
-            Stage::ColourShuffling { block, scope, orders } => {
-                let of = if block == Block::square(1) { "pixel".to_owned() } else { format!("{block} block") };
-                let in_images = match scope {
-                    KeyScope::Image => ", in every image others",
-                    KeyScope::Shared | KeyScope::Block => "",
-                };
-                let orders = match orders {
-                    Orders::Permutations => "one of their 6 orders",
-                    Orders::AsPublished => "one of 6 assignments, five of which lose a channel",
-                };
-                format!("the channels of every {of} are brought into {orders}{in_images}")
-            }
-            Stage::BlockScrambling { block } => format!("the {block} blocks change places in the image"),
-            Stage::BlockStatistic { block, statistic } => {
-                format!(
-                    "every {block} block is filled, channel by channel, with its {statistic}; the rest of it is lost"
-                )
-            }
-            Stage::Mixing { images } => format!(
-                "every image is added up with {} others of its set, with weights of the mixture's own, and some \
-                 values are negated; labels are added up alike; floats come out, and nothing gives the images back \
-                 exactly",
-                images - 1
-            ),
-            Stage::Keystream => "every byte is XORed with the next of a ChaCha20 stream of the image's own".to_owned(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheme::{PRESETS, Statistic};
+    use crate::scheme::{Block, Orders, PRESETS, Statistic};
 
     /// Options are told as the preset takes them: each one told is accepted, with its default, and no other is.
     #[test]

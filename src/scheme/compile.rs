@@ -1,62 +1,20 @@
-//! The compiler: a scheme, a key and a geometry become a [`Program`]. Every stage draws from its own subkey; runs of
-//! permutations and flips fold into one plan. What a stage's key is and does is in `stage_key`.
+//! The compiler: a scheme, a key and a geometry become a [`Program`]. Every stage draws from its own subkey. Runs of
+//! permutations and flips fold into one plan. The files of `stage` say what a stage's key is and which step it makes.
 
-use super::stage_key::{PlanOrTiling, Shape, StageKey};
-use super::{Block, ImportError, Scheme, Stage};
-use crate::engine::{BlockStatistic, Keystream, Mixing, PixelKeys, Program, Step};
-use crate::image::{Depth, Geometry};
+use super::stage::key::Keyed;
+use super::stage::{Shape, StageKey};
+use super::{CompileError, Scheme, Stage};
+use crate::engine::Program;
+use crate::image::Geometry;
 use crate::key::Key;
-use crate::plan::{Plan, PlanError, Unit};
-use crate::schedule::{Subkey, subkey};
+use crate::schedule::subkey;
 use std::borrow::Cow;
-
-/// Why a scheme cannot be compiled for a geometry.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CompileError {
-    /// The block does not divide the image.
-    #[error("blocks of {block} pixels do not tile an image of {height}x{width}")]
-    Tiling {
-        /// The block.
-        block: Block,
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
-    /// The image is smaller than one block.
-    #[error("blocks of {block} pixels are larger than an image of {height}x{width}")]
-    Small {
-        /// The block.
-        block: Block,
-        /// Rows.
-        height: usize,
-        /// Columns.
-        width: usize,
-    },
-    /// A stage made no valid plan.
-    #[error("stage {stage} made no valid plan: {source}")]
-    Plan {
-        /// Number of the stage, from 0.
-        stage: usize,
-        /// What is wrong.
-        source: PlanError,
-    },
-    /// Mixing gives floats, and nothing works on them after it.
-    #[error("mixing gives floats, so it must be the last stage; {0} comes after it")]
-    AfterMixing(String),
-    /// Mixing of 16-bit samples.
-    #[error("mixing works on 8-bit samples, and these images have 16 bits a sample: bring them to 8 bits first")]
-    MixingDepth,
-    /// The scheme has no tables, or those given are not of this scheme at this size.
-    #[error(transparent)]
-    Tables(#[from] ImportError),
-}
 
 /// Whether `scheme` can be compiled for images of `geometry`, without a key and without making a table.
 ///
 /// # Errors
-/// When a stage's block does not tile the image, stages do not go with each other or with the image, or the image has more
-/// elements than a table holds.
+/// When a stage's block does not tile the image, stages do not go with each other or with the image, or the image has
+/// more elements than a table holds.
 pub fn check(scheme: &Scheme, geometry: Geometry) -> Result<(), CompileError> {
     let mut mixed = false;
     for (index, stage) in scheme.stages.iter().enumerate() {
@@ -64,14 +22,8 @@ pub fn check(scheme: &Scheme, geometry: Geometry) -> Result<(), CompileError> {
             return Err(CompileError::AfterMixing(stage.to_string()));
         }
         Shape::of(stage, geometry)?;
-        match stage {
-            Stage::Mixing { .. } if geometry.depth() != Depth::U8 => return Err(CompileError::MixingDepth),
-            Stage::Mixing { .. } => mixed = true,
-            Stage::NibbleShuffling { .. } => {
-                Unit::Nibble.elements(geometry).map_err(|source| CompileError::Plan { stage: index, source })?;
-            }
-            _ => {}
-        }
+        stage.rules().check(geometry).map_err(|unfit| unfit.at(index))?;
+        mixed = stage.mixes();
     }
     Ok(())
 }
@@ -84,15 +36,15 @@ pub fn compile(scheme: &Scheme, key: &Key, geometry: Geometry) -> Result<Program
     let subkey = |index| subkey(key, &descriptor(scheme, index, geometry));
     assemble(scheme, geometry, |index, stage| {
         let subkey = subkey(index);
-        Ok(match stage {
-            stage if stage.keyed_per_image() => Keyed::Image(subkey),
-            stage => Keyed::Fixed(Cow::Owned(StageKey::draw(stage, &subkey, geometry)?)),
-        })
+        if stage.keyed_per_image() {
+            return Ok(Keyed::Image(subkey));
+        }
+        Ok(Keyed::Fixed(Cow::Owned(StageKey::draw(stage, &subkey, geometry)?)))
     })
 }
 
-/// The written-out keys of all stages of `scheme` under `key`, as [`compile`] uses them; those of stages keyed per image are
-/// empty.
+/// The written-out keys of all stages of `scheme` under `key`, as [`compile`] uses them; those of stages keyed per
+/// image are empty.
 ///
 /// # Errors
 /// As [`compile`].
@@ -112,12 +64,7 @@ pub(super) fn compile_written_out(
     assemble(scheme, geometry, |index, _| Ok(Keyed::Fixed(keys.get(index).map_or_else(Cow::default, Cow::Borrowed))))
 }
 
-/// The key of a stage: fixed for all images, or the subkey from which each image draws its own.
-enum Keyed<'a> {
-    Fixed(Cow<'a, StageKey>),
-    Image(Subkey),
-}
-
+/// Compiles `scheme` under the keys that `key` gives for a stage and its number.
 fn assemble<'a>(
     scheme: &Scheme,
     geometry: Geometry,
@@ -126,27 +73,8 @@ fn assemble<'a>(
     check(scheme, geometry)?;
     let mut program = Program::identity(geometry);
     for (index, stage) in scheme.stages.iter().enumerate() {
-        let wrong = |source| CompileError::Plan { stage: index, source };
-        let step = match (*stage, key(index, stage)?) {
-            (Stage::BlockStatistic { block, statistic }, _) => {
-                Step::BlockStatistic(BlockStatistic { block: (block.height, block.width), statistic })
-            }
-            (Stage::Keystream, Keyed::Image(subkey)) => Step::Keystream(Keystream(subkey)),
-            (Stage::Mixing { images }, Keyed::Image(subkey)) => Step::Mix(Mixing { images, subkey }),
-            (Stage::PixelNegativePositive { .. }, Keyed::Image(subkey)) => {
-                Step::PixelKeyed(PixelKeys { negative: Some(subkey), colour: None, inverse: false })
-            }
-            (Stage::ColourShuffling { .. }, Keyed::Image(subkey)) if geometry.channels() == 3 => {
-                Step::PixelKeyed(PixelKeys { negative: None, colour: Some(subkey), inverse: false })
-            }
-            // One channel has one order. No other stage is keyed per image.
-            (_, Keyed::Image(_)) => Step::Permute(Plan::identity(geometry)),
-            (_, Keyed::Fixed(key)) => Step::Permute(key.plan(stage, geometry).map_err(|error| match error {
-                PlanOrTiling::Plan(source) => wrong(source),
-                PlanOrTiling::Tiling(error) => error,
-            })?),
-        };
-        program.push(step).map_err(wrong)?;
+        let step = stage.rules().step(key(index, stage)?, geometry).map_err(|unfit| unfit.at(index))?;
+        program.push(step).map_err(|source| CompileError::Plan { stage: index, source })?;
     }
     Ok(program)
 }
@@ -164,6 +92,8 @@ fn descriptor(scheme: &Scheme, index: usize, geometry: Geometry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::image::Depth;
+    use crate::plan::PlanError;
     use crate::scheme::{Options, Preset};
 
     #[test]

@@ -1,13 +1,12 @@
-//! How published experiments name the arrays of their keys, and what shape they give them (`docs/SCHEDULE.md`, "Written-out
-//! tables"): one convention a preset, and numbered names for everything else.
+//! How published experiments name the arrays of their keys, which shape they give them, and how they write the values
+//! (`docs/SCHEDULE.md`, "Written-out tables"). Presets have a convention each, everything else has numbered names.
 
-use super::tiling::Tiling;
-use super::{Block, CompileError, KeyScope, Scheme, Stage};
+use super::axes::Axes;
+use super::stage::{self, Orders};
+use super::{CompileError, KeyScope, Scheme, Stage};
 use crate::image::Geometry;
-use crate::tables::dimensions;
-use std::fmt;
 
-/// Whose names, and whose ways of writing a key, the arrays of a scheme have.
+/// The source of the names of a scheme's arrays, and of the way in which they are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Convention {
     ShuffleFlip,
@@ -30,84 +29,52 @@ pub enum Part {
     Digits,
 }
 
-/// What a dimension of an array counts.
-#[derive(Clone, Copy)]
-enum Axis {
-    Blocks,
-    Samples,
-    Nibbles,
-    Height,
-    Width,
-    Channels,
-}
-
-/// The shape of an array.
-pub struct Axes(Vec<(Axis, u32)>);
-
-impl Axes {
-    pub fn shape(&self) -> Vec<u32> {
-        self.0.iter().map(|(_, length)| *length).collect()
-    }
-}
-
-impl fmt::Display for Axes {
-    /// As the published page writes it, with its letters explained.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut letters, mut meaning) = (Vec::new(), "");
-        for (axis, _) in &self.0 {
-            letters.push(match axis {
-                Axis::Blocks => "blocks",
-                Axis::Samples => "D",
-                Axis::Nibbles => "n",
-                Axis::Height => "H",
-                Axis::Width => "W",
-                Axis::Channels => "C",
-            });
-            match axis {
-                Axis::Samples => meaning = ", D being the samples of a block",
-                Axis::Nibbles => meaning = ", n being the nibbles of a block",
-                _ => {}
-            }
-        }
-        write!(f, "({}) = {}{meaning}", letters.join(", "), dimensions(&self.shape()))
-    }
+/// How the digits of a stage are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Digits {
+    /// As they are drawn.
+    Plain,
+    /// Symmetries of the square as two arrays: a turn, and a flip after it (`etc`).
+    Symmetries,
+    /// Orders of the channels, numbered as in the published code (`etc`).
+    Orders,
 }
 
 impl Convention {
-    /// The scheme's name chooses; its stages must be those that the name stands for, since anyone may give any name to a list
-    /// of stages.
+    /// The convention of a scheme. The scheme's name chooses it. The stages must be those that the name stands for,
+    /// since anyone may give any name to a list of stages.
     pub fn of(scheme: &Scheme) -> Self {
         use Stage::{
             BlockScrambling, BlockStatistic, ColourShuffling, NegativePositive, NibbleShuffling, PixelNegativePositive,
             PixelShuffling, RotationInversion, SignFlip,
         };
-        const PIXEL: Block = Block::square(1);
-        const SHARED: KeyScope = KeyScope::Shared;
+        let pixels = |colours: &stage::ColourShuffling| colours.block.is_pixel();
         match (scheme.name.as_str(), scheme.stages.as_slice()) {
-            ("shuffle-flip", [PixelShuffling { .. }, SignFlip { .. }])
-            | ("shuffle-flip", [PixelShuffling { .. }, SignFlip { .. }, BlockScrambling { .. }]) => Self::ShuffleFlip,
-            ("le", [NibbleShuffling { scope: SHARED, .. }]) => Self::Le,
-            ("ele", [NibbleShuffling { scope: KeyScope::Block, .. }, BlockScrambling { .. }]) => Self::Ele,
             (
-                "etc",
-                [RotationInversion { .. }, NegativePositive { .. }, ColourShuffling { .. }, BlockScrambling { .. }],
-            ) => Self::Etc,
-            ("skk", [PixelNegativePositive { .. }, ColourShuffling { block: PIXEL, .. }])
-            | (
-                "skk-filter",
-                [PixelNegativePositive { .. }, ColourShuffling { block: PIXEL, .. }, BlockStatistic { .. }],
-            ) => Self::Skk,
-            ("shf", [PixelShuffling { scope: SHARED, .. }]) => Self::Shf,
-            ("np", [SignFlip { scope: SHARED, .. }]) => Self::Np,
-            ("vit", [PixelShuffling { .. }, BlockScrambling { .. }])
-            | ("vit", [PixelShuffling { .. }, SignFlip { .. }, BlockScrambling { .. }]) => Self::Vit,
+                "shuffle-flip",
+                [PixelShuffling(_), SignFlip(_)] | [PixelShuffling(_), SignFlip(_), BlockScrambling(_)],
+            ) => Self::ShuffleFlip,
+            ("le", [NibbleShuffling(nibbles)]) if nibbles.scope == KeyScope::Shared => Self::Le,
+            ("ele", [NibbleShuffling(nibbles), BlockScrambling(_)]) if nibbles.scope == KeyScope::Block => Self::Ele,
+            ("etc", [RotationInversion(_), NegativePositive(_), ColourShuffling(_), BlockScrambling(_)]) => Self::Etc,
+            ("skk", [PixelNegativePositive(_), ColourShuffling(colours)]) if pixels(colours) => Self::Skk,
+            ("skk-filter", [PixelNegativePositive(_), ColourShuffling(colours), BlockStatistic(_)])
+                if pixels(colours) =>
+            {
+                Self::Skk
+            }
+            ("shf", [PixelShuffling(pixels)]) if pixels.scope == KeyScope::Shared => Self::Shf,
+            ("np", [SignFlip(signs)]) if signs.scope == KeyScope::Shared => Self::Np,
+            ("vit", [PixelShuffling(_), BlockScrambling(_)] | [PixelShuffling(_), SignFlip(_), BlockScrambling(_)]) => {
+                Self::Vit
+            }
             _ => Self::Numbered,
         }
     }
 
-    /// The name of the array that says this part of a stage's key.
+    /// The name of the array that holds this part of a stage's key.
     pub fn name(self, number: usize, stage: &Stage, part: Part) -> String {
-        let scrambling = matches!(stage, Stage::BlockScrambling { .. });
+        let scrambling = matches!(stage, Stage::BlockScrambling(_));
         let published = match (self, part) {
             (Self::ShuffleFlip, Part::Permutations) if scrambling => "blocks",
             (Self::ShuffleFlip, Part::Permutations) => "perm",
@@ -119,19 +86,18 @@ impl Convention {
             (Self::Ele, Part::Flips) => "revs",
             (Self::Etc, Part::Permutations) => "permutation",
             (Self::Etc, Part::Flips) => "negaposi",
-            // Half of what it says of a block's symmetry: `flip` has the other.
-            (Self::Etc, Part::Digits) if matches!(stage, Stage::RotationInversion { .. }) => "rotate",
+            // One half of a block's symmetry. The array `flip` has the other.
+            (Self::Etc, Part::Digits) if self.digits(stage) == Some(Digits::Symmetries) => "rotate",
             (Self::Etc | Self::Skk, Part::Digits) => "channel",
             (Self::Vit, Part::Permutations) if scrambling => "key_2",
             (Self::Vit, Part::Permutations) => "key_1",
             // The others have no such part.
             _ => {
-                let word = match (stage, part) {
-                    (_, Part::Permutations) => "perm",
-                    (Stage::NibbleShuffling { .. }, Part::Flips) => "rev",
-                    (_, Part::Flips) => "flip",
-                    (Stage::RotationInversion { .. }, Part::Digits) => "symmetry",
-                    (_, Part::Digits) => "channel",
+                let facts = stage.rules().facts();
+                let word = match part {
+                    Part::Permutations => "perm",
+                    Part::Flips => facts.flips,
+                    Part::Digits => facts.digits.unwrap_or_default(),
                 };
                 return format!("stage{number}_{word}");
             }
@@ -140,30 +106,28 @@ impl Convention {
     }
 
     /// The shape of a stage's arrays.
+    ///
+    /// # Errors
+    /// When the stage's block does not tile the image.
     pub fn axes(self, stage: &Stage, geometry: Geometry) -> Result<Axes, CompileError> {
-        let (height, width) = ((Axis::Height, geometry.height()), (Axis::Width, geometry.width()));
-        let keyed = |scope, tiling: &Tiling, each| match scope {
-            KeyScope::Block => vec![(Axis::Blocks, tiling.blocks()), each],
-            KeyScope::Shared | KeyScope::Image => vec![each],
-        };
-        let axes = match *stage {
-            Stage::PixelNegativePositive { .. } => vec![height, width, (Axis::Channels, geometry.channels())],
-            Stage::ColourShuffling { .. } if self == Self::Skk => vec![height, width],
-            Stage::PixelShuffling { block, scope, .. } | Stage::SignFlip { block, scope, .. } => {
-                let tiling = Tiling::new(block, geometry)?;
-                keyed(scope, &tiling, (Axis::Samples, tiling.samples()))
-            }
-            Stage::NibbleShuffling { block, scope } => {
-                let tiling = Tiling::new(block, geometry)?;
-                keyed(scope, &tiling, (Axis::Nibbles, tiling.nibbles()))
-            }
-            Stage::RotationInversion { block }
-            | Stage::NegativePositive { block }
-            | Stage::ColourShuffling { block, .. }
-            | Stage::BlockScrambling { block } => vec![(Axis::Blocks, Tiling::new(block, geometry)?.blocks())],
-            Stage::BlockStatistic { .. } | Stage::Mixing { .. } | Stage::Keystream => vec![],
-        };
-        // A block has fewer than 2^31 samples, and what has more than 2^31 nibbles is refused when its plan is made.
-        Ok(Axes(axes.into_iter().map(|(axis, length)| (axis, u32::try_from(length).unwrap_or(u32::MAX))).collect()))
+        match stage {
+            Stage::ColourShuffling(_) if self == Self::Skk => Ok(Axes::pixels(geometry)),
+            stage => stage.rules().axes(geometry),
+        }
+    }
+
+    /// How the digits of a stage are written, if it has digits.
+    pub fn digits(self, stage: &Stage) -> Option<Digits> {
+        stage.rules().facts().digits?;
+        Some(match (self, stage) {
+            (Self::Etc, Stage::RotationInversion(_)) => Digits::Symmetries,
+            (Self::Etc, Stage::ColourShuffling(colours)) if colours.orders == Orders::Permutations => Digits::Orders,
+            _ => Digits::Plain,
+        })
+    }
+
+    /// Whether 0 inverts and 1 does not.
+    pub fn inverts_flips(self) -> bool {
+        self == Self::Etc
     }
 }

@@ -1,4 +1,4 @@
-//! Schemes of one's own: a TOML text becomes a [`Scheme`], and every error names the line. Never opens a file.
+//! Schemes of one's own. A TOML text becomes a [`Scheme`], and every error names the line. This module opens no file.
 //!
 //! ```toml
 //! name = "my-scheme"            # else the file's name
@@ -21,6 +21,7 @@ pub const LONGEST_SCHEME: usize = 1 << 16;
 /// Why a text is no scheme, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {problem}")]
+#[non_exhaustive]
 pub struct CustomError {
     /// The file.
     pub file: String,
@@ -32,6 +33,7 @@ pub struct CustomError {
 
 /// What is wrong with the text of a scheme.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CustomProblem {
     /// Not TOML.
     #[error("this is no TOML: {0}")]
@@ -50,7 +52,8 @@ pub enum CustomProblem {
     Form,
     /// No stage.
     #[error(
-        "the scheme has no stage; write a line [[stage]] and below it stage = \"pixel-shuffling\" and what that needs"
+        "the scheme has no stage; write a line [[stage]] and below it stage = \"{}\" and what that needs",
+        KINDS[0].0
     )]
     Empty,
     /// A stage that does not say what it is.
@@ -88,8 +91,8 @@ impl Scheme {
     /// the scheme's name unless the text gives one.
     ///
     /// # Errors
-    /// When the text is not TOML, has keys or values that mean nothing, no stage or a stage after mixing, or a name that
-    /// is a preset's.
+    /// When the text is not TOML, has keys or values that mean nothing, no stage or a stage after mixing, or a name
+    /// that is a preset's.
     pub fn from_toml(text: &[u8], file: &str) -> Result<Self, CustomError> {
         let scheme = match std::str::from_utf8(text) {
             _ if text.len() > LONGEST_SCHEME => Err((0, CustomProblem::Long)),
@@ -141,7 +144,7 @@ fn read(text: &str, file: &str) -> Result<Scheme, Misplaced> {
     if stages.is_empty() {
         return Err((end, CustomProblem::Empty));
     }
-    let mixing = stages.iter().position(|(_, stage)| matches!(stage, Stage::Mixing { .. }));
+    let mixing = stages.iter().position(|(_, stage)| stage.mixes());
     if let Some((at, stage)) = mixing.and_then(|mixing| stages.get(mixing + 1)) {
         return Err((*at, CustomProblem::AfterMixing(*stage)));
     }
@@ -206,7 +209,10 @@ mod tests {
     proptest! {
         /// Pieces of a scheme in any order: an error has a line of the text, and nothing panics.
         #[test]
-        fn any_text_is_a_scheme_or_refused_at_a_line(pieces in proptest::collection::vec(0..PIECES.len(), 0..24), cut: u8) {
+        fn any_text_is_a_scheme_or_refused_at_a_line(
+            pieces in proptest::collection::vec(0..PIECES.len(), 0..24),
+            cut: u8,
+        ) {
             let mut text: Vec<u8> = pieces.iter().flat_map(|&piece| PIECES[piece].bytes()).collect();
             text.truncate(text.len().saturating_sub(usize::from(cut % 8)));
             let lines = 1 + text.iter().filter(|&&byte| byte == b'\n').count();
@@ -278,7 +284,7 @@ mod tests {
         let text = b"\xef\xbb\xbf# a comment\r\n[[stage]]\r\nstage = 'keystream'\r\n";
         assert_eq!(Scheme::from_toml(text, "dir.d/mine.v2.toml").unwrap().name, "mine.v2");
         let inline = b"stage = [{ stage = 'keystream', key = 'image' }]";
-        assert_eq!(Scheme::from_toml(inline, "mine.toml").unwrap().stages, [Stage::Keystream]);
+        assert_eq!(Scheme::from_toml(inline, "mine.toml").unwrap().stages, ["keystream key=image".parse().unwrap()]);
     }
 
     #[test]
@@ -334,7 +340,8 @@ mod tests {
 
     #[test]
     fn a_scheme_without_stages_is_none() {
-        let empty = "the scheme has no stage; write a line [[stage]] and below it stage = \"pixel-shuffling\" and what that needs";
+        let empty = "the scheme has no stage; write a line [[stage]] and below it stage = \"pixel-shuffling\" and \
+                     what that needs";
         refused("\n# nothing\n\n", &format!("3: {empty}"));
         refused("stage = []", &format!("2: {empty}"));
         assert_eq!(words(""), format!("dir/mine.toml:1: {empty}"));
@@ -346,8 +353,8 @@ mod tests {
 
     #[test]
     fn stages_that_are_none_are_refused() {
-        let kinds = "pixel-shuffling, sign-flip, nibble-shuffling, rotation-inversion, negative-positive, pixel-negative-positive, \
-                     colour-shuffling, block-scrambling, block-statistic, mixing, keystream";
+        let kinds = "pixel-shuffling, sign-flip, nibble-shuffling, rotation-inversion, negative-positive, \
+                     pixel-negative-positive, colour-shuffling, block-scrambling, block-statistic, mixing, keystream";
         refused(
             "[[stage]]\nblock = 4\nstage = \"shuffle\"",
             &format!("4: `shuffle` is not a stage; the stages are {kinds}"),
@@ -384,8 +391,8 @@ mod tests {
         }
         refused(
             &stage("sign-flip", "block = 4\nkey = \"all\""),
-            "5: `all` is not a key scope: write `shared` (one key for all blocks), `block` (a key per block) or `image` (a key \
-             per image)",
+            "5: `all` is not a key scope: write `shared` (one key for all blocks), `block` (a key per block) or \
+             `image` (a key per image)",
         );
         refused(
             &stage("sign-flip", "key = \"image\"\nblock = 4"),
@@ -401,7 +408,8 @@ mod tests {
         );
         refused(
             &stage("colour-shuffling", "block = 4\nkey = \"image\""),
-            "5: colour-shuffling with a key per image works on single pixels and permutations: write block 1x1, no orders",
+            "5: colour-shuffling with a key per image works on single pixels and permutations: write block 1x1, no \
+             orders",
         );
         refused(
             &stage("block-statistic", "block = 4\nstatistic = \"mode\""),
@@ -428,7 +436,8 @@ mod tests {
         let named = |name: &str| words(&format!("\nname = {name}\n{stage}"));
         assert_eq!(
             named("\"LE\""),
-            "dir/mine.toml:2: `LE` is the name of a built-in scheme; choose another, so that nobody mixes their results up"
+            "dir/mine.toml:2: `LE` is the name of a built-in scheme; choose another, so that nobody mixes their \
+             results up"
         );
         assert_eq!(
             named("\"a\\u0007b\""),
@@ -448,14 +457,15 @@ mod tests {
         assert_eq!(
             from("schemes/etc.toml"),
             format!(
-                "schemes/etc.toml:1: `etc` is the name of a built-in scheme; choose another, so that nobody mixes their \
-                 results up {own}"
+                "schemes/etc.toml:1: `etc` is the name of a built-in scheme; choose another, so that nobody mixes \
+                 their results up {own}"
             )
         );
         assert_eq!(
             from("my scheme.toml"),
             format!(
-                "my scheme.toml:1: the name `my scheme` has a ` `: write letters, digits, `-`, `_` and `.` of ASCII only {own}"
+                "my scheme.toml:1: the name `my scheme` has a ` `: write letters, digits, `-`, `_` and `.` of ASCII \
+                 only {own}"
             )
         );
     }

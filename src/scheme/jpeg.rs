@@ -1,11 +1,12 @@
-//! Whether what a scheme makes of images can be kept as JPEG, which compresses blocks that are smooth and loses a little of
+//! Whether encrypted images can be kept as JPEG. JPEG compresses blocks that are smooth, and loses a little of
 //! everything.
 
-use super::{Block, KeyScope, Scheme, Stage};
+use super::{Block, Scheme};
 use crate::image::{Depth, Geometry};
 
 /// Whether encrypted images compress as JPEG about as well as plain ones, and survive it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Jpeg {
     /// Whether they do.
     pub friendly: bool,
@@ -25,42 +26,32 @@ impl Scheme {
             |side: u32, block: Block| block.height.is_multiple_of(side) && block.width.is_multiple_of(side);
         let mut smallest: Option<Block> = None;
         for stage in self.stages.iter().filter(|stage| stage.idle(geometry).is_none()) {
-            let kind = stage.to_string().split(' ').next().unwrap_or_default().to_owned();
-            match whole_blocks(stage) {
-                None if matches!(stage, Stage::Mixing { .. }) => {
-                    return no("mixing gives floats, which are no image".into());
-                }
-                None => return no(format!("{kind} leaves no smooth areas, and JPEG compresses nothing else")),
-                Some(block) if !multiple_of(8, block) => {
-                    return no(format!("{kind} takes blocks of {block}, which cut JPEG's own of 8x8 into pieces"));
-                }
-                Some(block) if smallest.is_none_or(|smallest| multiple_of(16, smallest)) => smallest = Some(block),
-                Some(_) => {}
+            let facts = stage.rules().facts();
+            if facts.mixes {
+                return no("mixing gives floats, which are no image".into());
+            }
+            let Some(block) = facts.block.filter(|_| facts.whole_blocks) else {
+                return no(format!("{} leaves no smooth areas, and JPEG compresses nothing else", facts.name));
+            };
+            if !multiple_of(8, block) {
+                return no(format!("{} takes blocks of {block}, which cut JPEG's own of 8x8 into pieces", facts.name));
+            }
+            if smallest.is_none_or(|smallest| multiple_of(16, smallest)) {
+                smallest = Some(block);
             }
         }
         let why = match smallest {
             None => "nothing is done to the pixels".to_owned(),
             Some(block) => {
-                let subsampling = match geometry.channels() == 3 && !multiple_of(16, block) {
-                    true => "; JPEG must not subsample the colours, whose blocks would be 16x16",
-                    false => "",
+                let subsampling = if geometry.channels() == 3 && !multiple_of(16, block) {
+                    "; JPEG must not subsample the colours, whose blocks would be 16x16"
+                } else {
+                    ""
                 };
                 format!("blocks of {block} are taken as wholes and stay as smooth inside as they were{subsampling}")
             }
         };
         Jpeg { friendly: true, why }
-    }
-}
-
-/// The block that a stage moves or changes as a whole, if it does.
-fn whole_blocks(stage: &Stage) -> Option<Block> {
-    match *stage {
-        Stage::RotationInversion { block }
-        | Stage::NegativePositive { block }
-        | Stage::ColourShuffling { block, scope: KeyScope::Block, .. }
-        | Stage::BlockScrambling { block }
-        | Stage::BlockStatistic { block, .. } => Some(block),
-        _ => None,
     }
 }
 

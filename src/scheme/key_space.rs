@@ -1,5 +1,5 @@
-//! How many different things the keys of a scheme can do to an image, counted from what the stages do rather than from the
-//! numbers that are drawn for them: two draws that do the same count once.
+//! The key space: how many different things the keys of a scheme can do to an image. It counts what the stages do, not
+//! the numbers that are drawn for them. Two draws that do the same count once.
 
 use super::{CompileError, Scheme, Shape, Stage};
 use crate::image::{Depth, Geometry};
@@ -12,6 +12,7 @@ const SECRET: f64 = 256.0;
 ///
 /// It says how long a search through all keys takes, and nothing about attacks that need no search.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct KeySpace {
     /// Of what written-out tables can do; `None` where every image has a key of its own, which no table holds.
     pub tables: Option<f64>,
@@ -36,8 +37,8 @@ impl fmt::Display for KeySpace {
 }
 
 impl Scheme {
-    /// The key space for images of `geometry`: the sum of the stages'. It is exact for presets; where two stages of a scheme
-    /// of one's own undo or repeat each other, there are fewer transforms.
+    /// The key space for images of `geometry`: the sum of the stages'. It is exact for presets; where two stages of a
+    /// scheme of one's own undo or repeat each other, there are fewer transforms.
     ///
     /// # Errors
     /// When the scheme cannot be compiled for the geometry.
@@ -57,22 +58,23 @@ impl Stage {
     /// When its block does not tile the image.
     pub fn key_space(&self, geometry: Geometry) -> Result<KeySpace, CompileError> {
         let shape = Shape::of(self, geometry)?;
-        let tables = match self {
-            stage if stage.idle(geometry).is_some() => Some(0.0),
-            stage if stage.keyed_per_image() => None,
-            // Flipped before and after by the same bits: only their difference along the permutation's cycles is seen.
-            Stage::NibbleShuffling { .. } => {
-                shape.permutations.map(|(keys, n)| keys as f64 * log2_odd_factorial(n as u64))
-            }
-            _ => {
-                let permutations = shape.permutations.map(|(keys, n)| keys as f64 * log2_factorial(n as u64));
-                let flips = shape.flips.map(|(keys, n)| keys as f64 * n as f64);
-                let digits = shape.digits.map(|(values, n)| n as f64 * f64::from(values).log2());
-                Some([permutations, flips, digits].into_iter().flatten().fold(0.0, |sum, bits| sum + bits))
-            }
+        let tables = if self.idle(geometry).is_some() {
+            Some(0.0)
+        } else if self.keyed_per_image() {
+            None
+        } else {
+            Some(self.rules().key_space(shape))
         };
         Ok(KeySpace { tables })
     }
+}
+
+/// The logarithm to base 2 of the number of keys of this shape.
+pub(super) fn log2_keys(shape: Shape) -> f64 {
+    let permutations = shape.permutations.map(|(keys, n)| keys as f64 * log2_factorial(n as u64));
+    let flips = shape.flips.map(|(keys, n)| keys as f64 * n as f64);
+    let digits = shape.digits.map(|(values, n)| n as f64 * f64::from(values).log2());
+    [permutations, flips, digits].into_iter().flatten().fold(0.0, |sum, bits| sum + bits)
 }
 
 /// log2(n!).
@@ -87,7 +89,7 @@ fn log2_factorial(n: u64) -> f64 {
 }
 
 /// log2((2n-1)!!), where (2n-1)!! = 1*3*5*...*(2n-1) = (2n)! / (2^n n!).
-fn log2_odd_factorial(n: u64) -> f64 {
+pub(super) fn log2_odd_factorial(n: u64) -> f64 {
     log2_factorial(2 * n) - n as f64 - log2_factorial(n)
 }
 
@@ -159,7 +161,7 @@ mod tests {
         let mut whole = vec![Plan::identity(geometry)];
         for stage in stages {
             let each: Vec<Plan> =
-                keys(stage, geometry).iter().map(|key| key.plan(stage, geometry).ok().unwrap()).collect();
+                keys(stage, geometry).iter().map(|key| stage.rules().plan(key, geometry).ok().unwrap()).collect();
             plans.clear();
             let mut next = Vec::new();
             for before in &whole {

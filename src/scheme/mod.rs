@@ -1,11 +1,15 @@
-//! Schemes: lists of stages. `stage` holds the moves, `preset` the schemes of the literature by name, `compile` turns
-//! a scheme, a key and a geometry into a [`crate::engine::Program`]; `stage_key` is what a key says of a stage; `custom` reads
-//! schemes of one's own; `about`, `key_space` and `jpeg` say what people should know before they use one. Never touches pixels.
+//! Schemes: lists of stages. `stage` has a file for each kind of stage, `preset` the schemes of the literature by name,
+//! and `custom` reads schemes of one's own. `compile` turns a scheme, a key and a geometry into a
+//! [`crate::engine::Program`]; `import` does it with written-out tables. `about`, `key_space` and `jpeg` say what
+//! people should know before they use a scheme. Never touches pixels.
 
 mod about;
+mod axes;
+mod block;
 mod compile;
 mod convention;
 mod custom;
+mod error;
 mod import;
 mod jpeg;
 mod key_space;
@@ -13,28 +17,27 @@ mod name;
 mod preset;
 mod representative;
 mod secret;
-mod stage;
-mod stage_key;
+pub mod stage;
 mod text;
 mod tiling;
 
 pub use crate::engine::Statistic;
 pub use about::{About, Choice, PerImage};
-pub use compile::{CompileError, check, compile, write_out};
+pub use block::Block;
+pub use compile::{check, compile, write_out};
 pub use custom::{CustomError, CustomProblem, LONGEST_SCHEME};
-pub use import::{ImportError, NamedArray, export};
+pub use error::{CompileError, ImportError, NamedArray};
+pub use import::export;
 pub use jpeg::Jpeg;
 pub use key_space::KeySpace;
 pub use name::{LONGEST_NAME, NameError};
 pub use preset::{Options, PRESETS, Preset, PresetError};
 pub use representative::representative;
 pub use secret::Secret;
-pub use stage::{Block, KINDS, KeyScope, Order, Orders, Stage, StageError};
-pub use stage_key::{Shape, StageKey};
+pub use stage::{KINDS, KeyScope, Order, Orders, Shape, Stage, StageError, StageKey};
 pub use text::SchemeTextError;
 
 use crate::image::Geometry;
-
 use serde::{Deserialize, Serialize};
 
 /// A named list of stages. The stages alone decide the bits; the name is for people.
@@ -54,8 +57,8 @@ impl Scheme {
         stages.join("; ")
     }
 
-    /// The block that the scheme works on: that of its first stage that has one. What a network's first layer wants
-    /// to know.
+    /// The block that the scheme works on: that of its first stage that has one. The first layer of a network can be
+    /// fitted to it.
     pub fn block(&self) -> Option<Block> {
         self.stages.iter().find_map(Stage::block)
     }
@@ -88,7 +91,7 @@ impl Scheme {
 
     /// Whether it mixes images, and so gives floats.
     pub fn mixes(&self) -> bool {
-        self.stages.iter().any(|stage| matches!(stage, Stage::Mixing { .. }))
+        self.stages.iter().any(Stage::mixes)
     }
 
     /// The stages that do nothing to images of this geometry, each with the reason.
@@ -99,9 +102,10 @@ impl Scheme {
 
 impl std::fmt::Display for Scheme {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.stages.is_empty() {
-            true => write!(f, "{}", self.name),
-            false => write!(f, "{} [{}]", self.name, self.canonical()),
+        if self.stages.is_empty() {
+            write!(f, "{}", self.name)
+        } else {
+            write!(f, "{} [{}]", self.name, self.canonical())
         }
     }
 }

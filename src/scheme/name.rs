@@ -1,4 +1,4 @@
-//! Names of schemes. They end up on terminals and in the names of folders, and some come from files that others wrote.
+//! Names of schemes. Names appear on terminals and in the names of folders, and some come from files that others wrote.
 
 use super::PRESETS;
 use serde::{Deserialize, Deserializer, de::Error};
@@ -8,6 +8,7 @@ pub const LONGEST_NAME: usize = 64;
 
 /// Why a name was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum NameError {
     /// No name, or one that does not begin well.
     #[error("the name `{}` does not begin with a letter or digit of ASCII", .0.escape_debug())]
@@ -51,10 +52,10 @@ pub(super) fn check(name: &str) -> Result<(), NameError> {
 /// Refuses the names of presets too, whatever their case: some file systems do not tell it apart either.
 pub(super) fn check_own(name: &str) -> Result<(), NameError> {
     check(name)?;
-    match PRESETS.iter().any(|preset| preset.name().eq_ignore_ascii_case(name)) {
-        true => Err(NameError::Taken(name.to_owned())),
-        false => Ok(()),
+    if PRESETS.iter().any(|preset| preset.name().eq_ignore_ascii_case(name)) {
+        return Err(NameError::Taken(name.to_owned()));
     }
+    Ok(())
 }
 
 /// Reads the name of a scheme that somebody wrote down.

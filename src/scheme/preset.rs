@@ -1,8 +1,12 @@
-//! The schemes by name, and what may be chosen of each. What people should know of them is in `about`.
+//! The schemes by name, and the options of each. `about` has what people should know of them.
 
+use super::stage::{
+    BlockScrambling, BlockStatistic, ColourShuffling, Keystream, Mixing, NegativePositive, NibbleShuffling,
+    PixelNegativePositive, PixelShuffling, RotationInversion, SignFlip,
+};
 use super::{Block, KeyScope, Order, Orders, Scheme, Stage, Statistic};
 
-/// What the user may choose of a preset; a preset's own default where `None`.
+/// The options of presets. `None` stands for the preset's own default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The block.
@@ -19,46 +23,52 @@ pub struct Options {
     pub orders: Option<Orders>,
 }
 
-/// A scheme of the literature, by name. Where it comes from, what breaks it and what our reading of its source leaves open is
-/// said by [`Preset::about`]; the stages are defined in `docs/SCHEDULE.md`.
+/// A scheme of the literature, by name. [`Preset::about`] says where it comes from, what breaks it and what our reading
+/// of its source leaves open. `docs/SCHEDULE.md` defines the stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Preset {
     /// No stage: the control that shows what encryption costs.
     None,
-    /// Pixel shuffling and sign flip inside each block, optionally block scrambling: the house scheme, made of the moves of Tanaka
-    /// 2018 and AprilPyone & Kiya 2021.
+    /// Pixel shuffling and sign flip inside each block, optionally block scrambling: the house scheme, made of the
+    /// moves of Tanaka 2018 and AprilPyone & Kiya 2021.
     ShuffleFlip,
-    /// LE (Tanaka, "Learnable image encryption", ICCE-TW 2018, its section on the encryption): 4x4 blocks; each byte is cut into two nibbles, low ones first; flip, shuffle, flip; one key for all
-    /// blocks of all images.
+    /// LE (Tanaka, "Learnable image encryption", ICCE-TW 2018, its section on the encryption): 4x4 blocks; each byte is
+    /// cut into two nibbles, low ones first; flip, shuffle, flip; one key for all blocks of all images.
     ///
-    /// The published code derives the flips from the permutation (`rev = key > n/2`), so its real key space is n!, not n! * 2^n;
-    /// imported keys are read so, and ours draw both apart. The paper has no samples of 16 bits. Even apart, the two flips cancel where a cycle of the permutation has equal bits, so that of the n! * 2^n keys (2n-1)!! =
+    /// The published code derives the flips from the permutation (`rev = key > n/2`), so its real key space is n!, not
+    /// n! * 2^n; imported keys are read so, and ours draw both apart. The paper has no samples of 16 bits. Even apart,
+    /// the two flips cancel where a cycle of the permutation has equal bits, so that of the n! * 2^n keys (2n-1)!! =
     /// 1*3*5*...*(2n-1) differ in what they do.
     Le,
-    /// ELE (Madono et al., "Block-wise scrambled image recognition using adaptation network", AAAI workshop 2020, its section on
-    /// block-wise scrambling): [`Preset::Le`] with a key for every block, taken by the source block, and then block
-    /// scrambling. Published keys: 64 keys of 96 and a permutation of 64 for 32x32x3.
+    /// ELE (Madono et al., "Block-wise scrambled image recognition using adaptation network", AAAI workshop 2020, its
+    /// section on block-wise scrambling): [`Preset::Le`] with a key for every block, taken by the source block, and
+    /// then block scrambling. Published keys: 64 keys of 96 and a permutation of 64 for 32x32x3.
     Ele,
-    /// EtC (Chuman et al., IEEE TIFS 14(6), 2019, its section on the colour-based scheme that it starts from): rotation and inversion, negative-positive, colour component shuffling, block scrambling, in blocks of
-    /// 16x16. The published code's channel orders lose channels; `orders: AsPublished` does the same.
+    /// EtC (Chuman et al., IEEE TIFS 14(6), 2019, its section on the colour-based scheme that it starts from): rotation
+    /// and inversion, negative-positive, colour component shuffling, block scrambling, in blocks of 16x16. The
+    /// published code's channel orders lose channels; `orders: AsPublished` does the same.
     Etc,
-    /// SKK (Sirichotedumrong et al., IEEE Access 7, 2019, its section on the proposed encryption): every sample of a pixel is flipped or not by a bit of its own (three separate bit
-    /// streams), and every pixel's channels are put into one of 6 orders. The same key for all images, or a key for each.
+    /// SKK (Sirichotedumrong et al., IEEE Access 7, 2019, its section on the proposed encryption): every sample of a
+    /// pixel is flipped or not by a bit of its own (three separate bit streams), and every pixel's channels are put
+    /// into one of 6 orders. The same key for all images, or a key for each.
     Skk,
-    /// [`Preset::Skk`], and then every block filled with its median, mean, maximum or minimum, channel by channel: our reading of
-    /// Huang et al., IEEE Access 10, 2022. Its exact filter, by blocks or with a sliding window, and its size, are not public to us.
+    /// [`Preset::Skk`], and then every block filled with its median, mean, maximum or minimum, channel by channel: our
+    /// reading of Huang et al., IEEE Access 10, 2022. Its exact filter, by blocks or with a sliding window, and its
+    /// size, are not public to us.
     SkkFilter,
-    /// SHF (AprilPyone & Kiya, "Block-wise image transformation with secret key for adversarially robust defense", IEEE TIFS 16,
-    /// 2021, its section on pixel shuffling): pixel shuffling with one key for all blocks.
+    /// SHF (AprilPyone & Kiya, "Block-wise image transformation with secret key for adversarially robust defense", IEEE
+    /// TIFS 16, 2021, its section on pixel shuffling): pixel shuffling with one key for all blocks.
     Shf,
     /// NP (the same paper's section on bit flipping): sign flips with one key for all blocks.
     Np,
     /// The block-wise scheme for vision transformers (Kiya et al., "Image and model transformation with secret key for
-    /// vision transformer", IEICE Trans. Inf. & Syst. E106-D, 2023, its section on encrypting images): pixel shuffling (and flips, if asked for) inside
-    /// patches, whose samples are counted (channel, row, column), one key for all patches; then patch scrambling.
+    /// vision transformer", IEICE Trans. Inf. & Syst. E106-D, 2023, its section on encrypting images): pixel shuffling
+    /// (and flips, if asked for) inside patches, whose samples are counted (channel, row, column), one key for all
+    /// patches; then patch scrambling.
     Vit,
-    /// InstaHide (Huang et al., ICML 2020, its section on the inside-dataset scheme): every image is mixed with 3 others of its set, with weights that are normalised half-normal
-    /// numbers, none above 0.65, then every value's sign is flipped or not. The labels are mixed alike. Floats come out.
+    /// InstaHide (Huang et al., ICML 2020, its section on the inside-dataset scheme): every image is mixed with 3
+    /// others of its set, with weights that are normalised half-normal numbers, none above 0.65, then every value's
+    /// sign is flipped or not. The labels are mixed alike. Floats come out.
     InstaHide,
     /// ChaCha20 XOR with a stream per image: real encryption, the other control. Training must fall to chance.
     Keystream,
@@ -82,6 +92,7 @@ pub const PRESETS: [Preset; 12] = [
 
 /// Why a preset was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum PresetError {
     /// No such name.
     #[error("there is no scheme `{name}`; the schemes are {}", names())]
@@ -98,7 +109,10 @@ pub enum PresetError {
         option: &'static str,
     },
     /// A key scope that the preset has not.
-    #[error("scheme `{preset}` has no key scope `{scope}`, only {}", .known.iter().map(KeyScope::to_string).collect::<Vec<_>>().join(" and "))]
+    #[error(
+        "scheme `{preset}` has no key scope `{scope}`, only {}",
+        .known.iter().map(KeyScope::to_string).collect::<Vec<_>>().join(" and ")
+    )]
     Scope {
         /// The preset's name.
         preset: &'static str,
@@ -173,7 +187,7 @@ impl Preset {
     /// The scheme with these options.
     ///
     /// # Errors
-    /// When an option means nothing for the preset: better refused than silently without effect.
+    /// When the preset does not have an option that is given.
     pub fn scheme(self, options: Options) -> Result<Scheme, PresetError> {
         let (has, preset) = (self.has(), self.name());
         let unknown = [
@@ -194,46 +208,46 @@ impl Preset {
         // Presets without blocks never look at it.
         let block = options.block.or(has.block).unwrap_or(Block::square(1));
         let order = Order::RowColumnChannel;
-        let shuffling = Stage::PixelShuffling { block, scope, order };
-        let flip = Stage::SignFlip { block, scope, order };
-        let scrambling = Stage::BlockScrambling { block };
+        let shuffling = PixelShuffling { block, scope, order }.into();
+        let flip = SignFlip { block, scope, order }.into();
+        let scrambling = BlockScrambling { block }.into();
         let colours = match scope {
             KeyScope::Image => KeyScope::Image,
             KeyScope::Shared | KeyScope::Block => KeyScope::Block,
         };
-        let skk = [
-            Stage::PixelNegativePositive { scope },
-            Stage::ColourShuffling { block: Block::square(1), scope: colours, orders: Orders::Permutations },
+        let skk: [Stage; 2] = [
+            PixelNegativePositive { scope }.into(),
+            ColourShuffling { block: Block::square(1), scope: colours, orders: Orders::Permutations }.into(),
         ];
-        let mut stages = match self {
+        let mut stages: Vec<Stage> = match self {
             Preset::None => vec![],
             Preset::ShuffleFlip => vec![shuffling, flip],
-            Preset::Le => vec![Stage::NibbleShuffling { block, scope }],
-            Preset::Ele => vec![Stage::NibbleShuffling { block, scope: KeyScope::Block }, scrambling],
+            Preset::Le => vec![NibbleShuffling { block, scope }.into()],
+            Preset::Ele => vec![NibbleShuffling { block, scope: KeyScope::Block }.into(), scrambling],
             Preset::Etc => vec![
-                Stage::RotationInversion { block },
-                Stage::NegativePositive { block },
-                Stage::ColourShuffling { block, scope: KeyScope::Block, orders: options.orders.unwrap_or_default() },
+                RotationInversion { block }.into(),
+                NegativePositive { block }.into(),
+                ColourShuffling { block, scope: KeyScope::Block, orders: options.orders.unwrap_or_default() }.into(),
                 scrambling,
             ],
             Preset::Skk => skk.to_vec(),
             Preset::SkkFilter => {
                 let statistic = options.statistic.unwrap_or(Statistic::Median);
-                [&skk[..], &[Stage::BlockStatistic { block, statistic }]].concat()
+                [&skk[..], &[BlockStatistic { block, statistic }.into()]].concat()
             }
             Preset::Shf => vec![shuffling],
             Preset::Np => vec![flip],
             Preset::Vit => {
                 let order = Order::ChannelRowColumn;
-                let mut stages = vec![Stage::PixelShuffling { block, scope, order }];
+                let mut stages = vec![PixelShuffling { block, scope, order }.into()];
                 if options.sign_flip {
-                    stages.push(Stage::SignFlip { block, scope, order });
+                    stages.push(SignFlip { block, scope, order }.into());
                 }
                 stages.push(scrambling);
                 stages
             }
-            Preset::InstaHide => vec![Stage::Mixing { images: 4 }],
-            Preset::Keystream => vec![Stage::Keystream],
+            Preset::InstaHide => vec![Mixing { images: 4 }.into()],
+            Preset::Keystream => vec![Keystream.into()],
         };
         if options.scramble {
             stages.push(scrambling);

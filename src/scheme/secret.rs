@@ -8,6 +8,7 @@ use crate::tables::Tables;
 
 /// What a set is encrypted with.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Secret {
     /// A key, from which every stage draws.
     Key(Key),
@@ -16,8 +17,8 @@ pub enum Secret {
 }
 
 impl Secret {
-    /// The key of ids, hashes and the fingerprint. That of tables is derived from them (`docs/SCHEDULE.md`, "Written-out
-    /// tables"), so that other tables are found out exactly as another key is.
+    /// The key of ids, hashes and the fingerprint. That of tables is derived from them (`docs/SCHEDULE.md`,
+    /// "Written-out tables"), so that other tables are found out exactly as another key is.
     pub fn key(&self) -> &Key {
         match self {
             Self::Key(key) => key,
@@ -25,7 +26,8 @@ impl Secret {
         }
     }
 
-    /// Whether [`Secret::compile`] can do it; no table of a whole image is made to find out, but where tables were given.
+    /// Whether [`Secret::compile`] can do it; no table of a whole image is made to find out, but where tables were
+    /// given.
     ///
     /// # Errors
     /// Those of compiling.

@@ -1,6 +1,7 @@
-//! Blocks over an image: numbered row by row; inside a block, samples count (row, column, channel), or (channel, row, column).
+//! Blocks that tile an image. Blocks are numbered row by row. The samples of a block are counted (row, column, channel)
+//! or (channel, row, column).
 
-use super::{Block, CompileError, Order};
+use super::{Block, CompileError, KeyScope, Order};
 use crate::image::Geometry;
 use crate::plan::{Plan, PlanError, Unit};
 
@@ -35,6 +36,14 @@ impl Tiling {
         self.geometry.height() / self.block.height as usize * self.columns
     }
 
+    /// How many keys there are for the blocks.
+    pub fn keys(&self, scope: KeyScope) -> usize {
+        match scope {
+            KeyScope::Block => self.blocks(),
+            KeyScope::Shared | KeyScope::Image => 1,
+        }
+    }
+
     /// D: samples of a block.
     pub fn samples(&self) -> usize {
         self.block.height as usize * self.block.width as usize * self.geometry.channels()
@@ -53,7 +62,8 @@ impl Tiling {
 
     /// How far behind a block's first sample its sample `i` lies in the image.
     fn offset(&self, i: usize) -> usize {
-        // An image has fewer than 2^31 samples, and this is where compiling a large one spends its time: divisions of 32 bits.
+        // An image has fewer than 2^31 samples, and this is where compiling a large one spends its time: divisions of
+        // 32 bits.
         let (rows, columns, channels) = (self.block.height, self.block.width, self.geometry.channels() as u32);
         let (i, line) = (i as u32, self.geometry.width() as u32 * channels);
         let offset = match self.order {

@@ -1,0 +1,104 @@
+//! Errors of reading a stage.
+
+use super::KINDS;
+use super::value::KeyScope;
+use crate::scheme::Block;
+
+/// A text that names no stage.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StageError {
+    /// Not a block size.
+    #[error(
+        "`{}` is not a block size: write 4 for 4x4 pixels, or HEIGHTxWIDTH such as 4x8 (1 to 65535 a side)",
+        .0.escape_debug()
+    )]
+    Block(String),
+    /// Not a key scope.
+    #[error(
+        "`{}` is not a key scope: write `shared` (one key for all blocks), `block` (a key per block) or `image` (a key \
+         per image)",
+        .0.escape_debug()
+    )]
+    KeyScope(String),
+    /// A key scope that this stage does not have.
+    #[error("{stage} has no key scope `{scope}`, only {}", .known.join(" and "))]
+    Scope {
+        /// The stage.
+        stage: &'static str,
+        /// As given.
+        scope: KeyScope,
+        /// Those that it has.
+        known: &'static [&'static str],
+    },
+    /// A key per image for more than single pixels.
+    #[error("{stage} with a key per image works on single pixels and permutations: write block 1x1, no orders")]
+    PixelsOnly {
+        /// The stage.
+        stage: &'static str,
+    },
+    /// Not an order.
+    #[error("`{}` is not an order: write `row-column-channel` or `channel-row-column`", .0.escape_debug())]
+    Order(String),
+    /// Not a table of channel orders.
+    #[error("`{}` is not a channel table: write `permutations` or `as-published`", .0.escape_debug())]
+    Orders(String),
+    /// Not a statistic.
+    #[error("`{}` is not a statistic: write median, mean, max or min", .0.escape_debug())]
+    Statistic(String),
+    /// Not a number of images to mix.
+    #[error("`{}` is not a number of images to mix: write 2 to 8", .0.escape_debug())]
+    Images(String),
+    /// A block that is not a square, where the stage turns blocks.
+    #[error("{stage} turns blocks, so they must be squares, and {block} is none")]
+    NotSquare {
+        /// The stage.
+        stage: &'static str,
+        /// As given.
+        block: Block,
+    },
+    /// A field that the stage needs.
+    #[error("{stage} needs the field `{field}`")]
+    Missing {
+        /// The stage.
+        stage: &'static str,
+        /// The field.
+        field: &'static str,
+    },
+    /// A field that the stage does not have.
+    #[error("{stage} has no field `{}`; it has {}", .field.escape_debug(), .known.join(", "))]
+    Field {
+        /// The stage.
+        stage: &'static str,
+        /// The field.
+        field: String,
+        /// Those that it has.
+        known: &'static [&'static str],
+    },
+    /// Not a stage.
+    #[error("`{}` is not a stage that this version knows; a newer imgveil may have written it", .0.escape_debug())]
+    Stage(String),
+    /// Not a kind of stage.
+    #[error("`{}` is not a stage; the stages are {}", .kind.escape_debug(), KINDS.map(|(name, _)| name).join(", "))]
+    Kind {
+        /// As given.
+        kind: String,
+    },
+}
+
+impl StageError {
+    /// The field that the error is about, if it is about one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::Block(_) | Self::NotSquare { .. } => Some("block"),
+            Self::KeyScope(_) | Self::Scope { .. } | Self::PixelsOnly { .. } => Some("key"),
+            Self::Order(_) => Some("order"),
+            Self::Orders(_) => Some("orders"),
+            Self::Statistic(_) => Some("statistic"),
+            Self::Images(_) => Some("images"),
+            Self::Field { field, .. } => Some(field),
+            Self::Missing { .. } | Self::Stage(_) => None,
+            Self::Kind { .. } => Some("stage"),
+        }
+    }
+}
