@@ -156,7 +156,7 @@ fn refs(ids: &[ImageId]) -> Vec<ImageRef> {
 impl fmt::Debug for Cipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cipher")
-            .field("scheme", &self.0.scheme.to_string())
+            .field("scheme", &self.0.scheme.describe())
             .field("key", &self.0.secret.key().fingerprint().to_string())
             .field("geometry", &self.geometry().to_string())
             .field("device", self.device())

@@ -273,7 +273,7 @@ mod tests {
         "#;
         let scheme = Scheme::from_toml(text.as_bytes(), "mine.toml").unwrap();
         assert_eq!(
-            scheme.to_string(),
+            scheme.describe(),
             "ours [pixel-shuffling block=4x4 key=block; block-scrambling block=4x8; colour-shuffling block=16x16 \
              key=block orders=as-published; mixing images=3 key=image]"
         );

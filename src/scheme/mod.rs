@@ -41,6 +41,9 @@ use crate::image::Geometry;
 use serde::{Deserialize, Serialize};
 
 /// A named list of stages. The stages alone decide the bits; the name is for people.
+///
+/// `Display` writes the text that `FromStr` reads, such as `shuffle-flip block=8x8`. Schemes that no preset makes have
+/// no such text. They are written as [`Scheme::describe`] does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scheme {
     /// The preset's name, such as `shuffle-flip`, or one of the user's own.
@@ -55,6 +58,11 @@ impl Scheme {
     pub fn canonical(&self) -> String {
         let stages: Vec<String> = self.stages.iter().map(Stage::to_string).collect();
         stages.join("; ")
+    }
+
+    /// The name and the stages, for people: `np [sign-flip block=4x4 key=shared]`.
+    pub fn describe(&self) -> String {
+        if self.stages.is_empty() { self.name.clone() } else { format!("{} [{}]", self.name, self.canonical()) }
     }
 
     /// The block that the scheme works on: that of its first stage that has one. The first layer of a network can be
@@ -97,15 +105,5 @@ impl Scheme {
     /// The stages that do nothing to images of this geometry, each with the reason.
     pub fn idle(&self, geometry: Geometry) -> Vec<(Stage, &'static str)> {
         self.stages.iter().filter_map(|stage| Some((*stage, stage.idle(geometry)?))).collect()
-    }
-}
-
-impl std::fmt::Display for Scheme {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.stages.is_empty() {
-            write!(f, "{}", self.name)
-        } else {
-            write!(f, "{} [{}]", self.name, self.canonical())
-        }
     }
 }

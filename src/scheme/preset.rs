@@ -140,6 +140,37 @@ pub(super) struct Has {
     pub orders: bool,
 }
 
+impl Has {
+    /// Every combination of the options that it has, with these blocks. Those that leave options out come first.
+    pub fn combinations(&self, blocks: &[Block]) -> Vec<Options> {
+        fn choices<T: Copy>(values: &[T]) -> Vec<Option<T>> {
+            std::iter::once(None).chain(values.iter().copied().map(Some)).collect()
+        }
+        let blocks = if self.block.is_some() { blocks } else { &[] };
+        let switch = |has: bool| if has { &[false, true][..] } else { &[false][..] };
+        let statistics: &[Statistic] = if self.statistic { &STATISTICS } else { &[] };
+        let orders: &[Orders] = if self.orders { &[Orders::Permutations, Orders::AsPublished] } else { &[] };
+        let mut combinations = Vec::new();
+        for block in choices(blocks) {
+            for key_scope in choices(self.scopes) {
+                for &scramble in switch(self.scramble) {
+                    for &sign_flip in switch(self.sign_flip) {
+                        for statistic in choices(statistics) {
+                            for orders in choices(orders) {
+                                combinations.push(Options { block, key_scope, scramble, sign_flip, statistic, orders });
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        combinations
+    }
+}
+
+/// All statistics.
+const STATISTICS: [Statistic; 4] = [Statistic::Median, Statistic::Mean, Statistic::Max, Statistic::Min];
+
 impl Preset {
     /// The preset called `name`.
     ///

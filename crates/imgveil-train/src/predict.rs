@@ -103,12 +103,12 @@ fn predict_classes(
         }
         Some(manifest) => (Some(manifest.key.to_string()), &manifest.scheme),
         None if request.secret.is_none() && !plain_network => {
-            return Err(PredictError::NoKey { path: path(), scheme: info.scheme.to_string() });
+            return Err(PredictError::NoKey { path: path(), scheme: info.scheme.describe() });
         }
         None => (request.secret.as_ref().map(|secret| secret.key().fingerprint().to_string()), &info.scheme),
     };
     if compared && scheme.stages != info.scheme.stages {
-        let (expected, found) = (info.scheme.to_string(), scheme.to_string());
+        let (expected, found) = (info.scheme.describe(), scheme.describe());
         let error = PredictError::OtherScheme { path: path(), expected, found };
         note_or(error, request.anyway, &mut notes)?;
     }

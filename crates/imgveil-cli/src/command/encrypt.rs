@@ -102,7 +102,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let options = args.options()?;
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
-    out.detail(&format!("scheme: {scheme}"));
+    out.detail(&format!("scheme: {}", scheme.describe()));
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
     if args.dry_run {
         return dry_run(&preflight(&request)?, args, out);

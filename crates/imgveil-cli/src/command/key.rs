@@ -74,7 +74,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
 fn export_tables(args: &ExportTables, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let key = load_key(&args.key, out)?;
-    out.detail(&format!("scheme: {scheme}"));
+    out.detail(&format!("scheme: {}", scheme.describe()));
     let tables = export(&scheme, &key, args.size)?;
     tables_file::save(&tables, &args.output)?;
     let fingerprint = tables.key().fingerprint().to_string();

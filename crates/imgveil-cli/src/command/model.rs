@@ -61,6 +61,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let (input, output) = (&args.input, &args.output);
     let request = KeyMatchedRequest { input, output, scheme: &scheme, secret, geometry: args.size, direction };
     let geometry = key_matched(&request)?;
+    let scheme = scheme.describe();
     out.say(&format!("wrote {}: for {done} images of {geometry}, {scheme}", output.display()));
     Ok(DONE)
 }
