@@ -1,4 +1,4 @@
-//! The paths that the project's pages name exist.
+//! The project's pages name paths that exist, and a stage is named in few source files.
 
 use std::path::{Path, PathBuf};
 
@@ -51,4 +51,52 @@ fn paths_that_the_pages_name_exist() {
         }
     }
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
+}
+
+/// Stages of moves and flips: their types, modules and canonical names. `sign-flip` is an option of presets too, so
+/// that only the type stands for the stage.
+const STAGES: [&[&str]; 8] = [
+    &["PixelShuffling", "pixel_shuffling", "pixel-shuffling"],
+    &["SignFlip"],
+    &["NibbleShuffling", "nibble_shuffling", "nibble-shuffling"],
+    &["RotationInversion", "rotation_inversion", "rotation-inversion"],
+    &["NegativePositive", "negative_positive", "negative-positive"],
+    &["PixelNegativePositive", "pixel_negative_positive", "pixel-negative-positive"],
+    &["ColourShuffling", "colour_shuffling", "colour-shuffling"],
+    &["BlockScrambling", "block_scrambling", "block-scrambling"],
+];
+
+/// The Rust files below a folder.
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Whether a source file names one of the words outside of comments and tests.
+fn names(path: &Path, words: &[&str]) -> bool {
+    if path.ends_with("tests.rs") {
+        return false;
+    }
+    let text = std::fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let mut names = lines.flat_map(|line| line.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)));
+    names.any(|name| words.contains(&name))
+}
+
+#[test]
+fn a_stage_touches_four_source_files() {
+    let mut files = Vec::new();
+    rust_files(&root().join("src"), &mut files);
+    for words in STAGES {
+        let naming: Vec<_> = files.iter().filter(|path| names(path, words)).collect();
+        // Its own file and the list, at least: otherwise this test looks for nothing.
+        assert!((2..=4).contains(&naming.len()), "{} is named in {naming:#?}", words[0]);
+    }
 }
