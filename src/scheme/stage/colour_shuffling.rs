@@ -30,6 +30,7 @@ pub struct ColourShuffling {
 
 /// The orders of the channels that the six digits of colour shuffling stand for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Orders {
     /// The six permutations (the default).
     #[default]

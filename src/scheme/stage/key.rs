@@ -11,6 +11,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 /// The written-out key of one stage. [`Shape`] says which of the lists a stage has and how long they are; the others
 /// are empty. `Debug` prints only their lengths, and they are wiped when the key is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StageKey {
     /// Permutations, one behind the other: of a block's samples or nibbles, or of the blocks.
     pub permutations: Vec<u32>,
@@ -75,6 +76,7 @@ impl ZeroizeOnDrop for StageKey {}
 
 /// What the lists of a [`StageKey`] must look like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Shape {
     /// How many permutations, of how many elements.
     pub permutations: Option<(usize, usize)>,

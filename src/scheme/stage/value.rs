@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 /// What has a key of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KeyScope {
     /// One key for all blocks of all images (the default). A convolution with the block's size and stride can learn to
     /// undo it.
@@ -53,6 +54,7 @@ impl FromStr for KeyScope {
 
 /// The order in which the samples of a block are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Order {
     /// Row, column, channel (the default).
     #[default]
