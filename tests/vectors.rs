@@ -15,8 +15,9 @@ use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, Tables};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// The checkout: where this was built, or what `IMGVEIL_CHECKOUT` says on another machine.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    std::env::var_os("IMGVEIL_CHECKOUT").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
 fn vectors(name: &str) -> Value {
