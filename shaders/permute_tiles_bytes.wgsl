@@ -9,33 +9,33 @@ fn write(position: u32, chunk: u32, words: vec4<u32>) {
     }
 }
 
-fn write_quad(quad: u32, first: u32, chunk: u32, entries: u32) {
+fn write_quad(first: u32, chunk: u32, entries: u32) {
     let rows = select(LANES, 2u * LANES, NIBBLES);
-    let a = four_bytes(quad, entries);
-    let b = four_bytes(quad, entries + rows);
-    let c = four_bytes(quad, entries + 2u * rows);
-    let d = four_bytes(quad, entries + 3u * rows);
+    let a = four_bytes(entries);
+    let b = four_bytes(entries + rows);
+    let c = four_bytes(entries + 2u * rows);
+    let d = four_bytes(entries + 3u * rows);
     write(first, chunk, vec4<u32>(a.x, b.x, c.x, d.x));
     write(first + 1u, chunk, vec4<u32>(a.y, b.y, c.y, d.y));
     write(first + 2u, chunk, vec4<u32>(a.z, b.z, c.z, d.z));
     write(first + 3u, chunk, vec4<u32>(a.w, b.w, c.w, d.w));
 }
 
-@compute @workgroup_size(64, QUADS)
+@compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
 ) {
     let rows = select(5u, 9u, NIBBLES);
-    let place = group.x * rows * LANES + local.x;
+    let place = group.x * rows * LANES + lane;
     let chunks = tiles[place];
-    let first = first_image(group, groups, local.y);
+    let first = first_image(group, groups);
     if (chunks.x != NONE) {
-        lay(local.y, first, chunks.x, local.x);
+        lay(first, chunks.x, lane);
     }
     workgroupBarrier();
     if (chunks.y != NONE) {
-        write_quad(local.y, first, chunks.y, place + LANES);
+        write_quad(first, chunks.y, place + LANES);
     }
 }

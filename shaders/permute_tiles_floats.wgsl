@@ -16,11 +16,11 @@ fn write(position: u32, quad_of_plane: u32, low: u32, high: u32) {
     }
 }
 
-fn write_quad(quad: u32, first: u32, output: u32, entries: u32) {
-    let low = four_bytes(quad, entries);
+fn write_quad(first: u32, output: u32, entries: u32) {
+    let low = four_bytes(entries);
     var high = vec4<u32>(0u);
     if (DEPTH == 16u) {
-        high = four_bytes(quad, entries + select(LANES, 2u * LANES, NIBBLES));
+        high = four_bytes(entries + select(LANES, 2u * LANES, NIBBLES));
     }
     write(first, output, low.x, high.x);
     write(first + 1u, output, low.y, high.y);
@@ -28,24 +28,24 @@ fn write_quad(quad: u32, first: u32, output: u32, entries: u32) {
     write(first + 3u, output, low.w, high.w);
 }
 
-@compute @workgroup_size(64, QUADS)
+@compute @workgroup_size(64)
 fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_id) local: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
 ) {
     let rows = select(1u, 2u, NIBBLES) * (DEPTH / 8u);
-    let place = group.x * (4u + 4u * rows) * LANES + local.x;
-    let first = first_image(group, groups, local.y);
+    let place = group.x * (4u + 4u * rows) * LANES + lane;
+    let first = first_image(group, groups);
     let source = tiles[place].x;
     if (source != NONE) {
-        lay(local.y, first, source, local.x);
+        lay(first, source, lane);
     }
     workgroupBarrier();
     for (var i = 0u; i < 4u; i++) {
         let output = tiles[place + i * LANES].y;
         if (output != NONE) {
-            write_quad(local.y, first, output, place + (4u + i * rows) * LANES);
+            write_quad(first, output, place + (4u + i * rows) * LANES);
         }
     }
 }

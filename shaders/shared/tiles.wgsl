@@ -1,8 +1,7 @@
-// A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of QUADS times four images: a row of 64 invocations for
-// each four. An invocation fetches a chunk of 16 bytes of each of its images and lays the four side by side: one word holds the same
-// byte of all four, so that one look into workgroup memory moves a byte of four images. Device memory is read and
-// written in vectors of 16 bytes, each once; what is looked up in the plan is good for all images of the workgroup. References show
-// images as they are. Twin: permute() in src/engine/step/permute.rs.
+// A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of four images. An invocation fetches a chunk of 16 bytes of
+// each image and lays the four side by side: one word holds the same byte of all four, so that one look into workgroup
+// memory moves a byte of four images. Device memory is read and written in vectors of 16 bytes, each once; what is looked up in
+// the plan is good for four images. References show images as they are. Twin: permute() in src/engine/step/permute.rs.
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
 // Rows of 64, one place for each invocation. First the numbers of chunks: x is that of the source, and y those of the
@@ -13,18 +12,14 @@
 // Whether nibbles are moved: two entries to a byte.
 override NIBBLES: bool = false;
 
-// Rows of invocations.
-const QUADS: u32 = 2u;
-
 const LANES: u32 = 64u;
-// Images of a row of invocations.
 const IMAGES: u32 = 4u;
 // An invocation without a source or an output.
 const NONE: u32 = 0xffffffffu;
 
-// For each quad: byte 0 of every chunk, byte 1 of every chunk, and so on. Neighbouring invocations write neighbouring words,
+// Byte 0 of every chunk, byte 1 of every chunk, and so on. Neighbouring invocations write neighbouring words,
 // and where their chunks are moved alike they read neighbouring words: of each bank of the memory, one.
-var<workgroup> near: array<u32, 1024u * QUADS>;
+var<workgroup> near: array<u32, 1024>;
 
 // Byte j of word i becomes byte i of word j.
 fn transposed(w: vec4<u32>) -> vec4<u32> {
@@ -52,26 +47,25 @@ fn put(place: u32, bytes: vec4<u32>) {
 }
 
 // Lays a chunk of four images from `first` on side by side.
-fn lay(quad: u32, first: u32, chunk: u32, lane: u32) {
+fn lay(first: u32, chunk: u32, lane: u32) {
     let a = chunk_of(first, chunk);
     let b = chunk_of(first + 1u, chunk);
     let c = chunk_of(first + 2u, chunk);
     let d = chunk_of(first + 3u, chunk);
-    let place = quad * 1024u + lane;
-    put(place, transposed(vec4<u32>(a.x, b.x, c.x, d.x)));
-    put(place + 256u, transposed(vec4<u32>(a.y, b.y, c.y, d.y)));
-    put(place + 512u, transposed(vec4<u32>(a.z, b.z, c.z, d.z)));
-    put(place + 768u, transposed(vec4<u32>(a.w, b.w, c.w, d.w)));
+    put(lane, transposed(vec4<u32>(a.x, b.x, c.x, d.x)));
+    put(lane + 256u, transposed(vec4<u32>(a.y, b.y, c.y, d.y)));
+    put(lane + 512u, transposed(vec4<u32>(a.z, b.z, c.z, d.z)));
+    put(lane + 768u, transposed(vec4<u32>(a.w, b.w, c.w, d.w)));
 }
 
-// The first image of a row of invocations.
-fn first_image(group: vec3<u32>, groups: vec3<u32>, quad: u32) -> u32 {
-    return ((group.z * groups.y + group.y) * QUADS + quad) * IMAGES;
+// The first image of a workgroup.
+fn first_image(group: vec3<u32>, groups: vec3<u32>) -> u32 {
+    return (group.z * groups.y + group.y) * IMAGES;
 }
 
 // The byte of four images that the lower half of a word names, as it lies.
-fn byte_at(quad: u32, entry: u32) -> u32 {
-    return near[quad * 1024u + (entry & 1023u)];
+fn byte_at(entry: u32) -> u32 {
+    return near[entry & 1023u];
 }
 
 // All ones where the lower half of a word says that it is flipped.
@@ -80,29 +74,29 @@ fn flips(entry: u32) -> u32 {
 }
 
 // The same for nibbles: in the lower half of every byte.
-fn nibble_at(quad: u32, entry: u32) -> u32 {
-    return ((byte_at(quad, entry) >> ((entry >> 8u) & 4u)) ^ flips(entry)) & 0x0f0f0f0fu;
+fn nibble_at(entry: u32) -> u32 {
+    return ((byte_at(entry) >> ((entry >> 8u) & 4u)) ^ flips(entry)) & 0x0f0f0f0fu;
 }
 
-fn sample_of(quad: u32, entry: u32) -> u32 {
-    return byte_at(quad, entry) ^ flips(entry);
+fn sample_of(entry: u32) -> u32 {
+    return byte_at(entry) ^ flips(entry);
 }
 
 // A byte of four images from the entries of its two nibbles.
-fn both_nibbles(quad: u32, entries: u32) -> u32 {
-    return nibble_at(quad, entries) | (nibble_at(quad, entries >> 16u) << 4u);
+fn both_nibbles(entries: u32) -> u32 {
+    return nibble_at(entries) | (nibble_at(entries >> 16u) << 4u);
 }
 
 // Four bytes of output of four images, a word an image. `place` is that of their entries.
-fn four_bytes(quad: u32, place: u32) -> vec4<u32> {
+fn four_bytes(place: u32) -> vec4<u32> {
     let e = tiles[place];
     if (NIBBLES) {
         let f = tiles[place + LANES];
         return transposed(vec4<u32>(
-            both_nibbles(quad, e.x), both_nibbles(quad, e.y), both_nibbles(quad, f.x), both_nibbles(quad, f.y),
+            both_nibbles(e.x), both_nibbles(e.y), both_nibbles(f.x), both_nibbles(f.y),
         ));
     }
     return transposed(vec4<u32>(
-        sample_of(quad, e.x), sample_of(quad, e.x >> 16u), sample_of(quad, e.y), sample_of(quad, e.y >> 16u),
+        sample_of(e.x), sample_of(e.x >> 16u), sample_of(e.y), sample_of(e.y >> 16u),
     ));
 }

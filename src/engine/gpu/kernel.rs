@@ -3,10 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-/// `QUADS` of `shaders/shared/tiles.wgsl`: rows of invocations in a workgroup.
-const QUADS: u32 = 2;
-/// The images of a workgroup of tiles, four for each row.
-const IMAGES_OF_A_TILE: u64 = 4 * QUADS as u64;
+/// `IMAGES` of `shaders/shared/tiles.wgsl`.
+const IMAGES_OF_A_TILE: u64 = 4;
 /// Invocations of one workgroup, in most shaders.
 const WORKGROUP: u64 = 64;
 /// Invocations of one workgroup of `permute_bytes` and `permute_floats`.
@@ -159,7 +157,7 @@ pub fn grid_without_strides(parts: u64, images: u64) -> Option<[u32; 3]> {
     (groups <= MAX_GROUPS).then(|| [groups as u32, images.min(MAX_GROUPS) as u32, images.div_ceil(MAX_GROUPS) as u32])
 }
 
-/// The grid of a dispatch of tiles, each for [`IMAGES_OF_A_TILE`] images: tiles along x, and images along y. Images that exceed that
+/// The grid of a dispatch of tiles, each for four images: tiles along x, and images along y. Images that exceed that
 /// dimension go on along z. Workgroups beyond the last image do nothing.
 pub fn grid_of_tiles(tiles: u64, images: u64) -> [u32; 3] {
     let groups = images.div_ceil(IMAGES_OF_A_TILE);
