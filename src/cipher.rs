@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 /// Encrypts and decrypts batches of images of one geometry.
 ///
-/// A cipher owns what it needs and is cheap to clone: clones share the tables on the device. It may be used from several
-/// threads at once.
+/// A cipher owns everything that it needs. It is cheap to clone: clones share the tables on the device. Several threads
+/// may use it at once.
 ///
-/// Schemes that key every image by its own stream get the ids of the images from their names and pixels. The ids are derived
-/// here, so that two different images never share a stream.
+/// Some schemes key every image by its own stream. Their image ids come from the names and pixels of the images. The
+/// cipher derives the ids itself, so that two different images never share a stream.
 #[derive(Clone)]
 pub struct Cipher(Arc<Inner>);
 
@@ -23,7 +23,7 @@ struct Inner {
     scheme: Scheme,
     secret: Secret,
     forward: Loaded,
-    /// The scheme undone; why that cannot be, where it cannot.
+    /// The inverse of the scheme, or the reason why it has none.
     backward: Result<Loaded, Lossy>,
 }
 
@@ -31,8 +31,8 @@ impl Cipher {
     /// Compiles `scheme` under a key (or written-out tables) for images of `geometry`, and loads it onto `device`.
     ///
     /// # Errors
-    /// When the scheme's blocks do not tile the images, tables are not those of the scheme, or the device's limits do not hold
-    /// the plan.
+    /// When the scheme's blocks do not tile the images, the tables do not belong to the scheme, or the plan exceeds the
+    /// device's limits.
     pub fn new(scheme: &Scheme, secret: impl Into<Secret>, geometry: Geometry, device: &Device) -> Result<Self, Error> {
         let secret = secret.into();
         let program = secret.compile(scheme, geometry)?;
@@ -71,10 +71,11 @@ impl Cipher {
         Ok(Encrypted::new(self.geometry(), images.names().to_vec(), ids, samples)?)
     }
 
-    /// Decrypts a batch, to the byte.
+    /// Decrypts a batch exactly, byte for byte.
     ///
     /// # Errors
-    /// When the images have another geometry, the scheme loses information ([`Scheme::has_inverse`]), or the device fails.
+    /// When the images have another geometry, the scheme loses information ([`Scheme::has_inverse`]), or the device
+    /// fails.
     #[cfg(not(target_family = "wasm"))]
     pub fn decrypt(&self, encrypted: &Encrypted) -> Result<Images, Error> {
         let backward = self.0.backward.as_ref().map_err(|lossy| *lossy)?;
@@ -106,8 +107,8 @@ impl Cipher {
         Ok(floats)
     }
 
-    /// Encrypts a batch to what a network trains on: floats `(2p - max) / max` in [-1, 1], planar (N, C, H, W). `max` is the
-    /// largest sample of the depth, so that a flipped sample is exactly a flipped sign.
+    /// Encrypts a batch to the input of a network: floats `(2p - max) / max` in [-1, 1], planar (N, C, H, W). `max` is
+    /// the largest sample of the depth, so flipping a sample exactly flips the sign of its float.
     ///
     /// # Errors
     /// As [`Cipher::encrypt`].
@@ -119,8 +120,9 @@ impl Cipher {
         Ok(floats)
     }
 
-    /// Begins to encrypt a batch. A GPU works on while the caller does something else; the CPU engine is done when this
-    /// returns. [`Job::wait`] gives the result on a thread that may block, `.await` in asynchronous code and in a browser.
+    /// Starts to encrypt a batch. A GPU works while the caller does something else; the CPU engine has finished when
+    /// this returns. To get the result, call [`Job::wait`] on a thread that may block, or `.await` the job in
+    /// asynchronous code and in a browser.
     ///
     /// # Errors
     /// As [`Cipher::encrypt`].
@@ -164,7 +166,7 @@ impl fmt::Debug for Cipher {
     }
 }
 
-/// A batch that [`Cipher::submit`] began. Dropping it discards the result.
+/// A batch that [`Cipher::submit`] started. Dropping it discards the result.
 #[must_use]
 pub struct Job {
     geometry: Geometry,

@@ -1,4 +1,4 @@
-//! The error of the public face.
+//! The error type of the public API.
 
 use crate::engine::{EngineError, Lossy};
 use crate::image::GeometryError;
@@ -8,23 +8,23 @@ use crate::plan::PlanError;
 use crate::scheme::{CompileError, CustomError, ImportError, NameError, PresetError, SchemeTextError, StageError};
 use std::fmt;
 
-/// What an [`Error`] is about. Programs decide by it; people read the error's text.
+/// What an [`Error`] is about. Programs decide by the kind; people read the error's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The text of a key is damaged or foreign, or there are no random bytes for a new one.
+    /// The text of a key is damaged or is not a key, or there are no random bytes for a new key.
     Key,
-    /// A scheme, a stage or an option is none.
+    /// A scheme, a stage or an option is not valid.
     Scheme,
-    /// A geometry is none.
+    /// A geometry is not valid.
     Geometry,
-    /// Written-out tables are not those of the scheme.
+    /// Written-out tables do not belong to the scheme.
     Tables,
-    /// The scheme does not go with the images.
+    /// The scheme does not fit the images.
     Incompatible,
     /// The scheme loses information and cannot be undone.
     Lossy,
-    /// Images, names and samples do not belong together.
+    /// Images, names and samples do not fit together.
     Batch,
     /// There is no such device.
     NoDevice,
@@ -36,7 +36,7 @@ pub enum ErrorKind {
     Timeout,
 }
 
-/// Why something could not be done: a kind, a text with the facts, and a source.
+/// Why something failed: a kind, a text with the facts, and a source.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Detail>);
 

@@ -1,10 +1,10 @@
-//! What an image is to the rest of the library: its [`Geometry`], its pixels as interleaved bytes, and the
-//! [`Augmentation`] that augmentation takes of it. Never decodes, never touches a file or a device.
+//! Images as the rest of the library sees them: their [`Geometry`], their pixels as interleaved bytes, and the
+//! [`Augmentation`] of an image. This module does not decode, and does not use files or devices.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Bits of one sample. A geometry names its depth in the key schedule, so that no two depths share a stream.
+/// The number of bits of a sample. The key schedule includes the depth, so that no two depths share a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Depth {
     /// 8 bits a sample, one byte.
@@ -28,7 +28,7 @@ impl Depth {
         self.bits() as usize / 8
     }
 
-    /// The largest sample: 255 or 65,535. Flipping the sign of `p` is `max - p`.
+    /// The largest sample: 255 or 65,535. A sample `p` is flipped to `max - p`.
     pub fn max(self) -> u32 {
         (1 << self.bits()) - 1
     }
@@ -41,7 +41,7 @@ impl Depth {
         }
     }
 
-    /// Writes sample number `sample` of stored bytes; of 8 bits, the lower half of `value`.
+    /// Writes sample number `sample` of stored bytes. For 8 bits, writes the lower byte of `value`.
     pub fn set_sample(self, bytes: &mut [u8], sample: usize, value: u16) {
         match self {
             Depth::U8 => bytes[sample] = value as u8,
@@ -52,8 +52,8 @@ impl Depth {
 
 /// Height, width, channels and depth of an image.
 ///
-/// Pixels are stored interleaved: sample `(y * width + x) * channels + c`. Invariants: sides are at least 1,
-/// channels are 1 or 3, and there are fewer than 2^31 samples, so that a plan's table entry has a bit to spare.
+/// Pixels are stored interleaved: sample `(y * width + x) * channels + c`. Invariants: sides are at least 1, channels
+/// are 1 or 3, and there are fewer than 2^31 samples, so that an entry of a plan's table has one bit left for the flip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Geometry {
     height: u32,
@@ -111,7 +111,7 @@ impl Geometry {
         if channels != 1 && channels != 3 {
             return Err(GeometryError::Channels { channels });
         }
-        // In 128 bits nothing overflows, whatever a lying header says.
+        // 128 bits cannot overflow, even if a header states wrong sizes.
         if u128::from(height) * u128::from(width) * u128::from(channels) >= 1 << 31 {
             return Err(GeometryError::TooLarge { height, width, channels });
         }
@@ -153,19 +153,19 @@ impl Geometry {
         self.pixels() * self.channels()
     }
 
-    /// Bytes of one image as it is stored: samples x bytes of a sample.
+    /// Bytes of one stored image: samples x bytes of a sample.
     pub fn bytes(self) -> usize {
         self.samples() * self.depth.bytes()
     }
 
-    /// `HEIGHTxWIDTHxCHANNELS`, without the depth: as the key schedule names it.
+    /// `HEIGHTxWIDTHxCHANNELS` without the depth, as the key schedule writes it.
     pub fn size(self) -> String {
         format!("{}x{}x{}", self.height, self.width, self.channels)
     }
 }
 
 impl fmt::Display for Geometry {
-    /// `HEIGHTxWIDTHxCHANNELS`, and `x16` behind it for 16-bit samples.
+    /// `HEIGHTxWIDTHxCHANNELS`, followed by `x16` for 16-bit samples.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.size())?;
         match self.depth {
@@ -189,7 +189,7 @@ impl FromStr for Geometry {
     }
 }
 
-/// One decoded image: interleaved samples as they are stored, `geometry.bytes()` of them.
+/// One decoded image: interleaved samples as they are stored, `geometry.bytes()` bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
     geometry: Geometry,
@@ -199,7 +199,7 @@ pub struct Image {
 impl Image {
     /// Wraps interleaved samples.
     ///
-    /// Returns `None` when they are not `geometry.bytes()` bytes.
+    /// Returns `None` when `samples` does not have `geometry.bytes()` bytes.
     pub fn new(geometry: Geometry, samples: Vec<u8>) -> Option<Self> {
         (samples.len() == geometry.bytes()).then_some(Self { geometry, samples })
     }
@@ -209,7 +209,7 @@ impl Image {
         self.geometry
     }
 
-    /// Interleaved samples, row by row; those of 16 bits as two bytes, the less significant one first.
+    /// Interleaved samples, row by row. A 16-bit sample is two bytes, the less significant one first.
     pub fn samples(&self) -> &[u8] {
         &self.samples
     }
@@ -220,34 +220,34 @@ impl Image {
     }
 }
 
-/// What augmentation makes of an image before it is encrypted: mirrored left to right or not, then turned about its centre,
-/// then shifted, then made brighter or darker (`docs/SCHEDULE.md`, "Views"). Integers alone, so that every engine gives the
-/// same bits. A view keeps the geometry.
+/// The augmentation of an image before it is encrypted: mirrored left to right or not, then turned about its centre,
+/// then shifted, then made brighter or darker (`docs/SCHEDULE.md`, "Views"). It uses integers only, so that every
+/// engine gives the same bits. The result, a view of the image, has the same geometry.
 ///
-/// Output pixel (y, x) is pixel (y + dy, x + dx) of the mirrored and turned image, black outside of it: a random crop of the
-/// image with a black border.
+/// Output pixel (y, x) is pixel (y + dy, x + dx) of the mirrored and turned image. Pixels outside of the image are
+/// black: a shift is a random crop of the image with a black border.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Augmentation {
-    /// Rows down.
+    /// Shift in rows: output row y shows row y + dy.
     pub dy: i16,
-    /// Columns to the right.
+    /// Shift in columns: output column x shows column x + dx.
     pub dx: i16,
     /// Mirrored left to right, before everything else.
     pub mirrored: bool,
-    /// Turned counter-clockwise, in hundredths of a degree; what lies between pixels is interpolated.
+    /// Angle, counter-clockwise, in hundredths of a degree. Values between pixels are interpolated.
     pub angle: i16,
-    /// Samples are multiplied by (256 + brightness) / 256 and stop at the depth's largest; -256 to 256.
+    /// Samples are multiplied by (256 + brightness) / 256 and limited to the depth's maximum. From -256 to 256.
     pub brightness: i16,
 }
 
-/// The bits of a sine's fraction.
+/// The fraction bits of a sine.
 const SINE_BITS: u32 = 14;
 
 impl Augmentation {
     /// The image as it is.
     pub const IDENTITY: Augmentation = Augmentation { dy: 0, dx: 0, mirrored: false, angle: 0, brightness: 0 };
 
-    /// The longest side, and the farthest shift, of an image that is turned: 32 bits hold no position beyond.
+    /// The longest side, and the largest shift, of an image that is turned. Larger positions do not fit 32 bits.
     pub const TURNED_SIDE: usize = 1 << 14;
 
     /// Whether this view of an image of `geometry` is defined.
@@ -259,14 +259,16 @@ impl Augmentation {
 
     /// Cosine and sine of the angle in units of 2^-14, rounded.
     ///
-    /// No angle's lies so near the middle of two units that machines could round it differently (a test looks at all).
+    /// For every angle, the exact value is far enough from the middle of two units that all machines round it alike (a
+    /// test checks all angles).
     pub fn cosine_and_sine(self) -> (i16, i16) {
         let angle = f64::from(self.angle).to_radians() / 100.0;
         let rounded = |value: f64| (value * f64::from(1 << SINE_BITS)).round() as i16;
         (rounded(angle.cos()), rounded(angle.sin()))
     }
 
-    /// Writes the view of `input` into `output`; both hold one image of `geometry`, which the view must [fit](Self::fits).
+    /// Writes the view of `input` into `output`. Both hold one image of `geometry`, which the view must
+    /// [fit](Self::fits).
     pub fn copy(self, geometry: Geometry, input: &[u8], output: &mut [u8]) {
         if self == Self::IDENTITY {
             output.copy_from_slice(input);
@@ -281,7 +283,7 @@ impl Augmentation {
         }
     }
 
-    /// Writes what is mirrored and shifted: whole pixels.
+    /// Writes the mirrored and shifted image: whole pixels.
     fn shift(self, geometry: Geometry, input: &[u8], output: &mut [u8]) {
         let (height, width) = (geometry.height(), geometry.width());
         let bytes = geometry.channels() * geometry.depth().bytes();
@@ -297,7 +299,8 @@ impl Augmentation {
         }
     }
 
-    /// Writes what is mirrored, turned and shifted: every sample from the four around its place.
+    /// Writes the mirrored, turned and shifted image: every sample is interpolated from the four around its source
+    /// position.
     fn turn(self, geometry: Geometry, input: &[u8], output: &mut [u8]) {
         let (height, width, channels) = (geometry.height() as i64, geometry.width() as i64, geometry.channels());
         let (cosine, sine) = self.cosine_and_sine();
@@ -305,14 +308,14 @@ impl Augmentation {
         let depth = geometry.depth();
         for y in 0..height {
             for x in 0..width {
-                // From the centre, in half pixels.
+                // Distance from the centre, in half pixels.
                 let (from_y, from_x) =
                     (2 * (y + i64::from(self.dy)) - (height - 1), 2 * (x + i64::from(self.dx)) - (width - 1));
                 // In units of 2^-15 pixels: half pixels times a sine.
                 let column = cosine * from_x - sine * from_y + ((width - 1) << SINE_BITS);
                 let row = sine * from_x + cosine * from_y + ((height - 1) << SINE_BITS);
                 let (left, top) = (column >> 15, row >> 15);
-                // Eight bits of the fractions.
+                // The upper eight bits of the fractions.
                 let (right_part, lower_part) = (column >> 7 & 255, row >> 7 & 255);
                 let around = [
                     (self.place(geometry, top, left), (256 - lower_part) * (256 - right_part)),
@@ -331,7 +334,7 @@ impl Augmentation {
         }
     }
 
-    /// The pixel at (y, x) of the mirrored image, if that is in it.
+    /// The number of the pixel at (y, x) of the mirrored image; `None` outside of the image.
     fn place(self, geometry: Geometry, y: i64, x: i64) -> Option<usize> {
         let (height, width) = (geometry.height() as i64, geometry.width() as i64);
         let inside = (0..height).contains(&y) && (0..width).contains(&x);
@@ -339,7 +342,7 @@ impl Augmentation {
         inside.then_some((y * width + x) as usize)
     }
 
-    /// Multiplies all samples.
+    /// Multiplies all samples by the brightness.
     fn brighten(self, depth: Depth, image: &mut [u8]) {
         let factor = (256 + i32::from(self.brightness)).unsigned_abs();
         for sample in 0..image.len() / depth.bytes() {
@@ -349,8 +352,9 @@ impl Augmentation {
     }
 }
 
-/// The scale for training: `(2p - max) / max`, so that flipping a sample (`p -> max - p`) is exactly flipping the sign of its
-/// float. An entry for every sample of this depth, the same bits on every engine because every engine reads this table.
+/// The scale for training: `(2p - max) / max`, so that flipping a sample (`p -> max - p`) exactly flips the sign of its
+/// float. The table has one entry for every sample of this depth. Every engine gives the same bits because it uses this
+/// table.
 pub fn normalised(depth: Depth) -> Vec<f32> {
     let max = depth.max() as f32;
     (0..=depth.max()).map(|p| (2.0 * p as f32 - max) / max).collect()
@@ -360,7 +364,7 @@ pub fn normalised(depth: Depth) -> Vec<f32> {
 mod tests {
     use super::*;
 
-    /// The constants of `shaders/shared/normalised.wgsl`, as they are and with either product fused into the sum.
+    /// The constants of `shaders/shared/normalised.wgsl`, without fusing and with either product fused into the sum.
     #[test]
     fn a_reciprocal_in_two_parts_is_the_division() {
         let power = |exponent: i32| 2f32.powi(exponent);
@@ -427,7 +431,7 @@ mod tests {
         assert_eq!(turned(9_000), [3, 6, 9, 2, 5, 8, 1, 4, 7], "counter-clockwise");
         assert_eq!(turned(-9_000), [7, 4, 1, 8, 5, 2, 9, 6, 3]);
         assert_eq!(turned(18_000), [9, 8, 7, 6, 5, 4, 3, 2, 1]);
-        // A sixteenth of a turn: the centre stays, and corners come from outside in part.
+        // A sixteenth of a turn: the centre stays, and the corners come partly from outside.
         let small = turned(2_250);
         assert_eq!(small[4], 5);
         assert!(small[8] < 9 && small[8] > 3, "{small:?}");
@@ -462,7 +466,7 @@ mod tests {
         let off = |value: f64| ((value * 16_384.0).rem_euclid(1.0) - 0.5).abs();
         for angle in i16::MIN..=i16::MAX {
             let radians = f64::from(angle).to_radians() / 100.0;
-            // A hundred million times what the worst of libraries is wrong by.
+            // The margin is a hundred million times the error of the worst library.
             assert!(off(radians.cos()) > 1e-6 && off(radians.sin()) > 1e-6, "{angle}");
         }
         assert_eq!(Augmentation { angle: 3_000, ..Augmentation::IDENTITY }.cosine_and_sine(), (14_189, 8_192));

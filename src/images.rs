@@ -3,11 +3,11 @@
 use crate::image::{Geometry, Image};
 use crate::schedule::ImageId;
 
-/// Why a batch is none.
+/// Why a batch was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BatchError {
-    /// There are more or fewer samples than the images have.
+    /// The number of samples does not match the images.
     #[error("{images} images of {geometry} have {} bytes of samples, and {found} were given", images * geometry.bytes())]
     Samples {
         /// How many names were given.
@@ -17,7 +17,7 @@ pub enum BatchError {
         /// Bytes found.
         found: usize,
     },
-    /// There is not one id for each image.
+    /// The number of ids does not match the images.
     #[error("{images} images have {images} ids, and {found} were given")]
     Ids {
         /// How many names were given.
@@ -28,22 +28,23 @@ pub enum BatchError {
     /// An image of another geometry.
     #[error("image {index} of the batch has a geometry of {found}, and the first one has {expected}")]
     Geometry {
-        /// The number of the image.
+        /// The index of the image.
         index: usize,
         /// The geometry of the first image.
         expected: Geometry,
         /// The geometry of this one.
         found: Geometry,
     },
-    /// There is no image.
+    /// The batch has no image.
     #[error("a batch has at least one image")]
     Empty,
 }
 
 /// Plain images of one geometry, each with a name.
 ///
-/// Samples lie one image behind the other, (N, H, W, C); those of 16 bits as two bytes, the less significant one first.
-/// The names of a data set must differ: with the pixels, they decide the streams of schemes that key every image by itself.
+/// The images follow each other in memory, (N, H, W, C). A 16-bit sample is two bytes, the less significant one first.
+/// The names in a data set must differ: schemes that key every image by itself derive the streams from names and
+/// pixels.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Images {
     geometry: Geometry,
@@ -69,7 +70,7 @@ impl Images {
     /// A batch of decoded images.
     ///
     /// # Errors
-    /// When there is none, or their geometries differ.
+    /// When there is no image, or the geometries differ.
     pub fn from_images(images: impl IntoIterator<Item = (String, Image)>) -> Result<Self, BatchError> {
         let mut images = images.into_iter();
         let (name, first) = images.next().ok_or(BatchError::Empty)?;
@@ -124,7 +125,8 @@ impl std::fmt::Debug for Images {
 
 /// Encrypted images of one geometry, each with its name and its id.
 ///
-/// Ids are keyed hashes and no secret. Schemes with a key for every image need them to decrypt; store them with the images.
+/// Ids are keyed hashes and not secret. Schemes that key every image by itself need them to decrypt; store them with
+/// the images.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Encrypted {
     geometry: Geometry,
@@ -134,7 +136,7 @@ pub struct Encrypted {
 }
 
 impl Encrypted {
-    /// A batch that was encrypted earlier, from what was stored of it.
+    /// A batch that was encrypted earlier, from its stored parts.
     ///
     /// # Errors
     /// When there are not `geometry.bytes()` bytes of samples and one id for each name.

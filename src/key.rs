@@ -1,5 +1,4 @@
-//! The secret key and its text. Never prints the secret, never keeps a
-//! copy that is not wiped when dropped.
+//! The secret key and its text. This module never prints the secret. Every copy of it is wiped when dropped.
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Hrp};
@@ -8,7 +7,7 @@ use std::str::FromStr;
 use zeroize::Zeroizing;
 
 const HRP: Hrp = Hrp::parse_unchecked("imgveil-secret-key-");
-/// A key file is a few lines; anything longer is something else.
+/// A key file is a few lines; anything longer is not a key file.
 const MAX_FILE_BYTES: usize = 4096;
 
 /// The secret: 32 bytes from which everything else is derived. Wiped when dropped.
@@ -48,10 +47,10 @@ pub enum KeyError {
         /// Lines that are neither empty nor comments.
         lines: usize,
     },
-    /// The secret line has a typing error or was cut.
+    /// The secret line has a typing error or is incomplete.
     #[error("its secret line is damaged ({reason}); compare it with a backup")]
     Damaged {
-        /// The Bech32 decoder's words.
+        /// The message of the Bech32 decoder.
         reason: String,
     },
     /// The fingerprint line belongs to another secret.
@@ -80,15 +79,15 @@ pub enum KeyError {
 }
 
 impl Key {
-    /// A key from its 32 secret bytes.
+    /// Makes a key from its 32 secret bytes.
     pub fn from_bytes(secret: [u8; 32]) -> Self {
         Self(Zeroizing::new(secret))
     }
 
-    /// A new key from the random bytes of the operating system, or of the browser.
+    /// Makes a new key from random bytes of the operating system or the browser.
     ///
     /// # Errors
-    /// When there are none to be had.
+    /// When no random bytes are available.
     pub fn generate() -> Result<Self, KeyError> {
         let mut secret = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *secret).map_err(KeyError::Random)?;
@@ -110,7 +109,7 @@ impl Key {
             return Err(KeyError::Lines { lines: secrets.len() });
         };
         let damaged = |reason: String| KeyError::Damaged { reason };
-        // Upper case only, as written: a flipped case bit is a change like any other.
+        // Upper case only, as `to_text` writes it: a change of case is damage like any other change.
         if line.chars().any(|c| c.is_ascii_lowercase()) {
             return Err(damaged("it has lower-case letters".into()));
         }
@@ -152,7 +151,7 @@ impl Key {
 
     /// The secret line: Bech32 in upper case.
     pub fn to_bech32(&self) -> Zeroizing<String> {
-        // 32 bytes and this prefix make 78 characters, under Bech32's limit: encoding cannot fail.
+        // 32 bytes and this prefix make 78 characters, under Bech32's limit, so encoding cannot fail.
         Zeroizing::new(bech32::encode_upper::<Bech32>(HRP, &*self.0).unwrap_or_default())
     }
 

@@ -1,8 +1,9 @@
-//! Learnable image encryption on the GPU: scramble images with a secret key so that people cannot read them and a network
-//! can still learn from them.
+//! Learnable image encryption on the GPU: scramble images with a secret key so that people cannot read them and a
+//! network can still learn from them.
 //!
-//! These schemes hide images from eyes; they are not ciphers. Encrypted images alone, of one key and size, open every scheme
-//! that uses one key for all images. [`Preset::about`] says what is known about each.
+//! These schemes hide images from eyes; they are not ciphers. If a scheme uses one key for all images, an attacker can
+//! break it with nothing but encrypted images of one key and size. [`Preset::about`] says what is known about each
+//! scheme.
 //!
 //! A [`Scheme`], a [`Key`], the [`Geometry`] of the images and a [`Device`] make a [`Cipher`]:
 //!
@@ -29,8 +30,8 @@
 //!
 //! # Waiting
 //!
-//! Every wait for a device has a time limit ([`Device::set_time_limit`]). Blocking methods do not exist in a browser; there,
-//! [`Device::open_later`] and [`Cipher::submit`] are awaited.
+//! Every wait for a device has a time limit ([`Device::set_time_limit`]). Blocking methods do not exist in a browser;
+//! await [`Device::open_later`] and [`Cipher::submit`] there.
 
 mod cipher;
 mod engine;
@@ -54,7 +55,7 @@ pub use schedule::ImageId;
 pub use scheme::{Block, KeyScope, Options, Preset, Scheme, Secret, Statistic};
 pub use tables::Tables;
 
-/// What the crates, tests, benchmarks and fuzzers of this project need beyond the public face. No part of it is stable.
+/// Items that the other crates, the tests, the benchmarks and the fuzzers of this project need. None of them is stable.
 #[doc(hidden)]
 #[allow(missing_docs)]
 pub mod internal {

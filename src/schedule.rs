@@ -1,6 +1,6 @@
 //! Keyed randomness, version 1: from the secret to every permutation, sign bit and keystream byte. The published
-//! contract is `docs/SCHEDULE.md`; known-answer vectors are in `assets/vectors/`. Never draws from anywhere but the
-//! key, so that the same key gives the same bytes on every machine.
+//! contract is `docs/SCHEDULE.md`; known-answer vectors are in `assets/vectors/`. The key is the only source of
+//! randomness, so that the same key gives the same bytes on every machine.
 
 use crate::image::{Augmentation, Geometry};
 use crate::key::Key;
@@ -16,18 +16,18 @@ pub fn subkey(key: &Key, descriptor: &str) -> Subkey {
     key.derive("imgveil v1 stage", descriptor.as_bytes())
 }
 
-/// A stream of keyed random words: ChaCha20, 64-bit stream id, counted from its first block.
+/// A stream of keyed random words: ChaCha20 with a 64-bit stream id, starting at its first block.
 pub struct Stream(ChaCha20Rng);
 
 impl Stream {
-    /// The stream `id` of a subkey. Stages with fixed keys use stream 0, stages keyed per image the image's id.
+    /// The stream `id` of a subkey. Stages with fixed keys use stream 0; stages keyed per image use the image's id.
     pub fn new(subkey: &[u8; 32], id: u64) -> Self {
         let mut rng = ChaCha20Rng::from_seed(*subkey);
         rng.set_stream(id);
         Self(rng)
     }
 
-    /// The stream from word number `word` on.
+    /// The stream, starting at word number `word`.
     pub fn at(subkey: &[u8; 32], id: u64, word: u64) -> Self {
         let mut stream = Self::new(subkey, id);
         stream.0.set_word_pos(u128::from(word));
@@ -73,8 +73,9 @@ impl Stream {
         bits
     }
 
-    /// `count` uniform integers below `n` (1 <= n), each by its place in the stream: digit i takes the first fair word of those
-    /// number i, count + i, 2 count + i and so on, from the stream's beginning, so that a GPU can draw any of them alone.
+    /// `count` uniform integers below `n` (1 <= n). Digit i takes the first of the words number i, i + count,
+    /// i + 2 count and so on that [`Stream::below`] would not draw again. Words are counted from the stream's
+    /// beginning, so a GPU can draw any digit alone.
     pub fn digits(subkey: &[u8; 32], id: u64, n: u32, count: usize) -> Vec<u32> {
         let mut stream = Self::new(subkey, id);
         let threshold = n.wrapping_neg() % n;
@@ -92,8 +93,9 @@ impl Stream {
         digits
     }
 
-    /// |x| of a standard normal x in units of 2^-32: Karney, "Sampling exactly from the normal distribution", ACM TOMS 42(1),
-    /// 2016, algorithm N, on 32-bit uniform deviates. Integers are compared and nothing is rounded, so no two machines differ.
+    /// |x| of a standard normal x in units of 2^-32: Karney, "Sampling exactly from the normal distribution", ACM TOMS
+    /// 42(1), 2016, algorithm N, on 32-bit uniform deviates. It only compares integers and rounds nothing, so all
+    /// machines agree.
     pub fn half_normal(&mut self) -> u64 {
         'again: loop {
             let mut k = 0u64;
@@ -115,7 +117,7 @@ impl Stream {
         }
     }
 
-    /// Yes with probability exp(-1/2): the length of a falling run below 1/2 is even (von Neumann).
+    /// True with probability exp(-1/2): the length of a falling run below 1/2 is even (von Neumann).
     fn half(&mut self) -> bool {
         let (mut bound, mut even) = (1 << 31, true);
         loop {
@@ -127,7 +129,7 @@ impl Stream {
         }
     }
 
-    /// Yes with probability exp(-x (2k + x) / (2k + 2)).
+    /// True with probability exp(-x (2k + x) / (2k + 2)).
     fn trial(&mut self, k: u64, x: u32) -> bool {
         let (mut bound, mut even) = (x, true);
         loop {
@@ -143,7 +145,7 @@ impl Stream {
         }
     }
 
-    /// XORs the stream's next bytes into `data`, each word least significant byte first.
+    /// XORs the stream's next bytes into `data`. The bytes of a word are in order from the least significant one.
     pub fn xor(&mut self, data: &mut [u8]) {
         let mut pad = Zeroizing::new([0u8; 1024]);
         for part in data.chunks_mut(pad.len()) {
@@ -154,7 +156,7 @@ impl Stream {
     }
 }
 
-/// The geometry and the samples, as every hash of an image begins.
+/// Hashes the geometry and the samples: the beginning of every hash of an image.
 fn hash_pixels(hasher: &mut blake3::Hasher, geometry: Geometry, samples: &[u8]) {
     for part in [geometry.height() as u32, geometry.width() as u32, geometry.channels() as u32, geometry.depth().bits()]
     {
@@ -169,8 +171,8 @@ fn first_8(hasher: &blake3::Hasher) -> [u8; 8] {
     id
 }
 
-/// An image's own stream id: 8 bytes of a keyed hash over its name and plain pixels, so that no two different images
-/// share a stream under one key and a second run gives the same bytes.
+/// An image's own stream id: 8 bytes of a keyed hash of its name and plain pixels. Two different images do not share a
+/// stream under one key, and a second run gives the same bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ImageId(pub [u8; 8]);
 
@@ -184,8 +186,8 @@ impl ImageId {
         Self(first_8(&hasher))
     }
 
-    /// The id of a view of the image. What augmentation made is another image and must not share its stream; the identity
-    /// view is the image itself.
+    /// The id of a view of the image. An augmented image differs from the original and must not share its stream. The
+    /// identity view has the id of the image itself.
     pub fn of_augmentation(self, key: &Key, view: Augmentation) -> Self {
         if view == Augmentation::IDENTITY {
             return self;
@@ -195,7 +197,7 @@ impl ImageId {
         hasher.update(&i32::from(view.dy).to_le_bytes());
         hasher.update(&i32::from(view.dx).to_le_bytes());
         hasher.update(&[u8::from(view.mirrored)]);
-        // Longer than what is neither turned nor brightened, so that such views keep the ids that they always had.
+        // Only turned or brightened views hash these bytes, so that all other views keep the ids of earlier versions.
         if (view.angle, view.brightness) != (0, 0) {
             hasher.update(&i32::from(view.angle).to_le_bytes());
             hasher.update(&i32::from(view.brightness).to_le_bytes());
@@ -203,7 +205,7 @@ impl ImageId {
         Self(first_8(&hasher))
     }
 
-    /// The id that stands for this one in an epoch of a training that draws anew in every epoch.
+    /// The id that replaces this one in one epoch, for a training that draws new keys in every epoch.
     pub fn of_epoch(self, key: &Key, epoch: u32) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(&key.derive("imgveil v1 epoch id", b""));
         hasher.update(&self.0);
@@ -217,8 +219,8 @@ impl ImageId {
     }
 }
 
-/// A keyed hash of the plain pixels: proves to the key's holder that a decryption is exact, and says nothing to anyone
-/// else, not even whether two sets hold the same image.
+/// A keyed hash of the plain pixels. It proves to the holder of the key that a decryption is exact. It tells nothing to
+/// anyone else, not even whether two sets hold the same image.
 pub fn plain_hash(key: &Key, geometry: Geometry, samples: &[u8]) -> [u8; 16] {
     let mut hasher = blake3::Hasher::new_keyed(&key.derive("imgveil v1 plain hash", b""));
     hash_pixels(&mut hasher, geometry, samples);
@@ -262,7 +264,8 @@ mod tests {
     fn half_normal_numbers_are_half_normal() {
         let mut stream = Stream::new(&[9; 32], 0);
         let drawn: Vec<f64> = (0..40_000).map(|_| stream.half_normal() as f64 / 4_294_967_296.0).collect();
-        // Kolmogorov-Smirnov against erf(x / sqrt 2), by the probabilities at a few places; 0.1% point 1.95 / sqrt(n).
+        // Kolmogorov-Smirnov against erf(x / sqrt 2), with its probabilities at a few points; 0.1% point 1.95 /
+        // sqrt(n).
         for (x, below) in [(0.1, 0.079_656), (0.5, 0.382_925), (1.0, 0.682_689), (1.5, 0.866_386), (2.0, 0.954_500)] {
             let found = drawn.iter().filter(|&&d| d < x).count() as f64 / drawn.len() as f64;
             assert!((found - below).abs() < 0.009_75, "P(|x| < {x}) = {found}");
@@ -273,7 +276,7 @@ mod tests {
 
     #[test]
     fn digits_are_drawn_by_their_place() {
-        // n just above half of 2^32: nearly every second word is refused, so later rounds are used all the time.
+        // n is just above half of 2^32: nearly every second word is drawn again, so later rounds are used all the time.
         let (key, n, count) = ([4; 32], (1u32 << 31) + 1, 100);
         let words: Vec<u32> = (0..10_000).map(|i| Stream::at(&key, 7, i).word()).collect();
         let fair = |w: u32| (u64::from(w) * u64::from(n)) as u32 >= n.wrapping_neg() % n;
@@ -290,7 +293,7 @@ mod tests {
         let sixes = Stream::digits(&key, 7, 6, 60_000);
         for digit in 0..6 {
             let seen = sixes.iter().filter(|&&d| d == digit).count();
-            // spread 91
+            // standard deviation 91
             assert!(seen.abs_diff(10_000) < 400, "{digit}: {seen}");
         }
     }

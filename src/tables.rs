@@ -1,6 +1,5 @@
-//! Written-out keys: named arrays of integers that say what a key would have said (`docs/SCHEDULE.md`, "Written-out
-//! tables"), their text, and the secret that is derived from them. Knows
-//! nothing of what the arrays mean: `scheme` does.
+//! Written-out keys: named arrays of integers in place of a key (`docs/SCHEDULE.md`, "Written-out tables"), their text,
+//! and the secret that is derived from them. The module `scheme` knows the meaning of the arrays; this module does not.
 
 use crate::key::Key;
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
@@ -9,17 +8,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
-/// The array of an exported file that holds the whole scheme as one gather, for programs that know nothing of schemes.
+/// The array of an exported file that holds the whole scheme as one gather, for programs that do not know schemes.
 pub const PLAN: &str = "plan";
 /// Bits of an element of [`PLAN`].
 pub const PLAN_BITS: &str = "plan_bits";
 
-/// Whether the array says only what the others do: it is neither read nor hashed.
+/// Whether the array only repeats what the others say. Such an array is neither read nor hashed.
 pub fn is_derived(name: &str) -> bool {
     [PLAN, PLAN_BITS].contains(&name)
 }
 
-/// An array of integers, the last index running fastest. Invariant: as many values as the shape says.
+/// An array of integers; the last index runs fastest. Invariant: it has as many values as its shape says.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Array {
@@ -27,7 +26,7 @@ pub struct Array {
     values: Vec<u32>,
 }
 
-/// An array as it stands in a file.
+/// An array as it is written in a file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -35,7 +34,7 @@ struct Written {
     values: Vec<u32>,
 }
 
-/// The values are not as many as the shape says.
+/// The number of values does not match the shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("its shape is {}, but it has {values} values", dimensions(.shape))]
 #[non_exhaustive]
@@ -52,7 +51,7 @@ impl Array {
     /// # Errors
     /// When there are more or fewer values than the shape says.
     pub fn new(shape: Vec<u32>, values: Vec<u32>) -> Result<Self, ShapeError> {
-        // No product of outside numbers overflows here.
+        // The numbers come from outside: the product must not overflow.
         let product = shape.iter().try_fold(1u128, |product, &length| product.checked_mul(u128::from(length)));
         if product == Some(values.len() as u128) {
             Ok(Self { shape, values })
@@ -61,7 +60,7 @@ impl Array {
         }
     }
 
-    /// An array whose values were counted by its shape.
+    /// An array whose number of values is known to match its shape.
     pub(crate) fn counted(shape: Vec<u32>, values: Vec<u32>) -> Self {
         debug_assert_eq!(shape.iter().map(|&length| length as usize).product::<usize>(), values.len());
         Self { shape, values }
@@ -95,19 +94,19 @@ impl Drop for Array {
 impl ZeroizeOnDrop for Array {}
 
 impl fmt::Debug for Array {
-    // Not the values: they are the secret.
+    // The values are not printed: they are the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Array{}", dimensions(&self.shape))
     }
 }
 
-/// A shape as people write it: `(49, 16)`.
+/// A shape as text: `(49, 16)`.
 pub fn dimensions(shape: &[u32]) -> String {
     let lengths: Vec<String> = shape.iter().map(u32::to_string).collect();
     format!("({})", lengths.join(", "))
 }
 
-/// Where value number `number` of an array of this shape stands: `[3, 15]`.
+/// The index of value number `number` in an array of this shape: `[3, 15]`.
 pub fn index(shape: &[u32], mut number: usize) -> String {
     let mut places = Vec::with_capacity(shape.len());
     for &length in shape.iter().rev() {
@@ -119,11 +118,11 @@ pub fn index(shape: &[u32], mut number: usize) -> String {
     format!("[{}]", places.join(", "))
 }
 
-/// Named arrays that stand for a key.
+/// Named arrays that replace a key.
 #[derive(Clone)]
 pub struct Tables {
     arrays: BTreeMap<String, Array>,
-    /// Derived once: a large set of tables takes a while to hash.
+    /// Derived once, because hashing a large set of tables takes a while.
     key: Key,
 }
 
@@ -134,7 +133,7 @@ impl fmt::Debug for Tables {
 }
 
 impl Tables {
-    /// Tables of these arrays. [`PLAN`] and [`PLAN_BITS`] may be among them; they stand for nothing.
+    /// Tables of these arrays. [`PLAN`] and [`PLAN_BITS`] may be among them; they have no effect.
     pub fn new(arrays: BTreeMap<String, Array>) -> Self {
         let key = derive(&arrays);
         Self { arrays, key }
@@ -145,27 +144,27 @@ impl Tables {
         &self.arrays
     }
 
-    /// The arrays that say something, by their names: without [`PLAN`] and [`PLAN_BITS`].
+    /// The arrays that have an effect, by their names: all but [`PLAN`] and [`PLAN_BITS`].
     pub fn said(&self) -> impl Iterator<Item = (&str, &Array)> {
         self.arrays.iter().map(|(name, array)| (name.as_str(), array)).filter(|(name, _)| !is_derived(name))
     }
 
-    /// The secret of a set that is encrypted with these tables: for ids, hashes, and the fingerprint by which other
-    /// tables are told from these.
+    /// The secret of a set that is encrypted with these tables. Ids and hashes use it, and its fingerprint tells these
+    /// tables from others.
     pub fn key(&self) -> &Key {
         &self.key
     }
 
-    /// Reads the JSON text of tables, `{"NAME": {"shape": [...], "values": [...]}, ...}`. [`PLAN`] and [`PLAN_BITS`]
-    /// are passed over, whatever they are.
+    /// Reads the JSON text of tables, `{"NAME": {"shape": [...], "values": [...]}, ...}`. Ignores [`PLAN`] and
+    /// [`PLAN_BITS`], whatever they contain.
     ///
     /// # Errors
-    /// When it is no such text; the error names the array.
+    /// When the text does not have this form; the error names the array.
     pub fn parse(text: &[u8]) -> Result<Self, serde_json::Error> {
         serde_json::from_slice(text)
     }
 
-    /// The JSON text, an array a line.
+    /// The JSON text, one array per line.
     ///
     /// # Errors
     /// Never for arrays of integers.
@@ -179,7 +178,7 @@ impl Tables {
     }
 }
 
-/// The derived secret. Lengths fit 32 bits: a name of 4 GiB fits no file that was read.
+/// The derived secret. Lengths fit 32 bits: no file that was read holds a name of 4 GiB.
 fn derive(arrays: &BTreeMap<String, Array>) -> Key {
     let mut hasher = blake3::Hasher::new_derive_key("imgveil v1 tables");
     for (name, array) in arrays.iter().filter(|(name, _)| !is_derived(name)) {
@@ -205,7 +204,7 @@ impl<'de> Deserialize<'de> for Tables {
                 f.write_str("arrays by their names")
             }
 
-            // By hand for the sake of the errors: they name the array, and a name that comes twice is one.
+            // Written by hand for its errors: they name the array, and a duplicate name is an error.
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut arrays = BTreeMap::new();
                 while let Some(name) = map.next_key::<String>()? {
@@ -313,7 +312,7 @@ mod tests {
         assert!(refused("[]").contains("arrays by their names"));
         assert!(refused("{").contains("EOF"));
         assert!(refused("").contains("EOF"));
-        // The plan of another program may look as it likes.
+        // The plan of another program may have any form.
         assert!(Tables::parse(br#"{"plan": [1, 2.5], "plan_bits": "eight"}"#).unwrap().arrays().is_empty());
     }
 
