@@ -1,5 +1,5 @@
-//! Plans: one gather over an image's elements, with flips. A plan says for every element where it comes from and whether it is
-//! flipped. Permutations and flips compose, so any run of such stages is one plan.
+//! Plans: a gather over the elements of an image, with flips. For every element, a plan says which element it comes
+//! from and whether it is flipped. Permutations and flips compose, so a sequence of such stages is one plan.
 
 pub mod tiles;
 
@@ -34,12 +34,12 @@ impl Unit {
         (depth.bits() / self.bits(depth)) as usize
     }
 
-    /// Elements of an image; fewer than 2^31, so that an entry of a table has a bit to spare.
+    /// Elements of an image. They are fewer than 2^31, so that an entry of a table has one bit left for the flip.
     ///
     /// # Errors
-    /// When there are more.
+    /// When there are 2^31 or more.
     pub fn elements(self, geometry: Geometry) -> Result<usize, PlanError> {
-        // Samples alone are fewer than 2^31: Geometry's invariant.
+        // The samples alone are fewer than 2^31: Geometry's invariant.
         let elements = geometry.samples() as u64 * self.per_sample(geometry.depth()) as u64;
         match elements < u64::from(FLIP) {
             true => Ok(elements as usize),
@@ -48,19 +48,19 @@ impl Unit {
     }
 }
 
-/// A gather over an image's elements with flips: `out[i] = in[source(i)]`, flipped or not. Elements are counted in stored
-/// order: sample by sample, and the nibbles of a sample from the least significant one.
+/// A gather over an image's elements with flips: `out[i] = in[source(i)]`, flipped or not. Elements are numbered in
+/// stored order: sample by sample, and the nibbles of a sample from the least significant one.
 ///
-/// Invariant: every source is an element of the image. Where no source is taken twice the plan is a permutation and has an
-/// inverse; all but one stage of the literature's are.
+/// Invariant: every source is an element of the image. If no source occurs twice, the plan is a permutation and has an
+/// inverse. This holds for all stages of the literature but one.
 ///
-/// A plan is as secret as the key that it was drawn from: `Debug` does not print its table, and the table is wiped when the
-/// last clone is dropped.
+/// A plan is as secret as its key: `Debug` does not print its table, and the table is wiped when the last clone is
+/// dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Plan {
     geometry: Geometry,
     unit: Unit,
-    /// Shared by clones: the table of a large image takes gigabytes.
+    /// Clones share the table, because that of a large image takes gigabytes.
     table: Arc<Zeroizing<Vec<u32>>>,
     permutation: bool,
 }
@@ -71,10 +71,10 @@ impl fmt::Debug for Plan {
     }
 }
 
-/// Why a table is no plan.
+/// Why a table was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// Not one entry an element.
+    /// The number of entries differs from the number of elements.
     #[error("a plan for {geometry} has {expected} entries, this table has {found}")]
     Length {
         /// The plan's geometry.
@@ -113,16 +113,16 @@ impl Plan {
         Self { geometry, unit: Unit::Sample, table: Arc::new(Zeroizing::new(table)), permutation: true }
     }
 
-    /// A plan from its table: per element the source in bits 0..31 and [`FLIP`].
+    /// Makes a plan from its table: for each element the source in bits 0..31 (bit 31 excluded), and [`FLIP`].
     ///
     /// # Errors
-    /// When the table has not one entry an element, or a source is no element of the image.
+    /// When the number of entries differs from the number of elements, or a source is not an element of the image.
     pub fn from_table(geometry: Geometry, unit: Unit, table: Vec<u32>) -> Result<Self, PlanError> {
         let elements = unit.elements(geometry)?;
         if table.len() != elements {
             return Err(PlanError::Length { geometry, expected: elements, found: table.len() });
         }
-        // A bit an element: images may have hundreds of millions.
+        // One bit per element: images may have hundreds of millions of elements.
         let mut taken = vec![0u64; elements.div_ceil(64)];
         let mut permutation = true;
         for (index, &entry) in table.iter().enumerate() {
@@ -137,12 +137,12 @@ impl Plan {
         Ok(Self { geometry, unit, table: Arc::new(Zeroizing::new(table)), permutation })
     }
 
-    /// The images that the plan is for.
+    /// The geometry of the images.
     pub fn geometry(&self) -> Geometry {
         self.geometry
     }
 
-    /// What it moves.
+    /// The unit that the plan moves.
     pub fn unit(&self) -> Unit {
         self.unit
     }
@@ -152,7 +152,7 @@ impl Plan {
         self.unit.bits(self.geometry.depth())
     }
 
-    /// The table, an entry an element: source in bits 0..31, [`FLIP`] in bit 31.
+    /// The table, one entry per element: the source in bits 0..31 (bit 31 excluded), [`FLIP`] in bit 31.
     pub fn table(&self) -> &[u32] {
         &self.table
     }
@@ -162,8 +162,8 @@ impl Plan {
         self.table.iter().enumerate().all(|(i, &entry)| entry == i as u32)
     }
 
-    /// This plan and then `next`, as one plan. Both are for the same geometry; nibbles where one of them moves nibbles. The table
-    /// of `next` becomes that of the result, but where whole samples are moved after nibbles.
+    /// This plan followed by `next`, as one plan. Both must be for the same geometry. The result moves nibbles if one
+    /// of them does. It reuses the table of `next`, except when whole samples are moved after nibbles.
     ///
     /// # Errors
     /// When the geometries differ.
@@ -178,7 +178,7 @@ impl Plan {
         let per_sample = Unit::Nibble.per_sample(self.geometry.depth()) as u32;
         let (mut unit, mut table) = (next.unit, next.table);
         match (self.unit, unit) {
-            // Flipping a sample is flipping each of its nibbles.
+            // Flipping a sample means flipping each of its nibbles.
             (Unit::Sample, Unit::Nibble) => Arc::make_mut(&mut table).iter_mut().for_each(|entry| {
                 let (source, flip) = (*entry & !FLIP, *entry & FLIP);
                 let before = self.table[(source / per_sample) as usize];
@@ -201,7 +201,7 @@ impl Plan {
         Ok(Plan { unit, table, permutation: self.permutation && next.permutation, geometry: self.geometry })
     }
 
-    /// The plan that undoes this one; `None` where elements were lost.
+    /// The plan that undoes this one; `None` if this one loses elements.
     pub fn inverse(&self) -> Option<Plan> {
         if !self.permutation {
             return None;
@@ -220,7 +220,7 @@ mod tests {
     use crate::schedule::Stream;
     use proptest::prelude::*;
 
-    /// The one-line oracle of a plan.
+    /// The oracle: the definition of a plan in one line.
     fn apply(plan: &Plan, image: &[u8]) -> Vec<u8> {
         plan.table().iter().map(|&e| image[(e & !FLIP) as usize] ^ if e & FLIP == 0 { 0 } else { 255 }).collect()
     }
@@ -241,7 +241,7 @@ mod tests {
         Plan::from_table(geometry, Unit::Nibble, table).unwrap()
     }
 
-    /// The oracle nibble by nibble, those of a sample one behind the other, the low one first.
+    /// The oracle for nibbles. The nibbles of a sample follow each other, the low one first.
     fn apply_to_nibbles(plan: &Plan, image: &[u8]) -> Vec<u8> {
         let of_element = plan.bits() as usize / 4;
         let mut moved = Vec::new();

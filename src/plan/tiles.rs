@@ -1,48 +1,48 @@
-//! A plan cut into tiles: a few pieces of the output, and the few pieces of the input that they are made of, so that an engine can
-//! hold these close by (a cache, a workgroup's memory) and find elements there by 16-bit entries instead of 32-bit ones anywhere in
-//! the image. Blocks are such tiles by nature, wherever scrambling sends them; a plan that moves elements across the whole
-//! image has none, and engines then follow its table.
+//! A plan cut into tiles. A tile is a few pieces of the output and the few pieces of the input that they read. An
+//! engine can hold these in fast memory (a cache, a workgroup's memory) and find elements by 16-bit entries there,
+//! instead of 32-bit entries over the whole image. A block is such a tile, even when scrambling moves it. A plan that
+//! moves elements across the whole image has no tiles, and engines then follow its table.
 
 use super::{FLIP, Plan, Unit};
 use crate::image::Geometry;
 
 /// Bytes of a piece of the input, and of a piece of an interleaved output.
 pub const CHUNK: usize = 16;
-/// Chunks of the input that a tile is made of, at most.
+/// The most chunks of the input that a tile reads.
 pub const SOURCES: usize = 64;
 /// Samples of a piece of a planar output.
 pub const QUAD: usize = 4;
 
-/// An entry takes the upper nibble; else it is the lower one. Only where a plan moves nibbles.
+/// An entry takes the upper nibble; without this bit, the lower one. Only for plans that move nibbles.
 pub const UPPER: u16 = 1 << 10;
 /// An entry is flipped.
 pub const FLIPPED: u16 = 1 << 15;
-/// The byte of the tile's sources that an entry takes.
+/// The bits of an entry that give its byte in the tile's sources.
 pub const PLACE: u16 = (SOURCES * CHUNK - 1) as u16;
 
-/// How often a chunk of the input is read, in the mean, at most. Scrambled blocks whose rows are shorter than a chunk bring their
-/// neighbours along, two to three times.
+/// How often a chunk of the input is read at most, on average. If the rows of scrambled blocks are shorter than a
+/// chunk, the chunk also holds neighbouring blocks and is read two to three times.
 const MOST_READS: usize = 4;
 
 /// Bytes of a word.
 const WORD: usize = 4;
 
-/// Images of more bytes are not cut: lists would take longer to make than they save.
+/// Larger images, in bytes, are not cut: making the lists would take longer than they save.
 const LARGEST: usize = 4 << 20;
 
-/// How the output is laid, and thereby what its pieces are.
+/// The layout of the output, which decides what its pieces are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Layout {
     /// (H, W, C): pieces are chunks.
     Interleaved,
-    /// (C, H, W): pieces are four neighbours of one channel.
+    /// (C, H, W): a piece is four neighbouring samples of one channel.
     Planar,
 }
 
 /// A plan in tiles.
 #[derive(Debug)]
 pub struct Tiles {
-    /// Where a tile's sources and outputs begin, and at last where they end.
+    /// Where the sources and the outputs of each tile begin; the last element is where they end.
     bounds: Vec<[usize; 2]>,
     sources: Vec<u32>,
     outputs: Vec<u32>,
@@ -53,19 +53,19 @@ pub struct Tiles {
 /// One tile.
 #[derive(Clone, Copy, Debug)]
 pub struct Tile<'a> {
-    /// Numbers of the input's chunks, rising, at most [`SOURCES`].
+    /// The numbers of the input's chunks, in increasing order, at most [`SOURCES`].
     pub sources: &'a [u32],
-    /// Numbers of the output's pieces, rising.
+    /// The numbers of the output's pieces, in increasing order.
     pub outputs: &'a [u32],
-    /// For every piece, one behind the other, and every byte of it, in order (of a planar one, the first byte of each sample
-    /// comes before the second): one entry, or two where nibbles are moved, that of the lower nibble first. Bits 0 to 9 are
-    /// [`PLACE`]: a byte of the sources as they stand here, chunk behind chunk.
+    /// The entries of each byte of each piece, in order: one entry, or two if nibbles are moved, the entry of the lower
+    /// nibble first. In a planar piece, the first byte of each sample comes before the second. Bits 0 to 9 are
+    /// [`PLACE`]: a byte of the chunks in `sources`, one chunk after the other.
     pub entries: &'a [u16],
 }
 
 impl Tiles {
-    /// Cuts a plan into tiles of at most so many pieces of output. `None` where it has no good ones: elements come from all
-    /// over the image, rows do not go up in pieces, or the image is large.
+    /// Cuts a plan into tiles of at most `most_outputs` pieces of output. `None` if the plan has no good tiles:
+    /// elements come from all over the image, rows are not a whole number of pieces, or the image is large.
     pub fn cut(plan: &Plan, layout: Layout, most_outputs: usize) -> Option<Tiles> {
         let pieces = Pieces::of(plan, layout)?;
         let chunks = plan.geometry().bytes().div_ceil(CHUNK);
@@ -77,7 +77,7 @@ impl Tiles {
             entries: Vec::new(),
             per_output: pieces.bytes * per_byte,
         };
-        // The tile that a chunk was last taken into, counted from one, and its place among that tile's sources.
+        // For each chunk: the tile that took it last, counted from one, and its place among that tile's sources.
         let mut taken = vec![0u32; chunks];
         let mut local = vec![0u16; chunks];
         let mut new = Vec::new();
@@ -101,7 +101,7 @@ impl Tiles {
         (tiles.sources.len() <= MOST_READS * chunks).then_some(tiles)
     }
 
-    /// Ends the last tile: puts its lists in order and writes its entries.
+    /// Ends the last tile: sorts its lists and writes its entries.
     fn close(&mut self, pieces: &Pieces<'_>, local: &mut [u16]) {
         let [first_source, first_output] = self.bounds[self.bounds.len() - 1];
         let (sources, outputs) = (&mut self.sources[first_source..], &mut self.outputs[first_output..]);
@@ -117,13 +117,13 @@ impl Tiles {
                 self.entries
                     .push(place | if source.upper { UPPER } else { 0 } | if source.flipped { FLIPPED } else { 0 });
             });
-            // Behind the image's end: anything.
+            // Padding beyond the end of the image: the value does not matter.
             self.entries.resize(begun + self.per_output, 0);
         }
         self.bounds.push([self.sources.len(), self.outputs.len()]);
     }
 
-    /// How many tiles there are.
+    /// The number of tiles.
     pub fn count(&self) -> usize {
         self.bounds.len() - 1
     }
@@ -146,7 +146,7 @@ impl Tiles {
     }
 }
 
-/// Where a byte, or a nibble, comes from.
+/// The source of a byte, or of a nibble.
 struct SourceByte {
     byte: usize,
     upper: bool,
@@ -157,9 +157,9 @@ struct SourceByte {
 struct Pieces<'a> {
     plan: &'a Plan,
     layout: Layout,
-    /// How many there are.
+    /// The number of pieces.
     count: usize,
-    /// Bytes of each.
+    /// Bytes of a piece.
     bytes: usize,
 }
 
@@ -177,7 +177,7 @@ impl<'a> Pieces<'a> {
         (size <= LARGEST).then_some(Self { plan, layout, count, bytes })
     }
 
-    /// Byte `k` of a piece, as a byte of the interleaved output; `None` behind its end.
+    /// Byte `k` of a piece, as a byte of the interleaved output; `None` beyond the end of the output.
     fn byte(&self, geometry: Geometry, piece: usize, k: usize) -> Option<usize> {
         match self.layout {
             Layout::Interleaved => Some(piece * CHUNK + k).filter(|&byte| byte < geometry.bytes()),
@@ -190,7 +190,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// What a piece is made of, in the order of its entries.
+    /// Calls `then` with the sources of a piece, in the order of its entries.
     fn each_source(&self, piece: usize, mut then: impl FnMut(SourceByte)) {
         let geometry = self.plan.geometry();
         let of_sample = geometry.depth().bytes();
@@ -212,7 +212,7 @@ impl<'a> Pieces<'a> {
         }
     }
 
-    /// The chunks that a piece is made of and a tile has not taken yet, each once.
+    /// Collects the chunks that a piece reads and that the tile has not taken yet, each once.
     fn chunks_beyond(&self, piece: usize, taken: &[u32], tile: u32, new: &mut Vec<u32>) {
         new.clear();
         self.each_source(piece, |source| {
@@ -223,9 +223,10 @@ impl<'a> Pieces<'a> {
         });
     }
 
-    /// All pieces, those together that share blocks: they are made of the same words, directly or by way of others. Words,
-    /// because two pieces of a permutation never take the same byte; and nothing longer, because what lies around a block would
-    /// tie it to its neighbours, and scrambled blocks with theirs to the whole image.
+    /// All pieces, ordered so that those of a block are together: pieces that read the same word, directly or through
+    /// other pieces, form a group. The unit is a word, because two pieces of a permutation never read the same byte. A
+    /// longer unit would also hold bytes around a block and join it to its neighbours, and scrambled blocks to the
+    /// whole image.
     fn in_order(&self) -> Vec<usize> {
         let words = self.plan.geometry().bytes().div_ceil(WORD);
         let mut groups = Groups::new(words);
@@ -239,7 +240,7 @@ impl<'a> Pieces<'a> {
             // Every piece has a byte.
             first_source.push(first.unwrap_or_default());
         }
-        // Groups in the order in which the output comes to them.
+        // The groups, in the order of their first piece in the output.
         let mut rank = vec![u32::MAX; words];
         let mut ranked: Vec<(u32, usize)> = Vec::with_capacity(self.count);
         for (piece, &word) in first_source.iter().enumerate() {
@@ -252,7 +253,7 @@ impl<'a> Pieces<'a> {
     }
 }
 
-/// Disjoint sets of words: a forest whose paths are halved while they are walked.
+/// Disjoint sets of words: a forest with path halving.
 struct Groups(Vec<u32>);
 
 impl Groups {
@@ -271,7 +272,7 @@ impl Groups {
 
     fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.of(a), self.of(b));
-        // The smaller number stays: trees stay flat enough where bytes come in order, as they nearly do.
+        // The smaller number becomes the root. The trees stay flat enough, because bytes come nearly in order.
         self.0[a.max(b)] = a.min(b) as u32;
     }
 }
@@ -283,7 +284,7 @@ mod tests {
     use crate::schedule::Stream;
     use proptest::prelude::*;
 
-    /// A plan inside blocks of a few elements that lie one behind the other, the blocks scrambled or not.
+    /// A plan that moves elements inside blocks of a few consecutive elements; the blocks are scrambled or not.
     fn blocks(geometry: Geometry, unit: Unit, block: usize, scrambled: bool, seed: u64) -> Plan {
         let elements = unit.elements(geometry).unwrap();
         let mut stream = Stream::new(&[5; 32], seed);
@@ -302,7 +303,7 @@ mod tests {
         Plan::from_table(geometry, unit, table).unwrap()
     }
 
-    /// Element by element, interleaved.
+    /// The plan applied element by element, interleaved.
     fn naive(plan: &Plan, image: &[u8]) -> Vec<u8> {
         let bits = plan.bits() as usize;
         let mut output = vec![0; image.len()];
@@ -316,8 +317,8 @@ mod tests {
         output
     }
 
-    /// What the tiles make of an image, and how often each byte of it was made. Planar bytes are put where they belong
-    /// in the interleaved image.
+    /// The result of the tiles, and how often each byte of it was written. Planar bytes are put in their places of the
+    /// interleaved image.
     fn tiled(plan: &Plan, tiles: &Tiles, layout: Layout, image: &[u8]) -> (Vec<u8>, Vec<u8>) {
         let geometry = plan.geometry();
         let (mut output, mut made) = (vec![0; image.len()], vec![0; image.len()]);
@@ -371,7 +372,7 @@ mod tests {
             let expected = naive(&plan, &image);
             for layout in [Layout::Interleaved, Layout::Planar] {
                 let Some(tiles) = Tiles::cut(&plan, layout, most) else {
-                    // Small images always have tiles, but for planes that do not go up in fours.
+                    // Small images always have tiles, unless the size of their planes is not a multiple of four.
                     prop_assert!(layout == Layout::Planar && geometry.pixels() % QUAD != 0 || geometry.bytes() > SOURCES * CHUNK || most < 64);
                     continue;
                 };
