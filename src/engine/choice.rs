@@ -3,18 +3,18 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The time limit of every wait for a device where nothing else is said.
+/// The default time limit of every wait for a device.
 pub const TIME_LIMIT: Duration = Duration::from_secs(60);
 
 /// A choice of a device: `auto`, `cpu`, `gpu`, the number of an adapter or a part of its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DeviceChoice {
-    /// A hardware GPU if there is one, else the CPU. Software adapters are slower than the CPU engine and are not taken.
+    /// A hardware GPU if there is one, else the CPU. Software adapters are slower than the CPU engine and are not used.
     #[default]
     Auto,
     /// The CPU engine.
     Cpu,
-    /// The best adapter that there is, software too.
+    /// The best adapter, including software adapters.
     Gpu,
     /// The adapter with this number in [`Device::list`](super::Device::list).
     Index(usize),

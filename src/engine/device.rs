@@ -19,7 +19,7 @@ pub struct Device(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    /// Holds why the CPU was taken, for people.
+    /// Holds the reason why the CPU is used, for people.
     Cpu(&'static str),
     #[cfg(feature = "gpu")]
     Gpu(Arc<Gpu>),
@@ -40,7 +40,7 @@ impl Device {
         Self::open_within(choice, TIME_LIMIT)
     }
 
-    /// Opens the device of a choice. `limit` is the time limit of this wait and of all later ones for the device.
+    /// Opens the device of a choice. `limit` is the time limit of this wait and of all later waits for the device.
     ///
     /// # Errors
     /// As [`Device::open`].
@@ -58,7 +58,7 @@ impl Device {
         Self::without_gpu(choice)
     }
 
-    /// As [`Device::open`], without blocking: for a browser, which has no time limit of ours.
+    /// As [`Device::open`], without blocking: for a browser, where this library sets no time limit.
     ///
     /// # Errors
     /// As [`Device::open`].
@@ -73,7 +73,7 @@ impl Device {
         }
     }
 
-    /// The CPU engine, where the choice lets it stand in for a GPU.
+    /// The CPU engine, if the choice allows it in place of a GPU.
     fn without_gpu(choice: &DeviceChoice) -> Result<Self, EngineError> {
         if *choice == DeviceChoice::Auto {
             return Ok(Self(Kind::Cpu("no hardware GPU found")));
@@ -82,8 +82,8 @@ impl Device {
         Err(EngineError::NoDevice(NoDevice { wanted, adapters: Vec::new() }))
     }
 
-    /// Adopts a wgpu device that the caller has. Kernels are submitted to `queue`. The device needs no feature, and more than
-    /// WebGPU's default limits only for larger images.
+    /// Uses a wgpu device of the caller. Kernels are submitted to `queue`. The device needs no features; it needs more
+    /// than WebGPU's default limits only for larger images.
     #[cfg(feature = "gpu")]
     pub fn from_wgpu(adapter: wgpu::Adapter, device: wgpu::Device, queue: wgpu::Queue) -> Self {
         Self(Kind::Gpu(Arc::new(Gpu::new(None, adapter, device, queue))))
@@ -98,8 +98,8 @@ impl Device {
         adapter::list(TIME_LIMIT)
     }
 
-    /// Sets the time limit of every wait for the device, 60 s at first. A device that does not answer within it counts as
-    /// hung, and the wait ends with [`EngineError::Timeout`]. The CPU engine has none.
+    /// Sets the time limit of every wait for the device; the default is 60 s. If a device does not answer within the
+    /// limit, it counts as hung and the wait ends with [`EngineError::Timeout`]. The CPU engine has no limit.
     pub fn set_time_limit(&self, limit: Duration) {
         match &self.0 {
             Kind::Cpu(_) => {
@@ -110,7 +110,7 @@ impl Device {
         }
     }
 
-    /// The name for people: `CPU, 2 threads`, or the adapter's.
+    /// The name for people: `CPU, 2 threads`, or the adapter's name.
     pub fn name(&self) -> String {
         match &self.0 {
             Kind::Cpu(_) => cpu::name(),
@@ -119,7 +119,7 @@ impl Device {
         }
     }
 
-    /// How many batches it pays to have submitted and not waited for: 1 for a device that works as soon as it is asked.
+    /// How many batches to keep submitted and not yet waited for: 1 for a device that does the work at once.
     pub fn in_flight(&self) -> usize {
         match &self.0 {
             Kind::Cpu(_) => 1,
@@ -128,7 +128,7 @@ impl Device {
         }
     }
 
-    /// Why the CPU engine was taken, for people. `None` for a GPU.
+    /// Why the CPU engine is used, for people. `None` for a GPU.
     pub fn why_cpu(&self) -> Option<&'static str> {
         match &self.0 {
             Kind::Cpu(why) => Some(why),
@@ -137,7 +137,7 @@ impl Device {
         }
     }
 
-    /// The GPU, if it is one.
+    /// The GPU; `None` for the CPU engine.
     #[cfg(feature = "gpu")]
     #[doc(hidden)]
     pub fn gpu(&self) -> Option<&Arc<Gpu>> {
@@ -149,7 +149,7 @@ impl Device {
 }
 
 impl fmt::Display for Device {
-    /// The name; of the CPU engine, also why it was taken.
+    /// The name; for the CPU engine, also the reason why it is used.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name())?;
         match self.why_cpu() {

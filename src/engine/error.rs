@@ -27,13 +27,13 @@ pub enum EngineError {
         /// Images in the input.
         images: usize,
     },
-    /// A reference without an id, and a program that keys every image by its id.
+    /// A reference has no id, and the program keys every image by its id.
     #[error("image {index} has no id, and this scheme draws a key for every image from its id")]
     NoId {
         /// The reference's index.
         index: u32,
     },
-    /// Images of another geometry than the cipher's.
+    /// The images have another geometry than the cipher.
     #[error("the images have a geometry of {found}, and the cipher is for {expected}")]
     Geometry {
         /// The cipher's geometry.
@@ -53,10 +53,10 @@ pub enum EngineError {
         /// The image.
         geometry: Geometry,
     },
-    /// Bytes were wanted from a program that mixes images into floats.
+    /// Bytes were requested from a program that mixes images into floats.
     #[error("a scheme that mixes images gives floats, and bytes were wanted")]
     FloatsOnly,
-    /// Images of several parts of a data set are needed at once.
+    /// The program needs images from several parts of a data set at once.
     #[error("a scheme that mixes images needs their partners from the whole data set")]
     NeedsPartners,
     /// There is no such device.
@@ -79,9 +79,9 @@ pub enum EngineError {
     Device {
         /// The device's name.
         device: String,
-        /// What was going on.
+        /// What the device was doing.
         doing: &'static str,
-        /// The driver's words.
+        /// The driver's message.
         reason: String,
     },
     /// The device did not answer within the time limit.
@@ -89,20 +89,20 @@ pub enum EngineError {
     Timeout {
         /// The device's name.
         device: String,
-        /// What was going on.
+        /// What the device was doing.
         doing: &'static str,
         /// The time limit.
         limit: Duration,
     },
 }
 
-/// A choice of a device that names none of those that are there.
+/// A choice of a device that matches none of the available devices.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{}", wanted, others(adapters))]
 pub struct NoDevice {
     /// What was looked for, such as `there is no adapter number 3`.
     pub wanted: String,
-    /// The names of the adapters that are there, in the order of their numbers.
+    /// The names of the available adapters, in the order of their numbers.
     pub adapters: Vec<String>,
 }
 

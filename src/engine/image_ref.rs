@@ -13,11 +13,12 @@ use crate::schedule::ImageId;
 pub struct ImageRef {
     /// The number of the image in the input.
     pub index: u32,
-    /// What is done to the image before the program runs.
+    /// The augmentation that is applied before the program runs.
     pub augmentation: Augmentation,
     /// The id of the augmented image. Programs that are keyed per image need it.
     pub id: Option<ImageId>,
-    /// The share of the image in a mixture, in units of 1 / [`WEIGHT_ONE`](super::WEIGHT_ONE). Only programs that mix use it.
+    /// The share of the image in a mixture, in units of 1 / [`WEIGHT_ONE`](super::WEIGHT_ONE). Only programs that mix
+    /// use it.
     pub weight: u32,
 }
 
@@ -47,7 +48,8 @@ impl ImageRef {
         (0..count as u32).map(Self::new).collect()
     }
 
-    /// The number of the image's stream; 0 without an id, which no program that uses it accepts.
+    /// The number of the image's stream. Without an id it is 0, and every program that uses the stream refuses the
+    /// reference.
     pub(crate) fn stream(&self) -> u64 {
         self.id.map_or(0, ImageId::stream)
     }
@@ -86,7 +88,7 @@ pub(crate) fn check_bytes(
     check(program, input, refs, output, program.geometry().bytes())
 }
 
-/// The number of images that a program makes of these references.
+/// The number of images that a program makes from these references.
 pub(crate) fn outputs(program: &Program, refs: &[ImageRef]) -> Result<usize, EngineError> {
     let group = program.mixing().map_or(1, |mixing| mixing.images as usize);
     if refs.len().is_multiple_of(group) {
@@ -96,7 +98,7 @@ pub(crate) fn outputs(program: &Program, refs: &[ImageRef]) -> Result<usize, Eng
     Err(EngineError::Size { what, expected: group, found: refs.len(), geometry })
 }
 
-/// Checks references to an input of so many images.
+/// Checks references to an input of `images` images.
 pub(crate) fn check_refs(program: &Program, refs: &[ImageRef], images: usize) -> Result<(), EngineError> {
     let geometry: Geometry = program.geometry();
     let keyed = program.keyed_per_image();

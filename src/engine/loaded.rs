@@ -19,11 +19,11 @@ use {
 #[cfg(all(feature = "gpu", not(target_family = "wasm")))]
 use {super::gpu::ring::SLOTS, std::collections::VecDeque};
 
-/// A program on a device. Its tables are sent at their first use and stay there. Clones share them.
+/// A program on a device. Its tables are sent when they are first used and stay there. Clones share them.
 ///
-/// Images lie one behind the other, (N, H, W, C), samples of 16 bits as two bytes, the less significant one first. A program
-/// that mixes takes its references in groups of `Mixing::images`, each group for one output image: first the image itself,
-/// whose id gives the signs, then its partners. It gives floats only.
+/// The images follow each other in memory, (N, H, W, C). A 16-bit sample is two bytes, the less significant one first.
+/// A program that mixes takes its references in groups of `Mixing::images`, one group per output image: first the image
+/// itself, whose id gives the signs, then its partners. Such a program gives floats only.
 #[derive(Clone)]
 pub struct Loaded {
     device: Device,
@@ -36,7 +36,7 @@ impl Loaded {
     /// Loads a program.
     ///
     /// # Errors
-    /// When the device's limits do not hold its tables.
+    /// When its tables exceed the device's limits.
     pub fn new(device: &Device, program: impl Into<Arc<Program>>) -> Result<Self, EngineError> {
         let program = program.into();
         Ok(Self {
@@ -60,14 +60,14 @@ impl Loaded {
         &self.program
     }
 
-    /// Begins the program on a batch, bytes to bytes. A GPU copies the images and returns; the CPU engine does the whole work
-    /// before it returns. The result lies in the memory of `input` wherever nothing else is read from it any more, so that a
-    /// job can use a few vectors again and again.
+    /// Starts the program on a batch, bytes to bytes. A GPU copies the images and returns; the CPU engine does all the
+    /// work before it returns. The result reuses the memory of `input` if nothing else reads it any more, so that a job
+    /// can reuse a few vectors.
     ///
-    /// Batches may be begun from any thread and waited for in any order. Each that is under way takes memory of its own.
+    /// Batches may be started from any thread and waited for in any order. Each running batch takes memory of its own.
     ///
     /// # Errors
-    /// When sizes do not fit each other, a reference is out of range or has no id where one is needed, or the device fails.
+    /// When sizes do not match, a reference is out of range or has no id where one is needed, or the device fails.
     pub fn begin(&self, input: Vec<u8>, refs: &[ImageRef]) -> Result<Pending, EngineError> {
         #[cfg(feature = "gpu")]
         if let Some((gpu, loaded)) = self.on_gpu() {
@@ -76,7 +76,7 @@ impl Loaded {
                 return Ok(Pending(State::Done(Vec::new())));
             }
             if refs.len() > staging::images_of_a_slot(gpu, loaded)? {
-                // In parts, the result of one part could be written over images that are still to be read.
+                // If the batch ran in parts, the result of one part could overwrite images that a later part reads.
                 return Ok(Pending(State::InParts { loaded: self.clone(), input, refs: refs.to_vec() }));
             }
             let batch = staging::begin(gpu, loaded, &input, refs)?;
@@ -85,7 +85,7 @@ impl Loaded {
         Ok(Pending(State::Done(cpu::owned(&self.program, input, refs)?)))
     }
 
-    /// Bytes to bytes: the program of every reference goes to `output`, in the order of the references.
+    /// Bytes to bytes: the result of every reference goes to `output`, in the order of the references.
     ///
     /// # Errors
     /// As [`Loaded::begin`].
@@ -110,7 +110,7 @@ impl Loaded {
         cpu::bytes(&self.program, input, refs, output)
     }
 
-    /// Bytes to normalised floats `(2p - max) / max`, planar (N, C, H, W), as networks want them.
+    /// Bytes to normalised floats `(2p - max) / max`, planar (N, C, H, W), the input of networks.
     ///
     /// # Errors
     /// As [`Loaded::begin`].
@@ -150,12 +150,12 @@ impl Loaded {
         self.device.gpu().zip(self.on_gpu.as_deref())
     }
 
-    /// Runs the program on images of a resident set and writes normalised floats (N, C, H, W) to `output`: into memory on the
-    /// device that somebody else owns, such as a tensor's. Nothing is read back. One dispatch for each step of the program
-    /// (two for a block statistic) and each page of the set that the references touch.
+    /// Runs the program on images of a resident set and writes normalised floats (N, C, H, W) to `output`: memory on
+    /// the device that somebody else owns, such as a tensor's. Nothing is read back. Needs one dispatch for each step
+    /// of the program (two for a block statistic) and each page of the set that the references touch.
     ///
     /// # Errors
-    /// As [`Loaded::begin`]; and when the program is on the CPU.
+    /// As [`Loaded::begin`]; also when the program is on the CPU.
     pub fn floats_into(
         &self,
         resident: &Resident,
@@ -173,11 +173,11 @@ impl Loaded {
         program::floats(gpu, &self.program, loaded, resident, refs, &output)
     }
 
-    /// How long the program takes on a GPU, bytes to bytes, on images that stay there, measured for about
+    /// How long the program takes on a GPU, bytes to bytes, on images that stay there. The measurement takes about
     /// `seconds` seconds. `None` on the CPU.
     ///
     /// # Errors
-    /// As [`Loaded::begin`]; and for images that do not fit one binding.
+    /// As [`Loaded::begin`]; also when the images do not fit one binding.
     #[cfg(not(target_family = "wasm"))]
     pub fn time_bytes(
         &self,
@@ -189,7 +189,8 @@ impl Loaded {
         self.on_gpu().map(time).transpose()
     }
 
-    /// How long the program takes on a GPU, bytes to normalised floats, both of which stay there. `None` on the CPU.
+    /// How long the program takes on a GPU, bytes to normalised floats; images and floats stay there. `None` on the
+    /// CPU.
     ///
     /// # Errors
     /// As [`Loaded::time_bytes`].
@@ -204,7 +205,7 @@ impl Loaded {
         self.on_gpu().map(time).transpose()
     }
 
-    /// The parts of a batch whose floats fit one binding each.
+    /// Splits a batch into parts whose floats fit one binding each.
     fn begin_floats<'a>(
         &self,
         input: &[u8],
@@ -226,7 +227,7 @@ impl Loaded {
     }
 }
 
-/// A part of a batch on its way to floats.
+/// A part of a batch whose floats are being made.
 #[cfg(feature = "gpu")]
 struct FloatsPart<'a> {
     resident: Arc<Resident>,
@@ -236,7 +237,7 @@ struct FloatsPart<'a> {
 
 #[cfg(feature = "gpu")]
 impl<'a> FloatsPart<'a> {
-    /// Submits the work. Gives the buffer that it writes, and where its contents go.
+    /// Submits the work. Returns the buffer that it writes, and the destination of its contents.
     fn run(self, loaded: &Loaded) -> Result<(wgpu::Buffer, &'a mut [f32]), EngineError> {
         let Some(gpu) = loaded.device.gpu() else { return Err(EngineError::FloatsOnly) };
         let bytes = size_of_val(self.output) as u64;
@@ -253,19 +254,19 @@ fn copy_floats(data: &[u8], output: &mut [f32]) {
     bytemuck::cast_slice_mut(output).copy_from_slice(data);
 }
 
-/// A batch that was begun. Dropping it discards the result.
+/// A batch that was started. Dropping it discards the result.
 #[must_use]
 pub struct Pending(State);
 
 enum State {
     Done(Vec<u8>),
-    /// A batch on the device, and the memory that its result goes to: that in which its images came.
+    /// A batch on the device, and the memory for its result: the memory of its input.
     #[cfg(feature = "gpu")]
     UnderWay {
         batch: UnderWay,
         memory: Vec<u8>,
     },
-    /// A batch that the device takes only in parts.
+    /// A batch that the device can only take in parts.
     #[cfg(feature = "gpu")]
     InParts {
         loaded: Loaded,
@@ -275,7 +276,7 @@ enum State {
 }
 
 impl Pending {
-    /// Waits for the batch and gives its bytes.
+    /// Waits for the batch and returns its bytes.
     ///
     /// # Errors
     /// When the device fails, or does not answer in time.

@@ -1,5 +1,5 @@
-//! Engines run programs on batches. The CPU engine and the GPU engine give the same bits; tests compare them for every scheme.
-//! They know steps, and nothing of schemes.
+//! Engines run programs on batches. The CPU engine and the GPU engine give the same bits; tests compare them for every
+//! scheme. Engines know steps, but not schemes.
 
 mod choice;
 mod cpu;

@@ -4,7 +4,7 @@ use super::step::{Lossy, Mixing, Step};
 use crate::image::Geometry;
 use crate::plan::PlanError;
 
-/// What an engine runs on every image of one geometry: steps in order, none for the identity.
+/// What an engine runs on every image of one geometry: a list of steps in order, empty for the identity.
 #[derive(Clone, Debug)]
 pub struct Program {
     geometry: Geometry,
@@ -17,8 +17,8 @@ impl Program {
         Self { geometry, steps: Vec::new() }
     }
 
-    /// Appends a step. Steps that can be one are folded: a plan after a plan, and channel orders after signs where both are
-    /// keyed per image. The identity is left out.
+    /// Appends a step. Folds two steps into one where possible: a plan after a plan, and channel orders after signs if
+    /// both are keyed per image. Leaves out the identity.
     ///
     /// # Errors
     /// When a plan is for another geometry.
@@ -60,7 +60,7 @@ impl Program {
         }
     }
 
-    /// The same program without mixing: what a single image looks like to a network that learned from mixtures.
+    /// The same program without mixing, for showing single images to a network that was trained on mixtures.
     pub fn without_mixing(&self) -> Program {
         let steps = self.steps.iter().filter(|step| !matches!(step, Step::Mix(_))).cloned().collect();
         Program { geometry: self.geometry, steps }

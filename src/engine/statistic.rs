@@ -5,9 +5,9 @@ use crate::image::Geometry;
 /// A statistic of the samples of a block. The numbers are those of `shaders/block_statistic.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Statistic {
-    /// The middle value. The mean of the middle two, half up, where their number is even.
+    /// The middle value. For an even number of values, the mean of the middle two, half rounded up.
     Median = 0,
-    /// The mean, half up.
+    /// The mean, half rounded up.
     Mean = 1,
     /// The largest.
     Max = 2,
@@ -15,7 +15,8 @@ pub enum Statistic {
     Min = 3,
 }
 
-/// The samples of each block and channel. Blocks have so many rows and columns and are cut off at the right and lower edge.
+/// The samples of each block and channel. Blocks have the given rows and columns and are cut off at the right and lower
+/// edges.
 pub fn blocks(
     geometry: Geometry,
     (rows, columns): (u32, u32),
@@ -31,7 +32,7 @@ pub fn blocks(
     })
 }
 
-/// The statistic of at least one value.
+/// The statistic of one or more values.
 pub fn statistic_of(statistic: Statistic, values: &mut [u32]) -> u32 {
     let m = values.len();
     match statistic {

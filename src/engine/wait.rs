@@ -1,8 +1,8 @@
-//! Waiting for a device. Nothing else in the core blocks.
+//! Waiting for a device. No other module of the core blocks.
 //!
-//! Every wait has a time limit, so that a device that hangs becomes an error. Blocking waits exist where there are threads. A
-//! browser has none: there, waiting is asynchronous and has no limit of its own, because the browser ends work that takes too
-//! long and the device is then lost.
+//! Every wait has a time limit, so that a device that hangs becomes an error. Blocking waits exist where there are
+//! threads. A browser has no threads: waiting is asynchronous there and has no limit of its own, because the browser
+//! ends work that takes too long, and the device is then lost.
 
 use super::EngineError;
 use std::future::Future;
@@ -11,7 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// The result of a future that is ready, or the future. The native drivers answer at once where a browser takes its time.
+/// The result of a future that is ready, or the future. Native drivers answer at once; a browser may take longer.
 pub fn ready_now<F: Future + Unpin>(mut future: F) -> Result<F::Output, F> {
     match pin!(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => Ok(output),
@@ -19,30 +19,30 @@ pub fn ready_now<F: Future + Unpin>(mut future: F) -> Result<F::Output, F> {
     }
 }
 
-/// Runs a future to its end on a thread of its own. `None` when that takes longer than `limit`; the thread then goes on, and
-/// its result is dropped.
+/// Runs a future to its end on a thread of its own. `None` when that takes longer than `limit`; the thread then
+/// continues, and its result is dropped.
 #[cfg(not(target_family = "wasm"))]
 pub fn block_on<T: Send + 'static>(limit: Duration, future: impl Future<Output = T> + Send + 'static) -> Option<T> {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        // Nobody receives after the time limit.
+        // After the time limit, nobody receives the result.
         let _ = sender.send(pollster::block_on(future));
     });
     receiver.recv_timeout(limit).ok()
 }
 
-/// Why a wait ended without what it waited for.
+/// Why a wait failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failed {
     /// The device did not answer in time.
     #[cfg_attr(target_family = "wasm", allow(dead_code))]
     Timeout(Duration),
-    /// The driver's words.
+    /// The driver's message.
     Driver(String),
 }
 
 impl Failed {
-    /// As an error of a device that was doing something.
+    /// Converts this to the error of a device. `doing` says what the device was doing.
     pub fn on(self, device: &str, doing: &'static str) -> EngineError {
         let device = device.to_owned();
         match self {
@@ -52,7 +52,7 @@ impl Failed {
     }
 }
 
-/// Callbacks of the device that are still to come. Clones wait for the same ones.
+/// Callbacks of the device that have not run yet. Clones wait for the same callbacks.
 #[derive(Clone)]
 pub struct Callbacks(Arc<Shared>);
 
@@ -62,20 +62,20 @@ struct Shared {
 }
 
 struct State {
-    /// How many are still to come.
+    /// How many have not run yet.
     missing: usize,
     failed: Option<Failed>,
     waker: Option<Waker>,
 }
 
 impl Callbacks {
-    /// So many callbacks.
+    /// Makes `count` callbacks.
     pub fn new(count: usize) -> Self {
         let state = State { missing: count, failed: None, waker: None };
         Self(Arc::new(Shared { state: Mutex::new(state), changed: Condvar::new() }))
     }
 
-    /// One of the callbacks, to be handed to the device.
+    /// One of the callbacks, to be given to the device.
     pub fn one(&self) -> impl FnOnce(Result<(), wgpu::BufferAsyncError>) + Send + 'static {
         let callbacks = self.clone();
         move |result| {
@@ -101,7 +101,7 @@ impl Callbacks {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Blocks until the device has done `submission` (all of its work without one) and every callback came.
+    /// Blocks until the device has finished `submission` (without one, all of its work) and every callback has run.
     #[cfg(not(target_family = "wasm"))]
     pub fn wait(
         &self,
@@ -110,7 +110,7 @@ impl Callbacks {
         limit: Duration,
     ) -> Result<(), Failed> {
         poll(device, submission, limit)?;
-        // Another thread that polls may be the one that runs the callbacks, a moment later.
+        // If another thread polls, it may run the callbacks a moment later.
         let state =
             self.0.changed.wait_timeout_while(self.lock(), limit, |state| state.failed.is_none() && state.missing > 0);
         let (state, _) = state.unwrap_or_else(PoisonError::into_inner);
@@ -121,7 +121,7 @@ impl Callbacks {
         }
     }
 
-    /// Waits without blocking the caller's thread. Natively a thread of its own waits for the device.
+    /// Waits without blocking the caller's thread. On native platforms, another thread waits for the device.
     pub async fn ready(
         &self,
         device: &wgpu::Device,
@@ -157,7 +157,7 @@ impl Callbacks {
     }
 }
 
-/// Blocks until the device has done `submission`, or all of its work without one, and has run the callbacks.
+/// Blocks until the device has finished `submission` (without one, all of its work) and has run the callbacks.
 #[cfg(not(target_family = "wasm"))]
 pub fn poll(device: &wgpu::Device, submission: Option<wgpu::SubmissionIndex>, limit: Duration) -> Result<(), Failed> {
     match device.poll(wgpu::PollType::Wait { submission_index: submission, timeout: Some(limit) }) {

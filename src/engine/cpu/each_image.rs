@@ -3,8 +3,8 @@
 use super::scratch::Scratch;
 use crate::engine::image_ref::ImageRef;
 
-/// Runs `work` on all references with their images of the output: `group` references make an image, and `together` images
-/// go to a thread at a time.
+/// Runs `work` on all references and their images in the output. `group` references make one image; a thread takes
+/// `together` images at a time.
 #[cfg(feature = "threads")]
 pub fn each_image<T: Send>(
     output: &mut [T],
@@ -15,7 +15,7 @@ pub fn each_image<T: Send>(
     work: impl Fn(&mut Scratch, &[ImageRef], &mut [T]) + Send + Sync,
 ) {
     use rayon::prelude::*;
-    // A few pieces for every thread: more would make scratch memory anew too often.
+    // A few pieces for every thread. With more pieces, scratch memory would be allocated too often.
     let pieces = refs.len().div_ceil(group * together).div_ceil(4 * threads());
     output
         .par_chunks_mut(size * together)
@@ -39,13 +39,13 @@ pub fn each_image<T>(
     }
 }
 
-/// How many threads work.
+/// The number of threads that work.
 #[cfg(feature = "threads")]
 pub fn threads() -> usize {
     rayon::current_num_threads()
 }
 
-/// How many threads work.
+/// The number of threads that work.
 #[cfg(not(feature = "threads"))]
 pub fn threads() -> usize {
     1

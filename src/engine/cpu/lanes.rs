@@ -1,36 +1,36 @@
-//! A plan, or a block statistic, over sixteen images at once. The images are laid side by side, byte for byte, so that one entry of the table moves
-//! and flips a byte of all of them, as one vector: the table, which is four times as large as the image that it is for, is
-//! read once for sixteen images instead of once for each.
+//! A plan, or a block statistic, on sixteen images at once. The images are interleaved byte by byte, so that one entry
+//! of the table moves and flips the same byte of all of them, as one vector. The table is four times as large as its
+//! image; it is read once for sixteen images instead of once for each.
 //!
-//! Two transpositions of 16x16 bytes stand around that, one on the way in and one on the way out. Results are those of the
-//! plain loops in `cpu.rs`, which stay as the oracle and for batches of a few images.
+//! The bytes are transposed in tiles of 16x16, once on the way in and once on the way out. The results are the same as
+//! those of the steps' plain loops, which remain as the oracle and for batches of a few images.
 
 use crate::engine::statistic::{Statistic, blocks};
 use crate::image::{Depth, Geometry};
 use crate::plan::{FLIP, Plan, Unit};
 use wide::{u8x16, u16x8};
 
-/// Images side by side.
+/// The number of images side by side.
 pub const LANES: usize = 16;
 
-/// The largest image, in bytes, that is worked on in lanes: a thread holds sixteen of them.
+/// The largest image, in bytes, that is processed in lanes, because a thread holds sixteen of them.
 pub const LARGEST: usize = 4 << 20;
 
-/// What a thread keeps from group to group: byte `i` of all images at place `i`.
+/// Memory that a thread keeps from group to group: element `i` is byte `i` of all images.
 pub type Columns = Vec<u8x16>;
 
-/// All bits of a sample, or none: by the flip of an entry.
+/// The mask for a sample: no bits without a flip, all bits with one.
 const SAMPLE: [u8x16; 2] = [u8x16::new([0; LANES]), u8x16::new([255; LANES])];
 /// The same for a nibble in the lower half of a byte.
 const NIBBLE: [u8x16; 2] = [u8x16::new([0; LANES]), u8x16::new([15; LANES])];
 
-/// Up to sixteen images through a plan, from `images` to `output`, where they lie one behind the other.
+/// Sends up to sixteen images through a plan. In `output`, the results follow each other.
 pub fn permute(plan: &Plan, images: &[&[u8]], columns: &mut Columns, output: &mut [u8]) {
     lay(images, columns);
     move_all(plan, columns, plan.geometry().bytes(), output);
 }
 
-/// Up to sixteen images, one behind the other, through a plan, in place.
+/// Sends up to sixteen images, which follow each other in memory, through a plan, in place.
 pub fn permute_in_place(plan: &Plan, columns: &mut Columns, images: &mut [u8]) {
     let size = plan.geometry().bytes();
     let rows: Vec<&[u8]> = images.chunks_exact(size).collect();
@@ -38,7 +38,8 @@ pub fn permute_in_place(plan: &Plan, columns: &mut Columns, images: &mut [u8]) {
     move_all(plan, columns, size, images);
 }
 
-/// Fills every block (rows, columns) of up to sixteen images of 8-bit samples, one behind the other, with its statistic.
+/// Fills every block (rows, columns) of up to sixteen images of 8-bit samples with its statistic. The images follow
+/// each other in memory.
 pub fn block_statistic(
     geometry: Geometry,
     block: (u32, u32),
@@ -59,7 +60,7 @@ pub fn block_statistic(
     interleaved(size, images, |i| columns[i]);
 }
 
-/// The statistic of at least one value of every image.
+/// The statistic, for every image, of one or more values.
 fn statistic_of(statistic: Statistic, values: &mut [u8x16]) -> u8x16 {
     let m = values.len();
     match statistic {
@@ -84,15 +85,16 @@ fn statistic_of(statistic: Statistic, values: &mut [u8x16]) -> u8x16 {
     }
 }
 
-/// Half of the sum, half up.
+/// The mean of two values, half rounded up.
 fn mean_of(a: u8x16, b: u8x16) -> u8x16 {
-    // Of what differs, one half is in `a | b` too much. Two bytes at a time: what would come in from the neighbour is cut off.
+    // `a | b` exceeds the mean by half of the differing bits. The shift is on two bytes at a time, so the mask clears
+    // the bit that would come in from the neighbouring byte.
     let differing: u16x8 = bytemuck::cast((a ^ b) & u8x16::new([254; LANES]));
     (a | b) - bytemuck::cast::<u16x8, u8x16>(differing >> 1u32)
 }
 
-/// Sorts every lane: Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M), which compares the
-/// same places whatever is in them.
+/// Sorts every lane: Batcher's merge exchange (Knuth, The Art of Computer Programming 3, algorithm 5.2.2M), which
+/// compares the same positions for all values.
 fn sort(values: &mut [u8x16]) {
     let n = values.len();
     let highest = n.next_power_of_two() / 2;
@@ -125,19 +127,19 @@ fn move_all(plan: &Plan, columns: &Columns, size: usize, output: &mut [u8]) {
     }
 }
 
-/// A byte of all images: where an entry says that it comes from.
+/// A byte of all images: the source of an entry.
 #[inline(always)]
 fn sample(columns: &Columns, entry: u32) -> u8x16 {
     columns[(entry & !FLIP) as usize] ^ SAMPLE[(entry >> 31) as usize]
 }
 
-/// A byte of all images from two entries, that of its lower nibble first.
+/// A byte of all images from two entries, the entry of its lower nibble first.
 #[inline(always)]
 fn nibbles(columns: &Columns, low: u32, high: u32) -> u8x16 {
     let nibble = |entry: u32| {
         let source = entry & !FLIP;
         let pairs: u16x8 = bytemuck::cast(columns[(source / 2) as usize]);
-        // Two bytes at a time: what comes in from the neighbour is cut off.
+        // The shift is on two bytes at a time: bits from the neighbouring byte are masked out.
         let moved: u8x16 = bytemuck::cast(pairs >> (4 * (source % 2)));
         (moved & NIBBLE[1]) ^ NIBBLE[(entry >> 31) as usize]
     };
@@ -145,15 +147,15 @@ fn nibbles(columns: &Columns, low: u32, high: u32) -> u8x16 {
     nibble(low) | bytemuck::cast::<u16x8, u8x16>(upper << 4u32)
 }
 
-/// Lays images side by side. Where there are fewer than sixteen, the other places hold nothing of interest.
+/// Interleaves images. If there are fewer than sixteen, the contents of the other lanes do not matter.
 fn lay(images: &[&[u8]], columns: &mut Columns) {
     let size = images.first().map_or(0, |image| image.len());
     columns.resize(size.next_multiple_of(LANES), u8x16::ZERO);
     let (tiles, _) = columns.as_chunks_mut::<LANES>();
     for (place, tile) in tiles.iter_mut().enumerate() {
         let at = place * LANES;
-        // Apart, so that the compiler knows the width of nearly all copies: else it calls a function for every sixteen bytes, and
-        // that takes longer than all the rest.
+        // A separate case, so that the compiler knows the width of nearly all copies. Otherwise it calls a function for
+        // every sixteen bytes, which takes longer than all the rest.
         if at + LANES <= size {
             for (row, image) in tile.iter_mut().zip(images) {
                 *row = u8x16::new(image[at..].as_chunks::<LANES>().0[0]);
@@ -169,7 +171,7 @@ fn lay(images: &[&[u8]], columns: &mut Columns) {
     }
 }
 
-/// Writes images of `size` bytes one behind the other, byte `i` of all of them as `column(i)` says.
+/// Writes images of `size` bytes one after the other. `column(i)` gives byte `i` of all of them.
 #[inline(always)]
 fn interleaved(size: usize, output: &mut [u8], column: impl Fn(usize) -> u8x16) {
     let images = output.len() / size;
@@ -180,7 +182,7 @@ fn interleaved(size: usize, output: &mut [u8], column: impl Fn(usize) -> u8x16) 
             *place = column(at + i);
         }
         transpose(&mut tile);
-        // Places are counted out: cutting the output into images would divide by their size, for every tile.
+        // Positions are computed here: cutting the output into images would divide by their size, for every tile.
         for (image, row) in tile.iter().enumerate().take(images) {
             output[image * size + at..][..LANES].copy_from_slice(&row.to_array());
         }
@@ -192,8 +194,9 @@ fn interleaved(size: usize, output: &mut [u8], column: impl Fn(usize) -> u8x16) 
     }
 }
 
-/// Byte `j` of row `i` becomes byte `i` of row `j`: four times, the second half of the rows is shuffled into the first.
-// In a function of its own: pasted into a loop, the compiler takes the shuffles apart into single bytes.
+/// Byte `j` of row `i` becomes byte `i` of row `j`: four times, the second half of the rows is interleaved with the
+/// first.
+// Kept out of line: when inlined into a loop, the compiler splits the shuffles into single bytes.
 #[inline(never)]
 fn transpose(rows: &mut [u8x16; LANES]) {
     *rows = shuffled(shuffled(shuffled(shuffled(*rows))));
@@ -203,7 +206,7 @@ fn transpose(rows: &mut [u8x16; LANES]) {
 fn shuffled(rows: [u8x16; LANES]) -> [u8x16; LANES] {
     let low = |i: usize| u8x16::unpack_low(rows[i], rows[i + LANES / 2]);
     let high = |i: usize| u8x16::unpack_high(rows[i], rows[i + LANES / 2]);
-    // Spelled out: as a loop, it may stay one.
+    // Written out, because the compiler may not unroll a loop here.
     [
         low(0),
         high(0),
@@ -240,7 +243,7 @@ mod tests {
         Plan::from_table(geometry, unit, order.iter().zip(flips).map(entry).collect()).unwrap()
     }
 
-    /// The plan, element by element.
+    /// Applies the plan element by element.
     fn naive(plan: &Plan, image: &[u8]) -> Vec<u8> {
         let bits = plan.bits() as usize;
         let element = |i: usize| (0..bits).map(move |b| image[(i * bits + b) / 8] >> ((i * bits + b) % 8) & 1 == 1);

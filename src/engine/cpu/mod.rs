@@ -1,5 +1,5 @@
-//! The CPU engine: the twin of every shader, with the same steps and the same bits. It uses all cores with the feature
-//! `threads`, one without. Images of a batch go through most steps sixteen at a time (`lanes`).
+//! The CPU engine: the twin of every shader, with the same steps and the same bits. With the feature `threads` it uses
+//! all cores, without it one. Most steps process sixteen images of a batch at a time (`lanes`).
 
 mod each_image;
 pub mod lanes;
@@ -18,7 +18,7 @@ pub fn name() -> String {
     format!("CPU, {} threads", threads())
 }
 
-/// Bytes to bytes. The result lies in the memory of `input` wherever nothing else is read from it any more.
+/// Bytes to bytes. The result reuses the memory of `input` if nothing else reads it any more.
 pub fn owned(program: &Program, mut input: Vec<u8>, refs: &[ImageRef]) -> Result<Vec<u8>, EngineError> {
     let size = program.geometry().bytes();
     check_bytes(program, input.len(), refs, refs.len() * size)?;
@@ -69,8 +69,8 @@ pub fn floats(program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [
     Ok(())
 }
 
-/// How many images of a batch a thread takes at a time: as many as lanes hold where a step of the program uses lanes and every
-/// thread gets enough images for them to pay, else one.
+/// How many images of a batch a thread takes at a time. This is the number of lanes if a step of the program uses lanes
+/// and every thread gets enough images for them to pay, else one.
 fn together(program: &Program, images: usize) -> usize {
     let geometry = program.geometry();
     let in_lanes = program.steps().iter().any(|step| step.execute().in_lanes(geometry));
@@ -82,19 +82,19 @@ fn together(program: &Program, images: usize) -> usize {
     }
 }
 
-/// The image of the input that a reference names.
+/// The image of the input that a reference refers to.
 fn image_of<'a>(geometry: Geometry, input: &'a [u8], image: &ImageRef) -> &'a [u8] {
     let size = geometry.bytes();
     &input[image.index as usize * size..][..size]
 }
 
-/// Writes one image of floats (C, H, W): the entry of `scale` for every stored sample.
+/// Writes one image of floats (C, H, W): for every stored sample, its entry of `scale`.
 fn scaled(geometry: Geometry, bytes: &[u8], scale: &[f32], output: &mut [f32]) {
     let (channels, depth) = (geometry.channels(), geometry.depth());
     for (channel, plane) in output.chunks_exact_mut(geometry.pixels()).enumerate() {
         let pixels = bytes.chunks_exact(channels * depth.bytes());
         match (depth, <&[f32; 256]>::try_from(scale)) {
-            // A table of 256 needs no check whether a byte is in it.
+            // With a table of exactly 256 entries, a byte as index needs no bounds check.
             (Depth::U8, Ok(scale)) => {
                 plane.iter_mut().zip(pixels).for_each(|(value, pixel)| *value = scale[usize::from(pixel[channel])]);
             }
@@ -106,12 +106,13 @@ fn scaled(geometry: Geometry, bytes: &[u8], scale: &[f32], output: &mut [f32]) {
     }
 }
 
-/// Augments a few images and runs a program on them, up to where it mixes. They lie one behind the other in `output`.
+/// Augments a few images and runs a program on them, up to where it mixes. In `output`, the results follow each other.
 fn encrypt(program: &Program, input: &[u8], refs: &[ImageRef], scratch: &mut Scratch, output: &mut [u8]) {
     let geometry = program.geometry();
     let mut steps = program.steps();
     match steps.split_first() {
-        // A plan reads any element at any time, so it would need a copy of its input; it takes it from where it lies.
+        // A plan reads any element at any time and cannot run in place, so it reads the images from the input, without
+        // a copy.
         Some((Step::Permute(plan), rest)) if refs.iter().all(|image| image.augmentation == Augmentation::IDENTITY) => {
             let images: Vec<&[u8]> = refs.iter().map(|image| image_of(geometry, input, image)).collect();
             permute::from_images(plan, &images, scratch, output);
@@ -126,14 +127,14 @@ fn encrypt(program: &Program, input: &[u8], refs: &[ImageRef], scratch: &mut Scr
     run_steps(geometry, steps, refs, scratch, output);
 }
 
-/// Runs steps on a few images that lie one behind the other, in place.
+/// Runs steps in place on a few images that follow each other in memory.
 fn run_steps(geometry: Geometry, steps: &[Step], refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]) {
     for step in steps {
         step.execute().on_cpu(geometry, refs, scratch, images);
     }
 }
 
-/// Several images into one.
+/// Mixes several images into one.
 fn mix(program: &Program, mixing: &Mixing, input: &[u8], refs: &[ImageRef], scratch: &mut Scratch, output: &mut [f32]) {
     let geometry = program.geometry();
     let (mut encrypted, mut sums) = (std::mem::take(&mut scratch.encrypted), std::mem::take(&mut scratch.sums));

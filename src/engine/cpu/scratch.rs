@@ -2,7 +2,7 @@
 
 use super::lanes::Columns;
 
-/// Images fewer than these go through a step one by one: lanes that are mostly empty are slower than a plain loop.
+/// Fewer images than these go through a step one by one: with mostly empty lanes, a plain loop is faster.
 pub const FEWEST: usize = 6;
 
 /// A thread's memory.
@@ -12,7 +12,7 @@ pub struct Scratch {
     pub image: Vec<u8>,
     /// Images side by side.
     pub columns: Columns,
-    /// Encrypted images on their way to floats.
+    /// Encrypted images that are then converted to floats.
     pub encrypted: Vec<u8>,
     /// Sums of a mixture.
     pub sums: Vec<i32>,

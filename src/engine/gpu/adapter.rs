@@ -1,4 +1,4 @@
-//! Which adapters there are, and which one a choice means.
+//! The available adapters, and which one a choice means.
 
 use super::device::Gpu;
 use crate::engine::choice::DeviceChoice;
@@ -8,7 +8,7 @@ use crate::engine::{EngineError, NoDevice};
 #[cfg(not(target_family = "wasm"))]
 use std::time::Duration;
 
-/// What an adapter says of itself.
+/// What an adapter reports about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AdapterInfo {
@@ -20,11 +20,11 @@ pub struct AdapterInfo {
     pub kind: &'static str,
     /// `vulkan`, `metal`, `dx12`.
     pub backend: String,
-    /// Driver and its version.
+    /// The driver and its version.
     pub driver: String,
-    /// Bytes that one binding holds at most.
+    /// The most bytes that one binding holds.
     pub binding_limit: u64,
-    /// Whether shaders have 16-bit floats.
+    /// Whether shaders can use 16-bit floats.
     pub f16: bool,
     /// Whether kernels can be timed on the device.
     pub timestamps: bool,
@@ -46,10 +46,11 @@ pub fn list(limit: Duration) -> Result<Vec<AdapterInfo>, EngineError> {
     Ok(adapters.iter().enumerate().map(|(index, adapter)| describe(index, adapter)).collect())
 }
 
-/// Opens the adapter of a choice. `None` where the choice is `auto` and there is no hardware, which the CPU engine beats.
+/// Opens the adapter of a choice. `None` if the choice is `auto` and there is no hardware GPU: the CPU engine is faster
+/// than software.
 ///
 /// # Errors
-/// When the choice names an adapter that is not there, the driver refuses, or it does not answer within `limit`.
+/// When the choice names an adapter that does not exist, the driver refuses, or it does not answer within `limit`.
 #[cfg(not(target_family = "wasm"))]
 pub fn open(choice: &DeviceChoice, limit: Duration) -> Result<Option<Gpu>, EngineError> {
     let (instance, adapters) = enumerated(limit)?;
@@ -81,8 +82,9 @@ const OPENING: &str = "opening the device";
 
 async fn opened(found: Found) -> Result<Gpu, EngineError> {
     let Found { instance, adapter } = found;
-    // burn, which may share this device, expects all that the adapter has. What wgpu calls experimental needs unsafe code to ask
-    // for, and burn's WGSL compiler none of it; mappable primary buffers make every buffer slower.
+    // burn, which may share this device, expects all features of the adapter. Two kinds are left out. Requesting what
+    // wgpu calls experimental needs unsafe code, and burn's WGSL compiler needs none of it. Mappable primary buffers
+    // make every buffer slower.
     let unwanted = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS | wgpu::Features::all_experimental_mask();
     let request = adapter.request_device(&wgpu::DeviceDescriptor {
         label: Some("imgveil"),
@@ -130,7 +132,7 @@ fn choose(
 }
 
 async fn enumerate() -> (wgpu::Instance, Vec<wgpu::Adapter>) {
-    // Not OpenGL: its compute shaders differ too much between drivers.
+    // Without OpenGL: its compute shaders differ too much between drivers.
     let backends =
         wgpu::Backends::VULKAN | wgpu::Backends::METAL | wgpu::Backends::DX12 | wgpu::Backends::BROWSER_WEBGPU;
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
@@ -152,7 +154,7 @@ fn is_hardware(adapter: &wgpu::Adapter) -> bool {
     let info = adapter.get_info();
     match info.device_type {
         wgpu::DeviceType::Cpu => false,
-        // A browser does not tell what its adapter is.
+        // A browser does not report the kind of its adapter.
         wgpu::DeviceType::Other => info.backend == wgpu::Backend::BrowserWebGpu,
         _ => true,
     }

@@ -1,4 +1,4 @@
-//! The open device, and the small things that everything on it needs: buffers, errors, waiting, readback.
+//! The open device, and what everything on it needs: buffers, errors, waiting, readback.
 
 use super::kernel::Pipelines;
 use super::ring::Ring;
@@ -11,24 +11,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-/// An open wgpu device with imgveil's kernels. One per process where burn trains on it too.
+/// An open wgpu device with imgveil's kernels. If burn trains on it too, there is one per process.
 pub struct Gpu {
     instance: Option<wgpu::Instance>,
     adapter: wgpu::Adapter,
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
     info: wgpu::AdapterInfo,
-    /// Bytes that one binding, and one buffer, holds at most.
+    /// The most bytes that one binding, and one buffer, holds.
     pub(super) limit: u64,
     pub(super) pipelines: Pipelines,
     pub(super) traffic: Traffic,
-    /// The table of `normalised` for either depth, from its first use on.
+    /// The tables of `normalised` for both depths, each made when it is first used.
     scales: [OnceLock<wgpu::Buffer>; 2],
     placeholder: OnceLock<wgpu::Buffer>,
     pub(super) ring: Ring,
-    /// Milliseconds.
+    /// In milliseconds.
     time_limit: AtomicU64,
-    /// Errors that a browser has not told yet.
+    /// Errors that a browser has not reported yet.
     untold: Mutex<Vec<(&'static str, ErrorFuture)>>,
 }
 
@@ -38,7 +38,7 @@ type ErrorFuture = std::pin::Pin<Box<dyn Future<Output = Option<wgpu::Error>> + 
 type ErrorFuture = std::pin::Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
 
 impl Gpu {
-    /// A device that is open already. `instance` is needed only where burn shares the device.
+    /// Wraps a device that is already open. `instance` is needed only if burn shares the device.
     pub fn new(
         instance: Option<wgpu::Instance>,
         adapter: wgpu::Adapter,
@@ -63,7 +63,7 @@ impl Gpu {
         }
     }
 
-    /// The instance, for burn to share the device. `None` for a device that was adopted without one.
+    /// The instance, for burn to share the device. `None` if the device was opened by the caller without one.
     pub fn instance(&self) -> Option<&wgpu::Instance> {
         self.instance.as_ref()
     }
@@ -83,7 +83,7 @@ impl Gpu {
         &self.queue
     }
 
-    /// What crossed between host and device.
+    /// Counters of the transfers between host and device.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
@@ -93,12 +93,12 @@ impl Gpu {
         format!("{} ({}, {})", self.info.name, self.info.backend.to_str(), self.info.driver)
     }
 
-    /// Whether the adapter is a program on the CPU.
+    /// Whether the adapter is software that runs on the CPU.
     pub fn is_software(&self) -> bool {
         self.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// Bytes that one binding holds at most.
+    /// The most bytes that one binding holds.
     pub fn binding_limit(&self) -> u64 {
         self.limit
     }
@@ -114,7 +114,7 @@ impl Gpu {
         Duration::from_millis(self.time_limit.load(Ordering::Relaxed))
     }
 
-    /// Checks that `bytes` fit one binding. `what` is named in the error.
+    /// Checks that `bytes` fit one binding. The error names `what`.
     ///
     /// # Errors
     /// When they do not.
@@ -122,7 +122,7 @@ impl Gpu {
         if bytes <= self.limit { Ok(()) } else { Err(self.too_large(what, bytes)) }
     }
 
-    /// Waits until the device has done all that was submitted.
+    /// Waits until the device has finished everything that was submitted.
     ///
     /// # Errors
     /// When the device was lost or does not answer in time.
@@ -131,7 +131,7 @@ impl Gpu {
         self.waited(wait::poll(&self.device, None, self.time_limit()), "waiting for the device")
     }
 
-    /// Waits until the device has done `submission`, or all of its work without one, and every callback came.
+    /// Waits until the device has finished `submission` (without one, all of its work) and every callback has run.
     #[cfg(not(target_family = "wasm"))]
     pub(super) fn wait_for(
         &self,
@@ -158,7 +158,7 @@ impl Gpu {
         self.waited(callbacks.ready(&self.device, submission, self.time_limit()).await, doing)
     }
 
-    /// The result of a wait. A device that hangs is never closed: closing it would wait for it without a limit.
+    /// The result of a wait. A device that hangs is never closed, because closing it would wait for it without a limit.
     fn waited(&self, result: Result<(), Failed>, doing: &'static str) -> Result<(), EngineError> {
         result.map_err(|failed| {
             if matches!(failed, Failed::Timeout(_)) {
@@ -176,8 +176,9 @@ impl Gpu {
         EngineError::TooLarge { what, bytes, limit: self.limit, device: self.info.name.clone() }
     }
 
-    /// Runs `work` and turns the driver's objections into an error. Without this, they would go to a handler that whoever
-    /// shares the device may have installed, and burn's panics. A browser answers later: its errors come with the next wait.
+    /// Runs `work` and turns errors of the driver into an error. Otherwise they would go to an error handler of another
+    /// user of the device, and burn's handler panics. A browser answers later: its errors are reported by the next
+    /// wait.
     pub(in crate::engine) fn guarded<T>(
         &self,
         doing: &'static str,
@@ -187,7 +188,7 @@ impl Gpu {
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
         let result = work();
-        // Scopes are a stack: the last one pushed is popped first. Popping is immediate, only the answer is a future.
+        // Scopes are a stack: the last one pushed is popped first. Popping is immediate; only the answer is a future.
         let errors: [ErrorFuture; 3] = [Box::pin(internal.pop()), Box::pin(validation.pop()), Box::pin(memory.pop())];
         let mut told = None;
         for error in errors {
@@ -213,7 +214,7 @@ impl Gpu {
         })
     }
 
-    /// A buffer with these bytes. The caller holds an error scope.
+    /// Makes a buffer with these bytes. The caller holds an error scope.
     pub(super) fn sent(&self, bytes: &[u8], usage: wgpu::BufferUsages) -> wgpu::Buffer {
         let buffer = self.buffer(bytes.len() as u64, usage | wgpu::BufferUsages::COPY_DST);
         self.queue.write_buffer(&buffer, 0, bytes);
@@ -230,7 +231,7 @@ impl Gpu {
         place.get_or_init(|| self.sent(bytemuck::cast_slice(&normalised(depth)), wgpu::BufferUsages::STORAGE))
     }
 
-    /// What is bound where a kernel could read a plan and there is none. The caller holds an error scope.
+    /// Bound in place of a plan where a kernel could read one and there is none. The caller holds an error scope.
     pub(super) fn placeholder(&self) -> &wgpu::Buffer {
         self.placeholder.get_or_init(|| self.buffer(4, wgpu::BufferUsages::STORAGE))
     }

@@ -1,4 +1,4 @@
-//! Dispatches: what a step says of one, and the executor that encodes it.
+//! Dispatches: the description that a step gives of its dispatch, and the code that encodes it.
 
 use super::device::Gpu;
 use super::kernel::{self, Constants, Kernel};
@@ -32,7 +32,7 @@ pub struct Params {
 /// The words of a ChaCha20 key.
 pub type Words = [u32; 8];
 
-/// A subkey as a shader takes it.
+/// A subkey in the form that a shader takes.
 pub fn words(subkey: &Subkey) -> Words {
     std::array::from_fn(|i| {
         u32::from_le_bytes([subkey[4 * i], subkey[4 * i + 1], subkey[4 * i + 2], subkey[4 * i + 3]])
@@ -46,13 +46,13 @@ pub struct ImageRecord {
     pub index: u32,
     pub slot: u32,
     shift: u32,
-    /// Whether mirrored (bit 0), the weight in a mixture (17 bits), and what is added to the brightness (14 bits, signed).
+    /// Whether mirrored (bit 0), the weight in a mixture (17 bits), and the brightness to add (14 bits, signed).
     how: u32,
     turn: u32,
     id: [u32; 2],
 }
 
-/// The turn by no angle: its cosine is one.
+/// The `turn` of an image that is not turned: its cosine is one.
 const UPRIGHT: u32 = 1 << 14;
 /// The bits of the weight in `how`.
 const WEIGHT: u32 = 0x3_fffe;
@@ -78,7 +78,8 @@ impl ImageRecord {
         refs.iter().zip(0..).map(record).collect()
     }
 
-    /// Makes this the record for the next step: the image lies where the last step wrote it, augmented already.
+    /// Turns this into the record for the next step. The last step has written the image to its slot, already
+    /// augmented.
     pub fn advance(&mut self) {
         (self.index, self.shift, self.turn) = (self.slot, 0, UPRIGHT);
         self.how &= WEIGHT;
@@ -98,17 +99,17 @@ impl ImageRecord {
     }
 }
 
-/// What a step must know of the batch that it is dispatched for.
+/// What a step must know about the batch of its dispatch.
 pub struct Batch {
     /// The images' geometry.
     pub geometry: Geometry,
     /// How many images the step reads.
     pub images: u64,
-    /// Whether the result is floats. Else it is words.
+    /// Whether the result is floats. If not, it is words.
     pub floats: bool,
-    /// Whether an image is augmented.
+    /// Whether any image is augmented.
     pub augmented: bool,
-    /// Whether an image is turned.
+    /// Whether any image is turned.
     pub turned: bool,
 }
 
@@ -134,7 +135,7 @@ impl Batch {
         self.geometry.channels() as u32
     }
 
-    /// The parameters that every kernel has.
+    /// The parameters that every kernel takes.
     pub fn params(&self) -> Params {
         Params {
             height: self.geometry.height() as u32,
@@ -155,7 +156,7 @@ impl Batch {
         Params { block_height, block_width, block_columns: columns, blocks: rows * columns, ..self.params() }
     }
 
-    /// The constants of `shaders/shared/source.wgsl`, for elements of so many bits.
+    /// The constants of `shaders/shared/source.wgsl`, for elements of `bits` bits.
     pub fn constants(&self, bits: u32) -> Constants {
         vec![
             ("AUGMENTED", u32::from(self.augmented)),
@@ -166,7 +167,7 @@ impl Batch {
     }
 }
 
-/// How many blocks (rows, columns) an image has below and beside each other.
+/// How many blocks (rows, columns) an image has, vertically and horizontally.
 pub fn blocks(geometry: Geometry, (rows, columns): (u32, u32)) -> (u32, u32) {
     ((geometry.height() as u32).div_ceil(rows), (geometry.width() as u32).div_ceil(columns))
 }
@@ -185,14 +186,14 @@ pub struct Dispatch<'a> {
     pub plan: Option<&'a wgpu::Buffer>,
 }
 
-/// A step on a device: one dispatch, whatever the batch.
+/// A step on a device: one dispatch for any batch.
 pub trait GpuStep: wgpu::WasmNotSendSync {
-    /// Bytes of one image that the step writes where another step follows.
+    /// How many bytes the step writes for one image if another step follows.
     fn image_bytes(&self, geometry: Geometry) -> u64 {
         geometry.bytes().next_multiple_of(4) as u64
     }
 
-    /// Whether the step takes several images of the batch at once, which must then lie in one buffer.
+    /// Whether the step reads several images of the batch at once. They must then be in one buffer.
     fn gathers(&self) -> bool {
         false
     }
@@ -222,7 +223,7 @@ pub fn encode(
 ) {
     let batch = Batch::new(geometry, records, matches!(output, Output::Floats(_)));
     let Dispatch { kernel, constants, params, grid: [x, y, z], plan } = step.dispatch(gpu, &batch);
-    // Every dispatch has small buffers of its own: earlier dispatches may still be reading theirs.
+    // Every dispatch has small buffers of its own, because earlier dispatches may still be reading theirs.
     let uniform = gpu.sent(bytemuck::bytes_of(&params), wgpu::BufferUsages::UNIFORM);
     let list = gpu.sent(bytemuck::cast_slice(records), wgpu::BufferUsages::STORAGE);
     let pipeline = gpu.pipelines.get(&gpu.device, kernel, constants);

@@ -1,4 +1,4 @@
-//! Kernels: their facts, binding layouts and grids, and pipelines that are made once and kept.
+//! Kernels: their properties, binding layouts and grids, and pipelines that are made once and kept.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,11 +9,11 @@ const IMAGES_OF_A_TILE: u64 = 4;
 const WORKGROUP: u64 = 64;
 /// Invocations of one workgroup of `permute_bytes` and `permute_floats`.
 const WORKGROUP_OF_ROWS: u64 = 256;
-/// Workgroups of one dimension: WebGPU's default limit.
+/// The most workgroups in one dimension: WebGPU's default limit.
 pub const MAX_GROUPS: u64 = 65_535;
-/// Invocations that keep the largest devices busy.
+/// Enough invocations to keep the largest devices busy.
 const ENOUGH: u64 = 1 << 19;
-/// The most images that share one look at a table. Beyond this the table is a small part of what a kernel reads.
+/// The most images that share one table lookup. With more images, the table is a small part of what a kernel reads.
 const MOST_IMAGES: u64 = 16;
 
 /// The binding of a plan.
@@ -34,22 +34,22 @@ pub enum Writes {
     Floats,
 }
 
-/// A compute shader and what it binds. Steps declare their kernels beside their CPU twins.
+/// A compute shader and its bindings. Steps declare their kernels beside their CPU twins.
 #[derive(Debug)]
 pub struct Kernel {
-    /// The file in `shaders/`, without its extension. It tells kernels apart.
+    /// The name of the file in `shaders/`, without its extension. It identifies the kernel.
     pub name: &'static str,
     /// The whole WGSL text, shared parts first.
     pub wgsl: &'static str,
     /// Whether it reads a plan.
     pub plan: bool,
-    /// Whether it looks samples up in the table that scales them.
+    /// Whether it reads the table that scales samples to floats.
     pub scale: bool,
     /// What it writes.
     pub writes: Writes,
 }
 
-/// The text of a kernel: `shaders/shared/batch.wgsl`, and the files named, one behind the other.
+/// The text of a kernel: `shaders/shared/batch.wgsl`, followed by the named files.
 macro_rules! wgsl {
     ($($file:literal),*) => {
         concat!(
@@ -61,7 +61,7 @@ macro_rules! wgsl {
 pub(crate) use wgsl;
 
 impl Kernel {
-    /// The binding that it writes.
+    /// The binding of its output.
     pub fn output(&self) -> u32 {
         match self.writes {
             Writes::Words => WORDS,
@@ -69,7 +69,7 @@ impl Kernel {
         }
     }
 
-    /// The storage bindings: the number, and whether it is written.
+    /// The storage bindings: each number, and whether the kernel writes it.
     fn bindings(&self) -> Vec<(u32, bool)> {
         let mut bindings = vec![(1, false), (2, false)];
         if self.plan {
@@ -83,9 +83,9 @@ impl Kernel {
     }
 }
 
-/// Memory to memory in vectors of 16 bytes: for measuring.
+/// Copies memory in vectors of 16 bytes, for measurements.
 pub static COPY_VECTORS: Kernel = copy_kernel("copy_vectors", wgsl!("copy_vectors.wgsl"));
-/// Memory to memory in words of 4 bytes: for measuring.
+/// Copies memory in words of 4 bytes, for measurements.
 pub static COPY_WORDS: Kernel = copy_kernel("copy_words", wgsl!("copy_words.wgsl"));
 
 const fn copy_kernel(name: &'static str, wgsl: &'static str) -> Kernel {
@@ -95,7 +95,7 @@ const fn copy_kernel(name: &'static str, wgsl: &'static str) -> Kernel {
 /// The values of a kernel's overridable constants.
 pub type Constants = Vec<(&'static str, u32)>;
 
-/// Pipelines by kernel and constants, made at their first use.
+/// Pipelines by kernel and constants, made when they are first used.
 #[derive(Default)]
 pub struct Pipelines(Mutex<HashMap<(&'static str, Constants), wgpu::ComputePipeline>>);
 
@@ -134,7 +134,7 @@ fn make(device: &wgpu::Device, kernel: &Kernel, constants: &Constants) -> wgpu::
         layout: Some(&layout),
         module: &module,
         entry_point: Some("main"),
-        // No kernel reads a word of a workgroup's memory that it did not write, and zeroing it takes longer than a tile.
+        // No kernel reads workgroup memory that it did not write, and zeroing that memory takes longer than a tile.
         compilation_options: wgpu::PipelineCompilationOptions {
             constants: &constants,
             zero_initialize_workgroup_memory: false,
@@ -143,35 +143,36 @@ fn make(device: &wgpu::Device, kernel: &Kernel, constants: &Constants) -> wgpu::
     })
 }
 
-/// The grid of a dispatch: `parts` of an image along x, images along y, `planes` along z. Kernels go on in strides of the
-/// grid where a dimension does not hold all of them.
+/// The grid of a dispatch: `parts` of an image along x, images along y, `planes` along z. If a dimension is too small
+/// for all of them, kernels continue in strides of the grid.
 pub fn grid(parts: u64, images: u64, planes: u32) -> [u32; 3] {
     let fitting = |groups: u64| groups.clamp(1, MAX_GROUPS) as u32;
     [fitting(parts.div_ceil(WORKGROUP)), fitting(images), planes]
 }
 
-/// The grid of a kernel without strides: parts along x, and images along y, then along z. `None` if an image has too many
-/// parts.
+/// The grid of a kernel without strides: parts along x, and images along y, then along z. `None` if an image has too
+/// many parts.
 pub fn grid_without_strides(parts: u64, images: u64) -> Option<[u32; 3]> {
     let groups = parts.div_ceil(WORKGROUP);
     (groups <= MAX_GROUPS).then(|| [groups as u32, images.min(MAX_GROUPS) as u32, images.div_ceil(MAX_GROUPS) as u32])
 }
 
 /// The grid of a dispatch of tiles, each for four images: tiles along x, and images along y. Images that exceed that
-/// dimension go on along z. Workgroups beyond the last image do nothing.
+/// dimension continue along z. Workgroups beyond the last image do nothing.
 pub fn grid_of_tiles(tiles: u64, images: u64) -> [u32; 3] {
     let groups = images.div_ceil(IMAGES_OF_A_TILE);
     [tiles as u32, groups.min(MAX_GROUPS) as u32, groups.div_ceil(MAX_GROUPS) as u32]
 }
 
-/// As [`grid`], for kernels whose invocations look something up once and use it for several images. Their workgroups are
-/// larger: an NVIDIA H100 begins no more than 1.5 workgroups in a nanosecond, which would be the limit of kernels that do so little.
+/// As [`grid`], for kernels whose invocations look something up once and use it for several images. Their workgroups
+/// are larger: an NVIDIA H100 starts at most 1.5 workgroups per nanosecond, which would limit kernels that do so
+/// little.
 pub fn grid_of_rows(parts: u64, images: u64, planes: u32) -> [u32; 3] {
     let rows = images.div_ceil(images_of_a_row(parts, images, planes));
     grid(parts.div_ceil(WORKGROUP_OF_ROWS / WORKGROUP), rows, planes)
 }
 
-/// The images of one invocation of [`grid_of_rows`]: as many as leave the device enough to do at a time.
+/// How many images one invocation of [`grid_of_rows`] handles: as many as leave the device enough parallel work.
 fn images_of_a_row(parts: u64, images: u64, planes: u32) -> u64 {
     (parts * images * u64::from(planes) / ENOUGH).clamp(1, MOST_IMAGES)
 }

@@ -1,7 +1,7 @@
-//! The GPU engine on wgpu. The kernels stay inside WebGPU's default limits and need no feature. The device is opened with
-//! everything that the adapter has, because burn shares it.
+//! The GPU engine on wgpu. The kernels stay within WebGPU's default limits and need no features. The device is opened
+//! with all features and limits of the adapter, because burn shares it.
 //!
-//! Images are packed bytes: four 8-bit samples or two 16-bit samples to a word, and every image begins at a word.
+//! Images are packed bytes: four 8-bit samples or two 16-bit samples per word. Every image begins at a word.
 
 pub mod adapter;
 pub(crate) mod device;

@@ -1,4 +1,4 @@
-//! A plan on the device: its table, and its tiles for either layout of the output, each sent when it is first needed.
+//! A plan on the device: its table, and its tiles for both layouts of the output. Each is sent when it is first needed.
 
 use super::device::Gpu;
 use crate::engine::EngineError;
@@ -6,7 +6,8 @@ use crate::plan::Plan;
 use crate::plan::tiles::{CHUNK, Layout, PLACE, SOURCES, Tiles};
 use std::sync::OnceLock;
 
-/// Fewer images than these leave most of a tile's kernel idle, which works on eight at a time.
+/// A tile's kernel works on `IMAGES` of `shaders/shared/tiles.wgsl` at a time. With fewer images than these, half of it
+/// or more is idle.
 const FEWEST: usize = 3;
 
 /// `NONE` of `shaders/shared/tiles.wgsl`.
@@ -45,12 +46,12 @@ impl PlanTables {
         self.table.get_or_init(|| gpu.sent(bytemuck::cast_slice(self.plan.table()), wgpu::BufferUsages::STORAGE))
     }
 
-    /// The tiles for so many images, where they have good ones. The caller holds an error scope.
+    /// The tiles for `images` images, if the plan has good tiles. The caller holds an error scope.
     pub fn tiles(&self, gpu: &Gpu, layout: Layout, images: usize) -> Option<&TileTable> {
         if images < FEWEST || !self.plan.geometry().bytes().is_multiple_of(CHUNK) {
             return None;
         }
-        // Rows of outputs, as the kernels have them.
+        // Rows of outputs, as the kernels define them.
         let (place, rows) = match layout {
             Layout::Interleaved => (&self.bytes, 1),
             Layout::Planar => (&self.floats, 4),
@@ -67,9 +68,9 @@ impl PlanTables {
     }
 }
 
-/// Tiles in rows of a place for each invocation: sources and outputs, then the entries of each row of outputs.
+/// Tiles in rows with one place per invocation: sources and outputs, then the entries of each row of outputs.
 fn arranged(tiles: &Tiles, rows: usize) -> Vec<[u32; 2]> {
-    // Four entries in a place.
+    // A place holds four entries.
     let entry_rows = tiles.per_output() / 4;
     let of_tile = SOURCES * rows * (1 + entry_rows);
     let mut words = vec![[NONE, NONE]; of_tile * tiles.count()];
@@ -92,7 +93,8 @@ fn arranged(tiles: &Tiles, rows: usize) -> Vec<[u32; 2]> {
     words
 }
 
-/// An entry whose place is that in `near` of `shaders/shared/tiles.wgsl`: byte b of chunk c is word b * 64 + c.
+/// Converts an entry's place to its place in `near` of `shaders/shared/tiles.wgsl`: byte b of chunk c is word b * 64 +
+/// c.
 fn near(entry: u16) -> u16 {
     let (chunk, byte) = ((entry & PLACE) / CHUNK as u16, (entry & PLACE) % CHUNK as u16);
     entry & !PLACE | (byte * SOURCES as u16 + chunk)
@@ -107,8 +109,9 @@ mod tests {
     use crate::scheme::{Block, KeyScope, Options, Preset, compile};
     use std::collections::HashSet;
 
-    /// Turns that 32 neighbouring invocations need for a look into `near`, in the mean: a bank (a word, modulo 32) gives them one
-    /// word a turn. Nothing of this can be timed without a GPU, and a layout with worse turns would go unnoticed.
+    /// The average number of turns that 32 neighbouring invocations need for one read of `near`: a bank (a word, modulo
+    /// 32) delivers one word per turn. None of this can be timed without a GPU, and a layout with worse turns would go
+    /// unnoticed.
     fn turns(preset: Preset, options: Options, layout: Layout) -> f64 {
         let geometry = Geometry::new(224, 224, 3).unwrap();
         let program = compile(&preset.scheme(options).unwrap(), &Key::from_bytes([7; 32]), geometry).unwrap();
@@ -143,9 +146,9 @@ mod tests {
     fn looks_into_the_memory_of_a_workgroup_seldom_wait_for_each_other() {
         let four = Options { block: Some(Block::square(4)), ..Options::default() };
         let per_block = Options { key_scope: Some(KeyScope::Block), ..four };
-        // The figures are those of docs/BENCHMARKS.md; 32 random words out of 32 banks would need 3.5 turns.
+        // The figures are those of docs/BENCHMARKS.md. 32 random words in 32 banks would need 3.5 turns.
         for (preset, options, layout, expected) in [
-            // One key for all blocks: neighbours in a row look at neighbours in a row.
+            // One key for all blocks: neighbouring invocations of a row read neighbouring words of a row.
             (Preset::ShuffleFlip, four, Layout::Interleaved, 2.63),
             (Preset::ShuffleFlip, four, Layout::Planar, 2.93),
             (Preset::Le, four, Layout::Interleaved, 2.81),

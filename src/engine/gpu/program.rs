@@ -1,4 +1,4 @@
-//! Programs with their tables on the device, and their runs: from a resident set to floats, from words to words.
+//! Programs with their tables on the device, and their execution: from a resident set to floats, from words to words.
 
 use super::device::Gpu;
 use super::dispatch::{GpuStep, ImageRecord, Output, encode};
@@ -20,13 +20,13 @@ pub struct LoadedProgram {
 const COPY: Permute = Permute(None);
 
 impl LoadedProgram {
-    /// Checks the program's tables against the device's limits. They are sent at their first use.
+    /// Checks the program's tables against the device's limits. The tables are sent when they are first used.
     pub fn new(gpu: &Gpu, program: &Program) -> Result<Self, EngineError> {
         let mut steps = Vec::new();
         for step in program.steps() {
             steps.extend(step.execute().on_gpu(gpu)?);
         }
-        // Without a step there is still the way from bytes to where they are wanted.
+        // A program without steps still has to move the bytes to their destination.
         if steps.is_empty() {
             steps.push(Box::new(COPY));
         }
@@ -44,11 +44,11 @@ impl LoadedProgram {
         self.steps.iter().map(|step| step.image_bytes(self.geometry)).fold(image, u64::max)
     }
 
-    /// The step that makes floats, and the steps before it that go from words to words of the batch.
+    /// The step that makes floats, and the steps before it, which read and write words of the batch.
     fn split(&self, resident: &Resident) -> (&dyn GpuStep, Vec<&dyn GpuStep>) {
         let mut steps: Vec<&dyn GpuStep> = self.steps.iter().map(Box::as_ref).collect();
         let last = steps.pop().unwrap_or(&COPY);
-        // A mixture's images may lie in different pages: they are gathered first.
+        // A mixture's images may be in different pages, so they are copied to one buffer first.
         if last.gathers() && steps.is_empty() && resident.pages.len() > 1 {
             steps.push(&COPY);
         }
@@ -57,7 +57,7 @@ impl LoadedProgram {
 }
 
 /// Runs a loaded program on images of a resident set and writes normalised floats (N, C, H, W) to `output`, in one
-/// submission. `program` is what was loaded.
+/// submission. `program` is the program that was loaded.
 pub fn floats(
     gpu: &Gpu,
     program: &Program,
@@ -74,7 +74,7 @@ pub fn floats(
     })
 }
 
-/// Checks what [`encode_floats`] relies on.
+/// Checks the conditions of [`encode_floats`].
 pub(super) fn check_floats(
     gpu: &Gpu,
     program: &Program,
@@ -96,7 +96,7 @@ pub(super) fn check_floats(
     }
 }
 
-/// Encodes what [`floats`] runs. The caller has checked it, and holds an error scope.
+/// Encodes the work of [`floats`]. The caller has checked it, and holds an error scope.
 pub(super) fn encode_floats(
     gpu: &Gpu,
     loaded: &LoadedProgram,
@@ -123,7 +123,7 @@ pub(super) fn encode_floats(
     run(last, between.as_ref(), Output::Floats(output));
 }
 
-/// Encodes a copy of resident images, as they are, into a buffer. The caller holds an error scope.
+/// Encodes a copy of resident images, unchanged, into a buffer. The caller holds an error scope.
 #[cfg(not(target_family = "wasm"))]
 pub(super) fn lay_out(
     gpu: &Gpu,
@@ -135,9 +135,9 @@ pub(super) fn lay_out(
     pages(gpu, resident.geometry(), &COPY, resident, refs, Output::Words(output), encoder);
 }
 
-/// Encodes a loaded program that does not mix, bytes to bytes. The images lie in the first of two buffers in the order of
-/// the references. Every step reads one buffer and writes the other. Returns the buffer that the last step writes. The
-/// caller holds an error scope.
+/// Encodes a loaded program that does not mix, bytes to bytes. The first of the two buffers holds the images in the
+/// order of the references. Every step reads one buffer and writes the other. Returns the buffer that the last step
+/// writes. The caller holds an error scope.
 pub(super) fn bytes<'a>(
     gpu: &Gpu,
     loaded: &LoadedProgram,
@@ -155,7 +155,7 @@ pub(super) fn bytes<'a>(
     from
 }
 
-/// Encodes one step from the resident set: a dispatch for each page that the references touch.
+/// Encodes one step on the resident set: a dispatch for each page that the references touch.
 fn pages(
     gpu: &Gpu,
     geometry: Geometry,

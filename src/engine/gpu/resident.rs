@@ -4,7 +4,7 @@ use super::device::Gpu;
 use crate::engine::EngineError;
 use crate::image::Geometry;
 
-/// Images of one geometry on the device, as packed bytes. A set larger than one binding lies in several pages.
+/// Images of one geometry on the device, as packed bytes. A set larger than one binding is split into several pages.
 pub struct Resident {
     geometry: Geometry,
     images: usize,
@@ -13,16 +13,16 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Uploads images that lie one behind the other, interleaved.
+    /// Uploads interleaved images that follow each other in `samples`.
     ///
     /// # Errors
-    /// When the samples are no whole number of images, one image exceeds the binding limit, or memory runs out.
+    /// When the samples are not a whole number of images, one image exceeds the binding limit, or memory runs out.
     pub fn upload(gpu: &Gpu, geometry: Geometry, samples: &[u8]) -> Result<Self, EngineError> {
         Self::upload_in_pages(gpu, geometry, samples, usize::MAX)
     }
 
-    /// As [`Resident::upload`], with at most so many images (one or more) in a page: where memory comes in smaller pieces than
-    /// the binding limit allows.
+    /// As [`Resident::upload`], with at most `images_per_page` images (one or more) in a page, for memory that comes in
+    /// smaller pieces than the binding limit allows.
     ///
     /// # Errors
     /// As [`Resident::upload`].
@@ -71,7 +71,7 @@ impl Resident {
         Ok(Self { geometry, images, per_page, pages })
     }
 
-    /// Images that are on the device already.
+    /// Images that are already on the device.
     #[cfg(not(target_family = "wasm"))]
     pub(super) fn in_pages(geometry: Geometry, images: usize, per_page: usize, pages: Vec<wgpu::Buffer>) -> Self {
         Self { geometry, images, per_page, pages }

@@ -1,5 +1,5 @@
-//! Batches from host memory through the device and back: a ring of slots whose buffers are reused, so that one batch is
-//! copied in or out while another is worked on. Nothing waits before a result is asked for.
+//! Batches from host memory through the device and back. A ring of slots reuses buffers, so that one batch is copied in
+//! or out while another is computed. Nothing waits until a result is requested.
 
 use super::device::{Gpu, READING};
 use super::program::{self, LoadedProgram};
@@ -10,16 +10,16 @@ use crate::engine::wait::Callbacks;
 use crate::image::Geometry;
 use std::sync::Arc;
 
-/// Slots grow in steps of this, so that batches of nearly one size share them.
+/// Sizes of slots are multiples of this, so that batches of nearly one size share them.
 const STEP: u64 = 1 << 20;
 
-/// A slot of at least so many bytes.
+/// A slot of at least `bytes` bytes.
 fn slot(gpu: &Gpu, bytes: u64) -> Result<Slot, EngineError> {
     if let Some(slot) = gpu.ring.take(bytes) {
         return Ok(slot);
     }
     use wgpu::BufferUsages as Usage;
-    // A multiple of a step may be more than the limit.
+    // The multiple of the step may exceed the limit.
     let bytes = bytes.next_multiple_of(STEP).min(gpu.limit);
     let buffer = |usage, mapped_at_creation| {
         let label = Some("imgveil staging");
@@ -34,18 +34,18 @@ fn slot(gpu: &Gpu, bytes: u64) -> Result<Slot, EngineError> {
     })
 }
 
-/// A batch on the device. Dropping it drops its slot too: the device may still be writing there.
+/// A batch on the device. Dropping it also drops its slot, because the device may still be writing there.
 pub struct UnderWay {
     gpu: Arc<Gpu>,
     slot: Slot,
     geometry: Geometry,
     images: usize,
     submission: wgpu::SubmissionIndex,
-    /// Both of the slot's host buffers are mapped again.
+    /// Complete when both host buffers of the slot are mapped again.
     mapped: Callbacks,
 }
 
-/// How many images of a program a slot holds, whatever a step makes of them.
+/// How many images of a program a slot holds, for every step of the program.
 pub fn images_of_a_slot(gpu: &Gpu, program: &LoadedProgram) -> Result<usize, EngineError> {
     let bytes = program.widest();
     match (gpu.limit / bytes) as usize {
@@ -87,7 +87,7 @@ pub(super) fn stride(geometry: Geometry) -> usize {
     geometry.bytes().next_multiple_of(4)
 }
 
-/// Copies the images with these numbers, which are there, into a mapped buffer, in this order.
+/// Copies the images with these numbers into a mapped buffer, in this order. The numbers are valid.
 pub(super) fn upload(
     gpu: &Gpu,
     buffer: &wgpu::Buffer,
@@ -111,7 +111,7 @@ pub(super) fn upload(
     Ok(())
 }
 
-/// Whether the images lie one behind the other.
+/// Whether the images follow each other in the input.
 fn in_order(indices: &[u32]) -> bool {
     indices.windows(2).all(|pair| pair[0] + 1 == pair[1])
 }
@@ -122,7 +122,7 @@ impl UnderWay {
         self.geometry.bytes() * self.images
     }
 
-    /// Waits for the batch and writes its images to `output`, one behind the other.
+    /// Waits for the batch and writes its images to `output`, one after the other.
     #[cfg(not(target_family = "wasm"))]
     pub fn wait(self, output: &mut [u8]) -> Result<(), EngineError> {
         self.gpu.wait_for(&self.mapped, Some(self.submission.clone()), READING)?;

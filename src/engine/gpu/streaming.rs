@@ -1,5 +1,5 @@
-//! Sets that the device does not hold: the images of each batch are sent through a ring of reused buffers, while the device
-//! still works on the batch before. Nothing is read back.
+//! Sets that do not stay on the device. The images of each batch are sent through a ring of reused buffers, while the
+//! device still works on the batch before. Nothing is read back.
 
 use super::device::Gpu;
 use super::resident::Resident;
@@ -10,12 +10,12 @@ use crate::engine::wait::Callbacks;
 use crate::image::Geometry;
 use std::collections::VecDeque;
 
-/// The buffers of one batch, or of a part of one that fills a binding.
+/// The buffers of one batch, or of one part if a batch exceeds a binding.
 struct Slot {
     /// Host memory that the device copies from.
     host: wgpu::Buffer,
     device: wgpu::Buffer,
-    /// The copy from one to the other, after which the host's memory is mapped again.
+    /// The submission that copies `host` to `device`. After it, the host memory is mapped again.
     copied: wgpu::SubmissionIndex,
     mapped: Callbacks,
 }
@@ -23,19 +23,19 @@ struct Slot {
 /// Sends the images of batches to the device, one batch after the other.
 pub struct Streaming {
     geometry: Geometry,
-    /// The slots, the one that was filled first in front.
+    /// The slots, in the order in which they were filled, the oldest first.
     ring: VecDeque<Slot>,
-    /// A batch that went up before it was asked for: which images, and where they are.
+    /// A batch that was sent before it was requested: which images, and where they are.
     ahead: Option<(Vec<u32>, Resident)>,
 }
 
 impl Streaming {
-    /// For images of one geometry.
+    /// Streams images of one geometry.
     pub fn new(geometry: Geometry) -> Self {
         Self { geometry, ring: VecDeque::new(), ahead: None }
     }
 
-    /// Sends the images with these numbers in `samples` up, for the [`Streaming::batch`] that will want just these.
+    /// Sends the images with these numbers in `samples`, for the next [`Streaming::batch`] with the same numbers.
     ///
     /// # Errors
     /// When there is no such image, or the device fails.
@@ -45,8 +45,8 @@ impl Streaming {
         Ok(())
     }
 
-    /// The images with these numbers in `samples`, in this order, on the device: good for what is submitted before the next
-    /// but one batch goes up.
+    /// The images with these numbers in `samples`, in this order, on the device. Work that uses them must be submitted
+    /// before the second batch after this one is sent.
     ///
     /// # Errors
     /// As [`Streaming::prepare`].
@@ -90,7 +90,8 @@ impl Streaming {
         Ok(Resident::in_pages(self.geometry, indices.len(), per_page, pages))
     }
 
-    /// Buffers of at least so many bytes on the host (mapped) and on the device: the oldest ones, once there are so many slots.
+    /// Buffers of at least `bytes` bytes on the host (mapped) and on the device. Once there are `slots` slots, the
+    /// oldest is reused.
     fn buffers(&mut self, gpu: &Gpu, bytes: u64, slots: usize) -> Result<(wgpu::Buffer, wgpu::Buffer), EngineError> {
         use wgpu::BufferUsages as Usage;
         let mut oldest = None;

@@ -1,9 +1,9 @@
-//! Counters of what crosses between host and device: the proof that training keeps the pixels on the device.
+//! Counters of the transfers between host and device. They prove that training keeps the pixels on the device.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts what imgveil itself sends, fetches and launches. burn's own launch parameters (shapes and strides, a few dozen
-/// bytes an operation, none of it pixels) are not counted: burn has no counter for them.
+/// Counts what imgveil itself sends, fetches and launches. burn's own launch parameters (shapes and strides, a few
+/// dozen bytes per operation, no pixels) are not counted, because burn has no counter for them.
 #[derive(Debug, Default)]
 pub struct Traffic {
     up: AtomicU64,
@@ -11,12 +11,12 @@ pub struct Traffic {
     dispatches: AtomicU64,
 }
 
-/// The counters at one moment.
+/// The counters at one point in time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counts {
-    /// Bytes host to device.
+    /// Bytes from host to device.
     pub host_to_device: u64,
-    /// Bytes device to host.
+    /// Bytes from device to host.
     pub device_to_host: u64,
     /// Compute dispatches of imgveil's kernels.
     pub dispatches: u64,

@@ -1,4 +1,4 @@
-//! Filling every block, channel by channel, with a statistic of itself.
+//! Filling every block, channel by channel, with its own statistic.
 
 use super::{Execute, Lossy, Step};
 use crate::engine::cpu::lanes;
@@ -11,7 +11,7 @@ use crate::image::{Depth, Geometry};
 /// Fills every block with its statistic (`docs/SCHEDULE.md`, "Stages").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockStatistic {
-    /// Rows and columns of a block. Blocks at the right and lower edge are cut off.
+    /// Rows and columns of a block. Blocks at the right and lower edges are cut off.
     pub block: (u32, u32),
     /// The statistic.
     pub statistic: Statistic,
@@ -45,7 +45,7 @@ impl Execute for BlockStatistic {
     }
 }
 
-/// Every block filled with its statistic: the twin of `shaders/block_statistic.wgsl` and `shaders/fill_bytes.wgsl`.
+/// Fills every block with its statistic: the twin of `shaders/block_statistic.wgsl` and `shaders/fill_bytes.wgsl`.
 fn fill(geometry: Geometry, step: &BlockStatistic, image: &mut [u8]) {
     let depth = geometry.depth();
     let mut values = Vec::new();
@@ -74,7 +74,7 @@ mod on_gpu {
     use crate::engine::gpu::dispatch::{self, Batch, Dispatch, Params};
     use crate::engine::gpu::kernel::{Kernel, Writes, grid, wgsl};
 
-    /// Packed words to a statistic of every block and channel.
+    /// From packed words to the statistic of every block and channel.
     pub static BLOCK_STATISTIC: Kernel = Kernel {
         name: "block_statistic",
         wgsl: wgsl!("shared/source.wgsl", "block_statistic.wgsl"),
@@ -82,7 +82,7 @@ mod on_gpu {
         scale: false,
         writes: Writes::Words,
     };
-    /// Statistics into their blocks, to packed words.
+    /// Fills blocks with their statistics, as packed words.
     pub static FILL_BYTES: Kernel = Kernel {
         name: "fill_bytes",
         wgsl: wgsl!("shared/source.wgsl", "shared/fill.wgsl", "fill_bytes.wgsl"),
@@ -90,7 +90,7 @@ mod on_gpu {
         scale: false,
         writes: Writes::Words,
     };
-    /// Statistics into their blocks, to normalised floats.
+    /// Fills blocks with their statistics, as normalised floats.
     pub static FILL_FLOATS: Kernel = Kernel {
         name: "fill_floats",
         wgsl: wgsl!("shared/source.wgsl", "shared/fill.wgsl", "fill_floats.wgsl"),

@@ -6,7 +6,7 @@ use crate::engine::image_ref::ImageRef;
 use crate::image::Geometry;
 use crate::schedule::{Stream, Subkey};
 
-/// XOR with the image's own ChaCha20 stream under this subkey. It undoes itself.
+/// XOR with the image's own ChaCha20 stream under this subkey. The step is its own inverse.
 #[derive(Clone)]
 pub struct Keystream(pub Subkey);
 
@@ -70,7 +70,7 @@ mod on_gpu {
         writes: Writes::Floats,
     };
 
-    /// The step on a device: the words of its key.
+    /// The step on a device, with the words of its key.
     pub struct OnGpu(pub Words);
 
     impl GpuStep for OnGpu {

@@ -1,5 +1,5 @@
-//! The steps of a program. One file a step: its inverse, its CPU twin, and its dispatches on a GPU with the names of their
-//! shaders. The two matches in this file are the list of the steps.
+//! The steps of a program. Each step has a file with its inverse, its CPU twin, its GPU dispatches and the names of
+//! their shaders. The two matches in this file list all steps.
 
 pub mod block_statistic;
 pub mod keystream;
@@ -31,7 +31,7 @@ use super::gpu::kernel::{COPY_VECTORS, COPY_WORDS, Kernel};
 pub enum Step {
     /// Move and flip elements.
     Permute(Plan),
-    /// Flip samples and order the channels of pixels, with keys of the image's own.
+    /// Flip samples and reorder the channels of pixels, with the image's own keys.
     PixelKeyed(PixelKeys),
     /// Fill every block with its statistic.
     BlockStatistic(BlockStatistic),
@@ -41,14 +41,14 @@ pub enum Step {
     Mix(Mixing),
 }
 
-/// A step, and so its program, has no inverse.
+/// A step has no inverse, so its program has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Lossy(pub &'static str);
 
-/// What the executors know of a step.
+/// The interface of a step for the executors.
 pub(crate) trait Execute {
-    /// The name, for `Debug`. Keys and tables are not printed.
+    /// The name for `Debug`, which does not print keys and tables.
     fn name(&self) -> &'static str;
 
     /// The step that undoes this one.
@@ -64,7 +64,7 @@ pub(crate) trait Execute {
         false
     }
 
-    /// The CPU twin: runs the step in place on images that lie one behind the other, one for each reference.
+    /// The CPU twin: runs the step in place on images that follow each other in memory, one for each reference.
     fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]);
 
     /// The step on a GPU: one entry for each dispatch.
@@ -96,7 +96,7 @@ impl Step {
         self.execute().inverse()
     }
 
-    /// This step and the next one, as one step where they fold.
+    /// This step and the next one, folded into one step if possible.
     pub(super) fn then(self, next: Step) -> Result<[Option<Step>; 2], PlanError> {
         Ok(match (self, next) {
             (Step::Permute(before), Step::Permute(next)) => [None, Some(Step::Permute(before.then(next)?))],

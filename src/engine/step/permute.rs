@@ -1,4 +1,4 @@
-//! Moving and flipping elements: a plan. Its kernels also copy images as they are, where a program has no step.
+//! Moving and flipping elements: a plan. Its kernels also copy images unchanged, for programs without a step.
 
 use super::{Execute, Lossy, Step};
 use crate::engine::cpu::lanes;
@@ -37,7 +37,7 @@ impl Execute for Plan {
     }
 }
 
-/// A few images through a plan, from `images` to `output`, where they lie one behind the other.
+/// Sends a few images through a plan. In `output`, the results follow each other.
 pub fn from_images(plan: &Plan, images: &[&[u8]], scratch: &mut Scratch, output: &mut [u8]) {
     if images.len() >= FEWEST {
         return lanes::permute(plan, images, &mut scratch.columns, output);
@@ -47,10 +47,10 @@ pub fn from_images(plan: &Plan, images: &[&[u8]], scratch: &mut Scratch, output:
     }
 }
 
-/// One image through one plan: the twin of `shaders/permute_bytes.wgsl`.
+/// Sends one image through a plan: the twin of `shaders/permute_bytes.wgsl`.
 fn permute(plan: &Plan, input: &[u8], output: &mut [u8]) {
     let source = |entry: u32| (entry & !FLIP) as usize;
-    // All ones where the flip bit is set, else 0: no branch.
+    // All bits are one if the flip bit is set, else zero. This avoids a branch.
     let flip = |entry: u32| (entry as i32) >> 31;
     match (plan.unit(), plan.geometry().depth()) {
         (Unit::Sample, Depth::U8) => {
@@ -125,10 +125,10 @@ mod on_gpu {
         scale: false,
         writes: Writes::Floats,
     };
-    /// Packed words as they are.
+    /// Copies packed words unchanged.
     pub static COPY_BYTES: Kernel =
         Kernel { name: "copy_bytes", wgsl: wgsl!("copy_bytes.wgsl"), plan: false, scale: false, writes: Writes::Words };
-    /// Packed 8-bit samples as they are, to normalised floats.
+    /// Packed 8-bit samples, otherwise unchanged, to normalised floats.
     pub static SCALE_FLOATS: Kernel = Kernel {
         name: "scale_floats",
         wgsl: wgsl!("shared/normalised.wgsl", "scale_floats.wgsl"),
@@ -137,7 +137,7 @@ mod on_gpu {
         writes: Writes::Floats,
     };
 
-    /// A plan on a device; without one, images as they are.
+    /// A plan on a device; without a plan, copies images unchanged.
     pub struct Permute(pub Option<PlanTables>);
 
     impl GpuStep for Permute {

@@ -1,4 +1,4 @@
-//! Signs and channel orders of single pixels, with keys of the image's own.
+//! Signs and channel orders of single pixels, with the image's own keys.
 
 use super::{Execute, Lossy, Step};
 use crate::engine::cpu::scratch::Scratch;
@@ -6,23 +6,23 @@ use crate::engine::image_ref::ImageRef;
 use crate::image::Geometry;
 use crate::schedule::{Stream, Subkey};
 
-/// The orders of three channels in the order of their digits: output channel j is input channel `COLOUR_ORDERS[d][j]`.
+/// The orders of three channels, indexed by digit: output channel j is input channel `COLOUR_ORDERS[d][j]`.
 pub const COLOUR_ORDERS: [[u8; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
-/// Keys per image, pixel by pixel: sign bits, and then the orders of the channels. An engine draws both itself, from the
-/// image's own stream.
+/// Keys per image, pixel by pixel: first the sign bits, then the orders of the channels. An engine draws both itself,
+/// from the image's own stream.
 #[derive(Clone)]
 pub struct PixelKeys {
-    /// Pixel negative-positive, first.
+    /// The key of pixel negative-positive, which comes first.
     pub negative: Option<Subkey>,
-    /// Colour shuffling of single pixels, second.
+    /// The key of the colour shuffling of single pixels, which comes second.
     pub colour: Option<Subkey>,
-    /// Both undone, in the reverse order.
+    /// Whether to undo both, in the reverse order.
     pub inverse: bool,
 }
 
 impl PixelKeys {
-    /// These keys and the next ones, as one step where colours follow signs.
+    /// These keys and the next ones, folded into one step if colours follow signs.
     pub fn then(self, next: PixelKeys) -> [Option<PixelKeys>; 2] {
         match (&self, &next) {
             (PixelKeys { colour: None, inverse: false, .. }, PixelKeys { negative: None, inverse: false, .. }) => {
@@ -60,7 +60,7 @@ impl Execute for PixelKeys {
     }
 }
 
-/// One image under its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`.
+/// Keys one image with its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`.
 fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, id: u64, image: &mut [u8]) {
     let (pixels, channels, bytes) = (geometry.pixels(), geometry.channels(), geometry.depth().bytes());
     let signs: Vec<Vec<bool>> = keys.negative.as_ref().map_or(Vec::new(), |subkey| {
@@ -75,7 +75,7 @@ fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, id: u64, image: &mut [u8]) 
         let order = digits.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[p] as usize]);
         for (j, &c) in order.iter().enumerate().take(channels) {
             let c = usize::from(c);
-            // Output channel j is input channel c, flipped as channel c is. Undone, c comes back from j.
+            // Output channel j is input channel c, flipped as channel c is. The inverse takes c from j.
             let (from, to) = if keys.inverse { (j, c) } else { (c, j) };
             let flip = if signs.get(c).is_some_and(|plane| plane[p]) { 255 } else { 0 };
             for byte in 0..bytes {
@@ -132,7 +132,7 @@ mod on_gpu {
         writes: Writes::Floats,
     };
 
-    /// The step on a device: the words of its keys.
+    /// The step on a device, with the words of its keys.
     pub struct OnGpu {
         pub negative: Option<Words>,
         pub colour: Option<Words>,
