@@ -232,7 +232,7 @@ impl From<Mixed> for Error {
 }
 
 impl From<JobError> for Error {
-    /// What a job only passes on is the detail itself.
+    /// An error that a job only passes on becomes its own detail.
     fn from(error: JobError) -> Self {
         Self(Box::new(match error {
             JobError::Set(error) => Detail::Set(error),

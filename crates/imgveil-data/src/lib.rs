@@ -1,8 +1,9 @@
 //! Image sets for imgveil: formats, manifests, files of keys and tables, and the jobs that encrypt, decrypt, verify,
 //! inspect and merge whole sets.
 //!
-//! - [`job`]: what is done with a set as a whole. Start here.
-//! - [`set`]: sets, and one folder for each form in which they are stored: folders of files, arrays, WebDataset shards.
+//! - [`job`]: operations on a whole set. Start here.
+//! - [`set`]: sets, with one folder for each form in which they are stored: folders of files, arrays, WebDataset
+//!   shards.
 //! - [`mod@format`]: formats of single files: pictures, DICOM, NIfTI.
 //! - [`key_file`], [`tables_file`]: the secret on disk.
 //!

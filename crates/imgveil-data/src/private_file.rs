@@ -22,7 +22,7 @@ pub(crate) fn write_private(path: &Path, secret: &[u8]) -> Result<(), NotWritten
     if !folder.is_dir() {
         return Err(NotWritten::NoFolder(folder.to_owned()));
     }
-    // `tempfile` creates it with mode 0600. `persist_noclobber` neither overwrites nor leaves half a secret.
+    // `tempfile` creates it with mode 0600. `persist_noclobber` neither overwrites a file nor leaves half a secret.
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(NotWritten::Io)?;
     file.write_all(secret).map_err(NotWritten::Io)?;
     file.as_file().sync_all().map_err(NotWritten::Io)?;

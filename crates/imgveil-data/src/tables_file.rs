@@ -26,7 +26,7 @@ fn ends_in(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
 
-/// Reads a file of tables. Whether it is an archive or JSON is decided by its name or else by its contents.
+/// Reads a file of tables. The file's name or its contents decide whether it is an archive or JSON.
 ///
 /// # Errors
 /// If it cannot be read, or holds no tables.
@@ -80,7 +80,7 @@ fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
             continue;
         }
         let wrong = |source| TablesError::Array { array: name.to_owned(), source };
-        // The buffer grows with the data: a header that lies about the size allocates nothing.
+        // The buffer grows with the data, so a wrong size in the header allocates nothing.
         let mut data = Zeroizing::new(Vec::new());
         member.read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
         arrays.insert(name.to_owned(), from_npy(&data).map_err(wrong)?);
@@ -198,7 +198,7 @@ mod tests {
             assert_eq!(loaded.tables.key().fingerprint(), tables().key().fingerprint());
             assert_eq!(loaded.tables.arrays().keys().collect::<Vec<_>>(), ["keys"]);
             assert_eq!(kind(save(&tables(), &path)), ErrorKind::AlreadyExists);
-            // What it is shows in its contents too.
+            // The contents alone also show the format.
             let bytes = std::fs::read(&path).unwrap();
             assert!(load("tables", &bytes).is_ok());
             #[cfg(unix)]
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(loaded(npy(Order::C, &[3], vec![7i32, 0, i32::MAX])), [7, 0, i32::MAX as u32]);
         assert_eq!(loaded(npy(Order::C, &[3], vec![7i64, 0, u32::MAX.into()])), [7, 0, u32::MAX]);
         assert_eq!(loaded(npy(Order::C, &[3], vec![true, false, true])), [1, 0, 1]);
-        // Big-endian, as some machines save it.
+        // Big-endian, as some machines write it.
         let mut big = npy(Order::C, &[3], vec![7u16.swap_bytes(), 0, 513u16.swap_bytes()]);
         let order = big.iter().position(|&byte| byte == b'<').unwrap();
         big[order] = b'>';
@@ -268,7 +268,7 @@ mod tests {
             "array `x`: it does not begin as an array of numpy's does; take the file from its source again";
         assert_eq!(refused(b"no array".to_vec()), words_of_no_array);
         assert_eq!(refused(Vec::new()), words_of_no_array);
-        // A header that nests without end must not use up the stack.
+        // A deeply nested header must not exhaust the stack.
         let mut deep = b"\x93NUMPY\x01\x00\xff\xff".to_vec();
         deep.resize(deep.len() + 65_535, b'(');
         assert_eq!(refused(deep), words_of_no_array);

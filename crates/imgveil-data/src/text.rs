@@ -1,6 +1,6 @@
-//! Texts of other libraries, made fit for lists.
+//! Messages of other libraries, adapted for lists.
 
-/// The words on one line.
+/// The message on one line.
 pub(crate) fn one_line(words: &str) -> String {
     words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -16,8 +16,8 @@ pub(crate) enum Format {
     Nifti,
 }
 
-/// How many bytes at the start of a file tell whether it is DICOM: names of DICOM files often have no extension, or end
-/// in something that looks like one.
+/// The number of bytes at the start of a file that tell whether it is DICOM. Names of DICOM files often have no
+/// extension, or end in something that looks like one.
 const START: u64 = 132;
 
 impl Format {

@@ -33,8 +33,7 @@ pub enum ReadErrorKind {
     /// The format is supported, but not this kind of it.
     #[error("is of a kind that is not supported: {0}")]
     Unsupported(String),
-    /// The grey values have too many bits to be kept. Reading them through a window of grey values makes 8 bits of
-    /// them.
+    /// The grey values have too many bits to be kept. A window of grey values converts them to 8 bits.
     #[error(
         "is of a kind that is not supported: {kind} of {bits} bits; read it with a window, which makes 8 bits of them"
     )]
@@ -44,7 +43,7 @@ pub enum ReadErrorKind {
         /// Bits of a sample.
         bits: u32,
     },
-    /// The file is damaged, with the decoder's words.
+    /// The file is damaged, with the decoder's message.
     #[error("is damaged: {0}")]
     Damaged(String),
     /// The samples are not grey or RGB of 8 or 16 bits.
@@ -56,7 +55,7 @@ pub enum ReadErrorKind {
     /// The file's hash differs from the one in the manifest.
     #[error("was changed since it was encrypted: its hash is not the one in imgveil.json")]
     Changed,
-    /// The decrypted pixels are not those that were encrypted.
+    /// The decrypted pixels differ from the pixels that were encrypted.
     #[error("does not decrypt to the image that was encrypted: imgveil.json or the file was changed")]
     NotExact,
     /// The file's name is not UTF-8.

@@ -1,5 +1,5 @@
-//! Formats of single files, a file or a folder each. An [`ImageFile`] gives the images of one file and does not know
-//! where the file lies in a set.
+//! Formats of single files. Each format has a file or a folder here. An [`ImageFile`] gives the images of one file and
+//! does not know where the file is in a set.
 
 mod detect;
 pub mod dicom;

@@ -11,7 +11,7 @@ pub use npyz::{AutoSerialize, Deserialize, TypeChar};
 const LONGEST: usize = 10_000;
 
 /// How many brackets a header may open. Headers of arrays of numbers open two. The parser's time is exponential in the
-/// depth of nested brackets: a few dozen would take years.
+/// depth of nested brackets: a few dozen levels would take years.
 const BRACKETS: usize = 4;
 
 /// What is wrong with an array.
@@ -66,7 +66,7 @@ impl Header {
         let text = bytes.len();
         bytes.resize(text + length, 0);
         exact(reader, bytes.get_mut(text..).unwrap_or_default())?;
-        // Brackets within quotes count too, because only the parser knows what it takes for a quote.
+        // Brackets within quotes count too, because only the parser knows where its quotes are.
         if bytes.iter().filter(|byte| b"([{".contains(byte)).count() > BRACKETS {
             return Err(NpyError::Records);
         }
@@ -134,7 +134,7 @@ impl Header {
     /// # Errors
     /// If they are of another type, or `data` ends too early.
     pub fn values<T: Deserialize>(self, data: &[u8]) -> Result<Vec<T>, NpyError> {
-        // If the data is as long as the header states, a shape that lies allocates nothing.
+        // The data has the length that the header states, so a wrong shape allocates nothing.
         self.check_length(data.len() as u64)?;
         Ok(NpyFile::with_header(self.inner, data).into_vec()?)
     }

@@ -1,12 +1,12 @@
-//! How a set is read where its format leaves a choice.
+//! Options for sets whose format can be read in several ways.
 
 use super::window::Window;
 use std::path::PathBuf;
 
-/// How a set is read where its format leaves a choice.
+/// Options for sets whose format can be read in several ways.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReadOptions {
-    /// DICOM and NIfTI: the grey values that 8 bits are made of. `None` keeps the full depth.
+    /// DICOM and NIfTI: the grey values that are converted to 8 bits. `None` keeps the full depth.
     pub window: Option<Window>,
     /// NIfTI: the axis along which a volume is cut into slices.
     pub axis: Axis,

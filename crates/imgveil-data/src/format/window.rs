@@ -63,7 +63,7 @@ pub(crate) fn spread(low: f64, high: f64, max: f64, value: f64) -> f64 {
     if value.is_nan() || low >= high {
         return 0.0;
     }
-    // Halves, because the distance between two floats may exceed the largest float.
+    // Both are halved, because the distance between two floats may exceed the largest float.
     let part = (value.clamp(low, high) / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0);
     (part * max).round()
 }
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_linear_window_is_the_standard_s() {
-        // The standard's own example: centre 2048, width 4096 maps 12 bits; and one of width 1, a threshold.
+        // The standard's own example: centre 2048, width 4096 maps 12 bits. Then a width of 1, which is a threshold.
         assert_eq!([0.0, 4095.0, 2047.5, -7.0, 9e9].map(|v| linear(2048.0, 4096.0, v)), [0, 255, 128, 0, 255]);
         assert_eq!([39.5, 39.6, f64::NAN].map(|v| linear(40.0, 1.0, v)), [0, 255, 0]);
         let greys: Vec<u8> = (-200..=300).map(|v| linear(40.0, 400.0, v.into())).collect();

@@ -45,8 +45,8 @@ impl DecryptRun {
     /// Decrypts the set, or continues a decryption that was interrupted.
     ///
     /// # Errors
-    /// If the set is not encrypted, or was encrypted with another key. Nothing is written then. Later if the disk or
-    /// the device fails.
+    /// If the set is not encrypted, or was encrypted with another key; nothing is written then. Also if the disk or the
+    /// device fails later.
     pub fn run(&self) -> Result<Summary, Error> {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let encrypted = EncryptedSet::open(&request.input, &request.secret)?;

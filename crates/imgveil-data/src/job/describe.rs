@@ -25,7 +25,7 @@ pub(super) fn manifest(request: &EncryptRequest, set: &Preflighted, images: Vec<
     }
 }
 
-/// What a run did besides writing the manifest.
+/// The results of a run, other than the manifest.
 pub(super) struct Tally {
     /// Images that an earlier run had written.
     pub resumed: usize,

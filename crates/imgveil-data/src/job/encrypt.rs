@@ -49,8 +49,8 @@ impl EncryptRun {
     /// Encrypts the set, or continues an encryption that was interrupted.
     ///
     /// # Errors
-    /// If the set cannot be opened, does not fit the scheme, or the output exists. Nothing is written then. Later if
-    /// the disk or the device fails: the images written so far are whole, and the same run continues from there.
+    /// If the set cannot be opened, does not fit the scheme, or the output exists; nothing is written then. Also if the
+    /// disk or the device fails later: the images written so far are complete, and the same run continues from there.
     pub fn run(&self) -> Result<Summary, Error> {
         Ok(self.encrypt()?)
     }
@@ -108,7 +108,7 @@ impl EncryptRun {
                 }
             })?;
         }
-        // A partition may be empty, because the others are not.
+        // A partition may be empty, because other partitions may have images.
         if output.count() == 0
             && request.options.partition.is_none()
             && let Some((_, first)) = failed.iter().min_by_key(|(index, _)| *index)
@@ -148,7 +148,7 @@ struct Plain {
 }
 
 impl Encryption<'_> {
-    /// Names the image of an error that the pipeline itself made: the pipeline knows only the image's number.
+    /// Adds the image's name to an error of the pipeline, which knows only the image's number.
     fn located(&self, index: usize, error: ReadError) -> ReadError {
         if error.path == pipeline::unnamed(index) {
             ReadError { path: self.set.source.items()[index].name.clone(), ..error }
@@ -205,7 +205,7 @@ impl Stages for Encryption<'_> {
             original: self.set.originals[index].filter(|&original| original != geometry),
             id: plain.id,
             plain: hex::encode(&plain.hash),
-            // The hash is known once the image is whole on disk.
+            // The hash is known only when the image is whole on disk.
             blake3: String::new(),
         };
         Ok(Ok((entry, stored)))

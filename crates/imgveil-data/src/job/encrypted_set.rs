@@ -31,7 +31,7 @@ impl<'a> EncryptedSet<'a> {
             return Err(JobError::WrongKey { set: manifest.key, given }.into());
         }
         let encrypted = Self { source: opened.source, manifest, secret };
-        // Whether the scheme has an inverse does not depend on the size, and must be known before anything is written.
+        // Whether the scheme has an inverse does not depend on the size. It must be known before anything is written.
         if let Some(entry) = encrypted.manifest.images.first() {
             encrypted.inverse(entry.geometry)?;
         }
@@ -71,7 +71,7 @@ impl Stages for Decryption<'_> {
     fn decode(&self, slot: usize) -> Result<(Image, ()), ReadError> {
         let image = self.encrypted.source.read(slot)?;
         let entry = &self.encrypted.manifest.images[slot];
-        // The file's hash is right, so only a manifest that was edited can state another geometry.
+        // The file has the right hash, so the geometry can differ only if somebody edited the manifest.
         if image.geometry() != entry.geometry {
             return Err(ReadError::new(&entry.path, ReadErrorKind::NotExact));
         }

@@ -138,7 +138,7 @@ pub enum JobError {
     Worker,
 }
 
-/// Refuses an output inside the input: the next run would take it for input.
+/// Refuses an output inside the input, because the next run would read it as input.
 pub(super) fn check_apart(input: &Path, output: &Path) -> Result<(), JobError> {
     let Ok(input) = input.canonicalize() else { return Ok(()) };
     // The output does not exist yet: resolve the part of its path that does.

@@ -119,7 +119,7 @@ fn encoding_text(encoding: Encoding) -> String {
     }
 }
 
-/// A hash of a text that says nothing without the key.
+/// A keyed hash of a text. It reveals nothing without the key.
 pub(super) fn keyed(secret: &Secret, purpose: &str, text: &str) -> String {
     blake3::keyed_hash(&secret.key().derive(purpose, b""), text.as_bytes()).to_hex().to_string()
 }
@@ -184,7 +184,7 @@ mod tests {
         let other = EncryptRequest { secret: Key::from_bytes([2; 32]).into(), ..request.clone() };
         assert_ne!(of_encryption(&other, Encoding::Png), encryption);
         assert_ne!(of_encryption(&request, Encoding::Npy), encryption);
-        // What does not decide the bytes of the output is not part of the identity.
+        // Options that do not change the bytes of the output are not part of the identity.
         let mut same = request.clone();
         same.output = "elsewhere".into();
         same.options.retry_failed = true;

@@ -55,7 +55,7 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspection, Error> 
     if is_npz(path)
         && let Some(manifest) = archive::manifest(path)?.filter(|manifest| manifest.scheme.mixes())
     {
-        // Mixtures are not images, so that no source gives them.
+        // Mixtures are not images, so no source provides them.
         return Ok(of_manifest(&manifest));
     }
     let opened = open_with(path, options)?;

@@ -1,6 +1,6 @@
-//! The journal of a run: which images are whole in the output. It lies in the output while that is being written,
-//! contains nothing that the manifest will not contain, and is locked by the process that writes, so that a second one
-//! is refused. Its contents are not trusted: files are compared with its hashes before a run continues.
+//! The journal of a run: which images are whole in the output. The journal is in the output while that is being
+//! written. It contains nothing that the manifest will not contain. The process that writes it also locks it, so that a
+//! second process is refused. Its contents are not trusted: files are compared with its hashes before a run continues.
 //!
 //! A journal consists of lines of JSON. The first line is the [`Head`], every other line a [`Record`]. An incomplete
 //! last line is dropped.
@@ -54,7 +54,7 @@ pub struct Journal {
 pub struct Contents {
     /// The head. `None` if it is missing or incomplete.
     pub head: Option<Head>,
-    /// The version of a journal of another format, of which nothing else is read.
+    /// The version of the journal if it has another format. Nothing else of it is read then.
     pub other_format: Option<u32>,
     /// The images.
     pub records: Vec<Record>,
@@ -116,7 +116,7 @@ impl Journal {
                 Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => {}
                 Err(TryLockError::Error(e)) => return Err(write(e).into()),
             }
-            // The process that held it may have finished and removed it between our opening and our lock.
+            // The process that held the lock may have finished and removed the file between our opening and our lock.
             if !path.exists() {
                 continue;
             }
@@ -158,7 +158,7 @@ impl Journal {
     fn line(&mut self, value: &impl Serialize) -> Result<(), JobError> {
         let mut line = serde_json::to_vec(value).map_err(|e| self.failed(e.into()))?;
         line.push(b'\n');
-        // One write: a process that is killed leaves complete lines, unless the disk is full.
+        // A single write, so that a process that is killed leaves complete lines, unless the disk is full.
         self.file.write_all(&line).map_err(|e| self.failed(e))
     }
 
@@ -219,7 +219,7 @@ mod tests {
             let (mut journal, found) = Journal::open(&path, &head, folder.path()).unwrap();
             let lines = ends.iter().filter(|&&end| end <= length).count();
             assert_eq!(found, records[..lines.saturating_sub(1)], "cut to {length}");
-            // What is added next follows a whole line.
+            // The next record must follow a complete line.
             journal.add(&record("c")).unwrap();
             drop(journal);
             assert_eq!(parse(&std::fs::read(&path).unwrap()).records.last(), Some(&record("c")));

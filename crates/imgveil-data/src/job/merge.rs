@@ -22,17 +22,17 @@ pub struct Merged {
     pub partitions: u32,
     /// The number of images in all of them.
     pub images: usize,
-    /// The joined file of names, if the partitions have theirs beside the set.
+    /// The joined file of names, if the partitions have files of names beside the set.
     pub names: Option<PathBuf>,
     /// The joined list of images that were set aside, if a partition has one beside the set.
     pub failed: Option<PathBuf>,
 }
 
-/// Merges the partitions in a folder. Only manifests and lists are read and written: images are where they belong
-/// already.
+/// Merges the partitions in a folder. Only manifests and lists are read and written, because the images are already in
+/// place.
 ///
 /// # Errors
-/// If a partition is missing, still at work, or of another run.
+/// If a partition is missing, is still being written, or belongs to another run.
 pub fn merge(root: &Path) -> Result<Merged, Error> {
     let wrong = |reason: String| Error::from(JobError::Merge { path: root.to_owned(), reason });
     if !root.is_dir() {
@@ -55,7 +55,8 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
     }
     let mut joined: Option<Manifest> = None;
     let mut images: Vec<(usize, Entry)> = Vec::new();
-    // Machines that see the input under different paths have different runs, although the partitions belong together.
+    // Machines that see the input under different paths have different run identities, although the partitions belong
+    // together.
     let mut one_run = true;
     for partition in &all {
         let path = root.join(manifest_name(Some(*partition)));
@@ -95,7 +96,7 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
     let path = root.join(MANIFEST);
     let text = manifest.to_text().map_err(|e| SetError::encoding(&path, e.to_string()))?;
     write_atomically(&path, &text)?;
-    // Last: as long as they exist, merging can be repeated.
+    // Done last: merging can be repeated as long as these files exist.
     for partition in &all {
         let [names, failed] = [names_of(*partition), failed_of(*partition)].map(|list| beside(root, &list));
         for path in [root.join(manifest_name(Some(*partition))), names, failed] {

@@ -44,7 +44,7 @@ pub(super) fn encrypt(
     }
     check_new_file(&request.output)?;
     names_file::check(request, &set)?;
-    // A set without any readable image is refused before.
+    // A set without any readable image has already been refused.
     let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
     let Some((geometry, original)) = first else { return Err(JobError::Worker) };
     let loaded = Loaded::new(device, request.secret.compile(&request.scheme, geometry)?)?;
@@ -74,7 +74,7 @@ pub(super) fn encrypt(
                 name: set.slots[plain.index].item.name.clone(),
                 path: position(split, i),
                 split,
-                // A mixture has shares of several classes, which are in the array of labels.
+                // A mixture has shares of several classes. The array of labels holds them.
                 label: None,
                 geometry,
                 original: (geometry != original).then_some(original),

@@ -18,8 +18,8 @@ pub(super) fn path(request: &EncryptRequest) -> Option<PathBuf> {
     wanted.then(|| request.options.names.clone().unwrap_or_else(default))
 }
 
-/// Checks before the work begins that the file of names can be written and does not replace that of another set: losing
-/// that file may mean that patients cannot be found again.
+/// Checks before the work begins that the file of names can be written and does not replace the file of another set. If
+/// that file were lost, patients might not be found again.
 pub(super) fn check(request: &EncryptRequest, set: &Preflighted) -> Result<(), JobError> {
     let Some(path) = path(request) else { return Ok(()) };
     if path.exists() {

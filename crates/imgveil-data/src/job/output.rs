@@ -45,7 +45,7 @@ pub(super) struct Output {
     early: HashMap<usize, blake3::Hash>,
 }
 
-/// What state the output is in.
+/// The state of the output.
 pub(super) enum State {
     /// New, or left by an interrupted run of the same identity.
     Open(Box<Output>, Box<dyn Sink>),
@@ -66,13 +66,13 @@ fn journal_name(partition: Option<Partition>) -> String {
     partition.map_or(JOURNAL.to_owned(), |partition| format!("{JOURNAL}-{}", partition.slug()))
 }
 
-/// The name of the manifest that a run leaves. That of a partition waits to be merged.
+/// The name of the manifest that a run leaves. The manifest of a partition is merged later.
 pub(super) fn manifest_name(partition: Option<Partition>) -> String {
     partition.map_or(MANIFEST.to_owned(), |partition| format!("{PARTITION_MANIFEST}{}.json", partition.slug()))
 }
 
-/// Whether a set that was completed before has the labels, splits and sizes that its images should have now. A file of
-/// labels may have changed since.
+/// Whether the images of a set that was completed before have the labels, splits and sizes that they should have now. A
+/// file of labels may have changed since.
 fn is_as_wanted(manifest: &Manifest, slots: &[Slot]) -> bool {
     let wanted: HashMap<&str, &Slot> = slots.iter().map(|slot| (slot.item.name.as_str(), slot)).collect();
     manifest.images.iter().all(|entry| {
@@ -192,14 +192,14 @@ impl Output {
     fn completed(place: &Place<'_>, root: &Path) -> Result<Option<Manifest>, JobError> {
         let running = root.join(journal_name(place.partition)).exists();
         if place.encoding == Encoding::Npz && place.path.exists() && !running {
-            // A run that was killed in its very last step leaves arrays that the archive contains.
+            // A run that was killed in its very last step leaves arrays that the archive already contains.
             let _ = std::fs::remove_dir_all(root);
         }
-        // An archive that is whole but whose journal was not removed is written once more.
+        // If an archive is whole but its journal was not removed, the archive is written once more.
         if running { Ok(None) } else { Self::finished(place, root) }
     }
 
-    /// As [`Output::completed`], without regard to the journal.
+    /// As [`Output::completed`], but ignores the journal.
     fn finished(place: &Place<'_>, root: &Path) -> Result<Option<Manifest>, JobError> {
         let exists = || JobError::from(SetError::OutputExists(place.path.to_owned()));
         if place.encoding == Encoding::Npz {
@@ -229,8 +229,8 @@ impl Output {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(SetError::Read { path, source: e }.into()),
         }
-        // A folder to which other partitions are written is not empty. A folder with leftovers of a run that was killed
-        // at its very beginning counts as empty.
+        // The folder is not empty if other partitions are written to it. It counts as empty if it only has leftovers of
+        // a run that was killed at its very beginning.
         let mut others = false;
         let mut foreign = false;
         for entry in root.read_dir().map_err(SetError::reading(root))? {
@@ -294,8 +294,8 @@ impl Output {
         }
     }
 
-    /// Completes the set. `manifest` makes the manifest from the entries, or none for a plain set. The journal is
-    /// removed last: a set without one is complete.
+    /// Completes the set. `manifest` makes the manifest from the entries; it returns none for a plain set. The journal
+    /// is removed last: a set without a journal is complete.
     pub fn finish(
         self,
         sink: Box<dyn Sink>,
@@ -315,7 +315,7 @@ impl Output {
             let mut buffered = std::io::BufWriter::new(file.as_file());
             manifest.write(&mut buffered).and_then(|()| buffered.flush()).map_err(&write)?;
             drop(buffered);
-            // A set with a manifest counts as complete, so the manifest must not exist before its bytes do.
+            // A set with a manifest counts as complete, so the bytes must be on disk before the manifest has its name.
             file.as_file().sync_all().map_err(&write)?;
             file.persist(&path).map_err(|e| write(e.error))?;
         }

@@ -33,7 +33,7 @@ impl Partition {
         format!("{}-of-{}", self.index, self.of)
     }
 
-    /// Which items belong to this partition. They are neighbours, so that each shard is written by one process.
+    /// Which items belong to this partition. They are consecutive, so that only one process writes a shard.
     pub(super) fn of_items(self, items: &[Item], encoding: Encoding) -> Vec<bool> {
         let units = units(items, encoding);
         let count = units.iter().max().map_or(0, |last| last + 1) as u128;
@@ -43,8 +43,8 @@ impl Partition {
     }
 }
 
-/// The number of the unit of each item. A unit belongs to one process: it is an image, or the shard that the image goes
-/// to.
+/// The number of the unit of each item. Each unit belongs to one process. A unit is an image, or the shard of the
+/// image.
 pub(super) fn units(items: &[Item], encoding: Encoding) -> Vec<usize> {
     let Encoding::WebDataset { per_shard } = encoding else { return (0..items.len()).collect() };
     let mut before: HashMap<Split, u32> = HashMap::new();

@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 const BATCH_BYTES: usize = 16 << 20;
 /// The largest number of images in one batch, so that progress is reported for small images too.
 const BATCH_IMAGES: usize = 1024;
-/// Bytes of samples between reading and writing. With less than two batches, a batch could wait for itself.
+/// Bytes of samples between reading and writing. With less than two batches, the pipeline could deadlock on its own
+/// batch.
 const BUDGET: usize = 8 * BATCH_BYTES;
 
 /// The cost of an image in the budget. A small image takes more memory than its samples.
@@ -200,7 +201,8 @@ impl<S: Stages> Line<'_, S> {
         let _ = events.send(Err(error));
     }
 
-    /// Stops the other threads if this one panics: they would wait for it. The missing images then give an error.
+    /// Stops the other threads if this one panics, because they would wait for it. The missing images then give an
+    /// error.
     fn guarded(&self, work: impl FnOnce()) {
         if catch_unwind(AssertUnwindSafe(work)).is_err() {
             self.stop();

@@ -1,5 +1,5 @@
-//! What an encryption will do, from headers alone: which images there are, of which sizes, and which cannot be read.
-//! Everything that can be wrong with a set as a whole is found here, before a byte is written.
+//! What an encryption will do, from headers alone: which images there are, which sizes they have, and which cannot be
+//! read. All problems of a set as a whole are found here, before a byte is written.
 
 use super::census::{Census, Size};
 use super::error::{JobError, check_apart};
@@ -168,7 +168,7 @@ impl Preflighted {
             if seen.insert(geometry) {
                 geometries.push((geometry, index));
             }
-            // Images of this split must have one size, where `All` stands for the whole set.
+            // The images of this split must have one size. `All` means the whole set.
             let one_size = match (self.encoding.is_array(), request.scheme.mixes()) {
                 (_, true) => Split::All,
                 (true, _) => slot.item.split,

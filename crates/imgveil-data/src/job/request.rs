@@ -1,4 +1,4 @@
-//! What the jobs are asked to do, as plain data.
+//! The requests of the jobs, as plain data.
 
 use super::partition::Partition;
 use crate::format::ReadOptions;
@@ -15,7 +15,7 @@ pub struct EncryptRequest {
     pub input: PathBuf,
     /// A folder that does not exist or is empty, or an `.npz` file that does not exist.
     pub output: PathBuf,
-    /// The key, or tables that stand for one.
+    /// The key, or tables that replace a key.
     pub secret: Secret,
     /// The scheme.
     pub scheme: Scheme,
@@ -30,7 +30,7 @@ pub struct EncryptOptions {
     pub resize: Resize,
     /// How the input is read.
     pub read: ReadOptions,
-    /// Which names the output carries.
+    /// Which names the output contains.
     pub naming: Naming,
     /// The file of names that says which image is which. `None` means `OUT.names.csv`.
     pub names: Option<PathBuf>,

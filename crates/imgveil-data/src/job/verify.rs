@@ -1,4 +1,4 @@
-//! Verifies an encrypted set: whether every file exists and is what the manifest states, and, with the key, whether it
+//! Verifies an encrypted set: whether every file exists and matches the manifest, and, with the key, whether it
 //! decrypts to what was encrypted.
 
 use super::encrypted_set::{Decryption, EncryptedSet};

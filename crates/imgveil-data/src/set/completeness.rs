@@ -5,7 +5,7 @@ use super::manifest::{MANIFEST, Manifest};
 use super::staging::JOURNAL;
 use std::path::Path;
 
-/// How the names of the manifests of partitions begin.
+/// The beginning of the names of the manifests of partitions.
 pub(crate) const PARTITION_MANIFEST: &str = "imgveil.part-";
 
 /// Whether a run is still writing to a folder, or was interrupted.

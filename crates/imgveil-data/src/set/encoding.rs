@@ -33,7 +33,7 @@ impl Encoding {
         if super::paths::is_npz(path) { Self::Npz } else { Self::Png }
     }
 
-    /// Whether images come back as they went in.
+    /// Whether images that are read back equal the images that were written.
     pub fn is_exact(self) -> bool {
         !matches!(self, Self::Jpeg { .. })
     }
@@ -50,7 +50,7 @@ impl Encoding {
         }
     }
 
-    /// Whether all images of a split lie in one array and so must have one geometry.
+    /// Whether all images of a split are in one array and so must have one geometry.
     pub fn is_array(self) -> bool {
         matches!(self, Self::Npz | Self::Npy)
     }

@@ -12,7 +12,7 @@ pub enum SetError {
     /// The path does not exist.
     #[error("there is no {0}: check the path")]
     Missing(PathBuf),
-    /// The run that writes the set is still at work or was interrupted.
+    /// The run that writes the set has not finished or was interrupted.
     #[error("{0} is not complete: the run that writes it is still at work or was cut")]
     Unfinished(PathBuf),
     /// The partitions that several processes wrote are not merged.
@@ -96,10 +96,10 @@ pub enum SetError {
     /// Two images would be written to one file.
     #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
     Collision(String),
-    /// The manifest is damaged or foreign.
+    /// The manifest is damaged or is not a manifest.
     #[error("{path}: {source}")]
     Manifest {
-        /// Where it lies.
+        /// Where the manifest is.
         path: PathBuf,
         /// What is wrong.
         source: ManifestError,
@@ -125,7 +125,7 @@ pub enum SetError {
     Encode {
         /// The file.
         path: PathBuf,
-        /// The encoder's words.
+        /// The encoder's message.
         reason: String,
     },
 }
@@ -162,7 +162,7 @@ pub enum LoadError {
     Unlabelled(String),
 }
 
-/// Two images that must have one size and do not.
+/// Two images that must have the same size but do not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("images differ: {first} is {first_geometry} (height x width x channels), {other} is {other_geometry}")]
 #[non_exhaustive]

@@ -14,13 +14,13 @@ pub struct Item {
     pub label: Option<u32>,
 }
 
-/// An image that a sink is made for. Its *slot* is its number among all images of the run.
+/// An image that a sink expects. Its *slot* is its number among all images of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Name, split and class in the output.
     pub item: Item,
-    /// The geometry that the image will have. `None` if the image is known not to come: its header cannot be read, or
-    /// another process writes it.
+    /// The geometry that the image will have. `None` if it is known that the image will not arrive: its header cannot
+    /// be read, or another process writes it.
     pub geometry: Option<Geometry>,
 }
 

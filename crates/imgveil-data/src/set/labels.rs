@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// The number of classes must be below this: a network has an output for every class.
 const CLASSES: u32 = 65_536;
 
-/// What a line says about an image.
+/// The contents of a line about an image.
 struct Row {
     label: Option<String>,
     split: Option<Split>,

@@ -42,7 +42,7 @@ pub struct Manifest {
     /// The partition that this manifest covers, if it is not yet merged.
     #[serde(default, rename = "part", skip_serializing_if = "Option::is_none")]
     pub partition: Option<PartitionRecord>,
-    /// Names of the classes; empty when the set has none.
+    /// Names of the classes. Empty if the set has no classes.
     pub classes: Vec<String>,
     /// The images, in order.
     pub images: Vec<Entry>,
@@ -64,7 +64,7 @@ pub struct PartitionRecord {
 pub struct Entry {
     /// The image's name, without extension.
     pub name: String,
-    /// Where the image lies: a file in the folder, or a position such as `train_images[7]` in an array.
+    /// Where the image is: a file in the folder, or a position such as `train_images[7]` in an array.
     pub path: String,
     /// The image's split.
     pub split: Split,
@@ -74,10 +74,10 @@ pub struct Entry {
     /// The encrypted image's geometry.
     #[serde(with = "text")]
     pub geometry: Geometry,
-    /// The plain image's geometry, where padding changed it.
+    /// The plain image's geometry, if padding changed it.
     #[serde(with = "optional_text", skip_serializing_if = "Option::is_none", default)]
     pub original: Option<Geometry>,
-    /// The image's id, from which stages that are keyed per image draw.
+    /// The image's id, which selects the stream of stages that are keyed per image.
     #[serde(with = "hexed")]
     pub id: ImageId,
     /// A keyed hash of the plain pixels.
@@ -112,7 +112,7 @@ pub enum ManifestError {
         name: String,
         /// Its label.
         label: u32,
-        /// How many there are.
+        /// How many classes there are.
         classes: usize,
     },
 }

@@ -1,5 +1,5 @@
-//! Image sets: what a set is ([`Source`], [`Item`], [`Split`], [`Manifest`]), how one is opened ([`open()`]), and one
-//! folder for each form that sets are stored in ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
+//! Image sets: what a set is ([`Source`], [`Item`], [`Split`], [`Manifest`]), how to open one ([`open()`]), and one
+//! folder for each form in which sets are stored ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
 //! encrypts.
 
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Neutral names. The name of a file or a class folder may be a patient's. The output has ids instead, and a file of
+//! Neutral names. The name of a file or a class folder may be a patient's name. The output has ids instead. A file of
 //! names, which stays with the holder of the key, says which image is which.
 
 use super::error::SetError;
@@ -11,7 +11,7 @@ use imgveil::internal::key::Key;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// Which names the output carries.
+/// Which names the output contains.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Naming {
     /// No names: ids for images and numbers for classes.
@@ -42,14 +42,15 @@ pub fn classes(classes: &[String], naming: Naming) -> Vec<String> {
     }
 }
 
-/// A class's number, with as many digits as the last one's, so that folders sort in the order of the classes.
+/// A class's number, with as many digits as the number of the last class, so that folders sort in the order of the
+/// classes.
 fn numbered(class: usize, classes: usize) -> String {
     let width = classes.saturating_sub(1).to_string().len();
     format!("{class:0width$}")
 }
 
 /// An image with its name in the output. `classes` are the names of classes in the output. An id is a keyed hash of the
-/// name: it is the same in every run and says nothing without the key, not even about the order of the names.
+/// name. It is the same in every run and reveals nothing without the key, not even the order of the names.
 pub fn renamed(key: &Key, item: &Item, classes: &[String], naming: Naming) -> Item {
     if naming == Naming::Kept {
         return item.clone();

@@ -14,7 +14,7 @@ pub(crate) fn parent(path: &Path) -> &Path {
 
 /// A path beside another one, whose name begins with that one's: `out.npz` and `names.csv` make `out.npz.names.csv`.
 pub fn beside(path: &Path, what: &str) -> PathBuf {
-    // `.` and `..` have names too, once they are resolved.
+    // `.` and `..` also have names when they are resolved.
     let named = matches!(path.components().next_back(), Some(std::path::Component::Normal(_)));
     let path = if named { path.to_owned() } else { path.canonicalize().unwrap_or_else(|_| path.to_owned()) };
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -40,7 +40,7 @@ pub(crate) fn stem(name: &str) -> &str {
     }
 }
 
-/// Whether a path stays inside the folder that it begins in.
+/// Whether a path stays inside its starting folder.
 pub(crate) fn is_inside(path: &str) -> bool {
     let inside = |part| matches!(part, std::path::Component::Normal(_));
     !path.is_empty() && Path::new(path).components().all(inside)

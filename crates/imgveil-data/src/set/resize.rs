@@ -69,7 +69,7 @@ impl Resize {
         Ok(fitted.with_depth(geometry.depth()))
     }
 
-    /// The geometry that decryption gives back: that before padding.
+    /// The geometry of a decrypted image: the geometry before padding.
     ///
     /// # Errors
     /// As [`Resize::geometry`].
@@ -116,7 +116,7 @@ fn window(image: &Image, target: Geometry, top: usize, left: usize) -> Image {
             samples.extend_from_slice(&image.samples()[at..at + pixel]);
         }
     }
-    // The number of samples is the target's by construction.
+    // The number of samples matches the target by construction.
     Image::new(target, samples).unwrap_or_else(|| image.clone())
 }
 
@@ -145,7 +145,8 @@ fn resize(image: Image, side: Side) -> Result<Image, GeometryError> {
         (_, Depth::U16) => ImageBuffer::<Rgb<u16>, Vec<u16>>::from_raw(width, height, wide())
             .map(|raw| stored(resize(&raw, w, h, filter).into_raw())),
     };
-    // Neither fails: an image has as many samples as its geometry states, and resizing gives the target's.
+    // Neither can fail: an image has as many samples as its geometry states, and resizing gives as many as the
+    // target's.
     Ok(samples.and_then(|samples| Image::new(target, samples)).unwrap_or(kept))
 }
 

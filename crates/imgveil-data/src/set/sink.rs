@@ -1,5 +1,5 @@
-//! The trait of a set that is written. An image goes to its slot: its number among all images of the run, known before
-//! the first one is decoded. So the bytes of a set do not depend on the order in which images come, and an interrupted
+//! The trait of a set that is written. Each image has a slot: its number among all images of the run, known before the
+//! first one is decoded. So the bytes of a set do not depend on the order in which images arrive, and an interrupted
 //! run can continue.
 
 use super::error::SetError;
@@ -22,7 +22,7 @@ pub trait Sink: Send + Sync {
     /// Encodes an image: as a PNG file, or as samples.
     ///
     /// # Errors
-    /// The encoder's words.
+    /// The encoder's message.
     fn encode(&self, image: &Image) -> Result<Vec<u8>, String>;
 
     /// The path of a slot's image, relative to the set.
@@ -48,9 +48,9 @@ pub trait Sink: Send + Sync {
     /// If the output cannot be read or tidied.
     fn surviving(&self, earlier: &[Stored]) -> Result<Vec<usize>, SetError>;
 
-    /// Writes what belongs to the images (labels, the archive around arrays). `written` are the slots that came, in
-    /// order. `manifest` lists the same images in the same order; its paths are updated if missing images leave no gap.
-    /// Returns whether the manifest was written too, as a member of an archive.
+    /// Writes what accompanies the images (labels, the archive around arrays). `written` are the slots whose images
+    /// arrived, in order. `manifest` lists the same images in the same order; its paths are updated where gaps of
+    /// missing images are closed. Returns whether the manifest was also written, as a member of an archive.
     ///
     /// # Errors
     /// If writing fails.

@@ -7,10 +7,10 @@ use super::paths::parent;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// How the names of staged files begin.
+/// The beginning of the names of staged files.
 pub const STAGED: &str = ".imgveil-";
 
-/// The journal's name in a folder that is being written. That of a partition ends in `-2-of-4`.
+/// The journal's name in a folder that is being written. For a partition, the name ends in `-2-of-4`.
 pub(crate) const JOURNAL: &str = ".imgveil-partial";
 
 /// The system's own error without the name of the staged file: the user knows the file by its real name.

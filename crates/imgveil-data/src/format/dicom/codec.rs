@@ -24,7 +24,7 @@ fn damaged(words: impl Into<String>) -> ReadErrorKind {
     ReadErrorKind::Damaged(words.into())
 }
 
-/// A library's words on one line.
+/// A library's message on one line.
 fn failed(codec: &str, error: impl Display) -> ReadErrorKind {
     damaged(format!("{codec}: {}", one_line(&error.to_string())))
 }
@@ -105,7 +105,7 @@ impl Description {
             let to = if plane + 1 < planes { *offsets.get(plane + 1).ok_or_else(short)? } else { frame.len() };
             let segment = frame.get(from..to).ok_or_else(|| damaged("RLE: a segment lies outside of its frame"))?;
             let decoded = unpacked(segment, pixels).ok_or_else(short)?;
-            // Allocated only once the pixels are known to exist.
+            // Allocated only when the pixels are known to exist.
             samples.resize(pixels * planes, 0);
             let place = plane / bytes * bytes + bytes - 1 - plane % bytes;
             for (pixel, byte) in samples.chunks_exact_mut(planes).zip(decoded) {
@@ -136,8 +136,8 @@ impl Description {
         }
         let mut decoder = jpeg_decoder::Decoder::new(frame);
         if self.samples == 3 {
-            // `RGB` means that nothing is converted, whatever the markers say. (`None` means planes, and panics if the
-            // width is not a multiple of the block's.)
+            // `RGB` means that nothing is converted, whatever the markers say. (`None` means planes. It panics if the
+            // width is not a multiple of the block's width.)
             decoder.set_color_transform(jpeg_decoder::ColorTransform::RGB);
         }
         decoder.set_max_decoding_buffer_size(self.frame_samples() * 2);

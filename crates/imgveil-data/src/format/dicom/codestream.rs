@@ -1,4 +1,4 @@
-//! What the headers of JPEG, JPEG-LS and JPEG 2000 codestreams say, read before a decoder sees them.
+//! The facts in the headers of JPEG, JPEG-LS and JPEG 2000 codestreams, read before a decoder sees them.
 
 /// The header of a JPEG or JPEG-LS codestream, up to the first scan.
 #[derive(Debug, Default)]
@@ -76,8 +76,8 @@ impl Jpeg2000Head {
         // DICOM does not allow the file format around the codestream, but some files have it. Colours are as DICOM
         // states.
         let start = if bytes.starts_with(&mark) { 0 } else { bytes.windows(4).position(|four| four == mark)? };
-        // After the markers: length and capabilities; size, offset, tile size, tile offset; components, the first one's
-        // bits.
+        // After the markers: length and capabilities; size, offset, tile size and tile offset; the components, with the
+        // bits of the first one.
         let (sizes, behind) = bytes.get(start + 8..)?.split_at_checked(32)?;
         let sizes: Vec<u32> = sizes.as_chunks().0.iter().map(|four| u32::from_be_bytes(*four)).collect();
         let [x, y, x_offset, y_offset, tile_x, tile_y, tile_x_offset, tile_y_offset] = sizes.try_into().ok()?;
@@ -114,7 +114,7 @@ struct CodingStyle {
 }
 
 impl CodingStyle {
-    /// Parses the part that a component's style and the default style have in common. Precincts are at its end.
+    /// Parses the common part of the default style and a component's style. Precincts are at its end.
     fn read(with_precincts: bool, part: &[u8]) -> Option<Self> {
         let (&[levels, width, height, _, _], sizes) = part.split_first_chunk()?;
         let sizes = if with_precincts { sizes } else { &[] };

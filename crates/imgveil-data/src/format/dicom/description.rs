@@ -14,7 +14,7 @@ pub(super) enum Photometric {
     Grey { inverted: bool },
     /// Indices into a palette.
     Palette,
-    /// Red, green, blue; also what JPEG 2000 decorrelates within itself.
+    /// Red, green, blue. Also for colours that JPEG 2000 decorrelates within itself.
     Rgb,
     /// Luminance and two colour differences, each from 0 to 255.
     Ybr,
@@ -46,7 +46,7 @@ pub(super) struct Description {
     pub allocated: u32,
     /// Significant bits of one sample.
     pub stored: u32,
-    /// How many bits of the word are below them.
+    /// How many bits of the word are below the sample's bits.
     pub shift: u32,
     pub signed: bool,
     pub planar: bool,

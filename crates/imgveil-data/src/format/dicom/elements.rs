@@ -1,5 +1,5 @@
-//! The elements of a DICOM data set up to the pixels: the offsets of the values that say how pixels are to be read.
-//! Parsed by hand, because lengths must be checked before anything is allocated, and because names, dates and other
+//! The elements of a DICOM data set up to the pixels: the offsets of the values that describe how to read pixels. They
+//! are parsed by hand, because lengths must be checked before anything is allocated, and because names, dates and other
 //! personal data must be skipped unread.
 
 use std::ops::Range;
@@ -28,7 +28,7 @@ pub(super) struct Encoding {
 impl Encoding {
     /// The encoding of the meta information, and of most transfer syntaxes.
     pub(super) const EXPLICIT_LITTLE: Self = Self { implicit: false, big_endian: false };
-    /// The default of the network, and of values of unknown representation.
+    /// The default of the network protocol, and of values of unknown representation.
     pub(super) const IMPLICIT_LITTLE: Self = Self { implicit: true, big_endian: false };
     /// Retired, but still found in files.
     pub(super) const EXPLICIT_BIG: Self = Self { implicit: false, big_endian: true };
@@ -37,7 +37,7 @@ impl Encoding {
 /// Where pixels begin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PixelElement {
-    /// Which of the three pixel elements.
+    /// The tag of one of the three pixel elements.
     pub tag: Tag,
     /// The offset of its value.
     pub start: usize,
@@ -47,7 +47,7 @@ pub(super) struct PixelElement {
     pub words: bool,
 }
 
-/// The wanted values in their order of appearance. Of a sequence only the first item.
+/// The wanted values in their order of appearance. For a sequence, only the first item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct DataSet {
     values: Vec<(Tag, Range<usize>)>,
@@ -79,7 +79,7 @@ const ITEM_END: Tag = 0xfffe_e00d;
 const SEQUENCE_END: Tag = 0xfffe_e0dd;
 /// Float Pixel Data, Double Float Pixel Data, Pixel Data.
 pub(super) const PIXELS: [Tag; 3] = [0x7fe0_0008, 0x7fe0_0009, 0x7fe0_0010];
-/// The largest depth of nested sequences: far more than any object has, and few enough for the stack.
+/// The largest depth of nested sequences. No real object has as many, and they fit the stack.
 const DEEPEST: usize = 64;
 
 /// Walks a data set from its first byte.
@@ -204,7 +204,7 @@ impl<'a> Walker<'a> {
             return Err(Stop::Broken("its sequences lie too deep in each other"));
         }
         let outer = self.encoding;
-        // A sequence of unknown representation is encoded as the network's default.
+        // A sequence of unknown representation has the encoding of the network protocol's default.
         if element.kind == *b"UN" {
             self.encoding = Encoding::IMPLICIT_LITTLE;
         }
@@ -258,7 +258,7 @@ pub(super) fn fragments(bytes: &[u8], start: usize, encoding: Encoding) -> Resul
     let nothing = Wanted { values: &[], sequences: &[] };
     let mut walker = Walker::new(bytes, start, encoding, &nothing);
     let mut found = Vec::new();
-    // Some writers omit the end mark. Then the file's end is one.
+    // Some writers omit the end mark. Then the end of the file ends the fragments.
     while walker.at < bytes.len() {
         let element = walker.element()?;
         match (element.tag, element.length) {

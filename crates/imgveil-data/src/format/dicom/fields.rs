@@ -1,4 +1,4 @@
-//! The elements that say how pixels are to be read, typed and checked.
+//! The elements that describe how to read pixels, typed and checked.
 
 use super::description::{Description, Number, Photometric, unsupported};
 use super::elements::{DataSet, Encoding, PIXELS, PixelElement, Tag, Wanted};
@@ -77,7 +77,7 @@ pub(super) struct Fields<'a> {
     pub(super) bytes: &'a [u8],
     pub(super) set: &'a DataSet,
     pub(super) encoding: Encoding,
-    /// Whether tables begin at a signed value; known once the pixels' kind is.
+    /// Whether tables begin at a signed value. This is known when the kind of the pixels is known.
     pub(super) signed: bool,
 }
 
@@ -150,7 +150,7 @@ impl<'a> Fields<'a> {
             samples: samples as usize,
             allocated,
             stored,
-            // Decoders give numbers. Only bits of uncompressed samples can have another position in their word.
+            // Decoders give numbers. Only in uncompressed samples can the bits have another position in their word.
             shift: high.filter(|_| syntax.coding.keeps_bits()).map_or(0, |high| high + 1 - stored),
             signed: self.signed,
             planar: samples == 3 && self.number(PLANAR) == Some(1),
@@ -204,7 +204,8 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A look-up table: its layout is the number of entries (0: 65,536), the value of the first, bits of an entry.
+    /// A look-up table. Its layout is the number of entries (0 means 65,536), the value of the first entry, and the
+    /// bits of an entry.
     fn lut(&self, layout: Tag, data: Tag) -> Option<Lut> {
         let [entries, first, bits] = self.words(layout)?.get(..3)?.try_into().ok()?;
         let entries = if entries == 0 { 1 << 16 } else { usize::from(entries) };

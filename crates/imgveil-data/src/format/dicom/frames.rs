@@ -1,4 +1,4 @@
-//! Where the bytes of each frame lie in a file.
+//! The positions of the bytes of each frame in a file.
 
 use super::description::Description;
 use super::elements::{Stop, fragments};
@@ -23,7 +23,7 @@ fn damaged(words: impl Into<String>) -> ReadErrorKind {
 const BEGINNINGS: [&[u8]; 3] = [&[0xff, 0xd8, 0xff], &[0xff, 0x4f, 0xff, 0x51], b"\x00\x00\x00\x0cjP  "];
 
 impl Frames {
-    /// Finds the frames that a header announces.
+    /// Finds the frames that a header states.
     pub(super) fn locate(description: &Description, bytes: &[u8]) -> Result<Self, ReadErrorKind> {
         let start = description.pixels.start;
         if description.syntax.coding != Coding::Native {

@@ -32,7 +32,7 @@ impl Description {
         match self.number {
             Number::Float => f64::from(f32::from_bits(word as u32)),
             Number::Double => f64::from_bits(word),
-            // Exact, because integers have at most 32 bits.
+            // Integers have at most 32 bits, so the conversion is exact.
             Number::Integer => (self.code(word) ^ self.sign()) as f64 - self.sign() as f64,
         }
     }
@@ -80,7 +80,7 @@ impl Description {
         let grey = |word| voi.grey(self.modality_value(word)) ^ turned;
         let mut samples = Vec::with_capacity(frame.len());
         if self.number == Number::Integer && self.stored <= 16 && frame.len() >> self.stored > 0 {
-            // A table: there are about as many pixels as values, or more.
+            // A table pays, because there are about as many pixels as values, or more.
             let table: Vec<u8> = (0..1u64 << self.stored).map(|code| grey(code << self.shift)).collect();
             let entry = |word| table.get(self.code(word) as usize).copied().unwrap_or(0);
             each_word(frame, self.allocated, |word| samples.push(entry(word)));
@@ -99,7 +99,7 @@ impl Description {
                 (least, most) = (least.min(value), most.max(value));
             }
         });
-        // A frame of one value or of no finite value is black.
+        // A frame with only one value, or without finite values, is black.
         let width = if most > least { most - least } else { f64::MAX };
         let centre = if most > least { least + width / 2.0 } else { f64::MAX };
         Voi::Window { function: Function::LinearExact, centre, width }

@@ -1,4 +1,4 @@
-//! Samples of planes and of shared colour differences become pixels.
+//! Turns separate planes, and colour differences that pixels share, into interleaved pixels.
 
 /// Interleaves planes of samples of `bytes` bytes.
 pub(super) fn interleaved(planes: &[u8], bytes: usize) -> Vec<u8> {
@@ -14,7 +14,7 @@ pub(super) fn interleaved(planes: &[u8], bytes: usize) -> Vec<u8> {
     samples
 }
 
-/// Two luminances and a pair of differences that they share become two pixels of three samples.
+/// Turns two luminances and the pair of differences that they share into two pixels of three samples.
 pub(super) fn pairs_apart(frame: &[u8]) -> Vec<u8> {
     frame.as_chunks().0.iter().flat_map(|&[first, second, blue, red]| [first, blue, red, second, blue, red]).collect()
 }

@@ -2,7 +2,7 @@
 //! name, date or identifier is ever read from a file.
 //!
 //! Elements are parsed by hand, because every length must be compared with the bytes that exist. The reader of
-//! `dicom-object` 0.10.1 allocates and fills what a length claims: 4 GB for a damaged file of 40 kB.
+//! `dicom-object` 0.10.1 allocates and fills the claimed length: 4 GB for a damaged file of 40 kB.
 
 mod codec;
 mod codestream;
@@ -110,7 +110,8 @@ fn described(bytes: &[u8], whole: bool) -> Result<(Description, Option<usize>), 
     }
 }
 
-/// At most `limit` bytes of a deflate stream, and whether that is all of it. A damaged stream ends at the damage.
+/// At most `limit` bytes of a deflate stream, and whether these are the whole stream. A damaged stream ends at the
+/// damage.
 fn inflate(stream: &[u8], limit: u64) -> (Vec<u8>, bool) {
     let mut bytes = Vec::new();
     let ended = flate2::read::DeflateDecoder::new(stream).take(limit).read_to_end(&mut bytes).is_err();

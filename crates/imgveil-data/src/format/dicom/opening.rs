@@ -36,7 +36,7 @@ pub(super) fn opening(bytes: &[u8]) -> Result<Opening, Problem> {
     Ok(Opening { syntax, start })
 }
 
-/// The syntax of a data set that does not state it, from its first element, which is of group 8.
+/// The syntax of a data set that does not state it, from its first element, which belongs to group 8.
 fn guess(first: &[u8]) -> Syntax {
     let typed = first.get(4..6).is_some_and(|letters| letters.iter().all(u8::is_ascii_uppercase));
     let encoding = match (typed, first) {

@@ -29,7 +29,7 @@ impl Coding {
     }
 }
 
-/// A transfer syntax as far as it matters here.
+/// The parts of a transfer syntax that are needed here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Syntax {
     pub encoding: Encoding,
@@ -76,5 +76,5 @@ fn unknown_syntax(uid: &str) -> ReadErrorKind {
     ReadErrorKind::Unsupported(format!("transfer syntax {uid} ({name}); {CONVERT}"))
 }
 
-/// What to do about pixels that cannot be decoded.
+/// Advice for pixels that cannot be decoded.
 pub(super) const CONVERT: &str = "convert it to an uncompressed one first, such as with `gdcmconv --raw IN OUT`";

@@ -1,4 +1,4 @@
-//! DICOM files made here, byte by byte, against pixels worked out by hand or by the plainest code.
+//! DICOM files made here, byte by byte, compared with pixels computed by hand or by very simple code.
 
 use super::*;
 use crate::format::{ReadOptions, Window};
@@ -58,7 +58,8 @@ impl Maker {
         }
     }
 
-    /// An element; one that is there already is written over, as the first one counts.
+    /// Adds an element in front of the others. An element that is already there is overridden, because the first one
+    /// counts.
     fn element(mut self, tag: u32, kind: &[u8; 2], value: &[u8]) -> Self {
         let before = std::mem::take(&mut self.body);
         self.header(tag, kind, value.len() as u32);
@@ -128,7 +129,7 @@ fn windowed(window: Window) -> ReadOptions {
     ReadOptions { window: Some(window), ..ReadOptions::default() }
 }
 
-/// All frames of a file; its header must say the same to a reader that comes to it alone.
+/// All frames of a file. A reader that reads only the header must get the same header.
 fn frames(file: &[u8], reading: &ReadOptions) -> Result<Vec<Image>, String> {
     let stack = open(file.to_vec(), reading).map_err(|e| e.to_string())?;
     assert_eq!(header(file, reading).unwrap(), stack.header());
@@ -227,14 +228,14 @@ fn palettes_are_looked_up() {
         }
         maker.pixels(&[0, 1, 2, 9])
     };
-    // Below the first entry the first, above the last one the last.
+    // Indices below the first entry give the first entry, indices above the last one the last entry.
     assert_eq!(plain(&palette(8, &[10, 20])), [10, 11, 12, 10, 11, 12, 20, 21, 22, 20, 21, 22]);
     assert_eq!(plain(&palette(16, &[0x1000, 0x20ff])), [16, 16, 16, 16, 16, 16, 32, 33, 33, 32, 33, 33]);
     let none = Maker::new(EXPLICIT, 1, 2, 8, 8).text(0x0028_0004, b"CS", "PALETTE COLOR").pixels(&[0, 1]);
     assert!(refused(&none).contains("palette"));
 }
 
-/// Annex G's format in the plainest way: literal runs only.
+/// Annex G's format in its simplest form: literal runs only.
 fn run_lengths(planes: &[&[u8]]) -> Vec<u8> {
     let (mut header, mut body) = (vec![planes.len() as u32], Vec::new());
     for plane in planes {
@@ -254,11 +255,11 @@ fn run_lengths_are_unpacked() {
     assert_eq!(plain(&file), little(&[0x105, 0x206, 0x307, 0x408]));
     let colour = Maker::new(RLE, 1, 2, 8, 8).colour("RGB", 1);
     assert_eq!(plain(&colour.fragments(&[&run_lengths(&[&[1, 2], &[3, 4], &[5, 6]])])), [1, 3, 5, 2, 4, 6]);
-    // A repeated run, one that does nothing, and a literal.
+    // A repeated run, a run that does nothing, and a literal run.
     let mut frame = run_lengths(&[&[]]);
     frame.extend([0xfe, 9, 0x80, 0, 4]);
     assert_eq!(plain(&Maker::new(RLE, 2, 2, 8, 8).fragments(&[&frame])), [9, 9, 9, 4]);
-    // Segments that lie outside, too few, too short.
+    // Segments that are outside the frame, too few, or too short.
     let mut outside = frame.clone();
     outside[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
     let mut many = frame.clone();
@@ -296,7 +297,7 @@ fn jpeg_frames_come_out_as_grey_and_rgb() {
     let stream = jpeg(&rgb, 19, 11, image::ExtendedColorType::Rgb8);
     assert!(close(&plain(&maker().colour("YBR_FULL_422", 0).fragments(&[&stream])), &rgb));
     assert!(!close(&plain(&maker().colour("RGB", 0).fragments(&[&stream])), &rgb));
-    // Another size than the header's, other colours, and a picture that is cut.
+    // A size that differs from the header's, other colours, and a truncated picture.
     assert!(refused(&Maker::new(BASELINE, 11, 18, 8, 8).fragments(&[&stream])).contains("11x19x3 where"));
     assert!(refused(&maker().fragments(&[&stream])).contains("11x19x3 where"));
     assert!(refused(&maker().colour("RGB", 0).fragments(&[&stream[..stream.len() - 9]])).contains("ends before"));
@@ -320,10 +321,10 @@ fn windows_follow_the_standard() {
     let reading = |text: &str| windowed(text.parse().unwrap());
     let ct = || Maker::new(EXPLICIT, 1, 6, 16, 16).text(0x0028_1053, b"DS", "2").text(0x0028_1052, b"DS", "-100");
     let file = ct().pixels(&little(&[0, 45, 50, 55, 60, 999]));
-    // Values -100, -10, 0, 10, 20, 1898; centre 10 and width 21 go from -0.5 to 19.5.
+    // The values are -100, -10, 0, 10, 20, 1898. Centre 10 and width 21 cover -0.5 to 19.5.
     assert_eq!(samples(&file, &reading("10,21")), [0, 0, 6, 134, 255, 255]);
     assert_eq!(samples(&file, &reading("10,1")), [0, 0, 0, 255, 255, 255]);
-    // Without a window of its own from the smallest to the largest value.
+    // Without a window in the file, from the smallest to the largest value.
     assert_eq!(samples(&file, &reading("auto")), [0, 11, 13, 14, 15, 255]);
     let own = ct().text(0x0028_1050, b"DS", "10\\50").text(0x0028_1051, b"DS", "21\\400");
     assert_eq!(samples(&own.pixels(&little(&[0, 45, 50, 55, 60, 999])), &reading("auto")), [0, 0, 6, 134, 255, 255]);
@@ -367,7 +368,7 @@ fn tables_stand_for_functions() {
 #[test]
 fn enhanced_objects_say_it_in_groups() {
     let nothing = || Maker { syntax: EXPLICIT, body: Vec::new() };
-    // Sequences and items without a length, as most writers have it.
+    // Sequences and items without a length, as most programs write them.
     let wrapped = |tag: u32, inside: Maker| {
         let mut maker = nothing();
         maker.header(tag, b"SQ", u32::MAX);
@@ -445,7 +446,7 @@ fn files_without_a_preamble_are_known_by_their_first_element() {
         maker.header(0x7fe0_0010, b"OB", 2);
         maker.body.extend([3, 4]);
         let file = [first, maker.body].concat();
-        // Modality is not the first element of a real file; what is compared is the group and the kind.
+        // Modality is not the first element of a real file; only the group and the kind are compared.
         let file = if syntax == IMPLICIT { [vec![8, 0, 5, 0, 2, 0, 0, 0, b'I', b'R'], file].concat() } else { file };
         let file = match syntax {
             EXPLICIT => [b"\x08\x00\x05\x00CS\x02\x00IR".to_vec(), file].concat(),
@@ -462,7 +463,7 @@ fn files_without_a_preamble_are_known_by_their_first_element() {
     }
 }
 
-/// Files of every way in which pixels lie.
+/// Files with every way of storing pixels.
 fn various() -> Vec<Vec<u8>> {
     let rle = run_lengths(&[&[1, 2, 3, 4]]);
     vec![
@@ -479,7 +480,7 @@ fn a_file_that_was_cut_anywhere_is_refused() {
     for file in various() {
         let whole = frames(&file, &ReadOptions::default()).unwrap();
         for length in 0..file.len() {
-            // The mark behind the last fragment says nothing that the end of the file does not.
+            // The mark behind the last fragment adds nothing: the end of the file also ends the fragments.
             match frames(&file[..length], &ReadOptions::default()) {
                 Ok(images) => assert!(images == whole && length + 8 >= file.len(), "{length} of {}", file.len()),
                 Err(words) => assert!(!words.is_empty()),
@@ -489,7 +490,7 @@ fn a_file_that_was_cut_anywhere_is_refused() {
 }
 
 proptest! {
-    /// Nothing that stands in a file makes it panic.
+    /// No content of a file causes a panic.
     #[test]
     fn damage_is_an_error_or_an_image(
         which in 0usize..5,
@@ -511,7 +512,7 @@ proptest! {
         }
     }
 
-    /// Signed samples of any width are raised by half of their range.
+    /// Half of the range is added to signed samples of any width.
     #[test]
     fn signed_values_are_raised(stored in 2u16..=16, values in prop::collection::vec(any::<i16>(), 4)) {
         let half = 1i32 << (stored - 1);

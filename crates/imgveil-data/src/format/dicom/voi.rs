@@ -1,4 +1,4 @@
-//! Look-up tables, and how values of interest become grey (DICOM PS3.3 C.11.2).
+//! Look-up tables, and the conversion of values of interest to grey (DICOM PS3.3 C.11.2).
 
 /// A look-up table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) enum Function {
     Sigmoid,
 }
 
-/// How values become grey, as the file or the caller states.
+/// How values are converted to grey, as the file or the caller states.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Voi {
     /// A function of centre and width.
@@ -40,11 +40,11 @@ pub(super) enum Voi {
 }
 
 impl Voi {
-    /// From black, 0, to white, 255.
+    /// The grey of a value, from 0 (black) to 255 (white).
     pub(super) fn grey(&self, value: f64) -> u8 {
         let share = match self {
             Voi::Window { function: Function::Linear, centre, width } => {
-                // A width of 1 is a threshold: without the division there would be none.
+                // For a width of 1, a threshold, the two comparisons decide, so that nothing is divided by zero.
                 let (from, to) = (centre - 0.5 - (width - 1.0) / 2.0, centre - 0.5 + (width - 1.0) / 2.0);
                 match () {
                     () if value <= from => 0.0,

@@ -1,14 +1,14 @@
 //! NIfTI-1 and NIfTI-2 volumes in one file (`.nii`, `.nii.gz`): every slice along an axis is an image, volume by
 //! volume.
 //!
-//! The header is parsed by hand: it is a handful of numbers at fixed offsets, and a header that lies must neither
-//! allocate nor unpack more than the stated size.
+//! The header is parsed by hand: it is a handful of numbers at fixed offsets. A header with wrong numbers must not make
+//! the reader allocate or unpack more than the stated size.
 //!
 //! Without a window, samples of 8 and 16 bits are exact: unsigned samples are kept, and 128 or 32,768 is added to
-//! signed ones. Integers of 32 and 64 bits and floats are scaled from the file's smallest to its largest finite value
-//! onto 0 to 65,535, and NaN becomes 0. With a window, values are converted to the modality's units (by the header's
-//! slope and intercept) and then to 8 bits. RGB is kept. Slices are never rotated or flipped. Nothing of the header is
-//! kept but sizes.
+//! signed ones. Integers of 32 and 64 bits and floats are scaled so that the file's smallest to largest finite value
+//! become 0 to 65,535, and NaN becomes 0. With a window, values are converted to the modality's units (by the header's
+//! slope and intercept) and then to 8 bits. RGB is kept. Slices are never rotated or flipped. Only sizes are kept from
+//! the header.
 
 mod slices;
 mod volume;

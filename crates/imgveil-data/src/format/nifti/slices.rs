@@ -10,7 +10,7 @@ use imgveil::internal::image::Image;
 pub(super) enum Greys {
     /// Values are kept.
     Stored,
-    /// From the smallest to the largest value onto 16 bits.
+    /// The range from the smallest to the largest value is scaled to 16 bits.
     Spread(f64, f64),
     /// The values for black and white in the modality's units.
     Shown(f64, f64),

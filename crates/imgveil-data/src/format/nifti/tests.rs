@@ -1,4 +1,4 @@
-//! Volumes made here, against pixels worked out by the plainest code.
+//! Volumes made here, compared with pixels computed by very simple code.
 
 use super::*;
 use crate::format::window::linear;
@@ -86,7 +86,7 @@ fn refused(file: &[u8]) -> String {
 }
 
 proptest! {
-    /// Against the plain meaning: voxel (x, y, z) of volume t is number ((t * nz + z) * ny + y) * nx + x.
+    /// Compares with the definition: voxel (x, y, z) of volume t is number ((t * nz + z) * ny + y) * nx + x.
     #[test]
     fn every_axis_finds_every_voxel(
         (nx, ny, nz, nt) in (1i64..5, 1i64..5, 1i64..5, 1i64..4),

@@ -103,7 +103,7 @@ struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// The bits of a number. 0 if the header is too short, which is checked before.
+    /// The bits of a number. 0 if the header is too short; the caller has checked that it is not.
     fn bits(&self, at: usize, bytes: usize) -> u64 {
         self.bytes.get(at..at + bytes).map_or(0, |digits| bits(digits, self.big_endian))
     }
@@ -200,7 +200,7 @@ impl Volume {
         let factors = self.sides.iter().chain([&self.volumes]);
         let voxels = factors.fold(self.kind.bytes() as u128, |product, &side| product.saturating_mul(side.into()));
         let needed = voxels.saturating_add(self.offset.into());
-        // Deflate makes at most 1032 bytes of one.
+        // Deflate expands one byte to at most 1032 bytes.
         let possible = u128::from(length) * if compressed { 1032 } else { 1 };
         match u64::try_from(needed) {
             Ok(bytes) if needed <= possible => Ok(bytes),
@@ -226,7 +226,7 @@ impl Volume {
         Ok(Header { count, geometry: Geometry::new(height, width, channels)?.with_depth(depth) })
     }
 
-    /// How slices lie in the file.
+    /// The positions of slices in the file.
     pub(super) fn cut(&self, axis: Axis) -> Cut {
         let [x, y, z] = self.sides;
         // Strides are used only if the file is long enough for them.

@@ -106,7 +106,7 @@ pub(super) fn stored(samples: &[u16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
-/// A decoder's error, with its words on one line.
+/// A decoder's error, with its message on one line.
 pub(super) fn wrong(error: &ImageError) -> ReadErrorKind {
     match error {
         ImageError::Unsupported(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),

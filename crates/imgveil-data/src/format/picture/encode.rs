@@ -6,11 +6,12 @@ use image::{ExtendedColorType, ImageEncoder};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use std::borrow::Cow;
 
-/// Encodes an image as PNG. The bytes are the same on every machine. An image that does not compress, which is true of
-/// most encrypted images, is stored: compressing it would take twenty times as long and save nothing.
+/// Encodes an image as PNG. The bytes are the same on every machine. An image that does not compress is stored without
+/// compression, because compressing it would take twenty times as long and save nothing. Most encrypted images do not
+/// compress.
 ///
 /// # Errors
-/// The encoder's words.
+/// The encoder's message.
 pub fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
     let geometry = image.geometry();
     // The encoder expects 16-bit samples in the machine's byte order.

@@ -119,14 +119,14 @@ fn pnm_geometry(mut reader: impl BufRead + Seek, length: u64) -> Result<Geometry
     let decoder = PnmDecoder::new(&mut reader).map_err(|e| wrong(&e))?;
     let geometry = geometry(&decoder)?;
     if decoder.header().maximal_sample() > 255 && geometry.depth() == Depth::U8 {
-        // The decoder would read one byte a sample instead of two.
+        // The decoder would read one byte per sample instead of two.
         return Err(ReadErrorKind::Unsupported("a PAM of 16 bits that names no TUPLTYPE; add one".into()));
     }
     let samples = geometry.pixels() as u64 * u64::from(decoder.color_type().channel_count());
     let needed = match decoder.subtype() {
         PnmSubtype::Bitmap(SampleEncoding::Binary) => geometry.width().div_ceil(8) as u64 * geometry.height() as u64,
         PnmSubtype::Bitmap(SampleEncoding::Ascii) => samples,
-        // A digit and a blank each, except for the last one.
+        // A digit and a blank for each sample, without a blank after the last one.
         PnmSubtype::Graymap(SampleEncoding::Ascii) | PnmSubtype::Pixmap(SampleEncoding::Ascii) => 2 * samples - 1,
         _ => samples * geometry.depth().bytes() as u64,
     };

@@ -39,7 +39,7 @@ pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, Read
     Ok(Geometry::new(height.into(), width.into(), channels)?)
 }
 
-/// The samples of an image whose geometry was found plausible.
+/// The samples of an image whose geometry has been checked to be plausible.
 pub(super) fn decode(bytes: &[u8], geometry: Geometry) -> Result<Vec<u8>, ReadErrorKind> {
     // The decoder silently fills missing pixels with grey, and a network would learn from them. In strict mode it
     // reports damage, but a truncated file may still look whole to it.
@@ -84,7 +84,7 @@ fn frame(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<(u8, [u8;
     }
 }
 
-/// Whether there is an end marker after the first scan. A thumbnail in the header has its own.
+/// Whether there is an end marker after the first scan. A thumbnail in the header has an end marker of its own.
 fn has_end_of_image(bytes: &[u8]) -> bool {
     // Segments after the start marker: ff, kind, length (of itself and the payload).
     let mut at = 2;

@@ -11,7 +11,7 @@ pub(super) const DEFLATE: u64 = 1032;
 /// such blocks give 768 bytes of RGB if colour has half the resolution, and at most ten blocks share their colour.
 pub(super) const JPEG: u64 = 2048;
 
-/// A bound by judgement for WebP, where an image of one colour takes no bits at all.
+/// An estimated bound for WebP, where an image of one colour takes no bits at all.
 pub(super) const WEBP: u64 = 1 << 16;
 
 /// The largest expansion of run lengths in BMP: a run of 255 pixels takes two bytes, a jump over as many rows four.

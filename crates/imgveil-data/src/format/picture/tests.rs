@@ -26,7 +26,7 @@ fn pngs_of_16_bits_round_trip() {
     }
 }
 
-/// The image in every format that is written somewhere, with the name of the format.
+/// The image in every format that some program writes, with the name of the format.
 fn in_every_format(image: &Image) -> Vec<(&'static str, Vec<u8>)> {
     let geometry = image.geometry();
     let colour = if geometry.channels() == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
@@ -59,7 +59,7 @@ fn every_format_decodes_to_what_was_written_and_its_header_says_so() {
             assert_eq!(header(Cursor::new(&bytes)).unwrap(), open(bytes).unwrap().header(), "{name}");
             match name {
                 "jpeg" => assert_eq!(decoded.geometry(), plain.geometry()),
-                // WebP knows no grey.
+                // WebP has no grey.
                 "webp" if plain.geometry().channels() == 1 => {
                     assert_eq!(every_third(decoded.samples()), plain.samples())
                 }
@@ -95,7 +95,7 @@ fn what_does_not_compress_is_stored_and_the_rest_is_not() {
             assert_eq!(&decode(&png).unwrap(), image);
             png.len()
         });
-        // Stored: a byte a row for the filter, and the file's frame.
+        // Not compressed: one filter byte per row, plus the file's headers.
         assert!((geometry.bytes()..geometry.bytes() + 200 + size as usize).contains(&sizes[0]), "{sizes:?}");
         assert!(size < 100 || sizes[1] < geometry.bytes() / 2, "{sizes:?}");
     }
@@ -191,7 +191,7 @@ fn jpegs_hold_8_bits_at_a_quality_that_there_is() {
 #[test]
 fn what_a_damaged_jpeg_lacks_is_not_made_up() {
     let whole = encode_jpeg(&image(64, 64, 1), 75).unwrap();
-    // A marker in the middle of the scan that has no business there: the rest would be grey.
+    // A marker in the middle of the scan that does not belong there: the rest would be grey.
     let scan = whole.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap();
     let (before, after) = whole.split_at((scan + whole.len()) / 2);
     let damaged = [before, &[0xff, 0xd8], after].concat();

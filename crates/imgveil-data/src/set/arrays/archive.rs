@@ -59,7 +59,7 @@ pub(crate) fn find<'a>(
 /// Reads a member of at most `limit` bytes. `None` if there is none of this name.
 pub(crate) fn member(zip: &mut Archive, name: &str, limit: u64) -> Result<Option<Vec<u8>>, String> {
     let Some(file) = find(zip, name)? else { return Ok(None) };
-    // The buffer grows with the data: a header that lies about the size allocates nothing.
+    // The buffer grows with the data, so a wrong size in the header allocates nothing.
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
     if bytes.len() as u64 > limit {

@@ -18,7 +18,7 @@ fn header(geometry: Geometry, count: usize) -> std::io::Result<Vec<u8>> {
     npy::header(geometry.depth().bytes(), &shape)
 }
 
-/// The array of labels, N x 1, as in MedMNIST: one byte a label if that holds every class.
+/// The array of labels, N x 1, as in MedMNIST: one byte per label if a byte can hold every class.
 pub(super) fn labels(labels: &[u32]) -> std::io::Result<Vec<u8>> {
     let (mut array, shape) = (Vec::new(), [labels.len() as u64, 1]);
     match labels.iter().copied().map(u8::try_from).collect::<Result<Vec<u8>, _>>() {
@@ -28,14 +28,14 @@ pub(super) fn labels(labels: &[u32]) -> std::io::Result<Vec<u8>> {
     Ok(array)
 }
 
-/// The file that is renamed to `path` once it is whole. Its name is always the same, so that the next run replaces what
-/// an interrupted one left.
+/// The file that is renamed to `path` when it is whole. Its name is always the same, so that the next run replaces the
+/// file of an interrupted run.
 pub(super) fn staged(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!("{STAGED}{name}"))
 }
 
-/// One array of images, as long as if every image came.
+/// One array of images, with room for every image, whether or not it arrives.
 pub(super) struct ArrayFile {
     pub(super) path: PathBuf,
     pub(super) file: File,
@@ -74,7 +74,7 @@ impl ArrayFile {
     /// Writes an array that consists of the images at `ranks`.
     pub(super) fn copy(&self, ranks: &[usize], output: &mut dyn Write) -> std::io::Result<()> {
         output.write_all(&header(self.geometry, ranks.len())?)?;
-        // Runs of neighbours are copied at once.
+        // Consecutive images are copied at once.
         for run in ranks.chunk_by(|a, b| a + 1 == *b) {
             let Some(&first) = run.first() else { continue };
             let size = run.len() as u64 * self.geometry.bytes() as u64;

@@ -28,7 +28,7 @@ pub(super) fn labels(bytes: &[u8]) -> Result<Vec<u32>, String> {
         (TypeChar::Int, 8) => widened::<i64>(header, data),
         _ => return Err(format!("it holds {}, labels must be integers", header.described())),
     };
-    // Every class has a name and an output of the network, so a label of a billion is a mistake.
+    // Every class has a name and an output of the network, so a label of a billion must be a mistake.
     let label = |n: i128| {
         u32::try_from(n).ok().filter(|&n| n < 65_536).ok_or(format!("label {n} is not a class number (0 to 65535)"))
     };

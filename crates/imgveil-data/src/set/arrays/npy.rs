@@ -39,7 +39,7 @@ fn open_file(path: &Path) -> Result<Opened, SetError> {
     }
     let known = SPLITS.into_iter().any(|split| path.file_name() == array_path(folder, split).file_name());
     if known && folder.join(MANIFEST).exists() {
-        // As a plain array, it would be encrypted a second time, or trained on as if it held plain images.
+        // As a plain array, it would be encrypted a second time, or used for training as if it held plain images.
         return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
     }
     let arrays = BTreeMap::from([(Split::All, array(path)?)]);
@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(source.items()[1], Item { name: "images/000001".into(), split: Split::All, label: None });
         let image = source.read(1).unwrap();
         assert_eq!(image.samples(), [6, 0, 7, 0, 8, 0, 9, 0, 10, 0, 11, 0]);
-        // The same samples in the other order of bytes.
+        // The same samples in the other byte order.
         let order = bytes.iter().position(|&byte| byte == b'<').unwrap();
         bytes[order] = b'>';
         bytes[128..].chunks_exact_mut(2).for_each(<[u8]>::reverse);
@@ -155,7 +155,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             open_at(folder.path()).map(|_| ()).unwrap_err().to_string()
         };
-        // Terabytes of images, of which not one is there.
+        // The header states terabytes of images, but there is not a single one.
         assert!(refused(&npy::header(2, &[1 << 40, 1 << 12, 1 << 12]).unwrap()).contains("but 0 bytes of data follow"));
         assert!(refused(&npy::header(1, &[1, 1 << 32, 1]).unwrap()).contains("a side of 4294967296 is too large"));
         assert!(refused(&npy::header(1, &[1, 65_536, 65_536]).unwrap()).contains("too large"));

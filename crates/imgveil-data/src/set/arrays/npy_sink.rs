@@ -61,7 +61,7 @@ impl Sink for NpySink {
                 std::fs::rename(&half, &path).map_err(SetError::writing(&path))?;
             }
         }
-        // Splits of which no image came.
+        // Splits without a single image.
         for array in std::mem::take(&mut arrays.arrays).into_values() {
             let ArrayFile { path, file, .. } = array;
             drop(file);
@@ -71,7 +71,7 @@ impl Sink for NpySink {
     }
 }
 
-/// Replaces an array by one of the images that came.
+/// Replaces an array by an array of only the images that arrived.
 fn close_gaps(array: ArrayFile, ranks: &[usize]) -> Result<(), SetError> {
     let path = staged(&array.path);
     let failed = SetError::writing(&path);

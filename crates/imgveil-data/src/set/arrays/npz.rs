@@ -1,5 +1,4 @@
-//! `.npz` files to read: the arrays are members of an archive. That of an encrypted set has its manifest as another
-//! member.
+//! Reads `.npz` files: the arrays are members of an archive. In an encrypted set, the manifest is another member.
 //!
 //! Small arrays are read into memory, which compares them with the archive's checksums. Larger arrays stay on disk:
 //! stored ones are read where they lie, compressed ones are inflated once into an unnamed file beside the set (or in
@@ -213,7 +212,7 @@ mod tests {
                 zip.finish().unwrap();
             };
             write(&array);
-            // All of it in memory, or none of it: read where it lies, or inflated.
+            // The whole array is in memory, or none of it: then it is read in place or inflated.
             let (held, kept) = (open(&path).unwrap().source, open_within(&path, 479).unwrap().source);
             for i in 0..40 {
                 assert_eq!(held.read(i).unwrap(), kept.read(i).unwrap());
@@ -221,7 +220,7 @@ mod tests {
             }
             assert!(!held.stamp(0).is_empty() && held.stamp(0) == kept.stamp(39));
             assert_eq!(folder.path().read_dir().unwrap().count(), 1);
-            // Cut anywhere, or with more data than the header says, it is refused.
+            // A truncated array, or one with more data than the header states, is refused.
             for length in (0..array.len()).step_by(7) {
                 write(&array[..length]);
                 assert!(open(&path).is_err() && open_within(&path, 0).is_err(), "{length}");

@@ -1,4 +1,4 @@
-//! Both sinks of arrays, read back.
+//! Both sinks of arrays: what they write is read back.
 
 use super::labels::labels;
 use super::{NpySink, NpzSink};
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Slots of two splits: grey 2x3 to train, wide RGB 1x2 to test.
+/// Slots of two splits: grey 2x3 for train, 16-bit RGB 1x2 for test.
 fn slots(train: usize, test: usize) -> Vec<Slot> {
     let slot = |split, geometry: &str, i: usize| Slot {
         item: Item { name: format!("{split:?}/{i}"), split, label: Some(i as u32 % 3) },
@@ -36,13 +36,13 @@ fn fill(sink: &dyn Sink, slots: &[Slot], order: &[usize]) -> Vec<Stored> {
     order.iter().map(store).collect()
 }
 
-/// The files of a folder, with what is in them.
+/// The files of a folder, with their contents.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap());
     entries.map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap())).collect()
 }
 
-/// What a naive writer makes of the slots that came.
+/// What a naive writer would write for the slots that arrived.
 fn folder_of(slots: &[Slot], came: &[usize]) -> BTreeMap<String, Vec<u8>> {
     let work = tempfile::tempdir().unwrap();
     let only: Vec<Slot> = came.iter().map(|&slot| slots[slot].clone()).collect();
@@ -63,7 +63,7 @@ fn a_folder_of_arrays_reads_back() {
     assert!(!Box::new(sink).finish(&[0, 1, 2, 3, 4], None).unwrap());
     let names: Vec<String> = files(work.path()).into_keys().collect();
     assert_eq!(names, ["test_images.npy", "test_labels.npy", "train_images.npy", "train_labels.npy"]);
-    // The first sample of image 0: at a multiple of 64.
+    // The samples begin at a multiple of 64.
     assert_eq!(files(work.path())["train_images.npy"].len(), 128 + 3 * 6);
     let source = set::open(work.path()).unwrap().source;
     assert_eq!(source.classes(), ["0", "1", "2"]);
@@ -99,7 +99,7 @@ fn images_of_two_sizes_are_no_array() {
         "cannot encode train_images.npy: an array holds images of one size: Train/0 is 2x3x1, Train/1 is 9x9x1; write \
          to a folder instead"
     );
-    // One that will not come does not count, and nothing else is taken for an image.
+    // An image that will not arrive does not count. Samples of a wrong length are refused.
     slots[1].geometry = None;
     let sink = NpySink::create(work.path(), slots).unwrap();
     assert!(sink.store(1, vec![0; 81], Vec::new()).is_err());
@@ -113,7 +113,7 @@ fn what_survives_a_kill_is_not_stored_again() {
     let sink = NpzSink::create(work.path(), &path, slots.clone()).unwrap();
     let mut stored = fill(&sink, &slots, &[0, 1, 4, 5]);
     drop(sink);
-    // One that was noted and never reached the disk, and one that was changed.
+    // One image was recorded but never reached the disk, and one was changed.
     stored.push(Stored { slot: 2, hash: blake3::hash(b"other") });
     std::fs::write(work.path().join(".imgveil-train_images.npy"), b"half").unwrap();
     let sink = NpzSink::create(work.path(), &path, slots.clone()).unwrap();
@@ -130,7 +130,7 @@ fn what_survives_a_kill_is_not_stored_again() {
     assert!(std::fs::read(&path).unwrap() == std::fs::read(&whole).unwrap());
     assert!(!work.path().join(".imgveil-train_images.npy").exists());
     assert_eq!(output.path().read_dir().unwrap().count(), 2);
-    // Other slots: the arrays are for another set, and begin anew.
+    // With other slots, the arrays belong to another set and start anew.
     let sink = NpySink::create(work.path(), slots[..6].to_vec()).unwrap();
     assert_eq!(sink.surviving(&stored).unwrap(), [0, 1]);
 }

@@ -1,5 +1,5 @@
-//! The arrays of a set that is being written. An image is written to its position whenever it comes, so that memory
-//! does not grow with the arrays. Gaps of images that did not come are closed at the end.
+//! The arrays of a set that is being written. An image is written to its position when it arrives, so that memory does
+//! not grow with the arrays. Gaps of images that did not arrive are closed at the end.
 
 use super::array_file::{ArrayFile, staged};
 use super::layout::{file_name, images_name, labels_name, position};
@@ -11,10 +11,10 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The images of a split that came.
+/// The images of a split that arrived.
 pub(super) struct Written {
     pub(super) split: Split,
-    /// Their positions in the array as it was laid out.
+    /// Their positions in the array with gaps.
     pub(super) ranks: Vec<usize>,
     /// Their labels, if every image has one.
     pub(super) labels: Option<Vec<u32>>,
@@ -24,7 +24,7 @@ pub(super) struct Written {
 pub(super) struct ArrayFiles {
     pub(super) work: PathBuf,
     slots: Vec<Slot>,
-    /// The position of each slot in its split's array. `None` for a slot whose image will not come.
+    /// The position of each slot in its split's array. `None` for a slot whose image will not arrive.
     pub(super) ranks: Vec<Option<usize>>,
     pub(super) arrays: BTreeMap<Split, ArrayFile>,
 }
@@ -102,7 +102,7 @@ impl ArrayFiles {
         earlier.par_iter().filter(survives).map(|stored| stored.slot).collect()
     }
 
-    /// The images that came, by split. Updates the positions in the manifest to those without gaps.
+    /// The images that arrived, by split. Updates the positions in the manifest to the positions without gaps.
     pub(super) fn written(&self, slots: &[usize], manifest: Option<&mut Manifest>) -> Vec<Written> {
         let mut came: BTreeMap<Split, Written> = BTreeMap::new();
         let mut paths = Vec::new();

@@ -4,8 +4,8 @@ use crate::format::{ImageFile, ReadErrorKind};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The files that were opened last, so that a volume is decompressed once and not once for each slice. How many are
-/// kept does not depend on the size of the set.
+/// The most recently opened files, so that a volume is decompressed once and not once for each slice. The number of
+/// files kept does not depend on the size of the set.
 #[derive(Default)]
 pub(super) struct OpenFiles(Mutex<VecDeque<(usize, Cached)>>);
 

@@ -40,7 +40,7 @@ enum Location {
         /// The geometry that the header states.
         geometry: Geometry,
     },
-    /// A dangling link, or a folder that may not be read, with the system's words.
+    /// A dangling link, or a folder that may not be read, with the system's message.
     Unreadable(PathBuf, String),
     /// A file whose name is not UTF-8.
     NotText(PathBuf),
@@ -122,9 +122,9 @@ impl FolderSource {
         if files.is_empty() {
             return Err(SetError::Empty { path: input.to_owned(), ignored: ignored.len() });
         }
-        // Files that cannot be read say nothing about the set's layout.
+        // Files that cannot be read tell nothing about the set's layout.
         let readable = || files.iter().filter(|file| !matches!(file.location, Location::Unreadable(..)));
-        // The folders are splits only if every image lies in one: a class may be called "test".
+        // The folders are splits only if every image is in one of them, because a class may be called "test".
         let in_split =
             |file: &File| file.parts.len() > 1 && file.parts.first().is_some_and(|p| Split::named(p).is_some());
         let has_splits = readable().all(in_split);
@@ -272,7 +272,7 @@ mod tests {
                 ("val/b/3", Split::Val, Some(1)),
             ]
         );
-        // An image beside the splits: then they are classes.
+        // An image outside of the splits: the folders are then classes.
         std::fs::create_dir(root.join("other")).unwrap();
         std::fs::write(root.join("other/4.png"), &png).unwrap();
         assert_eq!(crate::set::open(root).unwrap().source.classes(), ["other", "train", "val"]);

@@ -37,7 +37,7 @@ impl Shard {
     }
 }
 
-/// Where an image lies, or why it cannot be read.
+/// Where an image is, or why it cannot be read.
 #[derive(Debug)]
 pub(super) enum Location {
     /// The ranges of the image and of its whole WebDataset sample.

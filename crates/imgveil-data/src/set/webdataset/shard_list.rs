@@ -1,9 +1,9 @@
-//! Which tar files a path stands for: one, a folder of them, or a pattern.
+//! Which tar files a path means: one file, a folder of them, or a pattern.
 
 use crate::format::picture;
 use std::path::{Path, PathBuf};
 
-/// How many shards a pattern may stand for.
+/// The largest number of shards that a pattern may expand to.
 const MOST_SHARDS: u64 = 1_000_000;
 
 /// Whether a path names a tar file.
@@ -50,7 +50,7 @@ pub(super) fn expand(pattern: &str) -> Result<Vec<PathBuf>, String> {
     Ok(paths.into_iter().map(|path| PathBuf::from(path + rest)).collect())
 }
 
-/// The words that a pair of braces stands for.
+/// The words that a pair of braces expands to.
 fn words(body: &str) -> Result<Vec<String>, String> {
     let Some((first, last)) = body.split_once("..") else {
         if !body.contains(',') {

@@ -1,7 +1,7 @@
-//! Writes shards. The slots determine which shard an image belongs to and where it stands in it. Images come in any
-//! order: those of a shard wait in an unnamed file (the spool) until the last one is there. Then the shard is written
-//! in order under a staged name and renamed. Its bytes depend on nothing but slots and images: headers hold no time and
-//! no owner.
+//! Writes shards. The slots determine the shard of an image and its position there. Images arrive in any order: the
+//! images of a shard wait in an unnamed file (the spool) until the last one has arrived. Then the shard is written in
+//! order under a staged name and renamed. Its bytes depend only on slots and images: headers contain no time and no
+//! owner.
 
 use super::keys::keys;
 use super::member_name::{CLASS, key_and_kind};
@@ -34,7 +34,7 @@ enum Held {
 /// The state of a shard that is being written.
 #[derive(Default)]
 struct State {
-    /// Slots whose images have not come.
+    /// Slots whose images have not arrived.
     waiting: BTreeSet<usize>,
     held: BTreeMap<usize, Held>,
     spool: Option<Arc<File>>,
@@ -58,9 +58,9 @@ impl Shard {
 /// Writes a folder of shards: `train-000000.tar` and so on, `images-000000.tar` for a set that is not divided.
 ///
 /// An image has, in this order, the members `KEY.png`, `KEY.cls` (the number of its class, if it has one), and the
-/// members that were carried over. The shard of a slot depends on the rank of the slot within its split, where slots
-/// whose images will not come count too. So several processes can write different shards of one set into one folder.
-/// Images should come roughly in the order of their slots, because every incomplete shard keeps a file open.
+/// members that were carried over. The shard of a slot depends on the rank of the slot within its split. Slots whose
+/// images will not arrive count too, so several processes can write different shards of one set into one folder. Images
+/// should arrive roughly in the order of their slots, because every incomplete shard keeps a file open.
 pub struct ShardSink {
     work: PathBuf,
     slots: Vec<Slot>,
@@ -173,7 +173,7 @@ impl ShardSink {
             remove(&path).map_err(SetError::writing(&path))?;
             return Ok(Vec::new());
         }
-        // Without a spool, all of the shard survived from an earlier run.
+        // Without a spool, the whole shard survived from an earlier run.
         if let Some(spool) = &state.spool {
             let half = self.staged(shard);
             self.write(&path, &half, state, spool).map_err(SetError::writing(&half))?;
@@ -186,7 +186,7 @@ impl ShardSink {
         Ok(stored.collect())
     }
 
-    /// The staged file of a shard. Its name contains the shard's, so that no process removes the file of another.
+    /// The staged file of a shard. Its name contains the shard's name, so that no process removes the file of another.
     fn staged(&self, shard: &Shard) -> PathBuf {
         self.work.join(format!("{STAGED}{}", shard.name))
     }
@@ -219,7 +219,7 @@ impl ShardSink {
                 (Held::Kept(_), None) => return Err(std::io::ErrorKind::NotFound.into()),
             }
         }
-        // The images count as whole on disk from here on.
+        // From here on, the images count as whole on disk.
         tar.into_inner()?.into_inner()?.sync_all()
     }
 

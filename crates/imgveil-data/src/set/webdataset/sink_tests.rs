@@ -1,10 +1,10 @@
-//! Shards that are written, in any order and after interruptions.
+//! Shards that are written in any order and after interruptions.
 
 use super::*;
 use crate::set::{self, Item};
 use proptest::prelude::*;
 
-/// Slots of two parts; every third has no class, and those in `absent` will not come.
+/// Slots of two splits. Every third slot has no class, and the images of those in `absent` will not arrive.
 fn slots(train: usize, test: usize, absent: &[usize]) -> Vec<Slot> {
     let splits = std::iter::repeat_n(Split::Train, train).chain(std::iter::repeat_n(Split::Test, test));
     let slot = |(i, split): (usize, Split)| Slot {
@@ -36,7 +36,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(|e| (e.file_name().into_string().unwrap(), std::fs::read(e.path()).unwrap())).collect()
 }
 
-/// Everything in order, in one go.
+/// Everything written in order, in one run.
 fn whole(slots: &[Slot], per_shard: usize, came: &[usize]) -> BTreeMap<String, Vec<u8>> {
     let work = tempfile::tempdir().unwrap();
     let sink = ShardSink::create(work.path(), slots.to_vec(), per_shard).unwrap();
@@ -57,7 +57,7 @@ fn shards_read_back() {
     assert_eq!(sink.path(3), "train-000001.tar/x_3.png");
     assert!(store(&sink, 1).is_empty());
     let stored = store(&sink, 0);
-    // A shard that is whole tells of all its images, in order.
+    // A complete shard returns all of its images, in order.
     assert_eq!(slots_of(&stored), [0, 1]);
     assert_eq!(stored[1].hash, blake3::hash(&picture::encode_png(&image(1)).unwrap()));
     assert!(sink.store(0, Vec::new(), Vec::new()).is_err());
@@ -81,7 +81,7 @@ fn shards_read_back() {
     assert_eq!(source.read(4).unwrap(), image(4));
     let kept = source.members(4, &["json".into(), "cls".into(), "xml".into()]).unwrap();
     assert_eq!(kept, [Member { kind: "json".into(), bytes: b"json 4".to_vec() }]);
-    // Nothing of who wrote it and when.
+    // The headers do not tell who wrote the shard and when.
     let tar = &files(work.path())["train-000002.tar"];
     let mut archive = tar::Archive::new(tar.as_slice());
     let mut names = Vec::new();
@@ -113,7 +113,7 @@ fn processes_write_different_shards_of_one_folder() {
     let others = |mine: &Range<usize>| (0..6).filter(|slot| !mine.contains(slot)).collect::<Vec<usize>>();
     for mine in [0..2, 2..6] {
         let sink = ShardSink::create(work.path(), slots(6, 0, &others(&mine)), 2).unwrap();
-        // Nothing of the other's is tidied away.
+        // Files of the other process are not removed.
         sink.surviving(&[]).unwrap();
         mine.for_each(|slot| drop(store(&sink, slot)));
     }
@@ -127,13 +127,13 @@ fn whole_shards_survive_a_kill_and_others_are_written_anew() {
     let sink = ShardSink::create(work.path(), slots.clone(), 2).unwrap();
     let mut stored: Vec<Stored> = [0, 1, 2, 3].into_iter().flat_map(|slot| store(&sink, slot)).collect();
     store(&sink, 5);
-    // 4 cannot be read in this run: its shard holds 5 alone.
+    // Image 4 cannot be read in this run, so its shard holds only image 5.
     stored.extend(sink.give_up(4).unwrap());
     drop(sink);
     assert_eq!(slots_of(&stored), [0, 1, 2, 3, 5]);
     std::fs::write(work.path().join(".imgveil-train-000003.tar"), b"half").unwrap();
     std::fs::write(work.path().join("train-000003.tar"), b"never noted").unwrap();
-    // One byte of one shard is another.
+    // One byte of one shard is changed.
     let path = work.path().join("train-000001.tar");
     let mut damaged = std::fs::read(&path).unwrap();
     damaged[520] ^= 1;
@@ -141,7 +141,7 @@ fn whole_shards_survive_a_kill_and_others_are_written_anew() {
     let sink = ShardSink::create(work.path(), slots, 2).unwrap();
     assert_eq!(sink.surviving(&stored).unwrap(), [0, 1, 5]);
     assert!(!path.exists() && !work.path().join("train-000003.tar").exists());
-    // Now 4 can be read: the shard is made of both.
+    // Now image 4 can be read: the shard is made of both images.
     assert_eq!(slots_of(&store(&sink, 4)), [4]);
     for slot in [6, 3, 2] {
         store(&sink, slot);
@@ -160,7 +160,7 @@ fn a_truncated_shard_survives_whole_or_not_at_all() {
         std::fs::write(&path, &whole[..length]).unwrap();
         let sink = ShardSink::create(work.path(), slots.clone(), 2).unwrap();
         let survivors = sink.surviving(&stored).unwrap();
-        // The second of two empty blocks at the end says nothing.
+        // The second of the two empty blocks at the end may be missing.
         let expected: &[usize] = if length < whole.len() - 512 { &[] } else { &[0, 1] };
         assert_eq!(survivors, expected, "{length}");
     }
@@ -186,7 +186,7 @@ proptest! {
                 };
             order.iter().flat_map(settle).collect()
         };
-        // Cut somewhere, and begun again.
+        // Interrupted at some point, and started again.
         let sink = ShardSink::create(work.path(), slots.clone(), per_shard).unwrap();
         let mut stored = run(&sink, &order[..cut.min(order.len())]);
         drop(sink);

@@ -1,4 +1,4 @@
-//! A set of shards to read from. Images are read where they lie, so that memory does not grow with the set.
+//! Reads a set of shards. Images are read in place, so that memory does not grow with the set.
 //!
 //! A sample's class is the number or name in its `.cls`, or in its `.json` (`label`, `class`, `cls`, or a lone number).
 //! A shard's split is the word that its name begins with (`train`, `val`, `test`). If a shard is damaged, the samples
@@ -57,7 +57,8 @@ pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
             return Err(SetError::Unfinished(folder.to_owned()));
         }
         if folder.join(MANIFEST).exists() {
-            // As plain shards, they would be encrypted a second time, or trained on as if they held plain images.
+            // As plain shards, they would be encrypted a second time, or used for training as if they held plain
+            // images.
             return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
         }
     }

@@ -18,7 +18,7 @@ fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     for (path, data) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(data.len() as u64);
-        // As they stand, also those that lead out of the shard.
+        // Names as they are given, even if they lead out of the shard.
         header.as_old_mut().name[..path.len()].copy_from_slice(path.as_bytes());
         header.set_cksum();
         tar.append(&header, *data).unwrap();
@@ -77,7 +77,7 @@ fn samples_of_a_pattern_of_shards_are_found_with_their_classes() {
     assert!(first != second && first.rsplit_once(' ').unwrap().0 == second.rsplit_once(' ').unwrap().0);
     let missing = folder.path().join("train-{00..02}.tar");
     assert!(matches!(open_at(&missing), Err(SetError::Missing(path)) if path.ends_with("train-02.tar")));
-    // As a folder, with something else in it; and not if there are images beside the shards.
+    // As a folder that also holds another file. Images beside the shards take precedence.
     std::fs::write(folder.path().join("notes.txt"), b"").unwrap();
     let source = open_at(folder.path()).unwrap().source;
     assert_eq!((source.items().len(), &source.ignored()[0]), (3, &PathBuf::from("notes.txt")));
@@ -147,7 +147,7 @@ fn a_truncation_is_told_and_what_lies_before_it_is_read() {
         std::fs::write(&path, &whole[..length]).unwrap();
         match open_at(&path) {
             Ok(opened) => {
-                // The sample at the cut may lack its class: it is not among those that are read.
+                // The sample at the cut may lack its class, so it is not among the samples that are read.
                 let source = opened.source;
                 assert_eq!(found(&*source), [("test-0/a", Some(0)), ("test-0/damaged", None)], "{length}");
                 assert!(source.read(0).is_ok());
@@ -211,7 +211,7 @@ fn an_encrypted_folder_is_read_by_its_manifest() {
     let alone = |path: &Path| open_at(path).map(|_| ()).unwrap_err();
     let error = alone(&shard).to_string();
     assert!(error.contains("it belongs to an encrypted set: give its folder"), "{error}");
-    // What is still being written is no set yet, neither as a folder nor as a shard of it.
+    // A set that is still being written is not yet a set, neither as a folder nor as one of its shards.
     std::fs::write(folder.path().join(".imgveil-partial"), b"").unwrap();
     assert!(matches!(alone(&shard), SetError::Unfinished(_)));
     assert!(matches!(alone(folder.path()), SetError::Unfinished(_)));

@@ -1,4 +1,4 @@
-//! The pages of a TIFF file, from their directories. What the decoder would misread is refused here.
+//! The pages of a TIFF file, from their directories. Pages that the decoder would misread are refused here.
 
 use crate::format::picture::plausible::{DEFLATE, plausible};
 use crate::format::{Header, ReadErrorKind};
@@ -74,7 +74,7 @@ pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, Read
     Ok(Pages { header, pages })
 }
 
-/// Refuses large stacks of ImageJ, which lists only the first of their images and states the number in its description.
+/// Refuses large stacks of ImageJ. They list only their first image and state the number of images in the description.
 fn unlisted(decoder: &mut Decoder<impl Read + Seek>, listed: usize) -> Result<(), ReadErrorKind> {
     decoder.seek_to_image(0).map_err(wrong)?;
     let description = decoder.find_tag(Tag::ImageDescription).ok().flatten().and_then(|v| v.into_string().ok());
@@ -184,7 +184,7 @@ fn stored_bytes(decoder: &mut Decoder<impl Read + Seek>, length: u64) -> Result<
     Ok(here.fold(0, u64::saturating_add))
 }
 
-/// The decoder's error, with its words on one line.
+/// The decoder's error, with its message on one line.
 pub(super) fn wrong(error: TiffError) -> ReadErrorKind {
     match error {
         TiffError::UnsupportedError(what) => ReadErrorKind::Unsupported(one_line(&what.to_string())),

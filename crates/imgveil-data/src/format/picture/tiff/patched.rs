@@ -1,5 +1,5 @@
-//! A TIFF file some bytes of which read as others: so any page can be decoded as if it were the first one, and a
-//! palette's indices as if they were grey. The decoder offers neither.
+//! A TIFF file in which some bytes read as other bytes. With it, any page can be decoded as if it were the first one,
+//! and a palette's indices as if they were grey. The decoder offers neither.
 
 use std::io::{Read, Seek, SeekFrom};
 use tiff::tags::Tag;

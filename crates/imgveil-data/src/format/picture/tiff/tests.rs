@@ -104,7 +104,7 @@ fn planes_are_interleaved_and_alpha_is_dropped_where_it_says_nothing() {
     assert_eq!(image(&alpha, &[1, 2, 3, 255, 4, 5, 6, 255]).unwrap().samples(), [1, 2, 3, 4, 5, 6]);
     let translucent = image(&alpha, &[1, 2, 3, 255, 4, 5, 6, 254]).unwrap_err();
     assert!(translucent.to_string().contains("translucent"), "{translucent}");
-    // A fourth sample of unknown meaning is not dropped in silence.
+    // A fourth sample of unknown meaning is not dropped silently.
     assert!(matches!(image(&colour(4, &[(338, vec![0])]), &[0; 8]), Err(ReadErrorKind::Samples(_))));
     assert_eq!(interleave(vec![1, 2, 3, 4, 5, 6], 3), [1, 3, 5, 2, 4, 6]);
 }
