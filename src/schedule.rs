@@ -205,7 +205,7 @@ impl ImageId {
         Self(first_8(&hasher))
     }
 
-    /// The id that replaces this one in one epoch, for a training that draws new keys in every epoch.
+    /// The id that replaces this one in one epoch, for a training that draws anew from the key in every epoch.
     pub fn of_epoch(self, key: &Key, epoch: u32) -> Self {
         let mut hasher = blake3::Hasher::new_keyed(&key.derive("imgveil v1 epoch id", b""));
         hasher.update(&self.0);

@@ -176,9 +176,8 @@ impl Gpu {
         EngineError::TooLarge { what, bytes, limit: self.limit, device: self.info.name.clone() }
     }
 
-    /// Runs `work` and turns errors of the driver into an error. Otherwise they would go to an error handler of another
-    /// user of the device, and burn's handler panics. A browser answers later: its errors are reported by the next
-    /// wait.
+    /// Runs `work` and returns the driver's errors. Otherwise they would go to an error handler of another user of the
+    /// device, and burn's handler panics. A browser answers later: the next wait returns its errors.
     pub(in crate::engine) fn guarded<T>(
         &self,
         doing: &'static str,
