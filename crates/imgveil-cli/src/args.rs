@@ -50,7 +50,7 @@ pub struct SchemeOptions {
 }
 
 impl SchemeArgs {
-    /// The scheme asked for, or shuffle-flip.
+    /// The requested scheme, or shuffle-flip.
     pub fn scheme(&self) -> Result<Scheme, Failure> {
         self.options.of(self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name()))
     }
@@ -116,7 +116,7 @@ pub struct SecretArgs {
 }
 
 impl SecretArgs {
-    /// Reads the file that is given, and prints its warnings.
+    /// Reads the given file and prints its warnings.
     pub fn load(&self, out: &Output) -> Result<Option<Secret>, Failure> {
         Ok(match (&self.key, &self.tables) {
             (Some(path), _) => Some(load_key(path, out)?.into()),
@@ -125,7 +125,7 @@ impl SecretArgs {
         })
     }
 
-    /// The file that is given, for a training run.
+    /// The given file, for a training run.
     #[cfg(feature = "train")]
     pub fn source(&self) -> Option<imgveil_train::SecretSource> {
         use imgveil_train::SecretSource::{Key, Tables};
@@ -210,10 +210,10 @@ pub enum Format {
 }
 
 impl FormatArgs {
-    /// The form asked for.
+    /// The requested form.
     ///
     /// # Errors
-    /// When the form does not fit the name of the output.
+    /// When the form does not match the name of the output.
     pub fn encoding(&self, output: &Path) -> Result<Encoding, Failure> {
         let extension = output.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         let usage = |words: String| Err(Failure { words, code: USAGE });

@@ -1,11 +1,11 @@
-//! What can go wrong in the command's own work: previews, measurements, the demo.
+//! Errors of the command's own work: previews, measurements, the demo.
 
 use imgveil::internal::engine::Lossy;
 use imgveil::internal::image::{Geometry, GeometryError};
 use imgveil::internal::scheme::Block;
 use std::path::Path;
 
-/// An error of the command's own work. Errors of the libraries pass it by: they become a
+/// An error of the command's own work. Errors of the libraries do not pass through it: they become a
 /// [`Failure`](crate::exit::Failure) directly.
 #[derive(Debug)]
 pub struct Error {
@@ -18,8 +18,7 @@ pub struct Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The request cannot be met as it is: a file that is not there, a name that does not fit, an image that is too
-    /// small.
+    /// The request cannot be met as it is: a file does not exist, a name does not fit, or an image is too small.
     Request,
     /// An image file cannot be decoded.
     Image,
@@ -30,7 +29,7 @@ pub enum ErrorKind {
     MeasureDisk,
     /// A sheet cannot be drawn.
     Sheet,
-    /// imgveil contradicts itself: an image that was not decrypted exactly, or a device that computes something else.
+    /// A bug in imgveil: an image was not decrypted exactly, or a device computes a different result.
     Bug,
 }
 
@@ -51,13 +50,13 @@ impl Error {
         Self::new(ErrorKind::Request, format!("there is no {}: check the path", path.display()))
     }
 
-    /// A name that promises another format.
+    /// A name whose extension means another format.
     pub fn not_png(path: &Path) -> Self {
         let words = format!("the sheet is a PNG file, and {} is no name for one: let it end in .png", path.display());
         Self::new(ErrorKind::Request, words)
     }
 
-    /// A scheme of the user's own whose blocks are larger than the image.
+    /// A user's own scheme whose blocks are larger than the image.
     pub fn too_small(scheme: &str, block: Block, geometry: Geometry) -> Self {
         let words = format!(
             "scheme {scheme} works on blocks of {block}, which are larger than the image of {geometry}: leave it out, \
@@ -88,12 +87,12 @@ impl Error {
         Self::new(ErrorKind::Sheet, words)
     }
 
-    /// `what` did not come back as it went in.
+    /// `what` was not decrypted exactly.
     pub fn not_exact(what: &str) -> Self {
         Self::new(ErrorKind::Bug, format!("{what} was not decrypted exactly; please report this"))
     }
 
-    /// The device computes something else than the CPU engine.
+    /// The device computes a different result from the CPU engine.
     pub fn wrong_output(scheme: &str, geometry: Geometry, way: &str) -> Self {
         let words = format!(
             "{scheme} on {geometry}, {way}: the device's output is not the CPU engine's; this is a bug, please report \

@@ -1,4 +1,4 @@
-//! The command `imgveil` as a library: [`main`] for its binary, [`run`] for other programs that start it, such as a
+//! The command `imgveil` as a library: [`main`] for its binary, and [`run`] for other programs that start it, such as a
 //! Python console script.
 
 mod args;

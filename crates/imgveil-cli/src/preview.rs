@@ -25,7 +25,7 @@ pub struct Exhibit {
 
 #[derive(Clone, Debug, PartialEq)]
 enum What {
-    /// Gets a smaller block where the image is too small for its own.
+    /// Gets a smaller block if the image is too small for its own block.
     Preset(Preset, Options),
     Own(Scheme),
 }
@@ -36,7 +36,7 @@ impl Exhibit {
         PRESETS.into_iter().flat_map(Self::of).collect()
     }
 
-    /// A preset with its default options, and with those that change what one sees.
+    /// A preset with its default options, and with those options that change the picture visibly.
     pub fn of(preset: Preset) -> Vec<Self> {
         let plain = Options::default();
         let statistic = |statistic, words| (Options { statistic: Some(statistic), ..plain }, words);
@@ -105,8 +105,8 @@ impl Exhibit {
     }
 }
 
-/// The side of square blocks for an image: `wanted` if two of them fit along each side; else the largest of which two
-/// fit, or one of at least half that size if that tiles the image.
+/// The side of square blocks for an image: `wanted` if two of them fit along each side. Otherwise the largest side of
+/// which two fit, or one of at least half that size if it tiles the image.
 fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     let shorter = height.min(width);
     if shorter / 2 >= wanted || wanted == 1 {
@@ -117,7 +117,7 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     (most.div_ceil(2)..=most).rev().find(tiles).unwrap_or(most)
 }
 
-/// What to show, and the file for it.
+/// What to show, and where to write it.
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
     pub image: &'a Path,
@@ -129,7 +129,7 @@ pub struct PreviewRequest<'a> {
     pub throwaway: bool,
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
-    /// The engine that runs them.
+    /// The device that runs them.
     pub device: &'a Device,
 }
 
@@ -153,9 +153,9 @@ pub struct Preview {
 pub struct Shown {
     /// The scheme, with the block that was used.
     pub scheme: Scheme,
-    /// The size that the image was cut to for it.
+    /// The size to which the image was cropped for the scheme.
     pub geometry: String,
-    /// Why it cannot be decrypted. Without a reason it was decrypted exactly.
+    /// Why it cannot be decrypted. `None` if it was decrypted exactly.
     pub lossy: Option<String>,
     /// Stages that do nothing to the image, with the reasons.
     pub idle: Vec<String>,
@@ -218,7 +218,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     })
 }
 
-/// Refuses an output that exists or is no PNG file, before anything is computed.
+/// Refuses an output that exists or is not a PNG file, before anything is computed.
 fn check_output(output: &Path) -> Result<(), Failure> {
     if !output.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("png")) {
         return Err(Error::not_png(output).into());
@@ -226,7 +226,7 @@ fn check_output(output: &Path) -> Result<(), Failure> {
     Ok(check_new(output)?)
 }
 
-/// Encrypts the image under one scheme, as it is shown.
+/// Encrypts the image under one scheme and returns the picture to show.
 fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Result<(Shown, Image), Failure> {
     let (scheme, block) = exhibit.scheme(image.geometry())?;
     let tile = scheme.tile();
@@ -235,7 +235,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
         return Err(Error::too_small(&scheme.name, tile, image.geometry()).into());
     }
     let mut notes = vec![exhibit.words.clone()];
-    // Cut as by `encrypt --crop`.
+    // Cropped as by `encrypt --crop`.
     let mut plain = Resize { crop: true, ..Resize::default() }.apply(image.clone(), tile).map_err(Error::from)?;
     if scheme.mixes() && plain.geometry().depth() != Depth::U8 {
         plain = eight_bits(plain);
@@ -243,7 +243,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     }
     let geometry = plain.geometry();
     let program = compile(&scheme, request.key, geometry)?;
-    // `encrypt` gives an image of a folder the name of its file, so both draw the same keys.
+    // `encrypt` names an image of a folder after its file, so both draw the same keys.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
     let id = ImageId::new(request.key, &name, geometry, plain.samples());
 
@@ -286,7 +286,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     Ok((Shown { scheme, geometry: geometry.to_string(), lossy, idle, notes }, encrypted))
 }
 
-/// The image with 8 bits a sample: of 16 bits, the more significant 8.
+/// The image with 8 bits per sample: for 16 bits, the more significant 8.
 fn eight_bits(image: Image) -> Image {
     let geometry = image.geometry().with_depth(Depth::U8);
     match image.geometry().depth() {
@@ -299,8 +299,8 @@ fn eight_bits(image: Image) -> Image {
     }
 }
 
-/// How far the copies are shifted, in quarters of the sides, and whether they are mirrored: as many as a mixture may
-/// have partners, no two alike.
+/// How far the copies are shifted, in quarters of the sides, and whether they are mirrored. There are as many as a
+/// mixture may have partners, all different.
 const COPIES: [(i16, i16, bool); 7] =
     [(1, 1, true), (-1, 1, false), (1, -1, false), (-1, -1, true), (0, 1, true), (1, 0, false), (-1, 0, true)];
 
@@ -352,7 +352,8 @@ mod tests {
         for (wanted, height, width, side) in [
             (16, 224, 224, 16),
             (16, 32, 40, 16),
-            // Two do not fit along one side: the largest that tiles, or else the largest of which two fit.
+            // If two blocks do not fit along one side: the largest that tiles the image, or else the largest of which
+            // two fit.
             (16, 28, 28, 14),
             (16, 40, 30, 10),
             (16, 31, 31, 15),
@@ -381,7 +382,7 @@ mod tests {
         assert_eq!(all.len(), 19);
     }
 
-    /// Any size, grey or not, under everything: nothing panics, everything that has an inverse comes back.
+    /// Images of any size, grey or RGB, under all schemes: nothing panics, and everything with an inverse is decrypted.
     #[test]
     fn any_image_is_shown_under_everything() {
         let folder = tempfile::tempdir().unwrap();
@@ -410,7 +411,7 @@ mod tests {
             let filter = ["skk-filter"; 4];
             match geometry.channels() {
                 1 => assert_eq!(lossy, [&filter[..], &["instahide"]].concat()),
-                // The channel table loses some of the channels; which ones is the key's choice, and it may be none.
+                // The channel table loses some of the channels. The key decides which ones, and it may lose none.
                 _ => assert!(lossy.ends_with(&["instahide"]) && lossy.len() <= 6, "{lossy:?}"),
             }
             let sheet = image::open(&output).unwrap();
@@ -425,7 +426,7 @@ mod tests {
         assert_eq!(eight_bits(deep), Image::new(geometry, vec![2, 255]).unwrap());
     }
 
-    /// One value of the mixture by hand: the weighted mean of the copies, and the sign of the stream.
+    /// One value of the mixture computed by hand: the weighted mean of the copies, and the sign of the stream.
     #[test]
     fn a_mixture_is_of_the_image_and_its_copies() {
         let key = Key::from_bytes([6; 32]);

@@ -5,15 +5,15 @@ use imgveil::internal::scheme::{LONGEST_SCHEME, Scheme};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 
-/// Whether this names a scheme file rather than a preset.
+/// Whether this names a scheme file instead of a preset.
 pub fn is_scheme_file(scheme: &str) -> bool {
     scheme.ends_with(".toml")
 }
 
-/// Reads a scheme's file.
+/// Reads a scheme file.
 pub fn read_scheme(path: &str) -> Result<Scheme, Failure> {
     let mut text = Vec::new();
-    // One byte more than a scheme may have, so that a larger file is refused without being read to its end.
+    // One byte more than a scheme may have, so that a larger file is refused without reading all of it.
     let limit = LONGEST_SCHEME as u64 + 1;
     File::open(path).and_then(|file| file.take(limit).read_to_end(&mut text)).map_err(|error| match error.kind() {
         ErrorKind::NotFound => {

@@ -77,7 +77,7 @@ struct OfDevice {
     batch_mib: u32,
     ceilings: Vec<Ceiling>,
     rows: Vec<Row>,
-    /// What was not measured, with the reasons.
+    /// What was not measured, and why.
     left_out: Vec<String>,
 }
 
@@ -133,7 +133,7 @@ fn read(path: &PathBuf) -> Result<Report, Failure> {
     })
 }
 
-/// The schemes asked for.
+/// The requested schemes.
 fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
     if args.scheme.is_empty() {
         return Ok(representative());
@@ -151,7 +151,7 @@ fn chosen(args: &Args) -> Result<Vec<(String, Scheme)>, Failure> {
     Ok(chosen)
 }
 
-/// Measures all schemes on one device, and prints what is found as it is found.
+/// Measures all schemes on one device. Prints each result as soon as it is known.
 fn one(
     args: &Args,
     device: &Device,
@@ -197,9 +197,9 @@ fn one(
 
 /// Prints the figures of a device, row by row.
 struct Table<'a> {
-    /// Nothing is printed where the figures go into JSON.
+    /// `None` if the figures go into JSON; nothing is printed then.
     out: Option<&'a Output>,
-    /// What the figures are compared with.
+    /// The earlier report to compare the figures with.
     before: Option<&'a Report>,
     device: String,
     /// The images of the last row.
@@ -256,7 +256,7 @@ impl Table<'_> {
     }
 }
 
-/// A warning where samples are far apart.
+/// A warning if the samples have a large spread.
 fn wide(spread: Option<f64>) -> String {
     match spread {
         Some(spread) if spread > WIDE_SPREAD => format!("  (+-{:.0} %)", spread / 2.0),

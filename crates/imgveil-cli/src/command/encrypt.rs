@@ -115,7 +115,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     report("encrypted", &args.output, &beside, &summary, args.json, out)
 }
 
-/// Prints what would be done.
+/// Prints what a run would do.
 fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
     if args.json {
         out.json(preflight)?;

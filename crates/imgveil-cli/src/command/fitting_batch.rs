@@ -1,5 +1,5 @@
-//! What to say when a GPU fails in training: which batch fits. wgpu does not tell how much memory a device has, so it
-//! is tried.
+//! Advice for training when a GPU fails: which batch fits. wgpu does not report how much memory a device has, so
+//! batches are tried.
 
 use crate::command::exit::{FAILED, Failure};
 use crate::command::output::Output;
@@ -10,8 +10,8 @@ use imgveil_train::{Error, ErrorDetail, FeedError, PreparedRun, RunSpec, RunSumm
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::Stdio;
 
-/// Trains. If a GPU fails, tries ever smaller batches, each in a process of its own because a lost device stays lost,
-/// and says which one fits. burn and drivers panic when a device has no memory left.
+/// Trains. If a GPU fails, tries smaller and smaller batches and reports which one fits. Each trial has a process of
+/// its own, because a lost device stays lost. burn and drivers panic when a device has no memory left.
 ///
 /// # Errors
 /// When training fails.
@@ -29,7 +29,8 @@ pub fn or_advice(
         }
     };
     out.note("the device failed; trying which batch fits");
-    // The trials need the memory that this process holds. A lost device may panic here, and holds nothing.
+    // The trials need the memory that this process holds. With a lost device this may panic, but then no memory is
+    // held.
     let _ = catch_unwind(AssertUnwindSafe(|| run.backend().release_memory()));
     let batch = u32::try_from(run.spec().config.batch).unwrap_or(u32::MAX);
     let sizes = std::iter::successors(Some(batch), |&size| (size > 2).then_some((size / 2).max(2)));
@@ -56,7 +57,7 @@ fn is_of_the_device(error: &Error) -> bool {
     matches!(error, TrainError::Fetch(_) | TrainError::Feed(FeedError::Engine(Device { .. } | TooLarge { .. })))
 }
 
-/// Whether steps of `size` images go through, in a process of its own.
+/// Whether steps of `size` images succeed. Tried in a process of its own.
 fn trial(spec: &RunSpec, size: u32) -> bool {
     let Ok(mut command) = train_run::command() else { return false };
     command.args(["--trial", &size.to_string()]).stderr(Stdio::null());

@@ -1,5 +1,5 @@
-//! The command line: one file a subcommand. What several share is in [`args`] (flags),
-//! [`exit`] (errors and exit codes) and [`output`] (text and progress).
+//! The command line. Each subcommand has a file. Shared parts are in [`args`] (flags), [`exit`] (errors and exit codes)
+//! and [`output`] (text and progress).
 
 mod bench;
 mod decrypt;
@@ -31,7 +31,7 @@ mod train_run;
 mod training_args;
 mod verify;
 
-// Some subcommands still name these by way of this module.
+// Some subcommands still use these through this module.
 #[allow(unused_imports)]
 use crate::args;
 use crate::{exit, output};
@@ -94,8 +94,8 @@ pub fn main() -> ExitCode {
     run(std::env::args_os()).into()
 }
 
-/// Runs a command line, of which the first word is the program's name, and returns the exit code. Results go to
-/// standard output, everything else to standard error.
+/// Runs a command line, whose first word is the program's name, and returns the exit code. Results go to standard
+/// output, everything else to standard error.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
@@ -153,7 +153,7 @@ fn caught(command: impl FnOnce() -> exit::Outcome) -> exit::Outcome {
     let before = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let mut first = hook.lock().unwrap_or_else(PoisonError::into_inner);
-        // The first one is the cause. Panics that follow in other threads are consequences.
+        // The first panic is the cause. Panics that follow in other threads are consequences.
         first.get_or_insert_with(|| panic.to_string());
     }));
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(command));

@@ -83,7 +83,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(DONE)
 }
 
-/// The schemes to show: all, or the plain image and those that are asked for.
+/// The schemes to show: all, or the plain image and the requested ones.
 fn exhibits(schemes: &[String]) -> Result<Vec<Exhibit>, Failure> {
     if schemes.is_empty() {
         return Ok(Exhibit::all());

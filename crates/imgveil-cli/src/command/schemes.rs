@@ -15,13 +15,13 @@ Examples:
   imgveil schemes etc --block 8 --size 512x512x1
   imgveil schemes examples/scheme.toml";
 
-/// What the figures of a key space mean.
+/// The meaning of the figures of a key space.
 const KEY_SPACE: &str = "Key space: log2 of the number of different things that keys can do to an image. A secret has \
                          256 bits, so no key reaches more; what written-out tables could do beyond that is given as \
                          (tables: ...). It says nothing about attacks which need no search, and most of these schemes \
                          fall to one";
 
-/// What is said of a scheme without a known attack.
+/// The text for a scheme without a known attack.
 const UNKNOWN: &str = "not known to imgveil: nobody has tried. Where all images share a key, expect it to be read off \
                        a few plain images with their encryptions";
 

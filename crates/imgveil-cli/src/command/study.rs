@@ -64,13 +64,13 @@ pub struct Args {
     dry_run: bool,
 }
 
-/// The copy of the grid, by which the folder of a study is recognised.
+/// The copy of the grid. Its presence identifies the folder of a study.
 const GRID: &str = "grid.toml";
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let grid = Grid::read(&args.grid, args.data.as_deref(), args.key.as_deref())?;
     let runs = args.output.join("runs");
-    // Everything that can be refused is, before anything is trained.
+    // All errors that can be detected in advance are reported before any training.
     for run in grid.runs() {
         grid.spec(&run, &runs)?;
     }
@@ -100,7 +100,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(if failed == all { FAILED } else { PARTLY })
 }
 
-/// Makes the folder of a study, or takes the one that is there.
+/// Creates the folder of a study, or uses the existing one.
 fn open(folder: &Path, grid: &Path) -> Result<(), Failure> {
     let taken = match folder.read_dir() {
         Ok(mut entries) => entries.next().is_some() && !folder.join(GRID).exists(),
@@ -119,7 +119,7 @@ fn open(folder: &Path, grid: &Path) -> Result<(), Failure> {
     Ok(write_atomically(&folder.join(GRID), &text)?)
 }
 
-/// The command line that performs a run by hand.
+/// The command line for a run, to be started by hand.
 fn words(grid: &Grid, run: &Run, runs: &Path) -> String {
     let row = &grid.rows[run.row];
     let path = |path: &Path| path.to_string_lossy().into_owned();
@@ -134,7 +134,7 @@ fn words(grid: &Grid, run: &Run, runs: &Path) -> String {
     for (name, value) in &row.settings {
         match value {
             None => words.push(format!("--{name}")),
-            // In one word, so that a value which begins with a dash is not taken for a flag.
+            // As a single word, so that a value that begins with a dash is not read as a flag.
             Some(value) => words.push(format!("--{name}={value}")),
         }
     }
@@ -144,17 +144,17 @@ fn words(grid: &Grid, run: &Run, runs: &Path) -> String {
     format!("imgveil {}", quoted.join(" "))
 }
 
-/// What is done and what is left, shared by the workers.
+/// Which runs are done and which are left, shared by the workers.
 struct Progress {
     study: Study,
     left: VecDeque<Run>,
     number: usize,
-    /// The runs that were trained by this process, and since when.
+    /// How many runs this process has trained, and since when.
     trained: usize,
     started: Instant,
 }
 
-/// Trains what is not done yet. The table is written after every run.
+/// Trains the runs that are not done yet. The table is written after every run.
 fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, Failure> {
     let left: VecDeque<Run> = study.grid().runs().into();
     let total = left.len();
@@ -225,7 +225,7 @@ fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, F
     Ok(progress.into_inner().unwrap_or_else(PoisonError::into_inner).study)
 }
 
-/// Performs a run in a process of its own, whose messages go to `log`. Returns the words of its error if it fails.
+/// Performs a run in a process of its own, whose messages go to `log`. Returns the error's message if it fails.
 fn train(spec: &RunSpec, log: &Path, jobs: usize, hear: impl Fn(&str)) -> Result<Result<(), String>, Failure> {
     let failed =
         |doing: &str, error: std::io::Error| Failure { words: format!("cannot {doing}: {error}"), code: FAILED };
@@ -259,7 +259,7 @@ fn train(spec: &RunSpec, log: &Path, jobs: usize, hear: impl Fn(&str)) -> Result
     Ok(if status.success() { Ok(()) } else { Err(failure()) })
 }
 
-/// A word as a shell takes it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=,:+@".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -105,7 +105,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
 }
 
 impl Args {
-    /// The run that is asked for.
+    /// The requested run.
     fn spec(&self) -> Result<RunSpec, Failure> {
         let config = Config {
             adapt: self.adapt,
@@ -121,7 +121,7 @@ impl Args {
             ..Config::new(self.model)
         };
         let secret = self.secret.source();
-        // With a key the default scheme is that of `encrypt`; without one, images are taken as they are.
+        // With a key, the default scheme is the default of `encrypt`. Without a key, images are used as they are.
         let scheme = if secret.is_none() && !self.scheme.is_given() { None } else { Some(self.scheme.scheme()?) };
         Ok(RunSpec {
             scheme,
@@ -136,7 +136,7 @@ impl Args {
     }
 }
 
-/// Performs a run and says how it goes.
+/// Performs a run and reports its progress.
 pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
     let prepared = spec.prepare(&mut |message| match message {
         Message::Warning(words) => out.warn(&words),
@@ -179,7 +179,7 @@ fn summary_json(summary: &RunSummary) -> Result<serde_json::Value, Failure> {
     summary.to_json().map_err(|words| Failure { words, code: FAILED })
 }
 
-/// Says what is about to be trained, and on what.
+/// Prints what will be trained, and on which device.
 fn tell(prepared: &PreparedRun, out: &Output) {
     let set = prepared.set();
     out.note(&format!("training on {}", prepared.backend().name()));
@@ -202,7 +202,7 @@ fn tell(prepared: &PreparedRun, out: &Output) {
     ));
 }
 
-/// Says what a run came to.
+/// Prints the result of a run.
 fn conclude(summary: &RunSummary, out: &Output) {
     if summary.resumed > 0 {
         out.note(&format!("{} of them in an earlier process", counted(summary.resumed, "epoch")));
@@ -233,7 +233,7 @@ fn conclude(summary: &RunSummary, out: &Output) {
     }
 }
 
-/// The figures of an evaluation in a line.
+/// The figures of an evaluation on one line.
 pub fn scores(name: &str, evaluation: &Evaluation) -> String {
     let auc = evaluation.auc.map_or("not defined".into(), |auc| format!("{auc:.3}"));
     format!(
@@ -255,7 +255,7 @@ pub fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
     lines.join("\n")
 }
 
-/// A bar over the run, and a line for every epoch.
+/// A bar for the run, and a line for every epoch.
 struct Bars<'a> {
     bar: ProgressBar,
     epochs: usize,
@@ -266,7 +266,7 @@ struct Bars<'a> {
 impl<'a> Bars<'a> {
     fn new(epochs: usize, out: &'a Output) -> Self {
         let bar = ProgressBar::new(0);
-        // A constant template that is known to be well formed; the default is fine if it ever is not.
+        // The template is constant and well formed. If it ever is not, the default style remains.
         let template = "{prefix} {bar:28} {pos}/{len} steps, {msg}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
@@ -277,13 +277,14 @@ impl<'a> Bars<'a> {
 
 impl Progress for Bars<'_> {
     fn epoch_begins(&mut self, epoch: usize, steps: usize) {
-        // One bar over the whole run: the time left is that of the run, not of the epoch.
+        // One bar for the whole run: the time left is for the run, not for the epoch.
         self.bar.set_length((steps * self.epochs) as u64);
         self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
     }
 
     fn wants_loss(&mut self) -> bool {
-        // Fetching a loss waits for the device: twice a second is enough for eyes, and never where there are none.
+        // Fetching a loss waits for the device. Twice a second is enough for a reader, and it is not done without a
+        // terminal.
         let due = self.shown.is_none_or(|shown| shown.elapsed() > Duration::from_millis(500));
         let wanted = due && std::io::stderr().is_terminal();
         if wanted {

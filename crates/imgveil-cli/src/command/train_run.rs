@@ -1,6 +1,6 @@
-//! `imgveil train-run`, which is hidden: performs a training run that is described as JSON on standard input. `study`
-//! starts each of its runs so, and a failed run its trials: burn does not free all memory, and a crash must not end
-//! the caller.
+//! `imgveil train-run`, a hidden command: performs a training run that is described as JSON on standard input. `study`
+//! starts each of its runs this way, and a failed run starts its trials this way: burn does not free all memory, and a
+//! crash must not end the caller.
 
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::output::Output;
@@ -41,7 +41,7 @@ pub fn command() -> std::io::Result<Command> {
     Ok(command)
 }
 
-/// Starts a process of [`command`] and hands it the run.
+/// Starts a process of [`command`] and passes the run to it.
 ///
 /// # Errors
 /// When the process cannot be started, or the run has a path that is not valid UTF-8.
@@ -49,7 +49,7 @@ pub fn start(command: &mut Command, spec: &RunSpec) -> std::io::Result<Child> {
     let text = serde_json::to_vec(spec)?;
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A process that ends before it has read everything says why by itself.
+        // A process that ends before it has read everything reports the reason itself.
         let _ = stdin.write_all(&text);
     }
     Ok(child)

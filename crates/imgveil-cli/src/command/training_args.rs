@@ -29,7 +29,7 @@ pub struct TrainingArgs {
 }
 
 impl TrainingArgs {
-    /// A configuration with what is asked for here.
+    /// A configuration with the values of these flags.
     pub fn of(&self, config: Config) -> Config {
         Config {
             accumulate: self.accumulate as usize,

@@ -38,7 +38,7 @@ pub struct Args {
     set: PathBuf,
 }
 
-/// One image of so many: `1/20`.
+/// One image out of this many: `1/20`.
 #[derive(Clone, Copy)]
 struct OneOf(usize);
 

@@ -1,5 +1,5 @@
 //! The work of `imgveil demo`: draws a set of images, encrypts and decrypts it under several schemes, trains on each
-//! encrypted set, and draws sheets. It needs nothing but a folder to write to.
+//! encrypted set, and draws sheets. It only needs a folder to write to.
 
 pub mod phantom;
 
@@ -23,11 +23,11 @@ use imgveil_train::model::ModelKind;
 use imgveil_train::{Backend, Config, OptimiserKind, train, training_set};
 use std::path::{Path, PathBuf};
 
-/// Side of the images that are encrypted and learned from.
+/// Side of the images for encryption and training.
 const SIZE: usize = 32;
 /// Side of the phantom that is shown under every scheme.
 const REAL: usize = 224;
-/// Side of the larger images on the contact sheet, of which a scheme hides less.
+/// Side of the larger images on the contact sheet. A scheme hides less of a larger image.
 const LARGE: usize = 128;
 /// Images of each class in each split.
 const COUNTS: [(Split, u64); 3] = [(Split::Train, 500), (Split::Val, 100), (Split::Test, 200)];
@@ -41,13 +41,13 @@ pub struct Line {
     pub scheme: String,
     /// Its options, in words.
     pub options: &'static str,
-    /// Images encrypted in a second, from file to file.
+    /// Images encrypted per second, from file to file.
     pub encrypted_per_second: f64,
-    /// Images trained on in a second.
+    /// Images trained on per second.
     pub trained_per_second: f64,
     /// Accuracy on the test images after the best epoch.
     pub accuracy: f64,
-    /// Area under the ROC curve, likewise; 0.5 is chance.
+    /// Area under the ROC curve on the same images; 0.5 is chance.
     pub auc: Option<f64>,
 }
 
@@ -60,7 +60,7 @@ pub struct Demo {
     pub sheet: PathBuf,
     /// One phantom under every scheme.
     pub schemes: PathBuf,
-    /// What encrypted and trained.
+    /// The device that encrypted and trained.
     pub device: String,
 }
 
@@ -98,7 +98,7 @@ pub fn demo(folder: &Path, backend: &Backend, device: &Device, say: &dyn Fn(&str
         let encrypted = folder.join(format!("encrypted-{name}"));
         let summary =
             there_and_back(&plain, &encrypted, &folder.join(format!("decrypted-{name}")), &key, scheme, device)?;
-        // As another party trains: with the encrypted set and without the key.
+        // Trains as another party would: with the encrypted set and without the key.
         let training = training_set(&encrypted, None, None, Resize::default())?;
         let optimiser = OptimiserKind::AdamW;
         let config = Config {
@@ -140,7 +140,7 @@ fn write_png(path: &Path, image: &Image) -> Result<(), Failure> {
     Ok(write_atomically(path, &png)?)
 }
 
-/// A phantom as large as real images are, and what every scheme makes of it.
+/// Draws a phantom of the size of real images, and the result of every scheme for it.
 fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Failure> {
     let (image, output) = (folder.join("phantom.png"), folder.join("schemes.png"));
     write_png(&image, &drawn(1, PhantomClass::Opacity, REAL)?)?;

@@ -1,13 +1,13 @@
-//! Phantom chest X-rays: drawn images for demonstrations and tests, in two classes, clear lungs and lungs
-//! with an opacity.
+//! Phantom chest X-rays: drawn images for demonstrations and tests. There are two classes: clear lungs, and lungs with
+//! an opacity.
 //!
-//! They let every command be tried, and a small network be trained to a meaningful accuracy, without a
-//! download and without a patient. They come from a handful of smooth shapes whose place, size and contrast
-//! vary with the image's number. The same arguments give the same bytes on every platform: the draws are
-//! ChaCha20's, and the arithmetic is `+ - * /` and square root alone, which IEEE 754 defines to the last bit.
+//! With them, every command can be tried, and a small network can be trained to a meaningful accuracy, without a
+//! download and without a patient. They consist of a few smooth shapes whose position, size and contrast vary with the
+//! image's number. The same arguments give the same bytes on every platform: the random numbers come from ChaCha20, and
+//! the arithmetic only uses `+ - * /` and square root, which IEEE 754 defines to the last bit.
 //!
-//! The generator is no model of disease: nothing learned or measured on phantoms says anything about real
-//! X-rays. It never reads a file or a clock, and its random numbers never protect anything.
+//! The generator is not a model of disease: results on phantoms say nothing about real X-rays. It never reads a file or
+//! a clock, and its random numbers never protect anything.
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -33,7 +33,7 @@ impl PhantomClass {
         }
     }
 
-    /// The class's name, as a folder of a data set is called: `clear` or `opacity`.
+    /// The class's name, which is also the name of its folder in a data set: `clear` or `opacity`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Clear => "clear",
@@ -42,11 +42,11 @@ impl PhantomClass {
     }
 }
 
-/// Image number `index` of a class: `size` x `size` grey values, row-major, frontal view with the patient's
+/// Image number `index` of a class: `size` x `size` grey values, row-major. It is a frontal view with the patient's
 /// left on the right, bone white and air black.
 ///
-/// The same arguments give the same bytes always. The same index and class at another size show the same
-/// anatomy. Size 0 gives an empty vector.
+/// The same arguments always give the same bytes. The same index and class at another size show the same anatomy. Size
+/// 0 gives an empty vector.
 pub fn phantom(index: u64, class: PhantomClass, size: usize) -> Vec<u8> {
     let mut draws = Draws::new(index, class);
     let scene = Scene::draw(&mut draws, class);
@@ -58,7 +58,7 @@ pub fn phantom(index: u64, class: PhantomClass, size: usize) -> Vec<u8> {
         for column in 0..size {
             let u = (column as f64 + 0.5) * pixel;
             let v = (row as f64 + 0.5) * pixel;
-            // Grain is drawn last and per pixel, so that the anatomy does not depend on the size.
+            // Grain is drawn last, for each pixel, so that the anatomy does not depend on the size.
             let grey = scene.grey(u, v, pixel) + scene.grain * draws.grain();
             pixels.push((grey * 255.0 + 0.5).clamp(0.0, 255.0) as u8);
         }
@@ -106,7 +106,7 @@ fn edge(distance: f64, width: f64) -> f64 {
     rise(0.5 + 0.5 * distance / width)
 }
 
-/// A smooth hill over the squared distance `r2` in units of its radius: 1 at the centre, 0 from 1 on.
+/// A smooth hill as a function of the squared distance `r2` in units of its radius: 1 at the centre, 0 from 1 on.
 fn hill(r2: f64) -> f64 {
     let t = 1.0 - r2.min(1.0);
     t * t
@@ -118,7 +118,7 @@ fn ellipse(x: f64, y: f64, cx: f64, cy: f64, rx: f64, ry: f64) -> f64 {
     hill(dx * dx + dy * dy)
 }
 
-/// Smooth noise over the unit square: values on a grid of `CELLS` x `CELLS` cells, joined by smooth rises.
+/// Smooth noise over the unit square: values on a grid of `CELLS` x `CELLS` cells, interpolated smoothly.
 struct Noise<const CELLS: usize> {
     values: Vec<f64>,
 }
@@ -130,7 +130,7 @@ impl<const CELLS: usize> Noise<CELLS> {
         Self { values }
     }
 
-    /// The noise at a place in the unit square, between -1 and 1; outside it, that of the nearest edge.
+    /// The noise at a point of the unit square, between -1 and 1. Outside, the noise at the nearest edge.
     fn at(&self, u: f64, v: f64) -> f64 {
         let (column, fx) = Self::cell(u);
         let (row, fy) = Self::cell(v);
@@ -141,7 +141,7 @@ impl<const CELLS: usize> Noise<CELLS> {
         top + (bottom - top) * fy
     }
 
-    /// The cell that a coordinate lies in, and how far it has risen through it.
+    /// The cell of a coordinate, and the smooth rise at its position in the cell.
     fn cell(t: f64) -> (usize, f64) {
         let t = (t * CELLS as f64).clamp(0.0, CELLS as f64);
         let cell = (t as usize).min(CELLS - 1);
@@ -149,7 +149,7 @@ impl<const CELLS: usize> Noise<CELLS> {
     }
 }
 
-/// A vessel's shadow: a straight streak that thins from the hilum outwards.
+/// A vessel's shadow: a straight streak that becomes thinner from the hilum outwards.
 struct Vessel {
     start: (f64, f64),
     along: (f64, f64),
@@ -177,14 +177,14 @@ impl Vessel {
 struct Patch {
     centre: (f64, f64),
     radius: (f64, f64),
-    /// The share of the air that is gone at the centre.
+    /// The share of the air that is replaced at the centre.
     filling: f64,
 }
 
-/// Everything about an image but its pixels. Body coordinates: (0, 0) is the middle of the thorax, x grows to
-/// the right of the image, y downwards, and 1 is the side of an average image.
+/// Everything about an image except its pixels. In body coordinates, (0, 0) is the middle of the thorax, x grows to the
+/// right of the image, y downwards, and 1 is the side of an average image.
 struct Scene {
-    // Where the body lies in the image.
+    // The position of the body in the image.
     shift: (f64, f64),
     cosine: f64,
     sine: f64,
@@ -192,7 +192,7 @@ struct Scene {
     // Anatomy.
     lung_width: f64,
     lung_height: f64,
-    /// Height of the top of each half of the diaphragm: image left, image right.
+    /// Height of the top of each half of the diaphragm: left and right in the image.
     diaphragm: [f64; 2],
     lung_air: f64,
     heart: (f64, f64, f64, f64),
@@ -267,10 +267,10 @@ impl Scene {
         scene
     }
 
-    /// A patch whose centre lies well inside a lung field.
+    /// A patch whose centre is well inside a lung field.
     fn draw_patch(&self, draws: &mut Draws) -> Patch {
         let side = if draws.unit() < 0.5 { -1.0 } else { 1.0 };
-        // In the mid lung of every scene: where the patch goes should no drawn place be inside.
+        // In the middle of the lung in every scene. It is the centre if no drawn place is inside a lung.
         let mut centre = (side * 0.22, -0.02);
         for _ in 0..16 {
             let place = (side * draws.between(0.08, 0.36), draws.between(-0.32, 0.30));
@@ -286,7 +286,7 @@ impl Scene {
         }
     }
 
-    /// How much of the way through the body at (x, y) is lung, 0 to 1, heart and great vessels aside.
+    /// The share of the path through the body at (x, y) that is lung, 0 to 1, without the heart and great vessels.
     fn lung(&self, x: f64, y: f64) -> f64 {
         let side = if x < 0.0 { 0 } else { 1 };
         let across = x.abs();
@@ -307,16 +307,16 @@ impl Scene {
     /// The silhouette of the heart and the great vessels, 0 to 1.
     fn heart(&self, x: f64, y: f64) -> f64 {
         let (cx, cy, rx, ry) = self.heart;
-        // Leaning: the apex points down and to the image's right.
+        // The heart leans: its apex points down and to the right of the image.
         let lean = x - 0.30 * (y - cy);
         let heart = rise(2.2 * ellipse(lean, y, cx, cy, rx, ry));
         let aorta = rise(1.6 * ellipse(x, y, 0.035, -0.13, 0.080, 0.10));
         let trunk = rise(1.6 * ellipse(x, y, 0.005, -0.02, 0.100, 0.42));
-        // Joined smoothly, as the shadows of touching organs are.
+        // Joined smoothly, like the shadows of organs that touch.
         1.0 - (1.0 - heart) * (1.0 - 0.8 * aorta) * (1.0 - 0.9 * trunk)
     }
 
-    /// Ribs: two families of faint arcs at equal spacing, the posterior ones steeper outwards.
+    /// Ribs: two families of faint arcs at equal spacing. The posterior arcs become steeper outwards.
     fn ribs(&self, x: f64, y: f64, pixel: f64) -> f64 {
         let across = x.abs();
         let cage = edge(0.385 - across, 0.03) * edge(across - 0.045, 0.03) * edge(0.36 - y, 0.08);
@@ -327,7 +327,7 @@ impl Scene {
         let posterior = y - self.rib_slope * across - 1.3 * bend * bend;
         let anterior = y + 0.45 * across - 0.9 * across * across;
         let half_width = (0.15 * self.rib_pitch).max(0.5 * pixel);
-        // At low resolution a widened rib is fainter, as one averaged over the pixel would be.
+        // At low resolution, a widened rib is made fainter, as if it were averaged over the pixel.
         let thin = 0.15 * self.rib_pitch / half_width;
         let arc = |height: f64, pitch: f64| {
             let turns = (height - self.rib_start) / pitch;
@@ -391,7 +391,7 @@ impl Scene {
         let turns = y / 0.062;
         let disc = turns - (turns + 0.5).floor();
         tissue += spine * (0.10 - 0.03 * hill(16.0 * disc * disc));
-        // The heart thickens what lies above the diaphragm; below it, the liver hides its outline.
+        // The heart makes the body denser above the diaphragm. Below it, the liver hides the heart's outline.
         let (cx, cy, rx, ry) = self.heart;
         let thick = 0.7 * ellipse(x - 0.30 * (y - cy), y, cx, cy, 1.15 * rx, 1.3 * ry)
             + 0.6 * ellipse(x, y, 0.01, 0.0, 0.15, 0.55);
@@ -402,15 +402,15 @@ impl Scene {
         let blade = x.abs() - 0.37 + 0.25 * (y + 0.20);
         tissue += 0.05 * edge(-0.02 - y, 0.06) * edge(y + 0.34, 0.06) * hill(blade * blade / 0.0036);
 
-        // A patch is lung filled with fluid: the air there stops nothing any more. Patches that overlap fill
-        // what the other left, so that none comes out denser than soft tissue.
+        // A patch is lung filled with fluid, so there is less air in it. Patches that overlap fill what the other left,
+        // so that no patch becomes denser than soft tissue.
         let mut aerated = 1.0;
         for patch in &self.patches {
             let (dx, dy) = ((x - patch.centre.0) / patch.radius.0, (y - patch.centre.1) / patch.radius.1);
             let uneven = (dx * dx + dy * dy) * (1.0 + 0.35 * fine + 0.25 * coarse);
             aerated *= 1.0 - patch.filling * rise(1.15 * hill(uneven));
         }
-        // The lungs take away what air does not stop.
+        // The lungs reduce the density, because air hardly absorbs X-rays.
         let mut inside = -self.lung_air * aerated * (1.0 - 0.25 * y) + self.texture * (fine + 0.6 * coarse);
         for vessel in &self.vessels {
             inside += vessel.shadow(x, y, pixel);
@@ -504,7 +504,7 @@ mod tests {
         }
     }
 
-    /// Brightness must not tell the classes apart, or a network would learn the exposure and not the patches.
+    /// Brightness must not reveal the class, or a network would learn the exposure instead of the patches.
     #[test]
     fn mean_brightness_does_not_give_the_class_away() {
         let means = |class| -> Vec<f64> { (0..200).map(|i| mean(&phantom(i, class, 32))).collect() };
@@ -520,7 +520,7 @@ mod tests {
         assert!((0.35..0.65).contains(&auc), "area under the ROC curve {auc}");
     }
 
-    /// The patches brighten the lungs: without that there would be nothing to learn.
+    /// The patches brighten the lungs. Otherwise there would be nothing to learn.
     #[test]
     fn opacities_brighten_the_lungs_they_lie_in() {
         for index in 0..50 {

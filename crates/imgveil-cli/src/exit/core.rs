@@ -20,7 +20,7 @@ impl From<CustomError> for Failure {
 impl From<CompileError> for Failure {
     fn from(error: CompileError) -> Self {
         let code = match &error {
-            // Arrays that are not those of the scheme stand for a wrong key.
+            // Arrays that do not belong to the scheme count as a wrong key.
             CompileError::Tables(error) if !error.is_about_the_scheme() => KEY,
             _ => USAGE,
         };

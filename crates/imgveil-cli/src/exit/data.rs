@@ -31,7 +31,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The words of an error with advice.
+/// The message of an error with advice.
 fn advised(words: String, detail: &Detail) -> String {
     let advice = match detail {
         Detail::KeyFile(KeyFileError::Missing(_)) => ", or make a key with `imgveil keygen -o FILE`",

@@ -1,4 +1,4 @@
-//! Exit codes, on which other programs rely, and the code of each error.
+//! Exit codes, which other programs rely on, and the code of each error.
 
 mod core;
 mod data;
@@ -6,17 +6,17 @@ mod own;
 #[cfg(feature = "train")]
 mod train;
 
-/// Done.
+/// Finished.
 pub const DONE: u8 = 0;
-/// Failed: the system, the disk, the device.
+/// Failed, because of the system, the disk or the device.
 pub const FAILED: u8 = 1;
 /// The command line asks for something that is impossible.
 pub const USAGE: u8 = 2;
-/// Some files were set aside, the rest is done.
+/// Some files were set aside; everything else is done.
 pub const PARTLY: u8 = 3;
-/// Wrong key or tables, or a damaged file of one.
+/// Wrong key or tables, or a damaged file of a key or tables.
 pub const KEY: u8 = 4;
-/// Damaged or foreign data set.
+/// The data set is damaged or not a data set.
 pub const DATASET: u8 = 5;
 /// No such device.
 pub const DEVICE: u8 = 6;

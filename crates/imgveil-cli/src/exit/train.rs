@@ -10,7 +10,7 @@ use imgveil_train::error::{
 use imgveil_train::{Error, ErrorDetail, FeedError};
 use std::io::ErrorKind::NotFound;
 
-/// The words of an error followed by advice.
+/// The message of an error followed by advice.
 fn advised(error: &dyn std::error::Error, advice: &str, code: u8) -> Failure {
     Failure { words: format!("{error}{advice}"), code }
 }
@@ -205,7 +205,7 @@ fn grid(error: GridError) -> Failure {
     }
 }
 
-/// A setting of a grid that is wrong, in the words in which `imgveil train` refuses the flag of that name.
+/// The error for a wrong setting of a grid, in the words with which `imgveil train` refuses the flag of that name.
 fn row(error: RowError) -> Failure {
     let words = match error {
         RowError::Unknown(name) => format!("unexpected argument '--{name}' found"),

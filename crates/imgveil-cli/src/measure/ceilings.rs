@@ -13,11 +13,11 @@ use std::hint::black_box;
 pub struct Ceiling {
     /// What is measured.
     pub name: String,
-    /// Bytes read and written, in GiB a second.
+    /// Bytes read and written, in GiB per second.
     pub gib_per_second: Option<f64>,
     /// Time of one dispatch.
     pub microseconds: Option<f64>,
-    /// How far the samples are apart: from the first quartile to the third, in percent of the median.
+    /// The spread of the samples: from the first quartile to the third, in percent of the median.
     #[serde(default)]
     pub spread: Option<f64>,
 }
@@ -75,7 +75,7 @@ const DEVICE_COPIES: [(&str, Copy); 3] = [
     ("device copy, in 4-byte words", Copy::Words),
 ];
 
-/// The rate of the fastest copy that a device's rows are compared with, in GiB a second.
+/// The rate of the fastest copy, with which a device's rows are compared, in GiB per second.
 pub(super) fn copy_of(device: &Device, ceilings: &[Ceiling]) -> Option<f64> {
     let is_compared = |ceiling: &&Ceiling| match device.gpu() {
         Some(_) => DEVICE_COPIES.iter().any(|(name, _)| *name == ceiling.name),

@@ -1,4 +1,4 @@
-//! A set from a disk to a disk: the whole job, as `imgveil encrypt` does it, over arrays that need no decoding.
+//! A set from disk to disk: the whole job, as `imgveil encrypt` does it, on arrays that need no decoding.
 
 use crate::error::Error;
 use crate::exit::Failure;
@@ -17,7 +17,7 @@ use std::path::Path;
 use std::time::Instant;
 
 /// Encrypts images (interleaved samples, one image after the other) from a file in `folder` to files there, for about
-/// `seconds` seconds. Returns the seconds of whole jobs: preflight, reading, hashes, encryption, writing,
+/// `seconds` seconds. Returns the duration of whole jobs in seconds: preflight, reading, hashes, encryption, writing,
 /// manifest.
 ///
 /// # Errors
@@ -39,7 +39,7 @@ pub(super) fn from_disk(
         output: output.clone(),
         secret: Secret::Key(Key::from_bytes([7; 32])),
         scheme: scheme.clone(),
-        // Names that are kept need no list beside the output.
+        // With names kept, there is no list beside the output.
         options: EncryptOptions { encoding: Some(Encoding::Npy), naming: Naming::Kept, ..EncryptOptions::default() },
     };
     let run = EncryptRun::new(request, device.clone());

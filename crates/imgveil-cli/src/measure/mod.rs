@@ -1,5 +1,5 @@
-//! How fast schemes run on a device, and the limits of the device. Before anything is timed, its output is compared
-//! with that of the CPU engine.
+//! The speed of schemes on a device, and the limits of the device. Before anything is timed, the device's output is
+//! compared with that of the CPU engine.
 
 mod ceilings;
 mod from_disk;
@@ -11,10 +11,10 @@ use std::time::Instant;
 pub use ceilings::{Ceiling, ceilings};
 pub use throughput::{Extent, Measured, Row, Way, measure};
 
-/// A figure whose samples are farther apart, in percent of their median, is printed with a warning.
+/// A figure whose samples have a larger spread, in percent of their median, is printed with a warning.
 pub const WIDE_SPREAD: f64 = 5.0;
 
-/// The times of a repetition on the host, of which the first is not counted.
+/// Times repetitions on the host. The first one is not counted.
 fn timed<E>(seconds: f64, mut once: impl FnMut() -> Result<(), E>) -> Result<Timed, E> {
     once()?;
     samples(seconds, || {
@@ -24,7 +24,7 @@ fn timed<E>(seconds: f64, mut once: impl FnMut() -> Result<(), E>) -> Result<Tim
     })
 }
 
-/// Samples of `once`, which gives seconds: until `seconds` have passed, and at least five.
+/// Samples of `once`, which returns seconds. Continues until `seconds` have passed, with at least five samples.
 fn samples<E>(seconds: f64, mut once: impl FnMut() -> Result<f64, E>) -> Result<Timed, E> {
     let begun = Instant::now();
     let mut samples = Vec::new();

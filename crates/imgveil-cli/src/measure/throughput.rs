@@ -1,4 +1,4 @@
-//! The throughput of schemes on a device, in images and bytes a second.
+//! The throughput of schemes on a device, in images and bytes per second.
 
 use super::ceilings::{Ceiling, copy_of};
 use super::from_disk::from_disk;
@@ -19,22 +19,22 @@ use std::path::PathBuf;
 /// Where images are read from and written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Way {
-    /// Bytes to bytes, both where the device computes.
+    /// Bytes to bytes, both in the device's memory.
     #[serde(rename = "bytes to bytes")]
     Bytes,
-    /// Bytes to a network's input, both where the device computes.
+    /// Bytes to a network's input, both in the device's memory.
     #[serde(rename = "bytes to floats")]
     Floats,
-    /// Bytes to bytes, from the host's memory to the host's memory.
+    /// Bytes to bytes, both in the host's memory.
     #[serde(rename = "from memory to memory")]
     Memory,
-    /// A set from a disk to a disk, as a whole job.
+    /// A set from disk to disk, as a whole job.
     #[serde(rename = "from disk to disk")]
     Disk,
 }
 
 impl Way {
-    /// As tables print it.
+    /// The name in tables.
     pub fn words(self) -> &'static str {
         match self {
             Self::Bytes => "bytes to bytes",
@@ -54,17 +54,17 @@ pub struct Row {
     pub geometry: String,
     /// Where they are read from and written to.
     pub way: Way,
-    /// Images of a batch.
+    /// Images per batch.
     pub images: usize,
-    /// Images a second.
+    /// Images per second.
     pub images_per_second: f64,
-    /// Bytes of samples read and of output written, in GiB a second.
+    /// Bytes of samples read and of output written, in GiB per second.
     pub gib_per_second: f64,
-    /// Share of the device's fastest copy (bytes to bytes), or of the same conversion with `none` (bytes to floats).
+    /// Percent of the device's fastest copy (bytes to bytes), or of the same conversion with `none` (bytes to floats).
     pub percent: Option<f64>,
     /// Whether the time was measured by the device's own clock.
     pub by_device: bool,
-    /// How far the samples are apart: from the first quartile to the third, in percent of the median.
+    /// The spread of the samples: from the first quartile to the third, in percent of the median.
     #[serde(default)]
     pub spread: Option<f64>,
 }
@@ -72,22 +72,22 @@ pub struct Row {
 /// How many images are compared with those of the CPU engine before anything is timed.
 const COMPARED: usize = 20;
 
-/// How much is measured.
+/// How much to measure.
 #[derive(Clone, Debug)]
 pub struct Extent {
-    /// Approximate bytes of samples of a batch.
+    /// Approximate bytes of samples per batch.
     pub bytes: usize,
     /// Approximate seconds for each figure.
     pub seconds: f64,
-    /// The folder for measuring from disk to disk, if that is measured. Everything there is removed afterwards.
+    /// The folder for measurements from disk to disk, if they are wanted. Everything there is removed afterwards.
     pub folder: Option<PathBuf>,
 }
 
-/// Measures a scheme on images of a size. What a scheme does not do is left out. `plain` are the rows of `none` on the
+/// Measures a scheme on images of one size. Leaves out what the scheme cannot do. `plain` are the rows of `none` on the
 /// same images, if it was measured.
 ///
 /// # Errors
-/// When the device fails, or its output is not the CPU engine's.
+/// When the device fails, or its output differs from that of the CPU engine.
 pub fn measure(
     device: &Device,
     (name, scheme): &(String, Scheme),
@@ -103,14 +103,14 @@ pub fn measure(
     }
 }
 
-/// What came of measuring a scheme on a size of images.
+/// The result of measuring a scheme on images of one size.
 pub enum Measured {
     Rows(Vec<Row>),
-    /// The scheme does not go with the images, or the device has no room for them: why.
+    /// The scheme does not fit the images, or the device has no room for them. Holds the reason.
     LeftOut(String),
 }
 
-/// Why measuring stopped.
+/// Why measuring ended early.
 enum Stop {
     LeftOut(String),
     Failed(Failure),
@@ -210,19 +210,19 @@ fn rows(
     Ok(rows)
 }
 
-/// What is measured on.
+/// The scheme, images and device of a measurement.
 struct Subject<'a> {
     loaded: Loaded,
     geometry: Geometry,
     samples: &'a [u8],
     refs: &'a [ImageRef],
-    /// How many images make one output: more than one where images are mixed.
+    /// How many images make one output: more than one if the scheme mixes images.
     group: usize,
 }
 
 impl Subject<'_> {
-    /// Compares the device's output with that of the CPU engine. The CPU engine gets one image at a time, which takes
-    /// another path through the program than a batch does.
+    /// Compares the device's output with that of the CPU engine. The CPU engine gets one image at a time, so that it
+    /// takes a different path through the program than for a batch.
     fn compare(&self, name: &str, way: Way) -> Result<(), Stop> {
         let geometry = self.geometry;
         let cpu = Loaded::new(&Device::cpu(), self.loaded.program().clone())?;
@@ -253,7 +253,7 @@ impl Subject<'_> {
         if equal { Ok(()) } else { Err(Failure::from(Error::wrong_output(name, geometry, way.words())).into()) }
     }
 
-    /// How many images of `each` bytes fit a binding of `limit` bytes, in whole groups.
+    /// How many images of `each` bytes fit a binding of `limit` bytes, as whole groups.
     fn fitting(&self, limit: u64, each: usize) -> usize {
         let images = self.refs.len().min((limit / each.max(1) as u64) as usize);
         (images / self.group).max(1) * self.group
@@ -281,14 +281,14 @@ impl Subject<'_> {
         Ok((timed.unwrap_or_else(not_timed), images))
     }
 
-    /// A batch from the host's memory to the host's memory.
+    /// Times a batch from the host's memory to the host's memory.
     fn memory(&self, seconds: f64) -> Result<Timed, EngineError> {
         let mut output = vec![0; self.refs.len() * self.geometry.bytes()];
         timed(seconds, || self.loaded.bytes(black_box(self.samples), self.refs, black_box(&mut output)))
     }
 }
 
-/// Of a program that is on the CPU.
+/// The result for a program on the CPU.
 fn not_timed() -> Timed {
     Timed::new(Vec::new(), false)
 }

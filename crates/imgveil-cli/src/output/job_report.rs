@@ -7,7 +7,7 @@ use imgveil_data::set::{SetError, beside, write_privately};
 use imgveil_data::{Detail, Error};
 use std::path::Path;
 
-/// Passes the result on. After an error of the disk or the device, tells how to continue the run.
+/// Passes the result on. After an error of the disk or the device, says how to continue the run.
 pub fn continued<T>(result: Result<T, Error>, output: &Path, out: &Output) -> Result<T, Fail> {
     if let Err(error) = &result
         && matches!(error.detail(), Detail::Set(SetError::Write { .. }) | Detail::Engine(_))
@@ -48,14 +48,14 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     let list = beside(output, list);
     let failed = &summary.failed;
     if failed.is_empty() {
-        // The list of an earlier run.
+        // This list was left by an earlier run.
         return match std::fs::remove_file(&list) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(cannot_write(&list, &e)),
             _ => Ok(DONE),
         };
     }
     set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
-    // Readable by its owner alone: it names plain files.
+    // Only its owner may read it, because it names plain files.
     write_privately(&list, &csv(failed).map_err(|error| cannot_write(&list, &error))?)?;
     out.note(&format!("the whole list is in {}", list.display()));
     Ok(PARTLY)
@@ -72,7 +72,7 @@ pub fn set_aside(failed: &[Failure], were: &str, out: &Output) {
     list(failed, SHOWN, out);
 }
 
-/// Prints the first `shown` failures, a line each.
+/// Prints the first `shown` failures, one per line.
 pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     for failure in failed.iter().take(shown) {
         out.note(&format!("  {}: {}", failure.path, reason(failure)));

@@ -28,12 +28,12 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{words}");
     }
 
-    /// Prints something to know on the way on standard error.
+    /// Prints a note on standard error.
     pub fn note(&self, words: &str) {
         let _ = writeln!(std::io::stderr(), "{words}");
     }
 
-    /// Prints a note where the user asked for details.
+    /// Prints a note if the user asked for details.
     pub fn detail(&self, words: &str) {
         if self.verbose {
             self.note(words);
@@ -64,7 +64,7 @@ pub fn counted(number: usize, thing: &str) -> String {
     format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
-/// `words` behind `begin`, broken into lines of at most 100 characters. Lines after the first are indented by the
+/// `begin` followed by `words`, broken into lines of at most 100 characters. Lines after the first are indented by the
 /// length of `begin`.
 pub fn wrapped(begin: &str, words: &str) -> String {
     let indent = " ".repeat(begin.chars().count());
@@ -77,11 +77,11 @@ pub fn wrapped(begin: &str, words: &str) -> String {
     textwrap::fill(words, options)
 }
 
-/// Seconds in two units at most: `40s`, `2m 5s`, `3h 4m`.
+/// Seconds in at most two units: `40s`, `2m 5s`, `3h 4m`.
 pub fn duration(seconds: f64) -> String {
-    // An infinite or negative estimate is no reason to panic.
+    // An infinite or negative estimate must not cause a panic.
     let seconds = (seconds.round() as u64).clamp(1, 100 * 365 * 24 * 3600);
-    // Hours need no seconds.
+    // From an hour on, seconds are not shown.
     let seconds = if seconds < 3600 { seconds } else { seconds / 60 * 60 };
     humantime::format_duration(Duration::from_secs(seconds)).to_string()
 }

@@ -1,4 +1,4 @@
-//! The progress of a job: a bar on a terminal, elsewhere a line now and then.
+//! The progress of a job: a bar on a terminal, otherwise a line from time to time.
 
 use super::duration;
 use imgveil_data::job::{Busy, Note, Progress};

@@ -4,7 +4,7 @@ use super::Output;
 use imgveil_data::job::Size;
 use std::collections::BTreeMap;
 
-/// Prints a line each for splits, classes and sizes.
+/// Prints one line each for splits, classes and sizes.
 pub fn set_table(splits: &BTreeMap<String, usize>, classes: &BTreeMap<String, usize>, sizes: &[Size], out: &Output) {
     const SHOWN: usize = 8;
     let line = |what: &str, all: Vec<(&str, usize)>| {

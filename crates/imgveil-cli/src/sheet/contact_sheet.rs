@@ -8,11 +8,11 @@ use image::imageops::{FilterType, resize};
 
 /// Pictures are enlarged until their longer side has at least this many pixels.
 const LEGIBLE: u32 = 128;
-/// Labels and notes are broken into lines of this width.
+/// The width at which labels and notes are broken into lines.
 const LABEL_WIDTH: usize = 260;
-/// A title is not broken narrower than this, however little there is below it.
+/// A title is not broken into shorter lines than this, even if the content below it is narrow.
 const TITLE_WIDTH: usize = 400;
-/// Of a column's name.
+/// The style of a column's heading.
 const HEADING: Style = Style { size: 16.0, ..LABEL };
 const COLUMN_GAP: usize = 20;
 const ROW_GAP: usize = 24;
@@ -22,7 +22,7 @@ const ROW_GAP: usize = 24;
 pub struct Row {
     /// What the row shows, such as a scheme's name.
     pub label: String,
-    /// What to know about it, such as `block 4, one key for all blocks`. May be empty.
+    /// What the reader should know about it, such as `block 4, one key for all blocks`. May be empty.
     pub note: String,
     /// The pictures, one for each column. A row with fewer leaves the columns to the right empty.
     pub pictures: Vec<RgbImage>,
@@ -30,9 +30,9 @@ pub struct Row {
 
 /// A contact sheet: `title` at the top, a heading over each column, then the rows.
 ///
-/// Each picture is enlarged by the smallest whole factor that makes its longer side 128 pixels or more, and is centred in its
-/// column and row. Its pixels are never blended or scaled down. Headings beyond the pictures, and pictures beyond the
-/// headings, each get a column.
+/// Each picture is enlarged by the smallest whole factor that makes its longer side 128 pixels or more, and is centred
+/// in its column and row. Its pixels are never blended or scaled down. Headings beyond the pictures, and pictures
+/// beyond the headings, each get a column.
 ///
 /// # Errors
 /// When the sheet would have more than 2^27 pixels.
@@ -43,7 +43,7 @@ pub fn contact_sheet(title: &str, columns: &[&str], rows: &[Row]) -> Result<RgbI
 
 fn layout<'a>(title: &str, columns: &[&str], rows: &[Row], pictures: &'a [Vec<RgbImage>]) -> Drawing<'a> {
     let headings: Vec<Drawing<'_>> = columns.iter().map(|text| Drawing::text(text, HEADING, usize::MAX)).collect();
-    // A column is as wide as its widest picture or its heading, whichever is more.
+    // A column is as wide as its widest picture or its heading, whichever is wider.
     let count = pictures.iter().map(Vec::len).fold(headings.len(), usize::max);
     let mut widths: Vec<usize> = headings.iter().map(|heading| heading.width).collect();
     widths.resize(count, 0);
@@ -78,7 +78,7 @@ fn layout<'a>(title: &str, columns: &[&str], rows: &[Row], pictures: &'a [Vec<Rg
     title.below(12, rule).below(20, table)
 }
 
-/// A drawing in the middle of a place of at least this size.
+/// Centres a drawing in an area of at least this size.
 fn centred(drawing: Drawing<'_>, width: usize, height: usize) -> Drawing<'_> {
     let (x, y) = (width.saturating_sub(drawing.width) / 2, height.saturating_sub(drawing.height) / 2);
     let mut place = Drawing::default();
@@ -104,7 +104,7 @@ mod tests {
         Row { label: label.to_owned(), note: note.to_owned(), pictures }
     }
 
-    /// Draws a sheet, in which nothing may overlap and every enlarged pixel must equal its source.
+    /// Draws a sheet and checks that nothing overlaps and that every enlarged pixel equals its source.
     #[track_caller]
     fn assert_exact(title: &str, columns: &[&str], rows: &[Row]) {
         let pictures: Vec<Vec<RgbImage>> = rows.iter().map(|row| row.pictures.iter().map(enlarged).collect()).collect();

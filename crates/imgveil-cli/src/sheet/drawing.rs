@@ -1,5 +1,5 @@
-//! What a sheet is composed of. A drawing has a size and knows what is where; drawings are put beside and below each
-//! other, so nothing overlaps.
+//! The parts of a sheet. A drawing has a size and knows the positions of its parts. Drawings are put beside and below
+//! each other, so nothing overlaps.
 
 use super::text::Style;
 use crate::error::Error;
@@ -12,7 +12,7 @@ const MARGIN: usize = 32;
 /// The most pixels of a sheet: 384 MiB of RGB. A viewer cannot be expected to open more.
 const MOST_PIXELS: usize = 1 << 27;
 
-/// Parts and their places. All lengths are in pixels.
+/// Parts and their positions. All lengths are in pixels.
 #[derive(Clone, Default)]
 pub struct Drawing<'a> {
     pub width: usize,
@@ -28,7 +28,7 @@ enum Part<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    /// Lines of text, broken at `width`. Wider where a word is.
+    /// Lines of text, broken at `width`. A line is wider only if a single word is.
     pub fn text(text: &str, style: Style, width: usize) -> Self {
         let mut drawing = Self::default();
         for line in style.wrap(text, width) {
@@ -39,38 +39,39 @@ impl<'a> Drawing<'a> {
         drawing
     }
 
-    /// A picture in a thin frame, which tells a light picture from the background. The frame lies around the pixels.
+    /// A picture in a thin frame, which separates a light picture from the background. The frame is outside of the
+    /// picture.
     pub fn picture(picture: &'a RgbImage) -> Self {
         let (width, height) = (picture.width() as usize + 2, picture.height() as usize + 2);
         Self { width, height, parts: vec![(0, 0, Part::Picture(picture))] }
     }
 
-    /// A level line.
+    /// A horizontal line.
     pub fn rule(width: usize) -> Self {
         Self { width, height: 1, parts: vec![(0, 0, Part::Rule(width))] }
     }
 
-    /// This with `other` below it, aligned to the left. Something empty takes no gap.
+    /// This drawing with `other` below it, aligned to the left. If either is empty, there is no gap.
     pub fn below(self, gap: usize, other: Self) -> Self {
         let gap = if self.height == 0 || other.height == 0 { 0 } else { gap };
         let y = self.height + gap;
         self.with(0, y, other)
     }
 
-    /// This with `other` to the right of it, aligned at the top. Something empty takes no gap.
+    /// This drawing with `other` to the right of it, aligned at the top. If either is empty, there is no gap.
     pub fn beside(self, gap: usize, other: Self) -> Self {
         let gap = if self.width == 0 || other.width == 0 { 0 } else { gap };
         let x = self.width + gap;
         self.with(x, 0, other)
     }
 
-    /// This at the left of a place of at least this width.
+    /// This drawing at the left of an area of at least this width.
     pub fn at_least(mut self, width: usize) -> Self {
         self.width = self.width.max(width);
         self
     }
 
-    /// This with the top left corner of `other` at (`x`, `y`).
+    /// This drawing with the top left corner of `other` at (`x`, `y`).
     pub fn with(mut self, x: usize, y: usize, other: Self) -> Self {
         self.width = self.width.max(x.saturating_add(other.width));
         self.height = self.height.max(y.saturating_add(other.height));
@@ -78,12 +79,12 @@ impl<'a> Drawing<'a> {
         self
     }
 
-    /// Height and width of the sheet that this becomes.
+    /// Height and width of the sheet that this drawing makes.
     pub fn sheet_size(&self) -> (usize, usize) {
         (self.height.saturating_add(2 * MARGIN), self.width.saturating_add(2 * MARGIN))
     }
 
-    /// The sheet.
+    /// Makes the sheet.
     ///
     /// # Errors
     /// When the sheet would have more than 2^27 pixels.
@@ -114,7 +115,7 @@ fn fill(sheet: &mut RgbImage, x: usize, y: usize, width: u32, height: u32) {
     imageops::replace(sheet, &RgbImage::from_pixel(width, height, RULE), x as i64, y as i64);
 }
 
-/// Where the pictures of a sheet are that is made of this: the top left pixel of each, inside its frame.
+/// The positions of the pictures on a sheet made from this drawing: the top left pixel of each, inside its frame.
 #[cfg(test)]
 pub fn picture_places(drawing: &Drawing<'_>) -> Vec<(usize, usize)> {
     let place = |(x, y, part): &(usize, usize, Part<'_>)| match part {
@@ -124,7 +125,7 @@ pub fn picture_places(drawing: &Drawing<'_>) -> Vec<(usize, usize)> {
     drawing.parts.iter().filter_map(place).collect()
 }
 
-/// Fails where two parts overlap, or one reaches into the margin.
+/// Fails if two parts overlap, or one extends into the margin.
 #[cfg(test)]
 #[track_caller]
 pub fn assert_nothing_overlaps(drawing: &Drawing<'_>) {

@@ -1,8 +1,8 @@
 //! Galleries: captioned pictures in a grid, such as one image under many schemes.
 //!
-//! All pictures of a gallery are shown at one scale, so that they can be compared. Small ones are enlarged by a whole
-//! factor. Large ones are reduced by one: every pixel shown is the mean of a square of pixels. The gallery says so
-//! under its title.
+//! All pictures of a gallery are shown at one scale, so that they can be compared. Small pictures are enlarged by a
+//! whole factor. Large pictures are reduced by a whole factor: every pixel shown is the mean of a square of pixels. The
+//! gallery states the scale under its title.
 
 use super::drawing::Drawing;
 use super::text::{LABEL, NOTE, Style, TITLE};
@@ -16,23 +16,23 @@ const ENLARGED: usize = 288;
 const REDUCED: usize = 448;
 /// Columns are not narrower than this, so that captions can be read.
 const NARROWEST: usize = 224;
-/// The scale is chosen so that no side of the sheet is longer than this, if that leaves anything to see.
+/// The scale is chosen so that no side of the sheet is longer than this, unless the pictures would become too small.
 const LONGEST_SIDE: usize = 3000;
-/// What is left to see at least: the longer side of the largest picture.
+/// The smallest size of the pictures: the longer side of the largest picture.
 const SMALLEST: usize = 64;
 const COLUMN_GAP: usize = 28;
 const ROW_GAP: usize = 28;
 
-/// A picture with words under it.
+/// A picture with a caption under it.
 #[derive(Debug, Clone)]
 pub struct Captioned {
-    /// What it is.
+    /// What the picture shows.
     pub label: String,
-    /// What came out, in a few words under the label.
+    /// The result, in a few words under the label.
     pub verdict: String,
-    /// Whether that is what one hopes for: decides the colour of the verdict.
+    /// Whether the result is the desired one. Decides the colour of the verdict.
     pub good: bool,
-    /// What to know about it, each on lines of its own.
+    /// What the reader should know about it, each note on lines of its own.
     pub notes: Vec<String>,
     /// The picture.
     pub picture: RgbImage,
@@ -48,12 +48,12 @@ pub fn gallery(title: &str, notes: &[String], images: &[Captioned]) -> Result<Rg
     layout(title, notes, images, &pictures, scale).into_sheet()
 }
 
-/// By how much all pictures are enlarged or reduced.
+/// The factor by which all pictures are enlarged or reduced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scale {
-    /// Every pixel is a square of this side.
+    /// Every pixel becomes a square of this side.
     Up(usize),
-    /// Every square of this side is a pixel.
+    /// Every square of this side becomes a pixel.
     Down(usize),
 }
 
@@ -65,7 +65,7 @@ impl Scale {
         let mut scale = Self::wanted(longest);
         loop {
             let next = scale.smaller();
-            // Pictures of the right size, which are not drawn.
+            // Blank pictures of the right size, only for the layout.
             let sizes: Vec<RgbImage> = images.iter().map(|image| scale.blank(&image.picture)).collect();
             let (height, width) = layout(title, notes, images, &sizes, scale).sheet_size();
             if height.max(width) <= LONGEST_SIDE || next.side(longest) < SMALLEST {
@@ -75,7 +75,7 @@ impl Scale {
         }
     }
 
-    /// The scale to begin with for pictures whose longest side is this.
+    /// The first scale to try for pictures whose longest side is this.
     fn wanted(longest: usize) -> Self {
         if longest > REDUCED {
             Scale::Down(longest.div_ceil(REDUCED))
@@ -84,7 +84,7 @@ impl Scale {
         }
     }
 
-    /// The next smaller one.
+    /// The next smaller scale.
     fn smaller(self) -> Self {
         match self {
             Scale::Up(factor) if factor > 1 => Scale::Up(factor - 1),
@@ -114,7 +114,7 @@ impl Scale {
         }
     }
 
-    /// In words, for the top of the sheet.
+    /// The scale in words, for the top of the sheet.
     fn words(self) -> String {
         match self {
             Scale::Up(1) => "Shown pixel by pixel.".to_owned(),
@@ -124,7 +124,8 @@ impl Scale {
     }
 }
 
-/// The mean of square (`x`, `y`), half up. By hand, because the filters of `image` blend over the edges of a square.
+/// The mean of square (`x`, `y`), half rounded up. Computed here, because the filters of `image` blend over the edges
+/// of a square.
 fn mean(picture: &RgbImage, factor: u32, x: u32, y: u32) -> Rgb<u8> {
     let (mut sums, mut count) = ([0; 3], 0);
     for row in y * factor..((y + 1) * factor).min(picture.height()) {
@@ -137,7 +138,7 @@ fn mean(picture: &RgbImage, factor: u32, x: u32, y: u32) -> Rgb<u8> {
     Rgb(sums.map(|sum| ((2 * sum + count) / (2 * count).max(1)) as u8))
 }
 
-/// The gallery, as near to a square as whole columns allow.
+/// Lays out the gallery, as nearly square as whole columns allow.
 fn layout<'a>(
     title: &str,
     notes: &[String],
@@ -159,7 +160,8 @@ fn layout<'a>(
             tiles.chunks(columns).map(|row| row.iter().map(|tile| tile.height).fold(0, usize::max) + ROW_GAP).sum();
         (columns * (column + COLUMN_GAP)).max(height)
     };
-    // Of the numbers whose sheets are about as square as any, the one that leaves the fewest places empty.
+    // Among the numbers of columns whose sheets are nearly as square as possible, take the one with the fewest empty
+    // places.
     let count = images.len().max(1);
     let shortest = (1..=count).map(&size).min().unwrap_or(0);
     let square = (1..=count).filter(|&columns| size(columns) <= shortest + shortest / 10);
@@ -211,7 +213,7 @@ mod tests {
         (0..count).map(|i| captioned(height, width, "label", &notes[..i % 4])).collect()
     }
 
-    /// The scale of a gallery and its size, where nothing may overlap.
+    /// The scale of a gallery and its size. Checks that nothing overlaps.
     #[track_caller]
     fn laid_out(images: &[Captioned]) -> (Scale, usize, usize) {
         let notes = ["A note.".to_owned()];

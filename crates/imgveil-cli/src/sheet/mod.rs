@@ -14,7 +14,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use imgveil::internal::image::{Depth, Image};
 use std::io::Cursor;
 
-/// The image as a screen shows it: 8 bits (of 16-bit samples the more significant byte), grey as RGB.
+/// Converts an image to what a screen shows: 8 bits (the more significant byte of 16-bit samples), grey as RGB.
 pub fn picture(image: &Image) -> RgbImage {
     let geometry = image.geometry();
     let (width, channels) = (geometry.width(), geometry.channels());

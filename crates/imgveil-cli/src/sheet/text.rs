@@ -10,7 +10,7 @@ const MUTED: Rgb<u8> = Rgb([95, 99, 104]);
 /// How a line of text looks.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Style {
-    /// Size of the type (an em) in pixels.
+    /// Size of the font (an em) in pixels.
     pub size: f32,
     pub bold: bool,
     pub colour: Rgb<u8>,
@@ -28,7 +28,7 @@ static FACES: LazyLock<Option<[FontRef<'static>; 2]>> = LazyLock::new(|| {
 });
 
 impl Style {
-    /// Height of a line in pixels, the space between lines included.
+    /// Height of a line in pixels, including the space between lines.
     pub fn line_height(self) -> usize {
         (self.size * 1.4).round() as usize
     }
@@ -58,13 +58,13 @@ impl Style {
         lines
     }
 
-    /// Draws one line with its top left corner at (`x`, `y`). What lies outside of the sheet is left out.
+    /// Draws one line with its top left corner at (`x`, `y`). Parts outside of the sheet are not drawn.
     pub fn draw(self, sheet: &mut RgbImage, x: usize, y: usize, text: &str) {
         let Some(face) = self.face() else { return };
         let scale = self.scale(face);
         let face = face.as_scaled(scale);
         let space = self.line_height() as f32 - face.height();
-        // Whole pixels, so that the stems of a line are equally sharp.
+        // Rounded to whole pixels, so that the stems of a line are equally sharp.
         let baseline = (y as f32 + space / 2.0 + face.ascent()).round();
         let mut at = x as f32;
         for c in text.chars() {
@@ -92,14 +92,14 @@ impl Style {
         FACES.as_ref().map(|faces| &faces[usize::from(self.bold)])
     }
 
-    /// ab_glyph measures a size from ascent to descent; type is measured by the em.
+    /// ab_glyph measures a size from ascent to descent, but font sizes are measured by the em.
     fn scale(self, face: &FontRef<'_>) -> PxScale {
         let em = face.units_per_em().unwrap_or(face.height_unscaled());
         PxScale::from(self.size * face.height_unscaled() / em)
     }
 }
 
-/// The character, or a question mark where the font does not have it.
+/// The character, or a question mark if the font does not have it.
 fn known<F: Font, S: ScaleFont<F>>(face: &S, c: char) -> char {
     if face.glyph_id(c).0 == 0 { '?' } else { c }
 }
