@@ -1,5 +1,5 @@
-//! The core, timed: draws, plan compilation, tiles, both engines. Rows to compare with stand beside them: copying the same bytes,
-//! and the plain conversion without a scheme.
+//! The core, timed: draws, plan compilation, tiles, both engines. For comparison, there are rows that copy the same
+//! bytes and rows of the plain conversion without a scheme.
 //!
 //!     cargo bench --bench engines
 //!     cargo bench --bench engines -- 224x224x3      # one geometry
@@ -107,8 +107,9 @@ fn engine(c: &mut Criterion, device: &Device) {
     }
 }
 
-/// A job's way, host memory to host memory, batch after batch: one at a time, and as many under way as pay. Each iteration is
-/// one batch; those under way are one iteration's for the next one, so the rows differ by what overlaps.
+/// The work of a job, from host memory to host memory, batch after batch: with one batch at a time, and with as many
+/// running batches as pay. Each iteration is one batch. An iteration leaves its running batches to the next one, so the
+/// rows differ only by what overlaps.
 fn stream(c: &mut Criterion, device: &Device) {
     for geometry in geometries() {
         // The size of a job's batch.

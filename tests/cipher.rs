@@ -55,7 +55,8 @@ fn every_scheme_is_undone_or_says_why_not() {
     }
 }
 
-/// No two images share a keystream, whatever the caller does; the same image under the same name has the same one again.
+/// No two images share a keystream, whatever the caller does. The same image under the same name has the same keystream
+/// again.
 #[test]
 fn ids_come_from_names_and_pixels() {
     let geometry = geometry(8, 8, 1);

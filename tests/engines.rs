@@ -258,7 +258,7 @@ proptest! {
             prop_assert_eq!(&bytes[i * size..][..size], &expected[..]);
             prop_assert_eq!(&floats[i * geometry.samples()..][..geometry.samples()], &planar(geometry, &expected)[..]);
         }
-        // As many as go through a plan together and a few more, from input to output and in place, are what each is alone.
+        // More images than go through a plan together, from input to output and in place, give what each gives alone.
         let many: Vec<ImageRef> = refs.iter().cycle().take(41).copied().collect();
         let (all, all_floats) = run(&Device::cpu(), &program, &input, &many);
         for i in 0..many.len() {
@@ -426,7 +426,8 @@ fn a_turned_image_is_turned() {
     }
 }
 
-/// At the longest side and the farthest shift that are allowed, 32 bits still hold every position; beyond, views are refused.
+/// At the longest side and the largest shift that are allowed, 32 bits still hold every position. Beyond, views are
+/// refused.
 #[test]
 fn views_are_equal_or_refused_at_the_limits() {
     let (long, high) = (geometry(1, 16_384, 1).with_depth(Depth::U16), geometry(16_384, 1, 1));
@@ -516,8 +517,8 @@ fn real_sizes_are_equal_on_both_engines() {
     }
 }
 
-/// RFC 8439, appendix A.1 (key and nonce of zeros, blocks 0 and 1) and section 2.4.2 (its 96-bit nonce is the counter's high word
-/// and the stream id here): the keystream of both engines, seen on an image of zeros.
+/// RFC 8439, appendix A.1 (key and nonce of zeros, blocks 0 and 1) and section 2.4.2 (its 96-bit nonce is the counter's
+/// high word and the stream id here): the keystream of both engines, on an image of zeros.
 #[test]
 fn keystreams_are_chacha20() {
     let mut counted = [0u8; 32];
@@ -657,8 +658,8 @@ fn every_sample_becomes_the_float_that_the_host_makes_of_it() {
     }
 }
 
-/// Batches of every size and program in turn, begun before others are waited for, waited for in another order, some of them
-/// dropped: each is what it would be alone.
+/// Batches of all sizes and programs in turn. They are started before others are waited for, waited for in another
+/// order, and some of them are dropped. Each gives what it would give alone.
 #[test]
 fn batches_under_way_do_not_touch_each_other() {
     let key = Key::from_bytes([5; 32]);

@@ -41,8 +41,9 @@ fn a_batch_goes_up_once_and_comes_back_once() {
     }
 }
 
-/// One dispatch from the resident set into the caller's memory wherever a scheme is permutation and flips, with a key for each
-/// image too; nothing comes back, and what goes up does not grow with the image: no table is sent for an image's own key.
+/// A scheme of permutation and flips, also with a key for each image, is one dispatch from the resident set into the
+/// caller's memory. Nothing is read back. The bytes sent do not grow with the image: no table is sent for an image's
+/// own key.
 #[test]
 fn a_preset_is_one_dispatch_and_reads_nothing_back() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);

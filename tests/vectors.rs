@@ -1,5 +1,5 @@
-//! Known answers: the schedule and the schemes against `assets/vectors/`, which `tests/reference/` (Python, written from
-//! docs/SCHEDULE.md alone) produces. And the pins: a changed bit in any vector, key file or shader fails here.
+//! Known answers: the schedule and the schemes against `assets/vectors/`, which `tests/reference/` (Python, written
+//! from docs/SCHEDULE.md alone) produces. And the pins: a changed bit in any vector, key file or shader fails here.
 
 mod common;
 

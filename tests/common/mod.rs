@@ -30,8 +30,8 @@ pub fn open_gpu() -> Option<Device> {
     Some(device)
 }
 
-/// The one GPU of this test process (software drivers leak a little with every device), or a line that says that `test` was
-/// skipped.
+/// The one GPU of this test process (software drivers leak a little with every device). Without a GPU, prints a line
+/// that says that `test` was skipped.
 pub fn gpu(test: &str) -> Option<&'static Device> {
     static DEVICE: OnceLock<Option<Device>> = OnceLock::new();
     let device = DEVICE.get_or_init(open_gpu).as_ref();

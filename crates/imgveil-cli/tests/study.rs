@@ -301,7 +301,8 @@ fn training_that_is_killed_goes_on_to_the_same_figures() {
         std::thread::sleep(wait);
         run.kill().unwrap();
         match run.wait().unwrap().code() {
-            // Other tests took the machine while the unbroken run was timed: a run that was never killed does not count.
+            // Other tests slowed the machine while the unbroken run was timed. A run that was never killed does not
+            // count.
             Some(0) if kills == 0 => {
                 std::fs::remove_dir_all(desk.path("broken")).unwrap();
                 longest /= 2;
