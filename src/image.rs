@@ -244,7 +244,7 @@ pub struct Augmentation {
 const SINE_BITS: u32 = 14;
 
 impl Augmentation {
-    /// The image as it is.
+    /// The image unchanged.
     pub const IDENTITY: Augmentation = Augmentation { dy: 0, dx: 0, mirrored: false, angle: 0, brightness: 0 };
 
     /// The longest side, and the largest shift, of an image that is turned. Larger positions do not fit 32 bits.

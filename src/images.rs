@@ -106,7 +106,7 @@ impl Images {
         self.names.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -178,7 +178,7 @@ impl Encrypted {
         self.names.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

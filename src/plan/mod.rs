@@ -60,7 +60,7 @@ impl Unit {
 pub struct Plan {
     geometry: Geometry,
     unit: Unit,
-    /// Clones share the table, because that of a large image takes gigabytes.
+    /// Clones share the table, because the table of a large image takes gigabytes.
     table: Arc<Zeroizing<Vec<u32>>>,
     permutation: bool,
 }

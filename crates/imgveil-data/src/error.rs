@@ -15,7 +15,7 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Error(Box<Detail>);
 
-/// What kind of error an [`Error`] is.
+/// The kind of an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -25,7 +25,7 @@ pub enum ErrorKind {
     AlreadyExists,
     /// Another process is writing to the output.
     Busy,
-    /// The request cannot be carried out as it is stated: options that do not go together, or do not fit the set.
+    /// The request cannot be carried out as it is: options contradict each other, or do not fit the set.
     InvalidRequest,
     /// A file of labels or names is damaged or about other images.
     InvalidList,

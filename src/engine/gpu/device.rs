@@ -230,7 +230,7 @@ impl Gpu {
         place.get_or_init(|| self.sent(bytemuck::cast_slice(&normalised(depth)), wgpu::BufferUsages::STORAGE))
     }
 
-    /// Bound in place of a plan where a kernel could read one and there is none. The caller holds an error scope.
+    /// Bound to kernels that can read a plan when there is no plan. The caller holds an error scope.
     pub(super) fn placeholder(&self) -> &wgpu::Buffer {
         self.placeholder.get_or_init(|| self.buffer(4, wgpu::BufferUsages::STORAGE))
     }

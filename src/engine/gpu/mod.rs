@@ -1,5 +1,5 @@
 //! The GPU engine on wgpu. The kernels stay within WebGPU's default limits and need no features. The device is opened
-//! with all features and limits of the adapter, because burn shares it.
+//! with the features and limits of the adapter, because burn shares it.
 //!
 //! Images are packed bytes: four 8-bit samples or two 16-bit samples per word. Every image begins at a word.
 

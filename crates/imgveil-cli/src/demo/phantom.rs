@@ -12,7 +12,7 @@
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What a phantom shows.
+/// The class of a phantom: what the drawing shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PhantomClass {
     /// Lungs without an opacity.

@@ -1,5 +1,5 @@
 //! numpy's `.npy` format: an array's header and values, and the header of a new array. Headers are not trusted: neither
-//! their length nor what they state about the data.
+//! their length nor their statements about the data.
 
 use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, WriterBuilder};
 use std::io::{Read, Write};
@@ -49,7 +49,7 @@ impl Header {
     /// Reads the header and nothing after it.
     ///
     /// # Errors
-    /// If there is none, or the array is in Fortran order.
+    /// If there is no header, or the array is in Fortran order.
     pub fn read(reader: &mut dyn Read) -> Result<Self, NpyError> {
         // Magic and version. The length of the text has two bytes in version 1 and four in later ones.
         let mut bytes = vec![0; 10];

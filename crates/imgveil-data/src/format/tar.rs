@@ -1,7 +1,7 @@
-//! The members of a tar file, found by its headers alone: USTAR, GNU long names, PAX paths. Walked by hand, because
-//! members must be found by their offsets, and because a header that lies must neither allocate nor hide a member; the
-//! crate `tar` parses the single header. Refuses what readers are known to understand in different ways: sparse files,
-//! and sizes that contradict each other.
+//! The members of a tar file, found by its headers alone: USTAR, GNU long names, PAX paths. The headers are walked by
+//! hand, because members must be found by their offsets, and because a header with wrong numbers must neither allocate
+//! nor hide a member. The crate `tar` parses the single header. Refuses constructs that tar readers are known to read
+//! in different ways: sparse files, and sizes that contradict each other.
 
 use crate::offset_io;
 use std::fs::File;
@@ -40,7 +40,7 @@ pub(crate) struct TarMembers<'a> {
     file: &'a File,
     at: u64,
     end: u64,
-    /// Whether a block of zeros must mark the end, as in a whole file.
+    /// Whether a block of zeros must mark the end. A whole file must have one.
     marked: bool,
     done: bool,
 }
@@ -95,7 +95,7 @@ impl<'a> TarMembers<'a> {
         }
     }
 
-    /// The data of a header that extends the next one.
+    /// The data of a header that extends the header after it.
     fn extension(&self, data: &Range<u64>) -> Result<Vec<u8>, Damage> {
         if data.end - data.start > LONGEST_EXTENSION {
             Err(self.damage("the name of a member is longer than 1 MiB"))
@@ -150,7 +150,7 @@ impl<'a> TarMembers<'a> {
     }
 
     /// The path in a PAX header, if it has one. A PAX header consists of records `LENGTH KEY=VALUE`, each followed by a
-    /// line feed. Values may contain line feeds, so that the header cannot be split at them.
+    /// line feed. Values may contain line feeds, so the header cannot be split at them.
     fn pax(&self, mut bytes: &[u8]) -> Result<Option<Vec<u8>>, Damage> {
         let malformed = || self.damage("it has a damaged PAX header");
         let mut path = None;
@@ -221,7 +221,7 @@ mod tests {
         tar.into_inner().unwrap()
     }
 
-    /// One extension header and a member behind it.
+    /// One extension header, followed by a member.
     fn extended(kind: EntryType, data: &[u8]) -> Vec<u8> {
         let mut tar = tar::Builder::new(Vec::new());
         tar.append_data(&mut header(kind, data.len() as u64), "extension", data).unwrap();
@@ -242,11 +242,11 @@ mod tests {
         ustar.set_size(1);
         tar.append_data(&mut ustar, &path, &b"x"[..]).unwrap();
         assert_eq!(members(&tar.into_inner().unwrap()).unwrap()[0].0, path);
-        // PAX, with a line feed in a value that is not ours.
+        // PAX, with a line feed in the value of another key.
         let pax = b"21 comment=12 path=\n\n14 path=x.cls\n";
         assert_eq!(members(&extended(EntryType::XHeader, pax)).unwrap(), [("x.cls".to_owned(), b"ab".to_vec())]);
         assert_eq!(members(&extended(EntryType::XGlobalHeader, b"14 comment=ab\n")).unwrap()[0].0, "a.png");
-        // Links and directories are no files.
+        // Links and directories are not files.
         assert_eq!(members(&extended(EntryType::Directory, b"")).unwrap().len(), 1);
         assert_eq!(members(&extended(EntryType::Symlink, b"")).unwrap().len(), 1);
     }
@@ -261,7 +261,7 @@ mod tests {
         for malformed in [&b"99 path=x\n"[..], b"0 path=x\n", b"path", b"14 path=x.cls ", b"8 aaaaa\n", b"-1 a=b\n"] {
             assert!(refused(EntryType::XHeader, malformed).contains("PAX"), "{malformed:?}");
         }
-        // A size that reaches behind the end of the file.
+        // A size that extends beyond the end of the file.
         let mut lying = archive(&[("a.png", b"ab")]);
         let mut big = header(EntryType::Regular, u64::MAX - 3);
         big.set_path("a.png").unwrap();
@@ -277,7 +277,7 @@ mod tests {
         let expected = members(&whole).unwrap();
         for length in 0..whole.len() {
             match members(&whole[..length]) {
-                // The second of the two empty blocks at the end says nothing.
+                // The second of the two empty blocks at the end may be missing.
                 Ok(found) => assert!(length >= whole.len() - 512 && found == expected, "{length}"),
                 Err(damage) => assert!(damage.reason.contains("cut"), "{length}: {damage}"),
             }

@@ -117,7 +117,7 @@ pub enum JobError {
     /// A scheme that mixes images needs an `.npz` output.
     #[error("this scheme mixes images and gives floats, which no PNG holds: {0} must be an .npz file")]
     Floats(PathBuf),
-    /// The output lies inside the input.
+    /// The output is inside the input.
     #[error("the output {output} lies inside the input {input}: choose a folder outside of it")]
     Inside {
         /// The input.

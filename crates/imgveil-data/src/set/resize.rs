@@ -62,7 +62,7 @@ impl Resize {
             // A saturated side is too large for a geometry, which is an error below.
             (true, _) => side.checked_next_multiple_of(tile).unwrap_or(u32::MAX),
             (_, true) if side >= tile => side - side % tile,
-            // An image smaller than a block is left as it is: the scheme's compiler refuses it.
+            // An image smaller than a block is not changed; the scheme's compiler refuses it.
             _ => side,
         };
         let fitted = Geometry::new(round(height, tile.height), round(width, tile.width), geometry.channels() as u32)?;
@@ -176,7 +176,7 @@ mod tests {
     fn cropping_cuts_evenly() {
         let cut = Resize { crop: true, ..Resize::default() }.apply(image(4, 6), TILE).unwrap();
         assert_eq!(cut.samples(), [1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 15, 16, 19, 20, 21, 22]);
-        // An image smaller than a block is left as it is, for the compiler to refuse.
+        // An image smaller than a block is not changed; the compiler refuses it.
         let small = image(1, 3);
         assert_eq!(Resize { crop: true, ..Resize::default() }.apply(small.clone(), TILE), Ok(small));
     }

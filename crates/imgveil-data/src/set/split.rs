@@ -40,7 +40,7 @@ impl Split {
         }
     }
 
-    /// The split that the name of a folder or an array stands for.
+    /// The split that the name of a folder or an array means.
     pub(crate) fn named(name: &str) -> Option<Self> {
         name.parse().ok()
     }

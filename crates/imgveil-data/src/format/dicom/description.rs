@@ -22,7 +22,7 @@ pub(super) enum Photometric {
     Ybr422,
 }
 
-/// What a sample is.
+/// The type of a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
     /// An integer.

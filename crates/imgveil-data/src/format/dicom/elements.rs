@@ -12,7 +12,7 @@ pub(super) type Tag = u32;
 pub(super) enum Stop {
     /// The bytes end in the middle of the header.
     Short,
-    /// The structure is not that of a data set.
+    /// The structure is not a data set.
     Broken(&'static str),
 }
 

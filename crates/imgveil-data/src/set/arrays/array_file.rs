@@ -46,7 +46,7 @@ pub(super) struct ArrayFile {
 }
 
 impl ArrayFile {
-    /// Creates the file, or continues with the one that an earlier run left if it is for the same images.
+    /// Creates the file. If an earlier run left one for the same images, continues with that.
     pub(super) fn create(path: PathBuf, geometry: Geometry, count: usize) -> Result<Self, SetError> {
         let failed = SetError::writing(&path);
         let header = header(geometry, count).map_err(&failed)?;

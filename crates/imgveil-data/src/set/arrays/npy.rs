@@ -1,5 +1,5 @@
 //! Folders of `.npy` files (`train_images.npy` and so on) to read, with `imgveil.json` if they are encrypted, and
-//! single `.npy` files of images. Images are read where they lie: an array may be larger than memory.
+//! single `.npy` files of images. Images are read in place: an array may be larger than memory.
 
 use super::array::{Data, ImageArray};
 use super::labels::{labels, longest_labels};

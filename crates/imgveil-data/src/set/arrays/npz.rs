@@ -1,8 +1,8 @@
 //! Reads `.npz` files: the arrays are members of an archive. In an encrypted set, the manifest is another member.
 //!
 //! Small arrays are read into memory, which compares them with the archive's checksums. Larger arrays stay on disk:
-//! stored ones are read where they lie, compressed ones are inflated once into an unnamed file beside the set (or in
-//! the system's temporary folder, if the set's folder cannot be written to).
+//! stored arrays are read in place, compressed arrays are inflated once into an unnamed file beside the set (or in the
+//! system's temporary folder, if the set's folder cannot be written to).
 
 use super::archive::{Archive, archive, bad, find, member, read_manifest};
 use super::array::{Data, ImageArray};
@@ -107,8 +107,8 @@ fn array(zip: &mut Archive, path: &Path, name: &str, memory: &mut u64) -> Result
     Ok(Some(ImageArray { layout, data, stamp: stamp(&metadata) }))
 }
 
-/// An unnamed file, which disappears when it is closed. It lies in the set's folder, where everyone who could read it
-/// can read the set.
+/// An unnamed file, which disappears when it is closed. It is in the set's folder, where everyone who could read it can
+/// also read the set.
 fn unnamed(path: &Path) -> std::io::Result<File> {
     tempfile::tempfile_in(parent(path)).or_else(|_| tempfile::tempfile())
 }

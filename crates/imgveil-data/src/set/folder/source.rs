@@ -24,7 +24,7 @@ pub struct FolderSource {
     hashes: Vec<String>,
 }
 
-/// Where an item lies, relative to the root.
+/// Where an item is, relative to the root.
 #[derive(Clone)]
 enum Location {
     /// A file of one image.
