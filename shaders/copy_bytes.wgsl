@@ -1,5 +1,6 @@
-// Packed words to packed words, as they are. One invocation writes 16 bytes of an image. References show images as they are, and
-// an image is a whole number of such pieces. The same as permute_bytes.wgsl without a plan, which is the oracle.
+// Packed words to packed words, as they are. One invocation writes 16 bytes of an image. References show images as they
+// are, and an image is a whole number of such pieces. The same as permute_bytes.wgsl without a plan, which is the
+// oracle.
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read_write> encrypted: array<vec4<u32>>;

@@ -1,5 +1,5 @@
-// Memory to memory, two times 16 bytes an invocation: what a device's kernels are held against. Reads neither parameters nor references, whose
-// bindings every kernel has.
+// Memory to memory, two times 16 bytes an invocation: what a device's kernels are held against. Reads neither
+// parameters nor references, whose bindings every kernel has.
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
 @group(0) @binding(4) var<storage, read_write> encrypted: array<vec4<u32>>;

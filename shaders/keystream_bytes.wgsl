@@ -1,6 +1,6 @@
 // Packed words XOR each image's own ChaCha20 stream, to packed words. One invocation computes one ChaCha20
-// block and writes 16 words, 64 apart; behind an image's last sample they hold what nobody reads. Needs shared/source.wgsl,
-// shared/chacha20.wgsl and shared/staged.wgsl in front. Twin: Stream::xor in src/schedule.rs.
+// block and writes 16 words, 64 apart; behind an image's last sample they hold what nobody reads. Needs
+// shared/source.wgsl, shared/chacha20.wgsl and shared/staged.wgsl in front. Twin: Stream::xor in src/schedule.rs.
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
 

@@ -1,7 +1,6 @@
-// Packed words through a plan in tiles to normalised floats, planar (N, C, H, W). One invocation writes, of each of four
-// images, four times four neighbours of a channel. Needs shared/normalised.wgsl and
-// shared/tiles.wgsl in front. The same as permute_floats.wgsl,
-// which is the oracle.
+// Packed words through a plan in tiles to normalised floats, planar (N, C, H, W). One invocation writes, of each of
+// four images, four times four neighbours of a channel. Needs shared/normalised.wgsl and shared/tiles.wgsl in front.
+// The same as permute_floats.wgsl, which is the oracle.
 
 @group(0) @binding(5) var<storage, read_write> tensor: array<vec4<f32>>;
 

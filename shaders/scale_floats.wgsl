@@ -1,6 +1,7 @@
-// Packed 8-bit samples to normalised floats, planar (N, C, H, W), as they are: what a plan to floats is held against. One
-// invocation writes four neighbours of every channel of an image. References show images as they are, and an image is a
-// whole number of such pieces. Needs shared/normalised.wgsl in front. The same as permute_floats.wgsl without a plan, which is the oracle.
+// Packed 8-bit samples to normalised floats, planar (N, C, H, W), as they are: what a plan to floats is held against.
+// One invocation writes four neighbours of every channel of an image. References show images as they are, and an image
+// is a whole number of such pieces. Needs shared/normalised.wgsl in front. The same as permute_floats.wgsl without a
+// plan, which is the oracle.
 
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 @group(0) @binding(5) var<storage, read_write> tensor: array<vec4<f32>>;

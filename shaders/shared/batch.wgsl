@@ -3,8 +3,8 @@
 // holds 65,535 workgroups at most, so most kernels go on in strides of the grid, and those that
 // do not are only given what fits one.
 //
-// In front of every kernel. What a batch is: the images' size, and the references that say which image each position of the
-// batch shows, and how it is augmented.
+// In front of every kernel. What a batch is: the images' size, and the references that say which image each position of
+// the batch shows, and how it is augmented.
 
 struct Params {
     height: u32,

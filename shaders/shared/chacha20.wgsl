@@ -1,6 +1,6 @@
 // ChaCha20 (RFC 8439, section 2.3) in Bernstein's layout: 64-bit block counter in words 12 and 13, 64-bit
-// stream id in words 14 and 15. The state is four rows of a matrix, and a quarter round works on all columns at once: no array is
-// indexed, which would lie in memory. Twin: rand_chacha's ChaCha20Rng, as src/schedule.rs uses it.
+// stream id in words 14 and 15. The state is four rows of a matrix, and a quarter round works on all columns at once:
+// no array is indexed, which would lie in memory. Twin: rand_chacha's ChaCha20Rng, as src/schedule.rs uses it.
 
 // The 16 words of a block, row by row.
 struct Stream {

@@ -1,12 +1,13 @@
-// A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of four images. An invocation fetches a chunk of 16 bytes of
-// each image and lays the four side by side: one word holds the same byte of all four, so that one look into workgroup
-// memory moves a byte of four images. Device memory is read and written in vectors of 16 bytes, each once; what is looked up in
-// the plan is good for four images. References show images as they are. Twin: permute() in src/engine/step/permute.rs.
+// A plan tile by tile (src/plan/tiles.rs). A workgroup takes one tile of four images. An invocation fetches a chunk of
+// 16 bytes of each image and lays the four side by side: one word holds the same byte of all four, so that one look
+// into workgroup memory moves a byte of four images. Device memory is read and written in vectors of 16 bytes, each
+// once; what is looked up in the plan is good for four images. References show images as they are. Twin: permute() in
+// src/engine/step/permute.rs.
 
 @group(0) @binding(1) var<storage, read> pixels: array<vec4<u32>>;
 // Rows of 64, one place for each invocation. First the numbers of chunks: x is that of the source, and y those of the
-// outputs, one a row. Then for each output its entries, two in a word: the place in `near` in bits 0 to 9, the upper nibble
-// in bit 10, the flip in bit 15.
+// outputs, one a row. Then for each output its entries, two in a word: the place in `near` in bits 0 to 9, the upper
+// nibble in bit 10, the flip in bit 15.
 @group(0) @binding(3) var<storage, read> tiles: array<vec2<u32>>;
 
 // Whether nibbles are moved: two entries to a byte.

@@ -1,8 +1,9 @@
-//! How long work takes on the device: by its own clock where it can stamp times into a command buffer, else by the host's, over
-//! many repetitions in one submission.
+//! How long work takes on the device: by its own clock where it can stamp times into a command buffer, else by the
+//! host's, over many repetitions in one submission.
 //!
-//! A GPU at rest lowers its clocks within milliseconds, and takes longer than that to raise them again. So what is timed is
-//! prepared once, runs without a break until the device is warm, and goes on without a break while samples are taken.
+//! A GPU at rest lowers its clocks within milliseconds, and takes longer than that to raise them again. So what is
+//! timed is prepared once, runs without a break until the device is warm, and goes on without a break while samples are
+//! taken.
 
 use super::device::Gpu;
 use super::dispatch::Params;
@@ -18,8 +19,8 @@ use std::time::Instant;
 const FEWEST_SAMPLES: usize = 5;
 /// About how long one submission takes, in seconds: long beside the cost of submitting it.
 const SUBMISSION: f64 = 0.005;
-/// How long a GPU works before it is timed, in seconds, at least. An NVIDIA H100 takes more than 0.15 s to raise its clocks from 345 MHz to
-/// 1980 MHz, and times below that are steady and wrong.
+/// How long a GPU works before it is timed, in seconds, at least. An NVIDIA H100 takes more than 0.15 s to raise its
+/// clocks from 345 MHz to 1980 MHz, and times below that are steady and wrong.
 const WARM_UP: f64 = 0.5;
 /// The most repetitions in one submission.
 const MOST_REPEATS: f64 = 64.0;
@@ -130,8 +131,8 @@ impl Gpu {
         by_host(seconds, || self.read(&from, bytes, |data| kept.copy_from_slice(data)))
     }
 
-    /// A program, bytes to bytes, on images that lie on the device, where they stay: without sending or fetching. For about
-    /// `seconds` seconds.
+    /// A program, bytes to bytes, on images that lie on the device, where they stay: without sending or fetching. For
+    /// about `seconds` seconds.
     ///
     /// # Errors
     /// As [`Gpu::time_copy`], and for images that do not fit a binding.

@@ -31,9 +31,6 @@ mod train_run;
 mod training_args;
 mod verify;
 
-// Some subcommands still use these through this module.
-#[allow(unused_imports)]
-use crate::args;
 use crate::{exit, output};
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;

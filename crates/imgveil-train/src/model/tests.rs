@@ -188,9 +188,8 @@ fn every_network_learns() {
         let mut network = config.init(1, &device);
         let mut optimiser = OptimiserKind::AdamW.build(0.0);
         let mut losses: Vec<f32> = Vec::new();
-        let has_learnt = |losses: &[f32]| {
-            losses.len() > 3 && losses[losses.len() - 3..].iter().sum::<f32>() / 3.0 < 0.8 * losses[0]
-        };
+        let has_learnt =
+            |losses: &[f32]| losses.len() > 3 && losses[losses.len() - 3..].iter().sum::<f32>() / 3.0 < 0.8 * losses[0];
         while !has_learnt(&losses) {
             assert!(losses.len() < 100, "{config:?}: {losses:?}");
             let loss = loss(&config, &network, 8, &device);
