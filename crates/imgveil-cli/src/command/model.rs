@@ -1,6 +1,6 @@
 //! `imgveil model`: what a key does to a model.
 
-use crate::command::args::{SchemeOptions, SecretArgs};
+use crate::args::{SchemeOptions, SecretArgs};
 use crate::command::exit::{DONE, Outcome};
 use crate::command::output::Output;
 use clap::Subcommand;

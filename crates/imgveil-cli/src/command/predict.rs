@@ -1,6 +1,6 @@
 //! `imgveil predict`.
 
-use crate::command::args::{DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
+use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
 use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{confusion, scores};

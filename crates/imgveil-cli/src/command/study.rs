@@ -1,6 +1,6 @@
 //! `imgveil study`.
 
-use crate::command::args::load_key;
+use crate::args::load_key;
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
 use crate::command::train_run;

@@ -1,6 +1,6 @@
 //! `imgveil train`.
 
-use crate::command::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
 use crate::command::output::{Output, counted};
