@@ -21,6 +21,7 @@ use imgveil_data::set::Loaded;
 use imgveil_train::model::{ModelConfig, ModelKind};
 use imgveil_train::{Augment, Backend, Feed, Labels, Split};
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Instant;
 
 const BATCH: usize = 32;
@@ -30,7 +31,7 @@ const CLASSES: usize = 10;
 const TIMES: usize = 10;
 
 /// What is compared: the first row is what the others are compared with.
-fn programs(key: &Key, geometry: Geometry) -> Result<Vec<(&'static str, Program)>, Box<dyn Error>> {
+fn programs(key: &Key, geometry: Geometry) -> Result<Vec<(&'static str, Arc<Program>)>, Box<dyn Error>> {
     let plain = Options::default();
     let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..plain };
     let per_image = Options { key_scope: Some(KeyScope::Image), ..plain };
@@ -48,7 +49,7 @@ fn programs(key: &Key, geometry: Geometry) -> Result<Vec<(&'static str, Program)
         ("keystream", Preset::Keystream, plain),
     ];
     rows.into_iter()
-        .map(|(name, preset, options)| Ok((name, compile(&preset.scheme(options)?, key, geometry)?)))
+        .map(|(name, preset, options)| Ok((name, Arc::new(compile(&preset.scheme(options)?, key, geometry)?))))
         .collect()
 }
 
@@ -79,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         labels: (0..IMAGES).map(|i| (i % CLASSES) as u32).collect(),
         names: (0..IMAGES).map(|i| i.to_string()).collect(),
     };
-    let split = Split::new(loaded, CLASSES, Some(&key));
+    let split = Arc::new(Split::new(loaded, CLASSES, Some(&key)));
     let programs = programs(&key, geometry)?;
     println!("ResNet-18, {BATCH} x {geometry}, {rounds} rounds on {}", backend.name());
 
@@ -87,8 +88,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut network = ModelConfig::new(ModelKind::ResNet18, None, geometry, CLASSES, None).init(1, &device);
     let mut optimiser = SgdConfig::new().init();
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
-    let mut step = |feed: &mut Feed<'_>, wanted: &[(usize, Augmentation)]| -> Result<(), Box<dyn Error>> {
-        let batch = feed.batch(wanted)?;
+    let mut step = |feed: &mut Feed, picks: &[(usize, Augmentation)]| -> Result<(), Box<dyn Error>> {
+        let batch = feed.batch(picks)?;
         let Labels::Hard(labels) = batch.labels else { return Err("no scheme here mixes".into()) };
         let loss = cross_entropy.forward(network.forward(batch.images), labels);
         let fetched = loss.clone().inner();
@@ -104,31 +105,31 @@ fn main() -> Result<(), Box<dyn Error>> {
         let steps_too = views.is_none();
         let mut feeds = programs
             .iter()
-            .map(|(_, program)| Feed::new(&backend, program, Some(&key), &split))
+            .map(|(_, program)| Feed::new(&backend, program.clone(), Some(&key), split.clone()))
             .collect::<Result<Vec<_>, _>>()?;
         let (mut steps, mut batches) = (vec![Vec::new(); feeds.len()], vec![Vec::new(); feeds.len()]);
         let mut traffic = vec![Counts::default(); feeds.len()];
         // Round 0 compiles kernels and uploads tables.
         for round in 0..=rounds {
             let mut draws = Stream::new(&[1; 32], round as u64);
-            let wanted: Vec<(usize, Augmentation)> =
+            let picks: Vec<(usize, Augmentation)> =
                 (0..BATCH).map(|_| (draws.below(IMAGES as u32) as usize, views.view(&mut draws))).collect();
             for turn in 0..feeds.len() {
                 let row = (turn + round) % feeds.len();
                 let feed = &mut feeds[row];
                 // The tables of the program that ran last are on the device; those of this one are sent here, untimed.
-                feed.batch(&wanted)?;
+                feed.batch(&picks)?;
                 wait(&backend)?;
                 if steps_too {
                     let begun = Instant::now();
-                    step(feed, &wanted)?;
+                    step(feed, &picks)?;
                     if round > 0 {
                         steps[row].push(begun.elapsed().as_secs_f64());
                     }
                 }
                 let (before, begun) = (counts(&backend), Instant::now());
                 for _ in 0..TIMES {
-                    feed.batch(&wanted)?;
+                    feed.batch(&picks)?;
                     wait(&backend)?;
                 }
                 if round > 0 {

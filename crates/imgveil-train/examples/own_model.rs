@@ -73,7 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Plain images in memory; a hardware GPU if there is one.
     let split = Split::new(images(geometry), 2, Some(&key));
     let backend = Backend::open(engine::Device::open(&DeviceChoice::Auto)?)?;
-    let mut feed = Feed::new(&backend, &program, Some(&key), &split)?;
+    let mut feed = Feed::new(&backend, program, Some(&key), split)?;
     let augment: Augment = "crop=2,flip,rotate=5,brightness=10".parse()?;
     println!("training on {}", backend.name());
 

@@ -1,4 +1,4 @@
-//! Where burn computes: on the wgpu device that imgveil's kernels use too, or on the CPU (flex).
+//! The device that burn trains on: the wgpu device that imgveil's kernels use too, or the CPU (flex).
 
 use burn::backend::wgpu::CubeTensor;
 use burn::backend::{DispatchDevice, Wgpu};
@@ -13,22 +13,23 @@ use imgveil::internal::engine::{Device, EngineError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A device to train on.
+/// A device to train on. Clones share it.
+#[derive(Clone)]
 pub enum Backend {
     /// burn's wgpu backend on the shared device.
-    Wgpu(Box<Bridge>),
-    /// burn's CPU backend. Holds why, for people.
+    Wgpu(Arc<Bridge>),
+    /// burn's CPU backend, with the reason for the CPU as text for the user.
     Flex(&'static str),
 }
 
 impl Backend {
-    /// Takes an opened device: a GPU becomes burn's as well. Once for each device.
+    /// Takes an opened device. burn uses the same GPU. Call it once for each device and clone the result.
     ///
     /// # Errors
     /// When burn cannot use the GPU.
     pub fn open(device: Device) -> Result<Self, EngineError> {
         match device.gpu().cloned() {
-            Some(gpu) => Ok(Self::Wgpu(Box::new(Bridge::adopt(device, gpu)?))),
+            Some(gpu) => Ok(Self::Wgpu(Arc::new(Bridge::adopt(device, gpu)?))),
             None => Ok(Self::Flex(device.why_cpu().unwrap_or("as asked"))),
         }
     }
@@ -41,7 +42,7 @@ impl Backend {
         }
     }
 
-    /// The GPU, if it is one.
+    /// The GPU, if there is one.
     pub fn gpu(&self) -> Option<&Gpu> {
         match self {
             Self::Wgpu(bridge) => Some(&bridge.gpu),
@@ -49,7 +50,7 @@ impl Backend {
         }
     }
 
-    /// The GPU as a device for programs, if it is one.
+    /// The GPU as a device for programs, if there is one.
     pub fn gpu_device(&self) -> Option<Device> {
         match self {
             Self::Wgpu(bridge) => Some(bridge.on.clone()),
@@ -57,16 +58,16 @@ impl Backend {
         }
     }
 
-    /// Keeps at most so many bytes of images on a GPU; 4 GiB where nothing is said, for wgpu does not tell how much memory a
-    /// device has. A set for which there is no room streams: its images go up with every batch. Says nothing of sets that
-    /// are there already.
+    /// Limits the images on a GPU to `bytes` bytes. The default is 4 GiB, as wgpu does not report the memory of a device.
+    /// A set that exceeds the limit is streamed: its images are sent with every batch. Sets that are on the device
+    /// already stay there.
     pub fn limit_images(&self, bytes: u64) {
         if let Self::Wgpu(bridge) = self {
             bridge.room.limit.store(bytes, Ordering::Relaxed);
         }
     }
 
-    /// What burn's memory pools hold on a GPU, in bytes: in use or kept for later.
+    /// The bytes that burn's memory pools hold on a GPU, in use or reserved.
     pub fn reserved_bytes(&self) -> Option<u64> {
         match self {
             Self::Wgpu(bridge) => Some(bridge.client.memory_report(MemoryScope::Device).usage().bytes_reserved),
@@ -74,15 +75,15 @@ impl Backend {
         }
     }
 
-    /// Gives memory back that burn's pools hold on a GPU and no tensor uses.
+    /// Frees the memory that burn's pools hold on a GPU and no tensor uses.
     pub fn release_memory(&self) {
         if let Self::Wgpu(bridge) = self {
-            // What cannot be given back stays taken: no harm is done.
+            // Memory that cannot be freed stays reserved, which does no harm.
             let _ = bridge.client.memory_cleanup();
         }
     }
 
-    /// What computes, for people.
+    /// The name of the device, for the user.
     pub fn name(&self) -> String {
         match self {
             Self::Wgpu(bridge) => format!("{}, burn's wgpu backend on the same device", bridge.gpu.name()),
@@ -91,19 +92,19 @@ impl Backend {
     }
 }
 
-/// How many bytes of images may be on the device, and how many are.
+/// The bytes of images that the device may hold, and the bytes that it holds.
 struct Room {
     limit: AtomicU64,
     taken: AtomicU64,
 }
 
-/// Room on the device that is taken until this is dropped.
-pub(super) struct Taken<'a> {
-    room: &'a Room,
+/// Room on the device that stays taken until this is dropped.
+pub(super) struct Taken {
+    room: Arc<Room>,
     bytes: u64,
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Taken {
     fn drop(&mut self) {
         self.room.taken.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -111,13 +112,13 @@ impl Drop for Taken<'_> {
 
 /// A wgpu device that imgveil's kernels and burn share.
 pub struct Bridge {
-    /// The device as the core knows it.
+    /// The device, for programs.
     on: Device,
     gpu: Arc<Gpu>,
     device: burn::tensor::Device,
     cube: CubeDevice,
     client: Client,
-    room: Room,
+    room: Arc<Room>,
 }
 
 impl Bridge {
@@ -140,7 +141,7 @@ impl Bridge {
             other => return Err(failed(format!("burn made {other:?} of it"))),
         };
         let client = cube.client();
-        let room = Room { limit: AtomicU64::new(4 << 30), taken: AtomicU64::new(0) };
+        let room = Arc::new(Room { limit: AtomicU64::new(4 << 30), taken: AtomicU64::new(0) });
         Ok(Self { on, gpu, device, cube, client, room })
     }
 
@@ -149,22 +150,22 @@ impl Bridge {
         &self.on
     }
 
-    /// The device, for imgveil's own work on it.
+    /// The device, for imgveil's own commands.
     pub(super) fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
-    /// Takes room for images, if there is that much.
-    pub(super) fn take_room(&self, bytes: u64) -> Option<Taken<'_>> {
-        let Room { limit, taken } = &self.room;
+    /// Takes room for `bytes` bytes of images, if there is that much.
+    pub(super) fn take_room(&self, bytes: u64) -> Option<Taken> {
+        let Room { limit, taken } = &*self.room;
         let limit = limit.load(Ordering::Relaxed);
         let more = |taken: u64| taken.checked_add(bytes).filter(|&all| all <= limit);
         taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Taken { room: &self.room, bytes })
+        Some(Taken { room: self.room.clone(), bytes })
     }
 
-    /// A burn tensor of `shape` (N, C, H, W) that `write` fills: it gets the tensor's own memory as a binding and submits its
-    /// dispatches to the shared queue. No copy is made and nothing is read back.
+    /// A burn tensor of `shape` (N, C, H, W), filled by `write`. `write` gets the memory of the tensor as a binding and
+    /// submits its dispatches to the shared queue. No copy is made and nothing is read back.
     ///
     /// # Errors
     /// When burn has no memory left, or `write` fails.
@@ -179,13 +180,13 @@ impl Bridge {
             reason,
         };
         let bytes = shape.iter().product::<usize>() * size_of::<f32>();
-        // burn would find out late, and panic.
+        // burn would notice the excess later, and panic.
         self.gpu.check_binding("a batch of floats", bytes as u64)?;
         let handle = self.client.empty(bytes);
         let resource =
             self.client.get_resource::<WgpuServer<AutoCompiler>>(handle.clone()).map_err(|e| failed(e.to_string()))?;
-        // The slice may have been a freed tensor's whose kernels burn has queued but not submitted: they must run before
-        // ours writes. From here to the submit no burn operation may come between.
+        // The memory may belong to a freed tensor. burn may have queued kernels that read it and not submitted them; they
+        // must run before `write` does. No burn operation may come between this flush and the submit.
         self.client.flush().map_err(|e| failed(e.to_string()))?;
         write(resource.resource().as_wgpu_bind_resource())?;
         drop(resource);

@@ -9,21 +9,22 @@ use imgveil_data::ErrorKind;
 use imgveil_data::set::mixtures::MixtureSet;
 use imgveil_data::set::{self, LoadError, Resize, Source};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A data set for training: its splits in memory, its classes and the program that encrypts it.
 pub struct TrainingSet {
     /// The training images.
-    pub train: Split,
+    pub train: Arc<Split>,
     /// The validation images, by which the best epoch is chosen.
-    pub val: Option<Split>,
+    pub val: Option<Arc<Split>>,
     /// The test images.
-    pub test: Option<Split>,
+    pub test: Option<Arc<Split>>,
     /// The names of the classes, in the order of the labels.
     pub classes: Vec<String>,
     /// The program that encrypts a batch. The identity for plain training and for a set that is encrypted already.
-    pub program: Program,
+    pub program: Arc<Program>,
     /// The program for validation and test images: the same without mixing.
-    pub evaluation: Program,
+    pub evaluation: Arc<Program>,
     /// The key, for the ids of augmented images.
     pub key: Option<Key>,
     /// The fingerprint of the key with which the images are or were encrypted.
@@ -39,7 +40,7 @@ pub struct TrainingSet {
 impl TrainingSet {
     /// The first `images` training images, without validation and test images.
     pub fn first(mut self, images: usize) -> Self {
-        self.train.truncate(images);
+        Arc::make_mut(&mut self.train).truncate(images);
         Self { val: None, test: None, ..self }
     }
 }
@@ -93,7 +94,7 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize
     let key = secret.as_ref().map(Secret::key);
     let load = |indices: &[usize]| {
         let loaded = set::load(source, indices, fit, tile)?;
-        Ok::<_, imgveil_data::Error>(loaded.map(|loaded| Split::new(loaded, classes.len(), key)))
+        Ok::<_, imgveil_data::Error>(loaded.map(|loaded| Arc::new(Split::new(loaded, classes.len(), key))))
     };
     let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
     let (val, test) = (load(&division.val)?, load(&division.test)?);
@@ -110,13 +111,13 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize
         None if applied.stages.is_empty() => Program::identity(train.geometry),
         None => return Err(DataError::NoKey(applied.name)),
     };
-    let evaluation = program.without_mixing();
+    let evaluation = Arc::new(program.without_mixing());
     let mut note = division.note;
     if program.mixing().is_some() {
         let words = "training images are mixed anew in every epoch; validation and test images are shown unmixed";
         note = Some(note.map_or(words.to_owned(), |note| format!("{note}; {words}")));
     }
-    let key = key.cloned();
+    let (program, key) = (Arc::new(program), key.cloned());
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })
 }
 
@@ -132,7 +133,8 @@ fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
     {
         return Err(LoadError::Unlabelled(entry.name.clone()).into());
     }
-    let mut take = |split| parts.remove(&split).map(|part| Split::of_mixtures(geometry, &part, classes.len()));
+    let mut take =
+        |split| parts.remove(&split).map(|part| Arc::new(Split::of_mixtures(geometry, &part, classes.len())));
     let (train, val) = (take(set::Split::Train), take(set::Split::Val));
     let (test, all) = (take(set::Split::Test), take(set::Split::All));
     let mut notes = vec!["all images are mixtures; their label is the class with the largest share"];
@@ -141,8 +143,8 @@ fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
     }
     let note = Some(notes.join("; "));
     let train = train.or(all).ok_or_else(|| DataError::NoTraining(path.to_owned()))?;
-    let program = Program::identity(geometry);
-    let evaluation = Program::identity(geometry);
+    let program = Arc::new(Program::identity(geometry));
+    let evaluation = program.clone();
     let (fingerprint, scheme) = (Some(manifest.key), manifest.scheme);
     Ok(TrainingSet {
         train,

@@ -51,14 +51,14 @@ impl Evaluation {
 pub(super) fn probabilities(
     backend: &Backend,
     network: &Network,
-    feed: &mut Feed<'_>,
+    feed: &mut Feed,
     batch: usize,
     classes: usize,
 ) -> Result<Vec<f32>, TrainError> {
     let all: Vec<(usize, Augmentation)> = (0..feed.len()).map(|index| (index, Augmentation::IDENTITY)).collect();
     let mut probabilities = Vec::with_capacity(all.len() * classes);
-    for wanted in all.chunks(batch.max(1)) {
-        let logits = network.forward(feed.batch(wanted)?.images);
+    for picks in all.chunks(batch.max(1)) {
+        let logits = network.forward(feed.batch(picks)?.images);
         probabilities.extend(softmax_rows(&fetch(backend, logits)?, classes));
     }
     Ok(probabilities)
@@ -68,7 +68,7 @@ pub(super) fn probabilities(
 pub(super) fn evaluate(
     backend: &Backend,
     network: &Network,
-    feed: &mut Feed<'_>,
+    feed: &mut Feed,
     batch: usize,
     classes: usize,
 ) -> Result<Evaluation, TrainError> {

@@ -1,6 +1,7 @@
-//! The feed: batches of plain images, augmented and encrypted, as burn tensors. On a GPU the images lie there as packed bytes,
-//! or go up batch by batch where there is no room for all, and one dispatch writes a batch into burn's memory; on the CPU the
-//! CPU engine writes the same bits.
+//! The feed: batches of plain images, augmented and encrypted, as burn tensors.
+//!
+//! On a GPU the images are kept on the device as packed bytes, or streamed batch by batch where the device has no room
+//! for all of them. One dispatch writes a batch into burn's memory. Without a GPU, the CPU engine writes the same bits.
 
 use super::Backend;
 use super::backend::Taken;
@@ -13,27 +14,29 @@ use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil_data::set::mixtures::MixtureSplit;
 use imgveil_data::set::{self, Loaded};
+use std::sync::Arc;
 
 /// Images and labels in memory, for a feed.
+#[derive(Clone)]
 pub struct Split {
-    /// The images' geometry.
+    /// The geometry of the images.
     pub geometry: Geometry,
-    /// Interleaved samples, image after image; empty where there are floats.
+    /// Interleaved samples, image after image. Empty if the split holds floats.
     pub samples: Vec<u8>,
-    /// Mixtures that were made before, image after image, each (C, H, W); empty where there are samples.
+    /// Mixtures that were made before training, image after image, each (C, H, W). Empty if the split holds samples.
     pub floats: Vec<f32>,
-    /// A class each; that with the largest share where labels are soft.
+    /// The class of each image. For soft labels, the class with the largest share.
     pub labels: Vec<u32>,
-    /// A share of every class for every image, where labels are soft; else empty.
+    /// For soft labels, the share of each class, image after image; otherwise empty.
     pub soft: Vec<f32>,
-    /// How many classes there are.
+    /// The number of classes.
     pub classes: usize,
-    /// An id each, for stages keyed per image; zero where there is no key.
+    /// The id of each image, for stages that are keyed per image. Zero without a key.
     pub ids: Vec<ImageId>,
 }
 
 impl Split {
-    /// A loaded part of a set with so many classes; with a key, every image gets its id.
+    /// Takes loaded images of a set with `classes` classes. With a key, every image gets its id.
     pub fn new(loaded: Loaded, classes: usize, key: Option<&Key>) -> Self {
         let Loaded { geometry, samples, labels, names } = loaded;
         let images = samples.chunks_exact(geometry.bytes());
@@ -44,7 +47,7 @@ impl Split {
         Self { geometry, samples, floats: Vec::new(), labels, soft: Vec::new(), classes, ids }
     }
 
-    /// A part of a set of mixtures with so many classes.
+    /// Takes a split of a set of mixtures with `classes` classes.
     pub fn of_mixtures(geometry: Geometry, part: &MixtureSplit, classes: usize) -> Self {
         let (pixels, channels, size) = (geometry.pixels(), geometry.channels(), geometry.samples());
         // From (H, W, C) to (C, H, W).
@@ -60,7 +63,7 @@ impl Split {
         Self { geometry, samples: Vec::new(), floats, labels, soft: part.labels.clone(), classes, ids }
     }
 
-    /// Keeps the first so many images.
+    /// Keeps the first `images` images.
     pub fn truncate(&mut self, images: usize) {
         let geometry = self.geometry;
         self.samples.truncate(images.saturating_mul(geometry.bytes()));
@@ -70,12 +73,12 @@ impl Split {
         self.ids.truncate(images);
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -83,21 +86,21 @@ impl Split {
 
 /// A batch on burn's device.
 pub struct Batch {
-    /// (N, C, H, W), scaled to [-1, 1]: `(2p - 255) / 255`.
+    /// The images, (N, C, H, W), scaled to [-1, 1]: `(2p - 255) / 255`.
     pub images: Tensor<4>,
-    /// What they show.
+    /// The labels of the images.
     pub labels: Labels,
 }
 
 /// The labels of a batch on burn's device.
 pub enum Labels {
-    /// (N), the classes.
+    /// The class of each image, (N).
     Hard(Tensor<1, Int>),
-    /// (N, classes), a share of every class.
+    /// The share of each class for each image, (N, classes).
     Soft(Tensor<2>),
 }
 
-/// Why a batch could not be made.
+/// The error of a feed.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     /// The engine or the device failed.
@@ -105,24 +108,26 @@ pub enum FeedError {
     Engine(#[from] EngineError),
 }
 
-enum Images<'a> {
-    /// All on the device, and the room that they take until they go.
-    Device {
-        resident: Resident,
-        _room: Taken<'a>,
-    },
-    /// Those of a batch on the device.
+/// Where the images of a feed are.
+enum Images {
+    /// All images are on the device. They take their share of the room until they are dropped.
+    Device { resident: Resident, _room: Taken },
+    /// Only the images of a batch are sent to the device.
     Streamed(Streaming),
+    /// The CPU engine reads the samples of the split.
     Host,
-    /// Mixtures that were made before; they go up with every batch.
-    Floats(&'a [f32]),
+    /// The floats of the split are sent with every batch.
+    Floats,
 }
 
 /// Gives batches of a split.
 ///
+/// A feed owns what it needs. The backend, the program and the split are shared, not copied: several feeds can use the
+/// same ones, and a feed can be kept in a structure or moved to another thread.
+///
 /// # Examples
 ///
-/// Encrypted batches for any burn network; `examples/own_model.rs` trains one.
+/// Encrypted batches for any burn network. `examples/own_model.rs` trains one.
 ///
 /// ```
 /// use imgveil_data::set::Loaded;
@@ -144,7 +149,7 @@ enum Images<'a> {
 /// let split = Split::new(loaded, 2, Some(&key));
 /// let backend = Backend::open(Device::open(&DeviceChoice::Cpu)?)?;
 ///
-/// let mut feed = Feed::new(&backend, &program, Some(&key), &split)?;
+/// let mut feed = Feed::new(&backend, program, Some(&key), split)?;
 /// let shifted = Augmentation { dx: 2, ..Augmentation::IDENTITY };
 /// let batch = feed.batch(&[(0, Augmentation::IDENTITY), (1, Augmentation::IDENTITY), (1, shifted)])?;
 /// assert_eq!(batch.images.dims(), [3, 1, 8, 8]);
@@ -152,39 +157,42 @@ enum Images<'a> {
 /// # Ok(())
 /// # }
 /// ```
-pub struct Feed<'a> {
-    backend: &'a Backend,
+pub struct Feed {
+    backend: Backend,
     loaded: LoadedProgram,
-    key: Option<&'a Key>,
-    split: &'a Split,
-    images: Images<'a>,
+    key: Option<Key>,
+    split: Arc<Split>,
+    images: Images,
     output: Vec<f32>,
-    /// Where the program mixes: the epoch, and the partners of every image in it.
+    /// The epoch, for a program that mixes.
     epoch: u32,
+    /// The partners of each image in this epoch, for a program that mixes.
     partners: Vec<Vec<u32>>,
 }
 
-impl<'a> Feed<'a> {
-    /// A feed of `split` through `program`. On a GPU the images are uploaded here, once, if there is room for them
-    /// ([`Backend::limit_images`]) and the device takes them; else those of every batch go up with it. In host memory the
-    /// whole split stays as it is, a byte or two a sample.
+impl Feed {
+    /// A feed of `split` through `program`.
     ///
-    /// `key` gives augmented views their own ids where the program is keyed per image.
+    /// On a GPU the images are uploaded here, once, if the device has room for them ([`Backend::limit_images`]).
+    /// Otherwise the images of every batch are sent with it. The split stays in host memory in either case.
+    ///
+    /// `key` gives augmented images their own ids if the program is keyed per image.
     ///
     /// # Errors
     /// When an image does not fit the device.
     pub fn new(
-        backend: &'a Backend,
-        program: &'a Program,
-        key: Option<&'a Key>,
-        split: &'a Split,
+        backend: &Backend,
+        program: impl Into<Arc<Program>>,
+        key: Option<&Key>,
+        split: impl Into<Arc<Split>>,
     ) -> Result<Self, FeedError> {
-        let images = match backend {
-            _ if !split.floats.is_empty() => Images::Floats(&split.floats),
+        let (backend, split) = (backend.clone(), split.into());
+        let images = match &backend {
+            _ if !split.floats.is_empty() => Images::Floats,
             Backend::Wgpu(bridge) => match bridge.take_room(split.samples.len() as u64) {
                 Some(room) => match Resident::upload(bridge.gpu(), split.geometry, &split.samples) {
                     Ok(resident) => Images::Device { resident, _room: room },
-                    // Less memory than was hoped for. If the device is lost, the first batch will say so.
+                    // The device has less memory than the limit says. If it is lost, the first batch reports it.
                     Err(EngineError::Device { .. }) => Images::Streamed(Streaming::new(split.geometry)),
                     Err(error) => return Err(error.into()),
                 },
@@ -192,106 +200,108 @@ impl<'a> Feed<'a> {
             },
             Backend::Flex(_) => Images::Host,
         };
-        let device = match backend {
+        let device = match &backend {
             Backend::Wgpu(bridge) => bridge.on().clone(),
             Backend::Flex(_) => Device::cpu(),
         };
-        let loaded = LoadedProgram::new(&device, program.clone())?;
-        let mut feed = Self { backend, loaded, key, split, images, output: Vec::new(), epoch: 0, partners: Vec::new() };
+        let loaded = LoadedProgram::new(&device, program)?;
+        let (key, output, partners) = (key.cloned(), Vec::new(), Vec::new());
+        let mut feed = Self { backend, loaded, key, split, images, output, epoch: 0, partners };
         feed.begin_epoch(1);
         Ok(feed)
     }
 
-    /// Begins an epoch, from 1: a program that mixes mixes anew in every one of them.
+    /// Begins epoch `epoch`, counted from 1. A program that mixes draws new partners in every epoch.
     pub fn begin_epoch(&mut self, epoch: u32) {
         self.epoch = epoch;
-        if let (Some(mixing), Some(key)) = (self.loaded.program().mixing(), self.key) {
+        if let (Some(mixing), Some(key)) = (self.loaded.program().mixing(), &self.key) {
             // Only training images are mixed.
             let part = ImageId(set::Split::Train.number().to_le_bytes()).of_epoch(key, epoch);
             self.partners = mixing.partners(part.stream(), self.split.len() as u32);
         }
     }
 
-    /// How many images there are.
+    /// The number of images.
     pub fn len(&self) -> usize {
         self.split.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.split.is_empty()
     }
 
-    /// The classes of all images, in order.
+    /// The class of each image, in the order of the split.
     pub fn labels(&self) -> &[u32] {
         &self.split.labels
     }
 
-    /// Whether the images of every batch go up with it, because there was no room for all of them on the device.
+    /// Whether the images of every batch are sent with it, because the device had no room for all of them.
     pub fn is_streamed(&self) -> bool {
         matches!(self.images, Images::Streamed(_))
     }
 
-    /// Begins to send the images of the batch that will be wanted next, so that they are on the device when it is. Changes
-    /// nothing else, and does nothing where the set does not stream. [`Feed::batches`] calls it.
+    /// Begins to send the images of the next batch, so that they are on the device when [`Feed::batch`] asks for them.
+    /// Does nothing unless the feed [streams](Feed::is_streamed). [`Feed::batches`] calls it.
     ///
     /// # Errors
     /// As [`Feed::batch`].
-    pub fn prepare(&mut self, wanted: &[(usize, Augmentation)]) -> Result<(), FeedError> {
-        self.check(wanted)?;
+    pub fn prepare(&mut self, picks: &[(usize, Augmentation)]) -> Result<(), FeedError> {
+        self.check(picks)?;
         if !self.is_streamed() {
             return Ok(());
         }
-        let indices = wanted.iter().flat_map(|&(index, _)| self.mixed(index)).map(|index| index as u32).collect();
+        let indices = picks.iter().flat_map(|&(index, _)| self.mixed(index)).map(|index| index as u32).collect();
         if let (Images::Streamed(streaming), Some(gpu)) = (&mut self.images, self.backend.gpu()) {
             streaming.prepare(gpu, &self.split.samples, indices)?;
         }
         Ok(())
     }
 
-    /// The batches of an epoch, one after the other, as [`Feed::batch`] gives them; of a set that streams, each batch's images
-    /// go up while the device works on the one before.
-    pub fn batches<'f>(&'f mut self, order: &'f [Vec<(usize, Augmentation)>]) -> Batches<'f, 'a> {
+    /// The batches of an epoch, one after the other, as [`Feed::batch`] gives them. If the feed streams, the images of
+    /// each batch are sent while the device works on the batch before.
+    pub fn batches<'f>(&'f mut self, order: &'f [Vec<(usize, Augmentation)>]) -> Batches<'f> {
         Batches { feed: self, order }
     }
 
-    /// The batch of these images (indices into the split), each seen through its view, encrypted, scaled. Where the program mixes,
-    /// each with its partners of this epoch, seen through the same view, and with a soft label.
+    /// Makes a batch of `picks`: images as indices into the split, each with its augmentation. The images are augmented,
+    /// encrypted and scaled. A program that mixes adds the partners of this epoch to each image, under the same
+    /// augmentation, and gives soft labels.
     ///
     /// # Errors
     /// When an index is out of range or the device fails.
-    pub fn batch(&mut self, wanted: &[(usize, Augmentation)]) -> Result<Batch, FeedError> {
-        self.check(wanted)?;
-        let (mut refs, soft) = self.refs(wanted);
+    pub fn batch(&mut self, picks: &[(usize, Augmentation)]) -> Result<Batch, FeedError> {
+        self.check(picks)?;
+        let (mut refs, soft) = self.refs(picks);
         let geometry = self.split.geometry;
-        let shape = [wanted.len(), geometry.channels(), geometry.height(), geometry.width()];
+        let shape = [picks.len(), geometry.channels(), geometry.height(), geometry.width()];
         let device = self.backend.device();
         let loaded = &self.loaded;
-        let images = match (&mut self.images, self.backend) {
+        let images = match (&mut self.images, &self.backend) {
             (Images::Device { resident, .. }, Backend::Wgpu(bridge)) => {
                 bridge.tensor(shape, |memory| loaded.floats_into(resident, &refs, memory))?
             }
             (Images::Streamed(streaming), Backend::Wgpu(bridge)) => {
                 let indices: Vec<u32> = refs.iter().map(|image_ref| image_ref.index).collect();
                 let sent = streaming.batch(bridge.gpu(), &self.split.samples, &indices)?;
-                // They lie there in the order of the references.
+                // The device holds them in the order of the references.
                 refs.iter_mut().zip(0..).for_each(|(image_ref, place)| image_ref.index = place);
                 bridge.tensor(shape, |memory| loaded.floats_into(&sent, &refs, memory))?
             }
             (Images::Host, _) => {
-                self.output.resize(wanted.len() * geometry.samples(), 0.0);
+                self.output.resize(picks.len() * geometry.samples(), 0.0);
                 loaded.floats(&self.split.samples, &refs, &mut self.output)?;
                 let data = TensorData::new(std::mem::take(&mut self.output), shape);
                 Tensor::from_data(data, &device)
             }
-            (Images::Floats(floats), _) => {
+            (Images::Floats, _) => {
                 let size = geometry.samples();
                 let batch: Vec<f32> =
-                    wanted.iter().flat_map(|&(index, _)| &floats[index * size..][..size]).copied().collect();
+                    picks.iter().flat_map(|&(index, _)| &self.split.floats[index * size..][..size]).copied().collect();
                 self.sent(size_of_val(&batch[..]));
                 Tensor::from_data(TensorData::new(batch, shape), &device)
             }
-            // These are made only where there is a GPU.
+            // `Feed::new` makes these only with a GPU.
             (Images::Device { .. } | Images::Streamed(_), Backend::Flex(_)) => {
                 let wanted = "the images are on a GPU that is not there".to_owned();
                 return Err(EngineError::NoDevice(NoDevice { wanted, adapters: Vec::new() }).into());
@@ -300,44 +310,44 @@ impl<'a> Feed<'a> {
         let labels = match soft {
             Some(soft) => {
                 self.sent(size_of_val(&soft[..]));
-                let data = TensorData::new(soft, [wanted.len(), self.split.classes]);
+                let data = TensorData::new(soft, [picks.len(), self.split.classes]);
                 Labels::Soft(Tensor::from_data(data, &device))
             }
             None => {
-                let labels: Vec<i32> = wanted.iter().map(|&(index, _)| self.split.labels[index] as i32).collect();
+                let labels: Vec<i32> = picks.iter().map(|&(index, _)| self.split.labels[index] as i32).collect();
                 self.sent(size_of_val(&labels[..]));
-                Labels::Hard(Tensor::from_data(TensorData::new(labels, [wanted.len()]), &device))
+                Labels::Hard(Tensor::from_data(TensorData::new(labels, [picks.len()]), &device))
             }
         };
         Ok(Batch { images, labels })
     }
 
-    /// Whether all of these images are there.
-    fn check(&self, wanted: &[(usize, Augmentation)]) -> Result<(), EngineError> {
+    /// Checks that the split has all of the images.
+    fn check(&self, picks: &[(usize, Augmentation)]) -> Result<(), EngineError> {
         let images = self.split.len();
-        match wanted.iter().find(|(index, _)| *index >= images) {
+        match picks.iter().find(|(index, _)| *index >= images) {
             Some(&(index, _)) => Err(EngineError::Index { index: u32::try_from(index).unwrap_or(u32::MAX), images }),
             None => Ok(()),
         }
     }
 
-    /// The image and, where the program mixes, its partners of this epoch.
+    /// The image and, if the program mixes, its partners of this epoch.
     fn mixed(&self, index: usize) -> impl Iterator<Item = usize> {
         std::iter::once(index).chain(self.partners.iter().map(move |list| list[index] as usize))
     }
 
-    /// Counts bytes that go up.
+    /// Counts bytes that are sent to the device.
     fn sent(&self, bytes: usize) {
         if let Some(gpu) = self.backend.gpu() {
             gpu.traffic().add_up(bytes as u64);
         }
     }
 
-    /// What the engine is to pick for these images, which are there; and soft labels, if labels are soft.
-    fn refs(&self, wanted: &[(usize, Augmentation)]) -> (Vec<ImageRef>, Option<Vec<f32>>) {
-        let split = self.split;
-        // The augmented image is another image: without an id of its own it would share the plain image's keystream.
-        let id = |index: usize, augmentation| Some(split.ids[index].of_augmentation(self.key?, augmentation));
+    /// The references for the engine, and the labels if they are soft. The split must have all of the images.
+    fn refs(&self, picks: &[(usize, Augmentation)]) -> (Vec<ImageRef>, Option<Vec<f32>>) {
+        let split = &*self.split;
+        // Without an id of its own, an augmented image would share the keystream of the plain image.
+        let id = |index: usize, augmentation| Some(split.ids[index].of_augmentation(self.key.as_ref()?, augmentation));
         let image_ref = |index: usize, augmentation, weight| ImageRef {
             index: index as u32,
             augmentation,
@@ -345,41 +355,41 @@ impl<'a> Feed<'a> {
             weight,
         };
         let classes = split.classes;
-        let (Some(mixing), Some(key)) = (self.loaded.program().mixing(), self.key) else {
-            let refs = wanted.iter().map(|&(index, view)| image_ref(index, view, 0)).collect();
+        let (Some(mixing), Some(key)) = (self.loaded.program().mixing(), &self.key) else {
+            let refs = picks.iter().map(|&(index, augmentation)| image_ref(index, augmentation, 0)).collect();
             let shares = |&(index, _): &(usize, Augmentation)| split.soft[index * classes..][..classes].to_vec();
-            return (refs, (!split.soft.is_empty()).then(|| wanted.iter().flat_map(shares).collect()));
+            return (refs, (!split.soft.is_empty()).then(|| picks.iter().flat_map(shares).collect()));
         };
-        let (mut refs, mut soft) = (Vec::new(), Vec::with_capacity(wanted.len() * classes));
-        for &(index, view) in wanted {
-            let in_epoch = |j: usize| split.ids[j].of_augmentation(key, view).of_epoch(key, self.epoch);
-            // The first one's id gives weights and signs.
+        let (mut refs, mut soft) = (Vec::new(), Vec::with_capacity(picks.len() * classes));
+        for &(index, augmentation) in picks {
+            let in_epoch = |j: usize| split.ids[j].of_augmentation(key, augmentation).of_epoch(key, self.epoch);
+            // The id of the image itself gives the weights and signs.
             let id = in_epoch(index);
-            let mut told = Vec::with_capacity(mixing.images as usize);
+            let mut shares = Vec::with_capacity(mixing.images as usize);
             for (j, weight) in self.mixed(index).zip(mixing.weights(id, split.geometry.samples())) {
-                refs.push(image_ref(j, view, weight).with_id(in_epoch(j)));
-                told.push((split.labels[j], weight));
+                refs.push(image_ref(j, augmentation, weight).with_id(in_epoch(j)));
+                shares.push((split.labels[j], weight));
             }
-            soft.extend(soft_label(&told, classes));
+            soft.extend(soft_label(&shares, classes));
         }
         (refs, Some(soft))
     }
 }
 
-/// The batches of an epoch: see [`Feed::batches`].
-pub struct Batches<'f, 'a> {
-    feed: &'f mut Feed<'a>,
+/// The batches of an epoch. [`Feed::batches`] returns it.
+pub struct Batches<'f> {
+    feed: &'f mut Feed,
     order: &'f [Vec<(usize, Augmentation)>],
 }
 
-impl Iterator for Batches<'_, '_> {
+impl Iterator for Batches<'_> {
     type Item = Result<Batch, FeedError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (wanted, later) = self.order.split_first()?;
+        let (picks, later) = self.order.split_first()?;
         self.order = later;
-        let batch = self.feed.batch(wanted);
-        // Behind this batch's dispatch and before what the caller does with it.
+        let batch = self.feed.batch(picks);
+        // Sent after the dispatch of this batch and before the work of the caller on it.
         let prepared = match later.first() {
             Some(next) => self.feed.prepare(next),
             None => Ok(()),
@@ -392,4 +402,15 @@ impl Iterator for Batches<'_, '_> {
     }
 }
 
-impl ExactSizeIterator for Batches<'_, '_> {}
+impl ExactSizeIterator for Batches<'_> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_feed_can_be_moved_to_a_thread_and_outlives_its_parts() {
+        fn holds<T: Send + 'static>() {}
+        holds::<Feed>();
+    }
+}

@@ -14,6 +14,7 @@ use imgveil_data::format::ReadOptions;
 use imgveil_data::job::Progress;
 use imgveil_data::set::{self, Loaded, Resize};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A request for predictions.
 pub struct PredictRequest<'a> {
@@ -119,13 +120,13 @@ fn predict_classes(
         note_or(error, request.anyway, &mut notes)?;
     }
     let source = opened.source.as_ref();
-    let wanted: Vec<usize> = (0..source.items().len())
+    let requested: Vec<usize> = (0..source.items().len())
         .filter(|&index| request.split.is_none_or(|split| source.items()[index].split == split))
         .collect();
-    if wanted.is_empty() {
+    if requested.is_empty() {
         return Err(PredictError::Empty { path: path(), split: request.split.and_then(set::Split::name) });
     }
-    progress.start(wanted.len());
+    progress.start(requested.len());
     let key = request.secret.as_ref().map(Secret::key);
     let tile = match opened.manifest {
         Some(_) => imgveil::internal::scheme::Block::square(1),
@@ -133,11 +134,11 @@ fn predict_classes(
     };
     let classes = info.classes.len();
     let [height, width] = info.model.size;
-    let mut program: Option<(Geometry, Program)> = None;
-    let mut rows = Vec::with_capacity(wanted.len());
+    let mut program: Option<(Geometry, Arc<Program>)> = None;
+    let mut rows = Vec::with_capacity(requested.len());
     // Of 16 bits, as the largest case.
     let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
-    for part in wanted.chunks(at_once) {
+    for part in requested.chunks(at_once) {
         let Some(loaded) = set::load_unlabelled(source, part, request.fit, tile)? else { continue };
         let geometry = loaded.geometry;
         if [geometry.height(), geometry.width(), geometry.channels()] != [height, width, info.model.channels] {
@@ -150,14 +151,14 @@ fn predict_classes(
                 Some(secret) if !plain_network => secret.compile(&info.scheme, geometry)?.without_mixing(),
                 _ => Program::identity(geometry),
             };
-            program = Some((geometry, compiled));
+            program = Some((geometry, Arc::new(compiled)));
         }
         let Some((_, program)) = &program else { continue };
         // The network is not told the classes.
         let labels = vec![0; part.len()];
         let bytes = loaded.samples.len();
         let split = Split::new(Loaded { labels, ..loaded }, classes, key);
-        let mut feed = Feed::new(backend, program, key, &split)?;
+        let mut feed = Feed::new(backend, program.clone(), key, split)?;
         let probabilities = probabilities(backend, &network, &mut feed, request.batch, classes)?;
         for (&index, row) in part.iter().zip(probabilities.chunks_exact(classes.max(1))) {
             let item = &source.items()[index];

@@ -22,7 +22,7 @@ use imgveil_train::{
     Split, TrainingSet, load_checkpoint, train, training_set,
 };
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The GPU of this process as burn's backend, one test at a time: burn keeps a stream for each thread, and the
 /// counters are one.
@@ -51,7 +51,7 @@ fn shuffle_flip() -> Scheme {
 const SIZE: usize = 16;
 
 /// Phantoms of both classes in turn, beginning with number `first`.
-fn phantoms(first: u64, count: usize) -> Split {
+fn phantoms(first: u64, count: usize) -> Arc<Split> {
     let geometry = Geometry::new(SIZE as u32, SIZE as u32, 1).unwrap();
     let mut loaded = Loaded { geometry, samples: vec![], labels: vec![], names: vec![] };
     for i in 0..count {
@@ -60,7 +60,7 @@ fn phantoms(first: u64, count: usize) -> Split {
         loaded.labels.push(class.label());
         loaded.names.push(format!("{i}"));
     }
-    Split::new(loaded, 2, Some(&key()))
+    Arc::new(Split::new(loaded, 2, Some(&key())))
 }
 
 fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
@@ -71,8 +71,8 @@ fn set(scheme: Scheme, train_images: usize) -> TrainingSet {
         val: Some(phantoms(10_000, 40)),
         test: Some(phantoms(20_000, 60)),
         classes: vec!["clear".into(), "opacity".into()],
-        evaluation: program.without_mixing(),
-        program,
+        evaluation: Arc::new(program.without_mixing()),
+        program: Arc::new(program),
         key: Some(key()),
         fingerprint: Some(key().fingerprint()),
         scheme,
@@ -110,7 +110,7 @@ fn bits(tensor: Tensor<4>) -> Vec<u32> {
     tensor.into_data().try_to_vec::<f32>().unwrap().into_iter().map(f32::to_bits).collect()
 }
 
-const WANTED: [(usize, Augmentation); 5] = [
+const PICKS: [(usize, Augmentation); 5] = [
     (3, Augmentation::IDENTITY),
     (0, Augmentation { dy: 2, dx: -3, ..Augmentation::IDENTITY }),
     (7, Augmentation { mirrored: true, ..Augmentation::IDENTITY }),
@@ -118,10 +118,10 @@ const WANTED: [(usize, Augmentation); 5] = [
     (9, Augmentation { dy: 16, ..Augmentation::IDENTITY }),
 ];
 
-/// What the CPU engine makes of [`WANTED`] in an epoch, and through which ids.
+/// What the CPU engine makes of [`PICKS`] in an epoch, and through which ids.
 fn expected(set: &TrainingSet, epoch: u32) -> Vec<u32> {
     let mut refs = Vec::new();
-    for (index, view) in WANTED {
+    for (index, view) in PICKS {
         let id = |index: usize| set.train.ids[index].of_augmentation(&key(), view);
         let Some(mixing) = set.program.mixing() else {
             refs.push(ImageRef::new(index as u32).augmented(view).with_id(id(index)));
@@ -136,7 +136,7 @@ fn expected(set: &TrainingSet, epoch: u32) -> Vec<u32> {
             ImageRef::new(index).augmented(view).with_id(id).weighted(weight)
         }));
     }
-    let mut floats = vec![0.0; WANTED.len() * set.train.geometry.samples()];
+    let mut floats = vec![0.0; PICKS.len() * set.train.geometry.samples()];
     let program = LoadedProgram::new(&cpu(), set.program.clone()).unwrap();
     program.floats(&set.train.samples, &refs, &mut floats).unwrap();
     floats.into_iter().map(f32::to_bits).collect()
@@ -149,10 +149,10 @@ fn the_feed_gives_the_engines_bits_on_both_backends() {
     for preset in PRESETS {
         let set = set(preset.scheme(Options::default()).unwrap(), 10);
         for backend in [Some(&flex), gpu.as_ref().map(|(backend, _)| *backend)].into_iter().flatten() {
-            let mut feed = Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
+            let mut feed = Feed::new(backend, set.program.clone(), set.key.as_ref(), set.train.clone()).unwrap();
             for epoch in [1, 2] {
                 feed.begin_epoch(epoch);
-                let batch = feed.batch(&WANTED).unwrap();
+                let batch = feed.batch(&PICKS).unwrap();
                 assert_eq!(batch.images.dims(), [5, 1, SIZE, SIZE]);
                 assert_eq!(bits(batch.images), expected(&set, epoch), "{preset:?} on {}", backend.name());
                 match batch.labels {
@@ -200,7 +200,7 @@ fn a_set_that_streams_is_the_same_set() {
     let counts = || backend.gpu().unwrap().traffic().counts();
     for preset in PRESETS {
         let set = set(preset.scheme(Options::default()).unwrap(), 40);
-        let feed = || Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
+        let feed = || Feed::new(backend, set.program.clone(), set.key.as_ref(), set.train.clone()).unwrap();
         let _limited = Limited::new(backend, 40 * 256 - 1);
         let before = counts();
         let mut streamed = feed();
@@ -210,7 +210,7 @@ fn a_set_that_streams_is_the_same_set() {
             streamed.begin_epoch(epoch);
             // What was prepared and is not asked for does no harm.
             streamed.prepare(&[(1, Augmentation::IDENTITY)]).unwrap();
-            assert_eq!(bits(streamed.batch(&WANTED).unwrap().images), expected(&set, epoch), "{preset:?}");
+            assert_eq!(bits(streamed.batch(&PICKS).unwrap().images), expected(&set, epoch), "{preset:?}");
             assert!(
                 streamed.batch(&[(40, Augmentation::IDENTITY)]).is_err()
                     && streamed.prepare(&[(40, Augmentation::IDENTITY)]).is_err()
@@ -229,18 +229,18 @@ fn a_set_that_streams_is_the_same_set() {
             feed.begin_epoch(3);
         }
         let whole: Vec<_> = streamed.batches(&order).map(|batch| batch.unwrap().images).collect();
-        for (wanted, images) in order.iter().zip(whole) {
-            assert!(bits(images) == bits(resident.batch(wanted).unwrap().images), "{preset:?}");
+        for (picks, images) in order.iter().zip(whole) {
+            assert!(bits(images) == bits(resident.batch(picks).unwrap().images), "{preset:?}");
         }
         drop(resident);
         assert!(!feed().is_streamed(), "the room is free again");
 
         // One image more than the batch before went up: its 256 bytes, its 28 of a pick, its label; never a byte down.
         let mut sent = |images: usize| {
-            let wanted: Vec<(usize, Augmentation)> = (0..images).map(|i| (i, Augmentation::IDENTITY)).collect();
-            streamed.batch(&wanted).unwrap();
+            let picks: Vec<(usize, Augmentation)> = (0..images).map(|i| (i, Augmentation::IDENTITY)).collect();
+            streamed.batch(&picks).unwrap();
             let before = counts();
-            streamed.batch(&wanted).unwrap();
+            streamed.batch(&picks).unwrap();
             let sent = counts() - before;
             assert_eq!(sent.device_to_host, 0);
             sent.host_to_device
@@ -258,7 +258,7 @@ fn a_set_that_streams_is_the_same_set() {
 fn a_batch_does_not_overtake_queued_operations_on_the_last_one() {
     let Some((backend, _turn)) = gpu("a_batch_does_not_overtake_queued_operations_on_the_last_one") else { return };
     let set = set(shuffle_flip(), 10);
-    let mut feed = Feed::new(backend, &set.program, set.key.as_ref(), &set.train).unwrap();
+    let mut feed = Feed::new(backend, set.program.clone(), set.key.as_ref(), set.train.clone()).unwrap();
     let many = |index: usize| vec![(index, Augmentation::IDENTITY); 64];
     let (first, second) = (many(3), many(5));
     let expected = bits(feed.batch(&first).unwrap().images);
@@ -434,11 +434,11 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
 }
 
 /// A network's scores on a feed, in batches as training evaluates: in other batches, the last bits may be others.
-fn scores(network: &imgveil_train::model::Network, feed: &mut Feed<'_>, batch: usize) -> Scores {
+fn scores(network: &imgveil_train::model::Network, feed: &mut Feed, batch: usize) -> Scores {
     let all: Vec<(usize, Augmentation)> = (0..feed.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
-    let logits = all.chunks(batch).flat_map(|wanted| {
-        network.forward(feed.batch(wanted).unwrap().images).into_data().try_to_vec::<f32>().unwrap()
-    });
+    let logits = all
+        .chunks(batch)
+        .flat_map(|picks| network.forward(feed.batch(picks).unwrap().images).into_data().try_to_vec::<f32>().unwrap());
     let probabilities = softmax_rows(&logits.collect::<Vec<f32>>(), 2);
     Scores::new(2, probabilities, feed.labels().to_vec()).unwrap()
 }
@@ -458,7 +458,7 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
             assert_eq!(info.classes, set.classes);
             let split = set.test.as_ref().unwrap();
             let backend = flex();
-            let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
+            let mut feed = Feed::new(&backend, set.program.clone(), None, split.clone()).unwrap();
             let scores = scores(&network, &mut feed, config.batch);
             let test = test.as_ref().unwrap();
             assert_eq!((scores.auc(), scores.confusion()), (test.auc, test.confusion.clone()), "{file}");
@@ -502,7 +502,7 @@ fn adaptation_networks_learn_through_their_schemes() {
         assert_eq!(info.model.adaptation.map(|adaptation| adaptation.kind), Some(adapt));
         assert_eq!(network.parameters(), outcome.parameters);
         let split = set.test.as_ref().unwrap();
-        let mut feed = Feed::new(&backend, &set.program, None, split).unwrap();
+        let mut feed = Feed::new(&backend, set.program.clone(), None, split.clone()).unwrap();
         let scores = scores(&network, &mut feed, config.batch);
         assert_eq!(scores.confusion(), outcome.test_last.unwrap().confusion);
     }
@@ -648,7 +648,7 @@ fn a_trained_network_falls_to_chance_under_a_wrong_key() {
     let plain = phantoms(30_000, 200);
     let score = |key: &Key| {
         let program = compile(&set.scheme, key, plain.geometry).unwrap();
-        let mut feed = Feed::new(&backend, &program, None, &plain).unwrap();
+        let mut feed = Feed::new(&backend, program, None, plain.clone()).unwrap();
         let all: Vec<(usize, Augmentation)> = (0..plain.len()).map(|i| (i, Augmentation::IDENTITY)).collect();
         let logits = network.forward(feed.batch(&all).unwrap().images).into_data().try_to_vec::<f32>().unwrap();
         let scores = Scores::new(2, softmax_rows(&logits, 2), plain.labels.clone()).unwrap();

@@ -4,6 +4,7 @@ use super::spec::{RunSpec, SecretSource};
 use crate::backend::Backend;
 use crate::data::{TrainingSet, training_set};
 use crate::error::Error;
+use crate::feed::Split;
 use crate::progress::Progress;
 use crate::run_folder::{ImageCounts, RunFolder, RunSummary};
 use crate::trainer::{check, train};
@@ -12,6 +13,7 @@ use imgveil::internal::scheme::Secret;
 use imgveil_data::set::manifest;
 use imgveil_data::{key_file, tables_file};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Something that the user should know while a run is prepared.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,7 +96,7 @@ impl PreparedRun {
 
     /// The number of images in each split.
     pub fn images(&self) -> ImageCounts {
-        let images = |split: &Option<crate::Split>| split.as_ref().map_or(0, crate::Split::len);
+        let images = |split: &Option<Arc<Split>>| split.as_ref().map_or(0, |split| split.len());
         ImageCounts { train: self.set.train.len(), val: images(&self.set.val), test: images(&self.set.test) }
     }
 

@@ -11,7 +11,6 @@ use crate::checkpoint::{MODEL, ModelInfo};
 use crate::config::Config;
 use crate::data::TrainingSet;
 use crate::error::{Error, FolderError};
-use crate::feed::Split;
 use crate::outcome::Epoch;
 use crate::state::{STATE, State};
 use imgveil_data::Error as SetError;
@@ -72,7 +71,7 @@ impl<'a> Identity<'a> {
             key: set.fingerprint.map(|fingerprint| fingerprint.to_string()),
             geometry: set.train.geometry.to_string(),
             classes: &set.classes,
-            images: splits.map(|split| split.map_or(0, Split::len)),
+            images: splits.map(|split| split.map_or(0, |split| split.len())),
             images_hash: imgveil::internal::hex::encode(&hasher.finalize().as_bytes()[..16]),
         }
     }

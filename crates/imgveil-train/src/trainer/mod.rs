@@ -12,11 +12,12 @@ use crate::config::Config;
 use crate::data::TrainingSet;
 use crate::error::{Error, TrainError};
 use crate::evaluate::evaluate;
-use crate::feed::Feed;
+use crate::feed::{Feed, Split};
 use crate::outcome::{Outcome, best_epoch};
 use crate::progress::Progress;
 use crate::run_folder::RunFolder;
 use burn::module::Module;
+use std::sync::Arc;
 use std::time::Instant;
 use training_run::TrainingRun;
 
@@ -52,8 +53,9 @@ fn run(
     let resumed = run.epochs.len();
     if !run.is_over() {
         let key = set.key.as_ref();
-        let mut train_feed = Feed::new(backend, &set.program, key, &set.train)?;
-        let mut val_feed = set.val.as_ref().map(|split| Feed::new(backend, &set.evaluation, key, split)).transpose()?;
+        let mut train_feed = Feed::new(backend, set.program.clone(), key, set.train.clone())?;
+        let evaluation = |split: &Arc<Split>| Feed::new(backend, set.evaluation.clone(), key, split.clone());
+        let mut val_feed = set.val.as_ref().map(evaluation).transpose()?;
         while !run.is_over() {
             let mut epoch = run.pass(&mut train_feed, progress)?;
             let trained = run.network.valid();
@@ -69,7 +71,7 @@ fn run(
     // The test images are evaluated once, at the end.
     let (mut test, mut test_last) = (None, None);
     if let Some(split) = &set.test {
-        let mut feed = Feed::new(backend, &set.evaluation, set.key.as_ref(), split)?;
+        let mut feed = Feed::new(backend, set.evaluation.clone(), set.key.as_ref(), split.clone())?;
         let classes = set.classes.len();
         if let Some(best) = &run.best {
             test = Some(evaluate(backend, best, &mut feed, config.batch, classes)?);

@@ -120,7 +120,7 @@ impl<'a> TrainingRun<'a> {
     }
 
     /// One pass over the training images.
-    pub fn pass(&mut self, feed: &mut Feed<'_>, progress: &mut dyn Progress) -> Result<Epoch, TrainError> {
+    pub fn pass(&mut self, feed: &mut Feed, progress: &mut dyn Progress) -> Result<Epoch, TrainError> {
         let epoch = self.epochs.len() + 1;
         let order = self.batches.epoch(epoch);
         feed.begin_epoch(epoch as u32);
@@ -136,19 +136,19 @@ impl<'a> TrainingRun<'a> {
             let of_step: usize = group.iter().map(Vec::len).sum();
             let mut gradients = GradientsAccumulator::new();
             let (precision, network) = (self.config.precision, self.config.precision.of_step(&self.network));
-            for wanted in group {
+            for picks in group {
                 let Some(batch) = ready.next().transpose()? else { break };
                 let (logits, penalty) = network.forward_with_penalty(precision.images(batch.images));
                 let loss = self.loss.forward(logits.cast(DType::F32), batch.labels);
                 let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
                 // Kept on the device, weighted by the batch's size: fetching it would wait for the device.
-                let weighted = loss.clone().inner() * wanted.len() as f32;
+                let weighted = loss.clone().inner() * picks.len() as f32;
                 let total = match sum.take() {
                     Some(sum) => sum + weighted,
                     None => weighted,
                 };
                 sum = Some(total.clone());
-                images += wanted.len();
+                images += picks.len();
                 batches += 1;
                 let shown =
                     if progress.wants_loss() { Some(self.fetched(loss.clone().inner(), 1.0, epoch)?) } else { None };
@@ -159,10 +159,10 @@ impl<'a> TrainingRun<'a> {
                 // The batch's share of the mean over the step's images.
                 let part = match group.len() {
                     1 => loss,
-                    _ => loss * (wanted.len() as f64 / of_step as f64),
+                    _ => loss * (picks.len() as f64 / of_step as f64),
                 };
                 gradients.accumulate(&self.network, precision.gradients(part, &network));
-                progress.step(wanted.len(), shown);
+                progress.step(picks.len(), shown);
             }
             learning_rate = self.schedule.rate(first_step + step);
             self.network = self.optimiser.step(learning_rate, self.network.clone(), gradients.grads());
