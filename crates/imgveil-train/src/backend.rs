@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A device to train on. Clones share it.
 #[derive(Clone)]
+#[non_exhaustive]
 pub enum Backend {
     /// burn's wgpu backend on the shared device.
     Wgpu(Arc<Bridge>),

@@ -14,6 +14,7 @@ pub const MODEL: &str = "model.json";
 
 /// What a checkpoint's weights belong to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct ModelInfo {
     /// The network.
     pub model: ModelConfig,

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 /// How good a network is on a split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Evaluation {
     /// Images.
     pub images: usize,

@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 /// Images and labels in memory, for a feed.
 #[derive(Clone)]
+#[non_exhaustive]
 pub struct Split {
     /// The geometry of the images.
     pub geometry: Geometry,
@@ -85,6 +86,7 @@ impl Split {
 }
 
 /// A batch on burn's device.
+#[non_exhaustive]
 pub struct Batch {
     /// The images, (N, C, H, W), scaled to [-1, 1]: `(2p - 255) / 255`.
     pub images: Tensor<4>,
@@ -93,6 +95,7 @@ pub struct Batch {
 }
 
 /// The labels of a batch on burn's device.
+#[non_exhaustive]
 pub enum Labels {
     /// The class of each image, (N).
     Hard(Tensor<1, Int>),
@@ -102,6 +105,7 @@ pub enum Labels {
 
 /// The error of a feed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum FeedError {
     /// The engine or the device failed.
     #[error(transparent)]

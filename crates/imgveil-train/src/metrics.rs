@@ -12,6 +12,7 @@ const PROBABILITY_SLACK: f32 = 1e-2;
 
 /// Why [`Scores::new`] refused its input.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum ScoresError {
     /// There must be at least one class.
     #[error("the number of classes is zero")]

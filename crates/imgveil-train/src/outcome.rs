@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// One pass over the training images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Epoch {
     /// The number of the epoch, from 1.
     pub epoch: usize,
@@ -24,6 +25,7 @@ pub struct Epoch {
 
 /// Traffic between host and device in this process's training steps, without evaluation.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StepTraffic {
     /// The number of training batches.
     pub steps: u64,
@@ -37,6 +39,7 @@ pub struct StepTraffic {
 
 /// The result of [`train`](crate::train).
 #[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
 pub struct Outcome {
     /// All epochs.
     pub epochs: Vec<Epoch>,

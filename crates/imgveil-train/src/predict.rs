@@ -42,6 +42,7 @@ pub struct PredictRequest<'a> {
 }
 
 /// The predictions of a network for a set.
+#[non_exhaustive]
 pub struct Predictions {
     /// The network.
     pub info: ModelInfo,
@@ -55,6 +56,7 @@ pub struct Predictions {
 
 /// The prediction of a network for an image.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Prediction {
     /// The image's name in its set.
     pub name: String,

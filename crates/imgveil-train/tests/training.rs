@@ -166,6 +166,7 @@ fn the_feed_gives_the_engines_bits_on_both_backends() {
                         assert!(shares.chunks(2).all(|pair| pair[0] + pair[1] == 1.0), "{shares:?}");
                         assert!(shares.iter().any(|&share| share != 0.0 && share != 1.0), "{shares:?}");
                     }
+                    _ => panic!("labels of another kind"),
                 }
             }
             if preset == Preset::InstaHide {

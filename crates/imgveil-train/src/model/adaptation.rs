@@ -38,6 +38,7 @@ const SMOOTHNESS_WEIGHT: f64 = 0.1;
 /// Which adaptation network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum AdaptationKind {
     /// LE-AdaptNet: one sub-network for all blocks. For schemes with one key for all blocks.
     Le,
@@ -99,6 +100,7 @@ impl AdaptationConfig {
 /// An adaptation network of either kind.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)] // one of them lives at a time
+#[non_exhaustive]
 pub enum Adaptation {
     /// LE-AdaptNet.
     Le(LeAdaptNet),

@@ -37,6 +37,7 @@ use std::str::FromStr;
 
 /// Which network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum ModelKind {
     /// Three convolutions, the first one over whole blocks.
     #[serde(rename = "cnn")]
@@ -208,6 +209,7 @@ pub struct Network {
 /// A network of any kind.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)] // one of them lives at a time
+#[non_exhaustive]
 pub enum Classifier {
     /// The small CNN.
     Cnn(Cnn),

@@ -40,6 +40,7 @@ pub struct Grid {
 
 /// A scheme with a network: a row of the table.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Row {
     /// The scheme with its own flags, for people: `etc block 8`.
     pub scheme: String,
@@ -61,6 +62,7 @@ pub struct Row {
 
 /// One training run.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Run {
     /// The index of its row.
     pub row: usize,

@@ -7,6 +7,7 @@ use std::path::Path;
 
 /// The figures of a finished run.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Figures {
     /// Area under the ROC curve, where it is defined.
     pub auc: Option<f64>,
@@ -38,6 +39,7 @@ pub struct Figures {
 
 /// The images that a run's scores are of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Scored {
     /// Test images, with the weights of the best epoch.
     Test,
@@ -58,6 +60,7 @@ impl Scored {
 
 /// One epoch, as in `metrics.csv`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
+#[non_exhaustive]
 pub struct EpochFigures {
     /// The number of the epoch, from 1.
     pub epoch: usize,
