@@ -272,6 +272,7 @@ mod tests {
         assert_eq!(scores.balanced_accuracy(), 0.75);
         assert_eq!(scores.confusion(), [[2, 0], [1, 1]]);
         let expected = -(0.9f64.ln() + 0.6f64.ln() + 0.35f64.ln() + 0.8f64.ln()) / 4.0;
+        // The probabilities are rounded to 32 bits.
         assert!((scores.log_loss() - expected).abs() < 1e-6);
     }
 
@@ -363,6 +364,7 @@ mod tests {
         assert_eq!(out, [0.5, 0.5, 1.0, 0.0, 1.0, 0.0]);
         let out = softmax_rows(&[1.0, 2.0, 3.0], 3);
         for (got, expected) in out.iter().zip([0.090_030_57, 0.244_728_48, 0.665_240_94]) {
+            // Some roundings of 32 bits.
             assert!((got - expected).abs() < 1e-6);
         }
         assert!(softmax_rows(&[], 3).is_empty());
@@ -403,6 +405,7 @@ mod tests {
                 None => prop_assert!(defined.is_empty()),
                 Some(auc) => {
                     let expected = defined.iter().sum::<f64>() / defined.len() as f64;
+                    // Sums of 64-bit floats in another order.
                     prop_assert!((auc - expected).abs() < 1e-12);
                 }
             }
@@ -429,6 +432,7 @@ mod tests {
             prop_assert_eq!(out.len(), whole);
             for row in out.chunks(classes) {
                 let sum: f32 = row.iter().sum();
+                // At most seven terms, each rounded to 32 bits.
                 prop_assert!((sum - 1.0).abs() < 1e-5);
             }
         }

@@ -164,12 +164,11 @@ mod tests {
             let [both, a, b] = products.sums;
             assert_eq!(products.tensors, whole.len(), "{name}");
             assert!(a > 0.0 && b > 0.0 && a.is_finite() && b.is_finite(), "{name} {a} {b}");
-            println!("{name}: {a:e} {b:e}");
             if !["cnn", "vit"].iter().any(|shallow| name.starts_with(shallow)) {
                 continue;
             }
-            println!("{name}: {} {}", both / (a * b).sqrt(), (b / a).sqrt());
             let (cosine, ratio) = (both / (a * b).sqrt(), (b / a).sqrt());
+            // A 16-bit float has 11 significant bits, an error of 5e-4 at most. It grows from layer to layer.
             assert!(cosine > 0.99 && (0.95..1.05).contains(&ratio), "{name} {cosine} {ratio}");
         }
     }

@@ -305,6 +305,7 @@ mod tests {
             let from = order[y / 2 * 3 + x / 2];
             let (from_y, from_x) = (from / 3 * 2 + y % 2, from % 3 * 2 + x % 2);
             let expected = plain[rest * 24 + from_y * 6 + from_x];
+            // Sums of a few products, with the rounding of 32 bits.
             assert!((value - expected).abs() <= 1e-5 * (1.0 + expected.abs()));
         }
         // Only a permutation (or less) is free of the penalty.
@@ -334,6 +335,7 @@ mod tests {
         }
         let expected = sum / (3.0 * 3.0 * 5.0) / 2.0;
         let penalty = f64::from(values(smoothness_penalty(maps))[0]);
+        // A sum of 72 squares, with the rounding of 32 bits.
         assert!((penalty - expected).abs() < 1e-5, "{penalty} {expected}");
         assert_eq!(values(smoothness_penalty(Tensor::ones(shape, &Device::flex()))), [0.0]);
     }
