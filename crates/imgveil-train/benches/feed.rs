@@ -1,12 +1,13 @@
-//! What encryption inside the feed costs a training step: ResNet-18 on batches of 32 images of 32x32x3, every scheme against
-//! the same feed with scheme none. One run, interleaved: in every round each scheme takes a step, in an order that turns, so
-//! that what else the machine does falls on all of them.
+//! The cost of encryption inside the feed for a training step: ResNet-18 on batches of 32 images of 32x32x3, every
+//! scheme against the same feed with scheme none. The schemes are interleaved: in every round each scheme takes a step,
+//! in a rotating order, so that other work on the machine affects all of them.
 //!
 //!     cargo bench --bench feed                  # a hardware GPU if there is one, else the CPU; 5 rounds
 //!     cargo bench --bench feed -- 100 gpu       # rounds, and a device as `--device` takes it
 //!
-//! Two figures for each scheme, both in percent of the median step with scheme none: what its batch takes more (timed alone,
-//! the device waited for), and what the median whole step takes more, which on a busy machine is mostly noise.
+//! Two figures are given for each scheme, in percent of the median step with scheme none: the extra time of a batch,
+//! timed alone until the device is done, and the extra time of a whole step (median). On a busy machine the second is
+//! mostly noise.
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::{GradientsParams, SgdConfig};
@@ -27,17 +28,17 @@ use std::time::Instant;
 const BATCH: usize = 32;
 const IMAGES: usize = 1024;
 const CLASSES: usize = 10;
-/// Batches that are timed together, for one is short.
+/// The number of batches that are timed together, as a single one is too short.
 const TIMES: usize = 10;
 
-/// What is compared: the first row is what the others are compared with.
+/// The programs that are compared. The first row is the reference.
 fn programs(key: &Key, geometry: Geometry) -> Result<Vec<(&'static str, Arc<Program>)>, Box<dyn Error>> {
     let plain = Options::default();
     let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..plain };
     let per_image = Options { key_scope: Some(KeyScope::Image), ..plain };
     let rows = [
         ("none", Preset::None, plain),
-        // Once more: how far two equal rows are apart.
+        // The same once more shows how far two equal rows are apart.
         ("none again", Preset::None, plain),
         ("shuffle-flip", Preset::ShuffleFlip, plain),
         ("shuffle-flip per block, scrambled", Preset::ShuffleFlip, per_block),
@@ -99,10 +100,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         wait(&backend)
     };
     let mut step_of_none = f64::NAN;
-    for augment in ["none", "crop,flip,rotate,brightness"] {
-        let views: Augment = augment.parse()?;
-        // Augmentation is no matter of the network: without it whole steps are timed, with it batches alone.
-        let steps_too = views.is_none();
+    for text in ["none", "crop,flip,rotate,brightness"] {
+        let augment: Augment = text.parse()?;
+        // Augmentation does not change the network. Whole steps are timed only without it.
+        let steps_too = augment.is_none();
         let mut feeds = programs
             .iter()
             .map(|(_, program)| Feed::new(&backend, program.clone(), Some(&key), split.clone()))
@@ -113,7 +114,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for round in 0..=rounds {
             let mut draws = Stream::new(&[1; 32], round as u64);
             let picks: Vec<(usize, Augmentation)> =
-                (0..BATCH).map(|_| (draws.below(IMAGES as u32) as usize, views.view(&mut draws))).collect();
+                (0..BATCH).map(|_| (draws.below(IMAGES as u32) as usize, augment.draw(&mut draws))).collect();
             for turn in 0..feeds.len() {
                 let row = (turn + round) % feeds.len();
                 let feed = &mut feeds[row];
@@ -143,7 +144,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let percent = |more: f64| 100.0 * more / step_of_none;
         let names = ["batch ms", "of a step", "step ms"].map(|name| format!("{name:>11}")).concat();
-        println!("\naugmentation: {augment}\n{:34} {names}   of a step", "");
+        println!("\naugmentation: {text}\n{:34} {names}   of a step", "");
         for (row, (name, _)) in programs.iter().enumerate() {
             let batch = median(&batches[row]);
             let cost = percent(batch - median(&batches[0]));

@@ -1,8 +1,8 @@
-//! A network of one's own, trained with burn on images that are encrypted as they come out of the feed.
+//! A custom network, trained with burn on images that the feed encrypts.
 //!
 //!     cargo run --release --example own_model
 //!
-//! The images are drawn, so nothing is downloaded; it takes some seconds on a CPU.
+//! The images are drawn, so that nothing is downloaded. It takes some seconds on a CPU.
 
 #[path = "../../imgveil-cli/src/demo/phantom.rs"]
 #[allow(dead_code)]
@@ -30,7 +30,7 @@ const IMAGES: usize = 256;
 const BATCH: usize = 32;
 const EPOCHS: u64 = 30;
 
-/// Any burn module does. The first convolution takes whole blocks of the scheme, 4 x 4 pixels.
+/// Any burn module can be trained. The first convolution takes whole blocks of the scheme, 4 x 4 pixels.
 #[derive(Module, Debug)]
 struct OwnModel {
     blocks: Conv2d,
@@ -54,7 +54,7 @@ impl OwnModel {
     }
 }
 
-/// Drawn X-rays, clear ones and ones with an opacity in turn.
+/// Drawn X-rays, alternately clear and with an opacity.
 fn images(geometry: Geometry) -> Loaded {
     let class = |i: usize| PhantomClass::ALL[i % 2];
     Loaded {
@@ -66,7 +66,7 @@ fn images(geometry: Geometry) -> Loaded {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // The scheme and its key, and what they come to for images of this size.
+    // The scheme and its key, compiled for images of this size.
     let geometry = Geometry::new(SIDE as u32, SIDE as u32, 1)?;
     let key = Key::generate()?;
     let program = compile(&Preset::ShuffleFlip.scheme(Options::default())?, &key, geometry)?;
@@ -82,11 +82,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut optimiser = AdamWConfig::new().init();
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
     for epoch in 1..=EPOCHS {
-        // Every epoch in another order, every image seen in another way.
+        // Every epoch has another order and other augmentations.
         let mut draws = Stream::new(&[1; 32], epoch);
         let order = draws.permutation(IMAGES as u32);
         let order: Vec<(usize, Augmentation)> =
-            order.into_iter().map(|index| (index as usize, augment.view(&mut draws))).collect();
+            order.into_iter().map(|index| (index as usize, augment.draw(&mut draws))).collect();
         let order: Vec<Vec<(usize, Augmentation)>> = order.chunks(BATCH).map(<[_]>::to_vec).collect();
         feed.begin_epoch(epoch as u32);
         let (mut sum, mut right) = (0.0, 0);

@@ -1,5 +1,5 @@
-//! Augmentation: random crop, horizontal flip, rotation and brightness of the plain image, before it is encrypted, in
-//! the feed's dispatch.
+//! Augmentation: random crop, horizontal flip, rotation and brightness. The feed's dispatch augments the plain image
+//! and then encrypts it.
 
 use imgveil::internal::image::Augmentation;
 use imgveil::internal::schedule::Stream;
@@ -26,10 +26,10 @@ impl Augment {
     }
 
     /// Draws an augmentation.
-    pub fn view(self, stream: &mut Stream) -> Augmentation {
+    pub fn draw(self, stream: &mut Stream) -> Augmentation {
         let (dy, dx) = (around_zero(stream, self.crop.into()), around_zero(stream, self.crop.into()));
         let mirrored = self.flip && stream.word() & 1 == 1;
-        // Drawn last: a seed gives the crops and flips that it gave before there were these.
+        // Rotation and brightness are drawn last, so that a seed gives the same crops and flips with and without them.
         let angle = around_zero(stream, 100 * u32::from(self.rotate));
         let brightness = around_zero(stream, (u32::from(self.brightness) * 256 + 50) / 100);
         Augmentation { dy, dx, mirrored, angle, brightness }
@@ -71,11 +71,11 @@ impl FromStr for Augment {
     }
 }
 
-/// Uniform from -most to most; nothing is drawn for 0.
+/// Draws a number from -most to most, uniformly. Draws nothing for 0.
 fn around_zero(stream: &mut Stream, most: u32) -> i16 {
     match most {
         0 => 0,
-        // What is parsed is at most 18,000.
+        // A parsed `Augment` gives at most 18,000.
         most => (stream.below(2 * most + 1) as i32 - most as i32) as i16,
     }
 }
@@ -103,28 +103,28 @@ mod tests {
     fn views_reach_every_shift_and_no_further() {
         let mut stream = Stream::new(&[1; 32], 0);
         let augment = Augment { crop: 2, flip: true, ..Augment::default() };
-        let views: std::collections::HashSet<Augmentation> = (0..2000).map(|_| augment.view(&mut stream)).collect();
+        let views: std::collections::HashSet<Augmentation> = (0..2000).map(|_| augment.draw(&mut stream)).collect();
         assert_eq!(views.len(), 5 * 5 * 2);
         assert!(views.iter().all(|v| v.dy.abs() <= 2 && v.dx.abs() <= 2));
-        assert_eq!(Augment::default().view(&mut stream), Augmentation::IDENTITY);
+        assert_eq!(Augment::default().draw(&mut stream), Augmentation::IDENTITY);
 
         let augment = Augment { rotate: 1, brightness: 2, ..Augment::default() };
-        let views: Vec<Augmentation> = (0..4000).map(|_| augment.view(&mut stream)).collect();
+        let views: Vec<Augmentation> = (0..4000).map(|_| augment.draw(&mut stream)).collect();
         let range = |of: fn(&Augmentation) -> i16| (views.iter().map(of).min(), views.iter().map(of).max());
         assert_eq!(range(|view| view.angle), (Some(-100), Some(100)));
         assert_eq!(range(|view| view.brightness), (Some(-5), Some(5)));
         assert_eq!(range(|view| view.dx), (Some(0), Some(0)));
-        // Whatever may be asked for is defined.
+        // The largest values that can be parsed are defined on the largest images.
         let most: Augment = "crop=1024,flip,rotate=180,brightness=100".parse().unwrap();
         let geometry = imgveil::internal::image::Geometry::new(16_384, 16_384, 1).unwrap();
-        assert!((0..4000).all(|_| most.view(&mut stream).fits(geometry)));
+        assert!((0..4000).all(|_| most.draw(&mut stream).fits(geometry)));
     }
 
     #[test]
     fn rotation_and_brightness_leave_the_other_draws_alone() {
         let views = |augment: Augment| {
             let mut stream = Stream::new(&[1; 32], 0);
-            augment.view(&mut stream)
+            augment.draw(&mut stream)
         };
         let plain = views(Augment { crop: 20, flip: true, ..Augment::default() });
         let more = views(Augment { crop: 20, flip: true, rotate: 10, brightness: 20 });

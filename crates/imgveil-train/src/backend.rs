@@ -59,9 +59,9 @@ impl Backend {
         }
     }
 
-    /// Limits the images on a GPU to `bytes` bytes. The default is 4 GiB, as wgpu does not report the memory of a device.
-    /// A set that exceeds the limit is streamed: its images are sent with every batch. Sets that are on the device
-    /// already stay there.
+    /// Limits the images on a GPU to `bytes` bytes. The default is 4 GiB, as wgpu does not report the memory of a
+    /// device. A set that exceeds the limit is streamed: its images are sent with every batch. Sets that are on the
+    /// device already stay there.
     pub fn limit_images(&self, bytes: u64) {
         if let Self::Wgpu(bridge) = self {
             bridge.room.limit.store(bytes, Ordering::Relaxed);
@@ -186,8 +186,8 @@ impl Bridge {
         let handle = self.client.empty(bytes);
         let resource =
             self.client.get_resource::<WgpuServer<AutoCompiler>>(handle.clone()).map_err(|e| failed(e.to_string()))?;
-        // The memory may belong to a freed tensor. burn may have queued kernels that read it and not submitted them; they
-        // must run before `write` does. No burn operation may come between this flush and the submit.
+        // The memory may belong to a freed tensor. burn may have queued kernels that read it and not submitted them;
+        // they must run before `write` does. No burn operation may come between this flush and the submit.
         self.client.flush().map_err(|e| failed(e.to_string()))?;
         write(resource.resource().as_wgpu_bind_resource())?;
         drop(resource);

@@ -1,4 +1,5 @@
-//! The order of the images in every epoch, and their augmentations: drawn from the seed, the same on every device.
+//! The order of the images in every epoch, and their augmentations. Both are drawn from the seed and are the same on
+//! every device.
 
 use crate::augment::Augment;
 use crate::config::Config;
@@ -6,30 +7,30 @@ use crate::loss::Balance;
 use imgveil::internal::image::Augmentation;
 use imgveil::internal::schedule::Stream;
 
-/// Which images every step of a run takes.
+/// Draws the batches of every epoch of a run.
 pub(super) struct Batches {
     key: [u8; 32],
     images: usize,
     batch: usize,
     augment: Augment,
-    /// The images of each class, where classes are shown equally often.
+    /// The images of each class, if all classes are shown equally often.
     classes: Option<Vec<Vec<u32>>>,
 }
 
 impl Batches {
-    /// For images with these classes.
+    /// The batches for images with these labels.
     pub fn new(config: &Config, labels: &[u32]) -> Self {
         let key = blake3::derive_key("imgveil order of images", &config.seed.to_le_bytes());
         let classes = (config.balance == Balance::Sampler).then(|| by_class(labels));
         Self { key, images: labels.len(), batch: config.batch.max(2), augment: config.augment, classes }
     }
 
-    /// Batches of an epoch. A last batch of one image is left out: batch norm cannot learn from it.
+    /// The number of batches in an epoch. A last batch of one image is left out, as batch norm cannot learn from it.
     pub fn per_epoch(&self) -> usize {
         self.images / self.batch + usize::from(self.images % self.batch >= 2)
     }
 
-    /// The batches of an epoch, from 1: each image with its augmentation.
+    /// The batches of an epoch: images with their augmentations. Epochs are counted from 1.
     pub fn epoch(&self, epoch: usize) -> Vec<Vec<(usize, Augmentation)>> {
         let mut stream = Stream::new(&self.key, epoch as u64);
         let order = match &self.classes {
@@ -38,14 +39,14 @@ impl Batches {
         };
         let mut batches: Vec<Vec<(usize, Augmentation)>> = order
             .chunks(self.batch)
-            .map(|part| part.iter().map(|&index| (index as usize, self.augment.view(&mut stream))).collect())
+            .map(|part| part.iter().map(|&index| (index as usize, self.augment.draw(&mut stream))).collect())
             .collect();
         batches.truncate(self.per_epoch());
         batches
     }
 }
 
-/// The images of each class that has any.
+/// The images of each class. Classes without images are left out.
 fn by_class(labels: &[u32]) -> Vec<Vec<u32>> {
     let mut classes = std::collections::BTreeMap::<u32, Vec<u32>>::new();
     for (image, &label) in labels.iter().enumerate() {
@@ -54,11 +55,11 @@ fn by_class(labels: &[u32]) -> Vec<Vec<u32>> {
     classes.into_values().collect()
 }
 
-/// As many images as there are, of every class equally many (or one more), in random order. A class goes through all
-/// of its images before it shows one of them again.
+/// Draws `images` images in random order, equally many of every class, or one more. All images of a class are drawn
+/// before one of them is drawn again.
 fn balanced(classes: &[Vec<u32>], images: usize, stream: &mut Stream) -> Vec<u32> {
     let mut drawn = Vec::with_capacity(images);
-    // Which classes show one more changes from epoch to epoch.
+    // The classes that show one image more differ from epoch to epoch.
     for (place, class) in stream.permutation(classes.len() as u32).into_iter().enumerate() {
         let class = &classes[class as usize];
         let share = images / classes.len() + usize::from(place < images % classes.len());
@@ -94,7 +95,7 @@ mod tests {
         let labels: Vec<u32> = (0..101).map(label).collect();
         let config = Config { batch: 10, balance: Balance::Sampler, ..Config::new(ModelKind::Cnn) };
         let batches = Batches::new(&config, &labels);
-        // 101 images are 10 batches of 10; the one that is left over is no batch.
+        // 101 images make 10 batches of 10. The remaining image makes no batch.
         assert_eq!((batches.per_epoch(), batches.epoch(1).len()), (10, 10));
         let all = Batches { batch: 101, ..Batches::new(&config, &labels) };
         let mut firsts = std::collections::HashSet::new();
@@ -109,7 +110,7 @@ mod tests {
                 let (least, most) = (of(class).min().unwrap(), of(class).max().unwrap());
                 assert!(most - least <= 1, "class {class}: {least} to {most} times");
             }
-            // No class comes in one piece.
+            // The classes are mixed.
             assert!(order[0].windows(2).filter(|pair| labels[pair[0].0] != labels[pair[1].0]).count() > 30);
             firsts.insert(order[0][0].0);
         }

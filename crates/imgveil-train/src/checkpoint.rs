@@ -1,5 +1,4 @@
-//! Checkpoints: the weights in burn's burnpack format, and beside them `model.json`, which says what network they
-//! belong to.
+//! Checkpoints: the weights in burn's burnpack format, and `model.json`, which describes their network.
 
 use crate::error::{CheckpointError, Error};
 use crate::model::{ModelConfig, Network};
@@ -12,17 +11,17 @@ use std::path::Path;
 /// The description of a run's network.
 pub const MODEL: &str = "model.json";
 
-/// What a checkpoint's weights belong to.
+/// The description of a checkpoint's network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ModelInfo {
     /// The network.
     pub model: ModelConfig,
-    /// Names of the classes, in the order of the outputs.
+    /// The names of the classes, in the order of the outputs.
     pub classes: Vec<String>,
-    /// The scheme of the images that it learned from.
+    /// The scheme of the training images.
     pub scheme: imgveil::internal::scheme::Scheme,
-    /// The fingerprint of the key that they were encrypted with, if any; safe to print.
+    /// The fingerprint of the key of the training images, if they were encrypted. It is safe to print.
     #[serde(default)]
     pub key: Option<String>,
 }
@@ -32,10 +31,10 @@ pub(super) fn weights(network: Network) -> Result<Vec<u8>, String> {
     network.into_record().into_bytes().map(|bytes| bytes.to_vec()).map_err(|e| e.to_string())
 }
 
-/// A network with the weights that [`weights`] made bytes of.
+/// The network with weights from [`weights`].
 pub(super) fn load_weights(network: Network, bytes: Vec<u8>) -> Result<Network, String> {
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|e| e.to_string())?;
-    // Before there were adaptation networks, a checkpoint held the classifier alone.
+    // Checkpoints of earlier versions hold the classifier alone.
     match network.classifier.clone().try_load_record(record.clone()) {
         Ok(classifier) => Ok(Network { classifier, ..network }),
         Err(_) => network.try_load_record(record).map_err(|e| e.to_string()),

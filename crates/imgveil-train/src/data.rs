@@ -1,4 +1,4 @@
-//! From a data set on disk to what training takes: splits in memory, classes, the program that encrypts, if any.
+//! Loading of a data set for training: splits in memory, classes, and the program that encrypts them, if any.
 
 use crate::error::{DataError, Error};
 use crate::feed::Split;
@@ -29,7 +29,7 @@ pub struct TrainingSet {
     pub key: Option<Key>,
     /// The fingerprint of the key with which the images are or were encrypted.
     pub fingerprint: Option<Fingerprint>,
-    /// The scheme of the images that the network sees: that of the program, or of the encrypted set.
+    /// The scheme of the images that the network sees: the scheme of the program, or of the encrypted set.
     pub scheme: Scheme,
     /// Whether the set was encrypted before training.
     pub encrypted: bool,
@@ -55,15 +55,15 @@ pub fn training_set(
     path: &Path,
     scheme: Option<Scheme>,
     secret: Option<Secret>,
-    fit: Resize,
+    resize: Resize,
 ) -> Result<TrainingSet, Error> {
-    Ok(open(path, scheme, secret, fit)?)
+    Ok(open(path, scheme, secret, resize)?)
 }
 
-fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize) -> Result<TrainingSet, DataError> {
+fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Resize) -> Result<TrainingSet, DataError> {
     let opened = match set::open(path) {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
-            if secret.is_some() || scheme.is_some() || fit != Resize::default() {
+            if secret.is_some() || scheme.is_some() || resize != Resize::default() {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
             return mixtures(path);
@@ -74,7 +74,7 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
     let (seen, applied, fingerprint) = match opened.manifest {
         Some(manifest) => {
-            if secret.is_some() || scheme.is_some() || fit != Resize::default() {
+            if secret.is_some() || scheme.is_some() || resize != Resize::default() {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
             (manifest.scheme, plain_scheme(), Some(manifest.key))
@@ -93,7 +93,7 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, fit: Resize
     let tile = applied.tile();
     let key = secret.as_ref().map(Secret::key);
     let load = |indices: &[usize]| {
-        let loaded = set::load(source, indices, fit, tile)?;
+        let loaded = set::load(source, indices, resize, tile)?;
         Ok::<_, imgveil_data::Error>(loaded.map(|loaded| Arc::new(Split::new(loaded, classes.len(), key))))
     };
     let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;

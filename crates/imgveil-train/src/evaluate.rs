@@ -1,4 +1,4 @@
-//! What a network says about images, and how good that is.
+//! The outputs of a network for images, and their scores.
 
 use crate::backend::Backend;
 use crate::error::TrainError;
@@ -9,27 +9,27 @@ use burn::tensor::Tensor;
 use imgveil::internal::image::Augmentation;
 use serde::{Deserialize, Serialize};
 
-/// How good a network is on a split.
+/// The scores of a network on a split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Evaluation {
-    /// Images.
+    /// The number of images.
     pub images: usize,
-    /// Mean cross-entropy.
+    /// The mean cross-entropy.
     pub loss: f64,
-    /// Right answers.
+    /// The share of images whose class was predicted right.
     pub accuracy: f64,
-    /// Mean of the classes' recalls.
+    /// The mean of the recalls of all classes.
     pub balanced_accuracy: f64,
-    /// Area under the ROC curve; more than two classes: mean of one against the rest. `None` when only one class is
-    /// there.
+    /// The area under the ROC curve. With more than two classes, the mean over each class against the rest. `None` if
+    /// only one class occurs.
     pub auc: Option<f64>,
-    /// Rows: true class; columns: predicted class.
+    /// The confusion matrix: rows are true classes, columns are predicted classes.
     pub confusion: Vec<Vec<u64>>,
 }
 
 impl Evaluation {
-    /// The figures of these scores.
+    /// The metrics of these scores.
     pub(super) fn of(scores: &Scores) -> Self {
         Self {
             images: scores.labels.len(),
@@ -41,14 +41,14 @@ impl Evaluation {
         }
     }
 
-    /// What epochs are compared by: the AUC, else the balanced accuracy.
+    /// The score by which epochs are compared: the AUC, or the balanced accuracy if there is no AUC.
     pub(super) fn score(&self) -> f64 {
         self.auc.unwrap_or(self.balanced_accuracy)
     }
 }
 
-/// The probability of each class for each image of a feed, image after image; the network is without gradients. In
-/// batches of the size that training fits in memory.
+/// The probability of each class for each image of a feed, image after image. The network must be without gradients.
+/// Batches have the size of training, which fits the device.
 pub(super) fn probabilities(
     backend: &Backend,
     network: &Network,

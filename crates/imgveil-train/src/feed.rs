@@ -268,9 +268,9 @@ impl Feed {
         Batches { feed: self, order }
     }
 
-    /// Makes a batch of `picks`: images as indices into the split, each with its augmentation. The images are augmented,
-    /// encrypted and scaled. A program that mixes adds the partners of this epoch to each image, under the same
-    /// augmentation, and gives soft labels.
+    /// Makes a batch of `picks`: images as indices into the split, each with its augmentation. The images are
+    /// augmented, encrypted and scaled. A program that mixes adds the partners of this epoch to each image, under the
+    /// same augmentation, and gives soft labels.
     ///
     /// # Errors
     /// When an index is out of range or the device fails.

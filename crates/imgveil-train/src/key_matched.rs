@@ -1,11 +1,11 @@
-//! Vision transformers that see encrypted images as the plain model sees plain ones: Kiya, Iijima, Maungmaung,
-//! Kinoshita, "Image and model transformation with secret key for vision transformer", IEICE Trans. Inf. & Syst.
-//! E106-D(1), 2023, its section on model encryption. Nothing is trained.
+//! Vision transformers that give the same outputs for encrypted images as the plain model gives for plain images: Kiya,
+//! Iijima, Maungmaung, Kinoshita, "Image and model transformation with secret key for vision transformer", IEICE Trans.
+//! Inf. & Syst. E106-D(1), 2023, section on model encryption. Nothing is trained.
 //!
-//! A patch's samples reach the network through the patch embedding alone: permuted and flipped in the same way, its
-//! inputs meet the samples that they belong to. Scrambled patches are met by position embeddings in the same order;
-//! to what comes after, the order of patches means nothing. The permutations are read from the compiled plan that
-//! encrypts images.
+//! The samples of a patch reach the network only through the patch embedding. Its inputs are permuted and flipped like
+//! the samples of the encrypted patches. For scrambled patches, the position embeddings are moved in the same way; the
+//! other layers do not depend on the order of the patches. The permutations are read from the compiled plan that
+//! encrypts the images.
 
 use crate::error::{Error, KeyMatchedError};
 use crate::weights::{HostTensor, Weights, encode};
@@ -16,18 +16,18 @@ use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_data::set::write_atomically;
 use std::path::Path;
 
-/// timm's name of the patch embedding's weight: (width, channel, row, column).
+/// timm's name for the weight of the patch embedding, (width, channel, row, column).
 const EMBEDDING: &str = "patch_embed.proj.weight";
-/// timm's name of the position embeddings: (1, class token and patches, width).
+/// timm's name for the position embeddings, (1, class token and patches, width).
 const POSITION: &str = "pos_embed";
 
-/// Which way.
+/// The direction of the transformation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Direction {
-    /// From the plain model to the one that sees encrypted images.
+    /// From the plain model to the model for encrypted images.
     Encrypt,
-    /// And back.
+    /// From the model for encrypted images to the plain model.
     Decrypt,
 }
 
@@ -36,20 +36,20 @@ pub enum Direction {
 pub struct KeyMatchedRequest<'a> {
     /// The weights, in the safetensors format under timm's names.
     pub input: &'a Path,
-    /// Where to write them; must not exist.
+    /// The file to write. It must not exist.
     pub output: &'a Path,
-    /// The images' scheme.
+    /// The scheme of the images.
     pub scheme: &'a Scheme,
-    /// What the images are encrypted with.
+    /// The key or tables that encrypt the images.
     pub secret: &'a Secret,
-    /// The images' size; where it is not given, a square of the model's patches with 8 bits a sample.
+    /// The geometry of the images. `None`: a square of the model's patches with 8 bits per sample.
     pub geometry: Option<Geometry>,
-    /// Which way.
+    /// The direction of the transformation.
     pub direction: Direction,
 }
 
-/// Writes the model that gives for images under the scheme and secret what the model of the input gives for plain
-/// ones. Returns the images' geometry.
+/// Writes a model that gives the same outputs for images under the scheme and secret as the input model gives for plain
+/// images. Returns the geometry of the images.
 ///
 /// # Errors
 /// When the input is no vision transformer, the scheme does not treat all its patches alike, or a file cannot be read
@@ -97,7 +97,7 @@ fn matched(request: &KeyMatchedRequest<'_>) -> Result<Geometry, KeyMatchedError>
     Ok(geometry)
 }
 
-/// The images that are a square of so many patches.
+/// The geometry of images that are a square of `patches` patches.
 fn square(patches: usize, patch: [usize; 2], channels: usize) -> Option<Geometry> {
     let side = patches.isqrt();
     let pixels = |axis: usize| u32::try_from(side.checked_mul(patch[axis])?).ok();
@@ -105,18 +105,19 @@ fn square(patches: usize, patch: [usize; 2], channels: usize) -> Option<Geometry
     Geometry::new(pixels(0)?, pixels(1)?, u32::try_from(channels).ok()?).ok()
 }
 
-/// What a plan does to patches: all of them are treated alike, and then moved.
+/// The effect of a plan on patches: the samples of all patches are moved and flipped alike, then the patches are moved.
 struct PatchMoves {
-    /// For every sample of an encrypted patch, counted (channel, row, column), the sample that it was.
+    /// For each sample of an encrypted patch, its sample in the plain patch. Samples are counted (channel, row,
+    /// column).
     samples: Vec<usize>,
-    /// Whether it is flipped.
+    /// For each sample of an encrypted patch, whether it is flipped.
     flips: Vec<bool>,
-    /// For every place the patch that it takes.
+    /// For each patch of the encrypted image, its patch in the plain image.
     patches: Vec<usize>,
 }
 
 impl PatchMoves {
-    /// Reads them from a program's plan, or says why there are none.
+    /// Reads them from the plan of a program. The error says why the plan does not treat all patches alike.
     fn of(program: &Program, patch: [usize; 2]) -> Result<Self, &'static str> {
         let plan = match program.steps() {
             [] => &Plan::identity(program.geometry()),
@@ -128,7 +129,7 @@ impl PatchMoves {
         let (channels, width) = (geometry.channels(), geometry.width());
         let columns = width / patch[1];
         let (patches, samples) = (geometry.height() / patch[0] * columns, patch[0] * patch[1] * channels);
-        // Patch and sample of an element in stored order.
+        // The patch and the sample of an element in stored order.
         let place = |element: usize| {
             let (channel, pixel) = (element % channels, element / channels);
             let (y, x) = (pixel / width, pixel % width);
@@ -148,7 +149,7 @@ impl PatchMoves {
                 return Err("its patches have different keys");
             }
         }
-        // Every place of a patch and of the image has been seen: the table has all elements.
+        // The table has all elements, so that every sample and every patch was found.
         let (samples, flips): (Vec<usize>, Vec<bool>) = found.into_iter().flatten().unzip();
         let moves = Self { samples, flips, patches: sources.into_iter().flatten().collect() };
         let is_permutation = |table: &[usize]| {
@@ -162,7 +163,7 @@ impl PatchMoves {
         }
     }
 
-    /// Inputs of every filter, moved and flipped as samples are.
+    /// Moves and flips the inputs of every filter like the samples.
     fn embedding(&self, tensor: &mut HostTensor, direction: Direction) {
         for filter in tensor.values.chunks_mut(self.samples.len()) {
             let plain = filter.to_vec();
@@ -173,7 +174,7 @@ impl PatchMoves {
         }
     }
 
-    /// Embeddings of the places, moved as patches are. The first one is the class token's.
+    /// Moves the position embeddings like the patches. The first one belongs to the class token.
     fn position(&self, tensor: &mut HostTensor, direction: Direction) {
         let width = tensor.values.len() / (1 + self.patches.len());
         let plain = tensor.values.clone();
@@ -204,7 +205,7 @@ mod tests {
         preset.scheme(Options { block: Some(Block::square(4)), ..options }).unwrap()
     }
 
-    /// What the model in a file gives for one image of ours under a program.
+    /// The logits of the model in a file for one image under a program.
     fn logits(file: &Path, config: &ModelConfig, program: &Program) -> Vec<f32> {
         let geometry = program.geometry();
         let samples: Vec<u8> =

@@ -5,18 +5,18 @@ use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
 use std::str::FromStr;
 
-/// What is done about classes of very different sizes.
+/// How classes of very different sizes are balanced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Balance {
-    /// Nothing.
+    /// They are not balanced.
     #[default]
     None,
-    /// The loss of an image counts by its class' weight, n / (k * count) for n images in k classes: scikit-learn's
-    /// "balanced".
+    /// The loss of an image is multiplied by the weight of its class: n / (k * count) for n images in k classes, as in
+    /// scikit-learn's "balanced".
     Weights,
-    /// Every class is shown equally often: images of small classes several times in an epoch.
+    /// Every class is shown equally often. Images of small classes are shown several times in an epoch.
     Sampler,
 }
 
@@ -33,8 +33,8 @@ impl FromStr for Balance {
     }
 }
 
-/// The weight of every class: n / (k * count), where k is how many classes have images. A class without any weighs
-/// nothing.
+/// The weight of each class: n / (k * count), where k is the number of classes that have images. The weight of a class
+/// without images is 0.
 pub fn class_weights(labels: &[u32], classes: usize) -> Vec<f32> {
     let mut counts = vec![0usize; classes];
     for &label in labels {
@@ -58,15 +58,15 @@ pub(super) struct CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// With targets `(1 - smoothing) * label + smoothing / classes` (Szegedy et al., "Rethinking the Inception
-    /// Architecture", CVPR 2016, section 7), every class' term times its weight.
+    /// The targets are `(1 - smoothing) * label + smoothing / classes` (Szegedy et al., "Rethinking the Inception
+    /// Architecture", CVPR 2016, section 7). The term of each class is multiplied by its weight.
     pub fn new(smoothing: f64, weights: Option<&[f32]>, device: &Device) -> Self {
         let weights = weights.map(|weights| Tensor::<1>::from_floats(weights, device).unsqueeze_dim(0));
         Self { smoothing, weights }
     }
 
-    /// The mean over the images of a batch. The mean is over images even where they are weighted: so the mean over
-    /// several batches is that over one large batch.
+    /// The mean over the images of a batch. It divides by the number of images even if they are weighted, so that the
+    /// mean over several batches equals the mean over one large batch.
     pub fn forward(&self, logits: Tensor<2>, labels: Labels) -> Tensor<1> {
         let [images, classes] = logits.dims();
         let mut terms = log_softmax(logits, 1);
@@ -138,7 +138,7 @@ mod tests {
                 }
             }
         }
-        // The figures differ at all.
+        // Smoothing changes the loss.
         assert!((naive(&one_hot, 0.1, [1.0; 3]) - naive(&one_hot, 0.0, [1.0; 3])).abs() > 0.01);
     }
 

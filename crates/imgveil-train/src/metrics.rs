@@ -1,13 +1,12 @@
 //! Classification metrics from predicted class probabilities.
 //!
-//! It scores what a classifier said about a labelled set: accuracy, balanced accuracy, area under the ROC
-//! curve, the confusion matrix and the log loss, with the definitions that scikit-learn uses. It runs on the
-//! host on a few bytes per image; it never sees an image, a key or a device.
+//! Accuracy, balanced accuracy, area under the ROC curve, confusion matrix and log loss, with the definitions of
+//! scikit-learn. They are computed on the host.
 
 use thiserror::Error;
 
-/// How far outside 0..=1 a probability may lie: what a softmax in half precision can overshoot by, yet far
-/// from what a logit passed by mistake looks like.
+/// The distance from 0..=1 at which a value still counts as a probability. A softmax in half precision stays within it;
+/// a logit passed by mistake usually does not.
 const PROBABILITY_SLACK: f32 = 1e-2;
 
 /// Why [`Scores::new`] refused its input.
@@ -17,15 +16,15 @@ pub enum ScoresError {
     /// There must be at least one class.
     #[error("the number of classes is zero")]
     NoClasses,
-    /// There must be at least one sample: no metric is defined over none.
+    /// There must be at least one sample. No metric is defined without samples.
     #[error("there are no samples to score")]
     NoSamples,
     /// The probabilities are not one per sample and class.
     #[error("{probabilities} probabilities do not make {samples} rows (one per label) of {classes} classes")]
     LengthMismatch {
-        /// How many probabilities were given.
+        /// The number of probabilities.
         probabilities: usize,
-        /// How many labels were given.
+        /// The number of labels.
         samples: usize,
         /// The number of classes.
         classes: usize,
@@ -47,14 +46,14 @@ pub enum ScoresError {
         sample: usize,
         /// The class.
         class: usize,
-        /// What was given.
+        /// The value.
         value: f32,
     },
 }
 
 /// Predicted probabilities of a labelled set, and the metrics over them.
 ///
-/// [`Scores::new`] checks that the fields agree; the metrics assume that it did.
+/// [`Scores::new`] checks that the fields agree. The metrics rely on it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scores {
     /// The number of classes.
@@ -105,7 +104,7 @@ impl Scores {
 
     /// Each sample's true class and row of probabilities.
     fn rows(&self) -> impl Iterator<Item = (usize, &[f32])> {
-        // `max(1)`: the fields are public, and chunks of nothing would panic.
+        // The fields are public, and chunks of size 0 would panic.
         self.labels.iter().map(|&label| label as usize).zip(self.probabilities.chunks_exact(self.classes.max(1)))
     }
 
@@ -160,7 +159,8 @@ impl Scores {
         // total_cmp keeps -0.0 and 0.0 side by side, so grouping by `==` below still sees them as one tie.
         samples.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
 
-        // Counted in half pairs, as integers: exact, whatever the order of the samples.
+        // Half pairs are counted as integers, so that the result is exact and does not depend on the order of the
+        // samples.
         let mut half_pairs = 0u64;
         let (mut positives, mut negatives) = (0u64, 0u64);
         for tie in samples.chunk_by(|a, b| a.0 == b.0) {
@@ -173,7 +173,8 @@ impl Scores {
         (positives > 0 && negatives > 0).then(|| half_pairs as f64 / (2 * positives * negatives) as f64)
     }
 
-    /// How many samples of each true class (rows) were predicted as each class (columns).
+    /// The confusion matrix: the number of samples of each true class (rows) that were predicted as each class
+    /// (columns).
     pub fn confusion(&self) -> Vec<Vec<u64>> {
         let mut counts = vec![vec![0u64; self.classes]; self.classes];
         for (label, row) in self.rows() {
@@ -196,7 +197,7 @@ impl Scores {
     }
 }
 
-/// The most probable class of a row; the lowest of equals.
+/// The most probable class of a row. Of equally probable classes, the lowest.
 pub(super) fn predicted(row: &[f32]) -> usize {
     let mut best = 0;
     for (class, &p) in row.iter().enumerate() {
@@ -223,7 +224,7 @@ pub fn softmax_rows(logits: &[f32], classes: usize) -> Vec<f32> {
         let start = out.len();
         out.extend(row.iter().map(|&logit| (logit - largest).exp()));
         let exponentials = &mut out[start..];
-        // In f64: over many classes an f32 sum would drift by more than the row's own rounding.
+        // The sum is in f64. Over many classes an f32 sum would drift by more than the rounding of the row.
         let sum: f64 = exponentials.iter().map(|&e| f64::from(e)).sum();
         for e in exponentials {
             *e = (f64::from(*e) / sum) as f32;

@@ -1,4 +1,4 @@
-//! Optimisers, what is kept of their state, and the learning rate over a run.
+//! Optimisers, their stored state, and the learning rate over a run.
 
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
@@ -6,7 +6,7 @@ use burn::optim::{AdamWConfig, ModuleOptimizer, Optimizer, RecordState, SgdConfi
 use burn::tensor::{Device, Tensor};
 use std::str::FromStr;
 
-/// Which optimiser.
+/// The optimisers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -32,7 +32,7 @@ impl FromStr for OptimiserKind {
 }
 
 impl OptimiserKind {
-    /// The learning rate where the user gives none.
+    /// The default learning rate.
     pub fn default_learning_rate(self) -> f64 {
         match self {
             Self::AdamW => 1e-3,
@@ -40,7 +40,7 @@ impl OptimiserKind {
         }
     }
 
-    /// The weight decay where the user gives none.
+    /// The default weight decay.
     pub fn default_weight_decay(self) -> f64 {
         match self {
             Self::AdamW => 1e-2,
@@ -63,8 +63,8 @@ impl OptimiserKind {
     }
 }
 
-/// An optimiser whose state can be loaded again on any machine. burn loads a state to its default device, which is a
-/// GPU even where there is none; this one loads it to the CPU, and the first step moves it to where the weights are.
+/// An optimiser whose state can be loaded on any machine. burn loads a state to its default device, which is a GPU even
+/// on a machine without one. `Kept` loads it to the CPU, and the first step moves it to the device of the weights.
 #[derive(Clone)]
 struct Kept<O>(O);
 
@@ -106,14 +106,14 @@ impl<O: Optimizer> Optimizer for Kept<O> {
 pub(super) struct Schedule {
     /// The highest rate.
     pub base: f64,
-    /// Optimiser steps of the whole run.
+    /// The number of optimiser steps in the run.
     pub steps: usize,
-    /// The first of them, in which the rate rises.
+    /// The number of steps in which the rate rises.
     pub warmup: usize,
 }
 
 impl Schedule {
-    /// The rate of a step, counted from 0.
+    /// The rate of a step. Steps are counted from 0.
     pub fn rate(self, step: usize) -> f64 {
         match step.checked_sub(self.warmup) {
             Some(step) => cosine(self.base, step, self.steps.saturating_sub(self.warmup)),
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(warm[4..], (0..6).map(|step| super::cosine(0.4, step, 6)).collect::<Vec<_>>());
     }
 
-    /// A step from a loaded state is the step from the state that was kept.
+    /// A step from a loaded state equals the step from the state in memory.
     #[test]
     fn a_loaded_state_goes_on_as_the_kept_one() {
         use crate::model::{ModelConfig, ModelKind};
@@ -161,7 +161,7 @@ mod tests {
         use imgveil::internal::image::Geometry;
         let device = Device::flex().autodiff();
         let model = ModelConfig::new(ModelKind::Cnn, None, Geometry::new(8, 8, 1).unwrap(), 2, None);
-        // No two pixels are equal: images of one value have no gradient behind batch norm.
+        // No two pixels are equal, because images of one value have no gradient behind batch norm.
         let images = Tensor::<1, burn::tensor::Int>::arange(0..256, &device).float().sin().reshape([4, 1, 8, 8]);
         for kind in [OptimiserKind::AdamW, OptimiserKind::Sgd] {
             let mut optimiser = kind.build(0.1);
@@ -171,7 +171,7 @@ mod tests {
                 optimiser.step(0.01, network, gradients)
             };
             let network = step(&mut optimiser, model.init(1, &device));
-            // Copies by bytes: clones of a network share what batch norm has seen.
+            // Networks are copied by bytes, because clones share the running statistics of batch norm.
             let bytes = crate::checkpoint::weights(network.valid()).unwrap();
             let copy = || crate::checkpoint::load_weights(model.init(2, &device), bytes.clone()).unwrap();
             let mut loaded = kind.build(0.1).from_bytes(optimiser.into_bytes().unwrap()).unwrap();

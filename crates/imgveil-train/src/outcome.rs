@@ -43,8 +43,8 @@ pub struct StepTraffic {
 pub struct Outcome {
     /// All epochs.
     pub epochs: Vec<Epoch>,
-    /// The epoch with the best validation AUC (or balanced accuracy, where the AUC is not defined). The last epoch
-    /// where there are no validation images.
+    /// The epoch with the best validation AUC, or balanced accuracy if the AUC is not defined. The last epoch if there
+    /// are no validation images.
     pub best_epoch: usize,
     /// The scores on the test images with the weights of the best epoch.
     pub test: Option<Evaluation>,
@@ -65,18 +65,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The epoch whose weights are the best.
+    /// The best epoch.
     pub fn best(&self) -> Option<&Epoch> {
         self.epochs.iter().find(|epoch| epoch.epoch == self.best_epoch)
     }
 }
 
-/// The number of the epoch with the best validation score, the first of equals. The last epoch where nothing
-/// validates; 0 where there is no epoch.
+/// The number of the epoch with the best validation score, the first of equals. The last epoch if there are no
+/// validation images, 0 if there is no epoch.
 pub(crate) fn best_epoch(epochs: &[Epoch]) -> usize {
     let mut best: Option<(f64, usize)> = None;
     for epoch in epochs {
-        // Without validation the last epoch is as good as any.
+        // Without validation images, the last epoch counts as the best.
         let score = epoch.val.as_ref().map_or(epoch.epoch as f64, Evaluation::score);
         if best.is_none_or(|(best, _)| score > best) {
             best = Some((score, epoch.epoch));

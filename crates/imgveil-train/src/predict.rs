@@ -20,10 +20,10 @@ use std::sync::Arc;
 pub struct PredictRequest<'a> {
     /// The folder of a training run.
     pub run: &'a Path,
-    /// Its checkpoint: `best.bpk` or `last.bpk`.
+    /// The checkpoint in it: `best.bpk` or `last.bpk`.
     pub checkpoint: &'a str,
-    /// Weights of the same network to take instead, such as those that were matched with a key. Key and scheme are
-    /// then not held against the run's.
+    /// Weights of the same network to take instead, such as weights that were matched with a key. Key and scheme are
+    /// then not compared with those of the run.
     pub weights: Option<&'a Path>,
     /// The images: an encrypted set, or a plain one.
     pub data: &'a Path,
@@ -32,12 +32,12 @@ pub struct PredictRequest<'a> {
     /// The key or tables that encrypt plain images under the run's scheme.
     pub secret: Option<Secret>,
     /// How plain images are brought to size.
-    pub fit: Resize,
+    pub resize: Resize,
     /// The split to predict; `None` for all images.
     pub split: Option<set::Split>,
     /// The number of images in a batch.
     pub batch: usize,
-    /// Whether to go on although the key or the scheme is not that of training.
+    /// Whether to predict even if the key or the scheme differs from training.
     pub anyway: bool,
 }
 
@@ -73,11 +73,11 @@ pub struct Prediction {
 /// The most bytes of samples in memory at a time.
 const ROOM: usize = 256 << 20;
 
-/// Predicts the classes of a set's images. Plain images are encrypted on the way, under the run's scheme; a part of
-/// the set is in memory at a time.
+/// Predicts the classes of a set's images. Plain images are encrypted under the scheme of the run. Only a part of the
+/// set is in memory at a time.
 ///
 /// # Errors
-/// When the run, the set or the device fails, sizes differ, or key or scheme are not those of training.
+/// When the run or the set cannot be read, the device fails, sizes differ, or key or scheme differ from training.
 pub fn predict(backend: &Backend, request: PredictRequest<'_>, progress: &dyn Progress) -> Result<Predictions, Error> {
     Ok(predict_classes(backend, request, progress)?)
 }
@@ -101,7 +101,7 @@ fn predict_classes(
     let plain_network = info.scheme.stages.is_empty();
     let compared = request.weights.is_none();
     let (fingerprint, scheme) = match &opened.manifest {
-        Some(_) if request.secret.is_some() || request.fit != Resize::default() => {
+        Some(_) if request.secret.is_some() || request.resize != Resize::default() => {
             return Err(PredictError::AlreadyEncrypted(path()));
         }
         Some(manifest) => (Some(manifest.key.to_string()), &manifest.scheme),
@@ -138,10 +138,10 @@ fn predict_classes(
     let [height, width] = info.model.size;
     let mut program: Option<(Geometry, Arc<Program>)> = None;
     let mut rows = Vec::with_capacity(requested.len());
-    // Of 16 bits, as the largest case.
+    // Samples are counted with 16 bits, the largest depth.
     let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
     for part in requested.chunks(at_once) {
-        let Some(loaded) = set::load_unlabelled(source, part, request.fit, tile)? else { continue };
+        let Some(loaded) = set::load_unlabelled(source, part, request.resize, tile)? else { continue };
         let geometry = loaded.geometry;
         if [geometry.height(), geometry.width(), geometry.channels()] != [height, width, info.model.channels] {
             let name = loaded.names.first().cloned().unwrap_or_default();
@@ -156,7 +156,7 @@ fn predict_classes(
             program = Some((geometry, Arc::new(compiled)));
         }
         let Some((_, program)) = &program else { continue };
-        // The network is not told the classes.
+        // The labels are not used.
         let labels = vec![0; part.len()];
         let bytes = loaded.samples.len();
         let split = Split::new(Loaded { labels, ..loaded }, classes, key);
@@ -174,7 +174,7 @@ fn predict_classes(
     Ok(Predictions { info, rows, evaluation, notes })
 }
 
-/// An error, or a note where the user wants to go on.
+/// Returns the error, or turns it into a note if `anyway` is set.
 fn note_or(error: PredictError, anyway: bool, notes: &mut Vec<String>) -> Result<(), PredictError> {
     if !anyway {
         return Err(error);
@@ -191,7 +191,7 @@ fn note_or(error: PredictError, anyway: bool, notes: &mut Vec<String>) -> Result
     Ok(())
 }
 
-/// Scores, where every image has a class of the network's.
+/// The scores, if every image has a class that the network knows.
 fn evaluation(
     info: &ModelInfo,
     rows: &[Prediction],

@@ -1,6 +1,6 @@
-//! Where a run stands after an epoch: all that it needs to go on, in one file, so that it is of one epoch whenever a
-//! run is cut. It begins with a line of JSON; the weights and the optimiser's state follow as burn packs them, and a
-//! BLAKE3 of all.
+//! The state of a run after an epoch: everything that it needs to continue. It is one file, so that all its parts
+//! belong to the same epoch whenever a run is interrupted. The file has a line of JSON, the weights and the optimiser's
+//! state as burn packs them, and a BLAKE3 hash of all of it.
 
 use crate::outcome::Epoch;
 use serde::{Deserialize, Serialize};
@@ -12,16 +12,16 @@ pub(super) const STATE: &str = "state.bin";
 /// The version of this file.
 const VERSION: u32 = 1;
 
-/// Where a run stands.
+/// The state of a run after an epoch.
 #[derive(Debug, PartialEq)]
 pub(super) struct State {
-    /// The epochs that are done.
+    /// The finished epochs.
     pub epochs: Vec<Epoch>,
-    /// Seconds so far.
+    /// The seconds spent so far.
     pub seconds: f64,
-    /// The weights after the last of them.
+    /// The weights after the last epoch.
     pub last: Vec<u8>,
-    /// Those after the best one; none where that is the last one.
+    /// The weights after the best epoch. `None` if the last epoch is the best.
     pub best: Option<Vec<u8>>,
     /// The optimiser's state.
     pub optimiser: Vec<u8>,
@@ -38,7 +38,7 @@ struct Head {
 }
 
 impl State {
-    /// As bytes.
+    /// Encodes the state.
     pub fn to_bytes(&self) -> Result<Vec<u8>, String> {
         let head = Head {
             version: VERSION,
@@ -57,7 +57,7 @@ impl State {
         Ok(bytes)
     }
 
-    /// From bytes.
+    /// Decodes a state.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, String> {
         let Some((body, hash)) = bytes.split_last_chunk::<32>() else { return Err("it is too short".into()) };
         if blake3::hash(body).as_bytes() != hash {
@@ -84,8 +84,8 @@ impl State {
     }
 }
 
-/// Every fraction as text: serde_json reads numbers of 17 digits only nearly right, and a run that goes on must have
-/// the same ones to the bit.
+/// Replaces fractions by text. serde_json does not read numbers of 17 digits exactly, and a resumed run needs the same
+/// bits.
 fn spelled(value: Value) -> Value {
     match value {
         Value::Number(number) if number.is_f64() => Value::String(number.to_string()),
@@ -95,7 +95,7 @@ fn spelled(value: Value) -> Value {
     }
 }
 
-/// The other way round; there is no other text in what is kept.
+/// The inverse of [`spelled`]. The state has no other text.
 fn read(value: Value) -> Value {
     match value {
         Value::String(text) => text.parse::<f64>().map_or(Value::Null, Value::from),
@@ -111,7 +111,7 @@ mod tests {
     use crate::Evaluation;
 
     fn state(seed: u64) -> State {
-        // Fractions with all 53 bits, which decimal digits must bring back.
+        // Fractions that use all 53 bits.
         let mut number = seed;
         let mut fraction = || {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

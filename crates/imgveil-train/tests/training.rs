@@ -93,7 +93,7 @@ fn config(epochs: usize) -> Config {
     }
 }
 
-/// Shows, and so fetches, every loss.
+/// Fetches every loss.
 #[derive(Default)]
 struct Losses(Vec<f32>);
 
@@ -118,7 +118,7 @@ const PICKS: [(usize, Augmentation); 5] = [
     (9, Augmentation { dy: 16, ..Augmentation::IDENTITY }),
 ];
 
-/// What the CPU engine makes of [`PICKS`] in an epoch, and through which ids.
+/// The floats that the CPU engine gives for [`PICKS`] in an epoch, as bits.
 fn expected(set: &TrainingSet, epoch: u32) -> Vec<u32> {
     let mut refs = Vec::new();
     for (index, view) in PICKS {
@@ -177,7 +177,7 @@ fn the_feed_gives_the_engines_bits_on_both_backends() {
     }
 }
 
-/// The limit on images is the backend's: whatever happens in a test, the next one finds the usual one.
+/// Limits the images of the shared backend until it is dropped, so that other tests have the default limit.
 struct Limited<'a>(&'a Backend);
 
 impl<'a> Limited<'a> {
@@ -351,7 +351,7 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
         Preset::Keystream.scheme(Options::default()).unwrap(),
     ] {
         let output = encrypted.with_extension(&scheme.name);
-        let (fit, options) = (Resize::default(), EncryptOptions::default());
+        let (resize, options) = (Resize::default(), EncryptOptions::default());
         let (secret, used) = (key().into(), scheme.clone());
         let request = EncryptRequest { input: plain.clone(), output: output.clone(), secret, scheme: used, options };
         EncryptRun::new(request, cpu()).run().unwrap();
@@ -361,13 +361,13 @@ fn an_encrypted_set_without_the_key_trains_as_the_plain_set_with_it() {
             train(&flex(), &set, &config(1), None, &mut losses).unwrap();
             losses.0
         };
-        let with_key = losses(training_set(&plain, Some(scheme.clone()), Some(key().into()), fit).unwrap());
-        let without = losses(training_set(&output, None, None, fit).unwrap());
+        let with_key = losses(training_set(&plain, Some(scheme.clone()), Some(key().into()), resize).unwrap());
+        let without = losses(training_set(&output, None, None, resize).unwrap());
         assert_eq!(with_key, without, "{scheme}");
         if !scheme.keyed_per_image() {
             let geometry = Geometry::new(SIZE as u32, SIZE as u32, 1).unwrap();
             let tables = export(&scheme, &key(), geometry).unwrap();
-            let with_tables = losses(training_set(&plain, Some(scheme.clone()), Some(tables.into()), fit).unwrap());
+            let with_tables = losses(training_set(&plain, Some(scheme.clone()), Some(tables.into()), resize).unwrap());
             assert_eq!(with_key, with_tables, "{scheme}");
         }
     }
@@ -384,7 +384,7 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     let plain = folder.path().join("plain");
     write_phantoms(&plain);
     let scheme = Preset::InstaHide.scheme(Options::default()).unwrap();
-    let fit = Resize::default();
+    let resize = Resize::default();
     let mix = |name: &str, device: Device| {
         let output = folder.path().join(name);
         let (options, secret, scheme) = (EncryptOptions::default(), key().into(), scheme.clone());
@@ -417,9 +417,9 @@ fn a_set_of_mixtures_is_written_read_and_learned_from() {
     assert_eq!(error.kind(), SetErrorKind::Mixtures, "{error}");
     assert!(!back.exists());
 
-    let trained = training_set(&output, None, None, fit).unwrap();
+    let trained = training_set(&output, None, None, resize).unwrap();
     assert_eq!((trained.train.len(), trained.encrypted), (60, true));
-    assert!(training_set(&output, Some(scheme.clone()), Some(key().into()), fit).is_err());
+    assert!(training_set(&output, Some(scheme.clone()), Some(key().into()), resize).is_err());
     let mut losses = Losses::default();
     train(&flex(), &trained, &config(12), None, &mut losses).unwrap();
     // The losses of the first and the last two epochs. Without learning they would be nearly the same.
@@ -463,8 +463,8 @@ fn checkpoints_load_to_the_same_answers_and_damaged_ones_are_refused() {
             let test = test.as_ref().unwrap();
             assert_eq!((scores.auc(), scores.confusion()), (test.auc, test.confusion.clone()), "{file}");
         }
-        // The best epoch is the one that validated best, and the learning rate fell along the cosine. At the last of six
-        // steps or more, the cosine is at 0.07 of the base rate or less.
+        // The best epoch is the one that validated best, and the learning rate fell along the cosine. At the last of
+        // six steps or more, the cosine is at 0.07 of the base rate or less.
         let auc = |epoch: &imgveil_train::Epoch| epoch.val.as_ref().unwrap().auc.unwrap();
         let best = outcome.epochs.iter().map(auc).fold(0.0, f64::max);
         assert_eq!(auc(outcome.best().unwrap()), best);
@@ -509,7 +509,7 @@ fn adaptation_networks_learn_through_their_schemes() {
     }
 }
 
-/// Stops a run after so many epochs, as a kill would: nothing of this process is used again.
+/// Panics after this many epochs. Nothing of the run in this process is used again.
 struct Cut(usize);
 
 impl Progress for Cut {
@@ -665,7 +665,7 @@ fn a_trained_network_falls_to_chance_under_a_wrong_key() {
     assert!((0.35..0.65).contains(&wrong_auc) && (0.4..0.6).contains(&wrong_balanced), "{wrong:?}");
 }
 
-/// Two batches whose gradients are added up are one batch of their images, where no layer looks at a whole batch.
+/// Two batches with accumulated gradients equal one batch of their images, in a network without batch norm.
 #[test]
 fn accumulated_batches_are_one_batch() {
     let set = set(shuffle_flip(), 32);

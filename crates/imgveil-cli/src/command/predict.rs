@@ -88,7 +88,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         data: &args.data,
         reading: &reading,
         secret,
-        fit: args.fit.fit(),
+        resize: args.fit.fit(),
         split: args.split,
         batch: args.batch as usize,
         anyway: args.anyway,

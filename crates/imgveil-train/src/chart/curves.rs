@@ -41,10 +41,10 @@ pub struct Panel {
 
 /// The panels side by side under `title`, as the text of an SVG image.
 ///
-/// The axes fit each panel's own points. Points with a coordinate that is not finite, or beyond 1e12 in magnitude, are left
-/// out and their neighbours joined. A series without points appears in the legend only; one with a single point, as a dot.
-/// Beyond seven names the colours repeat with dashed lines. Names that were all in the legend of an earlier panel are not
-/// repeated below a later one. Text that is too long for its place is cut short.
+/// The axes fit each panel's own points. Points with a coordinate that is not finite, or beyond 1e12 in magnitude, are
+/// left out and their neighbours joined. A series without points appears in the legend only. A series with a single
+/// point is drawn as a dot. Beyond seven names the colours repeat with dashed lines. Names that were all in the legend
+/// of an earlier panel are not repeated below a later one. Text that is too long for its place is cut short.
 ///
 /// # Errors
 ///
@@ -81,7 +81,7 @@ pub fn curves_svg(title: &str, panels: &[Panel]) -> Result<String, ChartError> {
     })
 }
 
-/// A series' entry in a legend.
+/// The entry of a series in a legend.
 fn entry(name: &str, names: &[&str]) -> (String, RGBColor, Mark) {
     let number = names.iter().position(|other| *other == name).unwrap_or(0);
     let (colour, dashed) = (PALETTE[number % PALETTE.len()], number / PALETTE.len() % 2 == 1);

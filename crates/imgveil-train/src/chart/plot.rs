@@ -1,4 +1,4 @@
-//! What all charts share: colours, text, the ranges of axes, legends, and why a chart could not be drawn.
+//! Parts that all charts share: colours, text, the ranges of axes, legends and errors.
 
 use plotters::coord::Shift;
 use plotters::element::DashedPathElement;
@@ -7,8 +7,8 @@ use std::fmt::Display;
 use std::ops::Range;
 use thiserror::Error;
 
-/// The palette of Okabe and Ito, told apart with every common form of colour blindness. Its yellow is left out: too
-/// light a line for a white ground.
+/// The palette of Okabe and Ito. Its colours can be told apart with every common form of colour blindness. Its yellow
+/// is left out, because it is too light for lines on white.
 pub(super) const PALETTE: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -29,7 +29,7 @@ pub(super) const TITLE_SIZE: i32 = 18;
 pub(super) const PANEL_TITLE_SIZE: i32 = 15;
 pub(super) const TEXT_SIZE: i32 = 12;
 
-/// About how many ticks an axis has.
+/// The approximate number of ticks on an axis.
 pub(super) const TICKS: usize = 8;
 /// Values beyond this are left out like infinities. The axes of plotters compute in f64 with absolute tolerances.
 const LARGEST: f64 = 1e12;
@@ -93,7 +93,7 @@ pub(super) fn range(values: impl Iterator<Item = f64>, free: f64) -> Range<f64> 
     let middle = f64::midpoint(low, high);
     let magnitude = low.abs().max(high.abs());
     let half = if low == high {
-        // A constant stands in the middle, its own size or at least something above and below it.
+        // A constant is in the middle, with at least a small range above and below it.
         if magnitude < FINEST { 1.0 } else { 0.5 * magnitude }
     } else {
         (0.5 * (high - low)).max(FINEST * magnitude.max(1.0))
@@ -102,7 +102,7 @@ pub(super) fn range(values: impl Iterator<Item = f64>, free: f64) -> Range<f64> 
     middle - half..middle + half
 }
 
-/// A tick's value with as many digits as tell it from its neighbours on an axis of this range.
+/// The value of a tick, with as many digits as distinguish it from its neighbours on an axis of this range.
 pub(super) fn label(tick: f64, axis: &Range<f64>) -> String {
     // The least distance of two ticks: plotters rounds it up to 1, 2 or 5 times a power of ten.
     let least = (axis.end - axis.start) / (TICKS + 1) as f64;
@@ -116,7 +116,7 @@ pub(super) fn label(tick: f64, axis: &Range<f64>) -> String {
     if text.trim_start_matches('-').bytes().all(|digit| matches!(digit, b'0' | b'.')) { "0".to_owned() } else { text }
 }
 
-/// What stands before a name in a legend.
+/// The mark before a name in a legend.
 #[derive(Clone, Copy)]
 pub(super) enum Mark {
     /// A line.
@@ -157,7 +157,7 @@ pub(super) fn legend<'a>(area: &Area<'a>, entries: &[(String, RGBColor, Mark)]) 
         .map_err(drawing)
 }
 
-/// The height of a legend of so many entries.
+/// The height of a legend with `entries` entries.
 pub(super) fn legend_height(entries: usize) -> i32 {
     i32::try_from(entries).map_or(i32::MAX / 64, |entries| entries.saturating_mul(LEGEND_ROW)) + 10
 }
@@ -167,7 +167,7 @@ pub(super) fn font(size: i32) -> TextStyle<'static> {
     ("sans-serif", 1.24 * f64::from(size)).into_font().color(&INK)
 }
 
-/// About the width of a text. The viewer chooses the font, so this can only be an estimate, on the wide side.
+/// An estimate of the width of a text, on the wide side. The viewer chooses the font.
 pub(super) fn text_width(text: &str, size: i32) -> i32 {
     i32::try_from(text.chars().count()).unwrap_or(i32::MAX / 64).saturating_mul(size).saturating_mul(3) / 5
 }

@@ -14,33 +14,34 @@ const ROW_HEIGHT: i32 = 24;
 const ABOVE: i32 = 28;
 const BELOW: i32 = 30;
 const MOST_LABEL: i32 = 420;
-/// The image stays one that a browser draws.
+/// A larger image could not be drawn by a browser.
 const MOST_ROWS: usize = 1000;
 const MOST_PANELS: usize = 100;
-/// About how many ticks a horizontal axis has.
+/// The approximate number of ticks on a horizontal axis.
 const TICKS: usize = 6;
 
-/// One thing that is compared.
+/// A row of the chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreRow {
-    /// What it is.
+    /// The label of the row.
     pub label: String,
-    /// Its values for each panel; there may be none.
+    /// The values of the row for each panel. A panel may have none.
     pub values: Vec<Vec<f64>>,
 }
 
-/// One measure.
+/// A panel for one measure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScorePanel {
-    /// What is measured.
+    /// The title.
     pub title: String,
-    /// A value to compare with, such as that of guessing, and its name.
+    /// A reference value, such as the score of guessing, and its name.
     pub line: Option<(f64, String)>,
 }
 
 /// The rows from top to bottom under `title`, with a panel for each measure, as the text of an SVG image.
 ///
-/// Each panel's axis fits its values and its line. Values that are not finite, or beyond 1e12 in magnitude, are left out.
+/// Each panel's axis fits its values and its line. Values that are not finite, or beyond 1e12 in magnitude, are left
+/// out.
 ///
 /// # Errors
 ///

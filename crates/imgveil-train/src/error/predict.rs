@@ -49,7 +49,7 @@ pub enum PredictError {
         /// The network's scheme.
         scheme: String,
     },
-    /// A key other than that of training.
+    /// The key is not the key of training.
     #[error("the network learned from images under key {expected}, and this is key {found}")]
     OtherKey {
         /// The fingerprint of training.
@@ -57,7 +57,7 @@ pub enum PredictError {
         /// The fingerprint of the key or set given.
         found: String,
     },
-    /// A scheme other than that of training.
+    /// The scheme is not the scheme of training.
     #[error("the network learned from images under {expected}, and {path} is encrypted under {found}")]
     OtherScheme {
         /// The set.

@@ -51,7 +51,7 @@ pub enum GridError {
     Row {
         /// The file.
         path: PathBuf,
-        /// The row, for people.
+        /// The row, for the user.
         row: String,
         /// The cause.
         source: RowError,
@@ -114,7 +114,7 @@ pub enum ResultsError {
         /// The cause.
         source: std::io::Error,
     },
-    /// A file is not that of a training run.
+    /// A file does not belong to a training run.
     #[error("{path} is no such file of a training run: {reason}")]
     Damaged {
         /// The file.

@@ -14,7 +14,7 @@ pub enum TrainError {
     /// The run's folder cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The loss is not finite, or far worse than that of guessing.
+    /// The loss is not finite, or far worse than the loss of guessing.
     #[error(
         "the loss became {loss} in epoch {epoch} (guessing costs {guessing:.3}): training diverged at learning rate \
          {learning_rate}"

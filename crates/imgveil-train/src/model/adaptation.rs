@@ -1,12 +1,12 @@
-//! Adaptation networks: they stand in front of any network and learn to undo what a block-wise scheme did, so that
-//! the network behind sees a map of the image's full size.
+//! Adaptation networks. They are put in front of any network and learn to undo a block-wise scheme, so that the network
+//! behind them sees a map of the full size of the image.
 //!
-//! LE-AdaptNet: Tanaka, "Learnable image encryption", ICCE-TW 2018, the first layers of its network: one sub-network
-//! for all blocks. ELE-AdaptNet: Madono, Tanaka, Onishi, Ogawa, "Block-wise Scrambled Image Recognition Using
-//! Adaptation Network", AAAI workshop on artificial intelligence of things 2020: a sub-network for each block, a
-//! learnable pseudo-permutation of the blocks, and two penalties on the loss (equations 5, 7 and 8). Its published
-//! code divides every sub-network's weights by their largest singular value; batch norm follows at once and takes any
-//! factor out again, so that is left out here.
+//! LE-AdaptNet has one sub-network for all blocks: the first layers of the network in Tanaka, "Learnable image
+//! encryption", ICCE-TW 2018. ELE-AdaptNet has a sub-network for each block, a learnable pseudo-permutation of the
+//! blocks, and two penalties on the loss: Madono, Tanaka, Onishi, Ogawa, "Block-wise Scrambled Image Recognition Using
+//! Adaptation Network", AAAI workshop on artificial intelligence of things 2020, equations 5, 7 and 8. Its published
+//! code divides the weights of every sub-network by their largest singular value. This is left out here, because the
+//! batch norm that follows removes any factor.
 
 use super::ModelConfig;
 use super::convolution::Convolve;
@@ -20,22 +20,22 @@ use imgveil::internal::scheme::Block;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// Channels of LE-AdaptNet's first layers.
+/// The channels of the first layers of LE-AdaptNet.
 const LE_WIDTH: usize = 48;
-/// Channels that LE-AdaptNet gives.
+/// The output channels of LE-AdaptNet.
 const LE_CHANNELS: usize = 32;
-/// Channels that ELE-AdaptNet gives.
+/// The output channels of ELE-AdaptNet.
 const ELE_CHANNELS: usize = 16;
-/// Slope of ELE-AdaptNet's leaky ReLU.
+/// The slope of the leaky ReLU in ELE-AdaptNet.
 const ELE_SLOPE: f64 = 0.2;
-/// Channels whose smoothness counts, as in the published code.
+/// The number of channels in the penalty on the smoothness, as in the published code.
 const SMOOTH_CHANNELS: usize = 3;
-/// Weight of the penalty on the pseudo-permutation.
+/// The weight of the penalty on the pseudo-permutation.
 const PERMUTATION_WEIGHT: f64 = 1e-3;
-/// Weight of the penalty on the smoothness.
+/// The weight of the penalty on the smoothness.
 const SMOOTHNESS_WEIGHT: f64 = 0.1;
 
-/// Which adaptation network.
+/// The kind of an adaptation network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -43,13 +43,13 @@ pub enum AdaptationKind {
     /// LE-AdaptNet: one sub-network for all blocks. For schemes with one key for all blocks.
     Le,
     /// ELE-AdaptNet: a sub-network for each block and a pseudo-permutation of the blocks. For schemes with a key for
-    /// every block and block scrambling. Its weights grow with the image: 16 B^2 of them for every sample, and one
-    /// for every two blocks.
+    /// every block and block scrambling. Its weights grow with the image: 16 B^2 weights for every sample, where B is
+    /// the side of a block, and one weight for every pair of blocks.
     Ele,
 }
 
 impl AdaptationKind {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Le => "le",
@@ -57,7 +57,7 @@ impl AdaptationKind {
         }
     }
 
-    /// Channels of the map that it gives.
+    /// The number of output channels.
     pub fn channels(self) -> usize {
         match self {
             Self::Le => LE_CHANNELS,
@@ -75,23 +75,24 @@ impl FromStr for AdaptationKind {
     }
 }
 
-/// An adaptation network's kind and block.
+/// The kind and the block of an adaptation network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdaptationConfig {
-    /// Which.
+    /// The kind.
     pub kind: AdaptationKind,
     /// Rows and columns of a block.
     pub block: [usize; 2],
 }
 
 impl AdaptationConfig {
-    /// For images under a scheme with `block`; where the scheme has none, or single pixels, the papers' block of 4x4.
+    /// An adaptation network for images under a scheme with `block`. If the scheme has no block, or a block of one
+    /// pixel, it takes blocks of 4x4 as in the papers.
     pub fn new(kind: AdaptationKind, block: Option<Block>) -> Self {
         let block = block.filter(|block| block.height > 1 || block.width > 1).unwrap_or(Block::square(4));
         Self { kind, block: [block.height as usize, block.width as usize] }
     }
 
-    /// Whether its blocks tile images of `size` (rows, columns): each block needs a place in the map.
+    /// Whether the blocks tile images of `size` (rows, columns).
     pub fn tiles(self, size: [usize; 2]) -> bool {
         size.iter().zip(self.block).all(|(side, block)| block > 0 && side % block == 0)
     }
@@ -116,7 +117,7 @@ impl Adaptation {
         }
     }
 
-    /// Images (N, C, H, W) to maps (N, [`AdaptationKind::channels`], H, W).
+    /// Computes maps (N, [`AdaptationKind::channels`], H, W) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Le(network) => network.forward(images),
@@ -124,11 +125,11 @@ impl Adaptation {
         }
     }
 
-    /// What is added to the loss of images that became `maps`: the weighted penalties of ELE-AdaptNet.
+    /// The penalty on the loss of images with these `maps`: the weighted penalties of ELE-AdaptNet.
     pub fn penalty(&self, maps: Tensor<4>) -> Option<Tensor<1>> {
         match self {
             Self::Le(_) => None,
-            // In 32 bits, whatever the network computes in: these are sums over all that there is.
+            // The penalties are computed in 32 bits, as sums over all elements leave the range of 16 bits.
             Self::Ele(network) => Some(
                 permutation_penalty(network.permutation.val().cast(DType::F32)) * PERMUTATION_WEIGHT
                     + smoothness_penalty(maps.cast(DType::F32)) * SMOOTHNESS_WEIGHT,
@@ -165,7 +166,7 @@ impl LeAdaptNet {
         }
     }
 
-    /// Images (N, C, H, W) to maps (N, 32, H, W).
+    /// Computes maps (N, 32, H, W) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         let x = relu(self.first.convolved(self.first_norm.normed(images)));
         let x = relu(self.second.convolved(self.second_norm.normed(x)));
@@ -173,13 +174,13 @@ impl LeAdaptNet {
     }
 }
 
-/// ELE-AdaptNet: for each block a linear layer, batch norm and leaky ReLU of its own; the blocks times a learnable
+/// ELE-AdaptNet: a linear layer, batch norm and leaky ReLU for each block; the product of the blocks with a learnable
 /// matrix; pixel shuffle.
 #[derive(Module, Debug)]
 pub struct EleAdaptNet {
     /// (block, sample of the block, feature)
     weight: Param<Tensor<3>>,
-    /// Over blocks and features: each block has statistics of its own.
+    /// The batch norm over (block, feature). Each block has statistics of its own.
     norm: BatchNorm,
     /// The pseudo-permutation: (block of the image, block of the map).
     permutation: Param<Tensor<2>>,
@@ -201,7 +202,7 @@ impl EleAdaptNet {
         }
     }
 
-    /// Images (N, C, H, W) to maps (N, 16, H, W).
+    /// Computes maps (N, 16, H, W) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         let [batch, channels, ..] = images.dims();
         let ([rows, columns], [height, width]) = (self.grid, self.block);
@@ -219,8 +220,8 @@ impl EleAdaptNet {
     }
 }
 
-/// Maps (N, C H W, rows, columns) to maps (N, C, rows H, columns W): Shi et al., CVPR 2016, section 3.2, for blocks
-/// that need not be squares.
+/// Rearranges maps (N, C H W, rows, columns) to maps (N, C, rows H, columns W): Shi et al., CVPR 2016, section 3.2.
+/// Blocks need not be squares.
 fn pixel_shuffle(maps: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     let [batch, channels, rows, columns] = maps.dims();
     let channels = channels / (height * width);
@@ -232,8 +233,9 @@ fn pixel_shuffle(maps: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     ])
 }
 
-/// Equation 7: over all rows and columns the sum of the magnitudes less the root of the sum of squares, divided by
-/// the number of elements. It is zero where no row and no column has two elements that are not zero.
+/// Equation 7: the sum of the magnitudes minus the root of the sum of squares, added over all rows and columns and
+/// divided by the number of elements. It is zero if every row and every column has at most one element that is not
+/// zero.
 fn permutation_penalty(matrix: Tensor<2>) -> Tensor<1> {
     let [rows, columns] = matrix.dims();
     // The root has no gradient at zero.
@@ -242,8 +244,8 @@ fn permutation_penalty(matrix: Tensor<2>) -> Tensor<1> {
     (magnitudes - root(squares.clone().sum_dim(0)) - root(squares.sum_dim(1))) / (rows * columns) as f64
 }
 
-/// Equation 8, as the published code has it: squared differences to the pixel below and to the right over the first
-/// three channels, by (H - 1) W C and by images.
+/// Equation 8 as in the published code: the squared differences to the pixels below and to the right in the first three
+/// channels, divided by (H - 1) W C and by the number of images.
 fn smoothness_penalty(maps: Tensor<4>) -> Tensor<1> {
     let [batch, channels, height, width] = maps.dims();
     let maps = maps.narrow(1, 0, SMOOTH_CHANNELS.min(channels));
@@ -280,7 +282,7 @@ mod tests {
         }
     }
 
-    /// With a permutation matrix, the map's blocks are the sub-networks' outputs, moved.
+    /// With a permutation matrix, the blocks of the map are the outputs of the sub-networks in another order.
     #[test]
     fn the_matrix_can_represent_a_permutation() {
         let device = Device::flex();
@@ -308,7 +310,7 @@ mod tests {
             // Sums of a few products, with the rounding of 32 bits.
             assert!((value - expected).abs() <= 1e-5 * (1.0 + expected.abs()));
         }
-        // Only a permutation (or less) is free of the penalty.
+        // A permutation matrix has no penalty.
         let penalty = |matrix: Tensor<2>| values(permutation_penalty(matrix))[0];
         assert!(penalty(network(order).permutation.val()).abs() < 1e-6);
         // Every row and column of 1/6 each: 12 (1 - 1/sqrt(6)) / 36.

@@ -11,8 +11,8 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// Cells a side that the linear layer sees at most: a larger map is averaged down, so that its weights do not grow
-/// with the image.
+/// The largest side of the map before the linear layer. A larger map is averaged down, so that the number of weights
+/// does not grow with the image.
 const CELLS: usize = 4;
 
 /// The small CNN.
@@ -37,7 +37,7 @@ impl Cnn {
         };
         let same = || PaddingConfig2d::Explicit(1, 1, 1, 1);
         let map = [config.size[0] / height, config.size[1] / width];
-        // A map of one row or column has nothing to pool.
+        // A map of one row or column cannot be pooled.
         let pooled = map.iter().all(|&side| side >= 2);
         let map = map.map(|side| if pooled { side / 2 } else { side });
         let cells = map.map(|side| side.clamp(1, CELLS));
@@ -54,7 +54,7 @@ impl Cnn {
         }
     }
 
-    /// Images (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let x = relu(self.patch_norm.normed(self.patch.convolved(images)));
         let x = relu(self.middle_norm.normed(self.middle.convolved(x)));

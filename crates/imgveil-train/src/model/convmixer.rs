@@ -1,6 +1,6 @@
 //! ConvMixer-768/32: Trockman & Kolter, "Patches Are All You Need?", TMLR 2023, section 2, with the kernel of 7, the
-//! patch of 7 and the ReLU of its ImageNet model of that size (as in timm). Every layer is alike, so that a patch may
-//! be a scheme's block.
+//! patch of 7 and the ReLU of its ImageNet model of that size (as in timm). All layers have the same shape, so that a
+//! patch can be the block of a scheme.
 
 use super::ModelConfig;
 use super::convolution::Convolve;
@@ -25,7 +25,7 @@ pub struct ConvMixer {
     linear: Linear,
 }
 
-/// A depthwise convolution with a shortcut, then a pointwise one; behind each ReLU and batch norm.
+/// A depthwise convolution with a shortcut and a pointwise convolution, each followed by ReLU and batch norm.
 #[derive(Module, Debug)]
 pub struct Mixer {
     depthwise: Conv2d,
@@ -62,7 +62,7 @@ impl ConvMixer {
         }
     }
 
-    /// Images (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let mut x = self.stem_norm.normed(relu(self.stem.convolved(images)));
         for block in &self.blocks {

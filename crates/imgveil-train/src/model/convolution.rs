@@ -1,10 +1,10 @@
 //! Convolutions whose weight gradient is a product of matrices on a GPU.
 //!
-//! burn's GPU kernels have two ways to compute the gradient of a convolution's weights. One needs a trial of every kernel on every
-//! shape (its feature `autotune`), which takes minutes on a software adapter. The other convolves the images by the gradient of
-//! the output, with a kernel as large as the map: on an NVIDIA H100 it took three quarters of a training step. Here the windows of
-//! the images become columns, and one product of matrices gives the same sums in another order. The CPU backend keeps burn's own
-//! way, which is fast there.
+//! On a GPU, burn computes the gradient of a convolution's weights in one of two ways. With its feature `autotune`, it
+//! tries every kernel on every shape, which takes minutes on a software adapter. Otherwise it convolves the images with
+//! the gradient of the output, a kernel as large as the map; on an NVIDIA H100 this took three quarters of a training
+//! step. Here the windows of the images become columns, and one product of matrices gives the same sums in another
+//! order. The CPU backend uses burn's own gradient, which is fast there.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -19,15 +19,15 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{FloatDType, Shape, Slice, Tensor};
 
-/// The most bytes of columns at a time: what a storage binding of any device holds.
+/// The most bytes of columns at a time. A storage binding of any device holds as much.
 const MOST_BYTES: usize = 128 << 20;
-/// A product has this many sums at least, where its images allow it: fewer leave a large device idle. A device with fewer
-/// units loses little.
+/// The least number of sums in a product, if there are enough images. Fewer sums leave a large device idle. More sums
+/// cost a small device little.
 const FEWEST_SUMS: usize = 4 << 20;
 
-/// A convolution as the networks here use it.
+/// A convolution with the weight gradient of this module.
 pub(super) trait Convolve {
-    /// The convolution of maps (N, C, H, W), as [`Conv2d::forward`].
+    /// Convolves maps (N, C, H, W), like [`Conv2d::forward`].
     fn convolved(&self, maps: Tensor<4>) -> Tensor<4>;
 }
 
@@ -54,13 +54,13 @@ impl Convolve for Conv2d {
 /// A convolution without bias, groups or dilation.
 #[backend_extension(Cube, Flex, Autodiff)]
 pub trait Convolution: Backend {
-    /// Maps (N, C, H, W) and a weight (O, C, KH, KW) to maps (N, O, OH, OW).
+    /// Convolves maps (N, C, H, W) with a weight (O, C, KH, KW) to maps (N, O, OH, OW).
     fn convolution(maps: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions<2>) -> FloatTensor<Self>;
 }
 
-/// How a backend computes the gradient of the weight.
+/// A backend that computes the gradient of the weight.
 pub trait WeightGradient: Backend {
-    /// The gradient of the weight from that of the output.
+    /// Computes the gradient of the weight from the gradient of the output.
     fn weight_gradient(
         maps: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -141,8 +141,9 @@ impl<B: Backend + WeightGradient, C: CheckpointStrategy> Convolution for Autodif
     }
 }
 
-/// The gradient of the weight, with columns of at most so many bytes, or those of one image: for each part of the batch, [O, P] times [P, K C], where P are the places of its output maps
-/// and K those of the kernel.
+/// Computes the gradient of the weight from columns of at most `most_bytes` bytes, or from the columns of one image if
+/// they are larger. For each part of the batch it multiplies [O, P] by [P, K C], where P is the number of places in the
+/// output maps of the part, and K the number of places in the kernel.
 fn by_columns<B: Backend>(
     maps: FloatTensor<B>,
     weight: FloatTensor<B>,
@@ -158,7 +159,7 @@ fn by_columns<B: Backend>(
     let [top, left] = options.padding_begin();
     let [bottom, right] = options.padding_end();
 
-    // Channels first: a channel's places of all images are one row of the columns.
+    // The channel is the first axis, so that the places of one channel in all images make one row of columns.
     let maps = B::float_permute(maps, &[1, 0, 2, 3]);
     let maps = match [top, left, bottom, right] {
         [0, 0, 0, 0] => maps,
@@ -186,7 +187,7 @@ fn by_columns<B: Backend>(
             }
         }
         let windows = if windows.len() == 1 { windows.remove(0) } else { B::float_cat(windows, 0) };
-        // Many sums of few products each, which are added up afterwards.
+        // The product is split into many sums of few products, which are added up afterwards.
         let split = split_of(count, outputs * taps);
         let inner = count / split * places;
         let windows = B::float_reshape(windows, Shape::new([taps, split, inner]));
@@ -207,7 +208,7 @@ fn by_columns<B: Backend>(
     B::float_cast(B::float_permute(sum, &[0, 3, 1, 2]), dtype.into())
 }
 
-/// The smallest divisor of `images` that makes enough sums of so many for each.
+/// The smallest divisor of `images` that gives at least [`FEWEST_SUMS`] sums, at `each` sums per part.
 fn split_of(images: usize, each: usize) -> usize {
     let divisors = (1..=images).filter(|split| images.is_multiple_of(*split));
     divisors.into_iter().find(|split| split * each >= FEWEST_SUMS).unwrap_or(images)
@@ -221,7 +222,7 @@ fn range(from: usize, to: usize) -> Slice {
     Slice::new(from as isize, Some(to as isize), 1)
 }
 
-/// `count` places from `first` on, `step` apart.
+/// A slice of `count` places, `step` apart, from `first` on.
 fn stepped(first: usize, count: usize, step: usize) -> Slice {
     Slice::new(first as isize, Some((first + (count - 1) * step + 1) as isize), step as isize)
 }

@@ -1,6 +1,6 @@
-//! DenseNet-121: Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", CVPR 2017,
-//! section 3 and table 1 (DenseNet-BC, growth rate 32, compression 0.5); the stem for small images (3x3, no pooling)
-//! is that of its CIFAR networks.
+//! DenseNet-121: Huang, Liu, van der Maaten, Weinberger, "Densely Connected Convolutional Networks", CVPR 2017, section
+//! 3 and table 1 (DenseNet-BC, growth rate 32, compression 0.5); the stem for small images (3x3, no pooling) is taken
+//! from its CIFAR networks.
 
 use super::ModelConfig;
 use super::convolution::Convolve;
@@ -12,11 +12,11 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// Channels that every layer adds.
+/// The channels that each layer adds.
 const GROWTH: usize = 32;
-/// Channels of a layer's 1x1 convolution, for each that the layer adds.
+/// The channels of the 1x1 convolution of a layer, per channel that the layer adds.
 const BOTTLENECK: usize = 4;
-/// Layers of the four blocks.
+/// The layers of the four blocks.
 const LAYERS: [usize; 4] = [6, 12, 24, 16];
 
 /// A densely connected network.
@@ -31,7 +31,7 @@ pub struct DenseNet {
     linear: Linear,
 }
 
-/// Layers that each see what all before them gave.
+/// Layers that each take the outputs of all layers before them.
 #[derive(Module, Debug)]
 pub struct DenseBlock {
     layers: Vec<DenseLayer>,
@@ -104,7 +104,7 @@ impl Transition {
 }
 
 impl DenseNet {
-    /// DenseNet-121. A transition pools only a map of two rows and columns at least.
+    /// DenseNet-121. A transition pools only maps of at least two rows and columns.
     pub(super) fn new_121(config: &ModelConfig, device: &Device) -> Self {
         let stem = Stem::new(config, device);
         let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
@@ -128,7 +128,7 @@ impl DenseNet {
         }
     }
 
-    /// Images (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let mut x = relu(self.stem_norm.normed(self.stem.convolved(images)));
         if let Some(pool) = &self.stem_pool {

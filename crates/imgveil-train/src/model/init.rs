@@ -1,12 +1,12 @@
-//! Initial weights from a seed, the same on every backend. burn's own generators differ from backend to backend, so
-//! that devices could not be compared.
+//! Initial weights from a seed. They are the same on every backend, so that devices can be compared; burn's own
+//! generators differ from backend to backend.
 
 use crate::parameters::{self, ParameterMapper};
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use imgveil::internal::schedule::Stream;
 
-/// How a network's weights are drawn.
+/// The rule by which the weights of a network are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rule {
     /// Kaiming uniform over the fan-in (He et al., ICCV 2015) for convolutions and for the sub-networks of single
@@ -23,7 +23,7 @@ pub(super) fn seeded<M: Module>(module: M, rule: Rule, seed: u64) -> M {
     parameters::map(module, &mut Draw { key, rule, drawn: 0 })
 }
 
-/// What one parameter's values are drawn from.
+/// The distribution of the values of a parameter.
 enum Distribution {
     /// Uniform between -bound and bound.
     Uniform(f32),
@@ -39,10 +39,10 @@ struct Draw {
 }
 
 impl Draw {
-    /// The distribution of the parameter at `path`; `None` where it keeps its values.
+    /// The distribution of the parameter at `path`. `None` if it keeps its values.
     fn distribution(&self, path: &[String], shape: &[usize]) -> Option<Distribution> {
         let name = path.last().map(String::as_str);
-        // An adaptation network in front of a transformer is convolutional.
+        // An adaptation network follows the rule for convolutional networks, even in front of a transformer.
         let transformer = self.rule == Rule::Transformer && !path.iter().any(|name| name == "adaptation");
         let fan = |inputs: usize| 1.0 / (inputs as f32).sqrt();
         Some(match (shape, name) {
@@ -56,7 +56,7 @@ impl Draw {
             // (inputs, outputs)
             (&[_, _], _) if transformer => Distribution::Normal(0.02),
             (&[inputs, _], _) => Distribution::Uniform(fan(inputs)),
-            // burn draws biases; these are zero.
+            // burn draws biases. Here they are zero.
             (&[_], Some("bias")) => Distribution::Uniform(0.0),
             _ => return None,
         })
@@ -65,13 +65,13 @@ impl Draw {
 
 impl ParameterMapper for Draw {
     fn map<const D: usize>(&mut self, path: &[String], param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        // Lazy, so that burn does not draw values that are replaced at once.
+        // The parameter is lazy, so that burn does not draw values that are replaced at once.
         let (shape, device, id) = (param.lazy_shape(), param.lazy_device(), param.id);
         let Some(distribution) = self.distribution(path, &shape) else { return param };
         let mut stream = Stream::new(&self.key, self.drawn);
         self.drawn += 1;
         let mut draw = || match distribution {
-            // 24 bits: every value is exact in f32, in [-1, 1).
+            // 24 bits, so that every value in [-1, 1) is exact in f32.
             Distribution::Uniform(bound) => ((stream.word() >> 8) as f32 / (1 << 23) as f32 - 1.0) * bound,
             Distribution::Normal(deviation) => {
                 let magnitude = stream.half_normal() as f64 / 4_294_967_296.0 * deviation;

@@ -1,5 +1,5 @@
-//! What several networks are made of: convolutions without bias in front of a batch norm, the stem of the residual
-//! and dense networks, the average over a map.
+//! Layers that several networks share: convolutions without bias in front of a batch norm, the stem of the residual and
+//! dense networks, and the average over a map.
 
 use super::ModelConfig;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
@@ -7,9 +7,9 @@ use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, LayerNorm, PaddingConfig2d};
 use burn::tensor::{DType, Device, Tensor};
 
-/// Normalisation in 32 bits, whatever the maps are in: sums over a batch leave the range of 16.
+/// Normalisation in 32 bits, also of maps in 16 bits, because sums over a batch leave the range of 16 bits.
 pub(super) trait Norm {
-    /// The maps, normalised, in the type that they came in.
+    /// Normalises maps. The result has the type of the input.
     fn normed<const D: usize>(&self, maps: Tensor<D>) -> Tensor<D>;
 }
 
@@ -32,10 +32,10 @@ fn in_32_bits<const D: usize>(maps: Tensor<D>, work: impl FnOnce(Tensor<D>) -> T
     }
 }
 
-/// Images with a side below this get the stem for small images.
+/// The limit of small images: a smaller side gets the stem for small images.
 const SMALL: usize = 96;
 
-/// Whether images of `size` (rows, columns) are small: a stem made for 224 pixels would leave hardly a map of them.
+/// Whether images of `size` (rows, columns) are small. The stem for 224 pixels would shrink them too much.
 pub(super) fn is_small(size: [usize; 2]) -> bool {
     size.iter().any(|&side| side < SMALL)
 }
@@ -45,7 +45,7 @@ pub(super) fn padding(padding: usize) -> PaddingConfig2d {
     PaddingConfig2d::Explicit(padding, padding, padding, padding)
 }
 
-/// A convolution without bias: a batch norm follows, and would take the bias out again.
+/// A convolution without bias. The batch norm that follows would remove a bias.
 pub(super) fn conv(
     channels: [usize; 2],
     kernel: [usize; 2],
@@ -57,12 +57,12 @@ pub(super) fn conv(
     config.with_bias(false).init(device)
 }
 
-/// The max pooling of 3x3 with stride 2 that halves a map of any size.
+/// Max pooling of 3x3 with stride 2. It halves a map of any size.
 pub(super) fn halving() -> MaxPool2d {
     MaxPool2dConfig::new([3, 3]).with_strides([2, 2]).with_padding(padding(1)).init()
 }
 
-/// The average pooling of 2x2, for a map that has at least two rows and columns; smaller ones have nothing to pool.
+/// Average pooling of 2x2. `None` for a map with fewer than two rows or columns, which cannot be pooled.
 pub(super) fn average_of_pairs(map: &mut [usize; 2]) -> Option<AvgPool2d> {
     let pooled = map.iter().all(|&side| side >= 2);
     pooled.then(|| {
@@ -73,18 +73,18 @@ pub(super) fn average_of_pairs(map: &mut [usize; 2]) -> Option<AvgPool2d> {
 
 /// The stem of the residual and dense networks.
 pub(super) struct Stem {
-    /// To 64 channels.
+    /// The convolution to 64 channels.
     pub conv: Conv2d,
-    /// Behind batch norm and ReLU.
+    /// The pooling after batch norm and ReLU.
     pub pool: Option<MaxPool2d>,
-    /// Rows and columns that it leaves of an image.
+    /// Rows and columns of the map that the stem gives.
     pub map: [usize; 2],
 }
 
 impl Stem {
-    /// A convolution over whole blocks where there is a patch, without pooling, because it has shrunk the image
-    /// already. Else, with a side below 96 pixels, 3x3 with stride 1 and no pooling (as the papers do on CIFAR). Else
-    /// 7x7 with stride 2 and max pooling.
+    /// With a patch, a convolution over whole blocks without pooling. Without one, small images get a convolution of
+    /// 3x3 with stride 1 and no pooling, as in the papers on CIFAR. Larger images get a convolution of 7x7 with stride
+    /// 2 and max pooling.
     pub fn new(config: &ModelConfig, device: &Device) -> Self {
         let channels = [config.channels, 64];
         let [height, width] = config.size;
@@ -105,7 +105,7 @@ impl Stem {
     }
 }
 
-/// The average of every channel's map: (N, C, H, W) to (N, C).
+/// The average of each channel: (N, C, H, W) to (N, C).
 pub(super) fn global_average(maps: Tensor<4>) -> Tensor<2> {
     let maps: Tensor<3> = maps.flatten(2, 3);
     maps.mean_dim(2).flatten(1, 2)

@@ -1,6 +1,6 @@
-//! The networks. Their first layer may take whole blocks: a convolution with the block's size and stride sees every
-//! block of a shared-key scheme through the same permutation and signs, and learns to undo them. Or an adaptation
-//! network stands in front of them.
+//! The networks. Their first layer can take whole blocks: under a scheme with one key for all blocks, every block has
+//! the same permutation and signs, and a convolution with the size and stride of a block learns to undo them.
+//! Alternatively, an adaptation network is put in front of them.
 
 mod adaptation;
 mod cnn;
@@ -35,7 +35,7 @@ use init::Rule;
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 
-/// Which network.
+/// The kind of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ModelKind {
@@ -65,7 +65,7 @@ pub enum ModelKind {
     ConvMixer,
 }
 
-/// All networks, in the order in which they are named.
+/// All kinds of networks.
 pub const MODELS: [ModelKind; 8] = [
     ModelKind::Cnn,
     ModelKind::ResNet18,
@@ -78,7 +78,7 @@ pub const MODELS: [ModelKind; 8] = [
 ];
 
 impl ModelKind {
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Cnn => "cnn",
@@ -92,11 +92,11 @@ impl ModelKind {
         }
     }
 
-    /// Rows and columns of the patch that the network always has, for images of `size` (rows, columns); `None` for
-    /// networks with a stem of another kind.
+    /// The default patch (rows, columns) for images of `size` (rows, columns). `None` for networks with a stem of
+    /// another kind.
     ///
-    /// The small CNN: 4. Vision transformers: 16, and ConvMixer: 7, as published; 4 where a side is below 96 pixels,
-    /// so that there is more than a handful of patches.
+    /// The small CNN has a patch of 4. As published, vision transformers have a patch of 16 and ConvMixer of 7. For
+    /// images with a side below 96 pixels it is 4, as there would be too few patches.
     pub fn usual_patch(self, size: [usize; 2]) -> Option<[usize; 2]> {
         let small = layers::is_small(size);
         match self {
@@ -124,29 +124,27 @@ impl FromStr for ModelKind {
     }
 }
 
-/// All that decides a network's shape; with its weights, the whole network.
+/// The architecture of a network. With its weights, it is the whole network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelConfig {
-    /// Which network.
+    /// The kind of the network.
     pub kind: ModelKind,
-    /// Channels of the images.
+    /// The number of channels of the images.
     pub channels: usize,
     /// Rows and columns of the images.
     pub size: [usize; 2],
-    /// Outputs.
+    /// The number of outputs.
     pub classes: usize,
-    /// Kernel and stride (rows, columns) of the first convolution. `None`: the network's usual one.
+    /// Kernel and stride (rows, columns) of the first convolution. `None`: the default of the network.
     pub patch: Option<[usize; 2]>,
-    /// The adaptation network in front of it. `None`: nothing is.
+    /// The adaptation network in front of it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptation: Option<AdaptationConfig>,
 }
 
 impl ModelConfig {
-    /// The network for images of `geometry` under a scheme with `block`: the first convolution takes whole blocks, in
-    /// networks that have a patch by nature (the small CNN, vision transformers, ConvMixer) and in the others too.
-    /// Where the scheme has no block, and behind an adaptation network, which has undone the blocks, it is the
-    /// network's usual one.
+    /// The network for images of `geometry` under a scheme with `block`. The first convolution takes whole blocks, in
+    /// every kind of network. Without a block, and behind an adaptation network, it is the default of the network.
     pub fn new(
         kind: ModelKind,
         adaptation: Option<AdaptationKind>,
@@ -156,29 +154,29 @@ impl ModelConfig {
     ) -> Self {
         let size = [geometry.height(), geometry.width()];
         let patch = match (adaptation, block) {
-            // A block of one pixel is no block to a convolution.
+            // A block of one pixel does not change the first convolution.
             (None, Some(block)) if block.height > 1 || block.width > 1 => {
                 Some([block.height as usize, block.width as usize])
             }
             _ => kind.usual_patch(size),
         };
-        // A patch larger than the image would leave nothing.
+        // A patch larger than the image would leave an empty map.
         let patch = patch.map(|[h, w]| [h.min(size[0]), w.min(size[1])]);
         let adaptation = adaptation.map(|kind| AdaptationConfig::new(kind, block));
         Self { kind, channels: geometry.channels(), size, classes, patch, adaptation }
     }
 
-    /// A network with weights drawn from `seed`: the same ones on every device.
+    /// A network with weights drawn from `seed`. They are the same on every device.
     pub fn init(&self, seed: u64, device: &Device) -> Network {
         init::seeded(self.build(device), self.kind.rule(), seed)
     }
 
-    /// A network whose weights are not drawn: for the names and shapes of its tensors.
+    /// A network whose weights are not drawn, for the names and shapes of its tensors.
     pub(crate) fn outline(&self) -> Network {
         self.build(&Device::flex())
     }
 
-    /// A network with burn's own weights, which are not drawn before they are looked at.
+    /// A network with burn's initial weights, which are drawn when they are first read.
     fn build(&self, device: &Device) -> Network {
         let adaptation = self.adaptation.map(|adaptation| Adaptation::new(adaptation, self, device));
         let channels = self.adaptation.map_or(self.channels, |adaptation| adaptation.kind.channels());
@@ -197,16 +195,16 @@ impl ModelConfig {
     }
 }
 
-/// A network of any kind, perhaps behind an adaptation network.
+/// A classifier, with or without an adaptation network in front of it.
 #[derive(Module, Debug)]
 pub struct Network {
     /// The adaptation network.
     pub adaptation: Option<Adaptation>,
-    /// What classifies.
+    /// The network that gives the logits.
     pub classifier: Classifier,
 }
 
-/// A network of any kind.
+/// A network of any kind, without adaptation network.
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant)] // one of them lives at a time
 #[non_exhaustive]
@@ -226,7 +224,7 @@ pub enum Classifier {
 }
 
 impl Classifier {
-    /// Images or maps (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images or maps (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         match self {
             Self::Cnn(network) => network.forward(images),
@@ -240,7 +238,7 @@ impl Classifier {
 }
 
 impl Network {
-    /// Images (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let maps = match &self.adaptation {
             Some(adaptation) => adaptation.forward(images),
@@ -249,14 +247,14 @@ impl Network {
         self.classifier.forward(maps)
     }
 
-    /// As [`Network::forward`], and what is added to the loss of these images beside the cross-entropy.
+    /// Like [`Network::forward`], and also returns the penalty that is added to the cross-entropy of these images.
     pub fn forward_with_penalty(&self, images: Tensor<4>) -> (Tensor<2>, Option<Tensor<1>>) {
         let Some(adaptation) = &self.adaptation else { return (self.classifier.forward(images), None) };
         let maps = adaptation.forward(images);
         (self.classifier.forward(maps.clone()), adaptation.penalty(maps))
     }
 
-    /// Parameters that are learned: what papers count. Batch norm's running means and variances are none.
+    /// The number of learned parameters, as papers count them: without the running means and variances of batch norm.
     pub fn parameters(&self) -> usize {
         let mut count = Count(0);
         parameters::visit(self, &mut count);
@@ -264,7 +262,7 @@ impl Network {
     }
 }
 
-/// Counts parameters without looking at their values.
+/// Counts parameters without reading their values.
 struct Count(usize);
 
 impl ParameterVisitor for Count {

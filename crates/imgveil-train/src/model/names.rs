@@ -1,17 +1,17 @@
-//! What published weights call a network's tensors: torchvision's names for residual and dense networks, timm's for
-//! Xception (`legacy_xception`), vision transformers and ConvMixer. The small CNN and the adaptation networks are
-//! ours alone: their tensors keep the names that they have here.
+//! The names of tensors in published weights: torchvision's names for residual and dense networks, timm's names for
+//! Xception (`legacy_xception`), vision transformers and ConvMixer. No weights are published for the small CNN and the
+//! adaptation networks; their tensors keep the names of their fields.
 
 use super::ModelKind;
 
-/// What a tensor is to a network: what may be done about a shape that does not fit depends on it.
+/// The role of a tensor in a network. It decides what happens if the shape does not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The weight of the first layer, over the images' channels.
     First,
     /// The weight of a linear layer, which PyTorch keeps as (outputs, inputs) and burn as (inputs, outputs).
     Linear,
-    /// The weight or bias of the layer that gives the logits; a weight is a linear layer's.
+    /// The weight or bias of the linear layer that gives the logits.
     Head,
     /// Position embeddings, one for each patch of the image.
     Position,
@@ -19,11 +19,11 @@ pub enum Role {
     Inner,
 }
 
-/// The name under which the tensor of a network of `kind` at `path` (burn's, from [`super::Network`] down) is
-/// published, and what it is.
+/// The published name and the role of a tensor in a network of `kind`. `path` is burn's path of the tensor, from
+/// [`super::Network`] down.
 pub fn published(kind: ModelKind, path: &str) -> (String, Role) {
     let parts: Vec<&str> = path.split('.').collect();
-    // Enumerations are parts of burn's paths.
+    // burn's paths contain the names of enum variants.
     let (name, role) = match parts.as_slice() {
         ["classifier", _, inner @ .., leaf] => {
             let role = role(inner, leaf);
@@ -59,7 +59,7 @@ fn role(inner: &[&str], leaf: &str) -> Role {
     }
 }
 
-/// Norms are weights and biases to PyTorch.
+/// PyTorch names the parameters of a norm `weight` and `bias`.
 fn leaf(leaf: &str) -> &str {
     match leaf {
         "gamma" => "weight",
@@ -134,7 +134,7 @@ fn xception(inner: &[&str]) -> String {
         ["linear"] => "fc".into(),
         ["blocks", block, rest @ ..] => {
             let block = number(block);
-            // ReLU, convolution, norm in turn; the first block has no first ReLU.
+            // A block repeats ReLU, convolution, norm. The first block has no first ReLU.
             let place = |index: &str, layer: usize| 3 * number(index) + layer - usize::from(block == 0);
             let layer = match rest {
                 ["convs", index, of] => format!("rep.{}.{}", place(index, 1), part(of)),
@@ -188,7 +188,7 @@ fn convmixer(inner: &[&str]) -> String {
     }
 }
 
-/// An index in one of burn's paths.
+/// An index in a path of burn.
 fn number(index: &str) -> usize {
     index.parse().unwrap_or_default()
 }

@@ -6,13 +6,13 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::Device;
 
-/// Rows and columns of the patches that an image is cut into. Patches that hang over the lower or right edge count.
+/// The rows and columns of patches in an image, including patches that extend beyond the lower or right edge.
 pub(super) fn grid(config: &ModelConfig) -> [usize; 2] {
     let [height, width] = patch(config);
     [config.size[0].div_ceil(height), config.size[1].div_ceil(width)]
 }
 
-/// The convolution from the images to `width` channels over the [`grid`]. What hangs over the edge is filled with
+/// The convolution from the images to `width` channels over the [`grid`]. Beyond the edge, patches are filled with
 /// zeros.
 pub(super) fn embedding(config: &ModelConfig, width: usize, device: &Device) -> Conv2d {
     let patch = patch(config);

@@ -1,7 +1,7 @@
-//! ResNet-18 and ResNet-50: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, section
-//! 4.1 and table 1; the stem for small images (3x3, no pooling) is that of section 4.2. A bottleneck halves the map
-//! in its 3x3 convolution, as torchvision's does, so that its weights fit; the paper does it in the 1x1 convolution
-//! before.
+//! ResNet-18 and ResNet-50: He, Zhang, Ren, Sun, "Deep Residual Learning for Image Recognition", CVPR 2016, section 4.1
+//! and table 1; the stem for small images (3x3, no pooling) is taken from section 4.2. A bottleneck halves the map in
+//! its 3x3 convolution, as in torchvision, so that torchvision's weights fit. The paper halves it in the 1x1
+//! convolution before.
 
 use super::ModelConfig;
 use super::convolution::Convolve;
@@ -37,7 +37,7 @@ pub struct ResidualBlock {
     shortcut_norm: Option<BatchNorm>,
 }
 
-/// Channels that a bottleneck gives, for each that its 3x3 convolution has.
+/// The output channels of a bottleneck, per channel of its 3x3 convolution.
 const EXPANSION: usize = 4;
 
 impl ResidualBlock {
@@ -88,7 +88,7 @@ impl ResNet {
         Self::new(config, [3, 4, 6, 3], true, device)
     }
 
-    /// So many blocks in stages of 64, 128, 256 and 512 channels.
+    /// A network with `stages` blocks in the stages of 64, 128, 256 and 512 channels.
     fn new(config: &ModelConfig, stages: [usize; 4], bottleneck: bool, device: &Device) -> Self {
         let stem = Stem::new(config, device);
         let mut blocks = Vec::new();
@@ -110,7 +110,7 @@ impl ResNet {
         }
     }
 
-    /// Images (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let mut x = relu(self.stem_norm.normed(self.stem.convolved(images)));
         if let Some(pool) = &self.stem_pool {

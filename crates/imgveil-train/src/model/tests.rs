@@ -1,4 +1,4 @@
-//! What holds for every kind of network.
+//! Tests of every kind of network.
 
 use super::*;
 use crate::OptimiserKind;
@@ -45,7 +45,7 @@ fn networks_have_the_published_parameters() {
         let mut config = ModelConfig::new(kind, None, geometry, 1000, None);
         let count = |config: &ModelConfig| config.build(&Device::flex()).parameters();
         assert_eq!(count(&config), parameters, "{}", kind.name());
-        // A head of two classes takes away 998 rows, bias and all.
+        // A head of two classes has 998 rows less, with their biases.
         config.classes = 2;
         let features = (parameters - count(&config)) / 998 - 1;
         assert_eq!(parameters - count(&config), 998 * (features + 1));
@@ -126,7 +126,7 @@ fn the_seed_decides_every_weight() {
     }
 }
 
-/// Deviations of the drawn weights: those of the rules.
+/// The drawn weights have the deviations of their rules.
 #[test]
 fn weights_have_the_deviations_of_their_rules() {
     let deviation = |values: Vec<f32>| {
@@ -140,7 +140,7 @@ fn weights_have_the_deviations_of_their_rules() {
         ("classifier.Vit.layers.3.hidden.weight", 0.02),
         ("classifier.Vit.layers.3.hidden.bias", 0.0),
         ("classifier.Vit.layers.3.perceptron_norm.gamma", 1.0),
-        // Uniform: the bound by the root of 3.
+        // The deviation of a uniform distribution is its bound divided by the root of 3.
         ("classifier.Vit.embedding.weight", 1.0 / (16.0 * 4.0 * 4.0 * 3f64).sqrt()),
         ("adaptation.Ele.weight", (6.0 / 16.0 / 3f64).sqrt()),
         ("adaptation.Ele.permutation", 1.0 / (4.0 * 3f64).sqrt()),
@@ -161,8 +161,8 @@ fn noise(config: &ModelConfig, count: usize, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
-/// Every kind of network, and the small one behind either adaptation network. ConvMixer takes larger images: on maps of four
-/// pixels its 65 batch norms amplify every rounding.
+/// Every kind of network, and the small one behind either adaptation network. ConvMixer takes larger images: on maps of
+/// four pixels its 65 batch norms amplify every rounding.
 fn every_kind() -> impl Iterator<Item = ModelConfig> {
     let size = |kind| if kind == ModelKind::ConvMixer { [16, 16, 1] } else { [8, 8, 1] };
     MODELS.into_iter().map(move |kind| config(kind, None, size(kind))).chain(adapted())
@@ -201,8 +201,7 @@ fn every_network_learns() {
     }
 }
 
-/// Keeps a random half of every gradient, and sums the products of what is kept with the gradient: the derivative of
-/// the loss in this direction.
+/// Keeps a random half of every gradient as a direction, and sums the derivative of the loss in this direction.
 struct Direction<'a> {
     gradients: &'a GradientsParams,
     kept: GradientsParams,
@@ -242,12 +241,13 @@ impl ParameterMapper for Moved<'_> {
     }
 }
 
-/// Gradients are those of central differences along random directions. A difference has an error of rounding, which
-/// falls with the step, and one of curvature, which grows with its square: of several steps, the best one counts.
+/// Gradients agree with central differences along random directions. The error of a difference has two parts: rounding,
+/// which falls with the step, and curvature, which grows with its square. The best of several steps counts.
 #[test]
 fn gradients_are_those_of_finite_differences() {
     let device = Device::flex().autodiff();
-    // Not ConvMixer: 32 batch norms in a row make its gradient so steep (3e8) that no change of the loss is in proportion to it.
+    // ConvMixer is left out. Its many batch norms make the gradient so steep (3e8) that no change of the loss is
+    // proportional to it.
     let kinds = MODELS.into_iter().filter(|kind| *kind != ModelKind::ConvMixer);
     for config in kinds.map(|kind| config(kind, None, [8, 8, 1])) {
         let network = config.init(1, &device);
@@ -302,7 +302,7 @@ fn every_network_can_be_stored() {
         let loaded = read.build(&device).try_load_record(record).unwrap();
         assert!(parameters_of(&loaded) == stored, "{text}");
     }
-    // As it was written before there were adaptation networks.
+    // A configuration as written before there were adaptation networks.
     let old = r#"{"kind":"resnet18","channels":1,"size":[28,28],"classes":2,"patch":null}"#;
     let config: ModelConfig = serde_json::from_str(old).unwrap();
     assert_eq!((config.kind, config.adaptation), (ModelKind::ResNet18, None));

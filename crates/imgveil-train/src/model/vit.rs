@@ -13,9 +13,9 @@ use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Tensor};
 
 const DEPTH: usize = 12;
-/// Channels of a head.
+/// The channels of a head.
 const HEAD: usize = 64;
-/// Width of the two-layer perceptrons, in widths of the transformer.
+/// The width of the two-layer perceptrons, relative to the width of the transformer.
 const EXPANSION: usize = 4;
 const EPSILON: f64 = 1e-6;
 
@@ -115,7 +115,7 @@ impl Vit {
         }
     }
 
-    /// Images (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let batch = images.dims()[0];
         let patches: Tensor<3> = self.embedding.convolved(images).flatten(2, 3);
@@ -124,7 +124,7 @@ impl Vit {
         for layer in &self.layers {
             x = layer.forward(x);
         }
-        // Layer norm works on each token alone, so the class token's is all that is needed.
+        // Layer norm treats each token separately, so that only the class token is needed.
         let class: Tensor<2> = x.narrow(1, 0, 1).squeeze_dim(1);
         self.linear.forward(self.norm.normed(class))
     }

@@ -1,6 +1,6 @@
 //! Xception: Chollet, "Xception: Deep Learning with Depthwise Separable Convolutions", CVPR 2017, figure 5. Details
-//! that the figure leaves open (no activation between the two parts of a separable convolution, batch norm behind
-//! every convolution) are those of the author's Keras model and its port in timm.
+//! that the figure leaves open (no activation between the two parts of a separable convolution, batch norm behind every
+//! convolution) follow the author's Keras model and its port in timm.
 
 use super::ModelConfig;
 use super::convolution::Convolve;
@@ -12,7 +12,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 
-/// Channels behind the last convolution.
+/// The channels after the last convolution.
 const FEATURES: usize = 2048;
 
 /// Xception.
@@ -30,14 +30,14 @@ pub struct Xception {
     linear: Linear,
 }
 
-/// A depthwise 3x3 convolution, then a pointwise one.
+/// A depthwise 3x3 convolution and a pointwise convolution.
 #[derive(Module, Debug)]
 pub struct SeparableConv {
     depthwise: Conv2d,
     pointwise: Conv2d,
 }
 
-/// Separable convolutions behind ReLUs, each with batch norm; perhaps pooling; a shortcut.
+/// Separable convolutions, each after a ReLU and followed by batch norm, with a shortcut and optional pooling.
 #[derive(Module, Debug)]
 pub struct XceptionBlock {
     convs: Vec<SeparableConv>,
@@ -45,7 +45,7 @@ pub struct XceptionBlock {
     pool: Option<MaxPool2d>,
     shortcut: Option<Conv2d>,
     shortcut_norm: Option<BatchNorm>,
-    /// The first block's input is behind a ReLU already.
+    /// Whether the block begins with a ReLU. The input of the first block has passed one already.
     begins_with_relu: bool,
 }
 
@@ -64,7 +64,7 @@ impl SeparableConv {
 }
 
 impl XceptionBlock {
-    /// Convolutions through `channels`, from the first to the last; `halves`: pooling and a shortcut with stride 2.
+    /// A block of convolutions through `channels`. `halves` adds pooling and a shortcut with stride 2.
     fn new(channels: &[usize], halves: bool, begins_with_relu: bool, device: &Device) -> Self {
         let (input, output) = (channels[0], channels[channels.len() - 1]);
         let steps = || channels.iter().zip(&channels[1..]);
@@ -98,9 +98,9 @@ impl XceptionBlock {
 }
 
 impl Xception {
-    /// The first convolution takes whole blocks where there is a patch. Else, with a side below 96 pixels, it keeps
-    /// the size (stride 1); in both cases the second one is padded, so that small maps do not vanish. Else both are
-    /// as published.
+    /// With a patch, the first convolution takes whole blocks. Without one, it has stride 1 on small images. In both
+    /// cases the second convolution is padded, so that small maps do not vanish. On larger images without a patch, both
+    /// are as published.
     pub(super) fn new(config: &ModelConfig, device: &Device) -> Self {
         let channels = [config.channels, 32];
         let (first, padded) = match config.patch {
@@ -130,7 +130,7 @@ impl Xception {
         }
     }
 
-    /// Images (N, C, H, W) to logits (N, classes).
+    /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let x = relu(self.first_norm.normed(self.first.convolved(images)));
         let mut x = relu(self.second_norm.normed(self.second.convolved(x)));

@@ -167,9 +167,9 @@ impl RunFolder {
         let found = self.read(RUN)?.unwrap_or_default();
         let found: Value = serde_json::from_slice(&found).map_err(|e| self.damaged(RUN, e.to_string()))?;
         // Both sides go through text: serde_json may read another number than the one that it wrote.
-        let wanted = text(RUN, identity)?;
-        let wanted: Value = serde_json::from_str(&wanted).map_err(|e| self.damaged(RUN, e.to_string()))?;
-        match difference("", &found, &wanted) {
+        let expected = text(RUN, identity)?;
+        let expected: Value = serde_json::from_str(&expected).map_err(|e| self.damaged(RUN, e.to_string()))?;
+        match difference("", &found, &expected) {
             None => Ok(()),
             Some(difference) => Err(FolderError::Other { path: self.0.clone(), difference }),
         }
@@ -246,9 +246,9 @@ fn text(file: &'static str, value: &impl Serialize) -> Result<String, FolderErro
 }
 
 /// A description of the first field in which two values differ.
-fn difference(name: &str, found: &Value, wanted: &Value) -> Option<String> {
-    let (Value::Object(old), Value::Object(new)) = (found, wanted) else {
-        return (found != wanted).then(|| format!("{name} was {found} and is {wanted} now"));
+fn difference(name: &str, found: &Value, expected: &Value) -> Option<String> {
+    let (Value::Object(old), Value::Object(new)) = (found, expected) else {
+        return (found != expected).then(|| format!("{name} was {found} and is {expected} now"));
     };
     let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let of = |fields: &serde_json::Map<String, Value>, name: &str| fields.get(name).cloned().unwrap_or_default();

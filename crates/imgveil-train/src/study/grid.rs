@@ -42,13 +42,13 @@ pub struct Grid {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Row {
-    /// The scheme with its own flags, for people: `etc block 8`.
+    /// The scheme with its own flags, for the user: `etc block 8`.
     pub scheme: String,
-    /// The network with its own flags, for people: `resnet18 adapt le`.
+    /// The network with its own flags, for the user: `resnet18 adapt le`.
     pub model: String,
     /// The network's bare name.
     pub network: String,
-    /// Other flags that this row does not share with the grid, for people.
+    /// Other flags that this row does not share with the grid, for the user.
     pub flags: String,
     /// Whether the images stay as they are.
     pub plain: bool,
@@ -112,7 +112,7 @@ const TAKEN: [&str; 11] =
 const PATHS: [&str; 1] = ["weights"];
 
 impl Grid {
-    /// Reads a grid. Paths in it are relative to its folder. `data` and `key` replace those of the file.
+    /// Reads a grid. Paths in it are relative to its folder. `data` and `key` replace the values in the file.
     ///
     /// # Errors
     /// When the file cannot be read, is not TOML, has fields that a grid does not have, names a row twice, or names
@@ -125,7 +125,7 @@ impl Grid {
     fn from_toml(text: &str, path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, GridError> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let file: File = toml::from_str(text).map_err(|e| {
-            // toml's words end with a line break.
+            // The messages of toml end with a line break.
             GridError::Syntax { path: path.to_owned(), reason: e.to_string().trim_end().to_owned() }
         })?;
         let invalid = |reason: String| GridError::Invalid { path: path.to_owned(), reason };
@@ -176,7 +176,7 @@ impl Grid {
         (0..self.rows.len()).flat_map(of_row).collect()
     }
 
-    /// What a run is told, with its folder in `folder`. An interrupted run is continued.
+    /// The description of a run, with its folder in `folder`. An interrupted run is continued.
     ///
     /// # Errors
     /// When a setting of its row is unknown or has a value that it cannot have, or the scheme cannot be read.
@@ -193,7 +193,7 @@ impl Grid {
 }
 
 impl Row {
-    /// The whole row, for people.
+    /// The whole row, for the user.
     pub fn label(&self) -> String {
         [&self.scheme, &self.model, &self.flags].map(String::as_str).join(" | ").trim_end_matches([' ', '|']).to_owned()
     }

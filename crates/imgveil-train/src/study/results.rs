@@ -15,7 +15,7 @@ pub struct Figures {
     pub balanced_accuracy: f64,
     /// The share of right answers.
     pub accuracy: f64,
-    /// The images that the scores are of.
+    /// The images on which the run was scored.
     pub scored: Scored,
     /// The number of these images.
     pub images: usize,
@@ -37,7 +37,7 @@ pub struct Figures {
     pub epochs: Vec<EpochFigures>,
 }
 
-/// The images that a run's scores are of.
+/// The images on which a run was scored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scored {
@@ -49,7 +49,7 @@ pub enum Scored {
 }
 
 impl Scored {
-    /// A description for people.
+    /// A description for the user.
     pub fn words(self) -> &'static str {
         match self {
             Self::Test => "test images, weights of the epoch with the best validation AUC",
@@ -78,7 +78,7 @@ impl Figures {
     /// The figures of the run in `folder`; `None` while it is not complete.
     ///
     /// # Errors
-    /// When its files cannot be read or are not those of a run.
+    /// When its files cannot be read or do not belong to a run.
     pub fn read(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(SUMMARY);
         let text = match std::fs::read(&path) {

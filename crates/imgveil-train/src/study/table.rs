@@ -1,4 +1,5 @@
-//! The table of a study: a row for each scheme and network, mean and spread over the seeds; and its charts.
+//! The table and the charts of a study. The table has a row for each scheme and network, with mean and spread over the
+//! seeds.
 
 use super::grid::{Grid, Row, Run};
 use super::results::{Figures, Scored};
@@ -9,21 +10,21 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::Path;
 
-/// A study and what has come of it so far.
+/// A study and its results so far.
 pub struct Study {
     grid: Grid,
     runs: Vec<(Run, State)>,
 }
 
-/// How a run stands.
+/// The state of a run.
 enum State {
     Waiting,
     Done(Box<Figures>),
-    /// Holds why.
+    /// The reason.
     Failed(String),
 }
 
-/// The mean of some values, and their standard deviation (that of a sample: divided by n - 1).
+/// The mean of values and their sample standard deviation, which divides by n - 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Spread {
     mean: f64,
@@ -56,7 +57,7 @@ impl Spread {
 }
 
 impl Study {
-    /// A study of which nothing is done.
+    /// A study without results.
     pub fn new(grid: Grid) -> Self {
         let runs = grid.runs().into_iter().map(|run| (run, State::Waiting)).collect();
         Self { grid, runs }
@@ -67,12 +68,12 @@ impl Study {
         &self.grid
     }
 
-    /// A run is done.
+    /// Records the figures of a finished run.
     pub fn done(&mut self, run: &Run, figures: Figures) {
         self.set(run, State::Done(Box::new(figures)));
     }
 
-    /// A run came to nothing.
+    /// Records a failed run.
     pub fn failed(&mut self, run: &Run, why: String) {
         self.set(run, State::Failed(why));
     }
@@ -83,7 +84,7 @@ impl Study {
         }
     }
 
-    /// The runs that came to nothing, and why.
+    /// The failed runs and the reasons.
     pub fn failures(&self) -> impl Iterator<Item = (String, &str)> {
         self.runs.iter().filter_map(|(run, state)| match state {
             State::Failed(why) => {
@@ -93,7 +94,7 @@ impl Study {
         })
     }
 
-    /// The figures of the runs of a row that are done.
+    /// The figures of the finished runs of a row.
     fn figures(&self, row: usize) -> Vec<&Figures> {
         let of_row = self.runs.iter().filter(|(run, _)| run.row == row);
         of_row
@@ -109,8 +110,8 @@ impl Study {
         Spread::of(&values)
     }
 
-    /// The row of the plain images that a row is compared with: that of the same network with the same flags, else
-    /// without them.
+    /// The row of plain images with which a row is compared: the row of the same network with the same flags, or else
+    /// any row of the same network.
     fn plain(&self, row: &Row) -> Option<usize> {
         let rows = &self.grid.rows;
         let same = |other: &Row| other.plain && other.model == row.model && other.flags == row.flags;
@@ -118,7 +119,7 @@ impl Study {
         rows.iter().position(same).or_else(|| rows.iter().position(alike))
     }
 
-    /// How far a row's mean AUC lies from that of the plain images.
+    /// The difference between the mean AUC of a row and of plain images.
     fn against_plain(&self, row: usize) -> Option<f64> {
         let own = &self.grid.rows[row];
         let plain = self.plain(own).filter(|_| !own.plain)?;
@@ -126,7 +127,7 @@ impl Study {
         Some(auc(row)? - auc(plain)?)
     }
 
-    /// What all runs that are done have in common, for people; each thing once.
+    /// The distinct values of a text over all finished runs, for the user.
     fn common(&self, of: impl Fn(&Figures) -> String) -> String {
         let all: BTreeSet<String> = (0..self.grid.rows.len()).flat_map(|row| self.figures(row)).map(of).collect();
         all.into_iter().collect::<Vec<_>>().join("; ")
@@ -185,7 +186,7 @@ impl Study {
         text
     }
 
-    /// The same as CSV, a line for each row.
+    /// The table as CSV, a line for each row.
     fn csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut out = csv::Writer::from_writer(Vec::new());
         out.write_record([
@@ -222,7 +223,7 @@ impl Study {
         out.into_inner().map_err(|e| e.into_error().into())
     }
 
-    /// A line for each run.
+    /// The runs as CSV, a line for each run.
     fn runs_csv(&self) -> Result<Vec<u8>, csv::Error> {
         let mut out = csv::Writer::from_writer(Vec::new());
         out.write_record([
@@ -278,7 +279,7 @@ impl Study {
         }
     }
 
-    /// Scores by row: a ring for each seed, a dot for the mean.
+    /// The scores of each row: a ring for each seed and a dot for the mean.
     fn accuracy_svg(&self) -> Result<String, ChartError> {
         let rows: Vec<ScoreRow> = (0..self.grid.rows.len())
             .map(|row| {
@@ -300,7 +301,7 @@ impl Study {
         scores_svg(&self.title(), &panels, &rows)
     }
 
-    /// Training loss and validation score over the epochs: means over the runs of a row that came so far.
+    /// Training loss and validation score over the epochs: the mean over the runs of a row that reached the epoch.
     fn curves_svg(&self) -> Result<String, ChartError> {
         let series = |value: &dyn Fn(&super::results::EpochFigures) -> Option<f64>| -> Vec<Series> {
             let of_row = |(number, row): (usize, &Row)| {

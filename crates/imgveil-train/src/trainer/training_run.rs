@@ -38,7 +38,7 @@ pub(super) struct TrainingRun<'a> {
     pub epochs: Vec<Epoch>,
     /// The weights after the best epoch.
     pub best: Option<Network>,
-    /// The same as bytes, where they are stored in a folder.
+    /// The weights after the best epoch as bytes, if the run has a folder.
     best_bytes: Option<Vec<u8>>,
     /// Seconds spent by earlier processes.
     pub seconds_before: f64,
@@ -141,7 +141,8 @@ impl<'a> TrainingRun<'a> {
                 let (logits, penalty) = network.forward_with_penalty(precision.images(batch.images));
                 let loss = self.loss.forward(logits.cast(DType::F32), batch.labels);
                 let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
-                // Kept on the device, weighted by the batch's size: fetching it would wait for the device.
+                // The sum stays on the device, weighted by the size of the batch, because fetching a loss waits for the
+                // device.
                 let weighted = loss.clone().inner() * picks.len() as f32;
                 let total = match sum.take() {
                     Some(sum) => sum + weighted,
@@ -152,7 +153,7 @@ impl<'a> TrainingRun<'a> {
                 batches += 1;
                 let shown =
                     if progress.wants_loss() { Some(self.fetched(loss.clone().inner(), 1.0, epoch)?) } else { None };
-                // Where no loss is wanted, divergence in a long epoch must still be noticed.
+                // Divergence in a long epoch must be noticed even if no loss is shown.
                 if batches >= 64 && batches.is_power_of_two() {
                     self.fetched(total, images as f32, epoch)?;
                 }
@@ -215,5 +216,5 @@ impl<'a> TrainingRun<'a> {
     }
 }
 
-/// Training counts as diverged when its loss is this many times that of guessing.
+/// Training counts as diverged when its loss is this many times the loss of guessing.
 const LOST: f64 = 20.0;
