@@ -31,8 +31,11 @@ const CLASSES: usize = 10;
 /// The number of batches that are timed together, as a single one is too short.
 const TIMES: usize = 10;
 
+/// A scheme's name and its program.
+type Row = (&'static str, Arc<Program>);
+
 /// The programs that are compared. The first row is the reference.
-fn programs(key: &Key, geometry: Geometry) -> Result<Vec<(&'static str, Arc<Program>)>, Box<dyn Error>> {
+fn programs(key: &Key, geometry: Geometry) -> Result<Vec<Row>, Box<dyn Error>> {
     let plain = Options::default();
     let per_block = Options { key_scope: Some(KeyScope::Block), scramble: true, ..plain };
     let per_image = Options { key_scope: Some(KeyScope::Image), ..plain };

@@ -34,7 +34,8 @@ pub enum KeyMatchedError {
     Size(usize),
     /// The images have another size than the model's.
     #[error(
-        "images of {geometry} are not what the model sees: it has {patches} patches of {}x{} pixels and {channels} channels",
+        "images of {geometry} are not what the model sees: it has {patches} patches of {}x{} pixels and \
+         {channels} channels",
         .patch[0], .patch[1]
     )]
     Geometry {

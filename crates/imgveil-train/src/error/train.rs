@@ -50,7 +50,8 @@ pub enum TrainError {
     },
     /// Blocks of an adaptation network that do not tile the images.
     #[error(
-        "the adaptation network needs blocks that tile the images, and blocks of {}x{} do not tile {geometry}", .block[0], .block[1]
+        "the adaptation network needs blocks that tile the images, and blocks of {}x{} do not tile {geometry}",
+        .block[0], .block[1]
     )]
     Adaptation {
         /// Its block.

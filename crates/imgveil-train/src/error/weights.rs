@@ -25,7 +25,8 @@ pub enum WeightsError {
     },
     /// A tensor of the network is not in the file.
     #[error(
-        "{path} has no tensor `{name}`, which a {model} has ({missing} of {all} are missing): weights of another network?"
+        "{path} has no tensor `{name}`, which a {model} has ({missing} of {all} are missing): weights of \
+         another network?"
     )]
     Missing {
         /// The file.

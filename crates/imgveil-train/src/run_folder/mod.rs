@@ -140,7 +140,7 @@ impl RunFolder {
         Ok(Some(summary))
     }
 
-    /// Begins or continues the run. No other process can until the lock is dropped.
+    /// Begins or continues the run. No other process can do so until the lock is dropped.
     pub(crate) fn hold(&self, set: &TrainingSet, config: &Config) -> Result<Held, FolderError> {
         let identity = Identity::new(set, config);
         let path = self.0.join(RUN);
@@ -154,7 +154,7 @@ impl RunFolder {
         let lock = match file.try_lock() {
             Ok(()) => Some(file),
             Err(TryLockError::WouldBlock) => return Err(FolderError::Busy(self.0.clone())),
-            // A file system without locks: better to go on than not to work there at all.
+            // On a file system without locks, the run continues without one.
             Err(TryLockError::Error(e)) if e.kind() == ErrorKind::Unsupported => None,
             Err(TryLockError::Error(e)) => return Err(read(e).into()),
         };
@@ -166,7 +166,7 @@ impl RunFolder {
     fn check(&self, identity: &Identity<'_>) -> Result<(), FolderError> {
         let found = self.read(RUN)?.unwrap_or_default();
         let found: Value = serde_json::from_slice(&found).map_err(|e| self.damaged(RUN, e.to_string()))?;
-        // Both sides go through text: serde_json may read another number than the one that it wrote.
+        // Both sides are read from text, because serde_json may read another number than it wrote.
         let expected = text(RUN, identity)?;
         let expected: Value = serde_json::from_str(&expected).map_err(|e| self.damaged(RUN, e.to_string()))?;
         match difference("", &found, &expected) {
@@ -220,7 +220,7 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be written.
     pub fn summary(&self, summary: &RunSummary) -> Result<(), Error> {
-        // By way of a value, which sorts the fields.
+        // A `Value` sorts the fields.
         let summary = summary.to_json().map_err(|reason| FolderError::Encode { file: SUMMARY, reason })?;
         self.json(SUMMARY, &summary)?;
         Ok(self.forget()?)

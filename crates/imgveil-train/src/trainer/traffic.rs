@@ -32,7 +32,7 @@ impl Passed {
     }
 }
 
-/// The traffic counters of a backend's GPU; zero without one.
+/// The traffic counters of a backend's GPU, or zeros without a GPU.
 pub(super) fn counts(backend: &Backend) -> Counts {
     backend.gpu().map_or_else(Counts::default, |gpu| gpu.traffic().counts())
 }

@@ -49,7 +49,7 @@ fn bytes(config: &ModelConfig, network: &Network) -> Result<Vec<u8>, WeightsErro
 /// Tensors as the bytes of a safetensors file.
 pub(crate) fn encode(tensors: &BTreeMap<String, HostTensor>) -> Result<Vec<u8>, WeightsError> {
     let wrong = |e: SafeTensorError| WeightsError::Encode(e.to_string());
-    // Little-endian, as the format wants it.
+    // The format is little-endian.
     let bytes: BTreeMap<&String, Vec<u8>> = tensors
         .iter()
         .map(|(name, tensor)| (name, tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect()))

@@ -1,8 +1,8 @@
-//! Weights from a safetensors file, and how they fit a network.
+//! Reading weights from a safetensors file, and matching them with a network.
 //!
 //! Tensors that do not depend on the images must fit exactly. The first layer and position embeddings (which depend
-//! on the images) and the last layer (which depends on the classes) keep their drawn values where they do not fit,
-//! and a note says so.
+//! on the images) and the last layer (which depends on the classes) keep their drawn values if they do not fit,
+//! and a note reports it.
 
 use super::layout::{HostTensor, described, is_linear, shapes, transposed};
 use crate::error::{Error, WeightsError};
@@ -26,7 +26,7 @@ enum Fit {
     Equal,
     /// The file's first layer has several channels and the images have one: its weights are summed over the channels.
     Summed,
-    /// It does not fit and may not: the network keeps what was drawn.
+    /// The tensor depends on the images or the classes and does not fit: the network keeps its drawn values.
     Drawn,
     /// The file lacks a tensor that it must have.
     Missing,
@@ -139,7 +139,7 @@ impl Weights {
         }
     }
 
-    /// The values for a tensor of the network, in PyTorch's layout; `None` where it keeps its values.
+    /// The values for a tensor of the network, in PyTorch's layout. `None` if the tensor keeps its values.
     fn fitted(&self, name: &str, role: Role, expected: &[usize]) -> Option<Vec<f32>> {
         let tensor = self.tensors.get(name)?;
         match self.fit(name, role, expected) {
@@ -155,7 +155,7 @@ impl Weights {
     }
 }
 
-/// A tensor's values; `None` if they are no floats.
+/// The values of a tensor. `None` if they are not floats.
 fn floats(view: &TensorView<'_>) -> Option<Vec<f32>> {
     let dtype = match view.dtype() {
         Dtype::F32 => DType::F32,
