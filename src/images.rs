@@ -8,7 +8,8 @@ use crate::schedule::ImageId;
 #[non_exhaustive]
 pub enum BatchError {
     /// The number of samples does not match the images.
-    #[error("{images} images of {geometry} have {} bytes of samples, and {found} were given", images * geometry.bytes())]
+    #[error("{images} images of {geometry} have {} bytes of samples, and {found} were \
+        given", images * geometry.bytes())]
     Samples {
         /// How many names were given.
         images: usize,

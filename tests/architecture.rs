@@ -53,6 +53,31 @@ fn paths_that_the_pages_name_exist() {
     assert!(missing.is_empty(), "\n{}", missing.join("\n"));
 }
 
+/// rustfmt wraps neither comments nor strings.
+#[test]
+fn no_line_is_longer_than_120_columns() {
+    let mut long = Vec::new();
+    let mut folders: Vec<PathBuf> =
+        ["src", "shaders", "tests", "benches", "crates"].iter().map(|name| root().join(name)).collect();
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_source = path.extension().is_some_and(|extension| extension == "rs" || extension == "wgsl");
+            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+                folders.push(path);
+            } else if is_source {
+                files += 1;
+                let text = std::fs::read_to_string(&path).unwrap();
+                let lines = text.lines().zip(1..).filter(|(line, _)| line.chars().count() > 120);
+                long.extend(lines.map(|(_, number)| format!("{}:{number}", path.display())));
+            }
+        }
+    }
+    assert!(files > 200, "{files} files");
+    assert!(long.is_empty(), "\n{}", long.join("\n"));
+}
+
 /// Stages of moves and flips: their types, modules and canonical names. `sign-flip` is an option of presets too, so
 /// that only the type stands for the stage.
 const STAGES: [&[&str]; 8] = [

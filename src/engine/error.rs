@@ -43,8 +43,8 @@ pub enum EngineError {
     },
     /// An augmentation that is not defined for the image.
     #[error(
-        "an augmentation with an angle of {} hundredths of a degree and a brightness of {} does not go with an image of \
-         {geometry}: turned images have sides and shifts of at most {} pixels, and brightness is -256 to 256",
+        "an augmentation with an angle of {} hundredths of a degree and a brightness of {} does not go with an image \
+         of {geometry}: turned images have sides and shifts of at most {} pixels, and brightness is -256 to 256",
         augmentation.angle, augmentation.brightness, Augmentation::TURNED_SIDE
     )]
     Augmentation {
@@ -85,7 +85,8 @@ pub enum EngineError {
         reason: String,
     },
     /// The device did not answer within the time limit.
-    #[error("{device} did not answer within {} s while {doing}: it hangs, or it needs longer for this work", limit.as_secs_f64())]
+    #[error("{device} did not answer within {} s while {doing}: it hangs, or it needs longer for this \
+        work", limit.as_secs_f64())]
     Timeout {
         /// The device's name.
         device: String,

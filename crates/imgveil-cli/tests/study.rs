@@ -143,8 +143,8 @@ fn what_cannot_be_predicted_is_refused() {
     desk.refuses(
         "predict run --data small -k k.key",
         USAGE,
-        "the network takes images of 16x16 (height x width) with 1 channel(s), and a is 8x8x1; bring plain images to size with \
-         --resize 16x16 (or --pad, --crop) as in training",
+        "the network takes images of 16x16 (height x width) with 1 channel(s), and a is 8x8x1; bring plain images to \
+         size with --resize 16x16 (or --pad, --crop) as in training",
     );
     let taken = "taken.csv exists already: choose another file with -o, or remove it";
     desk.refuses("predict run --data in -k k.key -o taken.csv", USAGE, taken);
@@ -164,7 +164,8 @@ fn a_study_trains_what_its_grid_says_and_goes_on() {
     let desk = Desk::new();
     phantoms(&desk, "data/in");
     let grid = |also: &str| {
-        let text = "data = \"in\"\nkey = \"../k.key\"\nseeds = [1, 2]\nschemes = [\"none\", { scheme = \"shuffle-flip\", block = 8 }]\n\
+        let text = "data = \"in\"\nkey = \"../k.key\"\nseeds = [1, 2]\nschemes = [\"none\", { scheme = \
+            \"shuffle-flip\", block = 8 }]\n\
                     models = [\"cnn\"]\n[train]\nepochs = 2\nbatch = 8\ndevice = \"cpu\"\n";
         desk.write("data/grid.toml", format!("{text}{also}").as_bytes());
     };
@@ -177,8 +178,8 @@ fn a_study_trains_what_its_grid_says_and_goes_on() {
         };
         let scheme = if scheme.is_empty() { " --model cnn" } else { scheme };
         format!(
-            "imgveil train --data data/in{scheme} --batch=8 {flags}--device=cpu --epochs=2 --seed {seed} --resume --output \
-             study/runs/{name}-{seed}\n"
+            "imgveil train --data data/in{scheme} --batch=8 {flags}--device=cpu --epochs=2 --seed {seed} --resume \
+             --output study/runs/{name}-{seed}\n"
         )
     };
     dry.is(0, &[line("none", 1), line("none", 2), line("etc", 1), line("etc", 2)].concat(), "");
@@ -358,7 +359,8 @@ fn a_batch_that_does_not_fit_is_answered_with_one_that_does() {
     let done = run(140);
     assert_eq!(done.code, 1, "{}", done.err);
     let words = "error: the device failed at --batch 140: a batch of floats takes 146800640 bytes, but ";
-    let advice = "\nSteps of 70 images go through: use --batch 70, with --accumulate 2 for gradients of as many images as before\n";
+    let advice = "\nSteps of 70 images go through: use --batch 70, with --accumulate 2 for gradients of as many \
+        images as before\n";
     assert!(done.err.contains(words) && done.err.ends_with(advice), "{}", done.err);
     assert_eq!(run(70).code, 0);
 }
@@ -371,8 +373,8 @@ fn runs_that_make_no_sense_are_refused() {
     for (line, words) in [
         (
             "train --data in --batch 8 --epochs 2 -o run --resume",
-            "run holds another run: epochs was 1 and is 2 now; go on with the options and data that it began with, or choose \
-             another folder with -o",
+            "run holds another run: epochs was 1 and is 2 now; go on with the options and data that it began with, \
+             or choose another folder with -o",
         ),
         (
             "train --data in --epochs 1 -o run",
@@ -388,8 +390,8 @@ fn runs_that_make_no_sense_are_refused() {
         ),
         (
             "train --data in --resize 18 --adapt ele -o new",
-            "the adaptation network (--adapt) needs blocks that tile the images, and blocks of 4x4 do not tile 18x18x1: use \
-             --pad, --crop or --resize, or another --block",
+            "the adaptation network (--adapt) needs blocks that tile the images, and blocks of 4x4 do not tile \
+             18x18x1: use --pad, --crop or --resize, or another --block",
         ),
         (
             "train --data in --patch 17 -o new",

@@ -42,6 +42,7 @@ mod run_folder;
 mod state;
 pub mod study;
 mod trainer;
+mod unknown;
 mod weights;
 
 pub use augment::Augment;

@@ -1,13 +1,25 @@
 //! The loss: cross-entropy, with label smoothing and class weights.
 
 use super::Labels;
+use crate::unknown::unknown;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor};
-use std::str::FromStr;
 
 /// How classes of very different sizes are balanced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_balance)]
 #[non_exhaustive]
 pub enum Balance {
     /// They are not balanced.
@@ -20,17 +32,8 @@ pub enum Balance {
     Sampler,
 }
 
-impl FromStr for Balance {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "none" => Ok(Self::None),
-            "weights" => Ok(Self::Weights),
-            "sampler" => Ok(Self::Sampler),
-            _ => Err(format!("`{text}` is no way to balance classes: none, weights or sampler")),
-        }
-    }
+fn no_balance(text: &str) -> String {
+    unknown::<Balance>(text, "way to balance classes")
 }
 
 /// The weight of each class: n / (k * count), where k is the number of classes that have images. The weight of a class

@@ -1,14 +1,26 @@
 //! Optimisers, their stored state, and the learning rate over a run.
 
+use crate::unknown::unknown;
 use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamWConfig, ModuleOptimizer, Optimizer, RecordState, SgdConfig, StateSink, StateSource};
 use burn::tensor::{Device, Tensor};
-use std::str::FromStr;
 
 /// The optimisers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    serde::Serialize,
+    serde::Deserialize,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_optimiser)]
 #[non_exhaustive]
 pub enum OptimiserKind {
     /// Adam with decoupled weight decay (Loshchilov & Hutter, ICLR 2019).
@@ -19,16 +31,8 @@ pub enum OptimiserKind {
     Sgd,
 }
 
-impl FromStr for OptimiserKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "adamw" => Ok(Self::AdamW),
-            "sgd" => Ok(Self::Sgd),
-            _ => Err(format!("`{text}` is no optimiser: adamw or sgd")),
-        }
-    }
+fn no_optimiser(text: &str) -> String {
+    unknown::<OptimiserKind>(text, "optimiser")
 }
 
 impl OptimiserKind {

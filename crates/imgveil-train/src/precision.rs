@@ -6,15 +6,18 @@
 
 use crate::model::Network;
 use crate::parameters::{self, ParameterMapper};
+use crate::unknown::unknown;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
-use std::str::FromStr;
 
 /// The number format in which a network computes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::EnumString, strum::VariantNames,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_precision)]
 #[non_exhaustive]
 pub enum Precision {
     /// 32-bit floats.
@@ -24,16 +27,8 @@ pub enum Precision {
     Mixed,
 }
 
-impl FromStr for Precision {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "f32" => Ok(Self::F32),
-            "mixed" => Ok(Self::Mixed),
-            _ => Err(format!("`{text}` is no precision: f32, mixed")),
-        }
-    }
+fn no_precision(text: &str) -> String {
+    unknown::<Precision>(text, "precision")
 }
 
 /// The loss is multiplied by this before the gradients are computed, and the gradients are divided by it. Small

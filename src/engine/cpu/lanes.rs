@@ -259,13 +259,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn statistics_in_lanes_are_those_of_single_values(values in prop::collection::vec(any::<[u8; LANES]>(), 1..300)) {
+        fn statistics_in_lanes_are_those_of_single_values(
+            values in prop::collection::vec(any::<[u8; LANES]>(), 1..300),
+        ) {
             for statistic in [Statistic::Median, Statistic::Mean, Statistic::Max, Statistic::Min] {
                 let mut lanes: Vec<u8x16> = values.iter().map(|&value| u8x16::new(value)).collect();
                 let found = super::statistic_of(statistic, &mut lanes).to_array();
                 for (lane, found) in found.into_iter().enumerate() {
                     let mut alone: Vec<u32> = values.iter().map(|value| u32::from(value[lane])).collect();
-                    prop_assert_eq!(u32::from(found), crate::engine::statistic::statistic_of(statistic, &mut alone), "{:?}", statistic);
+                    let expected = crate::engine::statistic::statistic_of(statistic, &mut alone);
+                    prop_assert_eq!(u32::from(found), expected, "{:?}", statistic);
                 }
             }
         }

@@ -22,8 +22,8 @@ For each device, first its limits (copies, transfers to it and back, a dispatch)
 Rates count the bytes of samples that are read and of output that is written. From memory to memory counts the way to \
 the device and back, from disk to disk the whole job over arrays. `of copy` is against the fastest \
 copy on the device, `of none` against the same conversion to floats without a scheme. Everything is compared with the \
-CPU engine before it is timed. A figure is the median of five samples or more, taken when the device is warm; (+-8 %) behind \
-it says that half of the samples lie that far apart, where that is more than 2.5 %.";
+CPU engine before it is timed. A figure is the median of five samples or more, taken when the device is warm; (+-8 \
+%) behind it says that half of the samples lie that far apart, where that is more than 2.5 %.";
 
 /// Measure how fast schemes run here, beside the device's limits.
 #[derive(clap::Args)]

@@ -10,8 +10,8 @@ Examples:
   imgveil export runs/a -o model.safetensors
   imgveil train --data images --model resnet18 --weights model.safetensors -o runs/b
 
-Tensors have the names and the layout of torchvision (resnet18, resnet50, densenet121) and timm (xception, vit-tiny, vit-small, \
-convmixer), so that PyTorch loads them into a model of the same shape.";
+Tensors have the names and the layout of torchvision (resnet18, resnet50, densenet121) and timm (xception, vit-tiny, \
+vit-small, convmixer), so that PyTorch loads them into a model of the same shape.";
 
 /// Write a run's weights in the safetensors format, for PyTorch or `imgveil train --weights`.
 #[derive(clap::Args)]

@@ -37,14 +37,16 @@ pub fn or_advice(
     let fits = sizes.into_iter().find(|&size| trial(run.spec(), size));
     let advice = match fits {
         Some(size) if size == batch => format!(
-            "Yet steps of {size} images went through just now, in a fresh process: run it again (with --resume, if that run had it)"
+            "Yet steps of {size} images went through just now, in a fresh process: run it again (with --resume, if \
+                that run had it)"
         ),
         Some(size) => format!(
-            "Steps of {size} images go through: use --batch {size}, with --accumulate {} for gradients of as many images as before",
+            "Steps of {size} images go through: use --batch {size}, with --accumulate {} for gradients of as many \
+                images as before",
             batch.div_ceil(size)
         ),
-        None => "Not even steps of 2 images go through: take a smaller network or smaller images (--resize), leave the images \
-                 in host memory (--device-memory 0), or train with --device cpu"
+        None => "Not even steps of 2 images go through: take a smaller network or smaller images (--resize), leave \
+                 the images in host memory (--device-memory 0), or train with --device cpu"
             .to_owned(),
     };
     let cause = cause.lines().next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The command line. Each subcommand has a file. Shared parts are in [`args`] (flags), [`exit`] (errors and exit codes)
-//! and [`output`] (text and progress).
+//! The command line. Each subcommand has a file. Shared parts are in [`crate::args`] (flags), [`exit`] (errors and exit
+//! codes) and [`output`] (text and progress).
 
 mod bench;
 mod decrypt;

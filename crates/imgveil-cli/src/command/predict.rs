@@ -15,8 +15,9 @@ Examples:
   imgveil predict runs/a --data images --split test -k hospital.key --json
   imgveil predict runs/plain --weights matched.safetensors --data encrypted
 
-The CSV file has a line for each image: name, split, label (where the set has one), predicted, and the probability of every class. \
-Names are those of the set; of an encrypted set they are the neutral ones, which the key's owner can map back.";
+The CSV file has a line for each image: name, split, label (where the set has one), predicted, and the probability \
+of every class. Names are those of the set; of an encrypted set they are the neutral ones, which the key's \
+owner can map back.";
 
 /// Say what a trained network sees in images.
 ///

@@ -66,7 +66,8 @@ fn list(args: &Args, out: &Output) -> Outcome {
         let row = |(preset, scheme): &(Preset, Scheme)| {
             let about = preset.about();
             json!({
-                "name": preset.name(), "summary": about.summary, "source": about.source, "inverse": scheme.has_inverse(),
+                "name": preset.name(), "summary": about.summary, "source": about.source,
+                "inverse": scheme.has_inverse(),
                 "key_space": key_space_json(scheme.key_space(args.size).as_ref().ok()),
                 "jpeg": scheme.jpeg(args.size).friendly, "key_per_image": preset.keyed_per_image(),
             })

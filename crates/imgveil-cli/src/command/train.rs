@@ -24,8 +24,8 @@ Examples:
   imgveil train --data images -o runs/plain --resume                     # goes on after a cut
 
 The run's folder gets metrics.csv and curves.svg (after every epoch), best.bpk and last.bpk with model.json, and \
-summary.json. A run that was cut (power, time limit, kill) goes on after its last whole epoch with the same command and \
---resume; on the CPU it comes to the same figures as a run that was not cut.";
+summary.json. A run that was cut (power, time limit, kill) goes on after its last whole epoch with the same command \
+and --resume; on the CPU it comes to the same figures as a run that was not cut.";
 
 /// Train a network on plain or encrypted images.
 ///
@@ -226,8 +226,8 @@ fn conclude(summary: &RunSummary, out: &Output) {
     }
     if let Some(traffic) = &summary.traffic {
         out.say(&format!(
-            "per training step: {:.1} bytes an image host to device, {:.2} imgveil dispatches; device to host in {} steps: \
-             {} bytes (the losses shown)",
+            "per training step: {:.1} bytes an image host to device, {:.2} imgveil dispatches; device to host in {} \
+             steps: {} bytes (the losses shown)",
             traffic.host_to_device_per_image, traffic.dispatches_per_step, traffic.steps, traffic.device_to_host
         ));
     }

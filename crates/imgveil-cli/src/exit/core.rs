@@ -46,8 +46,8 @@ impl From<EngineError> for Failure {
             EngineError::Device { .. } => (FAILED, "; --device cpu works without it"),
             EngineError::Timeout { .. } => (
                 FAILED,
-                "; give it more time with --device-timeout, less work with a smaller --batch, restart its driver, or use \
-                 --device cpu",
+                "; give it more time with --device-timeout, less work with a smaller --batch, restart its driver, or \
+                 use --device cpu",
             ),
             _ => (FAILED, ""),
         };

@@ -57,7 +57,8 @@ fn data(error: DataError) -> Failure {
         ),
         DataError::Mixed { .. } => advised(
             &error,
-            "; bring them to one size with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand",
+            "; bring them to one size with --resize HEIGHTxWIDTH, and to one number of channels and one depth \
+                beforehand",
             USAGE,
         ),
         DataError::AlreadyEncrypted(_) => failure(&error, USAGE),
@@ -86,8 +87,8 @@ fn training(error: TrainError) -> Failure {
         TrainError::Weights(error) => weights(error),
         TrainError::Diverged { loss, epoch, guessing, learning_rate } => Failure {
             words: format!(
-                "the loss became {loss} in epoch {epoch} (guessing costs {guessing:.3}): training diverged; try --lr {} (it was \
-                 {learning_rate}), --warmup 1, or another --optimiser",
+                "the loss became {loss} in epoch {epoch} (guessing costs {guessing:.3}): training diverged; try --lr \
+                 {} (it was {learning_rate}), --warmup 1, or another --optimiser",
                 learning_rate / 10.0
             ),
             code: FAILED,
@@ -98,8 +99,8 @@ fn training(error: TrainError) -> Failure {
             usage(format!("a first convolution of {patch:?} (--patch) is larger than the images, {geometry}"))
         }
         TrainError::Adaptation { block, geometry } => usage(format!(
-            "the adaptation network (--adapt) needs blocks that tile the images, and blocks of {}x{} do not tile {geometry}: use \
-             --pad, --crop or --resize, or another --block",
+            "the adaptation network (--adapt) needs blocks that tile the images, and blocks of {}x{} do not tile \
+             {geometry}: use --pad, --crop or --resize, or another --block",
             block[0], block[1]
         )),
         TrainError::Warmup { warmup, epochs } => {
@@ -216,8 +217,8 @@ fn row(error: RowError) -> Failure {
         RowError::NoValue(name) => format!("a value is required for '{}' but none was supplied", flag(&name)),
         RowError::Both(one, other) => format!("the argument '--{one}' cannot be used with '--{other}'"),
         RowError::BuiltIn { option, scheme } => format!(
-            "--{option} is for the built-in schemes; {scheme} says by itself what its stages do: change it there, and leave \
-             --{option} out"
+            "--{option} is for the built-in schemes; {scheme} says by itself what its stages do: change it there, \
+             and leave --{option} out"
         ),
         RowError::Scheme(error) => return (*error).into(),
         error => error.to_string(),

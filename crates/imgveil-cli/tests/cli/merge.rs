@@ -80,8 +80,8 @@ fn parts_that_do_not_belong_together_are_not_merged() {
     sandbox.refuses_like("encrypt neutral -k k.key --shard 1/2 in whole", USAGE, |w| {
         w.contains("exists and is not empty")
     });
-    let words = "the partitions of a set cannot be written to arrays by several processes: leave --partition out, or write \
-    png, jpeg or webdataset";
+    let words = "the partitions of a set cannot be written to arrays by several processes: leave --partition out, or \
+    write png, jpeg or webdataset";
     sandbox.refuses("encrypt neutral -k k.key --shard 1/2 in out.npz", USAGE, words);
     sandbox.refuses("encrypt neutral -k k.key --shard 1/2 --format npy in arrays", USAGE, words);
     sandbox.refuses(

@@ -157,7 +157,7 @@ fn values_that_are_none_are_refused() {
             "invalid value 'vgg' for '--model <MODEL>': `vgg` is no model: cnn, resnet18, resnet50, densenet121, \
             xception, vit-tiny, vit-small, convmixer",
         ),
-        ("--adapt etc", "invalid value 'etc' for '--adapt <NAME>': `etc` is no adaptation network: le or ele"),
+        ("--adapt etc", "invalid value 'etc' for '--adapt <NAME>': `etc` is no adaptation network: le, ele"),
         ("--epochs 0", "invalid value '0' for '--epochs <EPOCHS>': 0 is not in 1..=4294967295"),
         ("--batch 1", "invalid value '1' for '--batch <BATCH>': 1 is not in 2..=4294967295"),
         ("--lr 0", "invalid value '0' for '--lr <LR>': `0` is no positive number"),

@@ -11,6 +11,7 @@
 use super::ModelConfig;
 use super::convolution::Convolve;
 use super::layers::Norm;
+use crate::unknown::unknown;
 use burn::module::{Module, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig};
@@ -18,7 +19,6 @@ use burn::tensor::activation::{leaky_relu, relu};
 use burn::tensor::{DType, Device, Tensor};
 use imgveil::internal::scheme::Block;
 use serde::{Deserialize, Serialize};
-use std::str::FromStr;
 
 /// The channels of the first layers of LE-AdaptNet.
 const LE_WIDTH: usize = 48;
@@ -36,8 +36,20 @@ const PERMUTATION_WEIGHT: f64 = 1e-3;
 const SMOOTHNESS_WEIGHT: f64 = 0.1;
 
 /// The kind of an adaptation network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_adaptation)]
 #[non_exhaustive]
 pub enum AdaptationKind {
     /// LE-AdaptNet: one sub-network for all blocks. For schemes with one key for all blocks.
@@ -51,10 +63,7 @@ pub enum AdaptationKind {
 impl AdaptationKind {
     /// The name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Le => "le",
-            Self::Ele => "ele",
-        }
+        self.into()
     }
 
     /// The number of output channels.
@@ -66,13 +75,8 @@ impl AdaptationKind {
     }
 }
 
-impl FromStr for AdaptationKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = [Self::Le, Self::Ele].into_iter().find(|kind| kind.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no adaptation network: le or ele"))
-    }
+fn no_adaptation(text: &str) -> String {
+    unknown::<AdaptationKind>(text, "adaptation network")
 }
 
 /// The kind and the block of an adaptation network.

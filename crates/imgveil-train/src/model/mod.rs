@@ -27,41 +27,50 @@ pub use vit::Vit;
 pub use xception::Xception;
 
 use crate::parameters::{self, ParameterVisitor};
+use crate::unknown::unknown;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::Block;
 use init::Rule;
 use serde::{Deserialize, Serialize};
-use std::str::FromStr;
 
 /// The kind of the network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::VariantNames,
+    strum::IntoStaticStr,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_model)]
 #[non_exhaustive]
 pub enum ModelKind {
     /// Three convolutions, the first one over whole blocks.
-    #[serde(rename = "cnn")]
     Cnn,
     /// ResNet-18 (He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, table 1).
-    #[serde(rename = "resnet18")]
     ResNet18,
     /// ResNet-50 (the same table).
-    #[serde(rename = "resnet50")]
     ResNet50,
     /// DenseNet-121 (Huang et al., "Densely Connected Convolutional Networks", CVPR 2017, table 1).
-    #[serde(rename = "densenet121")]
     DenseNet121,
     /// Xception (Chollet, CVPR 2017, figure 5).
-    #[serde(rename = "xception")]
     Xception,
     /// A vision transformer of width 192 (Dosovitskiy et al., ICLR 2021; Touvron et al., ICML 2021, table 1).
     #[serde(rename = "vit-tiny")]
+    #[strum(serialize = "vit-tiny")]
     VitTiny,
     /// A vision transformer of width 384 (the same table).
     #[serde(rename = "vit-small")]
+    #[strum(serialize = "vit-small")]
     VitSmall,
     /// ConvMixer-768/32 (Trockman & Kolter, "Patches Are All You Need?", TMLR 2023).
-    #[serde(rename = "convmixer")]
     ConvMixer,
 }
 
@@ -80,16 +89,7 @@ pub const MODELS: [ModelKind; 8] = [
 impl ModelKind {
     /// The name on the command line.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Cnn => "cnn",
-            Self::ResNet18 => "resnet18",
-            Self::ResNet50 => "resnet50",
-            Self::DenseNet121 => "densenet121",
-            Self::Xception => "xception",
-            Self::VitTiny => "vit-tiny",
-            Self::VitSmall => "vit-small",
-            Self::ConvMixer => "convmixer",
-        }
+        self.into()
     }
 
     /// The default patch (rows, columns) for images of `size` (rows, columns). `None` for networks with a stem of
@@ -115,13 +115,8 @@ impl ModelKind {
     }
 }
 
-impl FromStr for ModelKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = MODELS.into_iter().find(|kind| kind.name() == text);
-        found.ok_or_else(|| format!("`{text}` is no model: {}", MODELS.map(ModelKind::name).join(", ")))
-    }
+fn no_model(text: &str) -> String {
+    unknown::<ModelKind>(text, "model")
 }
 
 /// The architecture of a network. With its weights, it is the whole network.

@@ -179,9 +179,9 @@ fn loss(config: &ModelConfig, network: &Network, count: usize, device: &Device) 
     penalty.map_or(loss.clone(), |penalty| loss + penalty)
 }
 
-/// Steps on one batch make its loss much smaller, through an adaptation network too. Which way a single step goes depends on
-/// rounding in networks with dozens of batch norms, and so does how many steps it takes; that a network learns a few
-/// images by heart does not.
+/// Steps on one batch make its loss much smaller, through an adaptation network too. Which way a single step goes
+/// depends on rounding in networks with dozens of batch norms, and so does how many steps it takes. Whether a network
+/// learns a few images by heart does not.
 #[test]
 fn every_network_learns() {
     let device = Device::flex().autodiff();

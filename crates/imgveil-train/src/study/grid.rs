@@ -430,7 +430,7 @@ mod tests {
             ("lr = true", "`lr` needs a value"),
             ("pad = 3", "`pad` is on or off, not `3`"),
             ("pad = true\ncrop = true", "`pad` and `crop` exclude each other"),
-            ("optimiser = \"adam\"", "`optimiser` cannot be `adam`: `adam` is no optimiser: adamw or sgd"),
+            ("optimiser = \"adam\"", "`optimiser` cannot be `adam`: `adam` is no optimiser: adamw, sgd"),
         ] {
             assert_eq!(words(settings), Err(format!("here/grid.toml: le | cnn: {reason}")), "{settings}");
         }

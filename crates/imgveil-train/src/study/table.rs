@@ -390,7 +390,8 @@ mod tests {
     fn study() -> Study {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("grid.toml");
-        let text = "data = \"scans.npz\"\nkey = \"k\"\nseeds = [1, 2, 3]\nschemes = [\"none\", \"le\", \"ele\"]\nmodels = [\"cnn\"]\n\
+        let text = "data = \"scans.npz\"\nkey = \"k\"\nseeds = [1, 2, 3]\nschemes = [\"none\", \"le\", \
+            \"ele\"]\nmodels = [\"cnn\"]\n\
                     [[also]]\nschemes = [\"le\"]\nmodels = [{ model = \"cnn\", adapt = \"le\" }]\n";
         std::fs::write(&path, text).unwrap();
         let mut study = Study::new(Grid::read(&path, None, None).unwrap());
