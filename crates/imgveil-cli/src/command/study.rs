@@ -35,8 +35,8 @@ A grid:
   models = [\"vit-tiny\"]
 
 The folder gets table.md and table.csv (mean and spread over the seeds), runs.csv, accuracy.svg, curves.svg, all after \
-every run; and runs/ with the folder and the log of each run. A run that fails is noted in the table, the others go on, and \
-the exit code is 3.";
+every run; and runs/ with the folder and the log of each run. A run that fails is noted in the table, the others go on, \
+and the exit code is 3.";
 
 /// Train schemes x networks x seeds, and tabulate what encryption costs in accuracy.
 ///
