@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 #[cfg(feature = "gpu")]
 use {
+    super::checks::{check, check_bytes, outputs},
     super::gpu::device::Gpu,
     super::gpu::program::{self, LoadedProgram},
     super::gpu::resident::Resident,
     super::gpu::staging::{self, UnderWay},
-    super::image_ref::{check, check_bytes, outputs},
 };
 
 #[cfg(all(feature = "gpu", not(target_family = "wasm")))]

@@ -1,6 +1,7 @@
 //! Engines run programs on batches. The CPU engine and the GPU engine give the same bits; tests compare them for every
 //! scheme. Engines know steps, but not schemes.
 
+mod checks;
 mod choice;
 mod cpu;
 mod device;

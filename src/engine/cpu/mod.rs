@@ -6,7 +6,8 @@ pub mod lanes;
 pub mod scratch;
 
 use super::EngineError;
-use super::image_ref::{ImageRef, check, check_bytes};
+use super::checks::{check, check_bytes};
+use super::image_ref::ImageRef;
 use super::program::Program;
 use super::step::{Mixing, Step, mixing, permute};
 use crate::image::{Augmentation, Depth, Geometry, normalised};

@@ -11,7 +11,8 @@ use super::kernel::{COPY_VECTORS, COPY_WORDS, MAX_GROUPS, WORDS};
 use super::program::{self, LoadedProgram};
 use super::resident::Resident;
 use crate::engine::EngineError;
-use crate::engine::image_ref::{ImageRef, check_refs, outputs};
+use crate::engine::checks::{check_refs, outputs};
+use crate::engine::image_ref::ImageRef;
 use crate::engine::program::Program;
 use std::time::Instant;
 

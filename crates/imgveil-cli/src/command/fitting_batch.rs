@@ -3,7 +3,7 @@
 
 use crate::command::exit::{FAILED, Failure};
 use crate::command::output::Output;
-use crate::command::train_run;
+use crate::command::run_process;
 use imgveil::internal::engine::EngineError;
 use imgveil_train::error::TrainError;
 use imgveil_train::{Error, ErrorDetail, FeedError, PreparedRun, RunSpec, RunSummary};
@@ -61,8 +61,8 @@ fn is_of_the_device(error: &Error) -> bool {
 
 /// Whether steps of `size` images succeed. Tried in a process of its own.
 fn trial(spec: &RunSpec, size: u32) -> bool {
-    let Ok(mut command) = train_run::command() else { return false };
+    let Ok(mut command) = run_process::command() else { return false };
     command.args(["--trial", &size.to_string()]).stderr(Stdio::null());
-    let child = train_run::start(&mut command, spec);
+    let child = run_process::start(&mut command, spec);
     child.and_then(|mut child| child.wait()).is_ok_and(|status| status.success())
 }

@@ -20,6 +20,8 @@ mod model;
 #[cfg(feature = "train")]
 mod predict;
 mod preview;
+#[cfg(feature = "train")]
+mod run_process;
 mod schemes;
 #[cfg(feature = "train")]
 mod study;

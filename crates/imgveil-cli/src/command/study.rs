@@ -3,7 +3,7 @@
 use crate::args::load_key;
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
-use crate::command::train_run;
+use crate::command::run_process;
 use imgveil_data::set::write_atomically;
 use imgveil_train::RunSpec;
 use imgveil_train::study::{Figures, Grid, Run, Study};
@@ -35,8 +35,8 @@ A grid:
   models = [\"vit-tiny\"]
 
 The folder gets table.md and table.csv (mean and spread over the seeds), runs.csv, accuracy.svg, curves.svg, all after \
-every run; and runs/ with the folder and the log of each run. A run that fails is noted in the table, the others go on, \
-and the exit code is 3.";
+every run; and runs/ with the folder and the log of each run. A run that fails is noted in the table, the others go \
+on, and the exit code is 3.";
 
 /// Train schemes x networks x seeds, and tabulate what encryption costs in accuracy.
 ///
@@ -230,7 +230,7 @@ fn work(args: &Args, study: Study, runs: &Path, out: &Output) -> Result<Study, F
 fn train(spec: &RunSpec, log: &Path, jobs: usize, hear: impl Fn(&str)) -> Result<Result<(), String>, Failure> {
     let failed =
         |doing: &str, error: std::io::Error| Failure { words: format!("cannot {doing}: {error}"), code: FAILED };
-    let mut process = train_run::command().map_err(|e| failed("find this program", e))?;
+    let mut process = run_process::command().map_err(|e| failed("find this program", e))?;
     let mut log_file = OpenOptions::new()
         .create(true)
         .append(true)
@@ -241,7 +241,7 @@ fn train(spec: &RunSpec, log: &Path, jobs: usize, hear: impl Fn(&str)) -> Result
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
         process.env("RAYON_NUM_THREADS", (cores / jobs).max(1).to_string());
     }
-    let mut child = train_run::start(&mut process, spec).map_err(|e| failed("start a training run", e))?;
+    let mut child = run_process::start(&mut process, spec).map_err(|e| failed("start a training run", e))?;
     let mut error = None;
     if let Some(stderr) = child.stderr.take() {
         for line in BufReader::new(stderr).split(b'\n') {

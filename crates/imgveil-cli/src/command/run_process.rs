@@ -1,0 +1,29 @@
+//! Training runs in processes of their own, which the hidden command `imgveil train-run` performs.
+
+use imgveil_train::RunSpec;
+use std::io::Write;
+use std::process::{Child, Command, Stdio};
+
+/// The command that performs a run in a process of its own. Standard output is discarded.
+///
+/// # Errors
+/// When the path of this program is not known.
+pub fn command() -> std::io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("train-run").stdin(Stdio::piped()).stdout(Stdio::null());
+    Ok(command)
+}
+
+/// Starts a process of [`command`] and passes the run to it.
+///
+/// # Errors
+/// When the process cannot be started, or the run has a path that is not valid UTF-8.
+pub fn start(command: &mut Command, spec: &RunSpec) -> std::io::Result<Child> {
+    let text = serde_json::to_vec(spec)?;
+    let mut child = command.spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A process that ends before it has read everything reports the reason itself.
+        let _ = stdin.write_all(&text);
+    }
+    Ok(child)
+}
