@@ -76,7 +76,7 @@ impl Preset {
                             see",
                 open: Some(
                     "the published code orders channels by assigning them one after another in place, which loses \
-                     channels in five of its six cases (--channel-table as-published does the same). Our keys draw \
+                     channels in five of its six cases (orders=as-published does the same). Our keys draw \
                      the 8 symmetries of the square uniformly; the paper draws rotations and inversions apart, which \
                      gives some of the 8 twice",
                 ),
@@ -166,13 +166,13 @@ impl Preset {
         }
     }
 
-    /// The options that it has, in the order in which the command line shows them.
+    /// The options that it has, in the order in which the text of a scheme names them.
     pub fn choices(self) -> Vec<Choice> {
         let has = self.has();
-        let choice = |flag, what: String, default: &str| Choice { flag, what, default: default.to_owned() };
+        let choice = |option, what: String, default: &str| Choice { option, what, default: default.to_owned() };
         let mut choices = Vec::new();
         if let Some(block) = has.block {
-            choices.push(choice("--block SIZE", "the block in pixels: 4, or HEIGHTxWIDTH".into(), &block.to_string()));
+            choices.push(choice("block", "the block in pixels: 4, or HEIGHTxWIDTH".into(), &block.to_string()));
         }
         if let Some(default) = has.scopes.first() {
             let whose = |scope: &KeyScope| match scope {
@@ -182,20 +182,20 @@ impl Preset {
                 KeyScope::Image => "image (a key for every image)",
             };
             let scopes: Vec<&str> = has.scopes.iter().map(whose).collect();
-            choices.push(choice("--key-scope SCOPE", scopes.join(" or "), &default.to_string()));
+            choices.push(choice("key", scopes.join(" or "), &default.to_string()));
         }
         if has.scramble {
-            choices.push(choice("--scramble", "the blocks change places too".into(), "they do not"));
+            choices.push(choice("scramble", "the blocks change places too".into(), "they do not"));
         }
         if has.sign_flip {
-            choices.push(choice("--sign-flip", "signs are flipped too".into(), "they are not"));
+            choices.push(choice("sign-flip", "signs are flipped too".into(), "they are not"));
         }
         if has.statistic {
-            choices.push(choice("--statistic NAME", "what fills a block: median, mean, max or min".into(), "median"));
+            choices.push(choice("statistic", "what fills a block: median, mean, max or min".into(), "median"));
         }
         if has.orders {
             let what = "the orders of the channels: permutations, or as-published (cannot be undone)";
-            choices.push(choice("--channel-table NAME", what.into(), "permutations"));
+            choices.push(choice("orders", what.into(), "permutations"));
         }
         choices
     }
@@ -214,8 +214,8 @@ impl Preset {
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Choice {
-    /// As the command line has it.
-    pub flag: &'static str,
+    /// Its name in the text of a scheme, such as `block` in `le block=8x8`.
+    pub option: &'static str,
     /// What may be chosen.
     pub what: String,
     /// What is chosen without it.
@@ -254,41 +254,41 @@ mod tests {
     #[test]
     fn options_are_told_as_they_are_taken() {
         let plain = Options::default();
-        let given = |flag: &str, default: &str| match flag {
-            "--block SIZE" => Options { block: default.parse().ok(), ..plain },
-            "--key-scope SCOPE" => Options { key_scope: default.parse().ok(), ..plain },
-            "--statistic NAME" => Options { statistic: default.parse().ok(), ..plain },
-            "--channel-table NAME" => Options { orders: default.parse().ok(), ..plain },
+        let given = |option: &str, default: &str| match option {
+            "block" => Options { block: default.parse().ok(), ..plain },
+            "key" => Options { key_scope: default.parse().ok(), ..plain },
+            "statistic" => Options { statistic: default.parse().ok(), ..plain },
+            "orders" => Options { orders: default.parse().ok(), ..plain },
             other => panic!("{other}"),
         };
         for preset in PRESETS {
             let mut told: Vec<&str> = Vec::new();
             for choice in preset.choices() {
-                told.push(choice.flag);
-                let options = match choice.flag {
-                    "--scramble" => Options { scramble: true, ..plain },
-                    "--sign-flip" => Options { sign_flip: true, ..plain },
-                    flag => {
+                told.push(choice.option);
+                let options = match choice.option {
+                    "scramble" => Options { scramble: true, ..plain },
+                    "sign-flip" => Options { sign_flip: true, ..plain },
+                    option => {
                         assert_eq!(
-                            preset.scheme(given(flag, &choice.default)),
+                            preset.scheme(given(option, &choice.default)),
                             preset.scheme(plain),
                             "{}",
                             preset.name()
                         );
-                        given(flag, &choice.default)
+                        given(option, &choice.default)
                     }
                 };
-                assert!(preset.scheme(options).is_ok() && options != plain, "{} {}", preset.name(), choice.flag);
+                assert!(preset.scheme(options).is_ok() && options != plain, "{} {}", preset.name(), choice.option);
             }
-            for (flag, options) in [
-                ("--block SIZE", Options { block: Some(Block::square(2)), ..plain }),
-                ("--key-scope SCOPE", Options { key_scope: Some(KeyScope::Shared), ..plain }),
-                ("--scramble", Options { scramble: true, ..plain }),
-                ("--sign-flip", Options { sign_flip: true, ..plain }),
-                ("--statistic NAME", Options { statistic: Some(Statistic::Mean), ..plain }),
-                ("--channel-table NAME", Options { orders: Some(Orders::AsPublished), ..plain }),
+            for (option, options) in [
+                ("block", Options { block: Some(Block::square(2)), ..plain }),
+                ("key", Options { key_scope: Some(KeyScope::Shared), ..plain }),
+                ("scramble", Options { scramble: true, ..plain }),
+                ("sign-flip", Options { sign_flip: true, ..plain }),
+                ("statistic", Options { statistic: Some(Statistic::Mean), ..plain }),
+                ("orders", Options { orders: Some(Orders::AsPublished), ..plain }),
             ] {
-                assert_eq!(preset.scheme(options).is_ok(), told.contains(&flag), "{} {flag}", preset.name());
+                assert_eq!(preset.scheme(options).is_ok(), told.contains(&option), "{} {option}", preset.name());
             }
         }
     }

@@ -5,7 +5,7 @@ use crate::exit::{DONE, Failure, Outcome, USAGE};
 use crate::output::{Output, wrapped};
 use crate::scheme_file::is_scheme_file;
 use imgveil::internal::image::Geometry;
-use imgveil::internal::scheme::{CompileError, KeySpace, Options, PRESETS, Preset, Scheme};
+use imgveil::internal::scheme::{Choice, CompileError, KeySpace, Options, PRESETS, Preset, Scheme};
 use serde_json::{Value, json};
 
 const AFTER_HELP: &str = "\
@@ -130,7 +130,7 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
             "inverse": scheme.has_inverse(), "key_per_image": scheme.keyed_per_image(),
             "jpeg": { "friendly": jpeg.friendly, "why": jpeg.why },
             "key_space": key_space_json(key_space.as_ref().ok()),
-            "options": preset.map(|preset| preset.choices()), "about": preset.map(|preset| preset.about()),
+            "options": preset.map(|preset| preset.choices().iter().map(choice_json).collect::<Vec<_>>()), "about": preset.map(|preset| preset.about()),
         }))?;
         return Ok(DONE);
     }
@@ -154,7 +154,7 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     }
     for choice in choices {
         out.say(&wrapped(
-            &format!("  {:<22} ", choice.flag),
+            &format!("  {:<22} ", flag(choice.option)),
             &format!("{} [default: {}]", choice.what, choice.default),
         ));
     }
@@ -189,11 +189,29 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     let about = preset.map(|preset| preset.about());
     fact("What breaks it", about.map_or(UNKNOWN, |about| about.broken_by));
     if let Some(open) = about.and_then(|about| about.open) {
-        fact("Left open", open);
+        // The library names the option as the text of a scheme does.
+        fact("Left open", &open.replace("orders=as-published", "--channel-table as-published"));
     }
     out.say("");
     out.say(&wrapped("", &format!("{KEY_SPACE}.")));
     Ok(DONE)
+}
+
+/// The flag of an option of a scheme's text, with what its value is called.
+fn flag(option: &'static str) -> &'static str {
+    match option {
+        "block" => "--block SIZE",
+        "key" => "--key-scope SCOPE",
+        "scramble" => "--scramble",
+        "sign-flip" => "--sign-flip",
+        "statistic" => "--statistic NAME",
+        "orders" => "--channel-table NAME",
+        other => other,
+    }
+}
+
+fn choice_json(choice: &Choice) -> Value {
+    json!({ "flag": flag(choice.option), "what": choice.what, "default": choice.default })
 }
 
 fn key_space_json(space: Option<&KeySpace>) -> Value {
