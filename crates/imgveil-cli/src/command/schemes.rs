@@ -130,7 +130,8 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
             "inverse": scheme.has_inverse(), "key_per_image": scheme.keyed_per_image(),
             "jpeg": { "friendly": jpeg.friendly, "why": jpeg.why },
             "key_space": key_space_json(key_space.as_ref().ok()),
-            "options": preset.map(|preset| preset.choices().iter().map(choice_json).collect::<Vec<_>>()), "about": preset.map(|preset| preset.about()),
+            "options": preset.map(|preset| preset.choices().iter().map(choice_json).collect::<Vec<_>>()),
+            "about": preset.map(|preset| preset.about()),
         }))?;
         return Ok(DONE);
     }
