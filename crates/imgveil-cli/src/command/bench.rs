@@ -2,7 +2,7 @@
 
 use crate::args::{DeviceTimeout, SchemeOptions};
 use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
-use crate::measure::{Ceiling, Extent, Measured, Row, WIDE_SPREAD, Way, ceilings, measure};
+use crate::measure::{Ceiling, Extent, Measured, Row, WIDE_SPREAD, Way, ceilings, measure, work_folder};
 use crate::output::Output;
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::Geometry;
@@ -87,6 +87,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         return Err(Failure { words: format!("--seconds {} is no time", args.seconds), code: USAGE });
     }
     let before = args.compare.as_ref().map(read).transpose()?;
+    let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));
+    if let Some(folder) = &folder {
+        // Better now than after minutes.
+        drop(work_folder(folder)?);
+    }
     let all = chosen(args)?;
     let sizes = if args.size.is_empty() {
         ["28x28x1", "32x32x3", "224x224x3", "512x512x1x16"].iter().filter_map(|text| text.parse().ok()).collect()
@@ -117,7 +122,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             device: device.to_string(),
             geometry: String::new(),
         };
-        report.devices.push(one(args, &device, &all, &sizes, &mut table)?);
+        report.devices.push(one(args, &device, &all, &sizes, folder.clone(), &mut table)?);
     }
     if args.json {
         out.json(&report)?;
@@ -158,12 +163,12 @@ fn one(
     device: &Device,
     all: &[(String, Scheme)],
     sizes: &[Geometry],
+    folder: Option<PathBuf>,
     table: &mut Table<'_>,
 ) -> Result<OfDevice, Failure> {
     let is_hardware = device.gpu().is_some_and(|gpu| !gpu.is_software());
     let batch_mib = args.batch.unwrap_or(if is_hardware { 256 } else { 64 });
     let bytes = (batch_mib as usize) << 20;
-    let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));
     let extent = Extent { bytes, seconds: args.seconds, folder };
     let bar = ProgressBar::new((all.len() * sizes.len() + 1) as u64);
     if let Ok(style) = ProgressStyle::with_template("{bar:28} {pos}/{len} {msg}, {eta} left") {

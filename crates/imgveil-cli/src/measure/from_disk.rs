@@ -31,7 +31,7 @@ pub(super) fn from_disk(
     seconds: f64,
 ) -> Result<Timed, Failure> {
     let disk = |error: std::io::Error| Error::cannot_measure_in(folder, error);
-    let work = tempfile::Builder::new().prefix("imgveil-bench-").tempdir_in(folder).map_err(disk)?;
+    let work = work_folder(folder)?;
     let (input, output) = (work.path().join("set.npy"), work.path().join("encrypted"));
     store(&input, geometry, samples).map_err(disk)?;
     let request = EncryptRequest {
@@ -51,6 +51,15 @@ pub(super) fn from_disk(
         run.run()?;
         Ok(begun.elapsed().as_secs_f64())
     })
+}
+
+/// Makes a folder for files in `folder`, which is removed when it is dropped.
+///
+/// # Errors
+/// When it cannot be made there.
+pub fn work_folder(folder: &Path) -> Result<tempfile::TempDir, Error> {
+    let made = tempfile::Builder::new().prefix("imgveil-bench-").tempdir_in(folder);
+    made.map_err(|error| Error::cannot_measure_in(folder, error))
 }
 
 /// (N, H, W) or (N, H, W, 3), as `numpy.save` writes it.

@@ -9,6 +9,7 @@ use imgveil::internal::engine::gpu::Timed;
 use std::time::Instant;
 
 pub use ceilings::{Ceiling, ceilings};
+pub use from_disk::work_folder;
 pub use throughput::{Extent, Measured, Row, Way, measure};
 
 /// A figure whose samples have a larger spread, in percent of their median, is printed with a warning.

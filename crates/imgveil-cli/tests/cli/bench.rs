@@ -94,7 +94,16 @@ fn a_bench_of_an_adapter_has_its_limits_and_the_way_there_and_back() {
     let of_gpu = &report["devices"][0];
     let ceilings: Vec<&str> =
         of_gpu["ceilings"].as_array().unwrap().iter().map(|ceiling| ceiling["name"].as_str().unwrap()).collect();
-    let limits = ["host copy, 1 thread", "host copy, all threads", "device copy", "upload", "readback", "a dispatch"];
+    let limits = [
+        "host copy, 1 thread",
+        "host copy, all threads",
+        "device copy, by the driver",
+        "device copy, in 16-byte vectors",
+        "device copy, in 4-byte words",
+        "upload",
+        "readback",
+        "a dispatch",
+    ];
     assert_eq!(ceilings, limits);
     let mut expected = Vec::new();
     for size in ["16x16x3", "10x10x1"] {
