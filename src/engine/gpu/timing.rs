@@ -42,6 +42,32 @@ impl Timed {
         Self { samples, by_device }
     }
 
+    /// Samples of `once`, which gives seconds by the host's clock: until `seconds` have passed, and at least five.
+    ///
+    /// # Errors
+    /// Those of `once`.
+    pub fn sampled<E>(seconds: f64, mut once: impl FnMut() -> Result<f64, E>) -> Result<Self, E> {
+        let begun = Instant::now();
+        let mut samples = Vec::new();
+        while samples.len() < FEWEST_SAMPLES || begun.elapsed().as_secs_f64() < seconds {
+            samples.push(once()?);
+        }
+        Ok(Self::new(samples, false))
+    }
+
+    /// The times of `once` by the host's clock, as [`Timed::sampled`]. The first run is not counted.
+    ///
+    /// # Errors
+    /// Those of `once`.
+    pub fn by_host<E>(seconds: f64, mut once: impl FnMut() -> Result<(), E>) -> Result<Self, E> {
+        once()?;
+        Self::sampled(seconds, || {
+            let begun = Instant::now();
+            once()?;
+            Ok(begun.elapsed().as_secs_f64())
+        })
+    }
+
     /// The median, in seconds.
     pub fn seconds(&self) -> f64 {
         self.at(0.5)
@@ -113,7 +139,7 @@ impl Gpu {
     /// As [`Gpu::time_copy`].
     pub fn time_upload(&self, bytes: &[u8], seconds: f64) -> Result<Timed, EngineError> {
         let [to, _] = self.pair(bytes.len() as u64)?;
-        by_host(seconds, || {
+        Timed::by_host(seconds, || {
             self.guarded("uploading", || {
                 self.queue.write_buffer(&to, 0, bytes);
                 self.queue.submit([]);
@@ -129,7 +155,7 @@ impl Gpu {
     pub fn time_readback(&self, bytes: u64, seconds: f64) -> Result<Timed, EngineError> {
         let [from, _] = self.pair(bytes)?;
         let mut kept = vec![0u8; bytes as usize];
-        by_host(seconds, || self.read(&from, bytes, |data| kept.copy_from_slice(data)))
+        Timed::by_host(seconds, || self.read(&from, bytes, |data| kept.copy_from_slice(data)))
     }
 
     /// A program, bytes to bytes, on images that lie on the device, where they stay: without sending or fetching. For
@@ -229,8 +255,7 @@ impl Gpu {
         let needed = wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::TIMESTAMP_QUERY_INSIDE_ENCODERS;
         // A software adapter's stamps tell when commands were recorded or finished, not how long they took.
         if self.is_software() || !self.device.features().contains(needed) {
-            let samples = samples(seconds, || Ok(run(repeats)? / f64::from(repeats)))?;
-            return Ok(Timed::new(samples, false));
+            return Timed::sampled(seconds, || Ok(run(repeats)? / f64::from(repeats)));
         }
         let (stamps, ticks) = self.guarded(doing, || {
             let stamps = self.device.create_query_set(&wgpu::QuerySetDescriptor {
@@ -240,7 +265,7 @@ impl Gpu {
             });
             (stamps, self.buffer(16, wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC))
         })?;
-        let samples = samples(seconds, || {
+        let timed = Timed::sampled(seconds, || {
             self.guarded(doing, || {
                 let mut encoder = submit(repeats, Some(&stamps));
                 encoder.resolve_query_set(&stamps, 0..2, &ticks, 0);
@@ -251,7 +276,7 @@ impl Gpu {
             let nanoseconds = read[1].saturating_sub(read[0]) as f64 * f64::from(self.queue.get_timestamp_period());
             Ok(nanoseconds / 1e9 / f64::from(repeats))
         })?;
-        Ok(Timed::new(samples, true))
+        Ok(Timed { by_device: true, ..timed })
     }
 }
 
@@ -261,25 +286,4 @@ fn grid_of_copies(pieces: u64) -> [u32; 3] {
     let groups = pieces.div_ceil(512);
     let x = groups.clamp(1, MAX_GROUPS);
     [x as u32, groups.div_ceil(x) as u32, 1]
-}
-
-/// Samples of `once`, which gives seconds, until `seconds` have passed and there are enough of them.
-fn samples(seconds: f64, mut once: impl FnMut() -> Result<f64, EngineError>) -> Result<Vec<f64>, EngineError> {
-    let begun = Instant::now();
-    let mut samples = Vec::new();
-    while samples.len() < FEWEST_SAMPLES || begun.elapsed().as_secs_f64() < seconds {
-        samples.push(once()?);
-    }
-    Ok(samples)
-}
-
-/// Times `once` by the host's clock, once more before that.
-fn by_host(seconds: f64, mut once: impl FnMut() -> Result<(), EngineError>) -> Result<Timed, EngineError> {
-    once()?;
-    let samples = samples(seconds, || {
-        let begun = Instant::now();
-        once()?;
-        Ok(begun.elapsed().as_secs_f64())
-    })?;
-    Ok(Timed::new(samples, false))
 }

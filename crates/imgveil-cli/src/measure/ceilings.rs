@@ -1,7 +1,6 @@
 //! The limits of a device, measured in the same run: copies, transfers to the device and back, and the cost of a
 //! dispatch.
 
-use super::timed;
 use imgveil::internal::engine::gpu::{Copy, Timed};
 use imgveil::internal::engine::{Device, EngineError};
 use rayon::prelude::*;
@@ -37,13 +36,13 @@ pub fn ceilings(device: &Device, bytes: usize, seconds: f64) -> Result<Vec<Ceili
         spread: Some(100.0 * timed.spread()),
     };
     let mut found = Vec::new();
-    let one = timed(seconds, || {
+    let one = Timed::by_host(seconds, || {
         black_box(&mut output).copy_from_slice(black_box(&input));
         Ok::<_, EngineError>(())
     })?;
     found.push(rate("host copy, 1 thread", 2 * bytes, &one));
     let part = bytes.div_ceil(rayon::current_num_threads()).max(1);
-    let all = timed(seconds, || {
+    let all = Timed::by_host(seconds, || {
         black_box(&mut output).par_chunks_mut(part).zip(black_box(&input).par_chunks(part)).for_each(|(to, from)| {
             to.copy_from_slice(from);
         });

@@ -43,7 +43,7 @@ pub(super) fn from_disk(
         options: EncryptOptions { encoding: Some(Encoding::Npy), naming: Naming::Kept, ..EncryptOptions::default() },
     };
     let run = EncryptRun::new(request, device.clone());
-    super::samples(seconds, || {
+    Timed::sampled(seconds, || {
         if output.exists() {
             std::fs::remove_dir_all(&output).map_err(disk)?;
         }

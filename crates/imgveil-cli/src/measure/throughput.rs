@@ -2,7 +2,6 @@
 
 use super::ceilings::{Ceiling, copy_of};
 use super::from_disk::from_disk;
-use super::timed;
 use crate::error::Error;
 use crate::exit::Failure;
 use imgveil::internal::engine::WEIGHT_ONE;
@@ -271,8 +270,9 @@ impl Subject<'_> {
         let size = self.geometry.samples();
         let Some(gpu) = self.loaded.device().gpu() else {
             let mut output = vec![0.0; self.refs.len() / self.group * size];
-            let timed =
-                timed(seconds, || self.loaded.floats(black_box(self.samples), self.refs, black_box(&mut output)))?;
+            let timed = Timed::by_host(seconds, || {
+                self.loaded.floats(black_box(self.samples), self.refs, black_box(&mut output))
+            })?;
             return Ok((timed, self.refs.len()));
         };
         let images = self.fitting(gpu.binding_limit(), 4 * size / self.group);
@@ -284,7 +284,7 @@ impl Subject<'_> {
     /// Times a batch from the host's memory to the host's memory.
     fn memory(&self, seconds: f64) -> Result<Timed, EngineError> {
         let mut output = vec![0; self.refs.len() * self.geometry.bytes()];
-        timed(seconds, || self.loaded.bytes(black_box(self.samples), self.refs, black_box(&mut output)))
+        Timed::by_host(seconds, || self.loaded.bytes(black_box(self.samples), self.refs, black_box(&mut output)))
     }
 }
 

@@ -1,10 +1,10 @@
 //! Convolutions whose weight gradient is a product of matrices on a GPU.
 //!
-//! On a GPU, burn computes the gradient of a convolution's weights in one of two ways. With its feature `autotune`, it
-//! tries every kernel on every shape, which takes minutes on a software adapter. Otherwise it convolves the images with
-//! the gradient of the output, a kernel as large as the map; on an NVIDIA H100 this took three quarters of a training
-//! step. Here the windows of the images become columns, and one product of matrices gives the same sums in another
-//! order. The CPU backend uses burn's own gradient, which is fast there.
+//! Without its feature `autotune`, burn computes the gradient of the weights on a GPU as a convolution of the maps by
+//! the gradient of the output, with a kernel as large as the map. On an NVIDIA H100 this took about 40 of 55 ms of a
+//! 3x3 convolution with both gradients, on 64 images of 64 maps of 56x56. With `autotune`, burn tries every kernel on
+//! every shape, which takes minutes on a software adapter. Here the windows of the maps become columns, and one product
+//! of matrices gives the same sums in another order. The CPU backend keeps burn's own gradient, which is fast there.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
