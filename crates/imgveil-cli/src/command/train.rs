@@ -65,13 +65,13 @@ pub struct Args {
     /// Images of a step
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..))]
     batch: u32,
-    /// Optimiser: sgd (momentum 0.9) or adamw; the learning rate falls along a cosine
-    #[arg(long, default_value = "sgd", value_name = "NAME")]
+    /// Optimiser: adamw or sgd (momentum 0.9); the learning rate rises (--warmup), then falls along a cosine
+    #[arg(long, default_value = "adamw", value_name = "NAME")]
     optimiser: OptimiserKind,
-    /// Learning rate at the beginning [default: 0.05 for sgd, 0.001 for adamw]
+    /// Highest learning rate [default: 0.001 for adamw, 0.05 for sgd]
     #[arg(long, value_parser = positive)]
     lr: Option<f64>,
-    /// Weight decay [default: 0.0005 for sgd, 0.01 for adamw]
+    /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd]
     #[arg(long, value_parser = not_negative)]
     weight_decay: Option<f64>,
     /// Decides initial weights, order of the images and augmentation

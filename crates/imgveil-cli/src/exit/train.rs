@@ -88,7 +88,7 @@ fn training(error: TrainError) -> Failure {
         TrainError::Diverged { loss, epoch, guessing, learning_rate } => Failure {
             words: format!(
                 "the loss became {loss} in epoch {epoch} (guessing costs {guessing:.3}): training diverged; try --lr \
-                 {} (it was {learning_rate}), --warmup 1, or another --optimiser",
+                 {} (it was {learning_rate}), a longer --warmup, or --clip 1",
                 learning_rate / 10.0
             ),
             code: FAILED,

@@ -7,6 +7,7 @@ mod runs;
 mod sets;
 
 mod bench;
+mod compat;
 mod custom_schemes;
 mod decrypt;
 #[cfg(feature = "train")]
@@ -30,6 +31,8 @@ mod retry;
 mod round_trips;
 mod schemes;
 mod set_contents;
+#[cfg(feature = "train")]
+mod study;
 mod tables;
 #[cfg(feature = "train")]
 mod train;

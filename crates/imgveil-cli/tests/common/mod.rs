@@ -7,8 +7,3 @@ mod data;
 pub mod sandbox;
 
 pub use data::*;
-
-/// The names that `study.rs` still uses.
-pub mod desk {
-    pub use super::sandbox::{Sandbox as Desk, *};
-}

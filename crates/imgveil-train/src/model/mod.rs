@@ -3,6 +3,7 @@
 //! Alternatively, an adaptation network is put in front of them.
 
 mod adaptation;
+mod batch_norm;
 mod cnn;
 mod convmixer;
 mod convolution;

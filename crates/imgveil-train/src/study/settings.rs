@@ -96,7 +96,7 @@ struct Parts {
 
 impl Parts {
     const SWITCHES: [&str; 4] = ["pad", "crop", "scramble", "sign-flip"];
-    const VALUES: [&str; 22] = [
+    const VALUES: [&str; 23] = [
         "resize",
         "block",
         "key-scope",
@@ -114,6 +114,7 @@ impl Parts {
         "accumulate",
         "label-smoothing",
         "warmup",
+        "clip",
         "patience",
         "balance",
         "precision",
@@ -170,7 +171,8 @@ impl Parts {
             "augment" => config.augment = parsed(text)?,
             "accumulate" => config.accumulate = whole(text, 1)? as usize,
             "label-smoothing" => config.label_smoothing = share(text)?,
-            "warmup" => config.warmup = whole(text, 0)? as usize,
+            "warmup" => config.warmup = Some(whole(text, 0)? as usize),
+            "clip" => config.clip = Some(not_negative(text)?).filter(|&limit| limit > 0.0),
             "patience" => config.patience = Some(whole(text, 1)? as usize),
             "balance" => config.balance = parsed(text)?,
             "precision" => config.precision = parsed(text)?,
