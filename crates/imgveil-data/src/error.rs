@@ -136,7 +136,7 @@ impl Error {
 fn set_kind(error: &SetError) -> ErrorKind {
     match error {
         SetError::Missing(_) => ErrorKind::NotFound,
-        SetError::OutputExists(_) => ErrorKind::AlreadyExists,
+        SetError::OutputExists(_) | SetError::InTheWay { .. } => ErrorKind::AlreadyExists,
         SetError::Collision(_) | SetError::Unmerged(_) => ErrorKind::InvalidRequest,
         SetError::Names { .. } | SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,

@@ -131,7 +131,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
 }
 
 fn read(path: &PathBuf) -> Result<Report, Failure> {
-    let text = std::fs::read(path)
+    let text = imgveil_data::regular_file::read(path)
         .map_err(|e| Failure { words: format!("cannot read {}: {e}", path.display()), code: USAGE })?;
     serde_json::from_slice(&text).map_err(|e| Failure {
         words: format!("{} holds no figures that `imgveil bench --json` printed: {e}", path.display()),

@@ -4,6 +4,7 @@ use crate::args::load_key;
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
 use crate::command::run_process;
+use imgveil_data::regular_file;
 use imgveil_data::set::write_atomically;
 use imgveil_train::RunSpec;
 use imgveil_train::study::{Figures, Grid, Run, Study};
@@ -116,7 +117,7 @@ fn open(folder: &Path, grid: &Path) -> Result<(), Failure> {
         code: FAILED,
     };
     std::fs::create_dir_all(folder.join("runs")).map_err(|e| failed(folder, "make", e))?;
-    let text = std::fs::read(grid).map_err(|e| failed(grid, "read", e))?;
+    let text = regular_file::open_named(grid).and_then(regular_file::read_all).map_err(|e| failed(grid, "read", e))?;
     Ok(write_atomically(&folder.join(GRID), &text)?)
 }
 

@@ -4,7 +4,7 @@ use super::error::ReadErrorKind;
 use super::image_file::{Header, ImageFile};
 use super::read_options::ReadOptions;
 use super::{dicom, nifti, picture};
-use std::fs::File;
+use crate::regular_file;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -33,7 +33,7 @@ impl Format {
             return Some(Self::Dicom);
         }
         let mut start = Vec::new();
-        File::open(path).ok()?.take(START).read_to_end(&mut start).ok()?;
+        regular_file::open(path).ok()?.take(START).read_to_end(&mut start).ok()?;
         dicom::is_dicom(&start).then_some(Self::Dicom)
     }
 
@@ -44,7 +44,7 @@ impl Format {
 
     /// Reads a file's header.
     pub fn header(self, path: &Path, options: &ReadOptions) -> Result<Header, ReadErrorKind> {
-        let file = BufReader::new(File::open(path).map_err(ReadErrorKind::Io)?);
+        let file = BufReader::new(regular_file::open(path).map_err(ReadErrorKind::Io)?);
         match self {
             Self::Picture => picture::header(file),
             Self::Dicom => dicom::header(file, options),

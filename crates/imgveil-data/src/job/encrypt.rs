@@ -20,6 +20,7 @@ use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::schedule::{ImageId, plain_hash};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,9 +70,12 @@ impl EncryptRun {
             partition: request.options.partition,
             head: Head::new("encrypt", identity::of_encryption(request, set.encoding)),
             reopen: request.options.retry_failed,
+            private: false,
+            names: names_file::path(request),
         };
-        if !Output::is_begun(&place) {
-            names_file::check(request, &set)?;
+        let begun = Output::is_begun(&place);
+        if !begun {
+            names_file::check(request, &set, &HashSet::new())?;
         }
         let started = Instant::now();
         let device = || self.device.name();
@@ -84,6 +88,9 @@ impl EncryptRun {
                 return Ok(describe::summary(request, device(), &set, *manifest, tally));
             }
         };
+        if begun {
+            names_file::check(request, &set, output.earlier())?;
+        }
         let resumed = output.count();
         let batches = set.batches(|index| output.has(index));
         progress.start(batches.iter().map(pipeline::Batch::len).sum());
@@ -117,9 +124,12 @@ impl EncryptRun {
             output.abandon(sink);
             return Err(JobError::NothingReadable { images, first });
         }
-        names_file::write(request, &set, |index| output.has(index))?;
-        let manifest = output.finish(sink, |entries| Some(describe::manifest(request, &set, entries)))?;
-        let manifest = manifest.ok_or(JobError::Worker)?;
+        names_file::write(request, &set, output.prefix(), |index| output.has(index))?;
+        let finished = output.finish(sink, |entries| Some(describe::manifest(request, &set, entries)))?;
+        if !finished.strangers.is_empty() {
+            progress.note(&Note::Strangers(finished.strangers));
+        }
+        let manifest = finished.manifest.ok_or(JobError::Worker)?;
         Ok(describe::summary(request, device(), &set, manifest, Tally { resumed, failed, started, busy }))
     }
 

@@ -4,6 +4,7 @@ use super::error::JobError;
 use super::output::manifest_name;
 use super::partition::Partition;
 use crate::Error;
+use crate::regular_file;
 use crate::set::manifest::PartitionRecord;
 use crate::set::names::{self, Name};
 use crate::set::staging::JOURNAL;
@@ -60,7 +61,7 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
     let mut one_run = true;
     for partition in &all {
         let path = root.join(manifest_name(Some(*partition)));
-        let text = std::fs::read(&path).map_err(SetError::reading(&path))?;
+        let text = regular_file::read(&path).map_err(SetError::reading(&path))?;
         let manifest = Manifest::parse(&text).map_err(|source| SetError::Manifest { path: path.clone(), source })?;
         let Some(PartitionRecord { slots, .. }) = &manifest.partition else {
             return Err(wrong(format!("{} is no partition's manifest", path.display())));
@@ -153,7 +154,7 @@ fn join_failed(root: &Path, partitions: &[Partition]) -> Result<Option<PathBuf>,
     let mut joined = String::new();
     for partition in partitions {
         let path = beside(root, &failed_of(*partition));
-        match std::fs::read_to_string(&path) {
+        match regular_file::open(&path).and_then(std::io::read_to_string) {
             // The first line is the header.
             Ok(text) if joined.is_empty() => joined = text,
             Ok(text) => joined.push_str(text.split_once('\n').map_or("", |(_, rest)| rest)),

@@ -36,6 +36,8 @@ pub enum Note {
     About(String),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
+    /// Files and folders in the output that imgveil did not write, folders with a slash. They were left.
+    Strangers(Vec<String>),
     /// The images were stored as JPEG, which is not exact.
     NotExact,
 }
@@ -47,10 +49,26 @@ impl fmt::Display for Note {
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
             }
+            Self::Strangers(names) => {
+                let files = if names.len() == 1 { "file" } else { "files" };
+                let were = if names.len() == 1 { "was" } else { "were" };
+                let count = names.len();
+                write!(f, "{count} {files} that imgveil did not write {were} left: {}", first_few(names))
+            }
             Self::NotExact => f.write_str(
                 "the images were kept as JPEG: what comes back is close to what was encrypted, not the same",
             ),
         }
+    }
+}
+
+/// The first names of a list, and how many more there are.
+pub(crate) fn first_few(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let shown = names.get(..SHOWN).unwrap_or(names).join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

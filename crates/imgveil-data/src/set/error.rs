@@ -93,6 +93,14 @@ pub enum SetError {
     /// The output exists.
     #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
     OutputExists(PathBuf),
+    /// Something that imgveil did not write is where a file of the set belongs.
+    #[error("{path} is {what} that imgveil did not write: it was left as it is; move it away and start again")]
+    InTheWay {
+        /// The place.
+        path: PathBuf,
+        /// What is there, with its article.
+        what: &'static str,
+    },
     /// Two images would be written to one file.
     #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
     Collision(String),

@@ -1,5 +1,6 @@
 //! The `.npz` file as an archive: its members and its manifest.
 
+use crate::regular_file;
 use crate::set::{MANIFEST, Manifest, SetError};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, Write};
@@ -18,7 +19,7 @@ pub(crate) fn bad(path: &Path, reason: String) -> SetError {
 
 /// Opens an `.npz` file without reading its members.
 pub(crate) fn archive(path: &Path) -> Result<Archive, SetError> {
-    let file = File::open(path).map_err(SetError::reading(path))?;
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
     zip::ZipArchive::new(BufReader::new(file)).map_err(|e| bad(path, e.to_string()))
 }
 

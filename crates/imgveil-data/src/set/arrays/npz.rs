@@ -10,6 +10,7 @@ use super::labels::{self, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
 use super::source::ArraySource;
 use crate::format::npy::Header;
+use crate::regular_file;
 use crate::set::{MANIFEST, Opened, SPLITS, SetError, parent};
 use crate::stamp::stamp;
 use crate::text::one_line;
@@ -79,7 +80,7 @@ fn strangers(zip: &Archive) -> Vec<String> {
 fn array(zip: &mut Archive, path: &Path, name: &str, memory: &mut u64) -> Result<Option<ImageArray>, String> {
     let text = |e: std::io::Error| e.to_string();
     let Some(mut member) = find(zip, name)? else { return Ok(None) };
-    let file = File::open(path).map_err(text)?;
+    let file = regular_file::open(path).map_err(text)?;
     let metadata = file.metadata().map_err(text)?;
     let header = Header::read(&mut member).map_err(|e| e.to_string())?;
     let layout = ArrayLayout::of(&header).map_err(|e| e.to_string())?;

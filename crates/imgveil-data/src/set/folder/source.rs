@@ -3,6 +3,7 @@
 
 use super::open_files::OpenFiles;
 use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::regular_file;
 use crate::set::paths::stem;
 use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
 use crate::stamp::stamp_of;
@@ -177,7 +178,7 @@ impl FolderSource {
     }
 
     fn decode(&self, index: usize) -> Result<Image, ReadErrorKind> {
-        let read = |path: &PathBuf| std::fs::read(self.root.join(path)).map_err(ReadErrorKind::Io);
+        let read = |path: &PathBuf| regular_file::read(&self.root.join(path)).map_err(ReadErrorKind::Io);
         match self.location(index)? {
             Location::File(path, format) => {
                 let bytes = read(path)?;
