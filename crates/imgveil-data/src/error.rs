@@ -141,6 +141,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         SetError::Names { .. } | SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,
         SetError::Empty { .. }
+        | SetError::OnlyLinksOut { .. }
         | SetError::Foreign(_)
         | SetError::Unfinished(_)
         | SetError::Npz { .. }
@@ -157,6 +158,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Compile(_) => ErrorKind::Scheme,
         JobError::Engine(_) => ErrorKind::Device,
         JobError::Busy(_) => ErrorKind::Busy,
+        JobError::NamesInside { .. } => ErrorKind::InvalidRequest,
         JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
         JobError::NoName { .. } => ErrorKind::InvalidList,
         JobError::Mixed(_)

@@ -2,7 +2,7 @@
 //! named pipe in a data set would otherwise be waited for forever, and a device may never end.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
-use std::io::{Error, ErrorKind, IsTerminal, Read, Result};
+use std::io::{Error, ErrorKind, IsTerminal, Read, Result, Seek, SeekFrom};
 use std::path::Path;
 
 /// Opens a regular file for reading. Links are followed.
@@ -90,6 +90,27 @@ fn is_pipe(kind: FileType) -> bool {
 #[cfg(not(unix))]
 fn is_pipe(_: FileType) -> bool {
     false
+}
+
+/// A reader that reads again if a signal interrupted it. Decoders take an interruption for damage.
+#[derive(Debug)]
+pub struct Retrying<R>(pub R);
+
+impl<R: Read> Read for Retrying<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.0.read(bytes) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
+    }
+}
+
+impl<R: Seek> Seek for Retrying<R> {
+    fn seek(&mut self, to: SeekFrom) -> Result<u64> {
+        self.0.seek(to)
+    }
 }
 
 /// Whether a path names an open file of this process.

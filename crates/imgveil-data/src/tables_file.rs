@@ -73,6 +73,9 @@ pub fn save(tables: &Tables, path: &Path) -> Result<(), Error> {
 /// Reads the arrays of an archive, except the plan, which is derived from them.
 fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes))?;
+    if zip.has_duplicate_names() {
+        return Err(TablesError::Twice);
+    }
     let mut arrays = BTreeMap::new();
     for number in 0..zip.len() {
         let mut member = zip.by_index(number)?;

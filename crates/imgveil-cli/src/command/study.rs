@@ -91,7 +91,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     open(&args.output, &args.grid)?;
     let study = work(args, Study::new(grid), &runs, out)?;
-    out.say(&study.markdown());
+    out.say_lines(&study.markdown());
     out.say(&format!("written to {}", args.output.display()));
     let failed = study.failures().count();
     if failed == 0 {

@@ -17,6 +17,7 @@ mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;
 mod help;
+mod hostile_names;
 mod interruption;
 mod keygen;
 mod killed;
@@ -30,6 +31,8 @@ mod retry;
 mod round_trips;
 mod schemes;
 mod set_contents;
+mod special_files;
+mod strangers;
 mod tables;
 #[cfg(feature = "train")]
 mod train;

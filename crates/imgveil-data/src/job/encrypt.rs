@@ -8,7 +8,7 @@ use super::mix;
 use super::names_file;
 use super::output::{Output, Place, State};
 use super::pipeline::{self, Event, Stages};
-use super::preflight::{Preflighted, look};
+use super::preflight::{Preflighted, links_out, look};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::EncryptRequest;
 use super::summary::Summary;
@@ -60,6 +60,10 @@ impl EncryptRun {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let mut set = look(request)?;
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
+        let links = links_out(set.source.as_ref());
+        if !links.is_empty() {
+            progress.note(&Note::LinksOut(links));
+        }
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);
         }

@@ -1,6 +1,6 @@
 //! The file of names of an encryption: which image of the output is which image of the input.
 
-use super::error::JobError;
+use super::error::{JobError, resolved};
 use super::preflight::Preflighted;
 use super::request::EncryptRequest;
 use crate::set::names::{self, Name, Naming};
@@ -22,6 +22,9 @@ pub(super) fn path(request: &EncryptRequest) -> Option<PathBuf> {
 /// that file were lost, patients might not be found again. `earlier` are the images that earlier runs wrote.
 pub(super) fn check(request: &EncryptRequest, set: &Preflighted, earlier: &HashSet<String>) -> Result<(), JobError> {
     let Some(path) = path(request) else { return Ok(()) };
+    if resolved(&path).starts_with(resolved(&request.output)) {
+        return Err(JobError::NamesInside { names: path, output: request.output.clone() });
+    }
     if path.exists() {
         let ids: HashSet<&str> = set.slots.iter().map(|slot| slot.item.name.as_str()).collect();
         let known = |name: &Name| ids.contains(name.id.as_str()) || earlier.contains(&name.id);

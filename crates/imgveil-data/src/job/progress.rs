@@ -1,5 +1,6 @@
 //! How a job reports its progress.
 
+use crate::text::first_few;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::PathBuf;
@@ -36,6 +37,8 @@ pub enum Note {
     About(String),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
+    /// Links that lead out of the input's folder. They were not followed.
+    LinksOut(Vec<String>),
     /// Files and folders in the output that imgveil did not write, folders with a slash. They were left.
     Strangers(Vec<String>),
     /// The images were stored as JPEG, which is not exact.
@@ -49,6 +52,11 @@ impl fmt::Display for Note {
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
             }
+            Self::LinksOut(links) => {
+                let (lead, were) = if links.len() == 1 { ("link leads", "was") } else { ("links lead", "were") };
+                let count = links.len();
+                write!(f, "{count} {lead} out of the input and {were} not followed: {}", first_few(links))
+            }
             Self::Strangers(names) => {
                 let files = if names.len() == 1 { "file" } else { "files" };
                 let were = if names.len() == 1 { "was" } else { "were" };
@@ -59,16 +67,6 @@ impl fmt::Display for Note {
                 "the images were kept as JPEG: what comes back is close to what was encrypted, not the same",
             ),
         }
-    }
-}
-
-/// The first names of a list, and how many more there are.
-pub(crate) fn first_few(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let shown = names.get(..SHOWN).unwrap_or(names).join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::manifest::ManifestError;
 use crate::format::ReadError;
+use crate::text::first_few;
 use imgveil::internal::image::Geometry;
 use std::path::{Path, PathBuf};
 
@@ -48,6 +49,17 @@ pub enum SetError {
         path: PathBuf,
         /// How many files of other kinds it holds.
         ignored: usize,
+    },
+    /// The folder holds no image besides links that lead out of it.
+    #[error(
+        "{path} holds no image besides what is behind links that lead out of it, which were not followed: {}",
+        first_few(links)
+    )]
+    OnlyLinksOut {
+        /// The folder.
+        path: PathBuf,
+        /// The links.
+        links: Vec<String>,
     },
     /// The set holds mixtures of images, which are floats and not images.
     #[error(

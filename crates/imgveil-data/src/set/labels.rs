@@ -128,6 +128,10 @@ impl Source for Labelled {
         self.source.ignored()
     }
 
+    fn links_out(&self) -> &[PathBuf] {
+        self.source.links_out()
+    }
+
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.source.geometry(index)
     }

@@ -6,7 +6,7 @@ use super::labels::{labels, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
 use super::source::ArraySource;
 use crate::format::npy::Header;
-use crate::regular_file;
+use crate::regular_file::{self, Retrying};
 use crate::set::completeness::is_unfinished;
 use crate::set::{MANIFEST, Manifest, Opened, SPLITS, SetError, Split, parent};
 use crate::stamp::stamp;
@@ -92,7 +92,7 @@ fn array(path: &Path) -> Result<ImageArray, SetError> {
     let bad = |reason: String| bad(path, reason);
     let file = regular_file::open(path).map_err(SetError::reading(path))?;
     let metadata = file.metadata().map_err(SetError::reading(path))?;
-    let header = Header::read(&mut BufReader::new(&file)).map_err(|e| bad(e.to_string()))?;
+    let header = Header::read(&mut BufReader::new(Retrying(&file))).map_err(|e| bad(e.to_string()))?;
     let layout = ArrayLayout::of(&header).map_err(bad)?;
     let offset = header.offset();
     header.check_length(metadata.len().saturating_sub(offset)).map_err(|e| bad(e.to_string()))?;

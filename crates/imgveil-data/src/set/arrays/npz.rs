@@ -120,6 +120,7 @@ mod tests {
     use crate::format::npy;
     use crate::set::arrays::NpzSink;
     use crate::set::sink::Sink;
+    use crate::set::staging::Staging;
     use crate::set::{Item, Slot, Split};
     use std::io::Write;
     use std::path::PathBuf;
@@ -163,7 +164,7 @@ mod tests {
         let slots: Vec<Slot> =
             (0..3).map(|i| Slot { item: source.items()[i].clone(), geometry: geometry(i) }).collect();
         let work = tempfile::tempdir().unwrap();
-        let sink = NpzSink::create(work.path(), &again, slots).unwrap();
+        let sink = NpzSink::create(Staging::alone(work.path()), &again, slots).unwrap();
         for i in 0..3 {
             sink.store(i, sink.encode(&source.read(i).unwrap()).unwrap(), Vec::new()).unwrap();
         }
