@@ -35,14 +35,24 @@ const PIPE: &str = "it is a named pipe, and not a regular file";
 fn nothing_waits_for_a_pipe() {
     let sandbox = Sandbox::new();
     sandbox.greys(&["in/a.png", "in/b.png"]);
-    for name in ["in/f.png", "in/f.dcm", "in/f.nii.gz", "in/f.tif", "in/other", "pipe", "only/f.png", "shards/a.tar"] {
+    for name in [
+        "in/f.png",
+        "in/g.dcm",
+        "in/h.nii.gz",
+        "in/i.tif",
+        "in/other",
+        "pipe",
+        "pipe.toml",
+        "only/f.png",
+        "shards/a.tar",
+    ] {
         pipe(&sandbox, name);
     }
     let _socket = std::os::unix::net::UnixListener::bind(sandbox.path("in/s.png")).unwrap();
     symlink("/dev/zero", sandbox.path("in/zero.png")).unwrap();
     let run = ends(&sandbox, "encrypt -k k.key in out");
     assert_eq!(run.code, PARTLY, "{run:?}");
-    for words in ["f.png: cannot be read: ", "f.dcm: cannot be read: ", "s.png: cannot be read: it is a socket", PIPE] {
+    for words in ["f.png: cannot be read: ", "g.dcm: cannot be read: ", "s.png: cannot be read: it is a socket", PIPE] {
         assert!(run.err.contains(words), "{}", run.err);
     }
     assert!(run.err.contains("1 link leads out of the input and was not followed: zero.png"), "{}", run.err);

@@ -11,7 +11,9 @@ use std::time::SystemTime;
 type Snapshot = BTreeMap<PathBuf, (String, Vec<u8>, u32, SystemTime)>;
 
 fn snapshot(paths: &[PathBuf]) -> Snapshot {
-    let entries = paths.iter().flat_map(|path| walkdir::WalkDir::new(path).into_iter().map(Result::unwrap));
+    let entries = paths
+        .iter()
+        .flat_map(|path| walkdir::WalkDir::new(path).follow_root_links(false).into_iter().map(Result::unwrap));
     let entry = |entry: walkdir::DirEntry| {
         let (path, metadata) = (entry.path().to_owned(), entry.path().symlink_metadata().unwrap());
         let contents = if metadata.is_symlink() {
@@ -39,8 +41,12 @@ fn litter(folder: &Path, outside: &Path) -> Vec<PathBuf> {
         std::fs::write(&path, name).unwrap();
         paths.push(path);
     };
-    ["notes.txt", "mydir/results.csv", "runs/a/best.bpk", "mydir/.imgveil-partial", ".imgveil-abcdef"].map(&mut write);
-    [".imgveil-images.npy", ".imgveil-train-000000.tar", "zz.png", "mydir/train-000000.tar", "x.npz"].map(&mut write);
+    ["notes.txt", "mydir/results.csv", "runs/a/best.bpk", "mydir/.imgveil-partial", ".imgveil-abcdef"]
+        .into_iter()
+        .for_each(&mut write);
+    [".imgveil-images.npy", ".imgveil-train-000000.tar", "zz.png", "mydir/train-000000.tar", "x.npz"]
+        .into_iter()
+        .for_each(&mut write);
     std::fs::create_dir(folder.join("empty")).unwrap();
     paths.push(folder.join("empty"));
     #[cfg(unix)]

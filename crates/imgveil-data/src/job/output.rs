@@ -5,16 +5,17 @@ use super::error::JobError;
 use super::journal::{Head, Journal, Record};
 use super::partition::Partition;
 use crate::regular_file;
-use crate::set::arrays::{NpySink, NpzSink, archive, is_labels};
+use crate::set::arrays::{NpySink, NpzSink, archive, is_labels, labels_file};
 use crate::set::folder::{FileKind, FolderSink};
 use crate::set::manifest::PartitionRecord;
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::{JOURNAL, STAGED, Staging};
 use crate::set::webdataset::ShardSink;
 use crate::set::{
-    Encoding, Entry, Ledger, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, Slot, beside, check_new_file, parent,
+    Encoding, Entry, Ledger, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, Slot, Split, beside, check_new_file,
+    parent,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -377,15 +378,20 @@ fn staging(root: &Path, place: &Place<'_>, records: &[Record]) -> Result<Staging
     let identity = place.head.run.get(..16).unwrap_or(&place.head.run);
     let owner = place.partition.map_or(identity.to_owned(), |partition| format!("{identity}-{}", partition.slug()));
     let manifest = manifest_name(place.partition);
-    let of_the_run = |text: Vec<u8>| Manifest::parse(&text).is_ok_and(|manifest| manifest.run == place.head.run);
-    let completed = regular_file::read(&root.join(&manifest)).is_ok_and(of_the_run);
+    let text = regular_file::open_no_link(&root.join(&manifest)).and_then(regular_file::read_all);
+    let completed = text.ok().and_then(|text| Manifest::parse(&text).ok());
+    let completed = completed.filter(|manifest| manifest.run == place.head.run);
+    // A completed set of arrays also has labels, which no entry names.
+    let of_arrays = completed.iter().filter(|_| place.encoding == Encoding::Npy).flat_map(|manifest| &manifest.images);
+    let labelled: BTreeSet<Split> = of_arrays.filter(|entry| entry.label.is_some()).map(|entry| entry.split).collect();
+    let labels = labelled.into_iter().map(|split| (labels_file(split), None));
     // Only a file of its own has the hash in the record.
     let whole_file = matches!(place.encoding, Encoding::Png | Encoding::Jpeg { .. });
     let recorded = records.iter().map(|Record { entry, .. }| {
         let file = place.encoding.file_of(&entry.path).to_string_lossy().into_owned();
         (file, blake3::Hash::from_hex(&entry.blake3).ok().filter(|_| whole_file))
     });
-    let known = recorded.chain(completed.then_some((manifest, None)));
+    let known = recorded.chain(completed.map(|_| (manifest, None))).chain(labels);
     let path = root.join(format!("{STAGED}{owner}-ledger"));
     let ledger = Ledger::open(path.clone(), known).map_err(SetError::writing(&path))?;
     Ok(Staging::of_run(root, &owner, ledger).private(place.private))

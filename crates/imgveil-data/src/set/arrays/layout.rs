@@ -33,9 +33,14 @@ pub(super) struct ArrayLayout {
     pub(super) swapped: bool,
 }
 
+/// The file of the labels of a split.
+pub(crate) fn labels_file(split: Split) -> String {
+    file_name(&labels_name(split))
+}
+
 /// Whether a file of this name holds the labels of a split.
 pub(crate) fn is_labels(name: &str) -> bool {
-    SPLITS.into_iter().any(|split| name == file_name(&labels_name(split)))
+    SPLITS.into_iter().any(|split| name == labels_file(split))
 }
 
 impl ArrayLayout {

@@ -19,7 +19,7 @@ pub use npy_sink::NpySink;
 pub use npz_sink::NpzSink;
 
 pub(super) use layout::{file_name, images_name, labels_name};
-pub(crate) use layout::{is_labels, position};
+pub(crate) use layout::{is_labels, labels_file, position};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use super::*;
 use crate::set::staging::Staging;
 use crate::set::{self, Item};
 use proptest::prelude::*;
+use std::path::Path;
 
 /// Slots of two splits. Every third slot has no class, and the images of those in `absent` will not arrive.
 fn slots(train: usize, test: usize, absent: &[usize]) -> Vec<Slot> {
