@@ -205,6 +205,9 @@ impl Output {
             // A run that was killed in its very last step leaves an empty folder. Others cannot be removed so.
             let _ = std::fs::remove_dir(root);
         }
+        if place.encoding == Encoding::Npz && !place.path.exists() && !running && is_taken(place, root)? {
+            return Err(SetError::OutputExists(root.to_owned()).into());
+        }
         // If an archive is whole but its journal was not removed, the archive is written once more.
         if running { Ok(None) } else { Self::finished(place, root) }
     }
@@ -214,11 +217,7 @@ impl Output {
         let exists = || JobError::from(SetError::OutputExists(place.path.to_owned()));
         if place.encoding == Encoding::Npz {
             if !place.path.exists() {
-                check_new_file(place.path)?;
-                return match is_taken(place, root)? {
-                    true => Err(SetError::OutputExists(root.to_owned()).into()),
-                    false => Ok(None),
-                };
+                return check_new_file(place.path).map(|()| None).map_err(JobError::from);
             }
             return match archive::manifest(place.path) {
                 Ok(Some(manifest)) if manifest.run == place.head.run && !place.reopen => Ok(Some(manifest)),
@@ -300,7 +299,7 @@ impl Output {
     pub fn abandon(self, sink: Box<dyn Sink>) {
         // Best effort: the caller returns an error anyway.
         drop(sink);
-        let _ = self.staging.discard_others(|_| false);
+        let _ = self.staging.discard_all();
         let _ = self.staging.tidy(self.staging.root());
         let _ = self.staging.close();
         let _ = self.journal.close();

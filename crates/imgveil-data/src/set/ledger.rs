@@ -13,6 +13,9 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+/// How a ledger names the archive that is made of its folder and lies beside it.
+pub(crate) const ARCHIVE: &str = ":archive";
+
 /// The files of an output that imgveil wrote.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -65,9 +68,9 @@ impl Ledger {
         self.known.contains_key(path)
     }
 
-    /// The files that earlier runs wrote.
+    /// The files in the folder that earlier runs wrote.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
-        self.known.keys().map(String::as_str)
+        self.known.keys().map(String::as_str).filter(|&path| path != ARCHIVE)
     }
 
     /// Whether an earlier run wrote these contents to this path.

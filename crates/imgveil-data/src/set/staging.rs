@@ -338,6 +338,18 @@ impl Staging {
         paths.into_iter().try_for_each(|path| self.discard(path))
     }
 
+    /// Removes the files of this run and of earlier ones.
+    ///
+    /// # Errors
+    /// If the operating system refuses.
+    pub(crate) fn discard_all(&self) -> Result<(), SetError> {
+        self.discard_others(|_| false)?;
+        let Some(path) = self.ledger.as_ref().map(|ledger| ledger.path()) else { return Ok(()) };
+        // What this run entered.
+        let ledger = Ledger::open(path.to_owned(), []).map_err(SetError::writing(path))?;
+        Self { ledger: Some(Arc::new(ledger)), ..self.clone() }.discard_others(|_| false)
+    }
+
     /// Removes the staged files in a folder whose names begin with this run's prefix, which a cut left.
     ///
     /// # Errors

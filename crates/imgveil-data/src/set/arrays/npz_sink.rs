@@ -4,6 +4,7 @@ use super::archive;
 use super::array_file::labels;
 use super::layout::{file_name, images_name, labels_name};
 use super::written::{ArrayFiles, Written};
+use crate::set::ledger::ARCHIVE;
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::Staging;
 use crate::set::{Manifest, Member, SetError, Slot, remove};
@@ -11,9 +12,6 @@ use imgveil::internal::image::Image;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
-
-/// The name of the archive, which is beside the folder, in the folder's ledger.
-const ARCHIVE: &str = "archive";
 
 /// Writes one `.npz` file: collects the arrays in a folder, and puts them into an archive at the end.
 pub struct NpzSink {
