@@ -1,8 +1,8 @@
 //! Settings of the process that protect its secrets and its files.
 //!
-//! Secrets are wiped when they are dropped, but a process has copies of what follows from them (tables, keystreams, plain
-//! pixels) in many places, on the device too. So no part of its memory reaches a core dump. Single pages are not locked
-//! into memory: that would promise more than it keeps. Against swap, encrypt the swap space.
+//! Secrets are wiped when they are dropped, but a process has copies of what follows from them (tables, keystreams,
+//! plain pixels) in many places, on the device too. So no part of its memory reaches a core dump. Single pages are not
+//! locked into memory: that would promise more than it keeps. Against swap, encrypt the swap space.
 
 /// Protects this process. Best effort: where the system refuses, the command works as it would without.
 #[cfg(unix)]

@@ -1,5 +1,5 @@
-//! Texts of others on a terminal: names of files, members and classes, and what files say of themselves. Everything that
-//! the command prints passes through here.
+//! Texts of others on a terminal: names of files, members and classes, and what files say of themselves. Everything
+//! that the command prints passes through here.
 
 use std::fmt::Write;
 

@@ -182,8 +182,8 @@ impl RunFolder {
         State::from_bytes(&bytes).map(Some).map_err(|reason| self.damaged(STATE, reason))
     }
 
-    /// The beginning of the names of this run's staged files. It comes from the run's description, which is there before
-    /// any of them, so that no other file is taken for one.
+    /// The beginning of the names of this run's staged files. It comes from the run's description, which is there
+    /// before any of them, so that no other file is taken for one.
     fn staged(&self) -> String {
         let run = self.read(RUN).ok().flatten().unwrap_or_default();
         format!("{STAGED}{}-", &blake3::hash(&run).to_hex()[..16])

@@ -198,6 +198,23 @@ mod tests {
     }
 
     #[test]
+    fn two_members_of_one_name_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let array = |value: u8| npy(&[1, 2, 2], vec![value; 4]);
+        let path = npz(folder.path(), &[("images.npy", array(1)), ("imagez.npy", array(2))]);
+        assert!(open(&path).is_ok());
+        let mut bytes = std::fs::read(&path).unwrap();
+        for at in 0..bytes.len() - 6 {
+            if bytes[at..].starts_with(b"imagez") {
+                bytes[at + 5] = b's';
+            }
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let error = open(&path).map(|_| ()).unwrap_err().to_string();
+        assert!(error.ends_with("it has two members of one name"), "{error}");
+    }
+
+    #[test]
     fn an_array_is_the_same_wherever_it_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let samples: Vec<u16> = (0..40 * 6).map(|i| i * 251).collect();
