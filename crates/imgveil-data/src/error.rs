@@ -136,11 +136,12 @@ impl Error {
 fn set_kind(error: &SetError) -> ErrorKind {
     match error {
         SetError::Missing(_) => ErrorKind::NotFound,
-        SetError::OutputExists(_) => ErrorKind::AlreadyExists,
+        SetError::OutputExists(_) | SetError::InTheWay { .. } => ErrorKind::AlreadyExists,
         SetError::Collision(_) | SetError::Unmerged(_) => ErrorKind::InvalidRequest,
         SetError::Names { .. } | SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,
         SetError::Empty { .. }
+        | SetError::OnlyLinksOut { .. }
         | SetError::Foreign(_)
         | SetError::Unfinished(_)
         | SetError::Npz { .. }
@@ -157,6 +158,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Compile(_) => ErrorKind::Scheme,
         JobError::Engine(_) => ErrorKind::Device,
         JobError::Busy(_) => ErrorKind::Busy,
+        JobError::NamesInside { .. } => ErrorKind::InvalidRequest,
         JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
         JobError::NoName { .. } => ErrorKind::InvalidList,
         JobError::Mixed(_)

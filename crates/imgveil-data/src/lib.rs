@@ -52,6 +52,8 @@ pub mod job;
 pub mod key_file;
 mod offset_io;
 mod private_file;
+#[doc(hidden)]
+pub mod regular_file;
 mod secret_error;
 pub mod set;
 mod stamp;

@@ -95,6 +95,9 @@ pub enum TablesError {
     /// A damaged archive.
     #[error("its archive is damaged ({0}); take it from its source again")]
     Archive(#[from] zip::result::ZipError),
+    /// Two members of one name.
+    #[error("its archive has two members of one name; take it from its source again")]
+    Twice,
     /// A member is not an array.
     #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
     Member(String),

@@ -4,6 +4,7 @@
 use crate::Error;
 use crate::format::npy::{self, Header, NpyError, TypeChar};
 use crate::private_file::{NotWritten, others_can_read, write_private};
+use crate::regular_file::{self, read_all};
 pub use crate::secret_error::{ArrayError, TablesError, TablesFileError};
 use imgveil::internal::tables::{Array, Tables, index, is_derived};
 use std::collections::BTreeMap;
@@ -31,10 +32,11 @@ fn ends_in(path: &Path, extension: &str) -> bool {
 /// # Errors
 /// If it cannot be read, or holds no tables.
 pub fn load(path: &Path) -> Result<LoadedTables, Error> {
-    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|source| match source.kind() {
+    let io = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => TablesFileError::Missing(path.to_owned()),
         _ => TablesFileError::Io { doing: "read", path: path.to_owned(), source },
-    })?;
+    };
+    let bytes = regular_file::open_named(path).and_then(read_all).map(Zeroizing::new).map_err(io)?;
     let text = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let tables = if ends_in(path, "npz") || bytes.starts_with(b"PK") {
         from_npz(&bytes)
@@ -71,6 +73,9 @@ pub fn save(tables: &Tables, path: &Path) -> Result<(), Error> {
 /// Reads the arrays of an archive, except the plan, which is derived from them.
 fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes))?;
+    if zip.has_duplicate_names() {
+        return Err(TablesError::Twice);
+    }
     let mut arrays = BTreeMap::new();
     for number in 0..zip.len() {
         let mut member = zip.by_index(number)?;

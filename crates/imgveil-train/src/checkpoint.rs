@@ -57,7 +57,7 @@ pub(crate) fn read_checkpoint(
 ) -> Result<(ModelInfo, Network), CheckpointError> {
     let read = |name: &str| {
         let path = folder.join(name);
-        std::fs::read(&path).map_err(|source| CheckpointError::Read { path, source })
+        imgveil_data::regular_file::read(&path).map_err(|source| CheckpointError::Read { path, source })
     };
     let damaged = |name: &str, reason: String| CheckpointError::Damaged { path: folder.join(name), reason };
     let info: ModelInfo = serde_json::from_slice(&read(MODEL)?).map_err(|e| damaged(MODEL, e.to_string()))?;

@@ -3,7 +3,7 @@
 use crate::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
-use crate::command::output::{Output, counted};
+use crate::command::output::{Output, counted, plain};
 use crate::command::training_args::TrainingArgs;
 use imgveil::internal::scheme::Block;
 use imgveil_train::model::{AdaptationKind, ModelKind};
@@ -222,7 +222,7 @@ fn conclude(summary: &RunSummary, out: &Output) {
     }
     if let Some(test) = &summary.test {
         out.say(&scores("test", test));
-        out.say(&confusion(&summary.classes, &test.confusion));
+        out.say_lines(&confusion(&summary.classes, &test.confusion));
     }
     if let Some(traffic) = &summary.traffic {
         out.say(&format!(
@@ -244,6 +244,7 @@ pub fn scores(name: &str, evaluation: &Evaluation) -> String {
 
 /// The confusion matrix as a table.
 pub fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
+    let classes: Vec<String> = classes.iter().map(|class| plain(class)).collect();
     let widest = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
     let mut lines = vec![format!("  {:>widest$}   predicted", "true")];
     let header: Vec<String> = classes.iter().map(|class| format!("{class:>widest$}")).collect();

@@ -48,6 +48,8 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::Job(JobError::NoPartitions(_)) => "; partitions are written by `imgveil encrypt --partition I/N`",
         Detail::Job(JobError::NotEncrypted(_)) => "; give the folder or .npz that `imgveil encrypt` wrote",
         Detail::Job(JobError::Worker) => "; please report this with the command that you ran",
+        Detail::Set(SetError::OnlyLinksOut { .. }) => "; --follow-links follows them",
+        Detail::Job(JobError::NamesInside { .. }) => "; name another place with --names",
         Detail::Set(SetError::Unfinished(_)) => "; run the same command again to complete it",
         Detail::Set(SetError::Unmerged(path)) => {
             return format!("{words}: run `imgveil merge {}` once every partition is done", path.display());

@@ -195,7 +195,9 @@ fn predict(error: PredictError) -> Failure {
 fn grid(error: GridError) -> Failure {
     match error {
         GridError::Read { ref source, .. } if source.kind() != NotFound => failure(&error, FAILED),
-        GridError::Syntax { .. } => advised(&error, "\n`imgveil study --help` has an example", USAGE),
+        GridError::Syntax { .. } => {
+            Failure::of_lines(&format!("{error}\n`imgveil study --help` has an example"), USAGE)
+        }
         GridError::NoData { .. } => advised(&error, ", or give --data IN", USAGE),
         GridError::NoKey { .. } => advised(&error, ", or give -k FILE", USAGE),
         GridError::Row { path, row: label, source } => {

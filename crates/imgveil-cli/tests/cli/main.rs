@@ -18,6 +18,7 @@ mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;
 mod help;
+mod hostile_names;
 mod interruption;
 mod keygen;
 mod killed;
@@ -33,6 +34,8 @@ mod schemes;
 mod set_contents;
 #[cfg(feature = "train")]
 mod study;
+mod special_files;
+mod strangers;
 mod tables;
 #[cfg(feature = "train")]
 mod train;

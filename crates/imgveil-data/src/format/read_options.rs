@@ -14,6 +14,8 @@ pub struct ReadOptions {
     pub labels: Option<PathBuf>,
     /// WebDataset: extensions of the members (`json`, `txt`) that are carried over with the image and its class.
     pub members: Vec<String>,
+    /// Folders of images: also follow links that lead out of the folder.
+    pub follow_links: bool,
 }
 
 /// An axis of a volume, as the file stores it.

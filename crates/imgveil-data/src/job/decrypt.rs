@@ -58,8 +58,10 @@ impl DecryptRun {
         let encoding = request.options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
         let slots = slots(manifest, request.options.names.as_deref())?;
         let stamps: Vec<String> = manifest.images.iter().map(|entry| entry.blake3.clone()).collect();
+        let private = request.options.private;
         let head = Head::new("decrypt", identity::of_decryption(request, manifest, encoding));
-        let place = Place { path: &request.output, encoding, partition: None, head, reopen: false };
+        let place =
+            Place { path: &request.output, encoding, partition: None, head, reopen: false, private, names: None };
         let started = Instant::now();
         let (mut output, sink) = match Output::open(place, slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),
@@ -100,7 +102,10 @@ impl DecryptRun {
             return Err(JobError::NothingReadable { images, first }.into());
         }
         let whole: Vec<usize> = (0..slots.len()).filter(|&slot| output.has(slot)).collect();
-        output.finish(sink, |_| None)?;
+        let finished = output.finish(sink, |_| None)?;
+        if !finished.strangers.is_empty() {
+            progress.note(&Note::Strangers(finished.strangers));
+        }
         Ok(Summary {
             images,
             resumed,

@@ -68,6 +68,14 @@ pub enum JobError {
     /// The file of names exists and is about other images.
     #[error("{0} is there already and is not about these images: nothing was written; move it away")]
     OtherNames(PathBuf),
+    /// The file of names would lie inside the output.
+    #[error("the file of names {names} would lie inside the output {output}, which is handed out: nothing was written")]
+    NamesInside {
+        /// The file of names.
+        names: PathBuf,
+        /// The output.
+        output: PathBuf,
+    },
     /// There are no partitions to merge.
     #[error("{0}: it holds no partitions of a set")]
     NoPartitions(PathBuf),
@@ -141,12 +149,19 @@ pub enum JobError {
 /// Refuses an output inside the input, because the next run would read it as input.
 pub(super) fn check_apart(input: &Path, output: &Path) -> Result<(), JobError> {
     let Ok(input) = input.canonicalize() else { return Ok(()) };
-    // The output does not exist yet: resolve the part of its path that does.
     let output = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-    let mut ancestors = output.ancestors().skip_while(|ancestor| !ancestor.exists());
-    let existing = ancestors.next().and_then(|ancestor| ancestor.canonicalize().ok());
+    match input.is_dir() && resolved(&output).starts_with(&input) {
+        true => Err(JobError::Inside { input, output }),
+        false => Ok(()),
+    }
+}
+
+/// An absolute path without links. Its last parts need not exist.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let existing = path.ancestors().find_map(|ancestor| Some((ancestor.canonicalize().ok()?, ancestor)));
     match existing {
-        Some(existing) if input.is_dir() && existing.starts_with(&input) => Err(JobError::Inside { input, output }),
-        _ => Ok(()),
+        Some((real, ancestor)) => path.strip_prefix(ancestor).map_or(path.clone(), |rest| real.join(rest)),
+        None => path,
     }
 }

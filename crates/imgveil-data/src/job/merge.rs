@@ -1,9 +1,11 @@
 //! Merges the partitions of a set that several processes wrote: joins their manifests, and the lists beside the set.
 
 use super::error::JobError;
+use super::failed_list;
 use super::output::manifest_name;
 use super::partition::Partition;
 use crate::Error;
+use crate::regular_file;
 use crate::set::manifest::PartitionRecord;
 use crate::set::names::{self, Name};
 use crate::set::staging::JOURNAL;
@@ -11,6 +13,7 @@ use crate::set::{
     Entry, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, beside, remove, write_atomically, write_privately,
 };
 use serde::Serialize;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What was merged.
@@ -60,7 +63,7 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
     let mut one_run = true;
     for partition in &all {
         let path = root.join(manifest_name(Some(*partition)));
-        let text = std::fs::read(&path).map_err(SetError::reading(&path))?;
+        let text = regular_file::read(&path).map_err(SetError::reading(&path))?;
         let manifest = Manifest::parse(&text).map_err(|source| SetError::Manifest { path: path.clone(), source })?;
         let Some(PartitionRecord { slots, .. }) = &manifest.partition else {
             return Err(wrong(format!("{} is no partition's manifest", path.display())));
@@ -86,24 +89,58 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
             pair[0].1.name
         )));
     }
+    for field in [|entry: &Entry| entry.name.clone(), |entry: &Entry| entry.path.clone()] {
+        let mut seen = HashSet::new();
+        if let Some((_, twice)) = images.iter().find(|(_, entry)| !seen.insert(field(entry))) {
+            return Err(wrong(format!(
+                "image {} is in two places of the partitions: the input changed between them; write them again",
+                twice.name
+            )));
+        }
+    }
     let Some(first) = joined else { return Err(JobError::NoPartitions(root.to_owned()).into()) };
     let images: Vec<Entry> = images.into_iter().map(|(_, entry)| entry).collect();
     let count = images.len();
     let run = if one_run { first.run.clone() } else { String::new() };
     let manifest = Manifest { partition: None, run, images, ..first };
+    let path = root.join(MANIFEST);
+    check_joined(root, &path, &manifest)?;
     let names = join_names(root, &all)?;
     let failed = join_failed(root, &all)?;
-    let path = root.join(MANIFEST);
     let text = manifest.to_text().map_err(|e| SetError::encoding(&path, e.to_string()))?;
     write_atomically(&path, &text)?;
     // Done last: merging can be repeated as long as these files exist.
     for partition in &all {
         let [names, failed] = [names_of(*partition), failed_of(*partition)].map(|list| beside(root, &list));
-        for path in [root.join(manifest_name(Some(*partition))), names, failed] {
+        let failed = failed_list::is_ours(&failed).then_some(failed);
+        for path in [Some(root.join(manifest_name(Some(*partition)))), Some(names), failed].into_iter().flatten() {
             remove(&path).map_err(SetError::writing(&path))?;
         }
     }
     Ok(Merged { partitions: of, images: count, names, failed })
+}
+
+/// Checks that what merging replaces is what an earlier merging of the same partitions left.
+fn check_joined(root: &Path, path: &Path, manifest: &Manifest) -> Result<(), JobError> {
+    if std::fs::symlink_metadata(path).is_ok() {
+        let earlier = regular_file::open_no_link(path).and_then(regular_file::read_all);
+        let earlier = earlier.ok().and_then(|text| Manifest::parse(&text).ok());
+        if earlier.is_none_or(|earlier| (earlier.key, &earlier.scheme) != (manifest.key, &manifest.scheme)) {
+            return Err(SetError::InTheWay { path: path.to_owned(), what: "a file" }.into());
+        }
+    }
+    let names = names::beside(root);
+    if std::fs::symlink_metadata(&names).is_ok() {
+        let ids: HashSet<&str> = manifest.images.iter().map(|entry| entry.name.as_str()).collect();
+        if !names::read(&names).is_ok_and(|names| names.iter().all(|name| ids.contains(name.id.as_str()))) {
+            return Err(JobError::OtherNames(names));
+        }
+    }
+    let failed = beside(root, "failed.csv");
+    if !failed_list::is_ours(&failed) {
+        return Err(SetError::InTheWay { path: failed, what: "a file" }.into());
+    }
+    Ok(())
 }
 
 fn names_of(partition: Partition) -> String {
@@ -153,7 +190,10 @@ fn join_failed(root: &Path, partitions: &[Partition]) -> Result<Option<PathBuf>,
     let mut joined = String::new();
     for partition in partitions {
         let path = beside(root, &failed_of(*partition));
-        match std::fs::read_to_string(&path) {
+        if !failed_list::is_ours(&path) {
+            continue;
+        }
+        match regular_file::open(&path).and_then(std::io::read_to_string) {
             // The first line is the header.
             Ok(text) if joined.is_empty() => joined = text,
             Ok(text) => joined.push_str(text.split_once('\n').map_or("", |(_, rest)| rest)),

@@ -11,13 +11,14 @@ use super::summary::Summary;
 use crate::format::ReadError;
 use crate::set::arrays::position;
 use crate::set::mixtures::{self, MixtureSplit};
+use crate::set::staging::STAGED;
 use crate::set::{Encoding, Entry, SPLITS, Slot, Split, check_new_file, is_npz, read_resized};
 use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded, soft_label};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::schedule::{ImageId, plain_hash};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 /// Bytes of images that go to the device at once.
@@ -43,7 +44,7 @@ pub(super) fn encrypt(
         return Err(JobError::Floats(request.output.clone()));
     }
     check_new_file(&request.output)?;
-    names_file::check(request, &set)?;
+    names_file::check(request, &set, &HashSet::new())?;
     // A set without any readable image has already been refused.
     let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
     let Some((geometry, original)) = first else { return Err(JobError::Worker) };
@@ -91,7 +92,7 @@ pub(super) fn encrypt(
             None => JobError::Worker,
         });
     }
-    names_file::write(request, &set, |index| came[index])?;
+    names_file::write(request, &set, STAGED, |index| came[index])?;
     let manifest = describe::manifest(request, &set, images);
     mixtures::write(&request.output, geometry, &splits, &manifest)?;
     let tally = Tally { resumed: 0, failed, started, busy: Busy::default() };

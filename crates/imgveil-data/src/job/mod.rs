@@ -14,6 +14,8 @@ mod describe;
 mod encrypt;
 mod encrypted_set;
 mod error;
+#[doc(hidden)]
+pub mod failed_list;
 mod identity;
 mod inspect;
 #[doc(hidden)]

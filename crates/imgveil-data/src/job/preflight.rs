@@ -35,6 +35,9 @@ pub struct Preflight {
     pub failed: Vec<Failure>,
     /// The number of files that are not images.
     pub ignored: usize,
+    /// Links that lead out of the input's folder and will not be followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links_out: Vec<String>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -77,8 +80,14 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         sizes,
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
+        links_out: links_out(set.source.as_ref()),
         notes: set.notes,
     })
+}
+
+/// Links that lead out of a set's folder and were not followed.
+pub(super) fn links_out(source: &dyn Source) -> Vec<String> {
+    source.links_out().iter().map(|link| link.display().to_string()).collect()
 }
 
 /// Opens the set and reads every header.

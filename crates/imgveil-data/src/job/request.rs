@@ -62,6 +62,8 @@ pub struct DecryptOptions {
     pub encoding: Option<Encoding>,
     /// The file of names that was written with the set. With it, images and classes get their names back.
     pub names: Option<PathBuf>,
+    /// Files that only their owner may read (mode 0600). Otherwise the user's umask decides.
+    pub private: bool,
 }
 
 /// What to verify, and how thoroughly.

@@ -3,10 +3,16 @@
 use super::error::SetError;
 use super::manifest::{MANIFEST, Manifest};
 use super::staging::JOURNAL;
+use crate::regular_file;
 use std::path::Path;
 
 /// The beginning of the names of the manifests of partitions.
 pub(crate) const PARTITION_MANIFEST: &str = "imgveil.part-";
+
+/// Whether a file of this name is a manifest, of a set or of a partition.
+pub(crate) fn is_manifest(name: &str) -> bool {
+    name == MANIFEST || name.starts_with(PARTITION_MANIFEST)
+}
 
 /// Whether a run is still writing to a folder, or was interrupted.
 pub(crate) fn is_unfinished(root: &Path) -> bool {
@@ -29,7 +35,7 @@ pub(crate) fn manifest(root: &Path) -> Result<Option<Manifest>, SetError> {
         }
         waiting |= name.starts_with(PARTITION_MANIFEST);
     }
-    match std::fs::read(&path) {
+    match regular_file::read(&path) {
         Ok(text) => Manifest::parse(&text).map(Some).map_err(|source| SetError::Manifest { path, source }),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && waiting => Err(SetError::Unmerged(root.to_owned())),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -2,6 +2,7 @@
 
 use super::manifest::ManifestError;
 use crate::format::ReadError;
+use crate::text::first_few;
 use imgveil::internal::image::Geometry;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +50,17 @@ pub enum SetError {
         /// How many files of other kinds it holds.
         ignored: usize,
     },
+    /// The folder holds no image besides links that lead out of it.
+    #[error(
+        "{path} holds no image besides what is behind links that lead out of it, which were not followed: {}",
+        first_few(links)
+    )]
+    OnlyLinksOut {
+        /// The folder.
+        path: PathBuf,
+        /// The links.
+        links: Vec<String>,
+    },
     /// The set holds mixtures of images, which are floats and not images.
     #[error(
         "{path} holds mixtures of images (scheme {scheme}), as floats: they cannot be undone or encrypted again, only \
@@ -93,6 +105,14 @@ pub enum SetError {
     /// The output exists.
     #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
     OutputExists(PathBuf),
+    /// Something that imgveil did not write is where a file of the set belongs.
+    #[error("{path} is {what} that imgveil did not write: it was left as it is; move it away and start again")]
+    InTheWay {
+        /// The place.
+        path: PathBuf,
+        /// What is there, with its article.
+        what: &'static str,
+    },
     /// Two images would be written to one file.
     #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
     Collision(String),

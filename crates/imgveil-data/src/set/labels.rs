@@ -8,6 +8,7 @@ use super::paths::stem;
 use super::source::Source;
 use super::split::Split;
 use crate::format::ReadError;
+use crate::regular_file::{self, read_all};
 use crate::text::one_line;
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::{BTreeSet, HashMap};
@@ -35,7 +36,7 @@ struct Labelled {
 /// If the file cannot be read, is not a file of labels, or names none of the images.
 pub(super) fn apply(source: Box<dyn Source>, path: &Path) -> Result<(Box<dyn Source>, Option<String>), SetError> {
     let wrong = |reason: String| SetError::Labels { path: path.to_owned(), reason };
-    let bytes = match std::fs::read(path) {
+    let bytes = match regular_file::open_named(path).and_then(read_all) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(SetError::Missing(path.to_owned())),
         Err(source) => return Err(SetError::Read { path: path.to_owned(), source }),
@@ -125,6 +126,10 @@ impl Source for Labelled {
 
     fn ignored(&self) -> &[PathBuf] {
         self.source.ignored()
+    }
+
+    fn links_out(&self) -> &[PathBuf] {
+        self.source.links_out()
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {

@@ -12,6 +12,7 @@ mod files;
 pub mod folder;
 mod item;
 mod labels;
+mod ledger;
 mod load;
 pub mod manifest;
 pub mod mixtures;
@@ -32,7 +33,7 @@ pub use encoding::Encoding;
 pub use error::{LoadError, Mixed, SetError};
 pub(crate) use files::check_new_file;
 #[doc(hidden)]
-pub use files::{check_new, write_atomically, write_privately};
+pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_privately};
 pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
@@ -43,7 +44,8 @@ pub use resize::{Resize, Side};
 pub use source::{Beside, Opened, Source};
 pub use split::Split;
 
-pub(crate) use completeness::PARTITION_MANIFEST;
+pub(crate) use completeness::{PARTITION_MANIFEST, is_manifest};
+pub(crate) use ledger::Ledger;
 pub(crate) use load::read_resized;
 pub(crate) use open::open_set;
 pub(crate) use paths::{is_inside, parent, remove};

@@ -5,6 +5,8 @@ use super::error::SetError;
 use super::files::{check_privately, write_privately_by};
 use super::item::Item;
 use super::paths::parent;
+use super::staging::STAGED;
+use crate::regular_file::{self, read_all};
 use crate::text::one_line;
 use imgveil::internal::hex;
 use imgveil::internal::key::Key;
@@ -72,7 +74,12 @@ pub fn beside(output: &Path) -> PathBuf {
 /// # Errors
 /// If it cannot be written.
 pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
-    write_privately_by(path, |file| {
+    write_staged(path, STAGED, names)
+}
+
+/// As [`write`]. The name of the staged file begins with `staged`.
+pub(crate) fn write_staged(path: &Path, staged: &str, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
+    write_privately_by(path, staged, |file| {
         let mut csv = csv::Writer::from_writer(file);
         names.into_iter().try_for_each(|name| csv.serialize(name))?;
         csv.flush()
@@ -100,7 +107,7 @@ pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), SetError> {
 /// # Errors
 /// If it cannot be read, or is not a file of names.
 pub fn read(path: &Path) -> Result<Vec<Name>, SetError> {
-    let bytes = match std::fs::read(path) {
+    let bytes = match regular_file::open_named(path).and_then(read_all) {
         Ok(bytes) => bytes,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(SetError::Missing(path.to_owned())),
         Err(source) => return Err(SetError::Read { path: path.to_owned(), source }),

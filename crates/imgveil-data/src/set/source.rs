@@ -19,6 +19,11 @@ pub trait Source: Send + Sync {
         &[]
     }
 
+    /// Links that lead out of the set's folder and were not followed.
+    fn links_out(&self) -> &[PathBuf] {
+        &[]
+    }
+
     /// The geometry of image `index`, from its header alone.
     ///
     /// # Errors

@@ -14,8 +14,9 @@ use crate::error::{Error, FolderError};
 use crate::outcome::Epoch;
 use crate::state::{STATE, State};
 use imgveil_data::Error as SetError;
-use imgveil_data::set::staging::{STAGED, Staging};
-use imgveil_data::set::{manifest, write_atomically};
+use imgveil_data::regular_file;
+use imgveil_data::set::staging::STAGED;
+use imgveil_data::set::{manifest, tidy, write_atomically_as};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -159,7 +160,7 @@ impl RunFolder {
             Err(TryLockError::Error(e)) => return Err(read(e).into()),
         };
         // Remove the temporary files of a run that was killed.
-        Staging::alone(&self.0).tidy(|_| true).map_err(SetError::from)?;
+        tidy(&self.0, &self.staged())?;
         Ok(Held { _lock: lock })
     }
 
@@ -181,13 +182,24 @@ impl RunFolder {
         State::from_bytes(&bytes).map(Some).map_err(|reason| self.damaged(STATE, reason))
     }
 
+    /// The beginning of the names of this run's staged files. It comes from the run's description, which is there
+    /// before any of them, so that no other file is taken for one.
+    fn staged(&self) -> String {
+        let run = self.read(RUN).ok().flatten().unwrap_or_default();
+        format!("{STAGED}{}-", &blake3::hash(&run).to_hex()[..16])
+    }
+
+    fn write(&self, file: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        Ok(write_atomically_as(&self.0.join(file), &self.staged(), bytes)?)
+    }
+
     pub(crate) fn damaged(&self, file: &str, reason: String) -> FolderError {
         FolderError::Damaged { path: self.0.join(file), reason }
     }
 
     fn read(&self, file: &str) -> Result<Option<Vec<u8>>, FolderError> {
         let path = self.0.join(file);
-        match std::fs::read(&path) {
+        match regular_file::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(SetError::read(path, source).into()),
@@ -202,16 +214,16 @@ impl RunFolder {
     /// files derived from it.
     pub(crate) fn epoch(&self, title: &str, state: &State) -> Result<(), FolderError> {
         let bytes = state.to_bytes().map_err(|reason| FolderError::Encode { file: STATE, reason })?;
-        write_atomically(&self.0.join(STATE), &bytes)?;
+        self.write(STATE, &bytes)?;
         self.follow(title, state)
     }
 
     /// Writes the files derived from a state: weights, and metrics as a table and as curves.
     pub(crate) fn follow(&self, title: &str, state: &State) -> Result<(), FolderError> {
-        write_atomically(&self.0.join("best.bpk"), state.best.as_ref().unwrap_or(&state.last))?;
-        write_atomically(&self.0.join("last.bpk"), &state.last)?;
-        write_atomically(&self.0.join("metrics.csv"), table(&state.epochs).as_bytes())?;
-        write_atomically(&self.0.join("curves.svg"), curves(title, &state.epochs)?.as_bytes())?;
+        self.write("best.bpk", state.best.as_ref().unwrap_or(&state.last))?;
+        self.write("last.bpk", &state.last)?;
+        self.write("metrics.csv", table(&state.epochs).as_bytes())?;
+        self.write("curves.svg", curves(title, &state.epochs)?.as_bytes())?;
         Ok(())
     }
 
@@ -236,7 +248,7 @@ impl RunFolder {
     }
 
     fn json(&self, file: &'static str, value: &impl Serialize) -> Result<(), FolderError> {
-        Ok(write_atomically(&self.0.join(file), text(file, value)?.as_bytes())?)
+        self.write(file, text(file, value)?.as_bytes())
     }
 }
 

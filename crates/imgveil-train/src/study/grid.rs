@@ -118,7 +118,9 @@ impl Grid {
     /// When the file cannot be read, is not TOML, has fields that a grid does not have, names a row twice, or names
     /// no data, or no key where one is needed.
     pub fn read(path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| GridError::Read { path: path.to_owned(), source })?;
+        let text = imgveil_data::regular_file::open_named(path)
+            .and_then(std::io::read_to_string)
+            .map_err(|source| GridError::Read { path: path.to_owned(), source })?;
         Ok(Self::from_toml(&text, path, data, key)?)
     }
 

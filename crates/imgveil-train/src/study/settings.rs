@@ -5,8 +5,8 @@ use crate::error::{Error, ErrorDetail, RowError};
 use crate::model::ModelKind;
 use crate::run::RunSpec;
 use imgveil::internal::scheme::{Block, LONGEST_SCHEME, Options, Preset, Scheme};
+use imgveil_data::regular_file;
 use std::fmt::Display;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -214,7 +214,7 @@ fn read(path: &str) -> Result<Scheme, Error> {
     let mut text = Vec::new();
     // One byte more than a scheme may have, so that a larger file is refused without being read whole.
     let limit = LONGEST_SCHEME as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut text));
+    let read = regular_file::open_named(Path::new(path)).and_then(|file| file.take(limit).read_to_end(&mut text));
     read.map_err(|source| ErrorDetail::SchemeFile { path: path.into(), source })?;
     Ok(Scheme::from_toml(&text, path)?)
 }

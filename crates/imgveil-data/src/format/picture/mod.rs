@@ -50,7 +50,7 @@ pub fn open(bytes: Vec<u8>) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
 /// If it cannot be read, is damaged, of a kind that is not supported, or holds several.
 pub fn read_image(path: &Path) -> Result<Image, ReadError> {
     let wrong = |kind| ReadError { path: path.display().to_string(), kind };
-    let bytes = std::fs::read(path).map_err(|error| wrong(ReadErrorKind::Io(error)))?;
+    let bytes = crate::regular_file::read(path).map_err(|error| wrong(ReadErrorKind::Io(error)))?;
     open(bytes).and_then(|file| single(file.as_ref())).map_err(wrong)
 }
 

@@ -1,5 +1,6 @@
 //! The `.npz` file as an archive: its members and its manifest.
 
+use crate::regular_file::{self, Retrying};
 use crate::set::{MANIFEST, Manifest, SetError};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, Write};
@@ -9,7 +10,7 @@ use std::path::Path;
 const LONGEST_MANIFEST: u64 = 2 << 30;
 
 /// An opened archive.
-pub(crate) type Archive = zip::ZipArchive<BufReader<File>>;
+pub(crate) type Archive = zip::ZipArchive<BufReader<Retrying<File>>>;
 
 /// An error about an `.npz` file.
 pub(crate) fn bad(path: &Path, reason: String) -> SetError {
@@ -18,8 +19,13 @@ pub(crate) fn bad(path: &Path, reason: String) -> SetError {
 
 /// Opens an `.npz` file without reading its members.
 pub(crate) fn archive(path: &Path) -> Result<Archive, SetError> {
-    let file = File::open(path).map_err(SetError::reading(path))?;
-    zip::ZipArchive::new(BufReader::new(file)).map_err(|e| bad(path, e.to_string()))
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
+    let zip = zip::ZipArchive::new(BufReader::new(Retrying(file))).map_err(|e| bad(path, e.to_string()))?;
+    if zip.has_duplicate_names() {
+        // Other readers may take the other one.
+        return Err(bad(path, "it has two members of one name".into()));
+    }
+    Ok(zip)
 }
 
 /// Reads the manifest in an `.npz` file, if it has one.
@@ -48,7 +54,7 @@ pub(crate) fn write_manifest<W: Write + Seek>(zip: &mut zip::ZipWriter<W>, manif
 pub(crate) fn find<'a>(
     zip: &'a mut Archive,
     name: &str,
-) -> Result<Option<zip::read::ZipFile<'a, BufReader<File>>>, String> {
+) -> Result<Option<zip::read::ZipFile<'a, BufReader<Retrying<File>>>>, String> {
     match zip.by_name(name) {
         Ok(file) => Ok(Some(file)),
         Err(zip::result::ZipError::FileNotFound) => Ok(None),

@@ -6,11 +6,11 @@ use super::labels::{labels, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
 use super::source::ArraySource;
 use crate::format::npy::Header;
+use crate::regular_file::{self, Retrying};
 use crate::set::completeness::is_unfinished;
 use crate::set::{MANIFEST, Manifest, Opened, SPLITS, SetError, Split, parent};
 use crate::stamp::stamp;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -49,7 +49,7 @@ fn open_file(path: &Path) -> Result<Opened, SetError> {
 
 fn open_folder(root: &Path) -> Result<Opened, SetError> {
     let path = root.join(MANIFEST);
-    let manifest = match std::fs::read(&path) {
+    let manifest = match regular_file::read(&path) {
         Ok(text) => Some(Manifest::parse(&text).map_err(|source| SetError::Manifest { path, source })?),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
         Err(source) => return Err(SetError::Read { path, source }),
@@ -90,9 +90,9 @@ fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
 
 fn array(path: &Path) -> Result<ImageArray, SetError> {
     let bad = |reason: String| bad(path, reason);
-    let file = File::open(path).map_err(SetError::reading(path))?;
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
     let metadata = file.metadata().map_err(SetError::reading(path))?;
-    let header = Header::read(&mut BufReader::new(&file)).map_err(|e| bad(e.to_string()))?;
+    let header = Header::read(&mut BufReader::new(Retrying(&file))).map_err(|e| bad(e.to_string()))?;
     let layout = ArrayLayout::of(&header).map_err(bad)?;
     let offset = header.offset();
     header.check_length(metadata.len().saturating_sub(offset)).map_err(|e| bad(e.to_string()))?;
@@ -101,7 +101,7 @@ fn array(path: &Path) -> Result<ImageArray, SetError> {
 
 fn labels_of(path: &Path, count: usize) -> Result<Vec<u32>, SetError> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(SetError::reading(path))?;
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
     file.take(longest_labels(count)).read_to_end(&mut bytes).map_err(SetError::reading(path))?;
     labels(&bytes).map_err(|reason| bad(path, reason))
 }

@@ -10,6 +10,7 @@ use super::labels::{self, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
 use super::source::ArraySource;
 use crate::format::npy::Header;
+use crate::regular_file;
 use crate::set::{MANIFEST, Opened, SPLITS, SetError, parent};
 use crate::stamp::stamp;
 use crate::text::one_line;
@@ -79,7 +80,7 @@ fn strangers(zip: &Archive) -> Vec<String> {
 fn array(zip: &mut Archive, path: &Path, name: &str, memory: &mut u64) -> Result<Option<ImageArray>, String> {
     let text = |e: std::io::Error| e.to_string();
     let Some(mut member) = find(zip, name)? else { return Ok(None) };
-    let file = File::open(path).map_err(text)?;
+    let file = regular_file::open(path).map_err(text)?;
     let metadata = file.metadata().map_err(text)?;
     let header = Header::read(&mut member).map_err(|e| e.to_string())?;
     let layout = ArrayLayout::of(&header).map_err(|e| e.to_string())?;
@@ -119,6 +120,7 @@ mod tests {
     use crate::format::npy;
     use crate::set::arrays::NpzSink;
     use crate::set::sink::Sink;
+    use crate::set::staging::Staging;
     use crate::set::{Item, Slot, Split};
     use std::io::Write;
     use std::path::PathBuf;
@@ -162,7 +164,7 @@ mod tests {
         let slots: Vec<Slot> =
             (0..3).map(|i| Slot { item: source.items()[i].clone(), geometry: geometry(i) }).collect();
         let work = tempfile::tempdir().unwrap();
-        let sink = NpzSink::create(work.path(), &again, slots).unwrap();
+        let sink = NpzSink::create(Staging::alone(work.path()), &again, slots).unwrap();
         for i in 0..3 {
             sink.store(i, sink.encode(&source.read(i).unwrap()).unwrap(), Vec::new()).unwrap();
         }
@@ -193,6 +195,23 @@ mod tests {
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1], vec![-1i8]))]).contains("-1"));
         std::fs::write(folder.path().join("set.npz"), b"not a zip").unwrap();
         assert!(open(&folder.path().join("set.npz")).is_err());
+    }
+
+    #[test]
+    fn two_members_of_one_name_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let array = |value: u8| npy(&[1, 2, 2], vec![value; 4]);
+        let path = npz(folder.path(), &[("images.npy", array(1)), ("imagez.npy", array(2))]);
+        assert!(open(&path).is_ok());
+        let mut bytes = std::fs::read(&path).unwrap();
+        for at in 0..bytes.len() - 6 {
+            if bytes[at..].starts_with(b"imagez") {
+                bytes[at + 5] = b's';
+            }
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let error = open(&path).map(|_| ()).unwrap_err().to_string();
+        assert!(error.ends_with("it has two members of one name"), "{error}");
     }
 
     #[test]

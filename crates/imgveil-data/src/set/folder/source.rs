@@ -3,11 +3,13 @@
 
 use super::open_files::OpenFiles;
 use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::regular_file;
 use crate::set::paths::stem;
 use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
 use crate::stamp::stamp_of;
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +21,7 @@ pub struct FolderSource {
     locations: Vec<Location>,
     classes: Vec<String>,
     ignored: Vec<PathBuf>,
+    links_out: Vec<PathBuf>,
     open: OpenFiles,
     /// BLAKE3 of each file as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
@@ -69,6 +72,7 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSourc
             .collect(),
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
+        links_out: Vec::new(),
         open: OpenFiles::default(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
     }
@@ -94,8 +98,23 @@ impl FolderSource {
         // The root itself may be hidden: the user named it.
         let visible =
             |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+        let inside = |link: &Path| {
+            // A dangling link leads nowhere. It is set aside with the system's message.
+            let target = link.canonicalize();
+            options.follow_links
+                || target.is_err()
+                || root.canonicalize().is_ok_and(|r| target.is_ok_and(|t| t.starts_with(r)))
+        };
+        let links_out = RefCell::new(Vec::new());
+        let wanted = |entry: &walkdir::DirEntry| {
+            let wanted = entry.depth() == 0 || !entry.path_is_symlink() || inside(entry.path());
+            if !wanted {
+                links_out.borrow_mut().push(entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned());
+            }
+            wanted
+        };
         let walk = walkdir::WalkDir::new(input).follow_links(true).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(visible) {
+        for entry in walk.into_iter().filter_entry(|entry| visible(entry) && wanted(entry)) {
             let (path, problem) = match &entry {
                 Ok(entry) if entry.file_type().is_dir() => continue,
                 Ok(entry) => (entry.path(), None),
@@ -118,6 +137,11 @@ impl FolderSource {
                 }
             };
             files.push(File { parts, location });
+        }
+        let links_out = links_out.take();
+        if files.is_empty() && !links_out.is_empty() {
+            let links = links_out.iter().map(|link| link.display().to_string()).collect();
+            return Err(SetError::OnlyLinksOut { path: input.to_owned(), links });
         }
         if files.is_empty() {
             return Err(SetError::Empty { path: input.to_owned(), ignored: ignored.len() });
@@ -152,7 +176,8 @@ impl FolderSource {
             locations.extend(images);
         }
         let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
-        Ok(Self { root, options, items, locations, classes, ignored, open, hashes: Vec::new() })
+        let hashes = Vec::new();
+        Ok(Self { root, options, items, locations, classes, ignored, links_out, open, hashes })
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
@@ -177,7 +202,7 @@ impl FolderSource {
     }
 
     fn decode(&self, index: usize) -> Result<Image, ReadErrorKind> {
-        let read = |path: &PathBuf| std::fs::read(self.root.join(path)).map_err(ReadErrorKind::Io);
+        let read = |path: &PathBuf| regular_file::read(&self.root.join(path)).map_err(ReadErrorKind::Io);
         match self.location(index)? {
             Location::File(path, format) => {
                 let bytes = read(path)?;
@@ -225,6 +250,10 @@ impl Source for FolderSource {
 
     fn ignored(&self) -> &[PathBuf] {
         &self.ignored
+    }
+
+    fn links_out(&self) -> &[PathBuf] {
+        &self.links_out
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {

@@ -3,6 +3,7 @@
 use super::class::{Class, class};
 use super::member_name::{CLASS, is_image, key_and_kind};
 use crate::format::tar::{Damage, TarMember, TarMembers};
+use crate::regular_file;
 use crate::set::Split;
 use crate::stamp::stamp_of;
 use std::fs::File;
@@ -138,7 +139,7 @@ pub(super) fn harmless(path: &str) -> String {
 
 pub(super) fn scan(shard: &Shard, with_class: bool) -> Scan {
     let mut found = Scan::default();
-    match File::open(&shard.path).and_then(|file| Ok((file.metadata()?.len(), file))) {
+    match regular_file::open(&shard.path).and_then(|file| Ok((file.metadata()?.len(), file))) {
         Ok((length, file)) => {
             if let Err(damage) = scan_file(shard, &file, length, with_class, &mut found) {
                 found.damage = Some(damage.to_string());

@@ -12,6 +12,7 @@ use super::verify::beside;
 use crate::format::tar::TarMembers;
 use crate::format::{ReadError, ReadErrorKind, picture};
 use crate::offset_io::{self, FileRange};
+use crate::regular_file;
 use crate::set::completeness::is_unfinished;
 use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, SetError, Source, parent};
 use imgveil::internal::image::{Geometry, Image};
@@ -33,7 +34,7 @@ fn bad(path: &Path, reason: String) -> SetError {
 pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
     if path.is_dir() {
         let manifest_path = path.join(MANIFEST);
-        return match std::fs::read(&manifest_path) {
+        return match regular_file::read(&manifest_path) {
             Ok(text) => {
                 let wrong = |source| SetError::Manifest { path: manifest_path, source };
                 let manifest = Manifest::parse(&text).map_err(wrong)?;
@@ -223,7 +224,7 @@ impl ShardSource {
         let missing = || ReadErrorKind::Io(std::io::ErrorKind::NotFound.into());
         let kind = match self.locations.get(index) {
             Some((shard, Location::Here { image, sample })) => {
-                match self.shards.get(*shard).map(|s| File::open(&s.path)) {
+                match self.shards.get(*shard).map(|s| regular_file::open(&s.path)) {
                     Some(Ok(file)) => return Ok((file, image, sample)),
                     Some(Err(error)) => ReadErrorKind::Io(error),
                     None => missing(),
