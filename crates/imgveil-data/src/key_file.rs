@@ -4,6 +4,7 @@ use crate::Error;
 use crate::private_file::{NotWritten, others_can_read, write_private};
 pub use crate::secret_error::KeyFileError;
 use imgveil::internal::key::Key;
+use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
@@ -31,6 +32,9 @@ pub fn save(key: &Key, path: &Path) -> Result<(), Error> {
     })?)
 }
 
+/// The most bytes that are read of a key file. One has a few hundred.
+const LONGEST: usize = 1 << 16;
+
 /// Reads a key file.
 ///
 /// # Errors
@@ -40,7 +44,9 @@ pub fn load(path: &Path) -> Result<LoadedKey, Error> {
         std::io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
         _ => KeyFileError::Io { doing: "read", path: path.to_owned(), source },
     };
-    let text = Zeroizing::new(std::fs::read(path).map_err(io)?);
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST));
+    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST as u64).read_to_end(&mut text));
+    read.map_err(io)?;
     let key = Key::parse(&text).map_err(|source| KeyFileError::Invalid { path: path.to_owned(), source })?;
     Ok(LoadedKey { key, warning: others_can_read(path, "key") })
 }

@@ -1,6 +1,6 @@
 //! `imgveil decrypt`.
 
-use crate::args::{DeviceArgs, FormatArgs, SecretArgs};
+use crate::args::{DeviceArgs, FormatArgs, MemoryArgs, SecretArgs};
 use crate::exit::Outcome;
 use crate::output::{ImageBar, Output, continued, report};
 use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun};
@@ -31,6 +31,8 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
     #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
     #[arg(long)]
@@ -44,7 +46,8 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let options = DecryptOptions { encoding: Some(args.format.encoding(&args.output)?), names: args.names.clone() };
+    let encoding = Some(args.format.encoding(&args.output)?);
+    let options = DecryptOptions { encoding, names: args.names.clone(), memory: args.memory.bound() };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
     let bar = Arc::new(ImageBar::new("decrypting"));

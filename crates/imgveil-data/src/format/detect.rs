@@ -4,6 +4,7 @@ use super::error::ReadErrorKind;
 use super::image_file::{Header, ImageFile};
 use super::read_options::ReadOptions;
 use super::{dicom, nifti, picture};
+use crate::limits::check_images_of_a_file;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -44,21 +45,28 @@ impl Format {
 
     /// Reads a file's header.
     pub fn header(self, path: &Path, options: &ReadOptions) -> Result<Header, ReadErrorKind> {
-        let file = BufReader::new(File::open(path).map_err(ReadErrorKind::Io)?);
-        match self {
+        let file = File::open(path).map_err(ReadErrorKind::Io)?;
+        let length = file.metadata().map_err(ReadErrorKind::Io)?.len();
+        let file = BufReader::new(file);
+        let header = match self {
             Self::Picture => picture::header(file),
             Self::Dicom => dicom::header(file, options),
             Self::Nifti => nifti::header(file, options),
-        }
+        }?;
+        check_images_of_a_file(header.count, length)?;
+        Ok(header)
     }
 
     /// Opens the contents of a file.
     pub fn open(self, bytes: Vec<u8>, options: &ReadOptions) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
-        match self {
+        let length = bytes.len() as u64;
+        let file = match self {
             Self::Picture => picture::open(bytes),
             Self::Dicom => dicom::open(bytes, options),
             Self::Nifti => nifti::open(bytes, options),
-        }
+        }?;
+        check_images_of_a_file(file.header().count, length)?;
+        Ok(file)
     }
 }
 

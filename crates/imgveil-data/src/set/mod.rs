@@ -12,8 +12,10 @@ mod files;
 pub mod folder;
 mod item;
 mod labels;
+mod list_file;
 mod load;
 pub mod manifest;
+pub(crate) mod manifest_file;
 pub mod mixtures;
 pub mod names;
 mod open;
@@ -25,6 +27,7 @@ mod source;
 mod split;
 #[doc(hidden)]
 pub mod staging;
+mod stated;
 #[doc(hidden)]
 pub mod webdataset;
 
@@ -34,7 +37,7 @@ pub(crate) use files::check_new_file;
 #[doc(hidden)]
 pub use files::{check_new, write_atomically, write_privately};
 pub use item::{Item, Member, Slot};
-pub use load::{Loaded, load, load_unlabelled};
+pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use open::{open, open_with};
 #[doc(hidden)]

@@ -9,6 +9,7 @@ mod convolution;
 mod densenet;
 mod init;
 mod layers;
+mod limits;
 mod names;
 mod patches;
 mod resnet;
