@@ -145,7 +145,7 @@ pub fn partition_of(name: &str) -> Result<Option<Partition>, String> {
     };
     let Some((index, of)) = number(index).zip(number(of)) else { return Ok(None) };
     if of > u64::from(MOST_PARTITIONS) {
-        let name: String = name.chars().take(80).collect();
+        let name: String = name.chars().take(80).flat_map(char::escape_debug).collect();
         return Err(format!("{name} is the manifest of one of {of} partitions, and {MOST_PARTITIONS} are the most"));
     }
     Ok(u32::try_from(index).ok().zip(u32::try_from(of).ok()).and_then(|(index, of)| Partition::new(index, of)))
