@@ -67,5 +67,5 @@ pub use job::{
     DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, NoProgress, Partition,
     Progress, Summary, VerifyRequest, VerifyRun, inspect, merge, preflight,
 };
-pub use memory::{Memory, OutOfMemory};
+pub use memory::{Memory, OutOfMemory, workers};
 pub use set::{Encoding, Item, Manifest, Opened, Source, Split, open};

@@ -148,7 +148,27 @@ fn available() -> Option<u64> {
     system.refresh_memory();
     let machine = Some(system.available_memory()).filter(|&bytes| bytes > 0);
     let container = system.cgroup_limits().map(|group| group.free_memory);
-    [machine, container, address_space::left()].into_iter().flatten().min()
+    // Allocators reserve address space for each thread.
+    let threads = THREADS_OF_A_WORKER * workers() as u64 + 1;
+    let space = address_space::left().map(|left| left.saturating_sub(threads * RESERVED));
+    [machine, container, space].into_iter().flatten().min()
+}
+
+/// The address space that the allocator of glibc reserves for a thread.
+const RESERVED: u64 = 64 << 20;
+
+/// A worker decodes, computes and encodes.
+const THREADS_OF_A_WORKER: u64 = 3;
+
+/// How many images are worked on at a time: as many as there are cores, or fewer in a small address space, which the
+/// allocator would use up otherwise.
+pub fn workers() -> usize {
+    static WORKERS: OnceLock<usize> = OnceLock::new();
+    *WORKERS.get_or_init(|| {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let room = address_space::left().map(|left| left / (2 * (THREADS_OF_A_WORKER + 1) * RESERVED));
+        room.map_or(cores, |room| usize::try_from(room).map_or(cores, |room| room.clamp(1, cores)))
+    })
 }
 
 /// The limits of the process itself, which `ulimit` and `prlimit` set.

@@ -110,7 +110,7 @@ pub(super) fn run<S: Stages>(
     memory: Memory,
     mut collect: impl FnMut(Event<S::Written>, &Busy) -> Result<(), JobError>,
 ) -> Result<(), JobError> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = crate::workers();
     let line =
         Line { stages, batches, budget: Budget::new(memory), busy: Meter::new(workers), stop: AtomicBool::new(false) };
     let line = &line;
