@@ -414,6 +414,7 @@ mod tests {
                 throwaway: true,
                 exhibits: &exhibits,
                 device: &Device::cpu(),
+                memory: Memory::default(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
             let lossy: Vec<&str> =
@@ -453,6 +454,7 @@ mod tests {
             throwaway: false,
             exhibits: &[],
             device: &Device::cpu(),
+            memory: Memory::default(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();
         let weights = mixing.weights(id, geometry.samples());

@@ -64,9 +64,10 @@ pub(crate) fn read_checkpoint(
         std::fs::read(&path).map_err(|source| CheckpointError::Read { path, source })
     };
     let damaged = |name: &str, reason: String| CheckpointError::Damaged { path: folder.join(name), reason };
+    let described = read_short(&folder.join(MODEL))?;
     let weights = read(file)?;
     let length = weights.len() as u64;
-    let info = describe(&read_short(&folder.join(MODEL))?, length).map_err(|reason| damaged(MODEL, reason))?;
+    let info = describe(&described, length).map_err(|reason| damaged(MODEL, reason))?;
     let network = load_weights(info.model.init(0, device), weights).map_err(|reason| damaged(file, reason))?;
     Ok((info, network))
 }

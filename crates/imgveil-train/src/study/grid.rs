@@ -20,6 +20,7 @@ use super::settings::{Setting, spec};
 use crate::error::{Error, GridError, RowError};
 use crate::run::{RunSpec, SecretSource};
 use serde::Deserialize;
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -165,13 +166,14 @@ impl Grid {
             return Err(invalid(words));
         }
         let mut rows: Vec<Row> = Vec::new();
+        let mut folders = HashSet::new();
         for (schemes, models, flags) in parts {
             if schemes.is_empty() || models.is_empty() {
                 return Err(invalid("schemes and models come together: name at least one of each".into()));
             }
             for (scheme, model) in schemes.iter().flat_map(|scheme| models.iter().map(move |model| (scheme, model))) {
                 let row = row(scheme, model, &file.train, &flags, folder).map_err(invalid)?;
-                if rows.iter().any(|other| other.folder() == row.folder()) {
+                if !folders.insert(row.folder()) {
                     return Err(invalid(format!("`{}` is there twice", row.label())));
                 }
                 rows.push(row);
