@@ -9,7 +9,7 @@ use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme
 use imgveil::internal::tables::Tables;
 use imgveil_data::format::{Axis, ReadOptions, Window};
 use imgveil_data::set::{Encoding, Resize, Side};
-use imgveil_data::{key_file, tables_file};
+use imgveil_data::{Memory, key_file, tables_file};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -162,6 +162,22 @@ impl ResizeArgs {
     }
 }
 
+/// How much memory.
+#[derive(clap::Args)]
+pub struct MemoryArgs {
+    /// The memory that the command may use, such as 512M or 8G; an image that does not fit is set aside [default: three
+    /// quarters of what is available]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
+}
+
+impl MemoryArgs {
+    /// The bound for imgveil-data.
+    pub fn bound(&self) -> Memory {
+        self.memory.unwrap_or_default()
+    }
+}
+
 /// How a set is read where its format allows several readings.
 #[derive(clap::Args)]
 pub struct ReadArgs {
@@ -178,6 +194,8 @@ pub struct ReadArgs {
     /// CSV file with the columns name, label and, if you like, split; instead of what folders and arrays say
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 impl ReadArgs {
@@ -189,6 +207,7 @@ impl ReadArgs {
             labels: self.labels.clone(),
             members: Vec::new(),
             follow_links: self.follow_links,
+            memory: self.memory.bound(),
         }
     }
 }

@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Scheme,
     /// The device failed.
     Device,
+    /// The set needs more memory than may be used.
+    Memory,
     /// Reading or writing failed in the operating system.
     Io,
     /// A bug in this crate.
@@ -78,6 +80,7 @@ impl Error {
             Detail::Set(error) => set_kind(error),
             Detail::Read(_) => ErrorKind::InvalidSet,
             Detail::Load(LoadError::Mixed(_)) => ErrorKind::InvalidRequest,
+            Detail::Load(LoadError::Memory(_)) => ErrorKind::Memory,
             Detail::Load(LoadError::Read(_) | LoadError::Unlabelled(_)) => ErrorKind::InvalidSet,
             Detail::Job(error) => job_kind(error),
             Detail::KeyFile(error) => match error {
@@ -147,7 +150,9 @@ fn set_kind(error: &SetError) -> ErrorKind {
         | SetError::Npz { .. }
         | SetError::Npy { .. }
         | SetError::Shards { .. }
+        | SetError::Classes { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
+        SetError::Memory { .. } => ErrorKind::Memory,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,
     }
 }
@@ -172,6 +177,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
+        JobError::Memory(_) => ErrorKind::Memory,
         JobError::Lossy { .. } => ErrorKind::NotInvertible,
         JobError::WrongKey { .. } => ErrorKind::WrongKey,
         JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => ErrorKind::InvalidSet,

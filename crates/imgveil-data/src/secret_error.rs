@@ -86,6 +86,9 @@ pub enum TablesError {
     /// Neither an archive nor JSON.
     #[error("it is neither an .npz file nor JSON")]
     Foreign,
+    /// More than tables need, or than fits into memory.
+    #[error("it is larger than any tables that fit into memory")]
+    Large,
     /// Damaged or other JSON.
     #[error(
         "{}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}",

@@ -1,6 +1,6 @@
 //! `imgveil decrypt`.
 
-use crate::args::{DeviceArgs, FormatArgs, SecretArgs};
+use crate::args::{DeviceArgs, FormatArgs, MemoryArgs, SecretArgs};
 use crate::exit::Outcome;
 use crate::output::{ImageBar, Output, continued, report};
 use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun};
@@ -35,6 +35,8 @@ pub struct Args {
     #[arg(long)]
     private: bool,
     #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
     #[arg(long)]
@@ -52,6 +54,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         encoding: Some(args.format.encoding(&args.output)?),
         names: args.names.clone(),
         private: args.private,
+        memory: args.memory.bound(),
     };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;

@@ -111,6 +111,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let out = output::Output::new(cli.verbose);
+    // Fails only if a program that started this one has set the number already.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(imgveil_data::workers()).build_global();
     match caught(|| dispatch(&cli.command, &out)) {
         Ok(code) => code,
         Err(failure) => {

@@ -25,6 +25,8 @@ mod killed;
 #[cfg(feature = "train")]
 mod known_plaintext;
 mod labels;
+#[cfg(target_os = "linux")]
+mod limits;
 mod merge;
 mod preview;
 mod privacy;

@@ -4,6 +4,7 @@ use super::error::ReadErrorKind;
 use super::image_file::{Header, ImageFile};
 use super::read_options::ReadOptions;
 use super::{dicom, nifti, picture};
+use crate::limits::check_images_of_a_file;
 use crate::regular_file::{self, Retrying};
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
@@ -44,26 +45,24 @@ impl Format {
 
     /// Reads a file's header.
     pub fn header(self, path: &Path, options: &ReadOptions) -> Result<Header, ReadErrorKind> {
-        self.header_of(regular_file::open(path).map_err(ReadErrorKind::Io)?, options)
-    }
-
-    /// As [`Format::header`], from a reader.
-    pub fn header_of(self, file: impl Read + Seek, options: &ReadOptions) -> Result<Header, ReadErrorKind> {
-        let file = BufReader::new(Retrying(file));
-        match self {
-            Self::Picture => picture::header(file),
+@@HEADER@@            Self::Picture => picture::header(file),
             Self::Dicom => dicom::header(file, options),
             Self::Nifti => nifti::header(file, options),
-        }
+        }?;
+        check_images_of_a_file(header.count, length)?;
+        Ok(header)
     }
 
     /// Opens the contents of a file.
     pub fn open(self, bytes: Vec<u8>, options: &ReadOptions) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
-        match self {
+        let length = bytes.len() as u64;
+        let file = match self {
             Self::Picture => picture::open(bytes),
             Self::Dicom => dicom::open(bytes, options),
             Self::Nifti => nifti::open(bytes, options),
-        }
+        }?;
+        check_images_of_a_file(file.header().count, length)?;
+        Ok(file)
     }
 }
 

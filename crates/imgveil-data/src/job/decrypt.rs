@@ -49,7 +49,7 @@ impl DecryptRun {
     /// device fails later.
     pub fn run(&self) -> Result<Summary, Error> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let encrypted = EncryptedSet::open(&request.input, &request.secret)?;
+        let encrypted = EncryptedSet::open(&request.input, &request.secret, request.options.memory)?;
         check_apart(&request.input, &request.output)?;
         let manifest = &encrypted.manifest;
         if !manifest.encoding.is_exact() {
@@ -73,7 +73,7 @@ impl DecryptRun {
         progress.start(batches.iter().map(Batch::len).sum());
         let (mut failed, mut busy) = (Vec::<(usize, Failure)>::new(), Busy::default());
         let job = Decryption { encrypted: &encrypted, device: &self.device, sink: Some(sink.as_ref()) };
-        pipeline::run(&job, &batches, |event, now| {
+        pipeline::run(&job, &batches, request.options.memory, |event, now| {
             busy = *now;
             progress.busy(now);
             match event {

@@ -96,14 +96,14 @@ impl EncryptRun {
             names_file::check(request, &set, output.earlier())?;
         }
         let resumed = output.count();
-        let batches = set.batches(|index| output.has(index));
+        let batches = set.batches(request.options.read.memory, |index| output.has(index));
         progress.start(batches.iter().map(pipeline::Batch::len).sum());
         let mut failed = std::mem::take(&mut set.failed);
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
         if !batches.is_empty() {
             let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref() };
-            pipeline::run(&job, &batches, |event, now| {
+            pipeline::run(&job, &batches, request.options.read.memory, |event, now| {
                 busy = *now;
                 progress.busy(now);
                 match event {

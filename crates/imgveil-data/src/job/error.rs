@@ -1,6 +1,7 @@
 //! Why a job cannot be done, and a check that several jobs share.
 
 use super::summary::Failure;
+use crate::OutOfMemory;
 use crate::set::{Mixed, SetError};
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::engine::Lossy;
@@ -125,6 +126,9 @@ pub enum JobError {
     /// A scheme that mixes images needs an `.npz` output.
     #[error("this scheme mixes images and gives floats, which no PNG holds: {0} must be an .npz file")]
     Floats(PathBuf),
+    /// The images of a split, which are mixed as a whole, do not fit into the memory that may be used.
+    #[error("this scheme mixes the images of a split, and they do not fit: {0}")]
+    Memory(#[from] OutOfMemory),
     /// The output is inside the input.
     #[error("the output {output} lies inside the input {input}: choose a folder outside of it")]
     Inside {

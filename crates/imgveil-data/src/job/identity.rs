@@ -163,6 +163,7 @@ mod tests {
                 labels: Some("labels.csv".into()),
                 members: vec!["json".into(), "txt".into()],
                 follow_links: true,
+                ..ReadOptions::default()
             },
             naming: Naming::Classes,
             ..EncryptOptions::default()

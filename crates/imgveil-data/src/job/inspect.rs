@@ -57,7 +57,7 @@ pub struct EncryptedWith {
 /// If there is no set, or it is damaged.
 pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspection, Error> {
     if is_npz(path)
-        && let Some(manifest) = archive::manifest(path)?.filter(|manifest| manifest.scheme.mixes())
+        && let Some(manifest) = archive::manifest(path, options.memory)?.filter(|manifest| manifest.scheme.mixes())
     {
         // Mixtures are not images, so no source provides them.
         return Ok(of_manifest(&manifest));

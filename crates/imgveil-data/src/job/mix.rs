@@ -48,6 +48,7 @@ pub(super) fn encrypt(
     // A set without any readable image has already been refused.
     let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
     let Some((geometry, original)) = first else { return Err(JobError::Worker) };
+    check_memory(request, &set, geometry)?;
     let loaded = Loaded::new(device, request.secret.compile(&request.scheme, geometry)?)?;
     let started = Instant::now();
     progress.start(set.slots.iter().filter(|slot| slot.geometry.is_some()).count());
@@ -97,6 +98,15 @@ pub(super) fn encrypt(
     mixtures::write(&request.output, geometry, &splits, &manifest)?;
     let tally = Tally { resumed: 0, failed, started, busy: Busy::default() };
     Ok(describe::summary(request, device.name(), &set, manifest, tally))
+}
+
+/// Checks that the split with the most images fits: its samples, and the floats of all splits, as numbers and in the
+/// archive that is written.
+fn check_memory(request: &EncryptRequest, set: &Preflighted, geometry: Geometry) -> Result<(), JobError> {
+    const FLOATS: u64 = 3 * size_of::<f32>() as u64;
+    let images = set.slots.iter().filter(|slot| slot.geometry.is_some()).count() as u64;
+    let of_an_image = (geometry.samples() as u64 * FLOATS).saturating_add(geometry.bytes() as u64);
+    Ok(request.options.read.memory.check(images.saturating_mul(of_an_image))?)
 }
 
 fn decode(request: &EncryptRequest, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {

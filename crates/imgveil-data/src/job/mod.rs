@@ -9,6 +9,7 @@
 //! leaves half a file. A run that was interrupted continues when it is started again.
 
 mod census;
+mod cost;
 mod decrypt;
 mod describe;
 mod encrypt;
@@ -37,6 +38,8 @@ pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;
 pub use inspect::{EncryptedWith, Inspection, inspect};
+#[doc(hidden)]
+pub use merge::partition_of;
 pub use merge::{Merged, merge};
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight};

@@ -4,6 +4,7 @@
 use super::error::JobError;
 use super::journal::{Head, Journal, Record};
 use super::partition::Partition;
+use crate::Memory;
 use crate::regular_file;
 use crate::set::arrays::{NpySink, NpzSink, archive, is_labels, labels_file};
 use crate::set::folder::{FileKind, FolderSink};
@@ -219,7 +220,7 @@ impl Output {
             if !place.path.exists() {
                 return check_new_file(place.path).map(|()| None).map_err(JobError::from);
             }
-            return match archive::manifest(place.path) {
+            return match archive::manifest(place.path, Memory::default()) {
                 Ok(Some(manifest)) if manifest.run == place.head.run && !place.reopen => Ok(Some(manifest)),
                 Ok(Some(manifest)) if manifest.run == place.head.run => Err(JobError::Whole(place.path.to_owned())),
                 _ => Err(exists()),

@@ -2,8 +2,9 @@
 
 use super::error::SetError;
 use super::manifest::{MANIFEST, Manifest};
+use super::manifest_file;
 use super::staging::JOURNAL;
-use crate::regular_file;
+use crate::Memory;
 use std::path::Path;
 
 /// The beginning of the names of the manifests of partitions.
@@ -24,7 +25,7 @@ pub(crate) fn is_unfinished(root: &Path) -> bool {
 ///
 /// # Errors
 /// If the set is not complete, or the manifest is damaged.
-pub(crate) fn manifest(root: &Path) -> Result<Option<Manifest>, SetError> {
+pub(crate) fn manifest(root: &Path, memory: Memory) -> Result<Option<Manifest>, SetError> {
     let path = root.join(MANIFEST);
     let mut waiting = false;
     for entry in root.read_dir().map_err(SetError::reading(root))?.flatten() {
@@ -35,10 +36,9 @@ pub(crate) fn manifest(root: &Path) -> Result<Option<Manifest>, SetError> {
         }
         waiting |= name.starts_with(PARTITION_MANIFEST);
     }
-    match regular_file::read(&path) {
-        Ok(text) => Manifest::parse(&text).map(Some).map_err(|source| SetError::Manifest { path, source }),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && waiting => Err(SetError::Unmerged(root.to_owned())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(SetError::Read { path, source }),
+    match manifest_file::read(&path, memory)? {
+        Some(manifest) => Ok(Some(manifest)),
+        None if waiting => Err(SetError::Unmerged(root.to_owned())),
+        None => Ok(None),
     }
 }

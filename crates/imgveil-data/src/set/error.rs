@@ -1,8 +1,10 @@
 //! Why a set cannot be opened or written.
 
 use super::manifest::ManifestError;
+use crate::OutOfMemory;
 use crate::format::ReadError;
 use crate::text::first_few;
+use crate::limits::MOST_CLASSES;
 use imgveil::internal::image::Geometry;
 use std::path::{Path, PathBuf};
 
@@ -102,6 +104,22 @@ pub enum SetError {
         /// What is wrong.
         reason: String,
     },
+    /// The list of the set's images, or its manifest, does not fit into the memory that may be used.
+    #[error("{path} does not fit: {source}")]
+    Memory {
+        /// The set or its manifest.
+        path: PathBuf,
+        /// What is needed.
+        source: OutOfMemory,
+    },
+    /// The set has more classes than a set may have.
+    #[error("{path} has {classes} classes, and {MOST_CLASSES} are the most")]
+    Classes {
+        /// The set.
+        path: PathBuf,
+        /// The number of its classes.
+        classes: usize,
+    },
     /// The output exists.
     #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
     OutputExists(PathBuf),
@@ -177,6 +195,9 @@ pub enum LoadError {
     /// Images differ in size.
     #[error(transparent)]
     Mixed(#[from] Mixed),
+    /// The images do not fit into the memory that may be used.
+    #[error("the images of a split do not fit: {0}")]
+    Memory(#[from] OutOfMemory),
     /// An image has no class.
     #[error("{0} has no class; training needs a folder for each class, or a labels array")]
     Unlabelled(String),

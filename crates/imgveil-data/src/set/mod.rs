@@ -13,8 +13,10 @@ pub mod folder;
 mod item;
 mod labels;
 mod ledger;
+mod list_file;
 mod load;
 pub mod manifest;
+pub(crate) mod manifest_file;
 pub mod mixtures;
 pub mod names;
 mod open;
@@ -26,6 +28,7 @@ mod source;
 mod split;
 #[doc(hidden)]
 pub mod staging;
+mod stated;
 #[doc(hidden)]
 pub mod webdataset;
 
@@ -35,7 +38,7 @@ pub(crate) use files::check_new_file;
 #[doc(hidden)]
 pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_privately};
 pub use item::{Item, Member, Slot};
-pub use load::{Loaded, load, load_unlabelled};
+pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use open::{open, open_with};
 #[doc(hidden)]

@@ -49,6 +49,11 @@ pub trait Source: Send + Sync {
         Beside::default()
     }
 
+    /// The number of bytes that are read to decode image `index`. 0 if the source does not know it.
+    fn length(&self, _index: usize) -> u64 {
+        0
+    }
+
     /// A text that changes if the file of image `index` is written again: its size and time. Empty if the source knows
     /// neither.
     fn stamp(&self, _index: usize) -> String {

@@ -10,6 +10,7 @@ mod convolution;
 mod densenet;
 mod init;
 mod layers;
+mod limits;
 mod names;
 mod patches;
 mod resnet;

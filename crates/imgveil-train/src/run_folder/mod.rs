@@ -13,7 +13,10 @@ use crate::data::TrainingSet;
 use crate::error::{Error, FolderError};
 use crate::outcome::Epoch;
 use crate::state::{STATE, State};
+use imgveil::internal::scheme::MOST_STAGES;
 use imgveil_data::Error as SetError;
+use imgveil_data::json_limits::JsonLimits;
+use imgveil_data::limits::MOST_CLASSES;
 use imgveil_data::regular_file;
 use imgveil_data::set::staging::STAGED;
 use imgveil_data::set::{manifest, tidy, write_atomically_as};
@@ -78,6 +81,25 @@ impl<'a> Identity<'a> {
     }
 }
 
+/// The limits of the JSON files of a folder.
+const LIMITS: JsonLimits = JsonLimits { lists: &[("classes", MOST_CLASSES), ("stages", MOST_STAGES)] };
+
+/// The most bytes of `run.json`: the names of as many classes as there may be.
+const LONGEST_IDENTITY: usize = 64 << 20;
+
+/// Parses `run.json`.
+///
+/// # Errors
+/// What is wrong with it.
+#[doc(hidden)]
+pub fn identity_of(text: &[u8]) -> Result<Value, String> {
+    if text.len() > LONGEST_IDENTITY {
+        return Err(format!("it has more than {LONGEST_IDENTITY} bytes"));
+    }
+    LIMITS.check(text).map_err(|e| e.to_string())?;
+    serde_json::from_slice(text).map_err(|e| e.to_string())
+}
+
 /// A lock on a run's folder.
 pub(crate) struct Held {
     _lock: Option<File>,
@@ -136,6 +158,7 @@ impl RunFolder {
     /// When the summary is damaged or cannot be read.
     pub fn finished(&self) -> Result<Option<RunSummary>, Error> {
         let Some(bytes) = self.read(SUMMARY)? else { return Ok(None) };
+        LIMITS.check(&bytes).map_err(|e| self.damaged(SUMMARY, e.to_string()))?;
         let summary = serde_json::from_slice(&bytes).map_err(|e| self.damaged(SUMMARY, e.to_string()))?;
         self.forget()?;
         Ok(Some(summary))
@@ -151,7 +174,7 @@ impl RunFolder {
             self.json(RUN, &identity)?;
         }
         let read = |source| SetError::read(&path, source);
-        let file = File::open(&path).map_err(read)?;
+        let file = regular_file::open(&path).map_err(read)?;
         let lock = match file.try_lock() {
             Ok(()) => Some(file),
             Err(TryLockError::WouldBlock) => return Err(FolderError::Busy(self.0.clone())),
@@ -166,7 +189,7 @@ impl RunFolder {
 
     fn check(&self, identity: &Identity<'_>) -> Result<(), FolderError> {
         let found = self.read(RUN)?.unwrap_or_default();
-        let found: Value = serde_json::from_slice(&found).map_err(|e| self.damaged(RUN, e.to_string()))?;
+        let found = identity_of(&found).map_err(|reason| self.damaged(RUN, reason))?;
         // Both sides are read from text, because serde_json may read another number than it wrote.
         let expected = text(RUN, identity)?;
         let expected: Value = serde_json::from_str(&expected).map_err(|e| self.damaged(RUN, e.to_string()))?;
