@@ -219,9 +219,15 @@ fn conclude(summary: &RunSummary, out: &Output) {
     ));
     if let Some(val) = &summary.val {
         out.say(&scores("validation", val));
+        if let Some(words) = absent("note: the validation images", &summary.classes, val) {
+            out.say(&words);
+        }
     }
     if let Some(test) = &summary.test {
         out.say(&scores("test", test));
+        if let Some(words) = absent("note: the test images", &summary.classes, test) {
+            out.say(&words);
+        }
         out.say_lines(&confusion(&summary.classes, &test.confusion));
     }
     if let Some(traffic) = &summary.traffic {
@@ -240,6 +246,13 @@ pub fn scores(name: &str, evaluation: &Evaluation) -> String {
         "{name}: AUC {auc}, accuracy {:.3}, balanced accuracy {:.3}, loss {:.3} ({} images)",
         evaluation.accuracy, evaluation.balanced_accuracy, evaluation.loss, evaluation.images
     )
+}
+
+/// Names the classes without an image, if there are any.
+pub fn absent(name: &str, classes: &[String], evaluation: &Evaluation) -> Option<String> {
+    let names: Vec<String> = evaluation.absent.iter().filter_map(|&class| classes.get(class)).cloned().collect();
+    let words = format!("{name} have no image of {}: the scores leave these classes out", names.join(", "));
+    (!names.is_empty()).then_some(words)
 }
 
 /// The confusion matrix as a table.
