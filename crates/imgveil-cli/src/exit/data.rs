@@ -48,6 +48,10 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::Job(JobError::NoPartitions(_)) => "; partitions are written by `imgveil encrypt --partition I/N`",
         Detail::Job(JobError::NotEncrypted(_)) => "; give the folder or .npz that `imgveil encrypt` wrote",
         Detail::Job(JobError::Worker) => "; please report this with the command that you ran",
+        Detail::Set(SetError::Layout { .. }) => {
+            "; rename them, give the folder that holds the splits, or say what is what with --labels FILE (columns \
+             name, label, split)"
+        }
         Detail::Set(SetError::Unfinished(_)) => "; run the same command again to complete it",
         Detail::Set(SetError::Unmerged(path)) => {
             return format!("{words}: run `imgveil merge {}` once every partition is done", path.display());

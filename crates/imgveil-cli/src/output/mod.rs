@@ -1,12 +1,14 @@
 //! What the command prints. Results go to standard output, everything else to standard error. A closed pipe is ignored.
 
 mod job_report;
+mod passed_over;
 mod progress;
 mod set_table;
 
 pub use job_report::{continued, list, report, set_aside};
+pub use passed_over::passed_over;
 pub use progress::ImageBar;
-pub use set_table::set_table;
+pub use set_table::{contents_lines, set_table};
 
 use crate::exit::{FAILED, Failure};
 use std::io::Write;

@@ -1,7 +1,8 @@
 //! The progress of a job: a bar on a terminal, otherwise a line from time to time.
 
-use super::duration;
-use imgveil_data::job::{Busy, Note, Progress};
+use super::{contents_lines, duration};
+use crate::exit::advice;
+use imgveil_data::job::{Busy, Contents, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -109,8 +110,17 @@ impl Progress for ImageBar {
         self.change(|state| state.busy = *busy);
     }
 
+    fn contents(&self, contents: &Contents) {
+        self.bar.suspend(|| {
+            for line in contents_lines(contents) {
+                let _ = writeln!(std::io::stderr(), "{line}");
+            }
+        });
+    }
+
     fn note(&self, note: &Note) {
         let advice = match note {
+            Note::About(remark) => advice(remark),
             Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
             _ => "",
         };

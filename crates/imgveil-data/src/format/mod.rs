@@ -8,6 +8,7 @@ mod image_file;
 pub mod nifti;
 #[doc(hidden)]
 pub mod npy;
+mod passed_over;
 pub mod picture;
 mod read_options;
 pub(crate) mod tar;
@@ -16,6 +17,7 @@ mod window;
 pub(crate) use detect::Format;
 pub use error::{ReadError, ReadErrorKind};
 pub use image_file::{Header, ImageFile};
+pub use passed_over::PassedOverReason;
 pub use read_options::{Axis, ReadOptions};
 pub use window::Window;
 #[doc(hidden)]

@@ -58,6 +58,7 @@ impl EncryptRun {
     fn encrypt(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let mut set = look(request)?;
+        progress.contents(&set.contents());
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);

@@ -1,7 +1,7 @@
 //! What an encryption will do, from headers alone: which images there are, which sizes they have, and which cannot be
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
-use super::census::{Census, Size};
+use super::census::{Census, Contents, Size};
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
@@ -9,7 +9,7 @@ use super::request::EncryptRequest;
 use super::summary::{Failure, in_order};
 use crate::Error;
 use crate::format::ReadError;
-use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, names, open_set};
+use crate::set::{Encoding, Item, Mixed, PassedOver, Remark, Slot, Source, Split, names, open_set};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -33,10 +33,15 @@ pub struct Preflight {
     pub sizes: Vec<Size>,
     /// Images that will be set aside.
     pub failed: Vec<Failure>,
-    /// The number of files that are not images.
+    /// The number of files that are passed over.
     pub ignored: usize,
+    /// The files that are passed over.
+    pub passed_over: Vec<PassedOver>,
     /// What the user should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
+    /// The classes' names in the input, by their names in the output.
+    #[serde(skip)]
+    pub plain_classes: BTreeMap<String, String>,
 }
 
 /// A set whose headers have been read.
@@ -52,7 +57,7 @@ pub(super) struct Preflighted {
     /// Which images belong to this process's partition.
     pub mine: Vec<bool>,
     pub failed: Vec<(usize, Failure)>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -61,11 +66,8 @@ pub(super) struct Preflighted {
 /// The errors that the run would end with before it writes.
 pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
     let set = look(request)?;
-    let mut census = Census::default();
-    for Slot { item, geometry } in &set.slots {
-        let Some(geometry) = geometry else { continue };
-        census.add(item.split, item.label, &set.classes, geometry.to_string(), geometry.bytes() as u64);
-    }
+    let census = set.census();
+    let plain_classes = set.plain_classes();
     let sizes = census.sizes();
     let Census { images, bytes, splits, classes, .. } = census;
     Ok(Preflight {
@@ -77,7 +79,9 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         sizes,
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
+        passed_over: set.source.ignored().to_vec(),
         notes: set.notes,
+        plain_classes,
     })
 }
 
@@ -120,7 +124,7 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
         classes,
         mine,
         failed: Vec::new(),
-        notes: opened.note.into_iter().collect(),
+        notes: opened.remarks,
         source,
     };
     set.scan(request);
@@ -135,6 +139,26 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
 }
 
 impl Preflighted {
+    fn census(&self) -> Census {
+        let mut census = Census::default();
+        for Slot { item, geometry } in &self.slots {
+            let Some(geometry) = geometry else { continue };
+            census.add(item.split, item.label, &self.classes, geometry.to_string(), geometry.bytes() as u64);
+        }
+        census
+    }
+
+    /// The names of the classes in the input by those in the output.
+    fn plain_classes(&self) -> BTreeMap<String, String> {
+        self.classes.iter().cloned().zip(self.source.classes().iter().cloned()).collect()
+    }
+
+    /// What the set holds.
+    pub fn contents(&self) -> Contents {
+        let Census { splits, classes, .. } = self.census();
+        Contents { splits, classes, plain_classes: self.plain_classes() }
+    }
+
     /// Reads the headers.
     fn scan(&mut self, request: &EncryptRequest) {
         let (resize, tile) = (request.options.resize, request.scheme.tile());
@@ -196,11 +220,11 @@ impl Preflighted {
         }
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
-            self.notes.extend(idle.iter().map(|(stage, why)| format!("{stage} does nothing here: {why}")));
+            self.notes.extend(idle.iter().map(|(stage, why)| Remark::new(format!("{stage} does nothing here: {why}"))));
             let jpeg = request.scheme.jpeg(geometry);
             if !self.encoding.is_exact() && !jpeg.friendly {
                 let words = "JPEG will damage these images beyond what decryption or training can use";
-                self.notes.push(format!("{words}: {}", jpeg.why));
+                self.notes.push(Remark::new(format!("{words}: {}", jpeg.why)));
             }
         }
         Ok(())

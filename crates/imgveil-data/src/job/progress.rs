@@ -1,5 +1,7 @@
 //! How a job reports its progress.
 
+use super::census::Contents;
+use crate::set::Remark;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::PathBuf;
@@ -15,6 +17,8 @@ pub trait Progress: Send + Sync {
     fn set_aside(&self) {}
     /// How long each stage has worked so far. The stage that worked longest limits the speed.
     fn busy(&self, _busy: &Busy) {}
+    /// The splits and classes of the set, before anything is written.
+    fn contents(&self, _contents: &Contents) {}
     /// Something that the user should know.
     fn note(&self, _note: &Note) {}
 }
@@ -33,7 +37,7 @@ impl Progress for NoProgress {
 #[non_exhaustive]
 pub enum Note {
     /// About the input or the scheme.
-    About(String),
+    About(Remark),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
     /// The images were stored as JPEG, which is not exact.
@@ -43,7 +47,7 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::About(words) => f.write_str(words),
+            Self::About(remark) => remark.fmt(f),
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
             }

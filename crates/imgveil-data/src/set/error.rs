@@ -49,6 +49,14 @@ pub enum SetError {
         /// How many files of other kinds it holds.
         ignored: usize,
     },
+    /// The folders of a set can be read in two ways.
+    #[error("it is not clear what the folders of {path} mean: {reason}; nothing was written")]
+    Layout {
+        /// The folder.
+        path: PathBuf,
+        /// What is not clear.
+        reason: String,
+    },
     /// The set holds mixtures of images, which are floats and not images.
     #[error(
         "{path} holds mixtures of images (scheme {scheme}), as floats: they cannot be undone or encrypted again, only \

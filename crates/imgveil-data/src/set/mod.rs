@@ -4,6 +4,7 @@
 
 #[doc(hidden)]
 pub mod arrays;
+mod classes;
 mod completeness;
 mod encoding;
 mod error;
@@ -17,7 +18,9 @@ pub mod manifest;
 pub mod mixtures;
 pub mod names;
 mod open;
+mod passed_over;
 mod paths;
+mod remark;
 mod resize;
 #[doc(hidden)]
 pub mod sink;
@@ -37,8 +40,10 @@ pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use open::{open, open_with};
+pub use passed_over::PassedOver;
 #[doc(hidden)]
 pub use paths::{beside, is_npz};
+pub use remark::{Advice, Remark};
 pub use resize::{Resize, Side};
 pub use source::{Beside, Opened, Source};
 pub use split::Split;

@@ -31,8 +31,9 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, Set
     let opened = open_any(path, options)?;
     match &options.labels {
         Some(labels) if opened.manifest.is_none() => {
-            let (source, note) = labels::apply(opened.source, labels)?;
-            Ok(Opened { source, note, ..opened })
+            let (source, told) = labels::apply(opened.source, labels)?;
+            let remarks = opened.remarks.into_iter().chain(told).collect();
+            Ok(Opened { source, remarks, ..opened })
         }
         _ => Ok(opened),
     }
@@ -51,7 +52,7 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
             Some("npz") => arrays::npz::open(path),
             Some("npy") => arrays::npy::open(path),
             Some("tar") => webdataset::open(path),
-            _ if Format::of(path).is_some() => folder::plain(path, options),
+            _ if Format::of(path).is_ok() => folder::plain(path, options),
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }
@@ -62,7 +63,7 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
                 Encoding::WebDataset { .. } => return webdataset::open(path),
                 Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
             };
-            Ok(Opened { source, manifest: Some(manifest), note: None })
+            Ok(Opened { source, manifest: Some(manifest), remarks: Vec::new() })
         }
         None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path),
         None if webdataset::is_folder_of_shards(path) => webdataset::open(path),

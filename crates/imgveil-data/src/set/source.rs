@@ -2,9 +2,10 @@
 
 use super::item::{Item, Member};
 use super::manifest::Manifest;
+use super::passed_over::PassedOver;
+use super::remark::Remark;
 use crate::format::ReadError;
 use imgveil::internal::image::{Geometry, Image};
-use std::path::PathBuf;
 
 /// A set to read from.
 pub trait Source: Send + Sync {
@@ -14,8 +15,8 @@ pub trait Source: Send + Sync {
     /// Names of the classes. Empty if the set has no classes.
     fn classes(&self) -> &[String];
 
-    /// Files that were skipped because they are not images.
-    fn ignored(&self) -> &[PathBuf] {
+    /// Files that were passed over.
+    fn ignored(&self) -> &[PassedOver] {
         &[]
     }
 
@@ -67,5 +68,5 @@ pub struct Opened {
     /// The manifest of an encrypted set.
     pub manifest: Option<Manifest>,
     /// What the user should know about how the set was read.
-    pub note: Option<String>,
+    pub remarks: Vec<Remark>,
 }

@@ -27,8 +27,31 @@ pub fn is_picture_name(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     matches!(
         extension.as_deref(),
-        Some("png" | "jpg" | "jpeg" | "tif" | "tiff" | "bmp" | "dib" | "webp" | "pbm" | "pgm" | "ppm" | "pnm" | "pam")
+        Some(
+            "png"
+                | "jpg"
+                | "jpeg"
+                | "jpe"
+                | "jfif"
+                | "tif"
+                | "tiff"
+                | "bmp"
+                | "dib"
+                | "webp"
+                | "pbm"
+                | "pgm"
+                | "ppm"
+                | "pnm"
+                | "pam"
+        )
     )
+}
+
+/// Whether a file whose name says nothing is a picture, by its first bytes. The formats whose marks are two letters are
+/// left out: texts may begin with them.
+pub(crate) fn is_picture(start: &[u8]) -> bool {
+    let marked = !start.starts_with(b"BM") && !start.starts_with(b"P");
+    marked && header::format(start).is_ok()
 }
 
 /// Opens the contents of a file.

@@ -56,7 +56,7 @@ fn open_within(path: &Path, mut memory: u64) -> Result<Opened, SetError> {
         Some(_) => source.with_strangers(strangers(&zip)),
         None => source,
     };
-    Ok(Opened { source: Box::new(source), manifest, note: None })
+    Ok(Opened { source: Box::new(source), manifest, remarks: Vec::new() })
 }
 
 /// Members that do not belong to an encrypted set.

@@ -3,10 +3,9 @@
 use super::array::ImageArray;
 use super::layout::{file_name, images_name, labels_name, position};
 use crate::format::{ReadError, ReadErrorKind};
-use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, SPLITS, Source, Split};
+use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, PassedOver, SPLITS, Source, Split};
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// An opened set of arrays.
 pub(super) struct ArraySource {
@@ -17,7 +16,7 @@ pub(super) struct ArraySource {
     classes: Vec<String>,
     /// BLAKE3 of each image's samples as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
-    ignored: Vec<PathBuf>,
+    ignored: Vec<PassedOver>,
     beside: Beside,
 }
 
@@ -41,7 +40,7 @@ impl ArraySource {
     }
 
     /// Adds the files beside the arrays that are not arrays.
-    pub(super) fn with_ignored(self, ignored: Vec<PathBuf>) -> Self {
+    pub(super) fn with_ignored(self, ignored: Vec<PassedOver>) -> Self {
         Self { ignored, ..self }
     }
 
@@ -133,7 +132,7 @@ impl Source for ArraySource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
     }
 

@@ -1,10 +1,12 @@
-//! A folder of image files to read from, in class folders, or in `train/ val/ test/`. A file of several images is
-//! listed as that many items.
+//! A folder of image files to read from, in class folders, or in `train/ val/ test/`: see [`Division`]. A file of
+//! several images is listed as that many items.
 
+use super::division::Division;
+use super::file_names::unique;
 use super::open_files::OpenFiles;
 use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
-use crate::set::paths::stem;
-use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
+use crate::set::remark::{Remark, counted};
+use crate::set::{Entry, Item, Manifest, Opened, PassedOver, SetError, Source};
 use crate::stamp::stamp_of;
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
@@ -18,7 +20,7 @@ pub struct FolderSource {
     items: Vec<Item>,
     locations: Vec<Location>,
     classes: Vec<String>,
-    ignored: Vec<PathBuf>,
+    ignored: Vec<PassedOver>,
     open: OpenFiles,
     /// BLAKE3 of each file as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
@@ -76,8 +78,8 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSourc
 
 /// Opens a folder of plain images, or a single file of them.
 pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let source = FolderSource::walk(path, options)?;
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    let (source, remarks) = FolderSource::walk(path, options)?;
+    Ok(Opened { source: Box::new(source), manifest: None, remarks })
 }
 
 /// A file found in the tree.
@@ -86,8 +88,44 @@ struct File {
     location: Location,
 }
 
+impl File {
+    /// The folders in which it lies.
+    fn folders(&self) -> &[String] {
+        self.parts.split_last().map_or(&[], |(_, folders)| folders)
+    }
+
+    /// Whether it tells something about the set's layout. A file that cannot be read does not.
+    fn tells(&self) -> bool {
+        !matches!(self.location, Location::Unreadable(..))
+    }
+
+    fn class<'a>(&'a self, division: &Division) -> Option<&'a str> {
+        division.place(self.folders()).1
+    }
+}
+
+/// The splits and classes of a folder. If labels come from a file, folders that can be read in two ways say nothing.
+fn divide(input: &Path, files: &[File], options: &ReadOptions) -> Result<(Division, Vec<Remark>), SetError> {
+    let folders: Vec<&[String]> = files.iter().filter(|file| file.tells()).map(File::folders).collect();
+    match Division::of(&folders) {
+        // The file of labels is compared with the images.
+        Ok(division) if options.labels.is_some() => Ok((division, Vec::new())),
+        Ok(mut division) => {
+            let remarks = std::mem::take(&mut division.remarks);
+            Ok((division, remarks))
+        }
+        Err(_) if options.labels.is_some() => Ok((Division::nothing(), Vec::new())),
+        Err(reason) => Err(SetError::Layout { path: input.to_owned(), reason }),
+    }
+}
+
+/// `1 image is called`, `2 images are called`.
+fn counted_called(number: usize) -> String {
+    format!("{} {} called", counted(number, "image"), if number == 1 { "is" } else { "are" })
+}
+
 impl FolderSource {
-    fn walk(input: &Path, options: &ReadOptions) -> Result<Self, SetError> {
+    fn walk(input: &Path, options: &ReadOptions) -> Result<(Self, Vec<Remark>), SetError> {
         let (mut files, mut ignored) = (Vec::new(), Vec::new());
         // Names are relative to the folder, or to the folder of a single file.
         let root = if input.is_file() { input.parent().unwrap_or(Path::new("")) } else { input };
@@ -110,10 +148,10 @@ impl FolderSource {
             let parts: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
             let location = match (problem, Format::of(path)) {
                 (Some(problem), _) => Location::Unreadable(relative, problem),
-                (None, Some(_)) if relative.to_str().is_none() => Location::NotText(relative),
-                (None, Some(format)) => Location::File(relative, format),
-                (None, None) => {
-                    ignored.push(relative);
+                (None, Ok(_)) if relative.to_str().is_none() => Location::NotText(relative),
+                (None, Ok(format)) => Location::File(relative, format),
+                (None, Err(reason)) => {
+                    ignored.push(PassedOver::new(relative, reason));
                     continue;
                 }
             };
@@ -122,27 +160,25 @@ impl FolderSource {
         if files.is_empty() {
             return Err(SetError::Empty { path: input.to_owned(), ignored: ignored.len() });
         }
-        // Files that cannot be read tell nothing about the set's layout.
-        let readable = || files.iter().filter(|file| !matches!(file.location, Location::Unreadable(..)));
-        // The folders are splits only if every image is in one of them, because a class may be called "test".
-        let in_split =
-            |file: &File| file.parts.len() > 1 && file.parts.first().is_some_and(|p| Split::named(p).is_some());
-        let has_splits = readable().all(in_split);
-        let class_at = usize::from(has_splits);
-        let class = |file: &File| file.parts.get(class_at).filter(|_| file.parts.len() > class_at + 1).cloned();
-        let classes: BTreeSet<String> = readable().filter_map(class).collect();
-        let classes: Vec<String> = classes.into_iter().collect();
-        let item = |file: &File| {
-            let name = file.parts.join("/");
-            let split = has_splits.then(|| file.parts.first().and_then(|part| Split::named(part))).flatten();
-            let label = class(file).and_then(|class| classes.binary_search(&class).ok()).map(|label| label as u32);
-            Item { name: stem(&name).to_owned(), split: split.unwrap_or(Split::All), label }
+        let (division, mut remarks) = divide(input, &files, options)?;
+        let classes: BTreeSet<&str> =
+            files.iter().filter(|file| file.tells()).filter_map(|file| file.class(&division)).collect();
+        let classes: Vec<String> = classes.into_iter().map(str::to_owned).collect();
+        let (names, twice) = unique(&files.iter().map(|file| file.parts.as_slice()).collect::<Vec<_>>());
+        if twice > 0 {
+            let words = format!("{} like another one but for the ending: such names keep it", counted_called(twice));
+            remarks.push(Remark::new(words));
+        }
+        let item = |file: &File, name: String| {
+            let class = file.class(&division).map(str::to_owned);
+            let label = class.and_then(|class| classes.binary_search(&class).ok()).map(|label| label as u32);
+            Item { name, split: division.place(file.folders()).0, label }
         };
         let (mut items, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
         let images: Vec<Vec<Location>> =
             files.par_iter().enumerate().map(|(number, file)| images(root, number, &file.location, options)).collect();
-        for (file, images) in files.iter().zip(images) {
-            let item = item(file);
+        for ((file, name), images) in files.iter().zip(names).zip(images) {
+            let item = item(file, name);
             match images.len() {
                 1 => items.push(item),
                 count => {
@@ -152,7 +188,7 @@ impl FolderSource {
             locations.extend(images);
         }
         let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
-        Ok(Self { root, options, items, locations, classes, ignored, open, hashes: Vec::new() })
+        Ok((Self { root, options, items, locations, classes, ignored, open, hashes: Vec::new() }, remarks))
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
@@ -223,7 +259,7 @@ impl Source for FolderSource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
     }
 
@@ -261,7 +297,7 @@ mod tests {
         let opened = crate::set::open(root).unwrap();
         assert!(opened.manifest.is_none());
         assert_eq!(opened.source.classes(), ["a", "b"]);
-        assert_eq!(opened.source.ignored(), [PathBuf::from("val/notes.txt")]);
+        assert_eq!(opened.source.ignored(), [PassedOver::new("val/notes.txt", PassedOverReason::NoImage)]);
         let items: Vec<(&str, Split, Option<u32>)> =
             opened.source.items().iter().map(|i| (i.name.as_str(), i.split, i.label)).collect();
         assert_eq!(

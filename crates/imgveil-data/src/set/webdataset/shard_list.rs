@@ -1,6 +1,7 @@
 //! Which tar files a path means: one file, a folder of them, or a pattern.
 
 use crate::format::picture;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// The largest number of shards that a pattern may expand to.
@@ -16,21 +17,55 @@ pub(in crate::set) fn is_pattern(path: &Path) -> bool {
     is_shard(path) && path.to_str().is_some_and(|text| text.contains('{')) && !path.exists()
 }
 
-/// Whether a folder holds shards, and neither images nor folders.
+/// How deep below a folder shards are looked for.
+const DEEPEST: usize = 4;
+
+/// The files of a folder of shards, relative to it.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) shards: Vec<PathBuf>,
+    pub(super) others: Vec<PathBuf>,
+}
+
+/// Whether a folder holds shards, itself or in its folders, and no pictures.
 pub(in crate::set) fn is_folder_of_shards(path: &Path) -> bool {
-    let Ok(entries) = path.read_dir() else { return false };
-    let mut shards = false;
-    for entry in entries.flatten() {
-        let name = PathBuf::from(entry.file_name());
-        if name.to_string_lossy().starts_with('.') {
+    find(path).is_some_and(|found| !found.shards.is_empty())
+}
+
+/// The shards of a folder and of its folders, and all other files. `None` if one of them is a picture, or the folder
+/// cannot be read.
+pub(super) fn find(root: &Path) -> Option<Found> {
+    let visible =
+        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+    let walk = walkdir::WalkDir::new(root).follow_links(true).max_depth(DEEPEST).sort_by_file_name();
+    let mut found = Found::default();
+    for entry in walk.into_iter().filter_entry(visible) {
+        let entry = entry.ok()?;
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
+        if entry.file_type().is_dir() {
             continue;
         }
-        if entry.path().is_dir() || picture::is_picture_name(&name) {
-            return false;
+        if picture::is_picture_name(&path) {
+            return None;
         }
-        shards |= is_shard(&name);
+        if is_shard(&path) { found.shards.push(path) } else { found.others.push(path) }
     }
-    shards
+    Some(found)
+}
+
+/// The names of shards relative to the folder that holds them all, with `/` between the parts. File names alone, if no
+/// two are alike.
+pub(super) fn names(shards: &[PathBuf]) -> Vec<String> {
+    let file = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let files: Vec<String> = shards.iter().map(file).collect();
+    if files.iter().collect::<HashSet<_>>().len() == files.len() {
+        return files;
+    }
+    let parts = |path: &PathBuf| path.iter().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let all: Vec<Vec<String>> = shards.iter().map(parts).collect();
+    let shared = |place: &usize| all.iter().all(|path| path.len() > place + 1 && path[*place] == all[0][*place]);
+    let common = (0..).take_while(shared).count();
+    all.iter().map(|path| path[common..].join("/")).collect()
 }
 
 /// Expands a pattern, in order: `{000000..000099}` is a range, with leading zeros if it has some, and `{a,b}` a list.

@@ -1,19 +1,24 @@
 //! Reads a set of shards. Images are read in place, so that memory does not grow with the set.
 //!
-//! A sample's class is the number or name in its `.cls`, or in its `.json` (`label`, `class`, `cls`, or a lone number).
-//! A shard's split is the word that its name begins with (`train`, `val`, `test`). If a shard is damaged, the samples
-//! before the damage are read, and the damage is listed as an image that cannot be read.
+//! A sample's class is the number or name in its `.cls` (or `.class`, `.label`, `.target`), or in its `.json` (`label`,
+//! `class`, `cls`, or a lone number). A shard's split is the one that a word of its name means, or else its folder. If
+//! a shard is damaged, the samples before the damage are read, and the damage is listed as an image that cannot be
+//! read.
 
 use super::class::{Class, LONGEST_TEXT};
 use super::member_name::{CLASS, is_image, key_and_kind};
-use super::scan::{Location, Scan, Shard, scan};
-use super::shard_list::{expand, is_pattern, is_shard};
+use super::scan::{Location, Scan, Shard, inside, scan};
+use super::shard_list::{expand, find, is_pattern, names};
+use super::told::remarks;
 use super::verify::beside;
 use crate::format::tar::TarMembers;
-use crate::format::{ReadError, ReadErrorKind, picture};
+use crate::format::{PassedOverReason, ReadError, ReadErrorKind, picture};
 use crate::offset_io::{self, FileRange};
+use crate::set::classes::{MOST_CLASSES, order, renumbered};
 use crate::set::completeness::is_unfinished;
-use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, SetError, Source, parent};
+use crate::set::{
+    Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, parent,
+};
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -21,9 +26,6 @@ use std::fs::File;
 use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-
-/// The largest number of classes: every class has a name and an output of the network.
-const MOST_CLASSES: usize = 65_536;
 
 fn bad(path: &Path, reason: String) -> SetError {
     SetError::Shards { path: path.to_owned(), reason }
@@ -37,7 +39,11 @@ pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
             Ok(text) => {
                 let wrong = |source| SetError::Manifest { path: manifest_path, source };
                 let manifest = Manifest::parse(&text).map_err(wrong)?;
-                Ok(Opened { source: Box::new(encrypted(path, &manifest)), manifest: Some(manifest), note: None })
+                Ok(Opened {
+                    source: Box::new(encrypted(path, &manifest)),
+                    manifest: Some(manifest),
+                    remarks: Vec::new(),
+                })
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => plain_folder(path),
             Err(source) => Err(SetError::Read { path: manifest_path, source }),
@@ -62,26 +68,17 @@ pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
             return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
         }
     }
-    Ok(Opened { source: Box::new(plain(path, shards, Vec::new())?), manifest: None, note: None })
+    let named = names(&shards);
+    let shards = shards.into_iter().zip(named).map(|(path, name)| Shard::new(path, name)).collect();
+    plain(path, shards, Vec::new())
 }
 
 fn plain_folder(root: &Path) -> Result<Opened, SetError> {
-    let read = |source| SetError::Read { path: root.to_owned(), source };
-    let (mut shards, mut ignored) = (Vec::new(), Vec::new());
-    for entry in root.read_dir().map_err(read)? {
-        let name = PathBuf::from(entry.map_err(read)?.file_name());
-        if name.to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if is_shard(&name) {
-            shards.push(root.join(name));
-        } else {
-            ignored.push(name);
-        }
-    }
-    shards.sort_unstable();
-    ignored.sort_unstable();
-    Ok(Opened { source: Box::new(plain(root, shards, ignored)?), manifest: None, note: None })
+    let found = find(root).unwrap_or_default();
+    let name = |path: &PathBuf| path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+    let shards = found.shards.iter().map(|path| Shard::new(root.join(path), name(path))).collect();
+    let ignored = found.others.into_iter().map(|path| PassedOver::new(path, PassedOverReason::NoImage)).collect();
+    plain(root, shards, ignored)
 }
 
 /// A set of shards.
@@ -91,30 +88,30 @@ struct ShardSource {
     /// The shard and the location of each item.
     locations: Vec<(usize, Location)>,
     classes: Vec<String>,
-    ignored: Vec<PathBuf>,
+    ignored: Vec<PassedOver>,
     /// BLAKE3 of each image's member as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
     /// The key of each image as the manifest states it. Empty for a plain set.
     keys: Vec<String>,
 }
 
-fn plain(path: &Path, shards: Vec<PathBuf>, mut ignored: Vec<PathBuf>) -> Result<ShardSource, SetError> {
-    let shards: Vec<Shard> = shards.into_iter().map(Shard::new).collect();
+fn plain(path: &Path, shards: Vec<Shard>, mut ignored: Vec<PassedOver>) -> Result<Opened, SetError> {
     let scans: Vec<Scan> = shards.par_iter().map(|shard| scan(shard, true)).collect();
     if scans.iter().all(|scan| scan.samples.is_empty()) {
         let damaged = shards.iter().zip(&scans).find_map(|(shard, scan)| Some((shard, scan.damage.clone()?)));
         return Err(match damaged {
             Some((shard, damage)) => bad(&shard.path, damage),
-            None => bad(path, "no sample in it has an image: a member KEY.png or KEY.jpg".into()),
+            None => bad(path, no_image(&scans)),
         });
     }
+    let mut told = remarks(&shards, &scans);
     let (mut items, mut locations, mut stated) = (Vec::new(), Vec::new(), Vec::new());
     for (number, (shard, found)) in shards.iter().zip(scans).enumerate() {
-        let split = shard.split();
+        let split = shard.split;
         for sample in found.samples {
             items.push(Item { name: format!("{}/{}", shard.stem(), sample.key), split, label: None });
             locations.push((number, sample.location));
-            stated.push(sample.class);
+            stated.push(sample.stated.class);
         }
         if let Some(damage) = found.damage {
             items.push(Item { name: format!("{}/damaged", shard.stem()), split, label: None });
@@ -128,16 +125,31 @@ fn plain(path: &Path, shards: Vec<PathBuf>, mut ignored: Vec<PathBuf>) -> Result
         return Err(bad(path, format!("two samples are called {}: rename one of them", twice.name)));
     }
     drop(names);
-    let classes = label(&mut items, &mut locations, &stated).map_err(|reason| bad(path, reason))?;
-    Ok(ShardSource { shards, items, locations, classes, ignored, hashes: Vec::new(), keys: Vec::new() })
+    let (classes, remark) = label(&mut items, &mut locations, &stated).map_err(|reason| bad(path, reason))?;
+    told.extend(remark);
+    let source = ShardSource { shards, items, locations, classes, ignored, hashes: Vec::new(), keys: Vec::new() };
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: told })
 }
 
-/// Sets the label of every item and returns the names of the classes. The names are numbers if every class is one.
+/// Why no sample has an image.
+fn no_image(scans: &[Scan]) -> String {
+    let kinds: BTreeSet<&str> = scans.iter().flat_map(|scan| &scan.kinds).map(String::as_str).collect();
+    let members = if kinds.is_empty() {
+        String::new()
+    } else {
+        let kinds: Vec<String> = kinds.into_iter().take(5).map(|kind| format!("KEY.{}", kind.escape_debug())).collect();
+        format!("; its members are called {}", kinds.join(", "))
+    };
+    format!("no sample in it has an image: a member KEY.png, KEY.jpg or KEY.input.jpg{members}")
+}
+
+/// Sets the label of every item and returns the names of the classes. The names are numbers if every class is one. Also
+/// returns a remark if classes that are numbers get others.
 fn label(
     items: &mut [Item],
     locations: &mut [(usize, Location)],
     stated: &[Option<Class>],
-) -> Result<Vec<String>, String> {
+) -> Result<(Vec<String>, Option<Remark>), String> {
     let named = stated.iter().flatten().any(|class| matches!(class, Class::Name(_)));
     let text = |class: &Class| match class {
         Class::Number(number) => number.to_string(),
@@ -148,12 +160,14 @@ fn label(
         if names.len() > MOST_CLASSES {
             return Err(format!("its samples name {} classes, and {MOST_CLASSES} are the most", names.len()));
         }
-        let names: Vec<String> = names.into_iter().collect();
+        let mut names: Vec<String> = names.into_iter().collect();
+        names.sort_by(|one, other| order(one, other));
+        let numbers: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
         for (item, class) in items.iter_mut().zip(stated) {
-            let place = class.as_ref().and_then(|class| names.binary_search(&text(class)).ok());
-            item.label = place.map(|place| place as u32);
+            item.label = class.as_ref().and_then(|class| numbers.get(text(class).as_str()).copied());
         }
-        return Ok(names);
+        let remark = renumbered(&names);
+        return Ok((names, remark));
     }
     for ((item, (_, location)), class) in items.iter_mut().zip(locations).zip(stated) {
         let Some(Class::Number(number)) = class else { continue };
@@ -163,7 +177,7 @@ fn label(
         }
     }
     let largest = items.iter().filter_map(|item| item.label).max();
-    Ok(largest.map_or(Vec::new(), |largest| (0..=largest).map(|class| class.to_string()).collect()))
+    Ok((largest.map_or(Vec::new(), |largest| (0..=largest).map(|class| class.to_string()).collect()), None))
 }
 
 /// The contents of a shard of an encrypted set.
@@ -182,7 +196,7 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
         member.map_or(String::new(), |(key, _)| key.to_owned())
     };
     let names: BTreeSet<String> = manifest.images.iter().map(shard_of).collect();
-    let shards: Vec<Shard> = names.into_iter().map(|name| Shard::new(root.join(name))).collect();
+    let shards: Vec<Shard> = names.into_iter().map(|name| Shard::of_manifest(root.join(name))).collect();
     let find = |(number, shard): (usize, &Shard)| {
         let scan = scan(shard, false);
         let samples = scan.samples.into_iter().map(|sample| (sample.key, sample.location)).collect();
@@ -216,6 +230,16 @@ impl ShardSource {
             None => format!("image {index}"),
         };
         ReadError { path, kind }
+    }
+
+    /// The key of an image.
+    fn key(&self, index: usize) -> &str {
+        if let Some(key) = self.keys.get(index) {
+            return key;
+        }
+        let shard = self.locations.get(index).and_then(|(shard, _)| self.shards.get(*shard));
+        let name = self.items.get(index).map_or("", |item| item.name.as_str());
+        shard.and_then(|shard| name.strip_prefix(shard.stem())?.strip_prefix('/')).unwrap_or(name)
     }
 
     /// Opens the shard of an image. Also returns the ranges of the image and of its WebDataset sample.
@@ -252,7 +276,7 @@ impl Source for ShardSource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
     }
 
@@ -301,8 +325,13 @@ impl Source for ShardSource {
         let mut found: HashMap<String, Range<u64>> = HashMap::new();
         for member in TarMembers::of_range(&file, sample.clone()) {
             let member = member.map_err(|damage| damaged(damage.to_string()))?;
-            if let Some((_, kind)) = member.path.as_deref().and_then(key_and_kind) {
-                found.entry(kind).or_insert(member.data);
+            // The members of other samples may lie between those of this one.
+            let Some(path) = member.path.as_deref().and_then(inside) else { continue };
+            match key_and_kind(&path) {
+                Some((key, kind)) if key == self.key(index) && !member.is_link => {
+                    found.entry(kind).or_insert(member.data);
+                }
+                _ => {}
             }
         }
         let mut members = Vec::new();

@@ -66,7 +66,11 @@ fn samples_of_a_pattern_of_shards_are_found_with_their_classes() {
     assert_eq!(found(&*source), [("train-00/a", Some(1)), ("train-00/b/c", Some(0)), ("train-01/a", None)]);
     assert!(source.items().iter().all(|item| item.split == Split::Train));
     assert_eq!(source.classes(), ["0", "1"]);
-    assert_eq!(source.ignored(), [PathBuf::from("train-01.tar/readme"), PathBuf::from("train-01.tar/d")]);
+    let passed_over = [
+        PassedOver::new("train-01.tar/readme", PassedOverReason::NoImage),
+        PassedOver::new("train-01.tar/d", PassedOverReason::NoSample),
+    ];
+    assert_eq!(source.ignored(), passed_over);
     assert_eq!((source.read(0).unwrap().samples(), source.read(2).unwrap().samples()), (&[1; 2][..], &[2; 2][..]));
     assert_eq!(source.geometry(1).unwrap(), "1x2x1".parse().unwrap());
     let kinds = ["seg.png".to_owned(), "txt".to_owned(), "png".to_owned()];
@@ -80,7 +84,7 @@ fn samples_of_a_pattern_of_shards_are_found_with_their_classes() {
     // As a folder that also holds another file. Images beside the shards take precedence.
     std::fs::write(folder.path().join("notes.txt"), b"").unwrap();
     let source = open_at(folder.path()).unwrap().source;
-    assert_eq!((source.items().len(), &source.ignored()[0]), (3, &PathBuf::from("notes.txt")));
+    assert_eq!((source.items().len(), &source.ignored()[0].path), (3, &PathBuf::from("notes.txt")));
     std::fs::write(folder.path().join("x.png"), &one).unwrap();
     assert_eq!(open_at(folder.path()).unwrap().source.items().len(), 1);
 }
