@@ -12,6 +12,10 @@ use imgveil_data::{Detail, Error, ErrorKind};
 const ONE_SIZE: &str =
     "; bring them to one size with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand";
 
+/// As [`ONE_SIZE`], for commands that have the flag for channels.
+const ONE_GEOMETRY: &str = "; bring them to one size with --resize HEIGHTxWIDTH, to one number of channels with \
+                            --channels, and to one depth beforehand";
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.detail() {
@@ -39,8 +43,9 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::TablesFile(TablesFileError::Invalid { source: TablesError::Foreign, .. }) => {
             "; numpy.savez writes one, `imgveil key export-tables` both"
         }
-        Detail::Load(LoadError::Mixed(_)) | Detail::Job(JobError::Mixed(_)) => ONE_SIZE,
-        Detail::Job(JobError::MixedArray(_)) => return format!("{words}{ONE_SIZE}, or write a folder of files"),
+        Detail::Load(LoadError::Mixed(_)) => ONE_SIZE,
+        Detail::Job(JobError::Mixed(_)) => ONE_GEOMETRY,
+        Detail::Job(JobError::MixedArray(_)) => return format!("{words}{ONE_GEOMETRY}, or write a folder of files"),
         Detail::Job(JobError::PartitionOfArray) => ": leave --partition out, or write png, jpeg or webdataset",
         Detail::Job(JobError::JpegDepth(_)) => ": write png, or bring 8 bits out of it with --window",
         Detail::Job(JobError::NoRoomForMembers) => ": leave --keep-members out, or add --format webdataset",

@@ -6,7 +6,7 @@ mod progress;
 mod set_table;
 
 pub use job_report::{continued, list, report, set_aside};
-pub use passed_over::passed_over;
+pub use passed_over::{WOULD, passed_over};
 pub use progress::ImageBar;
 pub use set_table::{contents_lines, set_table};
 

@@ -20,7 +20,10 @@ pub fn contents_lines(contents: &Contents) -> Vec<String> {
 
 fn division(splits: &Counts, classes: &Counts, plain: &BTreeMap<String, String>) -> Vec<String> {
     let both = |name: &str| match plain.get(name) {
-        Some(plain) if plain != name => format!("{name} = {}", plain.escape_debug()),
+        // `00` is the class `0`.
+        Some(plain) if plain != name && plain.parse::<u32>().ok() != name.parse().ok() => {
+            format!("{name} = {}", plain.escape_debug())
+        }
         _ => name.to_owned(),
     };
     let named = |counts: &Counts, none: &str, name: &dyn Fn(&str) -> String| {

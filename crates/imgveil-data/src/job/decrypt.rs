@@ -114,6 +114,7 @@ impl DecryptRun {
             failed: in_order(failed),
             ignored: 0,
             passed_over: Vec::new(),
+            turned: 0,
             splits: census.splits,
             classes: census.classes,
             key: manifest.key.to_string(),

@@ -55,6 +55,7 @@ pub(super) fn summary(
         failed: in_order(tally.failed),
         ignored: set.source.ignored().len(),
         passed_over: set.source.ignored().to_vec(),
+        turned: set.turned,
         splits: census.splits,
         classes: census.classes,
         scheme: manifest.scheme,

@@ -8,12 +8,13 @@ use super::pipeline::{Batch, batches};
 use super::request::EncryptRequest;
 use super::summary::{Failure, in_order};
 use crate::Error;
-use crate::format::ReadError;
-use crate::set::{Encoding, Item, Mixed, PassedOver, Remark, Slot, Source, Split, names, open_set};
+use crate::format::{ExifOrientation, ReadError};
+use crate::set::remark::counted;
+use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Slot, Source, Split, names, open_set};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What an encryption will do.
 #[derive(Clone, Debug, Serialize)]
@@ -37,6 +38,8 @@ pub struct Preflight {
     pub ignored: usize,
     /// The files that are passed over.
     pub passed_over: Vec<PassedOver>,
+    /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
+    pub turned: usize,
     /// What the user should know.
     pub notes: Vec<Remark>,
     /// The classes' names in the input, by their names in the output.
@@ -58,6 +61,8 @@ pub(super) struct Preflighted {
     pub mine: Vec<bool>,
     pub failed: Vec<(usize, Failure)>,
     pub notes: Vec<Remark>,
+    /// The number of images that are to be turned.
+    pub turned: usize,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -80,6 +85,7 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
         passed_over: set.source.ignored().to_vec(),
+        turned: set.turned,
         notes: set.notes,
         plain_classes,
     })
@@ -125,6 +131,7 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
         mine,
         failed: Vec::new(),
         notes: opened.remarks,
+        turned: 0,
         source,
     };
     set.scan(request);
@@ -169,6 +176,8 @@ impl Preflighted {
             sizes.map_err(|e| ReadError::new(&self.source.items()[index].name, e.into()))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
+        let turned = |&index: &usize| !self.source.orientation(index).is_upright();
+        self.turned = wanted.par_iter().copied().filter(turned).count();
         let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
@@ -215,6 +224,17 @@ impl Preflighted {
         {
             return Err(JobError::JpegDepth(self.source.items()[*index].name.clone()));
         }
+        self.notes.extend(self.differences());
+        if self.turned > 0 {
+            let (images, are) = (counted(self.turned, "image"), if self.turned == 1 { "is" } else { "are" });
+            self.notes.push(match request.options.read.exif_orientation {
+                ExifOrientation::Apply => Remark::new(format!("{images} {are} turned as the EXIF orientation says")),
+                ExifOrientation::Keep => Remark::new(format!(
+                    "{images} {are} to be turned by the EXIF orientation, and {are} encrypted as stored"
+                ))
+                .with(Advice::Orientation),
+            });
+        }
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
@@ -228,6 +248,37 @@ impl Preflighted {
             }
         }
         Ok(())
+    }
+
+    /// Remarks if images differ in what training wants to be one: channels, depths and sizes.
+    fn differences(&self) -> Vec<Remark> {
+        let mut channels: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut sizes: BTreeSet<(usize, usize)> = BTreeSet::new();
+        for geometry in self.slots.iter().filter_map(|slot| slot.geometry) {
+            *channels.entry(geometry.channels()).or_default() += 1;
+            *depths.entry(geometry.depth().bytes()).or_default() += 1;
+            sizes.insert((geometry.height(), geometry.width()));
+        }
+        let mut remarks = Vec::new();
+        let counts = |counts: &BTreeMap<usize, usize>, names: [&str; 2]| {
+            let both: Vec<String> = counts.values().zip(names).map(|(count, name)| format!("{count} {name}")).collect();
+            both.join(", ")
+        };
+        if channels.len() > 1 {
+            let found = counts(&channels, ["grey", "RGB"]);
+            let words = format!("images differ in channels ({found}), and training takes one number of them");
+            remarks.push(Remark::new(words).with(Advice::Channels));
+        }
+        if depths.len() > 1 {
+            let found = counts(&depths, ["of 8 bits", "of 16 bits"]);
+            remarks.push(Remark::new(format!("images differ in depth ({found}), and training takes one depth")));
+        }
+        if sizes.len() > 1 {
+            let words = format!("images have {} sizes, and training takes one", sizes.len());
+            remarks.push(Remark::new(words).with(Advice::Size));
+        }
+        remarks
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

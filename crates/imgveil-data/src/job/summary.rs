@@ -55,6 +55,8 @@ pub struct Summary {
     pub splits: BTreeMap<String, usize>,
     /// The number of images by the class's name in the output. Images without a class are under the empty name.
     pub classes: BTreeMap<String, usize>,
+    /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
+    pub turned: usize,
     /// The scheme.
     pub scheme: Scheme,
     /// The key's fingerprint.

@@ -11,6 +11,7 @@ use super::remark::{Advice, Remark, counted, listed};
 use super::source::Source;
 use super::split::Split;
 use crate::format::ReadError;
+use crate::format::picture::Orientation;
 use crate::text::one_line;
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -297,6 +298,10 @@ impl Source for Labelled {
 
     fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<Member>, ReadError> {
         self.source.members(index, kinds)
+    }
+
+    fn orientation(&self, index: usize) -> Orientation {
+        self.source.orientation(index)
     }
 
     fn stamp(&self, index: usize) -> String {

@@ -2,6 +2,7 @@
 //! folder for each form in which sets are stored ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
 //! encrypts.
 
+mod adapted;
 #[doc(hidden)]
 pub mod arrays;
 mod classes;
@@ -20,7 +21,7 @@ pub mod names;
 mod open;
 mod passed_over;
 mod paths;
-mod remark;
+pub(crate) mod remark;
 mod resize;
 #[doc(hidden)]
 pub mod sink;

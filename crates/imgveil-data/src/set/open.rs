@@ -1,5 +1,6 @@
 //! Opens a set of any format.
 
+use super::adapted::adapted;
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::source::{Opened, Source};
@@ -28,15 +29,17 @@ pub fn open_with(path: &Path, options: &ReadOptions) -> Result<Opened, Error> {
 
 /// As [`open_with`], with the error of sets.
 pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let opened = open_any(path, options)?;
-    match &options.labels {
-        Some(labels) if opened.manifest.is_none() => {
-            let (source, told) = labels::apply(opened.source, labels)?;
-            let remarks = opened.remarks.into_iter().chain(told).collect();
-            Ok(Opened { source, remarks, ..opened })
-        }
-        _ => Ok(opened),
+    let mut opened = open_any(path, options)?;
+    if opened.manifest.is_some() {
+        return Ok(opened);
     }
+    if let Some(labels) = &options.labels {
+        let (source, told) = labels::apply(opened.source, labels)?;
+        opened.source = source;
+        opened.remarks.extend(told);
+    }
+    opened.source = adapted(opened.source, options);
+    Ok(opened)
 }
 
 fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {

@@ -5,6 +5,7 @@ use super::manifest::Manifest;
 use super::passed_over::PassedOver;
 use super::remark::Remark;
 use crate::format::ReadError;
+use crate::format::picture::Orientation;
 use imgveil::internal::image::{Geometry, Image};
 
 /// A set to read from.
@@ -31,6 +32,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// If the image cannot be read, is damaged, or is of a kind that is not supported.
     fn read(&self, index: usize) -> Result<Image, ReadError>;
+
+    /// How image `index` is to be turned, if its file says so. Reading it does not turn it.
+    fn orientation(&self, _index: usize) -> Orientation {
+        Orientation::default()
+    }
 
     /// The files of these kinds that are stored with image `index`.
     ///

@@ -8,11 +8,13 @@ mod decode;
 mod encode;
 mod header;
 mod jpeg;
+mod orientation;
 mod plausible;
 mod tiff;
 
 pub use encode::{encode_jpeg, encode_png};
 pub use header::header;
+pub use orientation::Orientation;
 
 use super::error::{ReadError, ReadErrorKind};
 use super::image_file::ImageFile;

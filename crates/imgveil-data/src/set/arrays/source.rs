@@ -64,6 +64,9 @@ impl ArraySource {
                 positions.push((split, i));
             }
         }
+        if items.is_empty() {
+            return Err("its arrays hold no image".into());
+        }
         let classes = match labels.values().flatten().max() {
             Some(&largest) => (0..=largest).map(|class| class.to_string()).collect(),
             None => Vec::new(),

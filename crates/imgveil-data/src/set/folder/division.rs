@@ -300,9 +300,13 @@ fn check(found: &[(Split, Option<&str>)]) -> Result<Vec<Remark>, String> {
         ));
     }
     let without = found.iter().filter(|(split, class)| *split != Split::All && class.is_none()).count();
+    let divided = found.iter().any(|(split, _)| *split != Split::All);
     match names[..] {
         [] => return Ok(remarks),
-        [one] if found.iter().all(|(split, class)| class.is_some() || *split == Split::All) && found.len() > 1 => {
+        [one]
+            if found.iter().all(|(split, class)| class.is_some() || (divided && *split == Split::All))
+                && found.len() > 1 =>
+        {
             let words = format!("all images are of one class, `{}`", one.escape_debug());
             remarks.push(Remark::new(words).with(Advice::Layout));
         }

@@ -4,6 +4,7 @@
 use super::division::Division;
 use super::file_names::unique;
 use super::open_files::OpenFiles;
+use crate::format::picture::Orientation;
 use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
 use crate::set::remark::{Remark, counted};
 use crate::set::{Entry, Item, Manifest, Opened, PassedOver, SetError, Source};
@@ -11,6 +12,7 @@ use crate::stamp::stamp_of;
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::collections::BTreeSet;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// A folder of images.
@@ -271,6 +273,16 @@ impl Source for FolderSource {
         self.decode(index).map_err(|kind| self.fail(index, kind))
     }
 
+    fn orientation(&self, index: usize) -> Orientation {
+        match self.locations.get(index) {
+            Some(Location::File(path, Format::Picture)) => {
+                let file = std::fs::File::open(self.root.join(path));
+                file.map_or(Orientation::default(), |file| Orientation::of(BufReader::new(file)))
+            }
+            _ => Orientation::default(),
+        }
+    }
+
     fn stamp(&self, index: usize) -> String {
         self.locations.get(index).map_or(String::new(), |location| stamp_of(&self.root.join(location.path())))
     }
@@ -279,6 +291,8 @@ impl Source for FolderSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::PassedOverReason;
+    use crate::set::Split;
 
     fn image(height: u32, width: u32, channels: u32) -> Image {
         let geometry = Geometry::new(height, width, channels).unwrap();
@@ -308,9 +322,13 @@ mod tests {
                 ("val/b/3", Split::Val, Some(1)),
             ]
         );
-        // An image outside of the splits: the folders are then classes.
+        // An image outside of the splits is in none, and the folders are still splits.
         std::fs::create_dir(root.join("other")).unwrap();
         std::fs::write(root.join("other/4.png"), &png).unwrap();
-        assert_eq!(crate::set::open(root).unwrap().source.classes(), ["other", "train", "val"]);
+        let opened = crate::set::open(root).unwrap();
+        assert_eq!(opened.source.classes(), ["a", "b"]);
+        let other = &opened.source.items()[0];
+        assert_eq!((other.name.as_str(), other.split, other.label), ("other/4", Split::All, None));
+        assert!(opened.remarks[0].to_string().starts_with("1 image lies beside the splits (in `other`)"));
     }
 }

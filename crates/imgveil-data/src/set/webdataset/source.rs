@@ -11,6 +11,7 @@ use super::scan::{Location, Scan, Shard, inside, scan};
 use super::shard_list::{expand, find, is_pattern, names};
 use super::told::remarks;
 use super::verify::beside;
+use crate::format::picture::Orientation;
 use crate::format::tar::TarMembers;
 use crate::format::{PassedOverReason, ReadError, ReadErrorKind, picture};
 use crate::offset_io::{self, FileRange};
@@ -343,6 +344,12 @@ impl Source for ShardSource {
             members.push(Member { kind: kind.to_ascii_lowercase(), bytes: self.bytes(index, &file, range)? });
         }
         Ok(members)
+    }
+
+    fn orientation(&self, index: usize) -> Orientation {
+        self.open(index).map_or(Orientation::default(), |(file, image, _)| {
+            Orientation::of(BufReader::new(FileRange::new(&file, image.clone())))
+        })
     }
 
     fn stamp(&self, index: usize) -> String {
