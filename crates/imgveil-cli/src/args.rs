@@ -193,14 +193,14 @@ pub struct PixelArgs {
 impl ReadArgs {
     /// The request for imgveil-data.
     pub fn reading(&self) -> ReadOptions {
-        ReadOptions {
-            window: self.window,
-            axis: self.axis,
-            labels: self.labels.clone(),
-            channels: self.pixels.channels,
-            exif_orientation: self.pixels.exif_orientation,
-            members: Vec::new(),
-        }
+        ReadOptions { window: self.window, axis: self.axis, labels: self.labels.clone(), ..self.pixels.reading() }
+    }
+}
+
+impl PixelArgs {
+    /// The request for imgveil-data.
+    pub fn reading(self) -> ReadOptions {
+        ReadOptions { channels: self.channels, exif_orientation: self.exif_orientation, ..ReadOptions::default() }
     }
 }
 

@@ -10,7 +10,8 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
-use imgveil_data::format::picture::read_image;
+use imgveil_data::format::ReadOptions;
+use imgveil_data::format::picture::read_image_with;
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
@@ -121,6 +122,8 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
     pub image: &'a Path,
+    /// How it is read.
+    pub reading: &'a ReadOptions,
     /// The sheet to write: a new PNG file.
     pub output: &'a Path,
     /// The key.
@@ -173,7 +176,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     if !request.image.exists() {
         return Err(Error::missing(request.image).into());
     }
-    let image = read_image(request.image).map_err(Error::unreadable)?;
+    let image = read_image_with(request.image, request.reading).map_err(Error::unreadable)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {
@@ -399,6 +402,7 @@ mod tests {
             let exhibits = Exhibit::all();
             let request = PreviewRequest {
                 image: &image,
+                reading: &ReadOptions::default(),
                 output: &output,
                 key: &key,
                 throwaway: true,
@@ -438,6 +442,7 @@ mod tests {
         let (image, output) = (PathBuf::new(), PathBuf::new());
         let request = PreviewRequest {
             image: &image,
+            reading: &ReadOptions::default(),
             output: &output,
             key: &key,
             throwaway: false,

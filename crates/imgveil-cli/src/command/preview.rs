@@ -1,6 +1,6 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, load_key};
+use crate::args::{DeviceArgs, PixelArgs, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
@@ -37,6 +37,8 @@ pub struct Args {
     /// New PNG file for the sheet
     #[arg(short, long, default_value = "preview.png", value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    pixels: PixelArgs,
     /// Print what is on the sheet as JSON
     #[arg(long)]
     json: bool,
@@ -52,9 +54,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => Key::generate()?,
     };
     let device = args.device.open(out)?;
+    let reading = args.pixels.reading();
     let bar = ImageBar::new("encrypting");
     let request = PreviewRequest {
         image: &args.image,
+        reading: &reading,
         output: &args.output,
         key: &key,
         throwaway: args.key.is_none(),

@@ -8,6 +8,8 @@ mod set_table;
 pub use job_report::{continued, list, report, set_aside};
 pub use passed_over::{WOULD, passed_over};
 pub use progress::ImageBar;
+#[cfg(feature = "train")]
+pub use set_table::division;
 pub use set_table::{contents_lines, set_table};
 
 use crate::exit::{FAILED, Failure};

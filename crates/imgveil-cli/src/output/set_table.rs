@@ -18,7 +18,8 @@ pub fn contents_lines(contents: &Contents) -> Vec<String> {
     division(&contents.splits, &contents.classes, &contents.plain_classes)
 }
 
-fn division(splits: &Counts, classes: &Counts, plain: &BTreeMap<String, String>) -> Vec<String> {
+/// The lines about splits and classes, from counts.
+pub fn division(splits: &Counts, classes: &Counts, plain: &BTreeMap<String, String>) -> Vec<String> {
     let both = |name: &str| match plain.get(name) {
         // `00` is the class `0`.
         Some(plain) if plain != name && plain.parse::<u32>().ok() != name.parse().ok() => {

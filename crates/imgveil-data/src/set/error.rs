@@ -102,7 +102,7 @@ pub enum SetError {
     #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
     OutputExists(PathBuf),
     /// Two images would be written to one file.
-    #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
+    #[error("`{0}` is the name of two images: rename one of them")]
     Collision(String),
     /// The manifest is damaged or is not a manifest.
     #[error("{path}: {source}")]

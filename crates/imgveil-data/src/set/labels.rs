@@ -123,9 +123,19 @@ pub(super) fn apply(source: Box<dyn Source>, path: &Path) -> Result<(Box<dyn Sou
         remarks
             .push(Remark::new(format!("{} in {file} have no split, and others have one", counted(outside, "image"))));
     }
+    remarks.extend(gaps(&items, &classes));
     remarks.extend(renumbered(&classes));
     remarks.extend(single(&items, &classes));
     Ok((Box::new(Labelled { source, items, classes }), remarks))
+}
+
+/// A remark if numbers of classes are left out.
+fn gaps(items: &[Item], classes: &[String]) -> Option<Remark> {
+    let used: BTreeSet<u32> = items.iter().filter_map(|item| item.label).collect();
+    let empty: Vec<&str> =
+        classes.iter().zip(0..).filter(|(_, number)| !used.contains(number)).map(|(name, _)| name.as_str()).collect();
+    let (word, have) = if empty.len() == 1 { ("class", "has") } else { ("classes", "have") };
+    (!empty.is_empty()).then(|| Remark::new(format!("{word} {} {have} no image", listed(empty))))
 }
 
 /// A remark if all images are of one class.

@@ -18,10 +18,11 @@ pub use orientation::Orientation;
 
 use super::error::{ReadError, ReadErrorKind};
 use super::image_file::ImageFile;
+use super::read_options::{ExifOrientation, ReadOptions};
 use decode::Picture;
 use image::ImageFormat;
-use imgveil::internal::image::Image;
-use std::io::Cursor;
+use imgveil::internal::image::{GeometryError, Image};
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 /// Whether a file's name says that it is a picture.
@@ -77,6 +78,23 @@ pub fn read_image(path: &Path) -> Result<Image, ReadError> {
     let wrong = |kind| ReadError { path: path.display().to_string(), kind };
     let bytes = std::fs::read(path).map_err(|error| wrong(ReadErrorKind::Io(error)))?;
     open(bytes).and_then(|file| single(file.as_ref())).map_err(wrong)
+}
+
+/// As [`read_image`], turned and with the number of channels that the options ask for.
+///
+/// # Errors
+/// As [`read_image`].
+pub fn read_image_with(path: &Path, options: &ReadOptions) -> Result<Image, ReadError> {
+    let image = read_image(path)?;
+    let wrong = |error: GeometryError| ReadError { path: path.display().to_string(), kind: error.into() };
+    let turned = match (options.exif_orientation, std::fs::File::open(path)) {
+        (ExifOrientation::Apply, Ok(file)) => Orientation::of(BufReader::new(file)).apply(image).map_err(wrong)?,
+        _ => image,
+    };
+    match options.channels {
+        Some(channels) => channels.apply(turned).map_err(wrong),
+        None => Ok(turned),
+    }
 }
 
 /// The only image of a file.
