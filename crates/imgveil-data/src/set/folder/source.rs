@@ -311,7 +311,7 @@ mod tests {
         let opened = crate::set::open(root).unwrap();
         assert!(opened.manifest.is_none());
         assert_eq!(opened.source.classes(), ["a", "b"]);
-        assert_eq!(opened.source.ignored(), [PassedOver::new("val/notes.txt", PassedOverReason::NoImage)]);
+        assert_eq!(opened.source.ignored(), [PassedOver::new("val/notes.txt", PassedOverReason::Ending)]);
         let items: Vec<(&str, Split, Option<u32>)> =
             opened.source.items().iter().map(|i| (i.name.as_str(), i.split, i.label)).collect();
         assert_eq!(
