@@ -392,14 +392,14 @@ fn images_that_differ_in_their_endings_are_all_kept() {
     let sandbox = Sandbox::new();
     sandbox.greys(&["in/a/x.png", "in/b/x.png"]);
     sandbox.does("encrypt -k k.key in before", 2, "0.0", "shuffle-flip");
-    sandbox.greys(&["in/a/x.jpg", "in/a/x.webp"]);
+    sandbox.greys(&["in/a/x.jpg"]);
     let told = sandbox.run("encrypt -k k.key in out");
-    let words = "note: 2 images are called like another one but for the ending: such names keep it\n";
-    told.is(0, &did("encrypt", 4, "0.0", "shuffle-flip"), words);
-    assert_eq!(sandbox.files("out"), ["a/x.jpg.png", "a/x.png", "a/x.webp.png", "b/x.png", "imgveil.json"]);
+    let words = "note: 1 image is called like another one but for the ending: such names keep it\n";
+    told.is(0, &did("encrypt", 3, "0.0", "shuffle-flip"), words);
+    assert_eq!(sandbox.files("out"), ["a/x.jpg.png", "a/x.png", "b/x.png", "imgveil.json"]);
     assert_eq!(sandbox.read("out/a/x.png"), sandbox.read("before/a/x.png"));
-    sandbox.does("decrypt -k k.key out back", 4, "0.0", "shuffle-flip");
-    for (back, plain) in [("a/x.png", "a/x.png"), ("a/x.jpg.png", "a/x.jpg"), ("a/x.webp.png", "a/x.webp")] {
+    sandbox.does("decrypt -k k.key out back", 3, "0.0", "shuffle-flip");
+    for (back, plain) in [("a/x.png", "a/x.png"), ("a/x.jpg.png", "a/x.jpg")] {
         assert_eq!(sandbox.pixels(&format!("back/{back}")), sandbox.pixels(&format!("in/{plain}")));
     }
 }
