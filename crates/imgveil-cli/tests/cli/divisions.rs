@@ -39,7 +39,8 @@ fn splits_and_classes_are_always_told() {
 fn folders_that_can_be_read_in_two_ways_are_refused_before_a_byte_is_written() {
     let sandbox = Sandbox::new();
     tree(&sandbox, &["train", "other"], &["a", "b"]);
-    let words = "it is not clear what the folders of in mean: the folder `train` is called like a split, and lies beside \
+    let words = "it is not clear what the folders of in mean: the folder `train` is called like a split, and lies \
+    beside \
     `other`: these are neither splits nor classes; nothing was written; rename them, give the folder that holds the \
     splits, or say what is what with --labels FILE (columns name, label, split)";
     sandbox.refuses("encrypt -k k.key in out", USAGE, words);
@@ -62,7 +63,8 @@ fn files_that_are_passed_over_are_counted_by_reason_and_named() {
     sandbox.write("in/g.txt", b"notes");
     sandbox.write("in/h.tar", b"notes");
     let told = sandbox.run("encrypt -k k.key in out");
-    let words = "passed over 1 file that is no image\npassed over 2 files that hold pictures under other endings: rename \
+    let words = "passed over 1 file that is no image\npassed over 2 files that hold pictures under other endings: \
+    rename \
     them if they belong to the set\npassed over 1 file of a format that is not read (GIF, HEIC, AVIF, JPEG 2000): \
     convert it\npassed over 1 file that is a set of its own, among images: give it alone\n";
     told.is(0, &did("encrypt", 4, "0.0", "shuffle-flip"), words);
@@ -92,7 +94,8 @@ fn the_exif_orientation_is_told_and_applied_if_asked_for() {
     sandbox.run("encrypt -k k.key in kept").is(0, &did("encrypt", 2, "0.0", "shuffle-flip"), words);
     assert_eq!(summary(&sandbox, "encrypt -k k.key --json --dry-run in out")["turned"], 1);
     let told = sandbox.run("encrypt -k k.key --exif-orientation apply in out");
-    let words = "note: images have 2 sizes, and training takes one; --resize HEIGHTxWIDTH makes them alike\nnote: 1 image \
+    let words = "note: images have 2 sizes, and training takes one; --resize HEIGHTxWIDTH makes them alike\nnote: 1 \
+    image \
     is turned as the EXIF orientation says\n";
     told.is(0, &did("encrypt", 2, "0.0", "shuffle-flip"), words);
     for set in ["kept", "out"] {

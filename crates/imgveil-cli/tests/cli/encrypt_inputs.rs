@@ -256,7 +256,8 @@ fn eight_and_sixteen_bits_together_are_no_array() {
     sandbox.greys(&["in/a.png"]);
     sandbox.picture("in/b.png", DynamicImage::new_luma16(8, 8));
     let words = "images differ: a is 8x8x1 (height x width x channels), b is 8x8x1x16; bring them to one size with \
-    --resize HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, or write a folder of files";
+    --resize HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files";
     sandbox.refuses("encrypt -k k.key in out.npz", USAGE, words);
     sandbox.refuses("encrypt -k k.key --format npy in out", USAGE, words);
     let words = "note: images differ in depth (1 of 8 bits, 1 of 16 bits), and training takes one depth\n";
@@ -290,7 +291,8 @@ fn several_sizes_are_no_array_and_resizing_helps() {
         "encrypt -k k.key in out.npz",
         USAGE,
         "images differ: x/a is 8x8x1 (height x width x channels), y/c is 16x12x1; bring them to one size with --resize \
-         HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, or write a folder of files",
+         HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files",
     );
     let words = "note: images have 2 sizes, and training takes one; --resize HEIGHTxWIDTH makes them alike\n";
     sandbox.run("encrypt -k k.key in mixed").is(0, &did("encrypt", 3, "0.0", "shuffle-flip"), words);
@@ -317,7 +319,8 @@ fn grey_and_rgb_together_are_no_array() {
         "encrypt -k k.key in out.npz",
         USAGE,
         "images differ: a is 8x8x1 (height x width x channels), b is 8x8x3; bring them to one size with --resize \
-         HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, or write a folder of files",
+         HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files",
     );
     let words = "note: images differ in channels (1 grey, 1 RGB), and training takes one number of them; --channels 1 \
     or --channels 3 makes them alike\n";

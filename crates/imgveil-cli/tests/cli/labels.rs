@@ -117,8 +117,10 @@ fn labels_are_read_as_spreadsheets_and_tables_have_them() {
     };
     assert_eq!(
         told("name,label\np/1,a\np/2,\np/3,NaN\np/4,b\n"),
-        "note: 1 line of labels.csv names no image of the set: `p/4`\nnote: 2 images have an empty label in labels.csv, \
-         or one that stands for none (NaN, NA, null): no class\nnote: class `b` has no image\nnote: all labelled images are of one class, `a`\n"
+        "note: 1 line of labels.csv names no image of the set: `p/4`\nnote: 2 images have an empty label in \
+        labels.csv, \
+         or one that stands for none (NaN, NA, null): no class\nnote: class `b` has no image\n\
+         note: all labelled images are of one class, `a`\n"
     );
     assert_eq!(
         told("name,label\np/1,-1\np/2,0\np/3,1\n"),

@@ -180,7 +180,8 @@ mod tests {
             encryption_text(&request, Encoding::WebDataset { per_shard: 7 }),
             format!(
                 "imgveil run identity 2\njob=encrypt\ninput=/nowhere\nscheme={scheme}\nsize=192x256\nfit=pad\n\
-                 window=40,400\naxis=x\nlabels=labels.csv\nchannels=3\norientation=apply\nmembers=json\nmembers=txt\nnames=classes\n\
+                 window=40,400\naxis=x\nlabels=labels.csv\nchannels=3\n\
+                 orientation=apply\nmembers=json\nmembers=txt\nnames=classes\n\
                  encoding=webdataset 7\n"
             )
         );

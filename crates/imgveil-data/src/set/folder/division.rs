@@ -244,7 +244,10 @@ fn layout(files: &[Folders<'_>]) -> Result<(Layout, Vec<Remark>), String> {
 /// How many folders called like the split itself lie between a split and its class folders, with nothing beside them.
 fn same_split_again(files: &[Folders<'_>], split: Split) -> usize {
     let tops = tops(files);
-    let again = |name: &str| matches!(Split::of_name(name), SplitName::Certain(found) | SplitName::Possible(found) if found == split);
+    let again = |name: &str| match Split::of_name(name) {
+        SplitName::Certain(found) | SplitName::Possible(found) => found == split,
+        SplitName::None | SplitName::Several => false,
+    };
     match tops.first_key_value() {
         Some((name, inner)) if tops.len() == 1 && again(name) => 1 + same_split_again(inner, split),
         _ => 0,

@@ -24,7 +24,8 @@ pub(super) fn remarks(shards: &[Shard], scans: &[Scan]) -> Vec<Remark> {
         let (samples, have) = (counted(unread.len(), "sample"), if unread.len() == 1 { "has" } else { "have" });
         remarks.push(
             Remark::new(format!(
-                "{samples} {have} no class, and {} may hold one; classes are read from .cls, .class, .label, .target, or \
+                "{samples} {have} no class, and {} may hold one; classes are read from .cls, .class, .label, \
+                .target, or \
                  label, class or cls in .json",
                 kinds.join(", ")
             ))
