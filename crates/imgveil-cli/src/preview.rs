@@ -167,6 +167,11 @@ pub struct Shown {
     notes: Vec<String>,
 }
 
+/// Bytes for each byte of samples: while the image is decoded, encrypted and decrypted under one scheme.
+const TABLES: u64 = 32;
+/// Bytes for each byte of samples that an exhibit keeps.
+const KEPT: u64 = 5;
+
 /// Encrypts an image under every scheme, decrypts it where that is possible, and draws all on one sheet.
 ///
 /// # Errors
@@ -176,7 +181,9 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     if !request.image.exists() {
         return Err(Error::missing(request.image).into());
     }
-    let image = read_image_with(request.image, request.reading).map_err(Error::unreadable)?;
+    // The tables of a scheme, and what every exhibit keeps: its image, and its picture in colour.
+    let factor = TABLES + KEPT * request.exhibits.len() as u64;
+    let image = read_image_with(request.image, request.reading, factor).map_err(Error::unreadable)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {

@@ -117,6 +117,9 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
         notes
             .push("training images are mixed anew in every epoch; validation and test images are shown unmixed".into());
     }
+    if let links @ 1.. = opened.source.links_out().len() {
+        notes.push(format!("{links} links lead out of {} and were not followed", path.display()));
+    }
     let note = (!notes.is_empty()).then(|| notes.join("; "));
     let (program, key) = (Arc::new(program), key.cloned());
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })

@@ -2,7 +2,9 @@
 
 use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
-use crate::output::{ImageBar, Output, WOULD, continued, counted, passed_over, report, set_aside, set_table};
+use crate::output::{
+    ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
+};
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
 use imgveil_data::set::names::Naming;
@@ -129,6 +131,7 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
         ));
         set_table(splits, classes, plain_classes, sizes, out);
         preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}{}", advice(note))));
+        links_out(&preflight.links_out, out);
         passed_over(WOULD, &preflight.passed_over, out);
     }
     if preflight.failed.is_empty() {

@@ -1,12 +1,13 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, PixelArgs, load_key};
+use crate::args::{DeviceArgs, MemoryArgs, PixelArgs, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
 use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
+use imgveil_data::format::ReadOptions;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -33,6 +34,8 @@ pub struct Args {
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
     #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     /// New PNG file for the sheet
     #[arg(short, long, default_value = "preview.png", value_name = "FILE")]
@@ -54,7 +57,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => Key::generate()?,
     };
     let device = args.device.open(out)?;
-    let reading = args.pixels.reading();
+    let reading = ReadOptions { memory: args.memory.bound(), ..args.pixels.reading() };
     let bar = ImageBar::new("encrypting");
     let request = PreviewRequest {
         image: &args.image,

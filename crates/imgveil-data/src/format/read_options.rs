@@ -2,6 +2,7 @@
 
 use super::channels::Channels;
 use super::window::Window;
+use crate::Memory;
 use std::path::PathBuf;
 
 /// Options for sets whose format can be read in several ways.
@@ -19,6 +20,10 @@ pub struct ReadOptions {
     pub exif_orientation: ExifOrientation,
     /// WebDataset: extensions of the members (`json`, `txt`) that are carried over with the image and its class.
     pub members: Vec<String>,
+    /// Folders of images: also follow links that lead out of the folder.
+    pub follow_links: bool,
+    /// How much memory may be used.
+    pub memory: Memory,
 }
 
 /// What is done about the EXIF orientation of pictures.

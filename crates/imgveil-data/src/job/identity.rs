@@ -172,6 +172,8 @@ mod tests {
                 channels: Some(Channels::Rgb),
                 exif_orientation: ExifOrientation::Apply,
                 members: vec!["json".into(), "txt".into()],
+                follow_links: true,
+                ..ReadOptions::default()
             },
             naming: Naming::Classes,
             ..EncryptOptions::default()

@@ -6,6 +6,7 @@ use super::source::{Beside, Source};
 use crate::format::picture::Orientation;
 use crate::format::{Channels, ExifOrientation, ReadError, ReadOptions};
 use imgveil::internal::image::{Geometry, GeometryError, Image};
+use std::path::PathBuf;
 
 /// A set with adapted images.
 struct Adapted {
@@ -47,8 +48,21 @@ impl Source for Adapted {
         self.source.ignored()
     }
 
+    fn links_out(&self) -> &[PathBuf] {
+        self.source.links_out()
+    }
+
     fn orientation(&self, index: usize) -> Orientation {
         self.source.orientation(index)
+    }
+
+    /// With the samples of an image that is changed: it is in memory before and after.
+    fn length(&self, index: usize) -> u64 {
+        let changed = self.source.geometry(index).ok().filter(|stored| {
+            let recoloured = self.channels.is_some_and(|channels| channels.geometry(*stored).ok() != Some(*stored));
+            recoloured || !Adapted::orientation(self, index).is_upright()
+        });
+        self.source.length(index).saturating_add(changed.map_or(0, |stored| stored.bytes() as u64))
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {

@@ -3,9 +3,6 @@
 use super::remark::Remark;
 use std::cmp::Ordering;
 
-/// The number of classes is at most this: every class has a name and an output of the network.
-pub(crate) const MOST_CLASSES: usize = 65_536;
-
 /// Whether a text stands for a missing label: empty, or what pandas, R and SQL write for one.
 pub(crate) fn is_missing(text: &str) -> bool {
     let text = text.trim();

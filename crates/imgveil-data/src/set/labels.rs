@@ -2,20 +2,23 @@
 //! image, divided by commas, semicolons or tabs. One column names the image (`name`, `file_name`, `image`, `path` and
 //! others), one its class (`label`, `class` and others), and `split` its split if the set is divided into splits.
 
-use super::classes::{MOST_CLASSES, is_missing, order, renumbered, whole_number};
+use super::classes::{is_missing, order, renumbered, whole_number};
 use super::error::SetError;
 use super::item::{Item, Member};
+use super::list_file;
 use super::passed_over::PassedOver;
 use super::paths::stem;
 use super::remark::{Advice, Remark, counted, listed};
 use super::source::Source;
 use super::split::Split;
+use crate::Memory;
 use crate::format::ReadError;
 use crate::format::picture::Orientation;
+use crate::limits::MOST_CLASSES;
 use crate::text::one_line;
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Names of the column that names the image, in lower case and without anything but letters. The first that exists is
 /// read.
@@ -51,7 +54,7 @@ const SPLIT_COLUMNS: [&str; 8] =
 /// The contents of a line about an image.
 #[derive(Clone, Debug)]
 struct Row {
-    line: u64,
+    line: usize,
     name: String,
     label: Option<String>,
     split: Option<Split>,
@@ -69,20 +72,19 @@ struct Labelled {
 ///
 /// # Errors
 /// If the file cannot be read, is not a file of labels, or names none of the images.
-pub(super) fn apply(source: Box<dyn Source>, path: &Path) -> Result<(Box<dyn Source>, Vec<Remark>), SetError> {
+pub(super) fn apply(
+    source: Box<dyn Source>,
+    path: &Path,
+    memory: Memory,
+) -> Result<(Box<dyn Source>, Vec<Remark>), SetError> {
     let wrong = |reason: String| SetError::Labels { path: path.to_owned(), reason };
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(SetError::Missing(path.to_owned())),
-        Err(source) => return Err(SetError::Read { path: path.to_owned(), source }),
-    };
-    let rows = rows(&text(&bytes).map_err(wrong)?).map_err(wrong)?;
+    let rows = rows(&text(list_file::read(path, memory)?).map_err(wrong)?).map_err(wrong)?;
     let count = rows.len();
     let rows = by_image(rows, source.items()).map_err(wrong)?;
     let (classes, numbers) = classes(rows.values()).map_err(wrong)?;
     let divided = rows.values().any(|row| row.split.is_some());
     let (mut items, mut without, mut unlabelled) = (Vec::with_capacity(source.items().len()), 0, 0);
-    let mut used: HashSet<u64> = HashSet::new();
+    let mut used: HashSet<usize> = HashSet::new();
     for item in source.items() {
         // All frames or slices of a file share the file's line.
         let parent = || item.name.rsplit_once('/').map_or("", |(parent, _)| parent);
@@ -152,16 +154,16 @@ fn single(items: &[Item], classes: &[String]) -> Option<Remark> {
 }
 
 /// The text of the file: UTF-8, or UTF-16 with a byte order mark, as spreadsheets write it.
-fn text(bytes: &[u8]) -> Result<Vec<u8>, String> {
+fn text(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
     let wide = |from: fn([u8; 2]) -> u16| {
         let units: Vec<u16> = bytes[2..].chunks_exact(2).map(|pair| from([pair[0], pair[1]])).collect();
         String::from_utf16(&units).map(String::into_bytes).map_err(|_| "it is no text".to_owned())
     };
-    match bytes {
+    match bytes[..] {
         [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
         [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
-        [0xef, 0xbb, 0xbf, rest @ ..] => Ok(rest.to_vec()),
-        _ => Ok(bytes.to_vec()),
+        [0xef, 0xbb, 0xbf, ..] => Ok(bytes[3..].to_vec()),
+        _ => Ok(bytes),
     }
 }
 
@@ -169,7 +171,10 @@ fn text(bytes: &[u8]) -> Result<Vec<u8>, String> {
 struct Columns {
     name: usize,
     label: usize,
+    /// Columns that may hold splits.
     splits: Vec<usize>,
+    /// The column that is called `split`: it does, whatever its values are.
+    named_split: Option<usize>,
 }
 
 impl Columns {
@@ -184,6 +189,7 @@ impl Columns {
             name: first(&NAMES).ok_or("its first line has no column `name`")?,
             label: first(&LABELS).ok_or("its first line has no column `label`")?,
             splits: SPLIT_COLUMNS.iter().filter_map(place).collect(),
+            named_split: place(&SPLIT_COLUMNS[0]),
         })
     }
 }
@@ -201,24 +207,27 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
     // The delimiter is the one with which the first line has the columns.
     let others = || [b';', b'\t', b'|'].into_iter().find_map(|delimiter| header(delimiter).ok());
     let (delimiter, columns) = header(b',').or_else(|error| others().ok_or(error))?;
-    let mut records = Vec::new();
-    for record in reader(bytes, delimiter).records() {
-        records.push(record.map_err(|e| one_line(&e.to_string()))?);
-    }
     let value = |record: &csv::StringRecord, column: usize| {
         record.get(column).filter(|value| !is_missing(value)).map(str::to_owned)
     };
-    let all_splits = |column: &usize| {
-        let mut values = records.iter().filter_map(|record| value(record, *column)).peekable();
-        values.peek().is_some() && values.all(|value| Split::named(&value).is_some())
+    // The values of each column of splits mean splits, all of them.
+    let mut all_splits: Vec<Option<bool>> = vec![None; columns.splits.len()];
+    for record in reader(bytes, delimiter).records() {
+        let record = record.map_err(|e| one_line(&e.to_string()))?;
+        for (all, &column) in all_splits.iter_mut().zip(&columns.splits) {
+            if let Some(value) = value(&record, column) {
+                *all = Some(*all != Some(false) && Split::named(&value).is_some());
+            }
+        }
+    }
+    let is_split = |(all, &column): (Option<bool>, &usize)| {
+        (all == Some(true) || columns.named_split == Some(column)).then_some(column)
     };
-    let is_split = |column: &usize| {
-        let named = reader(bytes, delimiter).headers().ok().and_then(|header| header.get(*column).map(str::to_owned));
-        named.is_some_and(|name| name.eq_ignore_ascii_case(SPLIT_COLUMNS[0])) || all_splits(column)
-    };
-    let split_column = columns.splits.iter().copied().find(is_split);
-    let mut rows = Vec::with_capacity(records.len());
-    for (record, line) in records.iter().zip(2..) {
+    let split_column = all_splits.into_iter().zip(&columns.splits).find_map(is_split);
+    let mut rows = Vec::new();
+    for (record, line) in reader(bytes, delimiter).records().zip(2..) {
+        let record = record.map_err(|e| one_line(&e.to_string()))?;
+        list_file::check(&record, line)?;
         let Some(name) = record.get(columns.name).filter(|name| !name.is_empty()) else {
             return Err(format!("line {line} names no image"));
         };
@@ -298,6 +307,10 @@ impl Source for Labelled {
         self.source.ignored()
     }
 
+    fn links_out(&self) -> &[PathBuf] {
+        self.source.links_out()
+    }
+
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.source.geometry(index)
     }
@@ -312,6 +325,10 @@ impl Source for Labelled {
 
     fn orientation(&self, index: usize) -> Orientation {
         self.source.orientation(index)
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        self.source.length(index)
     }
 
     fn stamp(&self, index: usize) -> String {

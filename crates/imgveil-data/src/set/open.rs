@@ -34,7 +34,7 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, Set
         return Ok(opened);
     }
     if let Some(labels) = &options.labels {
-        let (source, told) = labels::apply(opened.source, labels)?;
+        let (source, told) = labels::apply(opened.source, labels, options.memory)?;
         opened.source = source;
         opened.remarks.extend(told);
     }
@@ -43,8 +43,9 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, Set
 }
 
 fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
+    let memory = options.memory;
     if webdataset::is_pattern(path) {
-        return webdataset::open(path);
+        return webdataset::open(path, options);
     }
     if !path.exists() {
         return Err(SetError::Missing(path.to_owned()));
@@ -52,24 +53,24 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     if !path.is_dir() {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         return match extension.as_deref() {
-            Some("npz") => arrays::npz::open(path),
-            Some("npy") => arrays::npy::open(path),
-            Some("tar") => webdataset::open(path),
+            Some("npz") => arrays::npz::open(path, memory),
+            Some("npy") => arrays::npy::open(path, memory),
+            Some("tar") => webdataset::open(path, options),
             _ if Format::of(path).is_ok() => folder::plain(path, options),
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }
-    match completeness::manifest(path)? {
+    match completeness::manifest(path, memory)? {
         Some(manifest) => {
             let source: Box<dyn Source> = match manifest.encoding {
-                Encoding::Npy | Encoding::Npz => return arrays::npy::open(path),
-                Encoding::WebDataset { .. } => return webdataset::open(path),
-                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
+                Encoding::Npy | Encoding::Npz => return arrays::npy::open(path, memory),
+                Encoding::WebDataset { .. } => return webdataset::open(path, options),
+                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest, options)),
             };
             Ok(Opened { source, manifest: Some(manifest), remarks: Vec::new() })
         }
-        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path),
-        None if webdataset::is_folder_of_shards(path) => webdataset::open(path),
+        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path, memory),
+        None if webdataset::is_folder_of_shards(path, options.follow_links) => webdataset::open(path, options),
         None => folder::plain(path, options),
     }
 }

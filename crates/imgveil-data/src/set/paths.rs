@@ -48,6 +48,14 @@ pub(crate) fn is_inside(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(inside)
 }
 
+/// Whether a link leads out of a folder. A dangling link leads nowhere.
+pub(super) fn leads_out(folder: &Path, link: &Path) -> bool {
+    match (folder.canonicalize(), link.canonicalize()) {
+        (Ok(folder), Ok(target)) => !target.starts_with(folder),
+        (_, target) => target.is_ok(),
+    }
+}
+
 /// Removes a file if it exists.
 pub(crate) fn remove(path: &Path) -> std::io::Result<()> {
     match std::fs::remove_file(path) {

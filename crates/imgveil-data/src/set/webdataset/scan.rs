@@ -4,6 +4,8 @@ use super::class::{Stated, class, is_number};
 use super::member_name::{CLASSES, PERHAPS_CLASSES, is_hidden, is_image, is_image_with_word, key_and_kind};
 use crate::format::PassedOverReason;
 use crate::format::tar::{Damage, TarMember, TarMembers};
+use crate::memory::Listing;
+use crate::regular_file;
 use crate::set::split::SplitName;
 use crate::set::{PassedOver, Split};
 use crate::stamp::stamp_of;
@@ -230,11 +232,12 @@ pub(super) fn harmless(path: &str) -> String {
     path.replace("..", "__").chars().map(harmless).collect()
 }
 
-pub(super) fn scan(shard: &Shard, with_class: bool) -> Scan {
+/// The samples of a shard. Stops early when `listing` has no room for more.
+pub(super) fn scan(shard: &Shard, with_class: bool, listing: &Listing) -> Scan {
     let mut found = Scan::default();
-    match File::open(&shard.path).and_then(|file| Ok((file.metadata()?.len(), file))) {
+    match regular_file::open(&shard.path).and_then(|file| Ok((file.metadata()?.len(), file))) {
         Ok((length, file)) => {
-            if let Err(damage) = scan_file(shard, &file, length, with_class, &mut found) {
+            if let Err(damage) = scan_file(shard, &file, length, with_class, listing, &mut found) {
                 found.damage = Some(damage.to_string());
             }
         }
@@ -244,9 +247,16 @@ pub(super) fn scan(shard: &Shard, with_class: bool) -> Scan {
 }
 
 /// Finds the samples. The members of a sample are usually next to each other, and may lie anywhere.
-fn scan_file(shard: &Shard, file: &File, length: u64, with_class: bool, found: &mut Scan) -> Result<(), Damage> {
+fn scan_file(
+    shard: &Shard,
+    file: &File,
+    length: u64,
+    with_class: bool,
+    listing: &Listing,
+    found: &mut Scan,
+) -> Result<(), Damage> {
     let mut groups: Vec<Group> = Vec::new();
-    let read = collect(shard, file, length, &mut groups, &mut found.ignored);
+    let read = collect(shard, file, length, listing, &mut groups, &mut found.ignored);
     let has_label = |group: &Group| group.class.is_some() || group.json.is_some();
     let labelled = read.is_err() && groups.iter().any(has_label);
     for mut group in groups {
@@ -271,6 +281,7 @@ fn collect(
     shard: &Shard,
     file: &File,
     length: u64,
+    listing: &Listing,
     groups: &mut Vec<Group>,
     ignored: &mut Vec<PassedOver>,
 ) -> Result<(), Damage> {
@@ -286,6 +297,10 @@ fn collect(
                 return Err(damage);
             }
         };
+        // A member that is no image takes part of the list too.
+        if listing.add(1).is_err() {
+            break;
+        }
         let Some(path) = &member.path else {
             unnamed += 1;
             let mut one = Group::new(format!("not UTF-8 ({unnamed})"), member.blocks.start);

@@ -1,6 +1,8 @@
 //! Which tar files a path means: one file, a folder of them, or a pattern.
 
 use crate::format::picture;
+use crate::set::paths::leads_out;
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -25,22 +27,45 @@ const DEEPEST: usize = 4;
 pub(super) struct Found {
     pub(super) shards: Vec<PathBuf>,
     pub(super) others: Vec<PathBuf>,
+    /// Dangling links, and folders that may not be read.
+    pub(super) unreadable: Vec<PathBuf>,
+    /// Links that lead out of the folder and were not followed.
+    pub(super) links_out: Vec<PathBuf>,
 }
 
-/// Whether a folder holds shards, itself or in its folders, and no pictures.
-pub(in crate::set) fn is_folder_of_shards(path: &Path) -> bool {
-    find(path).is_some_and(|found| !found.shards.is_empty())
+/// Whether a folder holds shards, itself or in its folders, and no pictures. Links to shards count, also those that are
+/// not followed.
+pub(in crate::set) fn is_folder_of_shards(path: &Path, follow_links: bool) -> bool {
+    let is_link_out = |found: &Found| found.links_out.iter().any(|link| is_shard(link));
+    find(path, follow_links).is_some_and(|found| !found.shards.is_empty() || is_link_out(&found))
 }
 
 /// The shards of a folder and of its folders, and all other files. `None` if one of them is a picture, or the folder
 /// cannot be read.
-pub(super) fn find(root: &Path) -> Option<Found> {
+pub(super) fn find(root: &Path, follow_links: bool) -> Option<Found> {
     let visible =
         |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
     let walk = walkdir::WalkDir::new(root).follow_links(true).max_depth(DEEPEST).sort_by_file_name();
+    let links_out = RefCell::new(Vec::new());
+    let wanted = |entry: &walkdir::DirEntry| {
+        let followed = follow_links || entry.depth() == 0 || !entry.path_is_symlink();
+        let wanted = followed || !leads_out(root, entry.path());
+        if !wanted {
+            links_out.borrow_mut().push(entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned());
+        }
+        wanted
+    };
     let mut found = Found::default();
-    for entry in walk.into_iter().filter_entry(visible) {
-        let entry = entry.ok()?;
+    for entry in walk.into_iter().filter_entry(|entry| visible(entry) && wanted(entry)) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.depth() == 0 => return None,
+            Err(error) => {
+                let path = error.path().and_then(|path| path.strip_prefix(root).ok());
+                found.unreadable.extend(path.map(Path::to_owned));
+                continue;
+            }
+        };
         let path = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
         if entry.file_type().is_dir() {
             continue;
@@ -50,6 +75,7 @@ pub(super) fn find(root: &Path) -> Option<Found> {
         }
         if is_shard(&path) { found.shards.push(path) } else { found.others.push(path) }
     }
+    found.links_out = links_out.take();
     Some(found)
 }
 

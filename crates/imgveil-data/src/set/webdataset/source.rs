@@ -11,14 +11,20 @@ use super::scan::{Location, Scan, Shard, inside, scan};
 use super::shard_list::{expand, find, is_pattern, names};
 use super::told::remarks;
 use super::verify::beside;
+use crate::Memory;
 use crate::format::picture::Orientation;
 use crate::format::tar::TarMembers;
-use crate::format::{PassedOverReason, ReadError, ReadErrorKind, picture};
+use crate::format::{PassedOverReason, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::limits::MOST_CLASSES;
+use crate::memory::Listing;
 use crate::offset_io::{self, FileRange};
-use crate::set::classes::{MOST_CLASSES, order, renumbered};
+use crate::regular_file;
+use crate::set::classes::{order, renumbered};
 use crate::set::completeness::is_unfinished;
+use crate::set::stated::StatedSizes;
 use crate::set::{
-    Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, parent,
+    Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, manifest_file,
+    parent,
 };
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
@@ -33,21 +39,14 @@ fn bad(path: &Path, reason: String) -> SetError {
 }
 
 /// Opens a set of shards, plain or encrypted.
-pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
+pub(in crate::set) fn open(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     if path.is_dir() {
-        let manifest_path = path.join(MANIFEST);
-        return match std::fs::read(&manifest_path) {
-            Ok(text) => {
-                let wrong = |source| SetError::Manifest { path: manifest_path, source };
-                let manifest = Manifest::parse(&text).map_err(wrong)?;
-                Ok(Opened {
-                    source: Box::new(encrypted(path, &manifest)),
-                    manifest: Some(manifest),
-                    remarks: Vec::new(),
-                })
+        return match manifest_file::read(&path.join(MANIFEST), options.memory)? {
+            Some(manifest) => {
+                let source = Box::new(encrypted(path, &manifest, options.memory)?);
+                Ok(Opened { source, manifest: Some(manifest), remarks: Vec::new() })
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => plain_folder(path),
-            Err(source) => Err(SetError::Read { path: manifest_path, source }),
+            None => plain_folder(path, options),
         };
     }
     let shards = if is_pattern(path) {
@@ -71,15 +70,29 @@ pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
     }
     let named = names(&shards);
     let shards = shards.into_iter().zip(named).map(|(path, name)| Shard::new(path, name)).collect();
-    plain(path, shards, Vec::new())
+    let source = Listed { shards, ignored: Vec::new(), links_out: Vec::new() };
+    plain(path, source, options.memory)
 }
 
-fn plain_folder(root: &Path) -> Result<Opened, SetError> {
-    let found = find(root).unwrap_or_default();
+/// The shards of a set, and what else lies beside them.
+struct Listed {
+    shards: Vec<Shard>,
+    ignored: Vec<PassedOver>,
+    links_out: Vec<PathBuf>,
+}
+
+fn plain_folder(root: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
+    let found = find(root, options.follow_links).unwrap_or_default();
+    if found.shards.is_empty() && !found.links_out.is_empty() {
+        let links = found.links_out.iter().map(|link| link.display().to_string()).collect();
+        return Err(SetError::OnlyLinksOut { path: root.to_owned(), links });
+    }
     let name = |path: &PathBuf| path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
-    let shards = found.shards.iter().map(|path| Shard::new(root.join(path), name(path))).collect();
+    // What cannot be read may be a shard: it is set aside with the system's message.
+    let shards = found.shards.iter().chain(&found.unreadable);
+    let shards = shards.map(|path| Shard::new(root.join(path), name(path))).collect();
     let ignored = found.others.into_iter().map(|path| PassedOver::new(path, PassedOverReason::NoImage)).collect();
-    plain(root, shards, ignored)
+    plain(root, Listed { shards, ignored, links_out: found.links_out }, options.memory)
 }
 
 /// A set of shards.
@@ -90,14 +103,19 @@ struct ShardSource {
     locations: Vec<(usize, Location)>,
     classes: Vec<String>,
     ignored: Vec<PassedOver>,
+    links_out: Vec<PathBuf>,
     /// BLAKE3 of each image's member as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
     /// The key of each image as the manifest states it. Empty for a plain set.
     keys: Vec<String>,
+    stated: StatedSizes,
 }
 
-fn plain(path: &Path, shards: Vec<Shard>, mut ignored: Vec<PassedOver>) -> Result<Opened, SetError> {
-    let scans: Vec<Scan> = shards.par_iter().map(|shard| scan(shard, true)).collect();
+fn plain(path: &Path, listed: Listed, memory: Memory) -> Result<Opened, SetError> {
+    let Listed { shards, mut ignored, links_out } = listed;
+    let listing = Listing::new(memory);
+    let scans: Vec<Scan> = shards.par_iter().map(|shard| scan(shard, true, &listing)).collect();
+    listing.check().map_err(|source| SetError::Memory { path: path.to_owned(), source })?;
     if scans.iter().all(|scan| scan.samples.is_empty()) {
         let damaged = shards.iter().zip(&scans).find_map(|(shard, scan)| Some((shard, scan.damage.clone()?)));
         return Err(match damaged {
@@ -128,7 +146,8 @@ fn plain(path: &Path, shards: Vec<Shard>, mut ignored: Vec<PassedOver>) -> Resul
     drop(names);
     let (classes, remark) = label(&mut items, &mut locations, &stated).map_err(|reason| bad(path, reason))?;
     told.extend(remark);
-    let source = ShardSource { shards, items, locations, classes, ignored, hashes: Vec::new(), keys: Vec::new() };
+    let (hashes, keys, stated) = (Vec::new(), Vec::new(), StatedSizes::default());
+    let source = ShardSource { shards, items, locations, classes, ignored, links_out, hashes, keys, stated };
     Ok(Opened { source: Box::new(source), manifest: None, remarks: told })
 }
 
@@ -190,7 +209,8 @@ struct ShardContents {
     damage: Option<String>,
 }
 
-fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
+fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<ShardSource, SetError> {
+    let listing = Listing::new(memory);
     let shard_of = |entry: &Entry| entry.path.split_once('/').map_or(entry.path.clone(), |(shard, _)| shard.to_owned());
     let key_of = |entry: &Entry| {
         let member = entry.path.split_once('/').and_then(|(_, member)| key_and_kind(member));
@@ -199,11 +219,12 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
     let names: BTreeSet<String> = manifest.images.iter().map(shard_of).collect();
     let shards: Vec<Shard> = names.into_iter().map(|name| Shard::of_manifest(root.join(name))).collect();
     let find = |(number, shard): (usize, &Shard)| {
-        let scan = scan(shard, false);
+        let scan = scan(shard, false, &listing);
         let samples = scan.samples.into_iter().map(|sample| (sample.key, sample.location)).collect();
         (shard.name.clone(), ShardContents { number, samples, damage: scan.damage })
     };
     let mut found: HashMap<String, ShardContents> = shards.par_iter().enumerate().map(find).collect();
+    listing.check().map_err(|source| SetError::Memory { path: root.to_owned(), source })?;
     let mut place = |entry: &Entry| {
         let Some(found) = found.get_mut(&shard_of(entry)) else { return (0, Location::Missing) };
         let place = found.samples.remove(&key_of(entry));
@@ -211,15 +232,17 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
         (found.number, place.unwrap_or_else(|| found.damage.as_ref().map_or(Location::Missing, lost)))
     };
     let locations = manifest.images.iter().map(&mut place).collect();
-    ShardSource {
+    Ok(ShardSource {
         shards,
         items: manifest.images.iter().map(Entry::item).collect(),
         locations,
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
+        links_out: Vec::new(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         keys: manifest.images.iter().map(key_of).collect(),
-    }
+        stated: StatedSizes::of(manifest),
+    })
 }
 
 impl ShardSource {
@@ -248,7 +271,7 @@ impl ShardSource {
         let missing = || ReadErrorKind::Io(std::io::ErrorKind::NotFound.into());
         let kind = match self.locations.get(index) {
             Some((shard, Location::Here { image, sample })) => {
-                match self.shards.get(*shard).map(|s| File::open(&s.path)) {
+                match self.shards.get(*shard).map(|s| regular_file::open(&s.path)) {
                     Some(Ok(file)) => return Ok((file, image, sample)),
                     Some(Err(error)) => ReadErrorKind::Io(error),
                     None => missing(),
@@ -281,6 +304,10 @@ impl Source for ShardSource {
         &self.ignored
     }
 
+    fn links_out(&self) -> &[PathBuf] {
+        &self.links_out
+    }
+
     fn beside(&self) -> Beside {
         if self.hashes.is_empty() {
             return Beside::default();
@@ -302,7 +329,8 @@ impl Source for ShardSource {
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         let (file, image, _) = self.open(index)?;
         let member = BufReader::new(FileRange::new(&file, image.clone()));
-        picture::header(member).map(|header| header.geometry).map_err(|kind| self.fail(index, kind))
+        let geometry = picture::header(member).and_then(|header| self.stated.check(index, header.geometry));
+        geometry.map_err(|kind| self.fail(index, kind))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
@@ -313,7 +341,10 @@ impl Source for ShardSource {
         {
             return Err(self.fail(index, ReadErrorKind::Changed));
         }
-        let image = picture::open(bytes).and_then(|file| picture::single(file.as_ref()));
+        let image = picture::open(bytes).and_then(|file| {
+            self.stated.check(index, file.header().geometry)?;
+            picture::single(file.as_ref())
+        });
         image.map_err(|kind| self.fail(index, kind))
     }
 
@@ -350,6 +381,13 @@ impl Source for ShardSource {
         self.open(index).map_or(Orientation::default(), |(file, image, _)| {
             Orientation::of(BufReader::new(FileRange::new(&file, image.clone())))
         })
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        match self.locations.get(index) {
+            Some((_, Location::Here { image, .. })) => image.end.saturating_sub(image.start),
+            _ => 0,
+        }
     }
 
     fn stamp(&self, index: usize) -> String {
