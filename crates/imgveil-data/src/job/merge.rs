@@ -4,7 +4,6 @@ use super::error::JobError;
 use super::failed_list;
 use super::output::manifest_name;
 use super::partition::Partition;
-use crate::Error;
 use crate::limits::MOST_PARTITIONS;
 use crate::set::manifest::PartitionRecord;
 use crate::set::names::{self, Name};
@@ -13,7 +12,7 @@ use crate::set::{
     Entry, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, beside, manifest_file, remove, write_atomically,
     write_privately,
 };
-use crate::{Error, Memory};
+use crate::{Error, Memory, regular_file};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
