@@ -3,14 +3,15 @@
 use crate::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
-use crate::command::output::{Output, counted, plain};
+use crate::command::output::{Output, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
 use imgveil::internal::scheme::Block;
 use imgveil_train::model::{AdaptationKind, ModelKind};
 use imgveil_train::study::{not_negative, positive};
 use imgveil_train::{Augment, Config, Epoch, Evaluation, ImageCounts, Message, OptimiserKind, PreparedRun, Progress};
-use imgveil_train::{RunSpec, RunSummary, SUMMARY};
+use imgveil_train::{RunSpec, RunSummary, SUMMARY, TrainingSet};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -192,6 +193,7 @@ fn tell(prepared: &PreparedRun, out: &Output) {
             out.note(&format!("note: {stage} does nothing here: {why}"));
         }
     }
+    table(set).iter().for_each(|line| out.note(line));
     let ImageCounts { train, val, test } = prepared.images();
     let state = if set.encrypted { "encrypted before" } else { "scheme" };
     out.note(&format!(
@@ -200,6 +202,21 @@ fn tell(prepared: &PreparedRun, out: &Output) {
         set.classes.len(),
         set.scheme
     ));
+}
+
+/// The lines about splits and classes.
+fn table(set: &TrainingSet) -> Vec<String> {
+    let parts = [("train", Some(&set.train)), ("val", set.val.as_ref()), ("test", set.test.as_ref())];
+    let (mut splits, mut classes) = (BTreeMap::new(), BTreeMap::new());
+    for (name, part) in parts {
+        let Some(part) = part else { continue };
+        splits.insert(name.to_owned(), part.labels.len());
+        for &label in &part.labels {
+            let class = set.classes.get(label as usize).cloned().unwrap_or_default();
+            *classes.entry(class).or_default() += 1;
+        }
+    }
+    division(&splits, &classes, &BTreeMap::new())
 }
 
 /// Prints the result of a run.

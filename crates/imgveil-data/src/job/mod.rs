@@ -33,7 +33,7 @@ mod request;
 mod summary;
 mod verify;
 
-pub use census::Size;
+pub use census::{Contents, Size};
 pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;

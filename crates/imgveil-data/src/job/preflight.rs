@@ -1,20 +1,21 @@
 //! What an encryption will do, from headers alone: which images there are, which sizes they have, and which cannot be
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
-use super::census::{Census, Size};
+use super::census::{Census, Contents, Size};
 use super::cost::{self, OF_SAMPLES};
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
 use super::request::EncryptRequest;
 use super::summary::{Failure, in_order};
-use crate::format::ReadError;
-use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, names, open_set};
+use crate::format::{ExifOrientation, ReadError};
+use crate::set::remark::counted;
+use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Slot, Source, Split, names, open_set};
 use crate::{Error, Memory};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What an encryption will do.
 #[derive(Clone, Debug, Serialize)]
@@ -34,13 +35,20 @@ pub struct Preflight {
     pub sizes: Vec<Size>,
     /// Images that will be set aside.
     pub failed: Vec<Failure>,
-    /// The number of files that are not images.
+    /// The number of files that are passed over.
     pub ignored: usize,
+    /// The files that are passed over.
+    pub passed_over: Vec<PassedOver>,
+    /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
+    pub turned: usize,
     /// Links that lead out of the input's folder and will not be followed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links_out: Vec<String>,
     /// What the user should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
+    /// The classes' names in the input, by their names in the output.
+    #[serde(skip)]
+    pub plain_classes: BTreeMap<String, String>,
 }
 
 /// A set whose headers have been read.
@@ -56,7 +64,9 @@ pub(super) struct Preflighted {
     /// Which images belong to this process's partition.
     pub mine: Vec<bool>,
     pub failed: Vec<(usize, Failure)>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
+    /// The number of images that are to be turned.
+    pub turned: usize,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -65,11 +75,8 @@ pub(super) struct Preflighted {
 /// The errors that the run would end with before it writes.
 pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
     let set = look(request)?;
-    let mut census = Census::default();
-    for Slot { item, geometry } in &set.slots {
-        let Some(geometry) = geometry else { continue };
-        census.add(item.split, item.label, &set.classes, geometry.to_string(), geometry.bytes() as u64);
-    }
+    let census = set.census();
+    let plain_classes = set.plain_classes();
     let sizes = census.sizes();
     let Census { images, bytes, splits, classes, .. } = census;
     Ok(Preflight {
@@ -81,8 +88,11 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         sizes,
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
+        passed_over: set.source.ignored().to_vec(),
+        turned: set.turned,
         links_out: links_out(set.source.as_ref()),
         notes: set.notes,
+        plain_classes,
     })
 }
 
@@ -130,7 +140,8 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
         classes,
         mine,
         failed: Vec::new(),
-        notes: opened.note.into_iter().collect(),
+        notes: opened.remarks,
+        turned: 0,
         source,
     };
     set.scan(request);
@@ -145,6 +156,26 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
 }
 
 impl Preflighted {
+    fn census(&self) -> Census {
+        let mut census = Census::default();
+        for Slot { item, geometry } in &self.slots {
+            let Some(geometry) = geometry else { continue };
+            census.add(item.split, item.label, &self.classes, geometry.to_string(), geometry.bytes() as u64);
+        }
+        census
+    }
+
+    /// The names of the classes in the input by those in the output.
+    fn plain_classes(&self) -> BTreeMap<String, String> {
+        self.classes.iter().cloned().zip(self.source.classes().iter().cloned()).collect()
+    }
+
+    /// What the set holds.
+    pub fn contents(&self) -> Contents {
+        let Census { splits, classes, .. } = self.census();
+        Contents { splits, classes, plain_classes: self.plain_classes() }
+    }
+
     /// Reads the headers.
     fn scan(&mut self, request: &EncryptRequest) {
         let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
@@ -161,6 +192,8 @@ impl Preflighted {
             Ok((resized, original))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
+        let turned = |&index: &usize| !self.source.orientation(index).is_upright();
+        self.turned = wanted.par_iter().copied().filter(turned).count();
         let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
@@ -207,19 +240,61 @@ impl Preflighted {
         {
             return Err(JobError::JpegDepth(self.source.items()[*index].name.clone()));
         }
+        self.notes.extend(self.differences());
+        if self.turned > 0 {
+            let (images, are) = (counted(self.turned, "image"), if self.turned == 1 { "is" } else { "are" });
+            self.notes.push(match request.options.read.exif_orientation {
+                ExifOrientation::Apply => Remark::new(format!("{images} {are} turned as the EXIF orientation says")),
+                ExifOrientation::Keep => Remark::new(format!(
+                    "{images} {are} to be turned by the EXIF orientation, and {are} encrypted as stored"
+                ))
+                .with(Advice::Orientation),
+            });
+        }
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
-            self.notes.extend(idle.iter().map(|(stage, why)| format!("{stage} does nothing here: {why}")));
+            self.notes.extend(idle.iter().map(|(stage, why)| Remark::new(format!("{stage} does nothing here: {why}"))));
             let jpeg = request.scheme.jpeg(geometry);
             if !self.encoding.is_exact() && !jpeg.friendly {
                 let words = "JPEG will damage these images beyond what decryption or training can use";
-                self.notes.push(format!("{words}: {}", jpeg.why));
+                self.notes.push(Remark::new(format!("{words}: {}", jpeg.why)));
             }
         }
         Ok(())
+    }
+
+    /// Remarks if images differ in what training wants to be one: channels, depths and sizes.
+    fn differences(&self) -> Vec<Remark> {
+        let mut channels: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut sizes: BTreeSet<(usize, usize)> = BTreeSet::new();
+        for geometry in self.slots.iter().filter_map(|slot| slot.geometry) {
+            *channels.entry(geometry.channels()).or_default() += 1;
+            *depths.entry(geometry.depth().bytes()).or_default() += 1;
+            sizes.insert((geometry.height(), geometry.width()));
+        }
+        let mut remarks = Vec::new();
+        let counts = |counts: &BTreeMap<usize, usize>, names: [&str; 2]| {
+            let both: Vec<String> = counts.values().zip(names).map(|(count, name)| format!("{count} {name}")).collect();
+            both.join(", ")
+        };
+        if channels.len() > 1 {
+            let found = counts(&channels, ["grey", "RGB"]);
+            let words = format!("images differ in channels ({found}), and training takes one number of them");
+            remarks.push(Remark::new(words).with(Advice::Channels));
+        }
+        if depths.len() > 1 {
+            let found = counts(&depths, ["of 8 bits", "of 16 bits"]);
+            remarks.push(Remark::new(format!("images differ in depth ({found}), and training takes one depth")));
+        }
+        if sizes.len() > 1 {
+            let words = format!("images have {} sizes, and training takes one", sizes.len());
+            remarks.push(Remark::new(words).with(Advice::Size));
+        }
+        remarks
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

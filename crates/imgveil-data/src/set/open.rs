@@ -1,5 +1,6 @@
 //! Opens a set of any format.
 
+use super::adapted::adapted;
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::source::{Opened, Source};
@@ -28,20 +29,23 @@ pub fn open_with(path: &Path, options: &ReadOptions) -> Result<Opened, Error> {
 
 /// As [`open_with`], with the error of sets.
 pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let opened = open_any(path, options)?;
-    match &options.labels {
-        Some(labels) if opened.manifest.is_none() => {
-            let (source, note) = labels::apply(opened.source, labels, options.memory)?;
-            Ok(Opened { source, note, ..opened })
-        }
-        _ => Ok(opened),
+    let mut opened = open_any(path, options)?;
+    if opened.manifest.is_some() {
+        return Ok(opened);
     }
+    if let Some(labels) = &options.labels {
+        let (source, told) = labels::apply(opened.source, labels, options.memory)?;
+        opened.source = source;
+        opened.remarks.extend(told);
+    }
+    opened.source = adapted(opened.source, options);
+    Ok(opened)
 }
 
 fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     let memory = options.memory;
     if webdataset::is_pattern(path) {
-        return webdataset::open(path, memory);
+        return webdataset::open(path, options);
     }
     if !path.exists() {
         return Err(SetError::Missing(path.to_owned()));
@@ -51,8 +55,8 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
         return match extension.as_deref() {
             Some("npz") => arrays::npz::open(path, memory),
             Some("npy") => arrays::npy::open(path, memory),
-            Some("tar") => webdataset::open(path, memory),
-            _ if Format::of(path).is_some() => folder::plain(path, options),
+            Some("tar") => webdataset::open(path, options),
+            _ if Format::of(path).is_ok() => folder::plain(path, options),
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }
@@ -60,13 +64,13 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
         Some(manifest) => {
             let source: Box<dyn Source> = match manifest.encoding {
                 Encoding::Npy | Encoding::Npz => return arrays::npy::open(path, memory),
-                Encoding::WebDataset { .. } => return webdataset::open(path, memory),
+                Encoding::WebDataset { .. } => return webdataset::open(path, options),
                 Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest, options)),
             };
-            Ok(Opened { source, manifest: Some(manifest), note: None })
+            Ok(Opened { source, manifest: Some(manifest), remarks: Vec::new() })
         }
         None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path, memory),
-        None if webdataset::is_folder_of_shards(path) => webdataset::open(path, memory),
+        None if webdataset::is_folder_of_shards(path, options.follow_links) => webdataset::open(path, options),
         None => folder::plain(path, options),
     }
 }

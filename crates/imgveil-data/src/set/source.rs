@@ -2,9 +2,11 @@
 
 use super::item::{Item, Member};
 use super::manifest::Manifest;
+use super::passed_over::PassedOver;
+use super::remark::Remark;
 use crate::format::ReadError;
+use crate::format::picture::Orientation;
 use imgveil::internal::image::{Geometry, Image};
-use std::path::PathBuf;
 
 /// A set to read from.
 pub trait Source: Send + Sync {
@@ -14,8 +16,8 @@ pub trait Source: Send + Sync {
     /// Names of the classes. Empty if the set has no classes.
     fn classes(&self) -> &[String];
 
-    /// Files that were skipped because they are not images.
-    fn ignored(&self) -> &[PathBuf] {
+    /// Files that were passed over.
+    fn ignored(&self) -> &[PassedOver] {
         &[]
     }
 
@@ -35,6 +37,11 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// If the image cannot be read, is damaged, or is of a kind that is not supported.
     fn read(&self, index: usize) -> Result<Image, ReadError>;
+
+    /// How image `index` is to be turned, if its file says so. Reading it does not turn it.
+    fn orientation(&self, _index: usize) -> Orientation {
+        Orientation::default()
+    }
 
     /// The files of these kinds that are stored with image `index`.
     ///
@@ -77,5 +84,5 @@ pub struct Opened {
     /// The manifest of an encrypted set.
     pub manifest: Option<Manifest>,
     /// What the user should know about how the set was read.
-    pub note: Option<String>,
+    pub remarks: Vec<Remark>,
 }
