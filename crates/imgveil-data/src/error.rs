@@ -146,7 +146,9 @@ fn set_kind(error: &SetError) -> ErrorKind {
         | SetError::Npz { .. }
         | SetError::Npy { .. }
         | SetError::Shards { .. }
+        | SetError::Forged(_)
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
+        SetError::WrongKey { .. } => ErrorKind::WrongKey,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,
     }
 }
@@ -158,21 +160,26 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Engine(_) => ErrorKind::Device,
         JobError::Busy(_) => ErrorKind::Busy,
         JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
-        JobError::NoName { .. } => ErrorKind::InvalidList,
         JobError::Mixed(_)
         | JobError::MixedArray(_)
         | JobError::AlreadyEncrypted { .. }
         | JobError::Inside { .. }
         | JobError::OtherJournal { .. }
         | JobError::PartitionOfArray
+        | JobError::Unsalted
         | JobError::JpegDepth(_)
         | JobError::NoRoomForMembers
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
         JobError::Lossy { .. } => ErrorKind::NotInvertible,
-        JobError::WrongKey { .. } => ErrorKind::WrongKey,
-        JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => ErrorKind::InvalidSet,
+        JobError::OldSet(_) => ErrorKind::AlreadyExists,
+        JobError::NotEncrypted(_)
+        | JobError::NothingReadable { .. }
+        | JobError::ForgedJournal(_)
+        | JobError::NoName { .. }
+        | JobError::ForgedName { .. } => ErrorKind::InvalidSet,
+        JobError::Random(_) => ErrorKind::Io,
         JobError::Worker => ErrorKind::Internal,
     }
 }

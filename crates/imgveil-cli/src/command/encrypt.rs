@@ -100,7 +100,11 @@ impl Args {
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let options = args.options()?;
-    let secret = args.secret.require(out)?;
+    // A dry run writes nothing, not even the salt of tables: any will do.
+    let secret = match args.dry_run {
+        true => args.secret.require(out)?.salted_for_a_dry_run(),
+        false => args.secret.require_to_encrypt(out)?,
+    };
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };

@@ -4,7 +4,7 @@ use super::census::{Census, Size};
 use crate::Error;
 use crate::format::ReadOptions;
 use crate::set::arrays::archive;
-use crate::set::{Encoding, Manifest, is_npz, open_with};
+use crate::set::{Encoding, Manifest, Trust, is_npz, open_with};
 use imgveil::internal::scheme::Scheme;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -45,6 +45,8 @@ pub struct EncryptedWith {
     pub tool: String,
     /// How the set is stored.
     pub encoding: Encoding,
+    /// What vouches for all of this: nothing without the key.
+    pub manifest: Trust,
 }
 
 /// Inspects a set. No image is decoded.
@@ -85,6 +87,7 @@ fn of_manifest(manifest: &Manifest) -> Inspection {
         key: manifest.key.to_string(),
         tool: manifest.tool.clone(),
         encoding: manifest.encoding,
+        manifest: Trust::of(manifest, false),
     };
     inspection(census, Some(encrypted), 0, 0)
 }

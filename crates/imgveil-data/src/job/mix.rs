@@ -15,7 +15,7 @@ use crate::set::{Encoding, Entry, SPLITS, Slot, Split, check_new_file, is_npz, r
 use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded, soft_label};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::schedule::{ImageId, plain_hash};
+use imgveil::internal::schedule::ImageId;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -61,7 +61,7 @@ pub(super) fn encrypt(
         for result in decoded {
             match result {
                 Ok(image) => plain.push(image),
-                Err((index, error)) => failed.push((index, error.into())),
+                Err((index, error)) => failed.push((set.listed[index], error.into())),
             }
         }
         if plain.is_empty() {
@@ -92,7 +92,8 @@ pub(super) fn encrypt(
         });
     }
     names_file::write(request, &set, |index| came[index])?;
-    let manifest = describe::manifest(request, &set, images);
+    let mut manifest = describe::manifest(request, &set, images);
+    manifest.seal_with(request.secret.key());
     mixtures::write(&request.output, geometry, &splits, &manifest)?;
     let tally = Tally { resumed: 0, failed, started, busy: Busy::default() };
     Ok(describe::summary(request, device.name(), &set, manifest, tally))
@@ -101,9 +102,7 @@ pub(super) fn encrypt(
 fn decode(request: &EncryptRequest, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {
     let source = set.source.as_ref();
     let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
-    let (geometry, samples) = (image.geometry(), image.samples());
-    let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
-    let hash = plain_hash(request.secret.key(), geometry, samples);
+    let (id, hash) = set.hashes(request, index, &image);
     Ok(Plain { index, image, id, hash })
 }
 

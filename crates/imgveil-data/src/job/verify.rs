@@ -4,12 +4,12 @@
 use super::encrypted_set::{Decryption, EncryptedSet};
 use super::error::JobError;
 use super::pipeline::{self, Batch, Event};
-use super::progress::{Busy, NoProgress, Progress};
+use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::VerifyRequest;
 use super::summary::{Failure, in_order};
 use crate::Error;
 use crate::format::ReadError;
-use crate::set::{Beside, MANIFEST, Manifest, Source, open};
+use crate::set::{Beside, MANIFEST, Manifest, Source, Trust, open};
 use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::Secret;
 use rayon::prelude::*;
@@ -23,6 +23,8 @@ use std::time::Instant;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verification {
+    /// What vouches for the manifest.
+    pub manifest: Trust,
     /// The number of images in the set.
     pub images: usize,
     /// How many of them were checked.
@@ -76,9 +78,14 @@ impl VerifyRun {
             Some(secret) => self.decrypted(secret, wanted)?,
             None => self.hashed(wanted)?,
         };
+        let trust = Trust::of(&manifest, request.secret.is_some());
+        if trust == Trust::Format1 {
+            self.progress.note(&Note::Format1);
+        }
         let mut strangers = strangers(&request.input, &manifest);
         strangers.extend(beside.strangers);
         Ok(Verification {
+            manifest: trust,
             images: manifest.images.len(),
             checked,
             decrypted: request.secret.is_some(),

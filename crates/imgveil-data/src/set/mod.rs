@@ -14,11 +14,14 @@ mod item;
 mod labels;
 mod load;
 pub mod manifest;
+mod manifest_text;
 pub mod mixtures;
 pub mod names;
 mod open;
 mod paths;
+mod reordered;
 mod resize;
+mod seal;
 #[doc(hidden)]
 pub mod sink;
 mod source;
@@ -36,10 +39,11 @@ pub use files::{check_new, write_atomically, write_privately};
 pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
-pub use open::{open, open_with};
+pub use open::{open, open_sealed, open_with};
 #[doc(hidden)]
 pub use paths::{beside, is_npz};
 pub use resize::{Resize, Side};
+pub use seal::Trust;
 pub use source::{Beside, Opened, Source};
 pub use split::Split;
 
@@ -47,5 +51,7 @@ pub(crate) use completeness::PARTITION_MANIFEST;
 pub(crate) use load::read_resized;
 pub(crate) use open::open_set;
 pub(crate) use paths::{is_inside, parent, remove};
+pub(crate) use reordered::Reordered;
 pub(crate) use resize::unpad;
+pub(crate) use seal::{add_entry, encoding_text};
 pub(crate) use split::SPLITS;

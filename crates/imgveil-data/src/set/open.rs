@@ -2,10 +2,12 @@
 
 use super::encoding::Encoding;
 use super::error::SetError;
+use super::manifest::MANIFEST;
 use super::source::{Opened, Source};
 use super::{arrays, completeness, folder, labels, webdataset};
 use crate::Error;
 use crate::format::{Format, ReadOptions};
+use imgveil::internal::key::Key;
 use std::path::Path;
 
 /// Opens a set with the default options: see [`open_with`].
@@ -23,12 +25,21 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
 /// # Errors
 /// If there is no usable set, or its manifest or the file of labels is damaged.
 pub fn open_with(path: &Path, options: &ReadOptions) -> Result<Opened, Error> {
-    Ok(open_set(path, options)?)
+    Ok(open_set(path, options, None)?)
 }
 
-/// As [`open_with`], with the error of sets.
-pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let opened = open_any(path, options)?;
+/// As [`open_with`], for a holder of the key: the manifest of an encrypted set is authenticated before anything else of
+/// it is used. A set of format 1 has nothing to authenticate it with (see [`Trust`](super::Trust)).
+///
+/// # Errors
+/// As [`open_with`]. Also if the set was encrypted with another key, or its manifest was changed since.
+pub fn open_sealed(path: &Path, options: &ReadOptions, key: &Key) -> Result<Opened, Error> {
+    Ok(open_set(path, options, Some(key))?)
+}
+
+/// As [`open_with`] or [`open_sealed`], with the error of sets.
+pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
+    let opened = open_any(path, options, key)?;
     match &options.labels {
         Some(labels) if opened.manifest.is_none() => {
             let (source, note) = labels::apply(opened.source, labels)?;
@@ -38,7 +49,7 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, Set
     }
 }
 
-fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
+fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
     if webdataset::is_pattern(path) {
         return webdataset::open(path);
     }
@@ -48,7 +59,7 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     if !path.is_dir() {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         return match extension.as_deref() {
-            Some("npz") => arrays::npz::open(path),
+            Some("npz") => arrays::npz::open(path, key),
             Some("npy") => arrays::npy::open(path),
             Some("tar") => webdataset::open(path),
             _ if Format::of(path).is_some() => folder::plain(path, options),
@@ -57,9 +68,12 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     }
     match completeness::manifest(path)? {
         Some(manifest) => {
+            if let Some(key) = key {
+                manifest.authenticate(key, &path.join(MANIFEST))?;
+            }
             let source: Box<dyn Source> = match manifest.encoding {
-                Encoding::Npy | Encoding::Npz => return arrays::npy::open(path),
-                Encoding::WebDataset { .. } => return webdataset::open(path),
+                Encoding::Npy | Encoding::Npz => arrays::npy::encrypted(path, &manifest)?,
+                Encoding::WebDataset { .. } => webdataset::encrypted(path, &manifest),
                 Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
             };
             Ok(Opened { source, manifest: Some(manifest), note: None })

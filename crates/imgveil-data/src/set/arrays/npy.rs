@@ -7,7 +7,7 @@ use super::layout::{ArrayLayout, file_name, images_name, labels_name};
 use super::source::ArraySource;
 use crate::format::npy::Header;
 use crate::set::completeness::is_unfinished;
-use crate::set::{MANIFEST, Manifest, Opened, SPLITS, SetError, Split, parent};
+use crate::set::{MANIFEST, Manifest, Opened, SPLITS, SetError, Source, Split, parent};
 use crate::stamp::stamp;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -29,7 +29,7 @@ fn array_path(folder: &Path, split: Split) -> PathBuf {
 
 /// Opens a file, or a folder of them, plain or encrypted.
 pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
-    if path.is_dir() { open_folder(path) } else { open_file(path) }
+    if path.is_dir() { open_folder(path, None) } else { open_file(path) }
 }
 
 fn open_file(path: &Path) -> Result<Opened, SetError> {
@@ -47,13 +47,12 @@ fn open_file(path: &Path) -> Result<Opened, SetError> {
     Ok(Opened { source: Box::new(source), manifest: None, note: None })
 }
 
-fn open_folder(root: &Path) -> Result<Opened, SetError> {
-    let path = root.join(MANIFEST);
-    let manifest = match std::fs::read(&path) {
-        Ok(text) => Some(Manifest::parse(&text).map_err(|source| SetError::Manifest { path, source })?),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-        Err(source) => return Err(SetError::Read { path, source }),
-    };
+/// The source of an encrypted folder.
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> Result<Box<dyn Source>, SetError> {
+    Ok(open_folder(root, Some(manifest))?.source)
+}
+
+fn open_folder(root: &Path, manifest: Option<&Manifest>) -> Result<Opened, SetError> {
     let (mut arrays, mut all_labels) = (BTreeMap::new(), BTreeMap::new());
     let mut known = vec![root.join(MANIFEST)];
     for split in SPLITS {
@@ -69,9 +68,9 @@ fn open_folder(root: &Path) -> Result<Opened, SetError> {
         arrays.insert(split, array);
         known.extend([images, path]);
     }
-    let source = ArraySource::new(arrays, &all_labels, manifest.as_ref()).map_err(|reason| bad(root, reason))?;
+    let source = ArraySource::new(arrays, &all_labels, manifest).map_err(|reason| bad(root, reason))?;
     let source = source.with_ignored(others(root, &known)?);
-    Ok(Opened { source: Box::new(source), manifest, note: None })
+    Ok(Opened { source: Box::new(source), manifest: None, note: None })
 }
 
 /// The other files in the folder, without hidden ones.
@@ -114,7 +113,7 @@ mod tests {
 
     /// As `set::open`, with the error of sets.
     fn open_at(path: &Path) -> Result<Opened, SetError> {
-        open_set(path, &ReadOptions::default())
+        open_set(path, &ReadOptions::default(), None)
     }
 
     fn npy_file(shape: &[u64], count: u16) -> Vec<u8> {

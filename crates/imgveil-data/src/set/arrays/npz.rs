@@ -13,6 +13,7 @@ use crate::format::npy::Header;
 use crate::set::{MANIFEST, Opened, SPLITS, SetError, parent};
 use crate::stamp::stamp;
 use crate::text::one_line;
+use imgveil::internal::key::Key;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -22,15 +23,18 @@ use std::path::Path;
 const IN_MEMORY: u64 = 256 << 20;
 
 /// Opens an `.npz` file, plain or encrypted.
-pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
-    open_within(path, IN_MEMORY)
+pub(in crate::set) fn open(path: &Path, key: Option<&Key>) -> Result<Opened, SetError> {
+    open_within(path, IN_MEMORY, key)
 }
 
 /// Opens an `.npz` file and holds no more than `memory` bytes of arrays in memory.
-fn open_within(path: &Path, mut memory: u64) -> Result<Opened, SetError> {
+fn open_within(path: &Path, mut memory: u64, key: Option<&Key>) -> Result<Opened, SetError> {
     let bad = |reason: String| bad(path, reason);
     let mut zip = archive(path)?;
     let manifest = read_manifest(&mut zip, path)?;
+    if let (Some(manifest), Some(key)) = (&manifest, key) {
+        manifest.authenticate(key, &path.join(MANIFEST))?;
+    }
     if let Some(manifest) = &manifest
         && manifest.scheme.mixes()
     {
@@ -152,7 +156,7 @@ mod tests {
                 ("test_labels.npy", npy(&[1], vec![1u8])),
             ],
         );
-        let opened = open(&path).unwrap();
+        let opened = open(&path, None).unwrap();
         let source = &opened.source;
         assert_eq!(source.classes(), ["0", "1"]);
         assert_eq!(source.items()[1], Item { name: "train/0/000001".into(), split: Split::Train, label: Some(0) });
@@ -167,7 +171,7 @@ mod tests {
             sink.store(i, sink.encode(&source.read(i).unwrap()).unwrap(), Vec::new()).unwrap();
         }
         assert!(!Box::new(sink).finish(&[0, 1, 2], None).unwrap());
-        let again = open(&again).unwrap().source;
+        let again = open(&again, None).unwrap().source;
         assert_eq!(again.items(), source.items());
         for i in 0..3 {
             assert_eq!(again.read(i).unwrap(), source.read(i).unwrap());
@@ -178,7 +182,7 @@ mod tests {
     fn lying_and_foreign_arrays_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let refused =
-            |members: &[(&str, Vec<u8>)]| open(&npz(folder.path(), members)).map(|_| ()).unwrap_err().to_string();
+            |members: &[(&str, Vec<u8>)]| open(&npz(folder.path(), members), None).map(|_| ()).unwrap_err().to_string();
         let mut lying = npy(&[2, 2, 3], (0u8..12).collect());
         let header = String::from_utf8_lossy(&lying[10..]).find("(2, 2, 3").unwrap() + 10;
         lying[header + 1] = b'9';
@@ -192,7 +196,7 @@ mod tests {
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1, 3], vec![1u8; 3]))]).contains("3 labels an image"));
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1], vec![-1i8]))]).contains("-1"));
         std::fs::write(folder.path().join("set.npz"), b"not a zip").unwrap();
-        assert!(open(&folder.path().join("set.npz")).is_err());
+        assert!(open(&folder.path().join("set.npz"), None).is_err());
     }
 
     #[test]
@@ -213,7 +217,7 @@ mod tests {
             };
             write(&array);
             // The whole array is in memory, or none of it: then it is read in place or inflated.
-            let (held, kept) = (open(&path).unwrap().source, open_within(&path, 479).unwrap().source);
+            let (held, kept) = (open(&path, None).unwrap().source, open_within(&path, 479, None).unwrap().source);
             for i in 0..40 {
                 assert_eq!(held.read(i).unwrap(), kept.read(i).unwrap());
                 assert_eq!(held.read(i).unwrap().samples()[..2], ((i * 6 * 251) as u16).to_le_bytes());
@@ -223,17 +227,17 @@ mod tests {
             // A truncated array, or one with more data than the header states, is refused.
             for length in (0..array.len()).step_by(7) {
                 write(&array[..length]);
-                assert!(open(&path).is_err() && open_within(&path, 0).is_err(), "{length}");
+                assert!(open(&path, None).is_err() && open_within(&path, 0, None).is_err(), "{length}");
             }
             array.push(0);
             write(&array);
-            assert!(open(&path).is_err() && open_within(&path, 0).is_err());
+            assert!(open(&path, None).is_err() && open_within(&path, 0, None).is_err());
             array.pop();
             write(&array);
             let whole = std::fs::read(&path).unwrap();
             for length in (0..whole.len()).step_by(11) {
                 std::fs::write(&path, &whole[..length]).unwrap();
-                assert!(open(&path).is_err() && open_within(&path, 0).is_err(), "{length}");
+                assert!(open(&path, None).is_err() && open_within(&path, 0, None).is_err(), "{length}");
             }
         }
     }

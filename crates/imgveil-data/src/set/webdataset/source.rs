@@ -29,19 +29,10 @@ fn bad(path: &Path, reason: String) -> SetError {
     SetError::Shards { path: path.to_owned(), reason }
 }
 
-/// Opens a set of shards, plain or encrypted.
+/// Opens a set of plain shards.
 pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
     if path.is_dir() {
-        let manifest_path = path.join(MANIFEST);
-        return match std::fs::read(&manifest_path) {
-            Ok(text) => {
-                let wrong = |source| SetError::Manifest { path: manifest_path, source };
-                let manifest = Manifest::parse(&text).map_err(wrong)?;
-                Ok(Opened { source: Box::new(encrypted(path, &manifest)), manifest: Some(manifest), note: None })
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => plain_folder(path),
-            Err(source) => Err(SetError::Read { path: manifest_path, source }),
-        };
+        return plain_folder(path);
     }
     let shards = if is_pattern(path) {
         expand(&path.to_string_lossy()).map_err(|reason| bad(path, reason))?
@@ -175,7 +166,8 @@ struct ShardContents {
     damage: Option<String>,
 }
 
-fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
+/// The source of an encrypted folder.
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> Box<dyn Source> {
     let shard_of = |entry: &Entry| entry.path.split_once('/').map_or(entry.path.clone(), |(shard, _)| shard.to_owned());
     let key_of = |entry: &Entry| {
         let member = entry.path.split_once('/').and_then(|(_, member)| key_and_kind(member));
@@ -196,7 +188,7 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
         (found.number, place.unwrap_or_else(|| found.damage.as_ref().map_or(Location::Missing, lost)))
     };
     let locations = manifest.images.iter().map(&mut place).collect();
-    ShardSource {
+    let source = ShardSource {
         shards,
         items: manifest.images.iter().map(Entry::item).collect(),
         locations,
@@ -204,7 +196,8 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
         ignored: Vec::new(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         keys: manifest.images.iter().map(key_of).collect(),
-    }
+    };
+    Box::new(source)
 }
 
 impl ShardSource {
