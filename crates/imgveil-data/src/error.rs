@@ -27,9 +27,9 @@ pub enum ErrorKind {
     Busy,
     /// The request cannot be carried out as it is: options contradict each other, or do not fit the set.
     InvalidRequest,
-    /// A file of labels or names is damaged or about other images.
+    /// A file of labels is damaged or about other images.
     InvalidList,
-    /// The set is damaged, incomplete, or not of a supported format.
+    /// The set or its file of names is damaged, changed, incomplete, or not of a supported format.
     InvalidSet,
     /// The set holds mixtures of images, which can only be trained on.
     Mixtures,
@@ -138,7 +138,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         SetError::Missing(_) => ErrorKind::NotFound,
         SetError::OutputExists(_) => ErrorKind::AlreadyExists,
         SetError::Collision(_) | SetError::Unmerged(_) => ErrorKind::InvalidRequest,
-        SetError::Names { .. } | SetError::Labels { .. } => ErrorKind::InvalidList,
+        SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,
         SetError::Empty { .. }
         | SetError::Foreign(_)
@@ -147,6 +147,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         | SetError::Npy { .. }
         | SetError::Shards { .. }
         | SetError::Forged(_)
+        | SetError::Names { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
         SetError::WrongKey { .. } => ErrorKind::WrongKey,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,

@@ -3,6 +3,7 @@
 use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::exit::{DONE, Failure, Outcome, PARTLY};
 use crate::output::{ImageBar, Output, continued, counted, report, set_aside, set_table};
+use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
 use imgveil_data::set::names::Naming;
@@ -65,6 +66,10 @@ pub struct Args {
     /// Reopen a finished output for the images that were set aside, or that were added since
     #[arg(long)]
     retry_failed: bool,
+    /// The salt of an earlier set, from its imgveil.json, to write its bytes again; two sets of one salt and key can be
+    /// linked [default: random, for partitions from the key and the list of images]
+    #[arg(long, value_name = "HEX")]
+    salt: Option<Salt>,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
@@ -93,6 +98,7 @@ impl Args {
             encoding: Some(self.format.encoding(&self.output)?),
             partition: self.partition,
             retry_failed: self.retry_failed,
+            salt: self.salt,
         })
     }
 }
