@@ -29,6 +29,7 @@ mod privacy;
 mod retry;
 mod round_trips;
 mod schemes;
+mod seals;
 mod set_contents;
 mod tables;
 #[cfg(feature = "train")]

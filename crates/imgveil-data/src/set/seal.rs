@@ -153,3 +153,7 @@ impl Manifest {
         text
     }
 }
+
+#[cfg(test)]
+#[path = "seal_tests.rs"]
+mod tests;
