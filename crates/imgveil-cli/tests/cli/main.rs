@@ -7,6 +7,7 @@ mod runs;
 mod sets;
 
 mod bench;
+mod compat;
 mod custom_schemes;
 mod decrypt;
 #[cfg(feature = "train")]
@@ -17,12 +18,15 @@ mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;
 mod help;
+mod hostile_names;
 mod interruption;
 mod keygen;
 mod killed;
 #[cfg(feature = "train")]
 mod known_plaintext;
 mod labels;
+#[cfg(target_os = "linux")]
+mod limits;
 mod merge;
 mod preview;
 mod privacy;
@@ -31,6 +35,10 @@ mod round_trips;
 mod schemes;
 mod seals;
 mod set_contents;
+#[cfg(feature = "train")]
+mod study;
+mod special_files;
+mod strangers;
 mod tables;
 #[cfg(feature = "train")]
 mod train;

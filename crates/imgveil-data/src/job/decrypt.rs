@@ -48,7 +48,7 @@ impl DecryptRun {
     /// device fails later.
     pub fn run(&self) -> Result<Summary, Error> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let encrypted = EncryptedSet::open(&request.input, &request.secret)?;
+        let encrypted = EncryptedSet::open(&request.input, &request.secret, request.options.memory)?;
         check_apart(&request.input, &request.output)?;
         if encrypted.trust == Trust::Format1 {
             progress.note(&Note::Format1);
@@ -68,9 +68,11 @@ impl DecryptRun {
         let encoding = request.options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
         let slots = slots(manifest, names.as_ref());
         let stamps: Vec<String> = manifest.images.iter().map(|entry| entry.blake3.clone()).collect();
+        let private = request.options.private;
         let key = request.secret.key();
         let head = Head::new(key, "decrypt", identity::of_decryption(request, manifest, encoding), manifest.salt);
-        let place = Place { path: &request.output, encoding, partition: None, key, head, reopen: false };
+        let (path, partition, reopen, names_written) = (request.output.as_path(), None, false, None);
+        let place = Place { path, encoding, partition, key, head, reopen, private, names: names_written };
         let started = Instant::now();
         let (mut output, sink) = match Output::open(place, slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),
@@ -82,7 +84,7 @@ impl DecryptRun {
         progress.start(batches.iter().map(Batch::len).sum());
         let (mut failed, mut busy) = (Vec::<(usize, Failure)>::new(), Busy::default());
         let job = Decryption { encrypted: &encrypted, device: &self.device, sink: Some(sink.as_ref()) };
-        pipeline::run(&job, &batches, |event, now| {
+        pipeline::run(&job, &batches, request.options.memory, |event, now| {
             busy = *now;
             progress.busy(now);
             match event {
@@ -111,7 +113,10 @@ impl DecryptRun {
             return Err(JobError::NothingReadable { images, first }.into());
         }
         let whole: Vec<usize> = (0..slots.len()).filter(|&slot| output.has(slot)).collect();
-        output.finish(sink, |_| None)?;
+        let finished = output.finish(sink, |_| None)?;
+        if !finished.strangers.is_empty() {
+            progress.note(&Note::Strangers(finished.strangers));
+        }
         Ok(Summary {
             images,
             resumed,

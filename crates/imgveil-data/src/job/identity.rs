@@ -170,6 +170,8 @@ mod tests {
                 axis: Axis::X,
                 labels: Some("labels.csv".into()),
                 members: vec!["json".into(), "txt".into()],
+                follow_links: true,
+                ..ReadOptions::default()
             },
             naming: Naming::Classes,
             ..EncryptOptions::default()

@@ -7,6 +7,7 @@
 //! and the image of a changed record is done again.
 
 use super::error::JobError;
+use crate::regular_file;
 use crate::set::{Entry, SetError, add_entry};
 use imgveil::internal::key::Key;
 use imgveil::internal::sealed::{Salt, Text};
@@ -18,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// The version of the journal's format. In version 1, the identity of a run was the hash of another text; in version 2,
 /// there was no salt and no check.
 const FORMAT: u32 = 3;
+
+/// The size limit of a head.
+const LONGEST_HEAD: u64 = 4096;
 
 /// What identifies a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +62,7 @@ fn check(key: &Key, text: &Text) -> String {
 /// # Errors
 /// If it was changed.
 pub fn peek(path: &Path, key: &Key) -> Result<Option<Head>, JobError> {
-    let Ok(file) = File::open(path) else { return Ok(None) };
+    let Ok(file) = regular_file::open_no_link(path) else { return Ok(None) };
     let mut line = Vec::new();
     // The reader of the whole journal reports what cannot be read.
     let _ = file.take(LONGEST_HEAD).read_to_end(&mut line);
@@ -68,9 +72,6 @@ pub fn peek(path: &Path, key: &Key) -> Result<Option<Head>, JobError> {
         head => Ok(head),
     }
 }
-
-/// The longest head.
-const LONGEST_HEAD: u64 = 4096;
 
 /// An image that is whole in the output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -152,7 +153,27 @@ pub fn parse(bytes: &[u8]) -> Contents {
     contents
 }
 
+/// Whether a file is the beginning of this head, as a run leaves it that is killed in its first step. That run may have
+/// drawn another salt, so that salt and check are other digits.
+fn is_cut_head(bytes: &[u8], head: &Head) -> bool {
+    let fixed = Head { salt: String::new(), check: String::new(), ..head.clone() };
+    let (Ok(whole), Ok(fixed)) = (serde_json::to_vec(head), serde_json::to_vec(&fixed)) else { return false };
+    let start = whole.iter().zip(&fixed).take_while(|(one, other)| one == other).count();
+    bytes.len() <= whole.len()
+        && bytes.iter().zip(&whole).enumerate().all(|(place, (found, expected))| {
+            found == expected || (place >= start && [found, expected].iter().all(|byte| byte.is_ascii_hexdigit()))
+        })
+}
+
 impl Journal {
+    /// Whether there is a journal with a head at `path`, of whatever run. An empty file is none.
+    pub fn is_begun(path: &Path) -> bool {
+        let mut start = Vec::new();
+        let read = regular_file::open_no_link(path).and_then(|file| file.take(LONGEST_HEAD).read_to_end(&mut start));
+        let contents = parse(&start);
+        read.is_ok() && (contents.head.is_some() || contents.other_format.is_some())
+    }
+
     /// Opens or creates the journal at `path` and locks it. Returns the records of an earlier run with the same head,
     /// except those that were changed.
     ///
@@ -166,7 +187,11 @@ impl Journal {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).map_err(&write)?;
             }
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(&write)?;
+            // A link or a pipe of this name is nobody's journal.
+            let exists = |_| SetError::OutputExists(output.to_owned());
+            let other = std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file());
+            let opened = regular_file::open_with(path, OpenOptions::new().read(true).append(true).create(true));
+            let mut file = opened.map_err(|e| if other { exists(e) } else { write(e) })?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(JobError::Busy(output.to_owned())),
@@ -183,6 +208,9 @@ impl Journal {
             let contents = parse(&bytes);
             if let Some(found) = contents.other_format {
                 return Err(JobError::OtherJournal { output: output.to_owned(), found, expected: FORMAT });
+            }
+            if contents.head.is_none() && !is_cut_head(&bytes, head) {
+                return Err(SetError::OutputExists(output.to_owned()).into());
             }
             let mut journal = Self { path: path.to_owned(), file, key: key.clone(), head: head.clone() };
             match contents.head {
@@ -308,6 +336,12 @@ mod tests {
         assert_eq!(open(&text).unwrap().len(), 3);
         let other = Head::new(&key(), "encrypt", "run".into(), Some(Salt([6; 16])));
         assert!(matches!(Journal::open(&path, &key(), &other, folder.path()), Err(JobError::Busy(_))));
+        // A run that was cut within its head drew another salt.
+        for length in 0..serde_json::to_vec(&other).unwrap().len() {
+            assert!(open(&text[..length]).unwrap().is_empty(), "{length}");
+        }
+        let foreign = [&text[..20], "notes"].concat();
+        assert!(matches!(open(&foreign), Err(JobError::Set(SetError::OutputExists(_)))));
     }
 
     #[test]

@@ -10,11 +10,14 @@
 
 mod census;
 mod check;
+mod cost;
 mod decrypt;
 mod describe;
 mod encrypt;
 mod encrypted_set;
 mod error;
+#[doc(hidden)]
+pub mod failed_list;
 mod identity;
 mod inspect;
 #[doc(hidden)]
@@ -38,6 +41,8 @@ pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;
 pub use inspect::{EncryptedWith, Inspection, inspect};
+#[doc(hidden)]
+pub use merge::partition_of;
 pub use merge::{Merged, merge};
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight};

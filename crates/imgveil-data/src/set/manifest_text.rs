@@ -5,12 +5,25 @@ use super::encoding::Encoding;
 use super::manifest::{Entry, FORMAT, Manifest, ManifestError, PartitionRecord, SealedPart, UNSEALED};
 use super::manifest::{hexed, optional_text, text};
 use super::split::Split;
+use crate::json_limits::JsonLimits;
+use crate::limits::{MOST_CLASSES, MOST_IMAGES, MOST_PARTITIONS};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Fingerprint;
 use imgveil::internal::schedule::ImageId;
-use imgveil::internal::scheme::Scheme;
+use imgveil::internal::scheme::{MOST_STAGES, Scheme};
 use imgveil::internal::sealed::Salt;
 use serde::Deserialize;
+
+/// The limits of a manifest that is read.
+const LIMITS: JsonLimits = JsonLimits {
+    lists: &[
+        ("images", MOST_IMAGES),
+        ("slots", MOST_IMAGES),
+        ("classes", MOST_CLASSES),
+        ("stages", MOST_STAGES),
+        ("parts", MOST_PARTITIONS as usize),
+    ],
+};
 
 /// The version alone: a newer manifest may have other fields.
 #[derive(Deserialize)]
@@ -117,11 +130,11 @@ impl Stored {
 /// Reads the fields of a manifest. Their values are not compared with each other yet.
 pub(super) fn parse(text: &[u8]) -> Result<Manifest, ManifestError> {
     let Version { format } = serde_json::from_slice(text)?;
-    match format {
-        UNSEALED => unsealed(serde_json::from_slice(text)?),
-        FORMAT => sealed(serde_json::from_slice(text)?),
-        found => Err(ManifestError::Format { found }),
+    if ![UNSEALED, FORMAT].contains(&format) {
+        return Err(ManifestError::Format { found: format });
     }
+    LIMITS.check(text)?;
+    if format == UNSEALED { unsealed(serde_json::from_slice(text)?) } else { sealed(serde_json::from_slice(text)?) }
 }
 
 fn sealed(read: Sealed) -> Result<Manifest, ManifestError> {

@@ -42,7 +42,7 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) ->
     let opened = open_any(path, options, key)?;
     match &options.labels {
         Some(labels) if opened.manifest.is_none() => {
-            let (source, note) = labels::apply(opened.source, labels)?;
+            let (source, note) = labels::apply(opened.source, labels, options.memory)?;
             Ok(Opened { source, note, ..opened })
         }
         _ => Ok(opened),
@@ -50,8 +50,9 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) ->
 }
 
 fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
+    let memory = options.memory;
     if webdataset::is_pattern(path) {
-        return webdataset::open(path);
+        return webdataset::open(path, memory);
     }
     if !path.exists() {
         return Err(SetError::Missing(path.to_owned()));
@@ -59,27 +60,27 @@ fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Ope
     if !path.is_dir() {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         return match extension.as_deref() {
-            Some("npz") => arrays::npz::open(path, key),
-            Some("npy") => arrays::npy::open(path),
-            Some("tar") => webdataset::open(path),
+            Some("npz") => arrays::npz::open(path, memory, key),
+            Some("npy") => arrays::npy::open(path, memory),
+            Some("tar") => webdataset::open(path, memory),
             _ if Format::of(path).is_some() => folder::plain(path, options),
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }
-    match completeness::manifest(path)? {
+    match completeness::manifest(path, memory)? {
         Some(manifest) => {
             if let Some(key) = key {
                 manifest.authenticate(key, &path.join(MANIFEST))?;
             }
             let source: Box<dyn Source> = match manifest.encoding {
-                Encoding::Npy | Encoding::Npz => arrays::npy::encrypted(path, &manifest)?,
-                Encoding::WebDataset { .. } => webdataset::encrypted(path, &manifest),
-                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
+                Encoding::Npy | Encoding::Npz => arrays::npy::encrypted(path, &manifest, memory)?,
+                Encoding::WebDataset { .. } => Box::new(webdataset::encrypted(path, &manifest, memory)?),
+                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest, options)),
             };
             Ok(Opened { source, manifest: Some(manifest), note: None })
         }
-        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path),
-        None if webdataset::is_folder_of_shards(path) => webdataset::open(path),
+        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path, memory),
+        None if webdataset::is_folder_of_shards(path) => webdataset::open(path, memory),
         None => folder::plain(path, options),
     }
 }
