@@ -5,7 +5,6 @@ use crate::private_file::{NotWritten, others_can_read, write_private};
 use crate::regular_file;
 pub use crate::secret_error::KeyFileError;
 use imgveil::internal::key::Key;
-use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
@@ -35,9 +34,6 @@ pub fn save(key: &Key, path: &Path) -> Result<(), Error> {
         NotWritten::Io(source) => KeyFileError::Io { doing: "write", path: path.to_owned(), source },
     })?)
 }
-
-/// The most bytes that are read of a key file. One has a few hundred.
-const LONGEST: usize = 1 << 16;
 
 /// Reads a key file.
 ///

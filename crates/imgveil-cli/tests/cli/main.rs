@@ -35,10 +35,10 @@ mod round_trips;
 mod schemes;
 mod seals;
 mod set_contents;
-#[cfg(feature = "train")]
-mod study;
 mod special_files;
 mod strangers;
+#[cfg(feature = "train")]
+mod study;
 mod tables;
 #[cfg(feature = "train")]
 mod train;

@@ -45,7 +45,21 @@ impl Format {
 
     /// Reads a file's header.
     pub fn header(self, path: &Path, options: &ReadOptions) -> Result<Header, ReadErrorKind> {
-@@HEADER@@            Self::Picture => picture::header(file),
+        let file = regular_file::open(path).map_err(ReadErrorKind::Io)?;
+        let length = file.metadata().map_err(ReadErrorKind::Io)?.len();
+        self.header_of(file, length, options)
+    }
+
+    /// As [`Format::header`], from a reader of `length` bytes.
+    pub fn header_of(
+        self,
+        file: impl Read + Seek,
+        length: u64,
+        options: &ReadOptions,
+    ) -> Result<Header, ReadErrorKind> {
+        let file = BufReader::new(Retrying(file));
+        let header = match self {
+            Self::Picture => picture::header(file),
             Self::Dicom => dicom::header(file, options),
             Self::Nifti => nifti::header(file, options),
         }?;
@@ -108,7 +122,8 @@ mod tests {
         let coloured = Header { geometry: "6x8x3".parse().unwrap(), ..header };
         let options = ReadOptions::default();
         let check = |bytes: Vec<u8>, format: Format, expected: Header, what: &str| {
-            let found = format.header_of(Fickle { inner: Cursor::new(bytes), reads: 0 }, &options);
+            let length = bytes.len() as u64;
+            let found = format.header_of(Fickle { inner: Cursor::new(bytes), reads: 0 }, length, &options);
             assert_eq!(found.unwrap_or_else(|e| panic!("{what}: {e}")), expected, "{what}");
         };
         for (format, image, expected) in [

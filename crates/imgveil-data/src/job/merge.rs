@@ -12,7 +12,7 @@ use crate::set::{
     Entry, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, beside, manifest_file, remove, write_atomically,
     write_privately,
 };
-use crate::{Error, Memory};
+use crate::{Error, Memory, regular_file};
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

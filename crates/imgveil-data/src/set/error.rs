@@ -3,8 +3,8 @@
 use super::manifest::ManifestError;
 use crate::OutOfMemory;
 use crate::format::ReadError;
-use crate::text::first_few;
 use crate::limits::MOST_CLASSES;
+use crate::text::first_few;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Fingerprint;
 use std::path::{Path, PathBuf};
