@@ -10,7 +10,9 @@ use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil_data::format::picture;
 use imgveil_data::job::{DecryptOptions, EncryptOptions, VerifyRequest};
-use imgveil_data::{DecryptRequest, DecryptRun, Encoding, EncryptRequest, EncryptRun, ErrorKind, VerifyRun, merge};
+use imgveil_data::{
+    DecryptRequest, DecryptRun, Encoding, EncryptRequest, EncryptRun, ErrorKind, Memory, VerifyRun, merge,
+};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
@@ -61,7 +63,8 @@ fn encrypt(input: &Path, output: &Path, encoding: Encoding, partition: Option<&s
 fn decrypt(set: &Path, names: &Path) -> Result<(BTreeMap<String, Vec<u8>>, usize), ErrorKind> {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("back");
-    let options = DecryptOptions { encoding: Some(Encoding::Png), names: Some(names.to_owned()) };
+    let (encoding, names) = (Some(Encoding::Png), Some(names.to_owned()));
+    let options = DecryptOptions { encoding, names, ..DecryptOptions::default() };
     let request = DecryptRequest { input: set.to_owned(), output: output.clone(), secret: key().into(), options };
     let summary = DecryptRun::new(request, cpu()).run().map_err(|error| error.kind())?;
     Ok((tree(&output), summary.failed.len()))
@@ -69,7 +72,8 @@ fn decrypt(set: &Path, names: &Path) -> Result<(BTreeMap<String, Vec<u8>>, usize
 
 /// How many faults a verification with the key finds.
 fn verify(set: &Path) -> Result<usize, ErrorKind> {
-    let request = VerifyRequest { input: set.to_owned(), secret: Some(key().into()), spot_check: None };
+    let (secret, memory) = (Some(key().into()), Memory::default());
+    let request = VerifyRequest { input: set.to_owned(), secret, spot_check: None, memory };
     let found = VerifyRun::new(request, cpu()).run().map_err(|error| error.kind())?;
     Ok(found.failed.len() + found.labels.len() + found.strangers.len())
 }

@@ -104,14 +104,19 @@ fn fields_that_are_not_known_or_come_twice_are_refused() {
 }
 
 #[test]
-fn a_changed_fingerprint_looks_like_a_wrong_key() {
+fn a_changed_fingerprint_is_told_from_a_wrong_key() {
     let sandbox = Sandbox::new();
     pictures(&sandbox);
     done(&sandbox, "encrypt neutral -k k.key in out");
     let mut manifest = sandbox.manifest("out");
     manifest["key"] = "0123456789abcdef".into();
     sandbox.write("out/imgveil.json", manifest.to_string().as_bytes());
-    sandbox.refuses_like("decrypt -k k.key out back", KEY, |said| said.contains("encrypted with key 0123456789abcdef"));
+    // The seal still fits: the key is right.
+    for line in ["decrypt -k k.key out back", "verify -k k.key out"] {
+        sandbox.refuses(line, DATASET, &format!("out/imgveil.json {FORGED}"));
+    }
+    sandbox.key("other.key", &key(1), 0o600);
+    sandbox.refuses_like("decrypt -k other.key out back", KEY, |said| said.contains("with key 0123456789abcdef"));
 }
 
 #[test]

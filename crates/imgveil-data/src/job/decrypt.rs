@@ -99,7 +99,8 @@ impl DecryptRun {
                 }
                 Event::Failed(slot, error) => {
                     progress.set_aside();
-                    failed.push((slot, ReadError { path: manifest.images[slot].path.clone(), ..error }.into()));
+                    let path = manifest.images[slot].path.clone();
+                    failed.push((slot, Failure::of_set(ReadError { path, ..error })));
                     output.give_up(sink.as_ref(), slot)
                 }
             }

@@ -1,8 +1,8 @@
 //! An encrypted set that is opened with its key, and the stages that decrypt it.
 
-use super::{check, cost};
 use super::error::JobError;
 use super::pipeline::{Batch, Stages, batches};
+use super::{check, cost};
 use crate::format::{ReadError, ReadErrorKind, ReadOptions};
 use crate::set::sink::{Sink, Stored};
 use crate::set::{Manifest, Opened, Reordered, SetError, Source, Trust, open_sealed, unpad};

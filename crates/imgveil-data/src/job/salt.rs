@@ -7,7 +7,7 @@ use super::journal;
 use super::output::{folder, journal_name, manifest_name};
 use super::request::EncryptRequest;
 use crate::set::arrays::archive;
-use crate::set::{Encoding, Item, Manifest, SetError};
+use crate::set::{Encoding, Item, SetError, manifest_file};
 use imgveil::internal::sealed::Salt;
 
 /// The salt of a run: the one that was asked for, or else as [`found`] says.
@@ -40,10 +40,11 @@ fn found(request: &EncryptRequest, encoding: Encoding) -> Result<Option<Option<S
     if let Some(salt) = head.filter(|head| head.run == run).and_then(|head| head.salt.parse().ok()) {
         return Ok(Some(Some(salt)));
     }
+    let memory = request.options.read.memory;
     // What cannot be read is reported when the output is opened.
     let manifest = match encoding {
-        Encoding::Npz => archive::manifest(&request.output).ok().flatten(),
-        _ => std::fs::read(root.join(manifest_name(partition))).ok().and_then(|text| Manifest::parse(&text).ok()),
+        Encoding::Npz => archive::manifest(&request.output, memory).ok().flatten(),
+        _ => manifest_file::read(&root.join(manifest_name(partition)), memory).ok().flatten(),
     };
     Ok(manifest.filter(|manifest| manifest.run == run).map(|manifest| manifest.salt))
 }

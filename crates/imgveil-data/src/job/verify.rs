@@ -126,7 +126,7 @@ impl VerifyRun {
                 }
                 Err(error) => {
                     progress.set_aside();
-                    Some((index, ReadError { path: entry.path.clone(), ..error }.into()))
+                    Some((index, Failure::of_set(ReadError { path: entry.path.clone(), ..error })))
                 }
             }
         };
@@ -154,7 +154,7 @@ impl VerifyRun {
                 Event::Failed(index, error) => {
                     progress.set_aside();
                     let path = encrypted.manifest.images[index].path.clone();
-                    failed.push((index, ReadError { path, ..error }.into()));
+                    failed.push((index, Failure::of_set(ReadError { path, ..error })));
                 }
             }
             Ok(())

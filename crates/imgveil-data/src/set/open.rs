@@ -74,7 +74,7 @@ fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Ope
             }
             let source: Box<dyn Source> = match manifest.encoding {
                 Encoding::Npy | Encoding::Npz => arrays::npy::encrypted(path, &manifest, memory)?,
-                Encoding::WebDataset { .. } => Box::new(webdataset::encrypted(path, &manifest, memory)?),
+                Encoding::WebDataset { .. } => webdataset::encrypted(path, &manifest, memory)?,
                 Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest, options)),
             };
             Ok(Opened { source, manifest: Some(manifest), note: None })

@@ -78,10 +78,19 @@ impl Manifest {
     /// has no seal.
     pub(crate) fn authenticate(&self, key: &Key, path: &Path) -> Result<(), SetError> {
         let given = key.fingerprint();
-        if self.key != given {
-            return Err(SetError::WrongKey { set: self.key, given });
+        let forged = || SetError::Forged(path.to_owned());
+        if self.key == given {
+            return if self.has_seal_of(key) { Ok(()) } else { Err(forged()) };
         }
-        let sealed = match self.format {
+        // With the right fingerprint the seal would fit: somebody changed the fingerprint, and the key is right.
+        if self.format != UNSEALED && (Self { key: given, ..self.clone() }).has_seal_of(key) {
+            return Err(forged());
+        }
+        Err(SetError::WrongKey { set: self.key, given })
+    }
+
+    fn has_seal_of(&self, key: &Key) -> bool {
+        match self.format {
             UNSEALED => true,
             _ if self.parts.is_empty() => {
                 let partition = self.partition.as_ref().map(|part| (part.index, part.of, part.slots.as_slice()));
@@ -89,8 +98,7 @@ impl Manifest {
                 self.is_sealed(key, &own, &self.images.iter().collect::<Vec<_>>(), &self.seal)
             }
             _ => self.parts_are_sealed(key),
-        };
-        if sealed { Ok(()) } else { Err(SetError::Forged(path.to_owned())) }
+        }
     }
 
     fn is_sealed(&self, key: &Key, own: &Own<'_>, images: &[&Entry], seal: &str) -> bool {

@@ -51,11 +51,7 @@ fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
 }
 
 /// The source of an encrypted folder.
-pub(in crate::set) fn encrypted(
-    root: &Path,
-    manifest: &Manifest,
-    memory: Memory,
-) -> Result<Box<dyn Source>, SetError> {
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<Box<dyn Source>, SetError> {
     Ok(open_folder(root, Some(manifest), memory)?.source)
 }
 

@@ -255,20 +255,25 @@ mod tests {
             for length in (0..array.len()).step_by(7) {
                 write(&array[..length]);
                 assert!(
-                    open(&path, Memory::default(), None).is_err() && open_within(&path, Memory::default(), 0, None).is_err(),
+                    open(&path, Memory::default(), None).is_err()
+                        && open_within(&path, Memory::default(), 0, None).is_err(),
                     "{length}"
                 );
             }
             array.push(0);
             write(&array);
-            assert!(open(&path, Memory::default(), None).is_err() && open_within(&path, Memory::default(), 0, None).is_err());
+            assert!(
+                open(&path, Memory::default(), None).is_err()
+                    && open_within(&path, Memory::default(), 0, None).is_err()
+            );
             array.pop();
             write(&array);
             let whole = std::fs::read(&path).unwrap();
             for length in (0..whole.len()).step_by(11) {
                 std::fs::write(&path, &whole[..length]).unwrap();
                 assert!(
-                    open(&path, Memory::default(), None).is_err() && open_within(&path, Memory::default(), 0, None).is_err(),
+                    open(&path, Memory::default(), None).is_err()
+                        && open_within(&path, Memory::default(), 0, None).is_err(),
                     "{length}"
                 );
             }

@@ -18,7 +18,7 @@ use crate::offset_io::{self, FileRange};
 use crate::regular_file;
 use crate::set::completeness::is_unfinished;
 use crate::set::stated::StatedSizes;
-use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, SetError, Source, manifest_file, parent};
+use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, SetError, Source, parent};
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -186,7 +186,7 @@ struct ShardContents {
 }
 
 /// The source of an encrypted folder.
-pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<impl Source, SetError> {
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<Box<dyn Source>, SetError> {
     let listing = Listing::new(memory);
     let shard_of = |entry: &Entry| entry.path.split_once('/').map_or(entry.path.clone(), |(shard, _)| shard.to_owned());
     let key_of = |entry: &Entry| {
@@ -209,7 +209,7 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory
         (found.number, place.unwrap_or_else(|| found.damage.as_ref().map_or(Location::Missing, lost)))
     };
     let locations = manifest.images.iter().map(&mut place).collect();
-    Ok(ShardSource {
+    let source = ShardSource {
         shards,
         items: manifest.images.iter().map(Entry::item).collect(),
         locations,
@@ -218,7 +218,8 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         keys: manifest.images.iter().map(key_of).collect(),
         stated: StatedSizes::of(manifest),
-    })
+    };
+    Ok(Box::new(source))
 }
 
 impl ShardSource {
