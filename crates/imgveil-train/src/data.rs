@@ -6,6 +6,7 @@ use imgveil::internal::engine::Program;
 use imgveil::internal::key::{Fingerprint, Key};
 use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_data::ErrorKind;
+use imgveil_data::format::ReadOptions;
 use imgveil_data::set::mixtures::MixtureSet;
 use imgveil_data::set::{self, LoadError, Resize, Source};
 use std::path::Path;
@@ -61,7 +62,12 @@ pub fn training_set(
 }
 
 fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Resize) -> Result<TrainingSet, DataError> {
-    let opened = match set::open(path) {
+    // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
+    let opened = match secret.as_ref().map(Secret::key) {
+        Some(key) => set::open_sealed(path, &ReadOptions::default(), key),
+        None => set::open(path),
+    };
+    let opened = match opened {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
             if secret.is_some() || scheme.is_some() || resize != Resize::default() {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));

@@ -18,11 +18,14 @@ pub(super) fn manifest(request: &EncryptRequest, set: &Preflighted, images: Vec<
         tool: TOOL.into(),
         scheme: request.scheme.clone(),
         key: request.secret.key().fingerprint(),
+        salt: set.salt,
         encoding: set.encoding,
         run: identity::of_encryption(request, set.encoding),
         partition: None,
+        parts: Vec::new(),
         classes: set.classes.clone(),
         images,
+        seal: String::new(),
     }
 }
 

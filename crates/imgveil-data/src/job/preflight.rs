@@ -2,17 +2,22 @@
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
 use super::census::{Census, Contents, Size};
+use super::check;
 use super::cost::{self, OF_SAMPLES};
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
 use super::request::EncryptRequest;
+use super::salt;
 use super::summary::{Failure, in_order};
 use crate::format::{ExifOrientation, ReadError};
+use crate::set::names::Naming;
 use crate::set::remark::counted;
-use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Slot, Source, Split, names, open_set};
+use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Reordered, Slot, Source, Split, names, open_set};
 use crate::{Error, Memory};
-use imgveil::internal::image::{Depth, Geometry};
+use imgveil::internal::image::{Depth, Geometry, Image};
+use imgveil::internal::schedule::ImageId;
+use imgveil::internal::sealed::Salt;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -53,8 +58,14 @@ pub struct Preflight {
 
 /// A set whose headers have been read.
 pub(super) struct Preflighted {
+    /// The input. Where names are replaced, its images are in the order of the new names, which tells nothing about the
+    /// old ones.
     pub source: Box<dyn Source>,
     pub encoding: Encoding,
+    /// The salt of the output. `None` for a complete set of format 1.
+    pub salt: Option<Salt>,
+    /// The number of each image in the order of the input.
+    pub listed: Vec<usize>,
     /// The output's classes.
     pub classes: Vec<String>,
     /// The slot of each image.
@@ -63,6 +74,7 @@ pub(super) struct Preflighted {
     pub originals: Vec<Option<Geometry>>,
     /// Which images belong to this process's partition.
     pub mine: Vec<bool>,
+    /// Images that cannot be read, by their number in the order of the input.
     pub failed: Vec<(usize, Failure)>,
     pub notes: Vec<Remark>,
     /// The number of images that are to be turned.
@@ -111,7 +123,10 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
     if !options.read.members.is_empty() && !matches!(encoding, Encoding::WebDataset { .. }) {
         return Err(JobError::NoRoomForMembers);
     }
-    let opened = open_set(&request.input, &options.read)?;
+    if !request.secret.is_hard_to_guess() {
+        return Err(JobError::Unsalted);
+    }
+    let opened = open_set(&request.input, &options.read, None)?;
     if let Some(manifest) = opened.manifest {
         return Err(JobError::AlreadyEncrypted {
             path: request.input.clone(),
@@ -121,6 +136,8 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
     }
     check_apart(&request.input, &request.output)?;
     let source = opened.source;
+    let salt = salt::of_run(request, encoding, source.items())?;
+    let (source, listed) = ordered(request, salt, source);
     let mine = match options.partition {
         Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],
@@ -132,11 +149,13 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
             .items()
             .iter()
             .map(|item| Slot {
-                item: names::renamed(request.secret.key(), item, &classes, options.naming),
+                item: names::renamed(request.secret.key(), salt, item, &classes, options.naming),
                 geometry: None,
             })
             .collect(),
         originals: vec![None; source.items().len()],
+        salt,
+        listed,
         classes,
         mine,
         failed: Vec::new(),
@@ -153,6 +172,18 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
     }
     set.check(request)?;
     Ok(set)
+}
+
+/// The images in the order in which the output lists them, and the number of each in the order of the input. The names
+/// of images are in alphabetical order, so that their order would tell something about them.
+fn ordered(request: &EncryptRequest, salt: Option<Salt>, source: Box<dyn Source>) -> (Box<dyn Source>, Vec<usize>) {
+    let mut listed: Vec<usize> = (0..source.items().len()).collect();
+    if request.options.naming == Naming::Kept {
+        return (source, listed);
+    }
+    let id = |&index: &usize| names::neutral_id(request.secret.key(), salt, &source.items()[index].name);
+    listed.sort_by_cached_key(id);
+    (Box::new(Reordered::new(source, listed.clone())), listed)
 }
 
 impl Preflighted {
@@ -202,9 +233,16 @@ impl Preflighted {
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
-                Err(error) => self.failed.push((index, error.into())),
+                Err(error) => self.failed.push((self.listed[index], error.into())),
             }
         }
+    }
+
+    /// The id and the check of an image that is about to be encrypted.
+    pub fn hashes(&self, request: &EncryptRequest, index: usize, image: &Image) -> (ImageId, [u8; 16]) {
+        let (key, item) = (request.secret.key(), &self.slots[index].item);
+        let original = self.originals[index].unwrap_or(image.geometry());
+        check::of_image(key, self.salt, item, original, image)
     }
 
     /// Checks the set as a whole.
