@@ -231,13 +231,13 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
         let Some(name) = record.get(columns.name).filter(|name| !name.is_empty()) else {
             return Err(format!("line {line} names no image"));
         };
-        let split = match split_column.and_then(|column| value(record, column)) {
+        let split = match split_column.and_then(|column| value(&record, column)) {
             Some(split) => Some(Split::named(&split).ok_or_else(|| {
                 format!("line {line}: `{}` is no split: write train, val or test", split.escape_debug())
             })?),
             None => None,
         };
-        rows.push(Row { line, name: name.to_owned(), label: value(record, columns.label), split });
+        rows.push(Row { line, name: name.to_owned(), label: value(&record, columns.label), split });
     }
     Ok(rows)
 }

@@ -7,6 +7,7 @@ use super::remark::Remark;
 use crate::format::ReadError;
 use crate::format::picture::Orientation;
 use imgveil::internal::image::{Geometry, Image};
+use std::path::PathBuf;
 
 /// A set to read from.
 pub trait Source: Send + Sync {

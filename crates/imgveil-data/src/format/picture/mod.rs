@@ -97,7 +97,9 @@ pub fn read_image_with(path: &Path, options: &ReadOptions, factor: u64) -> Resul
     let image = read_image(path, options.memory, factor)?;
     let wrong = |error: GeometryError| ReadError { path: path.display().to_string(), kind: error.into() };
     let turned = match (options.exif_orientation, regular_file::open(path)) {
-        (ExifOrientation::Apply, Ok(file)) => Orientation::of(BufReader::new(Retrying(file))).apply(image).map_err(wrong)?,
+        (ExifOrientation::Apply, Ok(file)) => {
+            Orientation::of(BufReader::new(Retrying(file))).apply(image).map_err(wrong)?
+        }
         _ => image,
     };
     match options.channels {
