@@ -180,7 +180,7 @@ pub struct ReadArgs {
 impl ReadArgs {
     /// The request for imgveil-data.
     pub fn reading(&self) -> ReadOptions {
-        ReadOptions { window: self.window, axis: self.axis, labels: self.labels.clone(), members: Vec::new() }
+        ReadOptions { window: self.window, axis: self.axis, labels: self.labels.clone(), ..ReadOptions::default() }
     }
 }
 

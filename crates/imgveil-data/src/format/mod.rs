@@ -5,11 +5,13 @@ mod detect;
 pub mod dicom;
 mod error;
 mod image_file;
+mod jpeg;
 pub mod nifti;
 #[doc(hidden)]
 pub mod npy;
 pub mod picture;
 mod read_options;
+mod scale;
 pub(crate) mod tar;
 mod window;
 
@@ -17,6 +19,7 @@ pub(crate) use detect::Format;
 pub use error::{ReadError, ReadErrorKind};
 pub use image_file::{Header, ImageFile};
 pub use read_options::{Axis, ReadOptions};
+pub use scale::Scale;
 pub use window::Window;
 #[doc(hidden)]
 pub use window::linear;

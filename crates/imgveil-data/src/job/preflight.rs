@@ -8,7 +8,7 @@ use super::pipeline::{Batch, batches};
 use super::request::EncryptRequest;
 use super::summary::{Failure, in_order};
 use crate::Error;
-use crate::format::ReadError;
+use crate::format::{ReadError, Scale};
 use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, names, open_set};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
@@ -53,6 +53,8 @@ pub(super) struct Preflighted {
     pub mine: Vec<bool>,
     pub failed: Vec<(usize, Failure)>,
     pub notes: Vec<String>,
+    /// The meanings of samples in the set, each with the first image that has it.
+    scales: Vec<(Scale, usize)>,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -120,6 +122,7 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
         classes,
         mine,
         failed: Vec::new(),
+        scales: Vec::new(),
         notes: opened.note.into_iter().collect(),
         source,
     };
@@ -139,17 +142,22 @@ impl Preflighted {
     fn scan(&mut self, request: &EncryptRequest) {
         let (resize, tile) = (request.options.resize, request.scheme.tile());
         let sizes = |index: usize| {
-            let geometry = self.source.geometry(index)?;
-            let sizes =
-                resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
+            let (geometry, scale) = self.source.scaled(index)?;
+            let sizes = resize
+                .geometry(geometry, tile)
+                .and_then(|resized| Ok((resized, resize.original(geometry, tile)?, scale)));
             sizes.map_err(|e| ReadError::new(&self.source.items()[index].name, e.into()))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
-        let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
+        let headers: Vec<Result<(Geometry, Geometry, Scale), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
             match header {
-                Ok((resized, original)) => {
+                Ok((resized, original, scale)) => {
+                    let known = self.scales.iter().any(|(other, _)| *other == scale);
+                    if !known && scale != Scale::Unknown && self.scales.len() < 2 {
+                        self.scales.push((scale, index));
+                    }
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
@@ -194,6 +202,7 @@ impl Preflighted {
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
+        self.notes.extend(self.incomparable());
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
             self.notes.extend(idle.iter().map(|(stage, why)| format!("{stage} does nothing here: {why}")));
@@ -204,6 +213,19 @@ impl Preflighted {
             }
         }
         Ok(())
+    }
+
+    /// A note, if equal samples of two images are not equal values.
+    fn incomparable(&self) -> Option<String> {
+        let name = |index: usize| self.source.items().get(index).map_or("", |item| item.name.as_str());
+        let of = |&(scale, index): &(Scale, usize)| format!("in `{}` a value is {scale}", name(index));
+        let what = match self.scales.as_slice() {
+            [one @ (Scale::Several, _)] => of(one),
+            [one, two, ..] => format!("{}, {}", of(one), of(two)),
+            _ => return None,
+        };
+        let way = "a window of a centre and a width reads all of them on one scale";
+        Some(format!("samples of different images cannot be compared: {what} (slope, intercept or sign differ); {way}"))
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

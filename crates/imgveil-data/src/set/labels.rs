@@ -7,7 +7,7 @@ use super::item::{Item, Member};
 use super::paths::stem;
 use super::source::Source;
 use super::split::Split;
-use crate::format::ReadError;
+use crate::format::{ReadError, Scale};
 use crate::text::one_line;
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::{BTreeSet, HashMap};
@@ -129,6 +129,10 @@ impl Source for Labelled {
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.source.geometry(index)
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        self.source.scaled(index)
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

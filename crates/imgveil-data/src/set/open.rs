@@ -32,7 +32,8 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, Set
     match &options.labels {
         Some(labels) if opened.manifest.is_none() => {
             let (source, note) = labels::apply(opened.source, labels)?;
-            Ok(Opened { source, note, ..opened })
+            let note = [opened.note, note].into_iter().flatten().reduce(|first, second| format!("{first}; {second}"));
+            Ok(Opened { source, note, manifest: opened.manifest })
         }
         _ => Ok(opened),
     }

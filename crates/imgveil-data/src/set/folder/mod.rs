@@ -1,5 +1,6 @@
 //! Folders of image files: pictures, DICOM objects and volumes to read, PNG or JPEG files to write.
 
+mod nifti_range;
 mod open_files;
 mod sink;
 mod source;

@@ -1,8 +1,9 @@
 //! A folder of image files to read from, in class folders, or in `train/ val/ test/`. A file of several images is
 //! listed as that many items.
 
+use super::nifti_range::{common_range, note};
 use super::open_files::OpenFiles;
-use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
 use crate::set::paths::stem;
 use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
 use crate::stamp::stamp_of;
@@ -39,6 +40,8 @@ enum Location {
         image: usize,
         /// The geometry that the header states.
         geometry: Geometry,
+        /// What the header says about the meaning of samples.
+        scale: Scale,
     },
     /// A dangling link, or a folder that may not be read, with the system's message.
     Unreadable(PathBuf, String),
@@ -77,7 +80,8 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSourc
 /// Opens a folder of plain images, or a single file of them.
 pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     let source = FolderSource::walk(path, options)?;
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    let note = source.options.range.filter(|_| options.range.is_none()).map(note);
+    Ok(Opened { source: Box::new(source), manifest: None, note })
 }
 
 /// A file found in the tree.
@@ -139,6 +143,15 @@ impl FolderSource {
             Item { name: stem(&name).to_owned(), split: split.unwrap_or(Split::All), label }
         };
         let (mut items, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
+        let paths: Vec<(PathBuf, Format)> = files
+            .iter()
+            .filter_map(|file| match &file.location {
+                Location::File(path, format) => Some((root.join(path), *format)),
+                _ => None,
+            })
+            .collect();
+        let paths: Vec<(&Path, Format)> = paths.iter().map(|(path, format)| (path.as_path(), *format)).collect();
+        let options = &ReadOptions { range: common_range(&paths, options), ..options.clone() };
         let images: Vec<Vec<Location>> =
             files.par_iter().enumerate().map(|(number, file)| images(root, number, &file.location, options)).collect();
         for (file, images) in files.iter().zip(images) {
@@ -163,10 +176,13 @@ impl FolderSource {
         ReadError { path, kind }
     }
 
-    fn header(&self, index: usize) -> Result<Geometry, ReadErrorKind> {
+    fn header(&self, index: usize) -> Result<(Geometry, Scale), ReadErrorKind> {
         match self.location(index)? {
-            Location::Image { geometry, .. } => Ok(*geometry),
-            Location::File(path, format) => Ok(format.header(&self.root.join(path), &self.options)?.geometry),
+            Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
+            Location::File(path, format) => {
+                let header = format.header(&self.root.join(path), &self.options)?;
+                Ok((header.geometry, header.scale))
+            }
             Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
             Location::NotText(_) => Err(ReadErrorKind::Name),
         }
@@ -206,8 +222,8 @@ fn images(root: &Path, file: usize, location: &Location, options: &ReadOptions) 
     }
     match format.header(&root.join(path), options) {
         Ok(header) if header.count > 1 => {
-            let image =
-                |image| Location::Image { path: path.clone(), format: *format, file, image, geometry: header.geometry };
+            let Header { geometry, scale, .. } = header;
+            let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry, scale };
             (0..header.count).map(image).collect()
         }
         _ => vec![location.clone()],
@@ -228,6 +244,10 @@ impl Source for FolderSource {
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
+        self.scaled(index).map(|(geometry, _)| geometry)
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
         self.header(index).map_err(|kind| self.fail(index, kind))
     }
 
@@ -236,7 +256,15 @@ impl Source for FolderSource {
     }
 
     fn stamp(&self, index: usize) -> String {
-        self.locations.get(index).map_or(String::new(), |location| stamp_of(&self.root.join(location.path())))
+        let Some(location) = self.locations.get(index) else { return String::new() };
+        let stamp = stamp_of(&self.root.join(location.path()));
+        match (location, self.options.range) {
+            // Another file of the set may change the samples of this one.
+            (Location::File(_, Format::Nifti) | Location::Image { format: Format::Nifti, .. }, Some((low, high))) => {
+                format!("{stamp} {low} {high}")
+            }
+            _ => stamp,
+        }
     }
 }
 

@@ -23,7 +23,7 @@ fn every_page_is_an_image() {
     let file = written(&[(5, 4), (5, 4), (5, 4)], Compression::Lzw);
     let stack = open(file.clone()).unwrap();
     let geometry = Geometry::new(4, 5, 3).unwrap().with_depth(Depth::U16);
-    assert_eq!(stack.header(), Header { count: 3, geometry });
+    assert_eq!(stack.header(), Header::new(3, geometry));
     assert_eq!(header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
     for number in 0..3 {
         let page: Vec<u8> = samples(60).iter().flat_map(|s| (s ^ number).to_le_bytes()).collect();
