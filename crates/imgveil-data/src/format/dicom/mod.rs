@@ -158,4 +158,8 @@ impl ImageFile for Dicom {
 }
 
 #[cfg(test)]
+mod codestream_tests;
+#[cfg(test)]
+mod frame_value_tests;
+#[cfg(test)]
 mod tests;

@@ -74,7 +74,6 @@ impl JpegHead {
         Some(())
     }
 
-
     /// Whether its process is progressive.
     pub(super) fn is_progressive(&self) -> bool {
         matches!(self.process, 0xc2 | 0xca)

@@ -10,3 +10,6 @@ mod scans;
 
 pub(super) use decode::{Colours, Failed, decode_8, decode_12, decode_lossless};
 pub(super) use head::JpegHead;
+
+#[cfg(test)]
+pub(super) mod tests;
