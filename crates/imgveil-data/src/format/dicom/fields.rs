@@ -189,7 +189,7 @@ impl<'a> Fields<'a> {
     }
 
     fn photometric(&self, samples: u32) -> Result<Photometric, ReadErrorKind> {
-        let name = self.text(PHOTOMETRIC).unwrap_or_default();
+        let name = self.text(PHOTOMETRIC).unwrap_or_default().to_ascii_uppercase();
         let found = match name.as_str() {
             "MONOCHROME1" => Photometric::Grey { inverted: true },
             "MONOCHROME2" => Photometric::Grey { inverted: false },

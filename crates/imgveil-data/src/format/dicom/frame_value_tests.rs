@@ -1,6 +1,6 @@
 //! Objects whose frames differ in what their values mean.
 
-use super::tests::{EXPLICIT, Maker, frames, little, windowed};
+use super::tests::{EXPLICIT, Maker, frames, little, plain, windowed};
 use super::{header, open};
 use crate::format::{ReadOptions, Scale, Window};
 
@@ -51,6 +51,17 @@ fn each_frame_has_its_own_slope_and_window() {
     let found: Vec<&[u8]> = found.iter().map(|image| image.samples()).collect();
     assert_eq!(found, [[0, 0, 0], [0, 134, 255], [6, 134, 255]]);
     assert_eq!(header(file.as_slice(), &ReadOptions::default()).unwrap().scale, Scale::Several);
+}
+
+#[test]
+fn headers_that_other_readers_understand_are_understood() {
+    // The implicit syntax is stated, and the explicit one written.
+    let mut file = Maker::new(EXPLICIT, 1, 2, 8, 8).pixels(&[5, 6]);
+    let uid = file.windows(19).position(|text| text == EXPLICIT.as_bytes()).unwrap();
+    file[uid..uid + 20].copy_from_slice(b"1.2.840.10008.1.2\0\0\0");
+    assert_eq!(plain(&file), [5, 6]);
+    let lower = Maker::new(EXPLICIT, 1, 2, 8, 8).text(0x0028_0004, b"CS", "monochrome1").pixels(&[5, 6]);
+    assert_eq!(plain(&lower), [250, 249]);
 }
 
 #[test]

@@ -1,48 +1,17 @@
 //! The pixels of a codestream.
 
+use super::colours::Colours;
+use super::failed::Failed;
 use super::finer_chroma;
 use super::head::JpegHead;
 use super::markers::{next_marker, segment, stands_alone};
 use super::scans;
-use crate::text::one_line;
 use libjpeg_turbo_rs::precision::{decompress_12bit_with_limits, decompress_lossless_arbitrary};
-use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError};
+use libjpeg_turbo_rs::{DecodeLimits, Decoder};
 use std::borrow::Cow;
 
 /// More scans than any encoder makes. Each of them costs a pass over the image, and takes a few bytes in the file.
 const SCANS: usize = 1000;
-
-/// How the three components of a colour image come out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::format) enum Colours {
-    /// As red, green and blue, converted if the markers say so, as libjpeg does.
-    Marked,
-    /// As they are stored, whatever the markers say.
-    Stored,
-    /// As red, green and blue, converted from YCbCr whatever the markers say.
-    Converted,
-}
-
-/// Why a codestream cannot be decoded.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::format) enum Failed {
-    /// The data ends before the image does.
-    Short,
-    /// It is damaged, in the decoder's words.
-    Damaged(String),
-    /// The decoder does not know this kind.
-    Unsupported(String),
-}
-
-impl From<JpegError> for Failed {
-    fn from(error: JpegError) -> Self {
-        match error {
-            JpegError::UnexpectedEof => Self::Short,
-            JpegError::Unsupported(what) => Self::Unsupported(one_line(&what)),
-            other => Self::Damaged(one_line(&other.to_string())),
-        }
-    }
-}
 
 fn limits(head: &JpegHead) -> DecodeLimits {
     let (width, height) = (usize::from(head.width), usize::from(head.height));

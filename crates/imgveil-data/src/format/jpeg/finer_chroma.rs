@@ -1,7 +1,8 @@
 //! Images whose colour has more samples than their luminance, which the decoder gives in planes only. Planes are
 //! enlarged and converted with the formulas of libjpeg-turbo (`jdsample.c`, `jdcolor.c`).
 
-use super::decode::{Colours, Failed};
+use super::colours::Colours;
+use super::failed::Failed;
 use super::head::JpegHead;
 use libjpeg_turbo_rs::Decoder;
 

@@ -1,5 +1,5 @@
-//! Whether the scans of a codestream hold all of its image. Each scan may be whole while others are missing: such a file
-//! is shown as a coarse image, and a network would learn from it.
+//! Whether the scans of a codestream hold all of its image. Each scan may be whole while others are missing: such a
+//! file is shown as a coarse image, and a network would learn from it.
 
 use super::head::JpegHead;
 use super::markers::{next_marker, segment, stands_alone};

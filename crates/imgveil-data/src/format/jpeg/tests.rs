@@ -68,13 +68,18 @@ fn bytes_that_belong_to_no_segment_are_skipped() {
         let whole = decode(&bytes).unwrap();
         assert_eq!(whole.geometry(), expected.geometry());
         for kinds in [&[0xe0, 0xee][..], &[0xdb], &[0xc0, 0xc1, 0xc2, 0xc9, 0xca], &[0xda], &[0xd9]] {
+            // Arithmetic codes have no end: what stands before the end marker belongs to them.
+            if name.contains("arithmetic") && kinds == [0xd9] {
+                continue;
+            }
             let (before, after) = bytes.split_at(place(&bytes, kinds));
             for junk in [&[0u8][..], &[1, 2, 3], &[0xff, 0, 7], &[0xff; 4]] {
                 let found = decode(&[before, junk, after].concat());
-                assert_eq!(found.unwrap_or_else(|error| panic!("{name} {kinds:x?}: {error}")), whole);
+                let found = found.unwrap_or_else(|error| panic!("{name} {kinds:x?}: {error}"));
+                assert!(found == whole, "{name} {kinds:x?}");
             }
         }
-        assert_eq!(decode(&[bytes.as_slice(), b"\r\n</html>"].concat()).unwrap(), whole);
+        assert!(decode(&[bytes.as_slice(), b"\r\n</html>"].concat()).unwrap() == whole, "{name}");
     }
 }
 

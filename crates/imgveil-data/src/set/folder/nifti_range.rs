@@ -1,5 +1,5 @@
-//! One range of values for all volumes of a folder. A volume whose values do not fit in 16 bits is scaled; scaled by its
-//! own smallest and largest value, the same tissue would be another sample in every file.
+//! One range of values for all volumes of a folder. A volume whose values do not fit in 16 bits is scaled; scaled by
+//! its own smallest and largest value, the same tissue would be another sample in every file.
 
 use crate::format::{Format, ReadOptions, nifti};
 use rayon::prelude::*;
