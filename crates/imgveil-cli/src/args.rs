@@ -9,7 +9,7 @@ use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme
 use imgveil::internal::tables::Tables;
 use imgveil_data::format::{Axis, ReadOptions, Window};
 use imgveil_data::set::{Encoding, Resize, Side};
-use imgveil_data::{key_file, tables_file};
+use imgveil_data::{Memory, key_file, tables_file};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -162,6 +162,22 @@ impl ResizeArgs {
     }
 }
 
+/// How much memory.
+#[derive(clap::Args)]
+pub struct MemoryArgs {
+    /// The memory that the command may use, such as 512M or 8G; an image that does not fit is set aside [default: three
+    /// quarters of what is available]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
+}
+
+impl MemoryArgs {
+    /// The bound for imgveil-data.
+    pub fn bound(&self) -> Memory {
+        self.memory.unwrap_or_default()
+    }
+}
+
 /// How a set is read where its format allows several readings.
 #[derive(clap::Args)]
 pub struct ReadArgs {
@@ -172,15 +188,28 @@ pub struct ReadArgs {
     /// NIfTI: the axis along which a volume is cut into slices: x, y or z
     #[arg(long, value_name = "AXIS", default_value = "z")]
     pub axis: Axis,
+    /// Follow links that lead out of IN
+    #[arg(long)]
+    pub follow_links: bool,
     /// CSV file with the columns name, label and, if you like, split; instead of what folders and arrays say
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub memory: MemoryArgs,
 }
 
 impl ReadArgs {
     /// The request for imgveil-data.
     pub fn reading(&self) -> ReadOptions {
-        ReadOptions { window: self.window, axis: self.axis, labels: self.labels.clone(), ..ReadOptions::default() }
+        ReadOptions {
+            window: self.window,
+            range: None,
+            axis: self.axis,
+            labels: self.labels.clone(),
+            members: Vec::new(),
+            follow_links: self.follow_links,
+            memory: self.memory.bound(),
+        }
     }
 }
 
@@ -279,8 +308,20 @@ impl DeviceArgs {
     }
 }
 
+/// Refuses a key's own text where the path of its file is wanted.
+fn check_is_path(path: &Path) -> Result<(), Failure> {
+    if path.to_string_lossy().trim_start().to_ascii_lowercase().starts_with("imgveil-secret-key-1") && !path.exists() {
+        let words = "this is the text of a key and not the path of a key file: it was not used. It may be in your \
+                     shell's history now, and others on this machine could see it: make a new key with `imgveil \
+                     keygen -o FILE`, and give -k FILE";
+        return Err(Failure { words: words.to_owned(), code: USAGE });
+    }
+    Ok(())
+}
+
 /// Reads a key file and prints its warning.
 pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
+    check_is_path(path)?;
     let loaded = key_file::load(path)?;
     if let Some(warning) = loaded.warning {
         out.warn(&warning);
@@ -290,6 +331,7 @@ pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
 
 /// Reads a file of tables and prints its warning.
 fn load_tables(path: &Path, out: &Output) -> Result<Tables, Failure> {
+    check_is_path(path)?;
     let loaded = tables_file::load(path)?;
     if let Some(warning) = loaded.warning {
         out.warn(&warning);

@@ -10,6 +10,7 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
+use imgveil_data::Memory;
 use imgveil_data::format::picture::read_image;
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
@@ -131,6 +132,8 @@ pub struct PreviewRequest<'a> {
     pub exhibits: &'a [Exhibit],
     /// The device that runs them.
     pub device: &'a Device,
+    /// How much memory may be used.
+    pub memory: Memory,
 }
 
 /// What was shown.
@@ -164,6 +167,11 @@ pub struct Shown {
     notes: Vec<String>,
 }
 
+/// Bytes for each byte of samples: while the image is decoded, encrypted and decrypted under one scheme.
+const TABLES: u64 = 32;
+/// Bytes for each byte of samples that an exhibit keeps.
+const KEPT: u64 = 5;
+
 /// Encrypts an image under every scheme, decrypts it where that is possible, and draws all on one sheet.
 ///
 /// # Errors
@@ -173,7 +181,9 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     if !request.image.exists() {
         return Err(Error::missing(request.image).into());
     }
-    let image = read_image(request.image).map_err(Error::unreadable)?;
+    // The tables of a scheme, and what every exhibit keeps: its image, and its picture in colour.
+    let factor = TABLES + KEPT * request.exhibits.len() as u64;
+    let image = read_image(request.image, request.memory, factor).map_err(Error::unreadable)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {
@@ -404,6 +414,7 @@ mod tests {
                 throwaway: true,
                 exhibits: &exhibits,
                 device: &Device::cpu(),
+                memory: Memory::default(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
             let lossy: Vec<&str> =
@@ -443,6 +454,7 @@ mod tests {
             throwaway: false,
             exhibits: &[],
             device: &Device::cpu(),
+            memory: Memory::default(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();
         let weights = mixing.weights(id, geometry.samples());

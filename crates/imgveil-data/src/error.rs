@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Scheme,
     /// The device failed.
     Device,
+    /// The set needs more memory than may be used.
+    Memory,
     /// Reading or writing failed in the operating system.
     Io,
     /// A bug in this crate.
@@ -78,6 +80,7 @@ impl Error {
             Detail::Set(error) => set_kind(error),
             Detail::Read(_) => ErrorKind::InvalidSet,
             Detail::Load(LoadError::Mixed(_)) => ErrorKind::InvalidRequest,
+            Detail::Load(LoadError::Memory(_)) => ErrorKind::Memory,
             Detail::Load(LoadError::Read(_) | LoadError::Unlabelled(_)) => ErrorKind::InvalidSet,
             Detail::Job(error) => job_kind(error),
             Detail::KeyFile(error) => match error {
@@ -136,17 +139,20 @@ impl Error {
 fn set_kind(error: &SetError) -> ErrorKind {
     match error {
         SetError::Missing(_) => ErrorKind::NotFound,
-        SetError::OutputExists(_) => ErrorKind::AlreadyExists,
+        SetError::OutputExists(_) | SetError::InTheWay { .. } => ErrorKind::AlreadyExists,
         SetError::Collision(_) | SetError::Unmerged(_) => ErrorKind::InvalidRequest,
         SetError::Names { .. } | SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,
         SetError::Empty { .. }
+        | SetError::OnlyLinksOut { .. }
         | SetError::Foreign(_)
         | SetError::Unfinished(_)
         | SetError::Npz { .. }
         | SetError::Npy { .. }
         | SetError::Shards { .. }
+        | SetError::Classes { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
+        SetError::Memory { .. } => ErrorKind::Memory,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,
     }
 }
@@ -157,6 +163,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Compile(_) => ErrorKind::Scheme,
         JobError::Engine(_) => ErrorKind::Device,
         JobError::Busy(_) => ErrorKind::Busy,
+        JobError::NamesInside { .. } => ErrorKind::InvalidRequest,
         JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
         JobError::NoName { .. } => ErrorKind::InvalidList,
         JobError::Mixed(_)
@@ -170,6 +177,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
+        JobError::Memory(_) => ErrorKind::Memory,
         JobError::Lossy { .. } => ErrorKind::NotInvertible,
         JobError::WrongKey { .. } => ErrorKind::WrongKey,
         JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => ErrorKind::InvalidSet,

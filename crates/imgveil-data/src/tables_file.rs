@@ -2,8 +2,11 @@
 //! 0600, written whole or not at all, never over another file.
 
 use crate::Error;
+use crate::Memory;
 use crate::format::npy::{self, Header, NpyError, TypeChar};
+use crate::limits::MOST_MEMBERS;
 use crate::private_file::{NotWritten, others_can_read, write_private};
+use crate::regular_file;
 pub use crate::secret_error::{ArrayError, TablesError, TablesFileError};
 use imgveil::internal::tables::{Array, Tables, index, is_derived};
 use std::collections::BTreeMap;
@@ -31,10 +34,21 @@ fn ends_in(path: &Path, extension: &str) -> bool {
 /// # Errors
 /// If it cannot be read, or holds no tables.
 pub fn load(path: &Path) -> Result<LoadedTables, Error> {
-    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|source| match source.kind() {
+    let longest = Memory::default().room() / 8;
+    let read = || {
+        let file = regular_file::open_named(path)?;
+        // With room for all of it from the start, no copy of the secret stays behind when the buffer grows.
+        let length = file.metadata()?.len().min(longest) + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length as usize));
+        file.take(longest + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = read().map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => TablesFileError::Missing(path.to_owned()),
         _ => TablesFileError::Io { doing: "read", path: path.to_owned(), source },
     })?;
+    if bytes.len() as u64 > longest {
+        return Err(TablesFileError::Invalid { path: path.to_owned(), source: TablesError::Large }.into());
+    }
     let text = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let tables = if ends_in(path, "npz") || bytes.starts_with(b"PK") {
         from_npz(&bytes)
@@ -71,7 +85,15 @@ pub fn save(tables: &Tables, path: &Path) -> Result<(), Error> {
 /// Reads the arrays of an archive, except the plan, which is derived from them.
 fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes))?;
+    if zip.has_duplicate_names() {
+        return Err(TablesError::Twice);
+    }
+    if zip.len() > MOST_MEMBERS {
+        return Err(TablesError::Large);
+    }
     let mut arrays = BTreeMap::new();
+    // Values of 8 bits become 32.
+    let mut left = Memory::default().room() / 8;
     for number in 0..zip.len() {
         let mut member = zip.by_index(number)?;
         let file = String::from_utf8_lossy(member.name_raw()).into_owned();
@@ -82,7 +104,8 @@ fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
         let wrong = |source| TablesError::Array { array: name.to_owned(), source };
         // The buffer grows with the data, so a wrong size in the header allocates nothing.
         let mut data = Zeroizing::new(Vec::new());
-        member.read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
+        member.by_ref().take(left + 1).read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
+        left = left.checked_sub(data.len() as u64).ok_or(TablesError::Large)?;
         arrays.insert(name.to_owned(), from_npy(&data).map_err(wrong)?);
     }
     Ok(Tables::new(arrays))

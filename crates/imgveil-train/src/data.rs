@@ -140,6 +140,10 @@ fn open(
         let words = "training images are mixed anew in every epoch; validation and test images are shown unmixed";
         note = Some(note.map_or(words.to_owned(), |note| format!("{note}; {words}")));
     }
+    if let links @ 1.. = opened.source.links_out().len() {
+        let words = format!("{links} links lead out of {} and were not followed", path.display());
+        note = Some(note.map_or(words.clone(), |note| format!("{note}; {words}")));
+    }
     let (program, key) = (Arc::new(program), key.cloned());
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })
 }

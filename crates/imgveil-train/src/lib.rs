@@ -47,6 +47,8 @@ mod weights;
 
 pub use augment::Augment;
 pub use backend::Backend;
+#[doc(hidden)]
+pub use checkpoint::describe;
 pub use checkpoint::{ModelInfo, load_checkpoint};
 pub use config::Config;
 pub use data::{TrainingSet, training_set, training_set_with};
@@ -61,6 +63,8 @@ pub use precision::Precision;
 pub use predict::{PredictRequest, Prediction, Predictions, predict};
 pub use progress::Progress;
 pub use run::{DEVICE_MEMORY, Message, PreparedRun, RunSpec, SecretSource, run};
+#[doc(hidden)]
+pub use run_folder::identity_of;
 pub use run_folder::{ImageCounts, RunFolder, RunSummary, SUMMARY};
 pub use trainer::{check, train};
 pub use weights::{Weights, export_checkpoint, export_weights};

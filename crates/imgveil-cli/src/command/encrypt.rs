@@ -2,7 +2,7 @@
 
 use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::exit::{DONE, Failure, Outcome, PARTLY};
-use crate::output::{ImageBar, Output, continued, counted, report, set_aside, set_table};
+use crate::output::{ImageBar, Output, continued, counted, links_out, report, set_aside, set_table};
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
 use imgveil_data::set::names::Naming;
@@ -129,6 +129,7 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
         ));
         set_table(splits, classes, sizes, out);
         preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
+        links_out(&preflight.links_out, out);
         if preflight.ignored > 0 {
             out.note(&format!("would pass over {}", counted(preflight.ignored, "other file")));
         }

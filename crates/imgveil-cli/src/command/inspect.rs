@@ -2,7 +2,7 @@
 
 use crate::args::ReadArgs;
 use crate::exit::{DONE, Outcome};
-use crate::output::{Output, counted, set_table};
+use crate::output::{Output, counted, links_out, set_table};
 use imgveil_data::job::inspect;
 use std::path::PathBuf;
 
@@ -49,6 +49,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if found.unreadable > 0 {
         out.note(&format!("{} cannot be read", counted(found.unreadable, "image")));
     }
+    links_out(&found.links_out, out);
     if found.ignored > 0 {
         out.note(&format!("{} no image", counted(found.ignored, "file")));
     }

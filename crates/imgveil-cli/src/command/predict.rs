@@ -118,7 +118,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     if let Some(evaluation) = evaluation {
         out.say(&scores("scores", evaluation));
-        out.say(&confusion(&info.classes, &evaluation.confusion));
+        out.say_lines(&confusion(&info.classes, &evaluation.confusion));
     }
     out.say(&format!("wrote {}: {}", args.output.display(), counted(rows.len(), "image")));
     Ok(DONE)

@@ -1,6 +1,6 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, load_key};
+use crate::args::{DeviceArgs, MemoryArgs, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
@@ -33,6 +33,8 @@ pub struct Args {
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
     #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     /// New PNG file for the sheet
     #[arg(short, long, default_value = "preview.png", value_name = "FILE")]
@@ -60,6 +62,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         throwaway: args.key.is_none(),
         exhibits: &exhibits,
         device: &device,
+        memory: args.memory.bound(),
     };
     let result = preview(&request, &bar);
     bar.finish();

@@ -3,7 +3,7 @@
 use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
-use crate::command::output::{Output, counted};
+use crate::command::output::{Output, counted, plain};
 use crate::command::training_args::TrainingArgs;
 use imgveil::internal::scheme::Block;
 use imgveil_train::model::{AdaptationKind, ModelKind};
@@ -67,13 +67,13 @@ pub struct Args {
     /// Images of a step
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..))]
     batch: u32,
-    /// Optimiser: sgd (momentum 0.9) or adamw; the learning rate falls along a cosine
-    #[arg(long, default_value = "sgd", value_name = "NAME")]
+    /// Optimiser: adamw or sgd (momentum 0.9); the learning rate rises (--warmup), then falls along a cosine
+    #[arg(long, default_value = "adamw", value_name = "NAME")]
     optimiser: OptimiserKind,
-    /// Learning rate at the beginning [default: 0.05 for sgd, 0.001 for adamw]
+    /// Highest learning rate [default: 0.001 for adamw, 0.05 for sgd]
     #[arg(long, value_parser = positive)]
     lr: Option<f64>,
-    /// Weight decay [default: 0.0005 for sgd, 0.01 for adamw]
+    /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd]
     #[arg(long, value_parser = not_negative)]
     weight_decay: Option<f64>,
     /// Decides initial weights, order of the images and augmentation
@@ -225,7 +225,7 @@ fn conclude(summary: &RunSummary, out: &Output) {
     }
     if let Some(test) = &summary.test {
         out.say(&scores("test", test));
-        out.say(&confusion(&summary.classes, &test.confusion));
+        out.say_lines(&confusion(&summary.classes, &test.confusion));
     }
     if let Some(traffic) = &summary.traffic {
         out.say(&format!(
@@ -247,6 +247,7 @@ pub fn scores(name: &str, evaluation: &Evaluation) -> String {
 
 /// The confusion matrix as a table.
 pub fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
+    let classes: Vec<String> = classes.iter().map(|class| plain(class)).collect();
     let widest = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
     let mut lines = vec![format!("  {:>widest$}   predicted", "true")];
     let header: Vec<String> = classes.iter().map(|class| format!("{class:>widest$}")).collect();

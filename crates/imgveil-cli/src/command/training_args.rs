@@ -1,6 +1,6 @@
 //! Flags of `imgveil train` that say how the network learns, beyond optimiser and epochs.
 
-use imgveil_train::study::share;
+use imgveil_train::study::{not_negative, share};
 use imgveil_train::{Balance, Config, Precision};
 
 /// How the network learns.
@@ -12,9 +12,12 @@ pub struct TrainingArgs {
     /// How much of each label is spread over all classes, 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = share)]
     label_smoothing: f64,
-    /// Epochs in which the learning rate rises in equal steps
-    #[arg(long, default_value_t = 0, value_name = "EPOCHS")]
-    warmup: u32,
+    /// Epochs in which the learning rate rises in equal steps [default: a tenth of the run]
+    #[arg(long, value_name = "EPOCHS")]
+    warmup: Option<u32>,
+    /// Largest norm of the gradients of a step: larger ones are scaled down to it; 0 sets no limit
+    #[arg(long, default_value_t = 1.0, value_name = "NORM", value_parser = not_negative)]
+    clip: f64,
     /// Stop after so many epochs without a better validation score [default: never]
     #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..))]
     patience: Option<u32>,
@@ -34,7 +37,8 @@ impl TrainingArgs {
         Config {
             accumulate: self.accumulate as usize,
             label_smoothing: self.label_smoothing,
-            warmup: self.warmup as usize,
+            warmup: self.warmup.map(|epochs| epochs as usize),
+            clip: Some(self.clip).filter(|&limit| limit > 0.0),
             patience: self.patience.map(|epochs| epochs as usize),
             balance: self.balance,
             precision: self.precision,

@@ -1,6 +1,6 @@
 //! `imgveil verify`.
 
-use crate::args::{DeviceArgs, SecretArgs};
+use crate::args::{DeviceArgs, MemoryArgs, SecretArgs};
 use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::output::{ImageBar, Output, counted, list};
 use imgveil_data::job::{SpotCheck, VerifyRequest, VerifyRun};
@@ -28,6 +28,8 @@ pub struct Args {
     /// Check one image of N only, at random
     #[arg(long, value_name = "1/N")]
     sample: Option<OneOf>,
+    #[command(flatten)]
+    memory: MemoryArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the result as JSON
@@ -66,7 +68,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => None,
     };
     let bar = Arc::new(ImageBar::new("verifying"));
-    let request = VerifyRequest { input: args.set.clone(), secret, spot_check };
+    let request = VerifyRequest { input: args.set.clone(), secret, spot_check, memory: args.memory.bound() };
     let result = VerifyRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let found = result?;

@@ -13,6 +13,7 @@ use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{KeyScope, Options, Preset, Scheme, Secret, compile};
+use imgveil_data::Memory;
 use imgveil_data::format::picture::encode_png;
 use imgveil_data::job::{
     DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, NoProgress, Summary,
@@ -145,7 +146,15 @@ fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Fa
     let (image, output) = (folder.join("phantom.png"), folder.join("schemes.png"));
     write_png(&image, &drawn(1, PhantomClass::Opacity, REAL)?)?;
     let exhibits = Exhibit::all();
-    let request = PreviewRequest { image: &image, output: &output, key, throwaway: false, exhibits: &exhibits, device };
+    let request = PreviewRequest {
+        image: &image,
+        output: &output,
+        key,
+        throwaway: false,
+        exhibits: &exhibits,
+        device,
+        memory: Memory::default(),
+    };
     preview(&request, &NoProgress)?;
     Ok(output)
 }

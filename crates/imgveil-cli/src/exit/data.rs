@@ -23,7 +23,7 @@ impl From<Error> for Failure {
         let code = match error.kind() {
             ErrorKind::InvalidSet => DATASET,
             ErrorKind::WrongKey | ErrorKind::InvalidSecret => KEY,
-            ErrorKind::Io | ErrorKind::Internal => FAILED,
+            ErrorKind::Memory | ErrorKind::Io | ErrorKind::Internal => FAILED,
             _ => USAGE,
         };
         let words = error.to_string();
@@ -34,6 +34,9 @@ impl From<Error> for Failure {
 /// The message of an error with advice.
 fn advised(words: String, detail: &Detail) -> String {
     let advice = match detail {
+        Detail::Set(SetError::Memory { .. })
+        | Detail::Load(LoadError::Memory(_))
+        | Detail::Job(JobError::Memory(_)) => "; --memory SIZE allows more",
         Detail::KeyFile(KeyFileError::Missing(_)) => ", or make a key with `imgveil keygen -o FILE`",
         Detail::TablesFile(TablesFileError::Missing(_)) => ", or make one with `imgveil key export-tables -k KEY`",
         Detail::TablesFile(TablesFileError::Invalid { source: TablesError::Foreign, .. }) => {
@@ -48,6 +51,8 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::Job(JobError::NoPartitions(_)) => "; partitions are written by `imgveil encrypt --partition I/N`",
         Detail::Job(JobError::NotEncrypted(_)) => "; give the folder or .npz that `imgveil encrypt` wrote",
         Detail::Job(JobError::Worker) => "; please report this with the command that you ran",
+        Detail::Set(SetError::OnlyLinksOut { .. }) => "; --follow-links follows them",
+        Detail::Job(JobError::NamesInside { .. }) => "; name another place with --names",
         Detail::Set(SetError::Unfinished(_)) => "; run the same command again to complete it",
         Detail::Set(SetError::Unmerged(path)) => {
             return format!("{words}: run `imgveil merge {}` once every partition is done", path.display());

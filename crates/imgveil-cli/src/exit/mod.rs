@@ -30,6 +30,21 @@ pub struct Failure {
     pub code: u8,
 }
 
+/// The beginning of words that have several lines. No text of others begins so: names of files have no NUL.
+const LINES: char = '\0';
+
+impl Failure {
+    /// A message of several lines. What others wrote in them must be on one line already.
+    pub fn of_lines(lines: &str, code: u8) -> Self {
+        Self { words: format!("{LINES}{lines}"), code }
+    }
+
+    /// The message, if it may have several lines.
+    pub fn lines(&self) -> Option<&str> {
+        self.words.strip_prefix(LINES)
+    }
+}
+
 /// What a command returns: its exit code.
 pub type Outcome = Result<u8, Failure>;
 

@@ -2,7 +2,7 @@
 
 use super::{Output, counted};
 use crate::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
-use imgveil_data::job::{Failure, Summary};
+use imgveil_data::job::{Failure, Summary, failed_list};
 use imgveil_data::set::{SetError, beside, write_privately};
 use imgveil_data::{Detail, Error};
 use std::path::Path;
@@ -47,6 +47,15 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     }
     let list = beside(output, list);
     let failed = &summary.failed;
+    if !failed_list::is_ours(&list) {
+        let words = "is there already and is no list of imgveil: it was left as it is";
+        if failed.is_empty() {
+            return Ok(DONE);
+        }
+        set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
+        out.warn(&format!("{} {words}, and the whole list was not written", list.display()));
+        return Ok(PARTLY);
+    }
     if failed.is_empty() {
         // This list was left by an earlier run.
         return match std::fs::remove_file(&list) {
@@ -90,7 +99,7 @@ fn reason(failure: &Failure) -> String {
 
 /// The list as a CSV file. Every field of a row is quoted.
 fn csv(failed: &[Failure]) -> Result<Vec<u8>, csv::Error> {
-    let header = b"path,reason\n".to_vec();
+    let header = failed_list::HEADER.as_bytes().to_vec();
     let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(header);
     for failure in failed {
         csv.write_record([&failure.path, &reason(failure)])?;

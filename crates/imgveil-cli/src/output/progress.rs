@@ -1,6 +1,6 @@
 //! The progress of a job: a bar on a terminal, otherwise a line from time to time.
 
-use super::duration;
+use super::{Output, duration, plain};
 use imgveil_data::job::{Busy, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
@@ -65,6 +65,23 @@ impl ImageBar {
     }
 }
 
+/// Prints which links were not followed.
+pub fn links_out(links: &[String], out: &Output) {
+    if !links.is_empty() {
+        let note = Note::LinksOut(links.to_vec());
+        out.note(&format!("note: {note}{}", advice(&note)));
+    }
+}
+
+/// The flag that helps.
+fn advice(note: &Note) -> &'static str {
+    match note {
+        Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
+        Note::LinksOut(_) => "; --follow-links follows them",
+        _ => "",
+    }
+}
+
 impl State {
     /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`.
     fn words(&self) -> String {
@@ -110,12 +127,9 @@ impl Progress for ImageBar {
     }
 
     fn note(&self, note: &Note) {
-        let advice = match note {
-            Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
-            _ => "",
-        };
+        let advice = advice(note);
         self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "note: {note}{advice}");
+            let _ = writeln!(std::io::stderr(), "note: {}{advice}", plain(&note.to_string()));
         });
     }
 }

@@ -7,6 +7,7 @@ mod runs;
 mod sets;
 
 mod bench;
+mod compat;
 mod custom_schemes;
 mod decrypt;
 #[cfg(feature = "train")]
@@ -17,12 +18,15 @@ mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;
 mod help;
+mod hostile_names;
 mod interruption;
 mod keygen;
 mod killed;
 #[cfg(feature = "train")]
 mod known_plaintext;
 mod labels;
+#[cfg(target_os = "linux")]
+mod limits;
 mod merge;
 mod preview;
 mod privacy;
@@ -30,6 +34,10 @@ mod retry;
 mod round_trips;
 mod schemes;
 mod set_contents;
+mod special_files;
+mod strangers;
+#[cfg(feature = "train")]
+mod study;
 mod tables;
 #[cfg(feature = "train")]
 mod train;

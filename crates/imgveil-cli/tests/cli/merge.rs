@@ -124,3 +124,27 @@ fn a_part_that_was_killed_is_run_again() {
         remove(&sandbox, "merge out");
     }
 }
+
+/// The same image in two partitions, as when the input changed between them.
+#[test]
+fn an_image_in_two_partitions_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a.png", "in/b.png", "in/c.png", "in/d.png"]);
+    for part in ["1/2", "2/2"] {
+        assert_eq!(sandbox.run(&format!("encrypt -k k.key --partition {part} in out")).code, 0);
+    }
+    let name = |part: u32| format!("out/imgveil.part-{part}-of-2.json");
+    let [first, mut second] =
+        [1, 2].map(|part| serde_json::from_slice::<serde_json::Value>(&sandbox.read(&name(part))).unwrap());
+    let whole = second.clone();
+    second["images"][0] = first["images"][0].clone();
+    sandbox.write(&name(2), &serde_json::to_vec(&second).unwrap());
+    sandbox.refuses_like("merge out", USAGE, |words| words.contains("is in two places of the partitions"));
+    // A manifest that somebody else put there is not replaced.
+    sandbox.write(&name(2), &serde_json::to_vec(&whole).unwrap());
+    sandbox.write("out/imgveil.json", b"mine");
+    sandbox
+        .refuses_like("merge out", USAGE, |words| words.contains("imgveil.json is a file that imgveil did not write"));
+    std::fs::remove_file(sandbox.path("out/imgveil.json")).unwrap();
+    assert_eq!(sandbox.run("merge out").code, 0);
+}

@@ -48,7 +48,8 @@ fn images_of_every_size_and_depth_lie_in_one_folder_and_come_back_on_every_engin
                 EncryptRequest { input, output: output.clone(), secret: secret.clone(), scheme: used, options };
             assert_eq!(EncryptRun::new(request, device.clone()).run().unwrap().images, 50);
             assert!(common::tree(&output) == common::tree(&encrypted), "{scheme} on {}", device.name());
-            let request = VerifyRequest { input: output, secret: Some(secret), spot_check: None };
+            let request =
+                VerifyRequest { input: output, secret: Some(secret), spot_check: None, memory: Default::default() };
             let found = VerifyRun::new(request, device.clone()).run().unwrap();
             assert_eq!((found.checked, found.failed.len(), found.strangers.len()), (50, 0, 0));
         }

@@ -1,6 +1,7 @@
 //! Options for sets whose format can be read in several ways.
 
 use super::window::Window;
+use crate::Memory;
 use std::path::PathBuf;
 
 /// Options for sets whose format can be read in several ways.
@@ -18,6 +19,10 @@ pub struct ReadOptions {
     pub labels: Option<PathBuf>,
     /// WebDataset: extensions of the members (`json`, `txt`) that are carried over with the image and its class.
     pub members: Vec<String>,
+    /// Folders of images: also follow links that lead out of the folder.
+    pub follow_links: bool,
+    /// How much memory may be used.
+    pub memory: Memory,
 }
 
 /// An axis of a volume, as the file stores it.

@@ -49,7 +49,7 @@ impl DecryptRun {
     /// device fails later.
     pub fn run(&self) -> Result<Summary, Error> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let encrypted = EncryptedSet::open(&request.input, &request.secret)?;
+        let encrypted = EncryptedSet::open(&request.input, &request.secret, request.options.memory)?;
         check_apart(&request.input, &request.output)?;
         let manifest = &encrypted.manifest;
         if !manifest.encoding.is_exact() {
@@ -58,8 +58,10 @@ impl DecryptRun {
         let encoding = request.options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
         let slots = slots(manifest, request.options.names.as_deref())?;
         let stamps: Vec<String> = manifest.images.iter().map(|entry| entry.blake3.clone()).collect();
+        let private = request.options.private;
         let head = Head::new("decrypt", identity::of_decryption(request, manifest, encoding));
-        let place = Place { path: &request.output, encoding, partition: None, head, reopen: false };
+        let place =
+            Place { path: &request.output, encoding, partition: None, head, reopen: false, private, names: None };
         let started = Instant::now();
         let (mut output, sink) = match Output::open(place, slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),
@@ -71,7 +73,7 @@ impl DecryptRun {
         progress.start(batches.iter().map(Batch::len).sum());
         let (mut failed, mut busy) = (Vec::<(usize, Failure)>::new(), Busy::default());
         let job = Decryption { encrypted: &encrypted, device: &self.device, sink: Some(sink.as_ref()) };
-        pipeline::run(&job, &batches, |event, now| {
+        pipeline::run(&job, &batches, request.options.memory, |event, now| {
             busy = *now;
             progress.busy(now);
             match event {
@@ -100,7 +102,10 @@ impl DecryptRun {
             return Err(JobError::NothingReadable { images, first }.into());
         }
         let whole: Vec<usize> = (0..slots.len()).filter(|&slot| output.has(slot)).collect();
-        output.finish(sink, |_| None)?;
+        let finished = output.finish(sink, |_| None)?;
+        if !finished.strangers.is_empty() {
+            progress.note(&Note::Strangers(finished.strangers));
+        }
         Ok(Summary {
             images,
             resumed,

@@ -8,7 +8,7 @@ use super::mix;
 use super::names_file;
 use super::output::{Output, Place, State};
 use super::pipeline::{self, Event, Stages};
-use super::preflight::{Preflighted, look};
+use super::preflight::{Preflighted, links_out, look};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::EncryptRequest;
 use super::summary::Summary;
@@ -20,6 +20,7 @@ use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::schedule::{ImageId, plain_hash};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,6 +60,10 @@ impl EncryptRun {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let mut set = look(request)?;
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
+        let links = links_out(set.source.as_ref());
+        if !links.is_empty() {
+            progress.note(&Note::LinksOut(links));
+        }
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);
         }
@@ -69,9 +74,12 @@ impl EncryptRun {
             partition: request.options.partition,
             head: Head::new("encrypt", identity::of_encryption(request, set.encoding)),
             reopen: request.options.retry_failed,
+            private: false,
+            names: names_file::path(request),
         };
-        if !Output::is_begun(&place) {
-            names_file::check(request, &set)?;
+        let begun = Output::is_begun(&place);
+        if !begun {
+            names_file::check(request, &set, &HashSet::new())?;
         }
         let started = Instant::now();
         let device = || self.device.name();
@@ -84,15 +92,18 @@ impl EncryptRun {
                 return Ok(describe::summary(request, device(), &set, *manifest, tally));
             }
         };
+        if begun {
+            names_file::check(request, &set, output.earlier())?;
+        }
         let resumed = output.count();
-        let batches = set.batches(|index| output.has(index));
+        let batches = set.batches(request.options.read.memory, |index| output.has(index));
         progress.start(batches.iter().map(pipeline::Batch::len).sum());
         let mut failed = std::mem::take(&mut set.failed);
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
         if !batches.is_empty() {
             let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref() };
-            pipeline::run(&job, &batches, |event, now| {
+            pipeline::run(&job, &batches, request.options.read.memory, |event, now| {
                 busy = *now;
                 progress.busy(now);
                 match event {
@@ -117,9 +128,12 @@ impl EncryptRun {
             output.abandon(sink);
             return Err(JobError::NothingReadable { images, first });
         }
-        names_file::write(request, &set, |index| output.has(index))?;
-        let manifest = output.finish(sink, |entries| Some(describe::manifest(request, &set, entries)))?;
-        let manifest = manifest.ok_or(JobError::Worker)?;
+        names_file::write(request, &set, output.prefix(), |index| output.has(index))?;
+        let finished = output.finish(sink, |entries| Some(describe::manifest(request, &set, entries)))?;
+        if !finished.strangers.is_empty() {
+            progress.note(&Note::Strangers(finished.strangers));
+        }
+        let manifest = finished.manifest.ok_or(JobError::Worker)?;
         Ok(describe::summary(request, device(), &set, manifest, Tally { resumed, failed, started, busy }))
     }
 

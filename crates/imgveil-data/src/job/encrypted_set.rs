@@ -1,11 +1,12 @@
 //! An encrypted set that is opened with its key, and the stages that decrypt it.
 
+use super::cost;
 use super::error::JobError;
 use super::pipeline::{Batch, Stages, batches};
-use crate::Error;
-use crate::format::{ReadError, ReadErrorKind};
+use crate::format::{ReadError, ReadErrorKind, ReadOptions};
 use crate::set::sink::{Sink, Stored};
-use crate::set::{Manifest, SetError, Source, open, unpad};
+use crate::set::{Manifest, SetError, Source, open_with, unpad};
+use crate::{Error, Memory};
 use imgveil::internal::engine::{Device, Loaded, Program};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
@@ -14,28 +15,54 @@ use imgveil::internal::scheme::Secret;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// How many images are looked at to find one that is as the manifest says.
+const TRIED: usize = 100;
+
 /// An encrypted set and its key.
 pub(super) struct EncryptedSet<'a> {
     pub source: Box<dyn Source>,
     pub manifest: Manifest,
+    pub memory: Memory,
     secret: &'a Secret,
 }
 
 impl<'a> EncryptedSet<'a> {
     /// Opens a set and compares the key's fingerprint with the manifest's.
-    pub fn open(input: &Path, secret: &'a Secret) -> Result<Self, Error> {
-        let opened = open(input)?;
+    pub fn open(input: &Path, secret: &'a Secret, memory: Memory) -> Result<Self, Error> {
+        let opened = open_with(input, &ReadOptions { memory, ..ReadOptions::default() })?;
         let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(input.to_owned()))?;
         let given = secret.key().fingerprint();
         if manifest.key != given {
             return Err(JobError::WrongKey { set: manifest.key, given }.into());
         }
-        let encrypted = Self { source: opened.source, manifest, secret };
-        // Whether the scheme has an inverse does not depend on the size. It must be known before anything is written.
-        if let Some(entry) = encrypted.manifest.images.first() {
-            encrypted.inverse(entry.geometry)?;
-        }
+        let encrypted = Self { source: opened.source, manifest, memory, secret };
+        encrypted.check_inverse()?;
         Ok(encrypted)
+    }
+
+    /// Checks that the scheme has an inverse, which must be known before anything is written. The sizes in the manifest
+    /// are not trusted: a table of gigabytes is not made for a small file that claims to be large. So only the first
+    /// image whose file has the size that the manifest says, and that fits into memory, is tried.
+    fn check_inverse(&self) -> Result<(), JobError> {
+        let real = |index: usize| self.check_header(index).is_ok();
+        let images = &self.manifest.images;
+        let tried = (0..images.len().min(TRIED)).find(|&index| real(index)).and_then(|index| images.get(index));
+        match (tried, images.first()) {
+            (Some(entry), _) => self.inverse(entry.geometry).map(drop),
+            // With a key, this looks at the size and makes no table.
+            (None, Some(entry)) if matches!(self.secret, Secret::Key(_)) => {
+                Ok(self.secret.check(&self.manifest.scheme, entry.geometry)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares an image's header with the manifest, and its cost with the memory, before the image is decoded.
+    fn check_header(&self, slot: usize) -> Result<(), ReadError> {
+        let Some(entry) = self.manifest.images.get(slot) else { return Ok(()) };
+        // The source of an encrypted set refuses a size that the manifest does not state.
+        self.source.geometry(slot)?;
+        cost::check(self.memory, entry.geometry, &self.manifest.scheme, self.source.length(slot), &entry.path)
     }
 
     fn inverse(&self, geometry: Geometry) -> Result<Program, JobError> {
@@ -53,7 +80,7 @@ impl<'a> EncryptedSet<'a> {
             images.push((*order.entry(entry.geometry).or_insert(next), slot, entry.geometry));
         }
         images.sort_unstable_by_key(|&(rank, slot, _)| (rank, slot));
-        batches(images.into_iter().map(|(_, slot, geometry)| (slot, geometry)))
+        batches(images.into_iter().map(|(_, slot, geometry)| (slot, geometry)), self.memory)
     }
 }
 
@@ -69,9 +96,10 @@ impl Stages for Decryption<'_> {
     type Written = Vec<Stored>;
 
     fn decode(&self, slot: usize) -> Result<(Image, ()), ReadError> {
+        self.encrypted.check_header(slot)?;
         let image = self.encrypted.source.read(slot)?;
         let entry = &self.encrypted.manifest.images[slot];
-        // The file has the right hash, so the geometry can differ only if somebody edited the manifest.
+        // The file may have changed since.
         if image.geometry() != entry.geometry {
             return Err(ReadError::new(&entry.path, ReadErrorKind::NotExact));
         }

@@ -1,6 +1,7 @@
 //! Why a job cannot be done, and a check that several jobs share.
 
 use super::summary::Failure;
+use crate::OutOfMemory;
 use crate::set::{Mixed, SetError};
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::engine::Lossy;
@@ -68,6 +69,14 @@ pub enum JobError {
     /// The file of names exists and is about other images.
     #[error("{0} is there already and is not about these images: nothing was written; move it away")]
     OtherNames(PathBuf),
+    /// The file of names would lie inside the output.
+    #[error("the file of names {names} would lie inside the output {output}, which is handed out: nothing was written")]
+    NamesInside {
+        /// The file of names.
+        names: PathBuf,
+        /// The output.
+        output: PathBuf,
+    },
     /// There are no partitions to merge.
     #[error("{0}: it holds no partitions of a set")]
     NoPartitions(PathBuf),
@@ -117,6 +126,9 @@ pub enum JobError {
     /// A scheme that mixes images needs an `.npz` output.
     #[error("this scheme mixes images and gives floats, which no PNG holds: {0} must be an .npz file")]
     Floats(PathBuf),
+    /// The images of a split, which are mixed as a whole, do not fit into the memory that may be used.
+    #[error("this scheme mixes the images of a split, and they do not fit: {0}")]
+    Memory(#[from] OutOfMemory),
     /// The output is inside the input.
     #[error("the output {output} lies inside the input {input}: choose a folder outside of it")]
     Inside {
@@ -141,12 +153,19 @@ pub enum JobError {
 /// Refuses an output inside the input, because the next run would read it as input.
 pub(super) fn check_apart(input: &Path, output: &Path) -> Result<(), JobError> {
     let Ok(input) = input.canonicalize() else { return Ok(()) };
-    // The output does not exist yet: resolve the part of its path that does.
     let output = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-    let mut ancestors = output.ancestors().skip_while(|ancestor| !ancestor.exists());
-    let existing = ancestors.next().and_then(|ancestor| ancestor.canonicalize().ok());
+    match input.is_dir() && resolved(&output).starts_with(&input) {
+        true => Err(JobError::Inside { input, output }),
+        false => Ok(()),
+    }
+}
+
+/// An absolute path without links. Its last parts need not exist.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let existing = path.ancestors().find_map(|ancestor| Some((ancestor.canonicalize().ok()?, ancestor)));
     match existing {
-        Some(existing) if input.is_dir() && existing.starts_with(&input) => Err(JobError::Inside { input, output }),
-        _ => Ok(()),
+        Some((real, ancestor)) => path.strip_prefix(ancestor).map_or(path.clone(), |rest| real.join(rest)),
+        None => path,
     }
 }

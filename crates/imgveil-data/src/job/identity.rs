@@ -162,6 +162,7 @@ mod tests {
                 axis: Axis::X,
                 labels: Some("labels.csv".into()),
                 members: vec!["json".into(), "txt".into()],
+                follow_links: true,
                 ..ReadOptions::default()
             },
             naming: Naming::Classes,

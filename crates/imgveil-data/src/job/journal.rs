@@ -6,6 +6,7 @@
 //! last line is dropped.
 
 use super::error::JobError;
+use crate::regular_file;
 use crate::set::{Entry, SetError};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// The version of the journal's format. In version 1, the identity of a run was the hash of another text.
 const FORMAT: u32 = 2;
+
+/// The size limit of a head.
+const LONGEST_HEAD: u64 = 4096;
 
 /// What identifies a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,7 +99,20 @@ pub fn parse(bytes: &[u8]) -> Contents {
     contents
 }
 
+/// Whether a file is the beginning of this head, as a run leaves it that is killed in its first step.
+fn is_cut_head(bytes: &[u8], head: &Head) -> bool {
+    serde_json::to_vec(head).is_ok_and(|head| head.starts_with(bytes))
+}
+
 impl Journal {
+    /// Whether there is a journal with a head at `path`, of whatever run. An empty file is none.
+    pub fn is_begun(path: &Path) -> bool {
+        let mut start = Vec::new();
+        let read = regular_file::open_no_link(path).and_then(|file| file.take(LONGEST_HEAD).read_to_end(&mut start));
+        let contents = parse(&start);
+        read.is_ok() && (contents.head.is_some() || contents.other_format.is_some())
+    }
+
     /// Opens or creates the journal at `path` and locks it. Returns the records of an earlier run with the same head.
     ///
     /// # Errors
@@ -108,7 +125,11 @@ impl Journal {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).map_err(&write)?;
             }
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(&write)?;
+            // A link or a pipe of this name is nobody's journal.
+            let exists = |_| SetError::OutputExists(output.to_owned());
+            let other = std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file());
+            let opened = regular_file::open_with(path, OpenOptions::new().read(true).append(true).create(true));
+            let mut file = opened.map_err(|e| if other { exists(e) } else { write(e) })?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(JobError::Busy(output.to_owned())),
@@ -125,6 +146,9 @@ impl Journal {
             let contents = parse(&bytes);
             if let Some(found) = contents.other_format {
                 return Err(JobError::OtherJournal { output: output.to_owned(), found, expected: FORMAT });
+            }
+            if contents.head.is_none() && !is_cut_head(&bytes, head) {
+                return Err(SetError::OutputExists(output.to_owned()).into());
             }
             let mut journal = Self { path: path.to_owned(), file };
             match contents.head {

@@ -9,11 +9,14 @@
 //! leaves half a file. A run that was interrupted continues when it is started again.
 
 mod census;
+mod cost;
 mod decrypt;
 mod describe;
 mod encrypt;
 mod encrypted_set;
 mod error;
+#[doc(hidden)]
+pub mod failed_list;
 mod identity;
 mod inspect;
 #[doc(hidden)]
@@ -35,6 +38,8 @@ pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;
 pub use inspect::{EncryptedWith, Inspection, inspect};
+#[doc(hidden)]
+pub use merge::partition_of;
 pub use merge::{Merged, merge};
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight};

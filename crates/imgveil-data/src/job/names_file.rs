@@ -1,6 +1,6 @@
 //! The file of names of an encryption: which image of the output is which image of the input.
 
-use super::error::JobError;
+use super::error::{JobError, resolved};
 use super::preflight::Preflighted;
 use super::request::EncryptRequest;
 use crate::set::names::{self, Name, Naming};
@@ -19,12 +19,16 @@ pub(super) fn path(request: &EncryptRequest) -> Option<PathBuf> {
 }
 
 /// Checks before the work begins that the file of names can be written and does not replace the file of another set. If
-/// that file were lost, patients might not be found again.
-pub(super) fn check(request: &EncryptRequest, set: &Preflighted) -> Result<(), JobError> {
+/// that file were lost, patients might not be found again. `earlier` are the images that earlier runs wrote.
+pub(super) fn check(request: &EncryptRequest, set: &Preflighted, earlier: &HashSet<String>) -> Result<(), JobError> {
     let Some(path) = path(request) else { return Ok(()) };
+    if resolved(&path).starts_with(resolved(&request.output)) {
+        return Err(JobError::NamesInside { names: path, output: request.output.clone() });
+    }
     if path.exists() {
         let ids: HashSet<&str> = set.slots.iter().map(|slot| slot.item.name.as_str()).collect();
-        let ours = names::read(&path).is_ok_and(|names| names.iter().all(|name| ids.contains(name.id.as_str())));
+        let known = |name: &Name| ids.contains(name.id.as_str()) || earlier.contains(&name.id);
+        let ours = names::read(&path).is_ok_and(|names| names.iter().all(known));
         if !ours {
             return Err(JobError::OtherNames(path));
         }
@@ -32,8 +36,13 @@ pub(super) fn check(request: &EncryptRequest, set: &Preflighted) -> Result<(), J
     Ok(names::check(&path, request.options.names.is_some())?)
 }
 
-/// Writes the names of the images for which `has` is true.
-pub(super) fn write(request: &EncryptRequest, set: &Preflighted, has: impl Fn(usize) -> bool) -> Result<(), JobError> {
+/// Writes the names of the images for which `has` is true. The name of the staged file begins with `staged`.
+pub(super) fn write(
+    request: &EncryptRequest,
+    set: &Preflighted,
+    staged: &str,
+    has: impl Fn(usize) -> bool,
+) -> Result<(), JobError> {
     let Some(path) = path(request) else { return Ok(()) };
     let items = set.source.items().iter().zip(&set.slots).enumerate();
     let class = |label: Option<u32>| label.and_then(|label| set.source.classes().get(label as usize)).cloned();
@@ -42,5 +51,5 @@ pub(super) fn write(request: &EncryptRequest, set: &Preflighted, has: impl Fn(us
         name: plain.name.clone(),
         class: class(plain.label).unwrap_or_default(),
     };
-    Ok(names::write(&path, items.filter(|(index, _)| has(*index)).map(|(_, both)| name(both)))?)
+    Ok(names::write_staged(&path, staged, items.filter(|(index, _)| has(*index)).map(|(_, both)| name(both)))?)
 }

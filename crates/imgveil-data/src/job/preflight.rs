@@ -2,14 +2,15 @@
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
 use super::census::{Census, Size};
+use super::cost::{self, OF_SAMPLES};
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
 use super::request::EncryptRequest;
 use super::summary::{Failure, in_order};
-use crate::Error;
 use crate::format::{ReadError, Scale};
 use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, names, open_set};
+use crate::{Error, Memory};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -35,6 +36,9 @@ pub struct Preflight {
     pub failed: Vec<Failure>,
     /// The number of files that are not images.
     pub ignored: usize,
+    /// Links that lead out of the input's folder and will not be followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links_out: Vec<String>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -79,8 +83,14 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         sizes,
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
+        links_out: links_out(set.source.as_ref()),
         notes: set.notes,
     })
+}
+
+/// Links that lead out of a set's folder and were not followed.
+pub(super) fn links_out(source: &dyn Source) -> Vec<String> {
+    source.links_out().iter().map(|link| link.display().to_string()).collect()
 }
 
 /// Opens the set and reads every header.
@@ -140,13 +150,18 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
 impl Preflighted {
     /// Reads the headers.
     fn scan(&mut self, request: &EncryptRequest) {
-        let (resize, tile) = (request.options.resize, request.scheme.tile());
+        let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
         let sizes = |index: usize| {
             let (geometry, scale) = self.source.scaled(index)?;
-            let sizes = resize
-                .geometry(geometry, tile)
-                .and_then(|resized| Ok((resized, resize.original(geometry, tile)?, scale)));
-            sizes.map_err(|e| ReadError::new(&self.source.items()[index].name, e.into()))
+            let sizes =
+                resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
+            let name = &self.source.items()[index].name;
+            let (resized, original) = sizes.map_err(|e| ReadError::new(name, e.into()))?;
+            // The image is in memory at its own size too.
+            let length = self.source.length(index).saturating_add((geometry.bytes() as u64).saturating_mul(OF_SAMPLES));
+            let length = if geometry == resized { self.source.length(index) } else { length };
+            cost::check(memory, resized, &request.scheme, length, name)?;
+            Ok((resized, original, scale))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
         let headers: Vec<Result<(Geometry, Geometry, Scale), ReadError>> =
@@ -230,7 +245,7 @@ impl Preflighted {
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once
     /// for each. In shards, they are grouped within each shard, so that few shards are open at a time.
-    pub fn batches(&self, has: impl Fn(usize) -> bool) -> Vec<Batch> {
+    pub fn batches(&self, memory: Memory, has: impl Fn(usize) -> bool) -> Vec<Batch> {
         let items: Vec<Item> = match self.encoding {
             Encoding::WebDataset { .. } => self.source.items().to_vec(),
             _ => Vec::new(),
@@ -245,6 +260,6 @@ impl Preflighted {
             wanted.push((units.get(index).copied().unwrap_or(0), rank, index, geometry));
         }
         wanted.sort_unstable_by_key(|&(unit, rank, index, _)| (unit, rank, index));
-        batches(wanted.into_iter().map(|(_, _, index, geometry)| (index, geometry)))
+        batches(wanted.into_iter().map(|(_, _, index, geometry)| (index, geometry)), memory)
     }
 }

@@ -1,5 +1,6 @@
 //! How a job reports its progress.
 
+use crate::text::first_few;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::PathBuf;
@@ -36,6 +37,10 @@ pub enum Note {
     About(String),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
+    /// Links that lead out of the input's folder. They were not followed.
+    LinksOut(Vec<String>),
+    /// Files and folders in the output that imgveil did not write, folders with a slash. They were left.
+    Strangers(Vec<String>),
     /// The images were stored as JPEG, which is not exact.
     NotExact,
 }
@@ -46,6 +51,17 @@ impl fmt::Display for Note {
             Self::About(words) => f.write_str(words),
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
+            }
+            Self::LinksOut(links) => {
+                let (lead, were) = if links.len() == 1 { ("link leads", "was") } else { ("links lead", "were") };
+                let count = links.len();
+                write!(f, "{count} {lead} out of the input and {were} not followed: {}", first_few(links))
+            }
+            Self::Strangers(names) => {
+                let files = if names.len() == 1 { "file" } else { "files" };
+                let were = if names.len() == 1 { "was" } else { "were" };
+                let count = names.len();
+                write!(f, "{count} {files} that imgveil did not write {were} left: {}", first_few(names))
             }
             Self::NotExact => f.write_str(
                 "the images were kept as JPEG: what comes back is close to what was encrypted, not the same",

@@ -20,13 +20,6 @@ pub struct Failure {
     pub needs_window: bool,
 }
 
-impl Failure {
-    /// A failure with its reason.
-    pub(super) fn new(path: String, reason: String) -> Self {
-        Self { path, reason, needs_window: false }
-    }
-}
-
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let needs_window = matches!(error.kind, ReadErrorKind::NeedsWindow { .. });

@@ -1,7 +1,10 @@
 //! Why a set cannot be opened or written.
 
 use super::manifest::ManifestError;
+use crate::OutOfMemory;
 use crate::format::ReadError;
+use crate::limits::MOST_CLASSES;
+use crate::text::first_few;
 use imgveil::internal::image::Geometry;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +52,17 @@ pub enum SetError {
         /// How many files of other kinds it holds.
         ignored: usize,
     },
+    /// The folder holds no image besides links that lead out of it.
+    #[error(
+        "{path} holds no image besides what is behind links that lead out of it, which were not followed: {}",
+        first_few(links)
+    )]
+    OnlyLinksOut {
+        /// The folder.
+        path: PathBuf,
+        /// The links.
+        links: Vec<String>,
+    },
     /// The set holds mixtures of images, which are floats and not images.
     #[error(
         "{path} holds mixtures of images (scheme {scheme}), as floats: they cannot be undone or encrypted again, only \
@@ -90,9 +104,33 @@ pub enum SetError {
         /// What is wrong.
         reason: String,
     },
+    /// The list of the set's images, or its manifest, does not fit into the memory that may be used.
+    #[error("{path} does not fit: {source}")]
+    Memory {
+        /// The set or its manifest.
+        path: PathBuf,
+        /// What is needed.
+        source: OutOfMemory,
+    },
+    /// The set has more classes than a set may have.
+    #[error("{path} has {classes} classes, and {MOST_CLASSES} are the most")]
+    Classes {
+        /// The set.
+        path: PathBuf,
+        /// The number of its classes.
+        classes: usize,
+    },
     /// The output exists.
     #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
     OutputExists(PathBuf),
+    /// Something that imgveil did not write is where a file of the set belongs.
+    #[error("{path} is {what} that imgveil did not write: it was left as it is; move it away and start again")]
+    InTheWay {
+        /// The place.
+        path: PathBuf,
+        /// What is there, with its article.
+        what: &'static str,
+    },
     /// Two images would be written to one file.
     #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
     Collision(String),
@@ -157,6 +195,9 @@ pub enum LoadError {
     /// Images differ in size.
     #[error(transparent)]
     Mixed(#[from] Mixed),
+    /// The images do not fit into the memory that may be used.
+    #[error("the images of a split do not fit: {0}")]
+    Memory(#[from] OutOfMemory),
     /// An image has no class.
     #[error("{0} has no class; training needs a folder for each class, or a labels array")]
     Unlabelled(String),

@@ -4,17 +4,17 @@
 
 use super::error::SetError;
 use super::item::{Item, Member};
+use super::list_file;
 use super::paths::stem;
 use super::source::Source;
 use super::split::Split;
+use crate::Memory;
 use crate::format::{ReadError, Scale};
+use crate::limits::MOST_CLASSES;
 use crate::text::one_line;
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
-
-/// The number of classes must be below this: a network has an output for every class.
-const CLASSES: u32 = 65_536;
 
 /// The contents of a line about an image.
 struct Row {
@@ -33,14 +33,13 @@ struct Labelled {
 ///
 /// # Errors
 /// If the file cannot be read, is not a file of labels, or names none of the images.
-pub(super) fn apply(source: Box<dyn Source>, path: &Path) -> Result<(Box<dyn Source>, Option<String>), SetError> {
+pub(super) fn apply(
+    source: Box<dyn Source>,
+    path: &Path,
+    memory: Memory,
+) -> Result<(Box<dyn Source>, Option<String>), SetError> {
     let wrong = |reason: String| SetError::Labels { path: path.to_owned(), reason };
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(SetError::Missing(path.to_owned())),
-        Err(source) => return Err(SetError::Read { path: path.to_owned(), source }),
-    };
-    let rows = rows(&bytes).map_err(wrong)?;
+    let rows = rows(&list_file::read(path, memory)?).map_err(wrong)?;
     let classes = classes(&rows).map_err(wrong)?;
     let number: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let divided = rows.values().any(|row| row.split.is_some());
@@ -81,6 +80,7 @@ fn rows(bytes: &[u8]) -> Result<HashMap<String, Row>, String> {
     let mut rows = HashMap::new();
     for (record, line) in csv.records().zip(2..) {
         let record = record.map_err(|e| one_line(&e.to_string()))?;
+        list_file::check(&record, line)?;
         let Some(name) = record.get(name).filter(|name| !name.is_empty()) else {
             return Err(format!("line {line} names no image"));
         };
@@ -106,10 +106,15 @@ fn classes(rows: &HashMap<String, Row>) -> Result<Vec<String>, String> {
         labels.iter().map(|label| label.parse().ok().filter(|number: &u32| number.to_string() == *label)).collect();
     match numbers {
         Some(numbers) => match numbers.last() {
-            Some(&last) if last >= CLASSES => Err(format!("label {last} is no class number (0 to {})", CLASSES - 1)),
+            Some(&last) if last as usize >= MOST_CLASSES => {
+                Err(format!("label {last} is no class number (0 to {})", MOST_CLASSES - 1))
+            }
             Some(&last) => Ok((0..=last).map(|class| class.to_string()).collect()),
             None => Err("it gives no image a label".into()),
         },
+        None if labels.len() > MOST_CLASSES => {
+            Err(format!("it names {} classes, and {MOST_CLASSES} are the most", labels.len()))
+        }
         None => Ok(labels.into_iter().map(str::to_owned).collect()),
     }
 }
@@ -127,6 +132,10 @@ impl Source for Labelled {
         self.source.ignored()
     }
 
+    fn links_out(&self) -> &[PathBuf] {
+        self.source.links_out()
+    }
+
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.source.geometry(index)
     }
@@ -141,6 +150,10 @@ impl Source for Labelled {
 
     fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<Member>, ReadError> {
         self.source.members(index, kinds)
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        self.source.length(index)
     }
 
     fn stamp(&self, index: usize) -> String {

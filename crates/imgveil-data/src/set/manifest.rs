@@ -5,11 +5,13 @@ use super::encoding::Encoding;
 use super::item::Item;
 use super::paths::is_inside;
 use super::split::Split;
+use crate::json_limits::JsonLimits;
+use crate::limits::{MOST_CLASSES, MOST_IMAGES};
 use imgveil::internal::hex;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Fingerprint;
 use imgveil::internal::schedule::ImageId;
-use imgveil::internal::scheme::Scheme;
+use imgveil::internal::scheme::{MOST_STAGES, Scheme};
 use serde::{Deserialize, Serialize};
 
 /// The manifest's file name in a folder, and its member name in an `.npz` file.
@@ -20,6 +22,11 @@ pub const FORMAT: u32 = 1;
 
 /// The name and version of the program that writes sets, as manifests state it.
 pub const TOOL: &str = concat!("imgveil ", env!("CARGO_PKG_VERSION"));
+
+/// The limits of a manifest that is read.
+const LIMITS: JsonLimits = JsonLimits {
+    lists: &[("images", MOST_IMAGES), ("slots", MOST_IMAGES), ("classes", MOST_CLASSES), ("stages", MOST_STAGES)],
+};
 
 /// The manifest of an encrypted set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -132,6 +139,7 @@ impl Manifest {
         if format != FORMAT {
             return Err(ManifestError::Format { found: format });
         }
+        LIMITS.check(text)?;
         let manifest: Manifest = serde_json::from_slice(text)?;
         for entry in &manifest.images {
             for text in [&entry.path, &entry.name] {

@@ -12,8 +12,11 @@ mod files;
 pub mod folder;
 mod item;
 mod labels;
+mod ledger;
+mod list_file;
 mod load;
 pub mod manifest;
+pub(crate) mod manifest_file;
 pub mod mixtures;
 pub mod names;
 mod open;
@@ -25,6 +28,7 @@ mod source;
 mod split;
 #[doc(hidden)]
 pub mod staging;
+mod stated;
 #[doc(hidden)]
 pub mod webdataset;
 
@@ -32,9 +36,9 @@ pub use encoding::Encoding;
 pub use error::{LoadError, Mixed, SetError};
 pub(crate) use files::check_new_file;
 #[doc(hidden)]
-pub use files::{check_new, write_atomically, write_privately};
+pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_privately};
 pub use item::{Item, Member, Slot};
-pub use load::{Loaded, load, load_unlabelled};
+pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use open::{open, open_with};
 #[doc(hidden)]
@@ -43,7 +47,8 @@ pub use resize::{Resize, Side};
 pub use source::{Beside, Opened, Source};
 pub use split::Split;
 
-pub(crate) use completeness::PARTITION_MANIFEST;
+pub(crate) use completeness::{PARTITION_MANIFEST, is_manifest};
+pub(crate) use ledger::Ledger;
 pub(crate) use load::read_resized;
 pub(crate) use open::open_set;
 pub(crate) use paths::{is_inside, parent, remove};

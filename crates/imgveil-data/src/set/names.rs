@@ -4,7 +4,10 @@
 use super::error::SetError;
 use super::files::{check_privately, write_privately_by};
 use super::item::Item;
+use super::list_file;
 use super::paths::parent;
+use super::staging::STAGED;
+use crate::Memory;
 use crate::text::one_line;
 use imgveil::internal::hex;
 use imgveil::internal::key::Key;
@@ -72,7 +75,12 @@ pub fn beside(output: &Path) -> PathBuf {
 /// # Errors
 /// If it cannot be written.
 pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
-    write_privately_by(path, |file| {
+    write_staged(path, STAGED, names)
+}
+
+/// As [`write`]. The name of the staged file begins with `staged`.
+pub(crate) fn write_staged(path: &Path, staged: &str, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
+    write_privately_by(path, staged, |file| {
         let mut csv = csv::Writer::from_writer(file);
         names.into_iter().try_for_each(|name| csv.serialize(name))?;
         csv.flush()
@@ -100,14 +108,17 @@ pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), SetError> {
 /// # Errors
 /// If it cannot be read, or is not a file of names.
 pub fn read(path: &Path) -> Result<Vec<Name>, SetError> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(SetError::Missing(path.to_owned())),
-        Err(source) => return Err(SetError::Read { path: path.to_owned(), source }),
-    };
-    let wrong = |e: csv::Error| SetError::Names { path: path.to_owned(), reason: one_line(&e.to_string()) };
+    let bytes = list_file::read(path, Memory::default())?;
+    let refused = |reason: String| SetError::Names { path: path.to_owned(), reason };
+    let wrong = |e: csv::Error| refused(one_line(&e.to_string()));
     let mut csv = csv::Reader::from_reader(bytes.as_slice());
-    csv.deserialize().collect::<Result<_, _>>().map_err(wrong)
+    let header = csv.headers().map_err(wrong)?.clone();
+    let name = |(record, line): (csv::Result<csv::StringRecord>, usize)| {
+        let record = record.map_err(wrong)?;
+        list_file::check(&record, line).map_err(refused)?;
+        record.deserialize(Some(&header)).map_err(wrong)
+    };
+    csv.records().zip(2..).map(name).collect()
 }
 
 #[cfg(test)]

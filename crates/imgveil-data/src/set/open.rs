@@ -31,17 +31,18 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, Set
     let opened = open_any(path, options)?;
     match &options.labels {
         Some(labels) if opened.manifest.is_none() => {
-            let (source, note) = labels::apply(opened.source, labels)?;
+            let (source, note) = labels::apply(opened.source, labels, options.memory)?;
             let note = [opened.note, note].into_iter().flatten().reduce(|first, second| format!("{first}; {second}"));
-            Ok(Opened { source, note, manifest: opened.manifest })
+            Ok(Opened { source, note, ..opened })
         }
         _ => Ok(opened),
     }
 }
 
 fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
+    let memory = options.memory;
     if webdataset::is_pattern(path) {
-        return webdataset::open(path);
+        return webdataset::open(path, memory);
     }
     if !path.exists() {
         return Err(SetError::Missing(path.to_owned()));
@@ -49,24 +50,24 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     if !path.is_dir() {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         return match extension.as_deref() {
-            Some("npz") => arrays::npz::open(path),
-            Some("npy") => arrays::npy::open(path),
-            Some("tar") => webdataset::open(path),
+            Some("npz") => arrays::npz::open(path, memory),
+            Some("npy") => arrays::npy::open(path, memory),
+            Some("tar") => webdataset::open(path, memory),
             _ if Format::of(path).is_some() => folder::plain(path, options),
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }
-    match completeness::manifest(path)? {
+    match completeness::manifest(path, memory)? {
         Some(manifest) => {
             let source: Box<dyn Source> = match manifest.encoding {
-                Encoding::Npy | Encoding::Npz => return arrays::npy::open(path),
-                Encoding::WebDataset { .. } => return webdataset::open(path),
-                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
+                Encoding::Npy | Encoding::Npz => return arrays::npy::open(path, memory),
+                Encoding::WebDataset { .. } => return webdataset::open(path, memory),
+                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest, options)),
             };
             Ok(Opened { source, manifest: Some(manifest), note: None })
         }
-        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path),
-        None if webdataset::is_folder_of_shards(path) => webdataset::open(path),
+        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path, memory),
+        None if webdataset::is_folder_of_shards(path) => webdataset::open(path, memory),
         None => folder::plain(path, options),
     }
 }

@@ -19,6 +19,11 @@ pub trait Source: Send + Sync {
         &[]
     }
 
+    /// Links that lead out of the set's folder and were not followed.
+    fn links_out(&self) -> &[PathBuf] {
+        &[]
+    }
+
     /// The geometry of image `index`, from its header alone.
     ///
     /// # Errors
@@ -50,6 +55,11 @@ pub trait Source: Send + Sync {
     /// Differences between an encrypted set and its manifest that no hash of an image covers.
     fn beside(&self) -> Beside {
         Beside::default()
+    }
+
+    /// The number of bytes that are read to decode image `index`. 0 if the source does not know it.
+    fn length(&self, _index: usize) -> u64 {
+        0
     }
 
     /// A text that changes if the file of image `index` is written again: its size and time. Empty if the source knows

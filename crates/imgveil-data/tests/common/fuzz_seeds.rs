@@ -21,6 +21,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "key_file" => vec![Key::from_bytes([7; 32]).to_text("2026-01-01T00:00:00Z").as_bytes().to_vec()],
         "manifest" => manifests().iter().map(|manifest| manifest.to_text().unwrap()).collect(),
         "journal" => vec![journal()],
+        "part_name" => vec![b"imgveil.part-2-of-4.json".to_vec(), b"imgveil.part-65536-of-65536.json".to_vec()],
         "npz" => archives(),
         "npy" => arrays(),
         "tar" => shards(),

@@ -3,12 +3,14 @@
 //! Alternatively, an adaptation network is put in front of them.
 
 mod adaptation;
+mod batch_norm;
 mod cnn;
 mod convmixer;
 mod convolution;
 mod densenet;
 mod init;
 mod layers;
+mod limits;
 mod names;
 mod patches;
 mod resnet;

@@ -31,8 +31,8 @@ pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>,
     {
         return Err(TrainError::Patch { patch, geometry });
     }
-    if config.warmup > 0 && config.warmup >= config.epochs {
-        return Err(TrainError::Warmup { warmup: config.warmup, epochs: config.epochs });
+    if let Some(warmup) = config.warmup.filter(|&warmup| warmup > 0 && warmup >= config.epochs) {
+        return Err(TrainError::Warmup { warmup, epochs: config.epochs });
     }
     if config.patience.is_some() && set.val.is_none() {
         return Err(TrainError::Patience);

@@ -1,6 +1,7 @@
 //! Codestreams of `tests/codestreams`, compared with the pixels that independent decoders read from them.
 
 use super::*;
+use crate::Memory;
 use crate::format::{ReadErrorKind, picture};
 use imgveil::internal::image::Image;
 
@@ -33,7 +34,7 @@ const LOSSY: [&str; 22] = [
 /// A codestream of the folder, and the image that it must give.
 pub(in crate::format) fn codestream(file: &str) -> (Vec<u8>, Image) {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/codestreams");
-    let expected = picture::read_image(&folder.join(file).with_extension("png")).unwrap();
+    let expected = picture::read_image(&folder.join(file).with_extension("png"), Memory::default(), 1).unwrap();
     (std::fs::read(folder.join(file)).unwrap(), expected)
 }
 

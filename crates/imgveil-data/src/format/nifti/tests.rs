@@ -249,7 +249,7 @@ fn a_range_of_values_is_the_same_in_every_file() {
     // 8 bits with a slope of 2 and an intercept of -10.
     let bytes = Made { scale: (2.0, -10.0), ..Made::new([2, 2, 2, 1, 1, 1, 1, 1], (2, 8)) }.file(&[25, 0, 50, 255]);
     assert_eq!(words(&bytes), [32_768, 0, 65_535, 65_535]);
-    assert_eq!(extremes(bytes).unwrap(), Some((-10.0, 500.0)));
-    assert_eq!(extremes(floats.clone()).unwrap(), Some((-10.0, 500.0)));
+    assert_eq!(extremes(bytes, Memory::default()).unwrap(), Some((-10.0, 500.0)));
+    assert_eq!(extremes(floats.clone(), Memory::default()).unwrap(), Some((-10.0, 500.0)));
     assert!(is_wide(Cursor::new(floats)).unwrap());
 }

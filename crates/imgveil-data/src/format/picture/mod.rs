@@ -16,6 +16,7 @@ pub use header::header;
 
 use super::error::{ReadError, ReadErrorKind};
 use super::image_file::ImageFile;
+use crate::Memory;
 use decode::Picture;
 use image::ImageFormat;
 use imgveil::internal::image::Image;
@@ -44,14 +45,21 @@ pub fn open(bytes: Vec<u8>) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
     Ok(Box::new(Picture { bytes, format, header }))
 }
 
-/// Decodes the one picture of a file.
+/// Decodes the one picture of a file, if `factor` times its samples fit into the memory that may be used.
 ///
 /// # Errors
-/// If it cannot be read, is damaged, of a kind that is not supported, or holds several.
-pub fn read_image(path: &Path) -> Result<Image, ReadError> {
-    let wrong = |kind| ReadError { path: path.display().to_string(), kind };
-    let bytes = std::fs::read(path).map_err(|error| wrong(ReadErrorKind::Io(error)))?;
-    open(bytes).and_then(|file| single(file.as_ref())).map_err(wrong)
+/// If it cannot be read, does not fit, is damaged, of a kind that is not supported, or holds several.
+pub fn read_image(path: &Path, memory: Memory, factor: u64) -> Result<Image, ReadError> {
+    let read = || {
+        let file = crate::regular_file::open(path).map_err(ReadErrorKind::Io)?;
+        let length = file.metadata().map_err(ReadErrorKind::Io)?.len();
+        memory.check(length)?;
+        let file = open(crate::regular_file::read_all(file).map_err(ReadErrorKind::Io)?)?;
+        let samples = file.header().geometry.bytes() as u64;
+        memory.check(samples.saturating_mul(factor).saturating_add(length))?;
+        single(file.as_ref())
+    };
+    read().map_err(|kind| ReadError { path: path.display().to_string(), kind })
 }
 
 /// The only image of a file.

@@ -1,7 +1,7 @@
 //! Names of arrays, and how an array of images is laid out in its file.
 
 use crate::format::npy::{Header, TypeChar};
-use crate::set::Split;
+use crate::set::{SPLITS, Split};
 use imgveil::internal::image::{Depth, Geometry};
 
 /// The name of the array of a split's images.
@@ -31,6 +31,16 @@ pub(super) struct ArrayLayout {
     pub(super) count: usize,
     /// 16-bit samples with the most significant byte first.
     pub(super) swapped: bool,
+}
+
+/// The file of the labels of a split.
+pub(crate) fn labels_file(split: Split) -> String {
+    file_name(&labels_name(split))
+}
+
+/// Whether a file of this name holds the labels of a split.
+pub(crate) fn is_labels(name: &str) -> bool {
+    SPLITS.into_iter().any(|split| name == labels_file(split))
 }
 
 impl ArrayLayout {

@@ -4,13 +4,15 @@
 use super::array::{Data, ImageArray};
 use super::labels::{labels, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
-use super::source::ArraySource;
+use super::source::{ArraySource, check_list};
+use crate::Memory;
 use crate::format::npy::Header;
+use crate::limits::check_images;
+use crate::regular_file::{self, Retrying};
 use crate::set::completeness::is_unfinished;
-use crate::set::{MANIFEST, Manifest, Opened, SPLITS, SetError, Split, parent};
+use crate::set::{MANIFEST, Opened, SPLITS, SetError, Split, manifest_file, parent};
 use crate::stamp::stamp;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -28,11 +30,11 @@ fn array_path(folder: &Path, split: Split) -> PathBuf {
 }
 
 /// Opens a file, or a folder of them, plain or encrypted.
-pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
-    if path.is_dir() { open_folder(path) } else { open_file(path) }
+pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetError> {
+    if path.is_dir() { open_folder(path, memory) } else { open_file(path, memory) }
 }
 
-fn open_file(path: &Path) -> Result<Opened, SetError> {
+fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
     let folder = parent(path);
     if is_unfinished(folder) {
         return Err(SetError::Unfinished(folder.to_owned()));
@@ -43,17 +45,13 @@ fn open_file(path: &Path) -> Result<Opened, SetError> {
         return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
     }
     let arrays = BTreeMap::from([(Split::All, array(path)?)]);
+    check_list(&arrays, path, memory)?;
     let source = ArraySource::new(arrays, &BTreeMap::new(), None).map_err(|reason| bad(path, reason))?;
     Ok(Opened { source: Box::new(source), manifest: None, note: None })
 }
 
-fn open_folder(root: &Path) -> Result<Opened, SetError> {
-    let path = root.join(MANIFEST);
-    let manifest = match std::fs::read(&path) {
-        Ok(text) => Some(Manifest::parse(&text).map_err(|source| SetError::Manifest { path, source })?),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-        Err(source) => return Err(SetError::Read { path, source }),
-    };
+fn open_folder(root: &Path, memory: Memory) -> Result<Opened, SetError> {
+    let manifest = manifest_file::read(&root.join(MANIFEST), memory)?;
     let (mut arrays, mut all_labels) = (BTreeMap::new(), BTreeMap::new());
     let mut known = vec![root.join(MANIFEST)];
     for split in SPLITS {
@@ -69,6 +67,7 @@ fn open_folder(root: &Path) -> Result<Opened, SetError> {
         arrays.insert(split, array);
         known.extend([images, path]);
     }
+    check_list(&arrays, root, memory)?;
     let source = ArraySource::new(arrays, &all_labels, manifest.as_ref()).map_err(|reason| bad(root, reason))?;
     let source = source.with_ignored(others(root, &known)?);
     Ok(Opened { source: Box::new(source), manifest, note: None })
@@ -90,18 +89,19 @@ fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
 
 fn array(path: &Path) -> Result<ImageArray, SetError> {
     let bad = |reason: String| bad(path, reason);
-    let file = File::open(path).map_err(SetError::reading(path))?;
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
     let metadata = file.metadata().map_err(SetError::reading(path))?;
-    let header = Header::read(&mut BufReader::new(&file)).map_err(|e| bad(e.to_string()))?;
+    let header = Header::read(&mut BufReader::new(Retrying(&file))).map_err(|e| bad(e.to_string()))?;
     let layout = ArrayLayout::of(&header).map_err(bad)?;
     let offset = header.offset();
     header.check_length(metadata.len().saturating_sub(offset)).map_err(|e| bad(e.to_string()))?;
+    check_images(layout.count, metadata.len()).map_err(|e| bad(format!("it {e}")))?;
     Ok(ImageArray { layout, data: Data::File { file, offset }, stamp: stamp(&metadata) })
 }
 
 fn labels_of(path: &Path, count: usize) -> Result<Vec<u32>, SetError> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(SetError::reading(path))?;
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
     file.take(longest_labels(count)).read_to_end(&mut bytes).map_err(SetError::reading(path))?;
     labels(&bytes).map_err(|reason| bad(path, reason))
 }

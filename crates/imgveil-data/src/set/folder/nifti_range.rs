@@ -2,8 +2,8 @@
 //! its own smallest and largest value, the same tissue would be another sample in every file.
 
 use crate::format::{Format, ReadOptions, nifti};
+use crate::regular_file::{self, Retrying};
 use rayon::prelude::*;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -17,13 +17,19 @@ pub(super) fn common_range(files: &[(&Path, Format)], options: &ReadOptions) -> 
     let volumes: Vec<&Path> =
         files.iter().filter(|(_, format)| *format == Format::Nifti).map(|(path, _)| *path).collect();
     let is_wide = |path: &&&Path| {
-        let file = File::open(path).ok();
-        file.and_then(|file| nifti::is_wide(BufReader::new(file)).ok()).unwrap_or(false)
+        let file = regular_file::open(path).ok();
+        file.and_then(|file| nifti::is_wide(BufReader::new(Retrying(file))).ok()).unwrap_or(false)
     };
     volumes.par_iter().find_any(is_wide)?;
-    let extremes = |path: &&Path| std::fs::read(path).ok().and_then(|bytes| nifti::extremes(bytes).ok().flatten());
+    let extremes = |path: &&Path| {
+        let file = regular_file::open(path).ok()?;
+        options.memory.check(file.metadata().ok()?.len().saturating_mul(2)).ok()?;
+        nifti::extremes(regular_file::read_all(file).ok()?, options.memory).ok().flatten()
+    };
     let wider = |(low, high): (f64, f64), (least, most): (f64, f64)| (low.min(least), high.max(most));
-    volumes.par_iter().filter_map(extremes).reduce_with(wider)
+    // Two files are in memory at a time, as later when their slices are read.
+    let of_pair = |pair: &[&Path]| pair.par_iter().filter_map(extremes).reduce_with(wider);
+    volumes.chunks(2).filter_map(of_pair).reduce(wider)
 }
 
 /// What the user should know about a range.

@@ -3,12 +3,18 @@
 
 use super::nifti_range::{common_range, note};
 use super::open_files::OpenFiles;
+use crate::OutOfMemory;
 use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
+use crate::limits::MOST_CLASSES;
+use crate::memory::Listing;
+use crate::regular_file;
 use crate::set::paths::stem;
+use crate::set::stated::StatedSizes;
 use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
 use crate::stamp::stamp_of;
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -20,9 +26,11 @@ pub struct FolderSource {
     locations: Vec<Location>,
     classes: Vec<String>,
     ignored: Vec<PathBuf>,
+    links_out: Vec<PathBuf>,
     open: OpenFiles,
     /// BLAKE3 of each file as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
+    stated: StatedSizes,
 }
 
 /// Where an item is, relative to the root.
@@ -60,10 +68,10 @@ impl Location {
 }
 
 /// Opens the folder of an encrypted set.
-pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSource {
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &ReadOptions) -> FolderSource {
     FolderSource {
         root: root.to_owned(),
-        options: ReadOptions::default(),
+        options: ReadOptions { memory: options.memory, ..ReadOptions::default() },
         items: manifest.images.iter().map(Entry::item).collect(),
         locations: manifest
             .images
@@ -72,8 +80,10 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSourc
             .collect(),
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
+        links_out: Vec::new(),
         open: OpenFiles::default(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
+        stated: StatedSizes::of(manifest),
     }
 }
 
@@ -93,13 +103,31 @@ struct File {
 impl FolderSource {
     fn walk(input: &Path, options: &ReadOptions) -> Result<Self, SetError> {
         let (mut files, mut ignored) = (Vec::new(), Vec::new());
+        let listing = Listing::new(options.memory);
+        let large = |source: OutOfMemory| SetError::Memory { path: input.to_owned(), source };
         // Names are relative to the folder, or to the folder of a single file.
         let root = if input.is_file() { input.parent().unwrap_or(Path::new("")) } else { input };
         // The root itself may be hidden: the user named it.
         let visible =
             |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+        let inside = |link: &Path| {
+            // A dangling link leads nowhere. It is set aside with the system's message.
+            let target = link.canonicalize();
+            options.follow_links
+                || target.is_err()
+                || root.canonicalize().is_ok_and(|r| target.is_ok_and(|t| t.starts_with(r)))
+        };
+        let links_out = RefCell::new(Vec::new());
+        let wanted = |entry: &walkdir::DirEntry| {
+            let wanted = entry.depth() == 0 || !entry.path_is_symlink() || inside(entry.path());
+            if !wanted {
+                links_out.borrow_mut().push(entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned());
+            }
+            wanted
+        };
         let walk = walkdir::WalkDir::new(input).follow_links(true).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(visible) {
+        for entry in walk.into_iter().filter_entry(|entry| visible(entry) && wanted(entry)) {
+            listing.add(1).map_err(large)?;
             let (path, problem) = match &entry {
                 Ok(entry) if entry.file_type().is_dir() => continue,
                 Ok(entry) => (entry.path(), None),
@@ -123,6 +151,11 @@ impl FolderSource {
             };
             files.push(File { parts, location });
         }
+        let links_out = links_out.take();
+        if files.is_empty() && !links_out.is_empty() {
+            let links = links_out.iter().map(|link| link.display().to_string()).collect();
+            return Err(SetError::OnlyLinksOut { path: input.to_owned(), links });
+        }
         if files.is_empty() {
             return Err(SetError::Empty { path: input.to_owned(), ignored: ignored.len() });
         }
@@ -135,6 +168,9 @@ impl FolderSource {
         let class_at = usize::from(has_splits);
         let class = |file: &File| file.parts.get(class_at).filter(|_| file.parts.len() > class_at + 1).cloned();
         let classes: BTreeSet<String> = readable().filter_map(class).collect();
+        if classes.len() > MOST_CLASSES {
+            return Err(SetError::Classes { path: input.to_owned(), classes: classes.len() });
+        }
         let classes: Vec<String> = classes.into_iter().collect();
         let item = |file: &File| {
             let name = file.parts.join("/");
@@ -152,10 +188,12 @@ impl FolderSource {
             .collect();
         let paths: Vec<(&Path, Format)> = paths.iter().map(|(path, format)| (path.as_path(), *format)).collect();
         let options = &ReadOptions { range: common_range(&paths, options), ..options.clone() };
-        let images: Vec<Vec<Location>> =
-            files.par_iter().enumerate().map(|(number, file)| images(root, number, &file.location, options)).collect();
-        for (file, images) in files.iter().zip(images) {
+        let headers: Vec<Option<Header>> =
+            files.par_iter().map(|file| of_several(root, &file.location, options, &listing)).collect();
+        listing.check().map_err(large)?;
+        for (number, (file, header)) in files.iter().zip(headers).enumerate() {
             let item = item(file);
+            let images = images(number, &file.location, header);
             match images.len() {
                 1 => items.push(item),
                 count => {
@@ -165,7 +203,8 @@ impl FolderSource {
             locations.extend(images);
         }
         let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
-        Ok(Self { root, options, items, locations, classes, ignored, open, hashes: Vec::new() })
+        let (hashes, stated) = (Vec::new(), StatedSizes::default());
+        Ok(Self { root, options, items, locations, classes, ignored, links_out, open, hashes, stated })
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
@@ -181,7 +220,7 @@ impl FolderSource {
             Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
             Location::File(path, format) => {
                 let header = format.header(&self.root.join(path), &self.options)?;
-                Ok((header.geometry, header.scale))
+                Ok((self.stated.check(index, header.geometry)?, header.scale))
             }
             Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
             Location::NotText(_) => Err(ReadErrorKind::Name),
@@ -193,7 +232,11 @@ impl FolderSource {
     }
 
     fn decode(&self, index: usize) -> Result<Image, ReadErrorKind> {
-        let read = |path: &PathBuf| std::fs::read(self.root.join(path)).map_err(ReadErrorKind::Io);
+        let read = |path: &PathBuf| {
+            let file = regular_file::open(&self.root.join(path)).map_err(ReadErrorKind::Io)?;
+            self.options.memory.check(file.metadata().map_err(ReadErrorKind::Io)?.len())?;
+            regular_file::read_all(file).map_err(ReadErrorKind::Io)
+        };
         match self.location(index)? {
             Location::File(path, format) => {
                 let bytes = read(path)?;
@@ -202,7 +245,9 @@ impl FolderSource {
                 {
                     return Err(ReadErrorKind::Changed);
                 }
-                picture::single(format.open(bytes, &self.options)?.as_ref())
+                let file = format.open(bytes, &self.options)?;
+                self.stated.check(index, file.header().geometry)?;
+                picture::single(file.as_ref())
             }
             Location::Image { path, format, file, image, .. } => {
                 self.open.get(*file, || format.open(read(path)?, &self.options))?.image(*image)
@@ -213,18 +258,24 @@ impl FolderSource {
     }
 }
 
-/// The images of a file. A file whose header cannot be read is listed as one image. Reading that image gives the
-/// reason.
-fn images(root: &Path, file: usize, location: &Location, options: &ReadOptions) -> Vec<Location> {
-    let Location::File(path, format) = location else { return vec![location.clone()] };
+/// The header of a file that holds several images. A file whose header cannot be read is listed as one image. Reading
+/// that image gives the reason.
+fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: &Listing) -> Option<Header> {
+    let Location::File(path, format) = location else { return None };
     if !format.may_be_several(path) {
-        return vec![location.clone()];
+        return None;
     }
-    match format.header(&root.join(path), options) {
-        Ok(header) if header.count > 1 => {
-            let Header { geometry, scale, .. } = header;
+    let header = format.header(&root.join(path), options).ok().filter(|header| header.count > 1)?;
+    // What does not fit is refused once all files are counted.
+    listing.add(header.count - 1).ok().map(|()| header)
+}
+
+/// The images of a file.
+fn images(file: usize, location: &Location, header: Option<Header>) -> Vec<Location> {
+    match (location, header) {
+        (Location::File(path, format), Some(Header { count, geometry, scale, .. })) => {
             let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry, scale };
-            (0..header.count).map(image).collect()
+            (0..count).map(image).collect()
         }
         _ => vec![location.clone()],
     }
@@ -243,6 +294,10 @@ impl Source for FolderSource {
         &self.ignored
     }
 
+    fn links_out(&self) -> &[PathBuf] {
+        &self.links_out
+    }
+
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.scaled(index).map(|(geometry, _)| geometry)
     }
@@ -253,6 +308,11 @@ impl Source for FolderSource {
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
         self.decode(index).map_err(|kind| self.fail(index, kind))
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        let metadata = self.locations.get(index).map(|location| std::fs::metadata(self.root.join(location.path())));
+        metadata.and_then(Result::ok).map_or(0, |metadata| metadata.len())
     }
 
     fn stamp(&self, index: usize) -> String {

@@ -3,6 +3,8 @@
 use super::class::{Class, class};
 use super::member_name::{CLASS, is_image, key_and_kind};
 use crate::format::tar::{Damage, TarMember, TarMembers};
+use crate::memory::Listing;
+use crate::regular_file;
 use crate::set::Split;
 use crate::stamp::stamp_of;
 use std::fs::File;
@@ -136,11 +138,12 @@ pub(super) fn harmless(path: &str) -> String {
     path.replace("..", "__").chars().map(harmless).collect()
 }
 
-pub(super) fn scan(shard: &Shard, with_class: bool) -> Scan {
+/// The samples of a shard. Stops early when `listing` has no room for more.
+pub(super) fn scan(shard: &Shard, with_class: bool, listing: &Listing) -> Scan {
     let mut found = Scan::default();
-    match File::open(&shard.path).and_then(|file| Ok((file.metadata()?.len(), file))) {
+    match regular_file::open(&shard.path).and_then(|file| Ok((file.metadata()?.len(), file))) {
         Ok((length, file)) => {
-            if let Err(damage) = scan_file(shard, &file, length, with_class, &mut found) {
+            if let Err(damage) = scan_file(shard, &file, length, with_class, listing, &mut found) {
                 found.damage = Some(damage.to_string());
             }
         }
@@ -149,7 +152,14 @@ pub(super) fn scan(shard: &Shard, with_class: bool) -> Scan {
     found
 }
 
-fn scan_file(shard: &Shard, file: &File, length: u64, with_class: bool, found: &mut Scan) -> Result<(), Damage> {
+fn scan_file(
+    shard: &Shard,
+    file: &File,
+    length: u64,
+    with_class: bool,
+    listing: &Listing,
+    found: &mut Scan,
+) -> Result<(), Damage> {
     let mut group: Option<Group> = None;
     let mut finish = |group: Option<Group>, ignored: &mut Vec<PathBuf>| match group.map(|g| g.finish(file, with_class))
     {
@@ -162,6 +172,10 @@ fn scan_file(shard: &Shard, file: &File, length: u64, with_class: bool, found: &
     for member in TarMembers::of_file(file, length) {
         // A WebDataset sample that the damage interrupts may lack its label, so it is left out.
         let member = member.inspect_err(|_| found.ignored.append(&mut ignored))?;
+        // A member that is no image takes part of the list too.
+        if listing.add(1).is_err() {
+            break;
+        }
         let Some(path) = &member.path else {
             finish(group.take(), &mut ignored);
             unnamed += 1;

@@ -9,11 +9,16 @@ use super::member_name::{CLASS, is_image, key_and_kind};
 use super::scan::{Location, Scan, Shard, scan};
 use super::shard_list::{expand, is_pattern, is_shard};
 use super::verify::beside;
+use crate::Memory;
 use crate::format::tar::TarMembers;
 use crate::format::{ReadError, ReadErrorKind, picture};
+use crate::limits::MOST_CLASSES;
+use crate::memory::Listing;
 use crate::offset_io::{self, FileRange};
+use crate::regular_file;
 use crate::set::completeness::is_unfinished;
-use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, SetError, Source, parent};
+use crate::set::stated::StatedSizes;
+use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, SetError, Source, manifest_file, parent};
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -22,25 +27,19 @@ use std::io::BufReader;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-/// The largest number of classes: every class has a name and an output of the network.
-const MOST_CLASSES: usize = 65_536;
-
 fn bad(path: &Path, reason: String) -> SetError {
     SetError::Shards { path: path.to_owned(), reason }
 }
 
 /// Opens a set of shards, plain or encrypted.
-pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
+pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetError> {
     if path.is_dir() {
-        let manifest_path = path.join(MANIFEST);
-        return match std::fs::read(&manifest_path) {
-            Ok(text) => {
-                let wrong = |source| SetError::Manifest { path: manifest_path, source };
-                let manifest = Manifest::parse(&text).map_err(wrong)?;
-                Ok(Opened { source: Box::new(encrypted(path, &manifest)), manifest: Some(manifest), note: None })
+        return match manifest_file::read(&path.join(MANIFEST), memory)? {
+            Some(manifest) => {
+                let source = Box::new(encrypted(path, &manifest, memory)?);
+                Ok(Opened { source, manifest: Some(manifest), note: None })
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => plain_folder(path),
-            Err(source) => Err(SetError::Read { path: manifest_path, source }),
+            None => plain_folder(path, memory),
         };
     }
     let shards = if is_pattern(path) {
@@ -62,10 +61,10 @@ pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
             return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
         }
     }
-    Ok(Opened { source: Box::new(plain(path, shards, Vec::new())?), manifest: None, note: None })
+    Ok(Opened { source: Box::new(plain(path, shards, Vec::new(), memory)?), manifest: None, note: None })
 }
 
-fn plain_folder(root: &Path) -> Result<Opened, SetError> {
+fn plain_folder(root: &Path, memory: Memory) -> Result<Opened, SetError> {
     let read = |source| SetError::Read { path: root.to_owned(), source };
     let (mut shards, mut ignored) = (Vec::new(), Vec::new());
     for entry in root.read_dir().map_err(read)? {
@@ -81,7 +80,7 @@ fn plain_folder(root: &Path) -> Result<Opened, SetError> {
     }
     shards.sort_unstable();
     ignored.sort_unstable();
-    Ok(Opened { source: Box::new(plain(root, shards, ignored)?), manifest: None, note: None })
+    Ok(Opened { source: Box::new(plain(root, shards, ignored, memory)?), manifest: None, note: None })
 }
 
 /// A set of shards.
@@ -96,11 +95,19 @@ struct ShardSource {
     hashes: Vec<String>,
     /// The key of each image as the manifest states it. Empty for a plain set.
     keys: Vec<String>,
+    stated: StatedSizes,
 }
 
-fn plain(path: &Path, shards: Vec<PathBuf>, mut ignored: Vec<PathBuf>) -> Result<ShardSource, SetError> {
+fn plain(
+    path: &Path,
+    shards: Vec<PathBuf>,
+    mut ignored: Vec<PathBuf>,
+    memory: Memory,
+) -> Result<ShardSource, SetError> {
+    let listing = Listing::new(memory);
     let shards: Vec<Shard> = shards.into_iter().map(Shard::new).collect();
-    let scans: Vec<Scan> = shards.par_iter().map(|shard| scan(shard, true)).collect();
+    let scans: Vec<Scan> = shards.par_iter().map(|shard| scan(shard, true, &listing)).collect();
+    listing.check().map_err(|source| SetError::Memory { path: path.to_owned(), source })?;
     if scans.iter().all(|scan| scan.samples.is_empty()) {
         let damaged = shards.iter().zip(&scans).find_map(|(shard, scan)| Some((shard, scan.damage.clone()?)));
         return Err(match damaged {
@@ -129,7 +136,16 @@ fn plain(path: &Path, shards: Vec<PathBuf>, mut ignored: Vec<PathBuf>) -> Result
     }
     drop(names);
     let classes = label(&mut items, &mut locations, &stated).map_err(|reason| bad(path, reason))?;
-    Ok(ShardSource { shards, items, locations, classes, ignored, hashes: Vec::new(), keys: Vec::new() })
+    Ok(ShardSource {
+        shards,
+        items,
+        locations,
+        classes,
+        ignored,
+        hashes: Vec::new(),
+        keys: Vec::new(),
+        stated: StatedSizes::default(),
+    })
 }
 
 /// Sets the label of every item and returns the names of the classes. The names are numbers if every class is one.
@@ -175,7 +191,8 @@ struct ShardContents {
     damage: Option<String>,
 }
 
-fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
+fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<ShardSource, SetError> {
+    let listing = Listing::new(memory);
     let shard_of = |entry: &Entry| entry.path.split_once('/').map_or(entry.path.clone(), |(shard, _)| shard.to_owned());
     let key_of = |entry: &Entry| {
         let member = entry.path.split_once('/').and_then(|(_, member)| key_and_kind(member));
@@ -184,11 +201,12 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
     let names: BTreeSet<String> = manifest.images.iter().map(shard_of).collect();
     let shards: Vec<Shard> = names.into_iter().map(|name| Shard::new(root.join(name))).collect();
     let find = |(number, shard): (usize, &Shard)| {
-        let scan = scan(shard, false);
+        let scan = scan(shard, false, &listing);
         let samples = scan.samples.into_iter().map(|sample| (sample.key, sample.location)).collect();
         (shard.name.clone(), ShardContents { number, samples, damage: scan.damage })
     };
     let mut found: HashMap<String, ShardContents> = shards.par_iter().enumerate().map(find).collect();
+    listing.check().map_err(|source| SetError::Memory { path: root.to_owned(), source })?;
     let mut place = |entry: &Entry| {
         let Some(found) = found.get_mut(&shard_of(entry)) else { return (0, Location::Missing) };
         let place = found.samples.remove(&key_of(entry));
@@ -196,7 +214,7 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
         (found.number, place.unwrap_or_else(|| found.damage.as_ref().map_or(Location::Missing, lost)))
     };
     let locations = manifest.images.iter().map(&mut place).collect();
-    ShardSource {
+    Ok(ShardSource {
         shards,
         items: manifest.images.iter().map(Entry::item).collect(),
         locations,
@@ -204,7 +222,8 @@ fn encrypted(root: &Path, manifest: &Manifest) -> ShardSource {
         ignored: Vec::new(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         keys: manifest.images.iter().map(key_of).collect(),
-    }
+        stated: StatedSizes::of(manifest),
+    })
 }
 
 impl ShardSource {
@@ -223,7 +242,7 @@ impl ShardSource {
         let missing = || ReadErrorKind::Io(std::io::ErrorKind::NotFound.into());
         let kind = match self.locations.get(index) {
             Some((shard, Location::Here { image, sample })) => {
-                match self.shards.get(*shard).map(|s| File::open(&s.path)) {
+                match self.shards.get(*shard).map(|s| regular_file::open(&s.path)) {
                     Some(Ok(file)) => return Ok((file, image, sample)),
                     Some(Err(error)) => ReadErrorKind::Io(error),
                     None => missing(),
@@ -277,7 +296,8 @@ impl Source for ShardSource {
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         let (file, image, _) = self.open(index)?;
         let member = BufReader::new(FileRange::new(&file, image.clone()));
-        picture::header(member).map(|header| header.geometry).map_err(|kind| self.fail(index, kind))
+        let geometry = picture::header(member).and_then(|header| self.stated.check(index, header.geometry));
+        geometry.map_err(|kind| self.fail(index, kind))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
@@ -288,7 +308,10 @@ impl Source for ShardSource {
         {
             return Err(self.fail(index, ReadErrorKind::Changed));
         }
-        let image = picture::open(bytes).and_then(|file| picture::single(file.as_ref()));
+        let image = picture::open(bytes).and_then(|file| {
+            self.stated.check(index, file.header().geometry)?;
+            picture::single(file.as_ref())
+        });
         image.map_err(|kind| self.fail(index, kind))
     }
 
@@ -314,6 +337,13 @@ impl Source for ShardSource {
             members.push(Member { kind: kind.to_ascii_lowercase(), bytes: self.bytes(index, &file, range)? });
         }
         Ok(members)
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        match self.locations.get(index) {
+            Some((_, Location::Here { image, .. })) => image.end.saturating_sub(image.start),
+            _ => 0,
+        }
     }
 
     fn stamp(&self, index: usize) -> String {
