@@ -1,6 +1,6 @@
 //! `imgveil train`.
 
-use crate::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
 use crate::command::output::{Output, counted, division, plain};
@@ -45,6 +45,8 @@ pub struct Args {
     scheme: SchemeArgs,
     #[command(flatten)]
     fit: ResizeArgs,
+    #[command(flatten)]
+    read: ReadArgs,
     /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
@@ -128,6 +130,7 @@ impl Args {
             scheme,
             secret,
             resize: self.fit.fit(),
+            reading: self.read.reading(),
             device: self.device.device.clone(),
             device_memory: u64::from(self.device_memory) << 20,
             folder: self.output.clone(),
