@@ -82,8 +82,9 @@ fn open(
     resize: Resize,
     reading: &ReadOptions,
 ) -> Result<TrainingSet, DataError> {
-    let is_for_plain =
-        secret.is_some() || scheme.is_some() || resize != Resize::default() || *reading != ReadOptions::default();
+    // How much memory may be used is no choice of what is read.
+    let usual = ReadOptions { memory: reading.memory, ..ReadOptions::default() };
+    let is_for_plain = secret.is_some() || scheme.is_some() || resize != Resize::default() || *reading != usual;
     let opened = match set::open_with(path, reading) {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
             if is_for_plain {

@@ -112,6 +112,7 @@ impl DecryptRun {
             bytes: whole.iter().filter_map(|&slot| slots[slot].geometry).map(|geometry| geometry.bytes() as u64).sum(),
             failed: in_order(failed),
             ignored: 0,
+            notes: Vec::new(),
             key: manifest.key.to_string(),
             scheme: encrypted.manifest.scheme,
             device: self.device.name(),

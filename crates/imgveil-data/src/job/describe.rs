@@ -49,6 +49,7 @@ pub(super) fn summary(
         bytes: manifest.images.iter().map(|entry| entry.geometry.bytes() as u64).sum(),
         failed: in_order(tally.failed),
         ignored: set.source.ignored().len(),
+        notes: set.notes.clone(),
         scheme: manifest.scheme,
         key: manifest.key.to_string(),
         device,

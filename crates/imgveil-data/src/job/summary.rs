@@ -41,6 +41,9 @@ pub struct Summary {
     pub failed: Vec<Failure>,
     /// The number of files that were skipped because they are not images.
     pub ignored: usize,
+    /// What the user should know about how the set was read, such as the range of values that became samples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The scheme.
     pub scheme: Scheme,
     /// The key's fingerprint.

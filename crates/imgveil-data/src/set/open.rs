@@ -2,7 +2,7 @@
 
 use super::encoding::Encoding;
 use super::error::SetError;
-use super::source::{Opened, Source};
+use super::source::{Opened, Source, joined};
 use super::{arrays, completeness, folder, labels, webdataset};
 use crate::Error;
 use crate::format::{Format, ReadOptions};
@@ -32,7 +32,7 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, Set
     match &options.labels {
         Some(labels) if opened.manifest.is_none() => {
             let (source, note) = labels::apply(opened.source, labels, options.memory)?;
-            let note = [opened.note, note].into_iter().flatten().reduce(|first, second| format!("{first}; {second}"));
+            let note = joined([opened.note, note]);
             Ok(Opened { source, note, ..opened })
         }
         _ => Ok(opened),

@@ -87,3 +87,8 @@ pub struct Opened {
     /// What the user should know about how the set was read.
     pub note: Option<String>,
 }
+
+/// Two notes as one.
+pub(super) fn joined(notes: [Option<String>; 2]) -> Option<String> {
+    notes.into_iter().flatten().reduce(|first, second| format!("{first}; {second}"))
+}
