@@ -96,6 +96,7 @@ mod tests {
                 window: Some("40,400".parse().unwrap()),
                 axis: "x".parse().unwrap(),
                 labels: Some("labels.csv".into()),
+                follow_links: true,
                 ..ReadOptions::default()
             },
             folder: Some("runs/a".into()),

@@ -48,7 +48,8 @@ pub mod resize {
     }
 }
 
-/// The options of reading as a structure of texts. Members of shards are not read for training.
+/// The options of reading as a structure of texts. Members of shards are not read for training. How much memory may be
+/// used is left out: it belongs to the machine, and a run may be resumed on another one.
 pub mod reading {
     use imgveil_data::format::ReadOptions;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -60,20 +61,23 @@ pub mod reading {
         range: Option<(f64, f64)>,
         axis: String,
         labels: Option<PathBuf>,
+        #[serde(default)]
+        follow_links: bool,
     }
 
     /// Writes the fields.
     pub fn serialize<S: Serializer>(reading: &ReadOptions, serializer: S) -> Result<S::Ok, S::Error> {
-        let ReadOptions { window, range, axis, labels, .. } = reading;
+        let &ReadOptions { window, range, axis, ref labels, follow_links, .. } = reading;
         let window = window.map(|window| window.to_string());
-        Fields { window, range: *range, axis: axis.to_string(), labels: labels.clone() }.serialize(serializer)
+        let fields = Fields { window, range, axis: axis.to_string(), labels: labels.clone(), follow_links };
+        fields.serialize(serializer)
     }
 
     /// Parses the fields.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ReadOptions, D::Error> {
-        let Fields { window, range, axis, labels } = Fields::deserialize(deserializer)?;
+        let Fields { window, range, axis, labels, follow_links } = Fields::deserialize(deserializer)?;
         let window = window.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?;
         let axis = axis.parse().map_err(serde::de::Error::custom)?;
-        Ok(ReadOptions { window, range, axis, labels, ..ReadOptions::default() })
+        Ok(ReadOptions { window, range, axis, labels, follow_links, ..ReadOptions::default() })
     }
 }
