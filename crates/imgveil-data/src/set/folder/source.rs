@@ -205,9 +205,14 @@ impl FolderSource {
     fn header(&self, index: usize) -> Result<Geometry, ReadErrorKind> {
         match self.location(index)? {
             Location::Image { geometry, .. } => Ok(*geometry),
-            Location::File(path, format) => {
-                self.stated.check(index, format.header(&self.root.join(path), &self.options)?.geometry)
-            }
+            Location::File(path, format) => match format.header(&self.root.join(path), &self.options) {
+                Ok(header) => self.stated.check(index, header.geometry),
+                // What imgveil wrote has a header: the hash tells that the file was changed.
+                Err(kind @ (ReadErrorKind::Foreign | ReadErrorKind::Damaged(_))) if !self.hashes.is_empty() => {
+                    Err(self.decode(index).err().unwrap_or(kind))
+                }
+                Err(kind) => Err(kind),
+            },
             Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
             Location::NotText(_) => Err(ReadErrorKind::Name),
         }
