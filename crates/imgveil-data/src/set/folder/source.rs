@@ -264,10 +264,14 @@ impl FolderSource {
     fn header(&self, index: usize) -> Result<(Geometry, Scale), ReadErrorKind> {
         match self.location(index)? {
             Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
-            Location::File(path, format) => {
-                let header = format.header(&self.root.join(path), &self.options)?;
-                Ok((self.stated.check(index, header.geometry)?, header.scale))
-            }
+            Location::File(path, format) => match format.header(&self.root.join(path), &self.options) {
+                Ok(header) => Ok((self.stated.check(index, header.geometry)?, header.scale)),
+                // What imgveil wrote has a header: the hash tells that the file was changed.
+                Err(kind @ (ReadErrorKind::Foreign | ReadErrorKind::Damaged(_))) if !self.hashes.is_empty() => {
+                    Err(self.decode(index).err().unwrap_or(kind))
+                }
+                Err(kind) => Err(kind),
+            },
             Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
             Location::NotText(_) => Err(ReadErrorKind::Name),
         }
