@@ -133,6 +133,22 @@ impl SecretArgs {
         key.or_else(|| self.tables.clone().map(Tables))
     }
 
+    /// As [`require`](Self::require), for commands that encrypt a set: tables without a salt get one.
+    pub fn require_to_encrypt(&self, out: &Output) -> Result<Secret, Failure> {
+        let Some(path) = &self.tables else { return self.require(out) };
+        let loaded = tables_file::load_to_encrypt(path)?;
+        if let Some(warning) = loaded.warning {
+            out.warn(&warning);
+        }
+        if let Some(salt) = loaded.salt_file {
+            out.note(&format!(
+                "the salt of these tables: {} (keep it with them; both are needed to decrypt)",
+                salt.display()
+            ));
+        }
+        Ok(loaded.tables.into())
+    }
+
     /// As [`load`](Self::load), for commands that need a secret.
     pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
         let missing =
@@ -216,6 +232,7 @@ impl ReadArgs {
     pub fn reading(&self) -> ReadOptions {
         ReadOptions {
             window: self.window,
+            range: None,
             axis: self.axis,
             labels: self.labels.clone(),
             follow_links: self.follow_links,

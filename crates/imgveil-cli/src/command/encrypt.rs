@@ -5,6 +5,7 @@ use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
 use crate::output::{
     ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
 };
+use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
 use imgveil_data::set::names::Naming;
@@ -67,6 +68,10 @@ pub struct Args {
     /// Reopen a finished output for the images that were set aside, or that were added since
     #[arg(long)]
     retry_failed: bool,
+    /// The salt of an earlier set, from its imgveil.json, to write its bytes again; two sets of one salt and key can be
+    /// linked [default: random, for partitions from the key and the list of images]
+    #[arg(long, value_name = "HEX")]
+    salt: Option<Salt>,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
@@ -95,6 +100,7 @@ impl Args {
             encoding: Some(self.format.encoding(&self.output)?),
             partition: self.partition,
             retry_failed: self.retry_failed,
+            salt: self.salt,
         })
     }
 }
@@ -102,7 +108,11 @@ impl Args {
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let options = args.options()?;
-    let secret = args.secret.require(out)?;
+    // A dry run writes nothing, not even the salt of tables: any will do.
+    let secret = match args.dry_run {
+        true => args.secret.require(out)?.salted_for_a_dry_run(),
+        false => args.secret.require_to_encrypt(out)?,
+    };
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };

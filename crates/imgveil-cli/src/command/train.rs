@@ -1,6 +1,6 @@
 //! `imgveil train`.
 
-use crate::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
 use crate::command::output::{Output, counted, division, plain};
@@ -45,6 +45,8 @@ pub struct Args {
     scheme: SchemeArgs,
     #[command(flatten)]
     fit: ResizeArgs,
+    #[command(flatten)]
+    read: ReadArgs,
     /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
@@ -128,6 +130,7 @@ impl Args {
             scheme,
             secret,
             resize: self.fit.fit(),
+            reading: self.read.reading(),
             device: self.device.device.clone(),
             device_memory: u64::from(self.device_memory) << 20,
             folder: self.output.clone(),
@@ -236,9 +239,15 @@ fn conclude(summary: &RunSummary, out: &Output) {
     ));
     if let Some(val) = &summary.val {
         out.say(&scores("validation", val));
+        if let Some(words) = absent("note: the validation images", &summary.classes, val) {
+            out.say(&words);
+        }
     }
     if let Some(test) = &summary.test {
         out.say(&scores("test", test));
+        if let Some(words) = absent("note: the test images", &summary.classes, test) {
+            out.say(&words);
+        }
         out.say_lines(&confusion(&summary.classes, &test.confusion));
     }
     if let Some(traffic) = &summary.traffic {
@@ -257,6 +266,13 @@ pub fn scores(name: &str, evaluation: &Evaluation) -> String {
         "{name}: AUC {auc}, accuracy {:.3}, balanced accuracy {:.3}, loss {:.3} ({} images)",
         evaluation.accuracy, evaluation.balanced_accuracy, evaluation.loss, evaluation.images
     )
+}
+
+/// Names the classes without an image, if there are any.
+pub fn absent(name: &str, classes: &[String], evaluation: &Evaluation) -> Option<String> {
+    let names: Vec<String> = evaluation.absent.iter().filter_map(|&class| classes.get(class)).cloned().collect();
+    let words = format!("{name} have no image of {}: the scores leave these classes out", names.join(", "));
+    (!names.is_empty()).then_some(words)
 }
 
 /// The confusion matrix as a table.

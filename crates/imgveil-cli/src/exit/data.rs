@@ -54,6 +54,7 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::Job(JobError::NoRoomForMembers) => ": leave --keep-members out, or add --format webdataset",
         Detail::Job(JobError::OtherNames(_)) => ", or name another file with --names",
         Detail::Job(JobError::NoPartitions(_)) => "; partitions are written by `imgveil encrypt --partition I/N`",
+        Detail::Job(JobError::OldSet(_)) => "; encrypt the input into a new output",
         Detail::Job(JobError::NotEncrypted(_)) => "; give the folder or .npz that `imgveil encrypt` wrote",
         Detail::Job(JobError::Worker) => "; please report this with the command that you ran",
         Detail::Set(SetError::Layout { .. }) => {

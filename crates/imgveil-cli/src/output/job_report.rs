@@ -1,7 +1,7 @@
 //! The end of `encrypt`, `decrypt` and `verify`: the result, and the images that were set aside.
 
 use super::{Output, counted};
-use crate::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
+use crate::exit::{DATASET, DONE, FAILED, Failure as Fail, Outcome, PARTLY};
 use imgveil_data::job::{Failure, Summary, failed_list};
 use imgveil_data::set::{SetError, beside, write_privately};
 use imgveil_data::{Detail, Error};
@@ -43,6 +43,9 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         super::passed_over("passed over", &summary.passed_over, out);
     }
     let list = beside(output, list);
+    // Good images of a set that was changed are written, and the exit code says that it was changed.
+    let changed = summary.failed.iter().any(|failure| failure.unlike_manifest);
+    let code = if changed { DATASET } else { PARTLY };
     let failed = &summary.failed;
     if !failed_list::is_ours(&list) {
         let words = "is there already and is no list of imgveil: it was left as it is";
@@ -51,7 +54,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         }
         set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
         out.warn(&format!("{} {words}, and the whole list was not written", list.display()));
-        return Ok(PARTLY);
+        return Ok(code);
     }
     if failed.is_empty() {
         // This list was left by an earlier run.
@@ -64,7 +67,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     // Only its owner may read it, because it names plain files.
     write_privately(&list, &csv(failed).map_err(|error| cannot_write(&list, &error))?)?;
     out.note(&format!("the whole list is in {}", list.display()));
-    Ok(PARTLY)
+    Ok(code)
 }
 
 fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Fail {

@@ -34,6 +34,7 @@ mod privacy;
 mod retry;
 mod round_trips;
 mod schemes;
+mod seals;
 mod set_contents;
 mod special_files;
 mod strangers;

@@ -18,11 +18,14 @@ pub(super) fn manifest(request: &EncryptRequest, set: &Preflighted, images: Vec<
         tool: TOOL.into(),
         scheme: request.scheme.clone(),
         key: request.secret.key().fingerprint(),
+        salt: set.salt,
         encoding: set.encoding,
         run: identity::of_encryption(request, set.encoding),
         partition: None,
+        parts: Vec::new(),
         classes: set.classes.clone(),
         images,
+        seal: String::new(),
     }
 }
 
@@ -58,6 +61,7 @@ pub(super) fn summary(
         turned: set.turned,
         splits: census.splits,
         classes: census.classes,
+        notes: set.notes.clone(),
         scheme: manifest.scheme,
         key: manifest.key.to_string(),
         device,

@@ -37,8 +37,9 @@
 use super::request::{DecryptRequest, EncryptRequest};
 use crate::format::{ExifOrientation, Window};
 use crate::set::names::Naming;
-use crate::set::{Encoding, Manifest};
+use crate::set::{Encoding, Item, Manifest, encoding_text};
 use imgveil::internal::scheme::Secret;
+use imgveil::internal::sealed::{Salt, Text as Canonical};
 use std::path::Path;
 
 /// The version of the canonical text. It changes with any change of the text.
@@ -117,14 +118,21 @@ pub(super) fn of_decryption(request: &DecryptRequest, manifest: &Manifest, encod
     keyed(&request.secret, "imgveil v1 run identity", &text.0)
 }
 
-fn encoding_text(encoding: Encoding) -> String {
-    match encoding {
-        Encoding::Png => "png".to_owned(),
-        Encoding::Jpeg { quality } => format!("jpeg {quality}"),
-        Encoding::Npz => "npz".to_owned(),
-        Encoding::Npy => "npy".to_owned(),
-        Encoding::WebDataset { per_shard } => format!("webdataset {per_shard}"),
+/// The salt of a set whose partitions are written by processes that share no file. All of them list the same images and
+/// have the same options, but may see the input under different paths.
+pub(super) fn salt_of_partitions(request: &EncryptRequest, encoding: Encoding, items: &[Item], of: u32) -> Salt {
+    let mut options = request.clone();
+    options.input = "".into();
+    options.options.read.labels = None;
+    let mut text = Canonical::new("partitions");
+    text.u32(of).text(&encryption_text(&options, encoding)).count(items.len());
+    for Item { name, split, label } in items {
+        text.text(name).text(split.name().unwrap_or("all"));
+        text.optional(*label, |text, label| {
+            text.u32(label);
+        });
     }
+    Salt::of_partitions(request.secret.key(), &text)
 }
 
 /// A keyed hash of a text. It reveals nothing without the key.

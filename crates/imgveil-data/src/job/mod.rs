@@ -9,6 +9,7 @@
 //! leaves half a file. A run that was interrupted continues when it is started again.
 
 mod census;
+mod check;
 mod cost;
 mod decrypt;
 mod describe;
@@ -27,9 +28,11 @@ mod names_file;
 mod output;
 mod partition;
 mod pipeline;
+mod plain_names;
 mod preflight;
 mod progress;
 mod request;
+mod salt;
 mod summary;
 mod verify;
 

@@ -2,17 +2,22 @@
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
 use super::census::{Census, Contents, Size};
+use super::check;
 use super::cost::{self, OF_SAMPLES};
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
 use super::request::EncryptRequest;
+use super::salt;
 use super::summary::{Failure, in_order};
-use crate::format::{ExifOrientation, ReadError};
+use crate::format::{ExifOrientation, ReadError, Scale};
+use crate::set::names::Naming;
 use crate::set::remark::counted;
-use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Slot, Source, Split, names, open_set};
+use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Reordered, Slot, Source, Split, names, open_set};
 use crate::{Error, Memory};
-use imgveil::internal::image::{Depth, Geometry};
+use imgveil::internal::image::{Depth, Geometry, Image};
+use imgveil::internal::schedule::ImageId;
+use imgveil::internal::sealed::Salt;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -53,8 +58,14 @@ pub struct Preflight {
 
 /// A set whose headers have been read.
 pub(super) struct Preflighted {
+    /// The input. Where names are replaced, its images are in the order of the new names, which tells nothing about the
+    /// old ones.
     pub source: Box<dyn Source>,
     pub encoding: Encoding,
+    /// The salt of the output. `None` for a complete set of format 1.
+    pub salt: Option<Salt>,
+    /// The number of each image in the order of the input.
+    pub listed: Vec<usize>,
     /// The output's classes.
     pub classes: Vec<String>,
     /// The slot of each image.
@@ -63,10 +74,13 @@ pub(super) struct Preflighted {
     pub originals: Vec<Option<Geometry>>,
     /// Which images belong to this process's partition.
     pub mine: Vec<bool>,
+    /// Images that cannot be read, by their number in the order of the input.
     pub failed: Vec<(usize, Failure)>,
     pub notes: Vec<Remark>,
     /// The number of images that are to be turned.
     pub turned: usize,
+    /// The meanings of samples in the set, each with the first image that has it.
+    scales: Vec<(Scale, usize)>,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -111,7 +125,10 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
     if !options.read.members.is_empty() && !matches!(encoding, Encoding::WebDataset { .. }) {
         return Err(JobError::NoRoomForMembers);
     }
-    let opened = open_set(&request.input, &options.read)?;
+    if !request.secret.is_hard_to_guess() {
+        return Err(JobError::Unsalted);
+    }
+    let opened = open_set(&request.input, &options.read, None)?;
     if let Some(manifest) = opened.manifest {
         return Err(JobError::AlreadyEncrypted {
             path: request.input.clone(),
@@ -121,6 +138,8 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
     }
     check_apart(&request.input, &request.output)?;
     let source = opened.source;
+    let salt = salt::of_run(request, encoding, source.items())?;
+    let (source, listed) = ordered(request, salt, source);
     let mine = match options.partition {
         Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],
@@ -132,14 +151,17 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
             .items()
             .iter()
             .map(|item| Slot {
-                item: names::renamed(request.secret.key(), item, &classes, options.naming),
+                item: names::renamed(request.secret.key(), salt, item, &classes, options.naming),
                 geometry: None,
             })
             .collect(),
         originals: vec![None; source.items().len()],
+        salt,
+        listed,
         classes,
         mine,
         failed: Vec::new(),
+        scales: Vec::new(),
         notes: opened.remarks,
         turned: 0,
         source,
@@ -153,6 +175,18 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
     }
     set.check(request)?;
     Ok(set)
+}
+
+/// The images in the order in which the output lists them, and the number of each in the order of the input. The names
+/// of images are in alphabetical order, so that their order would tell something about them.
+fn ordered(request: &EncryptRequest, salt: Option<Salt>, source: Box<dyn Source>) -> (Box<dyn Source>, Vec<usize>) {
+    let mut listed: Vec<usize> = (0..source.items().len()).collect();
+    if request.options.naming == Naming::Kept {
+        return (source, listed);
+    }
+    let id = |&index: &usize| names::neutral_id(request.secret.key(), salt, &source.items()[index].name);
+    listed.sort_by_cached_key(id);
+    (Box::new(Reordered::new(source, listed.clone())), listed)
 }
 
 impl Preflighted {
@@ -180,7 +214,7 @@ impl Preflighted {
     fn scan(&mut self, request: &EncryptRequest) {
         let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
         let sizes = |index: usize| {
-            let geometry = self.source.geometry(index)?;
+            let (geometry, scale) = self.source.scaled(index)?;
             let sizes =
                 resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
             let name = &self.source.items()[index].name;
@@ -189,22 +223,33 @@ impl Preflighted {
             let length = self.source.length(index).saturating_add((geometry.bytes() as u64).saturating_mul(OF_SAMPLES));
             let length = if geometry == resized { self.source.length(index) } else { length };
             cost::check(memory, resized, &request.scheme, length, name)?;
-            Ok((resized, original))
+            Ok((resized, original, scale))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
         let turned = |&index: &usize| !self.source.orientation(index).is_upright();
         self.turned = wanted.par_iter().copied().filter(turned).count();
-        let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
+        let headers: Vec<Result<(Geometry, Geometry, Scale), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
             match header {
-                Ok((resized, original)) => {
+                Ok((resized, original, scale)) => {
+                    let known = self.scales.iter().any(|(other, _)| *other == scale);
+                    if !known && scale != Scale::Unknown && self.scales.len() < 2 {
+                        self.scales.push((scale, index));
+                    }
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
-                Err(error) => self.failed.push((index, error.into())),
+                Err(error) => self.failed.push((self.listed[index], error.into())),
             }
         }
+    }
+
+    /// The id and the check of an image that is about to be encrypted.
+    pub fn hashes(&self, request: &EncryptRequest, index: usize, image: &Image) -> (ImageId, [u8; 16]) {
+        let (key, item) = (request.secret.key(), &self.slots[index].item);
+        let original = self.originals[index].unwrap_or(image.geometry());
+        check::of_image(key, self.salt, item, original, image)
     }
 
     /// Checks the set as a whole.
@@ -254,6 +299,7 @@ impl Preflighted {
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
+        self.notes.extend(self.incomparable());
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
             self.notes.extend(idle.iter().map(|(stage, why)| Remark::new(format!("{stage} does nothing here: {why}"))));
@@ -295,6 +341,20 @@ impl Preflighted {
             remarks.push(Remark::new(words).with(Advice::Size));
         }
         remarks
+    }
+
+    /// A note, if equal samples of two images are not equal values.
+    fn incomparable(&self) -> Option<Remark> {
+        let name = |index: usize| self.source.items().get(index).map_or("", |item| item.name.as_str());
+        let of = |&(scale, index): &(Scale, usize)| format!("in `{}` a value is {scale}", name(index));
+        let what = match self.scales.as_slice() {
+            [one @ (Scale::Several, _)] => of(one),
+            [one, two, ..] => format!("{}, {}", of(one), of(two)),
+            _ => return None,
+        };
+        let way = "a window of a centre and a width reads all of them on one scale";
+        let words = "samples of different images cannot be compared";
+        Some(Remark::new(format!("{words}: {what} (slope, intercept or sign differ); {way}")))
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

@@ -47,7 +47,13 @@ pub enum Note {
     Strangers(Vec<String>),
     /// The images were stored as JPEG, which is not exact.
     NotExact,
+    /// The set is of format 1, whose manifest has no seal.
+    Format1,
 }
+
+/// What cannot be checked about a set of format 1.
+const FORMAT_1: &str = "the set is of format 1, whose imgveil.json has no seal: whether its names, labels, splits, order \
+                        or options were changed cannot be checked";
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,6 +62,7 @@ impl fmt::Display for Note {
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
             }
+            Self::Format1 => f.write_str(FORMAT_1),
             Self::LinksOut(links) => {
                 let (lead, were) = if links.len() == 1 { ("link leads", "was") } else { ("links lead", "were") };
                 let count = links.len();

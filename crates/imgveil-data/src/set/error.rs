@@ -6,6 +6,7 @@ use crate::format::ReadError;
 use crate::limits::MOST_CLASSES;
 use crate::text::first_few;
 use imgveil::internal::image::Geometry;
+use imgveil::internal::key::Fingerprint;
 use std::path::{Path, PathBuf};
 
 /// Why a set cannot be opened or written: the facts behind [`Error`](crate::Error).
@@ -150,6 +151,23 @@ pub enum SetError {
         /// What is wrong.
         source: ManifestError,
     },
+    /// The set was encrypted with another key.
+    #[error(
+        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key \
+         file, or the right tables"
+    )]
+    WrongKey {
+        /// The set's key, as its manifest says.
+        set: Fingerprint,
+        /// The key that was given.
+        given: Fingerprint,
+    },
+    /// The seal of a manifest is not that of its contents.
+    #[error(
+        "{0} was changed after it was written: its seal does not fit. Nothing of it was used; restore it from the copy \
+         that you were given"
+    )]
+    Forged(PathBuf),
     /// Writing failed in the operating system.
     #[error("cannot write {path}: {source}")]
     Write {

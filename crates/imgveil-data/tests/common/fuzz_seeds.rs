@@ -5,10 +5,11 @@ use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Options, PRESETS, Preset, Scheme, export};
+use imgveil::internal::sealed::Salt;
 use imgveil_data::format::npy;
 use imgveil_data::format::picture::{encode_jpeg, encode_png};
 use imgveil_data::job::journal::{Head, Record};
-use imgveil_data::set::manifest::{FORMAT, PartitionRecord, TOOL};
+use imgveil_data::set::manifest::{FORMAT, PartitionRecord, SealedPart, TOOL, UNSEALED};
 use imgveil_data::set::mixtures::{self, MixtureSplit};
 use imgveil_data::set::{Encoding, Entry, Manifest, Split};
 use imgveil_data::tables_file;
@@ -60,11 +61,14 @@ fn manifest(scheme: Scheme, encoding: Encoding, images: Vec<Entry>) -> Manifest 
         tool: TOOL.into(),
         scheme,
         key,
+        salt: Some(Salt([7; 16])),
         encoding,
         run: String::new(),
         partition: None,
+        parts: Vec::new(),
         classes,
         images,
+        seal: "5".repeat(64),
     }
 }
 
@@ -88,8 +92,20 @@ fn manifests() -> Vec<Manifest> {
         Entry { original: Some(Geometry::new(7, 6, 3).unwrap()), ..entry("a", "a.png", geometry, "1".repeat(64)) };
     let partition = PartitionRecord { index: 2, of: 3, slots: vec![1] };
     let shards = Encoding::WebDataset { per_shard: 10 };
+    let merged = SealedPart { tool: TOOL.into(), run: "ab".into(), slots: vec![0], seal: "6".repeat(64) };
     vec![
         manifest(scheme(Preset::Ele), Encoding::Jpeg { quality: 90 }, vec![padded.clone()]),
+        Manifest {
+            format: UNSEALED,
+            salt: None,
+            seal: String::new(),
+            ..manifest(scheme(Preset::Ele), Encoding::Png, vec![padded.clone()])
+        },
+        Manifest {
+            parts: vec![merged],
+            seal: String::new(),
+            ..manifest(scheme(Preset::Ele), Encoding::Png, vec![padded.clone()])
+        },
         Manifest {
             partition: Some(partition),
             run: "ab".into(),
@@ -99,11 +115,13 @@ fn manifests() -> Vec<Manifest> {
 }
 
 fn journal() -> Vec<u8> {
-    let mut lines = serde_json::to_vec(&Head::new("encrypt", "ab".repeat(16))).unwrap();
+    let mut lines =
+        serde_json::to_vec(&Head::new(&Key::from_bytes([7; 32]), "encrypt", "ab".repeat(16), Some(Salt([7; 16]))))
+            .unwrap();
     for name in ["a", "b"] {
         lines.push(b'\n');
         let entry = entry(name, &format!("{name}.png"), Geometry::new(4, 4, 1).unwrap(), "2".repeat(64));
-        lines.extend(serde_json::to_vec(&Record { stamp: "cd".into(), entry }).unwrap());
+        lines.extend(serde_json::to_vec(&Record::new("cd".into(), entry)).unwrap());
     }
     lines.push(b'\n');
     lines
@@ -289,6 +307,7 @@ fn dicoms() -> Vec<Vec<u8>> {
     let mut near = Vec::new();
     jpegls::encode(&(0..24).map(|i| i * 170).collect::<Vec<u16>>(), 6, 4, &mut near).unwrap();
     let wavelets: [u8; 124] = imgveil::internal::hex::decode(JPEG_2000).unwrap();
+    let deep = |syntax: &[u8], stream: &[u8]| dicom(syntax, b"MONOCHROME2 ", (1, 12), (12, 16), &fragment(stream));
     let grey_file = |syntax: &[u8], bits, pixels: &[u8]| dicom(syntax, b"MONOCHROME2 ", (1, bits), (4, 6), pixels);
     vec![
         grey_file(b"1.2.840.10008.1.2.1\0", 8, &native(grey.samples())),
@@ -298,6 +317,8 @@ fn dicoms() -> Vec<Vec<u8>> {
         grey_file(b"1.2.840.10008.1.2.5\0", 8, &fragment(&packed)),
         grey_file(b"1.2.840.10008.1.2.4.50", 8, &fragment(&encode_jpeg(&grey, 90).unwrap())),
         grey_file(b"1.2.840.10008.1.2.4.80", 12, &fragment(&near)),
+        deep(b"1.2.840.10008.1.2.4.51", include_bytes!("../codestreams/extended-12.jpg")),
+        deep(b"1.2.840.10008.1.2.4.70", include_bytes!("../codestreams/lossless-restarts.jpg")),
         grey_file(b"1.2.840.10008.1.2.4.90", 8, &fragment(&wavelets)),
     ]
 }
@@ -350,6 +371,9 @@ fn pictures() -> Vec<Vec<u8>> {
         encode_png(&image(3, 5, 1, Depth::U16)).unwrap(),
         encode_png(&colour).unwrap(),
         encode_jpeg(&colour, 80).unwrap(),
+        include_bytes!("../codestreams/420-progressive.jpg").to_vec(),
+        include_bytes!("../codestreams/420-arithmetic.jpg").to_vec(),
+        include_bytes!("../codestreams/wide-chroma.jpg").to_vec(),
         encoded(ImageFormat::Bmp),
         encoded(ImageFormat::WebP),
         encoded(ImageFormat::Pnm),

@@ -11,7 +11,7 @@ use crate::format::npy::Header;
 use crate::limits::check_images;
 use crate::regular_file::{self, Retrying};
 use crate::set::completeness::is_unfinished;
-use crate::set::{MANIFEST, Opened, PassedOver, SPLITS, SetError, Split, manifest_file, parent};
+use crate::set::{MANIFEST, Manifest, Opened, PassedOver, SPLITS, SetError, Source, Split, parent};
 use crate::stamp::stamp;
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
@@ -30,9 +30,9 @@ fn array_path(folder: &Path, split: Split) -> PathBuf {
     folder.join(file_name(&images_name(split)))
 }
 
-/// Opens a file, or a folder of them, plain or encrypted.
+/// Opens a plain file, or a folder of them.
 pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetError> {
-    if path.is_dir() { open_folder(path, memory) } else { open_file(path, memory) }
+    if path.is_dir() { open_folder(path, None, memory) } else { open_file(path, memory) }
 }
 
 fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
@@ -51,8 +51,12 @@ fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
     Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
-fn open_folder(root: &Path, memory: Memory) -> Result<Opened, SetError> {
-    let manifest = manifest_file::read(&root.join(MANIFEST), memory)?;
+/// The source of an encrypted folder.
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<Box<dyn Source>, SetError> {
+    Ok(open_folder(root, Some(manifest), memory)?.source)
+}
+
+fn open_folder(root: &Path, manifest: Option<&Manifest>, memory: Memory) -> Result<Opened, SetError> {
     let (mut arrays, mut all_labels) = (BTreeMap::new(), BTreeMap::new());
     let mut known = vec![root.join(MANIFEST)];
     for split in SPLITS {
@@ -69,9 +73,9 @@ fn open_folder(root: &Path, memory: Memory) -> Result<Opened, SetError> {
         known.extend([images, path]);
     }
     check_list(&arrays, root, memory)?;
-    let source = ArraySource::new(arrays, &all_labels, manifest.as_ref()).map_err(|reason| bad(root, reason))?;
+    let source = ArraySource::new(arrays, &all_labels, manifest).map_err(|reason| bad(root, reason))?;
     let source = source.with_ignored(others(root, &known)?);
-    Ok(Opened { source: Box::new(source), manifest, remarks: Vec::new() })
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
 /// The other files in the folder, without hidden ones.
@@ -115,7 +119,7 @@ mod tests {
 
     /// As `set::open`, with the error of sets.
     fn open_at(path: &Path) -> Result<Opened, SetError> {
-        open_set(path, &ReadOptions::default())
+        open_set(path, &ReadOptions::default(), None)
     }
 
     fn npy_file(shape: &[u64], count: u16) -> Vec<u8> {

@@ -23,8 +23,7 @@ use crate::set::classes::{order, renumbered};
 use crate::set::completeness::is_unfinished;
 use crate::set::stated::StatedSizes;
 use crate::set::{
-    Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, manifest_file,
-    parent,
+    Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, parent,
 };
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
@@ -38,16 +37,10 @@ fn bad(path: &Path, reason: String) -> SetError {
     SetError::Shards { path: path.to_owned(), reason }
 }
 
-/// Opens a set of shards, plain or encrypted.
+/// Opens a set of plain shards.
 pub(in crate::set) fn open(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     if path.is_dir() {
-        return match manifest_file::read(&path.join(MANIFEST), options.memory)? {
-            Some(manifest) => {
-                let source = Box::new(encrypted(path, &manifest, options.memory)?);
-                Ok(Opened { source, manifest: Some(manifest), remarks: Vec::new() })
-            }
-            None => plain_folder(path, options),
-        };
+        return plain_folder(path, options);
     }
     let shards = if is_pattern(path) {
         expand(&path.to_string_lossy()).map_err(|reason| bad(path, reason))?
@@ -209,7 +202,8 @@ struct ShardContents {
     damage: Option<String>,
 }
 
-fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<ShardSource, SetError> {
+/// The source of an encrypted folder.
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<Box<dyn Source>, SetError> {
     let listing = Listing::new(memory);
     let shard_of = |entry: &Entry| entry.path.split_once('/').map_or(entry.path.clone(), |(shard, _)| shard.to_owned());
     let key_of = |entry: &Entry| {
@@ -232,7 +226,7 @@ fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<ShardSo
         (found.number, place.unwrap_or_else(|| found.damage.as_ref().map_or(Location::Missing, lost)))
     };
     let locations = manifest.images.iter().map(&mut place).collect();
-    Ok(ShardSource {
+    let source = ShardSource {
         shards,
         items: manifest.images.iter().map(Entry::item).collect(),
         locations,
@@ -242,7 +236,8 @@ fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<ShardSo
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         keys: manifest.images.iter().map(key_of).collect(),
         stated: StatedSizes::of(manifest),
-    })
+    };
+    Ok(Box::new(source))
 }
 
 impl ShardSource {

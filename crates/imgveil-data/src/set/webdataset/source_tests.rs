@@ -6,7 +6,7 @@ use crate::set::{Split, open_set};
 
 /// As `set::open`, with the error of sets.
 fn open_at(path: &Path) -> Result<Opened, SetError> {
-    open_set(path, &ReadOptions::default())
+    open_set(path, &ReadOptions::default(), None)
 }
 
 fn png(value: u8) -> Vec<u8> {
@@ -191,9 +191,11 @@ fn an_encrypted_folder_is_read_by_its_manifest() {
         tool: "imgveil test".into(),
         scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
         key: "0123456789abcdef".parse().unwrap(),
+        salt: Some(imgveil::internal::sealed::Salt([1; 16])),
         encoding: crate::set::Encoding::WebDataset { per_shard: 2 },
         run: String::new(),
         partition: None,
+        parts: Vec::new(),
         classes: vec!["ill".into()],
         images: vec![
             entry("train-000000.tar/b.png", &two),
@@ -201,6 +203,7 @@ fn an_encrypted_folder_is_read_by_its_manifest() {
             entry("train-000000.tar/c.png", &one),
             entry("train-000001.tar/d.png", &one),
         ],
+        seal: "0".repeat(64),
     };
     std::fs::write(folder.path().join(MANIFEST), manifest.to_text().unwrap()).unwrap();
     let opened = open_at(folder.path()).unwrap();
