@@ -7,7 +7,7 @@ use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
 use imgveil::internal::tables::Tables;
-use imgveil_data::format::{Axis, ReadOptions, Window};
+use imgveil_data::format::{Axis, Channels, ExifOrientation, ReadOptions, Window};
 use imgveil_data::set::{Encoding, Resize, Side};
 use imgveil_data::{Memory, key_file, tables_file};
 use std::path::{Path, PathBuf};
@@ -133,6 +133,22 @@ impl SecretArgs {
         key.or_else(|| self.tables.clone().map(Tables))
     }
 
+    /// As [`require`](Self::require), for commands that encrypt a set: tables without a salt get one.
+    pub fn require_to_encrypt(&self, out: &Output) -> Result<Secret, Failure> {
+        let Some(path) = &self.tables else { return self.require(out) };
+        let loaded = tables_file::load_to_encrypt(path)?;
+        if let Some(warning) = loaded.warning {
+            out.warn(&warning);
+        }
+        if let Some(salt) = loaded.salt_file {
+            out.note(&format!(
+                "the salt of these tables: {} (keep it with them; both are needed to decrypt)",
+                salt.display()
+            ));
+        }
+        Ok(loaded.tables.into())
+    }
+
     /// As [`load`](Self::load), for commands that need a secret.
     pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
         let missing =
@@ -195,7 +211,20 @@ pub struct ReadArgs {
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     #[command(flatten)]
+    pub pixels: PixelArgs,
+    #[command(flatten)]
     pub memory: MemoryArgs,
+}
+
+/// How pixels are changed when they are read.
+#[derive(clap::Args, Clone, Copy)]
+pub struct PixelArgs {
+    /// Give all images one number of channels: 1 (RGB becomes grey by its luma) or 3 (grey is repeated)
+    #[arg(long, value_name = "N")]
+    pub channels: Option<Channels>,
+    /// Pictures that their EXIF orientation says to turn: keep them as they are stored, or apply it
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub exif_orientation: ExifOrientation,
 }
 
 impl ReadArgs {
@@ -206,10 +235,17 @@ impl ReadArgs {
             range: None,
             axis: self.axis,
             labels: self.labels.clone(),
-            members: Vec::new(),
             follow_links: self.follow_links,
             memory: self.memory.bound(),
+            ..self.pixels.reading()
         }
+    }
+}
+
+impl PixelArgs {
+    /// The request for imgveil-data.
+    pub fn reading(self) -> ReadOptions {
+        ReadOptions { channels: self.channels, exif_orientation: self.exif_orientation, ..ReadOptions::default() }
     }
 }
 

@@ -27,9 +27,9 @@ pub enum ErrorKind {
     Busy,
     /// The request cannot be carried out as it is: options contradict each other, or do not fit the set.
     InvalidRequest,
-    /// A file of labels or names is damaged or about other images.
+    /// A file of labels is damaged or about other images.
     InvalidList,
-    /// The set is damaged, incomplete, or not of a supported format.
+    /// The set or its file of names is damaged, changed, incomplete, or not of a supported format.
     InvalidSet,
     /// The set holds mixtures of images, which can only be trained on.
     Mixtures,
@@ -140,8 +140,8 @@ fn set_kind(error: &SetError) -> ErrorKind {
     match error {
         SetError::Missing(_) => ErrorKind::NotFound,
         SetError::OutputExists(_) | SetError::InTheWay { .. } => ErrorKind::AlreadyExists,
-        SetError::Collision(_) | SetError::Unmerged(_) => ErrorKind::InvalidRequest,
-        SetError::Names { .. } | SetError::Labels { .. } => ErrorKind::InvalidList,
+        SetError::Collision(_) | SetError::Unmerged(_) | SetError::Layout { .. } => ErrorKind::InvalidRequest,
+        SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,
         SetError::Empty { .. }
         | SetError::OnlyLinksOut { .. }
@@ -151,7 +151,10 @@ fn set_kind(error: &SetError) -> ErrorKind {
         | SetError::Npy { .. }
         | SetError::Shards { .. }
         | SetError::Classes { .. }
+        | SetError::Forged(_)
+        | SetError::Names { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
+        SetError::WrongKey { .. } => ErrorKind::WrongKey,
         SetError::Memory { .. } => ErrorKind::Memory,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,
     }
@@ -165,13 +168,13 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Busy(_) => ErrorKind::Busy,
         JobError::NamesInside { .. } => ErrorKind::InvalidRequest,
         JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
-        JobError::NoName { .. } => ErrorKind::InvalidList,
         JobError::Mixed(_)
         | JobError::MixedArray(_)
         | JobError::AlreadyEncrypted { .. }
         | JobError::Inside { .. }
         | JobError::OtherJournal { .. }
         | JobError::PartitionOfArray
+        | JobError::Unsalted
         | JobError::JpegDepth(_)
         | JobError::NoRoomForMembers
         | JobError::NoPartitions(_)
@@ -179,8 +182,13 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
         JobError::Memory(_) => ErrorKind::Memory,
         JobError::Lossy { .. } => ErrorKind::NotInvertible,
-        JobError::WrongKey { .. } => ErrorKind::WrongKey,
-        JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => ErrorKind::InvalidSet,
+        JobError::OldSet(_) => ErrorKind::AlreadyExists,
+        JobError::NotEncrypted(_)
+        | JobError::NothingReadable { .. }
+        | JobError::ForgedJournal(_)
+        | JobError::NoName { .. }
+        | JobError::ForgedName { .. } => ErrorKind::InvalidSet,
+        JobError::Random(_) => ErrorKind::Io,
         JobError::Worker => ErrorKind::Internal,
     }
 }

@@ -104,6 +104,9 @@ pub enum TablesError {
     /// A member is not an array.
     #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
     Member(String),
+    /// The salt cannot be used.
+    #[error("its salt is damaged: a salt is 32 bytes, in a file beside the tables 64 lower-case hex digits")]
+    Salt,
     /// An array that cannot be used.
     #[error("array `{}`: {source}", .array.escape_debug())]
     Array {

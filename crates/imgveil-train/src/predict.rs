@@ -95,9 +95,13 @@ fn predict_classes(
         }
         network = weights.put(&info.model, network)?;
     }
-    let opened = set::open_with(request.data, request.reading)?;
+    // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
+    let opened = match &request.secret {
+        Some(secret) => set::open_sealed(request.data, request.reading, secret.key())?,
+        None => set::open_with(request.data, request.reading)?,
+    };
     let path = || request.data.to_owned();
-    let mut notes: Vec<String> = opened.note.into_iter().collect();
+    let mut notes: Vec<String> = opened.remarks.iter().map(ToString::to_string).collect();
     let plain_network = info.scheme.stages.is_empty();
     let compared = request.weights.is_none();
     let (fingerprint, scheme) = match &opened.manifest {

@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 usage; 3 some files were set aside, the rest is done; 4 wrong key or tables, or a \
-damaged file of one; 5 damaged or foreign data set; 6 no such device.
+damaged file of one; 5 damaged, changed or foreign data set; 6 no such device.
 
 These schemes hide images from eyes; they are not ciphers. `imgveil encrypt --help` says more.";
 

@@ -190,6 +190,11 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
         Ok(space) => fact("Key space", &format!("{at_most}{space}, in bits, for images of {size}")),
         Err(error) => fact("Key space", &format!("- for images of {size}: {}", cannot(error))),
     }
+    if let Ok(KeySpace { tables: Some(bits), .. }) = &key_space
+        && *bits > 0.0
+    {
+        fact("Tables", &tables_of(*bits, at_most));
+    }
     let about = preset.map(|preset| preset.about());
     fact("What breaks it", about.map_or(UNKNOWN, |about| about.broken_by));
     if let Some(open) = about.and_then(|about| about.open) {
@@ -199,6 +204,16 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     out.say("");
     out.say_lines(&wrapped("", &format!("{KEY_SPACE}.")));
     Ok(DONE)
+}
+
+/// How many bits a file of tables holds, and what that means.
+fn tables_of(bits: f64, at_most: &str) -> String {
+    let searched = if bits < 80.0 { ": few enough to try all of them" } else { "" };
+    format!(
+        "written out (--tables), the key has {at_most}{} bits{searched}. Names and hashes also depend on the salt of the \
+         tables, which has 256",
+        bits.floor()
+    )
 }
 
 /// The flag of an option of a scheme's text, with what its value is called.

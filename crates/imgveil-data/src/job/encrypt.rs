@@ -19,7 +19,7 @@ use crate::set::{Entry, SetError, read_resized};
 use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::schedule::{ImageId, plain_hash};
+use imgveil::internal::schedule::ImageId;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +59,7 @@ impl EncryptRun {
     fn encrypt(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let mut set = look(request)?;
+        progress.contents(&set.contents());
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
         let links = links_out(set.source.as_ref());
         if !links.is_empty() {
@@ -72,7 +73,8 @@ impl EncryptRun {
             path: &request.output,
             encoding: set.encoding,
             partition: request.options.partition,
-            head: Head::new("encrypt", identity::of_encryption(request, set.encoding)),
+            key: request.secret.key(),
+            head: Head::new(request.secret.key(), "encrypt", identity::of_encryption(request, set.encoding), set.salt),
             reopen: request.options.retry_failed,
             private: false,
             names: names_file::path(request),
@@ -109,11 +111,11 @@ impl EncryptRun {
                 match event {
                     Event::Written(index, (entry, stored)) => {
                         progress.advance(1, entry.geometry.bytes() as u64);
-                        output.accept(index, Record { stamp: stamps[index].clone(), entry }, stored)
+                        output.accept(index, Record::new(stamps[index].clone(), entry), stored)
                     }
                     Event::Failed(index, error) => {
                         progress.set_aside();
-                        failed.push((index, job.located(index, error).into()));
+                        failed.push((set.listed[index], job.located(index, error).into()));
                         output.give_up(sink.as_ref(), index)
                     }
                 }
@@ -179,9 +181,7 @@ impl Stages for Encryption<'_> {
     fn decode(&self, index: usize) -> Result<(Image, Plain), ReadError> {
         let (request, source) = (self.request, self.set.source.as_ref());
         let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
-        let key = request.secret.key();
-        let id = ImageId::new(key, &source.items()[index].name, image.geometry(), image.samples());
-        let hash = plain_hash(key, image.geometry(), image.samples());
+        let (id, hash) = self.set.hashes(request, index, &image);
         Ok((image, Plain { id, hash }))
     }
 

@@ -1,16 +1,16 @@
 //! An encrypted set that is opened with its key, and the stages that decrypt it.
 
-use super::cost;
 use super::error::JobError;
 use super::pipeline::{Batch, Stages, batches};
+use super::{check, cost};
 use crate::format::{ReadError, ReadErrorKind, ReadOptions};
 use crate::set::sink::{Sink, Stored};
-use crate::set::{Manifest, SetError, Source, open_with, unpad};
-use crate::{Error, Memory};
+use crate::set::{Manifest, Opened, Reordered, SetError, Source, Trust, open_sealed, unpad};
+use crate::{Detail, Error, Memory};
 use imgveil::internal::engine::{Device, Loaded, Program};
-use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::schedule::{ImageId, plain_hash};
+use imgveil::internal::key::Key;
+use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::Secret;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,25 +19,36 @@ use std::path::{Path, PathBuf};
 const TRIED: usize = 100;
 
 /// An encrypted set and its key.
-pub(super) struct EncryptedSet<'a> {
+pub(super) struct EncryptedSet {
     pub source: Box<dyn Source>,
     pub manifest: Manifest,
+    /// What vouches for the manifest.
+    pub trust: Trust,
     pub memory: Memory,
-    secret: &'a Secret,
+    secret: Secret,
 }
 
-impl<'a> EncryptedSet<'a> {
-    /// Opens a set and compares the key's fingerprint with the manifest's.
-    pub fn open(input: &Path, secret: &'a Secret, memory: Memory) -> Result<Self, Error> {
-        let opened = open_with(input, &ReadOptions { memory, ..ReadOptions::default() })?;
+impl EncryptedSet {
+    /// Opens a set whose manifest has the key's fingerprint and its seal.
+    pub fn open(input: &Path, secret: &Secret, memory: Memory) -> Result<Self, Error> {
+        let (secret, opened) = open_with(input, secret, memory)?;
         let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(input.to_owned()))?;
-        let given = secret.key().fingerprint();
-        if manifest.key != given {
-            return Err(JobError::WrongKey { set: manifest.key, given }.into());
-        }
-        let encrypted = Self { source: opened.source, manifest, memory, secret };
+        let trust = Trust::of(&manifest, true);
+        let encrypted = Self { source: opened.source, manifest, trust, memory, secret };
         encrypted.check_inverse()?;
         Ok(encrypted)
+    }
+
+    /// Lists image `order[i]` as image `i`.
+    pub fn reordered(mut self, order: Vec<usize>) -> Self {
+        self.manifest.images = order.iter().map(|&index| self.manifest.images[index].clone()).collect();
+        self.source = Box::new(Reordered::new(self.source, order));
+        self
+    }
+
+    /// The key of names and checks.
+    pub fn key(&self) -> &Key {
+        self.secret.key()
     }
 
     /// Checks that the scheme has an inverse, which must be known before anything is written. The sizes in the manifest
@@ -84,9 +95,27 @@ impl<'a> EncryptedSet<'a> {
     }
 }
 
+/// Opens a set with its secret. Sets of format 1 that were encrypted with tables know these without their salt.
+fn open_with(input: &Path, secret: &Secret, memory: Memory) -> Result<(Secret, Opened), Error> {
+    let options = ReadOptions { memory, ..ReadOptions::default() };
+    let open = |secret: &Secret| open_sealed(input, &options, secret.key());
+    let error = match open(secret) {
+        Ok(opened) => return Ok((secret.clone(), opened)),
+        Err(error) => error,
+    };
+    if let Detail::Set(SetError::WrongKey { set, .. }) = error.detail()
+        && let Some(old) = secret.of_format_1().filter(|old| old.key().fingerprint() == *set)
+        && let Ok(opened) = open(&old)
+        && opened.manifest.as_ref().is_some_and(|manifest| Trust::of(manifest, true) == Trust::Format1)
+    {
+        return Ok((old, opened));
+    }
+    Err(error)
+}
+
 /// Decrypts images and checks them. Writes them if there is a sink.
 pub(super) struct Decryption<'a> {
-    pub encrypted: &'a EncryptedSet<'a>,
+    pub encrypted: &'a EncryptedSet,
     pub device: &'a Device,
     pub sink: Option<&'a dyn Sink>,
 }
@@ -117,8 +146,9 @@ impl Stages for Decryption<'_> {
     fn write(&self, slot: usize, image: Image, (): ()) -> Result<Result<Vec<Stored>, ReadError>, JobError> {
         let manifest = &self.encrypted.manifest;
         let entry = &manifest.images[slot];
-        let hash = plain_hash(self.encrypted.secret.key(), image.geometry(), image.samples());
-        if manifest.encoding.is_exact() && hex::encode(&hash) != entry.plain {
+        let key = self.encrypted.secret.key();
+        // JPEG changes pixels: only the file's hash is compared then. The seal vouches for the encoding.
+        if manifest.encoding.is_exact() && !check::is_of_entry(key, manifest.salt, entry, &image) {
             return Ok(Err(ReadError::new(&entry.path, ReadErrorKind::NotExact)));
         }
         let Some(sink) = self.sink else { return Ok(Ok(Vec::new())) };

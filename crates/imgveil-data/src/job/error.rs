@@ -66,6 +66,16 @@ pub enum JobError {
         /// The image's name in the set.
         id: String,
     },
+    /// A line of the file of names is about another image.
+    #[error("{path} says that `{id}` is `{}`, and the key says that it is not: the file was changed", .name.escape_debug())]
+    ForgedName {
+        /// The file of names.
+        path: PathBuf,
+        /// The image's name in the set.
+        id: String,
+        /// The name that the file gives it.
+        name: String,
+    },
     /// The file of names exists and is about other images.
     #[error("{0} is there already and is not about these images: nothing was written; move it away")]
     OtherNames(PathBuf),
@@ -101,17 +111,21 @@ pub enum JobError {
     /// The input is not an encrypted set.
     #[error("{0} is not an encrypted set: it has no imgveil.json")]
     NotEncrypted(PathBuf),
-    /// The set was encrypted with another key.
+    /// The journal of a run was changed by somebody else.
+    #[error("{0} was changed after it was written: it cannot be continued. Remove the output and start again")]
+    ForgedJournal(PathBuf),
+    /// Tables without a salt.
     #[error(
-        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key \
-         file, or the right tables"
+        "these tables have no salt: the names and hashes of the set would depend on the tables alone, and tables of few \
+         bits can all be tried"
     )]
-    WrongKey {
-        /// The set's key.
-        set: Fingerprint,
-        /// The key that was given.
-        given: Fingerprint,
-    },
+    Unsalted,
+    /// A set of an earlier version cannot be added to.
+    #[error("{0} was written by an earlier version, whose manifests have no seal: nothing can be added to it")]
+    OldSet(PathBuf),
+    /// The operating system gave no random bytes for a set.
+    #[error("the operating system gave no random bytes for the set: {0}")]
+    Random(String),
     /// The scheme cannot be decrypted.
     #[error(
         "this set was encrypted with {scheme}, which cannot be undone: {lossy}. Nothing was written; keep the plain \

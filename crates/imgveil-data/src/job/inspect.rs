@@ -5,7 +5,7 @@ use super::preflight::links_out;
 use crate::Error;
 use crate::format::ReadOptions;
 use crate::set::arrays::archive;
-use crate::set::{Encoding, Manifest, is_npz, open_with};
+use crate::set::{Encoding, Manifest, Trust, is_npz, open_with};
 use imgveil::internal::scheme::Scheme;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -49,6 +49,8 @@ pub struct EncryptedWith {
     pub tool: String,
     /// How the set is stored.
     pub encoding: Encoding,
+    /// What vouches for all of this: nothing without the key.
+    pub manifest: Trust,
 }
 
 /// Inspects a set. No image is decoded.
@@ -90,6 +92,7 @@ fn of_manifest(manifest: &Manifest) -> Inspection {
         key: manifest.key.to_string(),
         tool: manifest.tool.clone(),
         encoding: manifest.encoding,
+        manifest: Trust::of(manifest, false),
     };
     inspection(census, Some(encrypted), 0, 0)
 }

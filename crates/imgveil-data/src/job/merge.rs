@@ -5,7 +5,7 @@ use super::failed_list;
 use super::output::manifest_name;
 use super::partition::Partition;
 use crate::limits::MOST_PARTITIONS;
-use crate::set::manifest::PartitionRecord;
+use crate::set::manifest::{PartitionRecord, SealedPart, UNSEALED};
 use crate::set::names::{self, Name};
 use crate::set::staging::JOURNAL;
 use crate::set::{
@@ -60,6 +60,7 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
     }
     let mut joined: Option<Manifest> = None;
     let mut images: Vec<(usize, Entry)> = Vec::new();
+    let mut parts = Vec::new();
     // Machines that see the input under different paths have different run identities, although the partitions belong
     // together.
     let mut one_run = true;
@@ -85,6 +86,13 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
             let words = "was made with another key, scheme, format or set of classes than partition";
             return Err(wrong(format!("partition {partition} {words} 1/{of}")));
         }
+        if (first.format, first.salt) != (manifest.format, manifest.salt) {
+            let words = "was made from another list of images, or by another version, than partition";
+            return Err(wrong(format!("partition {partition} {words} 1/{of}: write them again")));
+        }
+        let Manifest { tool, run, seal, .. } = &manifest;
+        let (tool, run, seal, slots) = (tool.clone(), run.clone(), seal.clone(), slots.clone());
+        parts.push(SealedPart { tool, run, slots, seal });
     }
     images.sort_by_key(|(slot, _)| *slot);
     if let Some(pair) = images.windows(2).find(|pair| pair[0].0 == pair[1].0) {
@@ -106,7 +114,9 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
     let images: Vec<Entry> = images.into_iter().map(|(_, entry)| entry).collect();
     let count = images.len();
     let run = if one_run { first.run.clone() } else { String::new() };
-    let manifest = Manifest { partition: None, run, images, ..first };
+    // Merging has no key: the seals of the partitions authenticate the whole.
+    let parts = if first.format == UNSEALED { Vec::new() } else { parts };
+    let manifest = Manifest { partition: None, run, parts, images, seal: String::new(), ..first };
     let path = root.join(MANIFEST);
     check_joined(root, &path, &manifest)?;
     let names = join_names(root, &all)?;

@@ -16,7 +16,7 @@ use crate::set::{Encoding, Entry, SPLITS, Slot, Split, check_new_file, is_npz, r
 use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded, soft_label};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::schedule::{ImageId, plain_hash};
+use imgveil::internal::schedule::ImageId;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
@@ -63,7 +63,7 @@ pub(super) fn encrypt(
         for result in decoded {
             match result {
                 Ok(image) => plain.push(image),
-                Err((index, error)) => failed.push((index, error.into())),
+                Err((index, error)) => failed.push((set.listed[index], error.into())),
             }
         }
         if plain.is_empty() {
@@ -94,7 +94,8 @@ pub(super) fn encrypt(
         });
     }
     names_file::write(request, &set, STAGED, |index| came[index])?;
-    let manifest = describe::manifest(request, &set, images);
+    let mut manifest = describe::manifest(request, &set, images);
+    manifest.seal_with(request.secret.key());
     mixtures::write(&request.output, geometry, &splits, &manifest)?;
     let tally = Tally { resumed: 0, failed, started, busy: Busy::default() };
     Ok(describe::summary(request, device.name(), &set, manifest, tally))
@@ -112,9 +113,7 @@ fn check_memory(request: &EncryptRequest, set: &Preflighted, geometry: Geometry)
 fn decode(request: &EncryptRequest, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {
     let source = set.source.as_ref();
     let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
-    let (geometry, samples) = (image.geometry(), image.samples());
-    let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
-    let hash = plain_hash(request.secret.key(), geometry, samples);
+    let (id, hash) = set.hashes(request, index, &image);
     Ok(Plain { index, image, id, hash })
 }
 

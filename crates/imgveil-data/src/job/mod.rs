@@ -9,6 +9,7 @@
 //! leaves half a file. A run that was interrupted continues when it is started again.
 
 mod census;
+mod check;
 mod cost;
 mod decrypt;
 mod describe;
@@ -27,13 +28,15 @@ mod names_file;
 mod output;
 mod partition;
 mod pipeline;
+mod plain_names;
 mod preflight;
 mod progress;
 mod request;
+mod salt;
 mod summary;
 mod verify;
 
-pub use census::Size;
+pub use census::{Contents, Size};
 pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;

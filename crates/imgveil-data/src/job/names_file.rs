@@ -3,8 +3,8 @@
 use super::error::{JobError, resolved};
 use super::preflight::Preflighted;
 use super::request::EncryptRequest;
+use crate::set::beside;
 use crate::set::names::{self, Name, Naming};
-use crate::set::{Item, Slot, beside};
 use std::collections::HashSet;
 use std::path::PathBuf;
 
@@ -44,12 +44,17 @@ pub(super) fn write(
     has: impl Fn(usize) -> bool,
 ) -> Result<(), JobError> {
     let Some(path) = path(request) else { return Ok(()) };
-    let items = set.source.items().iter().zip(&set.slots).enumerate();
+    // In the order of the input, for people.
+    let mut order: Vec<usize> = (0..set.slots.len()).filter(|&index| has(index)).collect();
+    order.sort_by_key(|&index| set.listed[index]);
     let class = |label: Option<u32>| label.and_then(|label| set.source.classes().get(label as usize)).cloned();
-    let name = |(plain, slot): (&Item, &Slot)| Name {
-        id: slot.item.name.clone(),
-        name: plain.name.clone(),
-        class: class(plain.label).unwrap_or_default(),
+    let name = |index: usize| {
+        let plain = &set.source.items()[index];
+        Name {
+            id: set.slots[index].item.name.clone(),
+            name: plain.name.clone(),
+            class: class(plain.label).unwrap_or_default(),
+        }
     };
-    Ok(names::write_staged(&path, staged, items.filter(|(index, _)| has(*index)).map(|(_, both)| name(both)))?)
+    Ok(names::write_staged(&path, staged, order.into_iter().map(name))?)
 }

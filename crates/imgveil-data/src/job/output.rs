@@ -8,7 +8,7 @@ use crate::Memory;
 use crate::regular_file;
 use crate::set::arrays::{NpySink, NpzSink, archive, is_labels, labels_file};
 use crate::set::folder::{FileKind, FolderSink};
-use crate::set::manifest::PartitionRecord;
+use crate::set::manifest::{PartitionRecord, UNSEALED};
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::{JOURNAL, STAGED, Staging};
 use crate::set::webdataset::ShardSink;
@@ -16,6 +16,7 @@ use crate::set::{
     Encoding, Entry, Ledger, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, Slot, Split, beside, check_new_file,
     parent,
 };
+use imgveil::internal::key::Key;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,8 @@ pub(super) struct Place<'a> {
     pub encoding: Encoding,
     /// The partition that this process writes.
     pub partition: Option<Partition>,
+    /// The key, which seals the manifest and checks what an earlier run left.
+    pub key: &'a Key,
     /// What identifies the run.
     pub head: Head,
     /// Whether a set that the same run completed is opened again, to add images that it lacks.
@@ -48,6 +51,7 @@ pub(super) struct Output {
     /// The names of the images that earlier runs wrote.
     earlier: HashSet<String>,
     journal: Journal,
+    key: Key,
     /// The images that are whole, by slot.
     done: Vec<Option<Entry>>,
     /// Images that are written but not whole, because their shard is not complete.
@@ -73,7 +77,7 @@ pub(super) struct Finished {
 }
 
 /// The folder in which an output is created: the output itself, or for an `.npz` file a folder beside it.
-fn folder(path: &Path, encoding: Encoding) -> PathBuf {
+pub(super) fn folder(path: &Path, encoding: Encoding) -> PathBuf {
     match encoding {
         Encoding::Npz => beside(path, "imgveil-partial"),
         _ => path.to_owned(),
@@ -81,7 +85,7 @@ fn folder(path: &Path, encoding: Encoding) -> PathBuf {
 }
 
 /// The name of the journal.
-fn journal_name(partition: Option<Partition>) -> String {
+pub(super) fn journal_name(partition: Option<Partition>) -> String {
     partition.map_or(JOURNAL.to_owned(), |partition| format!("{JOURNAL}-{}", partition.slug()))
 }
 
@@ -130,7 +134,7 @@ impl Output {
         let created = !root.exists();
         std::fs::create_dir_all(&root).map_err(SetError::writing(&root))?;
         let path = root.join(journal_name(place.partition));
-        let (mut journal, mut records) = Journal::open(&path, &place.head, place.path)?;
+        let (mut journal, mut records) = Journal::open(&path, place.key, &place.head, place.path)?;
         if records.is_empty() && earlier.is_empty() {
             // Another process may have completed the set between our check and our lock.
             let npz = place.encoding == Encoding::Npz;
@@ -150,7 +154,7 @@ impl Output {
         }
         for entry in earlier {
             // The input's stamps are no longer known: the images count as unchanged.
-            let record = Record { stamp: String::new(), entry };
+            let record = Record::new(String::new(), entry);
             journal.add(&record)?;
             records.push(record);
         }
@@ -194,8 +198,9 @@ impl Output {
             staging.tidy(folder)?;
         }
         let Place { encoding, partition, .. } = place;
+        let key = place.key.clone();
         let (pending, early, earlier) = (HashMap::new(), HashMap::new(), earlier_names);
-        let output = Self { staging, encoding, partition, created, earlier, journal, done, pending, early };
+        let output = Self { staging, encoding, partition, created, earlier, journal, key, done, pending, early };
         Ok(State::Open(Box::new(output), sink))
     }
 
@@ -221,7 +226,10 @@ impl Output {
                 return check_new_file(place.path).map(|()| None).map_err(JobError::from);
             }
             return match archive::manifest(place.path, Memory::default()) {
-                Ok(Some(manifest)) if manifest.run == place.head.run && !place.reopen => Ok(Some(manifest)),
+                Ok(Some(manifest)) if manifest.run == place.head.run && !place.reopen => {
+                    manifest.authenticate(place.key, &place.path.join(MANIFEST))?;
+                    Ok(Some(manifest))
+                }
                 Ok(Some(manifest)) if manifest.run == place.head.run => Err(JobError::Whole(place.path.to_owned())),
                 _ => Err(exists()),
             };
@@ -236,6 +244,10 @@ impl Output {
         match regular_file::read(&path) {
             Ok(text) => match Manifest::parse(&text) {
                 Ok(manifest) if !manifest.run.is_empty() && manifest.run == place.head.run => {
+                    manifest.authenticate(place.key, &path)?;
+                    if place.reopen && manifest.format == UNSEALED {
+                        return Err(JobError::OldSet(place.path.to_owned()));
+                    }
                     return Ok(Some(manifest));
                 }
                 _ => return Err(exists()),
@@ -324,6 +336,10 @@ impl Output {
         if let (Some(partition), Some(manifest)) = (self.partition, &mut manifest) {
             let (index, of) = (partition.index(), partition.of());
             manifest.partition = Some(PartitionRecord { index, of, slots: written.clone() });
+        }
+        if let Some(manifest) = &mut manifest {
+            sink.settle(&written, manifest);
+            manifest.seal_with(&self.key);
         }
         let inside = sink.finish(&written, manifest.as_mut())?;
         if let Some(manifest) = manifest.as_ref().filter(|_| !inside) {

@@ -6,6 +6,7 @@ use crate::format::ReadOptions;
 use crate::set::names::Naming;
 use crate::set::{Encoding, Resize};
 use imgveil::internal::scheme::{Scheme, Secret};
+use imgveil::internal::sealed::Salt;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -41,6 +42,9 @@ pub struct EncryptOptions {
     pub partition: Option<Partition>,
     /// Open a set that was completed before to add the images that it lacks.
     pub retry_failed: bool,
+    /// The salt of the set, to write the same bytes as an earlier run. `None` means that of what is there already, or a
+    /// new one. Two sets of one salt can be linked.
+    pub salt: Option<Salt>,
 }
 
 /// What to decrypt, and how.

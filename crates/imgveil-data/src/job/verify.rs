@@ -5,12 +5,12 @@ use super::cost;
 use super::encrypted_set::{Decryption, EncryptedSet};
 use super::error::JobError;
 use super::pipeline::{self, Batch, Budget, Event};
-use super::progress::{Busy, NoProgress, Progress};
+use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::VerifyRequest;
 use super::summary::{Failure, in_order};
 use crate::Error;
 use crate::format::{ReadError, ReadOptions};
-use crate::set::{Beside, Entry, MANIFEST, Manifest, Source, open_with};
+use crate::set::{Beside, Entry, MANIFEST, Manifest, Source, Trust, open_with};
 use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::{Scheme, Secret};
 use rayon::prelude::*;
@@ -24,6 +24,8 @@ use std::time::Instant;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verification {
+    /// What vouches for the manifest.
+    pub manifest: Trust,
     /// The number of images in the set.
     pub images: usize,
     /// How many of them were checked.
@@ -77,9 +79,14 @@ impl VerifyRun {
             Some(secret) => self.decrypted(secret, wanted)?,
             None => self.hashed(wanted)?,
         };
+        let trust = Trust::of(&manifest, request.secret.is_some());
+        if trust == Trust::Format1 {
+            self.progress.note(&Note::Format1);
+        }
         let mut strangers = strangers(&request.input, &manifest);
         strangers.extend(beside.strangers);
         Ok(Verification {
+            manifest: trust,
             images: manifest.images.len(),
             checked,
             decrypted: request.secret.is_some(),
@@ -119,7 +126,7 @@ impl VerifyRun {
                 }
                 Err(error) => {
                     progress.set_aside();
-                    Some((index, ReadError { path: entry.path.clone(), ..error }.into()))
+                    Some((index, Failure::of_set(ReadError { path: entry.path.clone(), ..error })))
                 }
             }
         };
@@ -147,7 +154,7 @@ impl VerifyRun {
                 Event::Failed(index, error) => {
                     progress.set_aside();
                     let path = encrypted.manifest.images[index].path.clone();
-                    failed.push((index, ReadError { path, ..error }.into()));
+                    failed.push((index, Failure::of_set(ReadError { path, ..error })));
                 }
             }
             Ok(())

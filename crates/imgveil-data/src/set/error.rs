@@ -6,6 +6,7 @@ use crate::format::ReadError;
 use crate::limits::MOST_CLASSES;
 use crate::text::first_few;
 use imgveil::internal::image::Geometry;
+use imgveil::internal::key::Fingerprint;
 use std::path::{Path, PathBuf};
 
 /// Why a set cannot be opened or written: the facts behind [`Error`](crate::Error).
@@ -51,6 +52,14 @@ pub enum SetError {
         path: PathBuf,
         /// How many files of other kinds it holds.
         ignored: usize,
+    },
+    /// The folders of a set can be read in two ways.
+    #[error("it is not clear what the folders of {path} mean: {reason}; nothing was written")]
+    Layout {
+        /// The folder.
+        path: PathBuf,
+        /// What is not clear.
+        reason: String,
     },
     /// The folder holds no image besides links that lead out of it.
     #[error(
@@ -132,7 +141,7 @@ pub enum SetError {
         what: &'static str,
     },
     /// Two images would be written to one file.
-    #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
+    #[error("`{0}` is the name of two images: rename one of them")]
     Collision(String),
     /// The manifest is damaged or is not a manifest.
     #[error("{path}: {source}")]
@@ -142,6 +151,23 @@ pub enum SetError {
         /// What is wrong.
         source: ManifestError,
     },
+    /// The set was encrypted with another key.
+    #[error(
+        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key \
+         file, or the right tables"
+    )]
+    WrongKey {
+        /// The set's key, as its manifest says.
+        set: Fingerprint,
+        /// The key that was given.
+        given: Fingerprint,
+    },
+    /// The seal of a manifest is not that of its contents.
+    #[error(
+        "{0} was changed after it was written: its seal does not fit. Nothing of it was used; restore it from the copy \
+         that you were given"
+    )]
+    Forged(PathBuf),
     /// Writing failed in the operating system.
     #[error("cannot write {path}: {source}")]
     Write {

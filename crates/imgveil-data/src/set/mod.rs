@@ -2,8 +2,10 @@
 //! folder for each form in which sets are stored ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
 //! encrypts.
 
+mod adapted;
 #[doc(hidden)]
 pub mod arrays;
+mod classes;
 mod completeness;
 mod encoding;
 mod error;
@@ -17,11 +19,16 @@ mod list_file;
 mod load;
 pub mod manifest;
 pub(crate) mod manifest_file;
+mod manifest_text;
 pub mod mixtures;
 pub mod names;
 mod open;
+mod passed_over;
 mod paths;
+pub(crate) mod remark;
+mod reordered;
 mod resize;
+mod seal;
 #[doc(hidden)]
 pub mod sink;
 mod source;
@@ -40,10 +47,13 @@ pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_pr
 pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
-pub use open::{open, open_with};
+pub use open::{open, open_sealed, open_with};
+pub use passed_over::PassedOver;
 #[doc(hidden)]
 pub use paths::{beside, is_npz};
+pub use remark::{Advice, Remark};
 pub use resize::{Resize, Side};
+pub use seal::Trust;
 pub use source::{Beside, Opened, Source};
 pub use split::Split;
 
@@ -52,5 +62,7 @@ pub(crate) use ledger::Ledger;
 pub(crate) use load::read_resized;
 pub(crate) use open::open_set;
 pub(crate) use paths::{is_inside, parent, remove};
+pub(crate) use reordered::Reordered;
 pub(crate) use resize::unpad;
+pub(crate) use seal::{add_entry, encoding_text};
 pub(crate) use split::SPLITS;

@@ -154,7 +154,7 @@ pub fn labels_csv(data: &[u8]) -> bool {
     let options = ReadOptions { labels: Some(labels), ..ReadOptions::default() };
     let Some(opened) = accepted(set::open_with(&path, &options)) else { return false };
     assert_eq!(opened.source.items().len(), 3);
-    opened.note.iter().for_each(one_line);
+    opened.remarks.iter().for_each(|remark| one_line(&remark.to_string()));
     look_at(&opened)
 }
 

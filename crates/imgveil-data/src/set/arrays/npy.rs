@@ -6,11 +6,12 @@ use super::labels::{labels, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
 use super::source::{ArraySource, check_list};
 use crate::Memory;
+use crate::format::PassedOverReason;
 use crate::format::npy::Header;
 use crate::limits::check_images;
 use crate::regular_file::{self, Retrying};
 use crate::set::completeness::is_unfinished;
-use crate::set::{MANIFEST, Opened, SPLITS, SetError, Split, manifest_file, parent};
+use crate::set::{MANIFEST, Manifest, Opened, PassedOver, SPLITS, SetError, Source, Split, parent};
 use crate::stamp::stamp;
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
@@ -29,9 +30,9 @@ fn array_path(folder: &Path, split: Split) -> PathBuf {
     folder.join(file_name(&images_name(split)))
 }
 
-/// Opens a file, or a folder of them, plain or encrypted.
+/// Opens a plain file, or a folder of them.
 pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetError> {
-    if path.is_dir() { open_folder(path, memory) } else { open_file(path, memory) }
+    if path.is_dir() { open_folder(path, None, memory) } else { open_file(path, memory) }
 }
 
 fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
@@ -47,11 +48,15 @@ fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
     let arrays = BTreeMap::from([(Split::All, array(path)?)]);
     check_list(&arrays, path, memory)?;
     let source = ArraySource::new(arrays, &BTreeMap::new(), None).map_err(|reason| bad(path, reason))?;
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
-fn open_folder(root: &Path, memory: Memory) -> Result<Opened, SetError> {
-    let manifest = manifest_file::read(&root.join(MANIFEST), memory)?;
+/// The source of an encrypted folder.
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<Box<dyn Source>, SetError> {
+    Ok(open_folder(root, Some(manifest), memory)?.source)
+}
+
+fn open_folder(root: &Path, manifest: Option<&Manifest>, memory: Memory) -> Result<Opened, SetError> {
     let (mut arrays, mut all_labels) = (BTreeMap::new(), BTreeMap::new());
     let mut known = vec![root.join(MANIFEST)];
     for split in SPLITS {
@@ -68,13 +73,13 @@ fn open_folder(root: &Path, memory: Memory) -> Result<Opened, SetError> {
         known.extend([images, path]);
     }
     check_list(&arrays, root, memory)?;
-    let source = ArraySource::new(arrays, &all_labels, manifest.as_ref()).map_err(|reason| bad(root, reason))?;
+    let source = ArraySource::new(arrays, &all_labels, manifest).map_err(|reason| bad(root, reason))?;
     let source = source.with_ignored(others(root, &known)?);
-    Ok(Opened { source: Box::new(source), manifest, note: None })
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
 /// The other files in the folder, without hidden ones.
-fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
+fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PassedOver>, SetError> {
     let mut others = Vec::new();
     for entry in root.read_dir().map_err(SetError::reading(root))? {
         let entry = entry.map_err(SetError::reading(root))?;
@@ -84,7 +89,7 @@ fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
         }
     }
     others.sort_unstable();
-    Ok(others)
+    Ok(others.into_iter().map(|path: PathBuf| PassedOver::new(path, PassedOverReason::NoImage)).collect())
 }
 
 fn array(path: &Path) -> Result<ImageArray, SetError> {
@@ -114,7 +119,7 @@ mod tests {
 
     /// As `set::open`, with the error of sets.
     fn open_at(path: &Path) -> Result<Opened, SetError> {
-        open_set(path, &ReadOptions::default())
+        open_set(path, &ReadOptions::default(), None)
     }
 
     fn npy_file(shape: &[u64], count: u16) -> Vec<u8> {
@@ -173,7 +178,7 @@ mod tests {
         write(".hidden", b"");
         let source = open_at(folder.path()).unwrap().source;
         assert_eq!(source.items()[1], Item { name: "images/1/000001".into(), split: Split::All, label: Some(1) });
-        assert_eq!(source.ignored(), [PathBuf::from("notes.txt")]);
+        assert_eq!(source.ignored(), [PassedOver::new("notes.txt", PassedOverReason::NoImage)]);
         write("labels.npy", &npy_file(&[3], 3));
         let error = open_at(folder.path()).map(|_| ()).unwrap_err().to_string();
         assert!(error.ends_with("images has 2 images but 3 labels"), "{error}");

@@ -46,6 +46,10 @@ impl Sink for NpySink {
         Ok(self.arrays.surviving(earlier))
     }
 
+    fn settle(&self, written: &[usize], manifest: &mut Manifest) {
+        self.arrays.written(written, Some(manifest));
+    }
+
     fn finish(self: Box<Self>, written: &[usize], manifest: Option<&mut Manifest>) -> Result<bool, SetError> {
         let mut arrays = self.arrays;
         for here in arrays.written(written, manifest) {

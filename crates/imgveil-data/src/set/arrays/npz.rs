@@ -16,6 +16,7 @@ use crate::regular_file;
 use crate::set::{MANIFEST, Opened, SPLITS, SetError, parent};
 use crate::stamp::stamp;
 use crate::text::one_line;
+use imgveil::internal::key::Key;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -25,15 +26,18 @@ use std::path::Path;
 const IN_MEMORY: u64 = 256 << 20;
 
 /// Opens an `.npz` file, plain or encrypted.
-pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetError> {
-    open_within(path, memory, IN_MEMORY.min(memory.room() / 4))
+pub(in crate::set) fn open(path: &Path, memory: Memory, key: Option<&Key>) -> Result<Opened, SetError> {
+    open_within(path, memory, IN_MEMORY.min(memory.room() / 4), key)
 }
 
 /// Opens an `.npz` file and holds no more than `held` bytes of arrays in memory.
-fn open_within(path: &Path, memory: Memory, mut held: u64) -> Result<Opened, SetError> {
+fn open_within(path: &Path, memory: Memory, mut held: u64, key: Option<&Key>) -> Result<Opened, SetError> {
     let bad = |reason: String| bad(path, reason);
     let mut zip = archive(path)?;
     let manifest = read_manifest(&mut zip, path, memory)?;
+    if let (Some(manifest), Some(key)) = (&manifest, key) {
+        manifest.authenticate(key, &path.join(MANIFEST))?;
+    }
     if let Some(manifest) = &manifest
         && manifest.scheme.mixes()
     {
@@ -60,7 +64,7 @@ fn open_within(path: &Path, memory: Memory, mut held: u64) -> Result<Opened, Set
         Some(_) => source.with_strangers(strangers(&zip)),
         None => source,
     };
-    Ok(Opened { source: Box::new(source), manifest, note: None })
+    Ok(Opened { source: Box::new(source), manifest, remarks: Vec::new() })
 }
 
 /// Members that do not belong to an encrypted set.
@@ -158,7 +162,7 @@ mod tests {
                 ("test_labels.npy", npy(&[1], vec![1u8])),
             ],
         );
-        let opened = open(&path, Memory::default()).unwrap();
+        let opened = open(&path, Memory::default(), None).unwrap();
         let source = &opened.source;
         assert_eq!(source.classes(), ["0", "1"]);
         assert_eq!(source.items()[1], Item { name: "train/0/000001".into(), split: Split::Train, label: Some(0) });
@@ -173,7 +177,7 @@ mod tests {
             sink.store(i, sink.encode(&source.read(i).unwrap()).unwrap(), Vec::new()).unwrap();
         }
         assert!(!Box::new(sink).finish(&[0, 1, 2], None).unwrap());
-        let again = open(&again, Memory::default()).unwrap().source;
+        let again = open(&again, Memory::default(), None).unwrap().source;
         assert_eq!(again.items(), source.items());
         for i in 0..3 {
             assert_eq!(again.read(i).unwrap(), source.read(i).unwrap());
@@ -184,7 +188,7 @@ mod tests {
     fn lying_and_foreign_arrays_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let refused = |members: &[(&str, Vec<u8>)]| {
-            open(&npz(folder.path(), members), Memory::default()).map(|_| ()).unwrap_err().to_string()
+            open(&npz(folder.path(), members), Memory::default(), None).map(|_| ()).unwrap_err().to_string()
         };
         let mut lying = npy(&[2, 2, 3], (0u8..12).collect());
         let header = String::from_utf8_lossy(&lying[10..]).find("(2, 2, 3").unwrap() + 10;
@@ -199,7 +203,7 @@ mod tests {
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1, 3], vec![1u8; 3]))]).contains("3 labels an image"));
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1], vec![-1i8]))]).contains("-1"));
         std::fs::write(folder.path().join("set.npz"), b"not a zip").unwrap();
-        assert!(open(&folder.path().join("set.npz"), Memory::default()).is_err());
+        assert!(open(&folder.path().join("set.npz"), Memory::default(), None).is_err());
     }
 
     #[test]
@@ -207,7 +211,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let array = |value: u8| npy(&[1, 2, 2], vec![value; 4]);
         let path = npz(folder.path(), &[("images.npy", array(1)), ("imagez.npy", array(2))]);
-        assert!(open(&path, Memory::default()).is_ok());
+        assert!(open(&path, Memory::default(), None).is_ok());
         let mut bytes = std::fs::read(&path).unwrap();
         for at in 0..bytes.len() - 6 {
             if bytes[at..].starts_with(b"imagez") {
@@ -215,7 +219,7 @@ mod tests {
             }
         }
         std::fs::write(&path, bytes).unwrap();
-        let error = open(&path, Memory::default()).map(|_| ()).unwrap_err().to_string();
+        let error = open(&path, Memory::default(), None).map(|_| ()).unwrap_err().to_string();
         assert!(error.ends_with("it has two members of one name"), "{error}");
     }
 
@@ -238,8 +242,8 @@ mod tests {
             write(&array);
             // The whole array is in memory, or none of it: then it is read in place or inflated.
             let (held, kept) = (
-                open(&path, Memory::default()).unwrap().source,
-                open_within(&path, Memory::default(), 479).unwrap().source,
+                open(&path, Memory::default(), None).unwrap().source,
+                open_within(&path, Memory::default(), 479, None).unwrap().source,
             );
             for i in 0..40 {
                 assert_eq!(held.read(i).unwrap(), kept.read(i).unwrap());
@@ -251,20 +255,25 @@ mod tests {
             for length in (0..array.len()).step_by(7) {
                 write(&array[..length]);
                 assert!(
-                    open(&path, Memory::default()).is_err() && open_within(&path, Memory::default(), 0).is_err(),
+                    open(&path, Memory::default(), None).is_err()
+                        && open_within(&path, Memory::default(), 0, None).is_err(),
                     "{length}"
                 );
             }
             array.push(0);
             write(&array);
-            assert!(open(&path, Memory::default()).is_err() && open_within(&path, Memory::default(), 0).is_err());
+            assert!(
+                open(&path, Memory::default(), None).is_err()
+                    && open_within(&path, Memory::default(), 0, None).is_err()
+            );
             array.pop();
             write(&array);
             let whole = std::fs::read(&path).unwrap();
             for length in (0..whole.len()).step_by(11) {
                 std::fs::write(&path, &whole[..length]).unwrap();
                 assert!(
-                    open(&path, Memory::default()).is_err() && open_within(&path, Memory::default(), 0).is_err(),
+                    open(&path, Memory::default(), None).is_err()
+                        && open_within(&path, Memory::default(), 0, None).is_err(),
                     "{length}"
                 );
             }

@@ -69,6 +69,10 @@ impl Sink for NpzSink {
         Ok(self.arrays.surviving(earlier))
     }
 
+    fn settle(&self, written: &[usize], manifest: &mut Manifest) {
+        self.arrays.written(written, Some(manifest));
+    }
+
     fn finish(self: Box<Self>, written: &[usize], mut manifest: Option<&mut Manifest>) -> Result<bool, SetError> {
         let arrays = self.arrays.written(written, manifest.as_deref_mut());
         let staging = &self.arrays.staging;

@@ -171,11 +171,14 @@ fn the_manifest_says_where_images_lie_once_gaps_are_closed() {
             tool: "imgveil test".into(),
             scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
             key: "0123456789abcdef".parse().unwrap(),
+            salt: Some(imgveil::internal::sealed::Salt([1; 16])),
             encoding: crate::set::Encoding::Npy,
             run: String::new(),
             partition: None,
+            parts: Vec::new(),
             classes: Vec::new(),
             images: came.iter().map(|&slot| entry(&*sink, slot)).collect(),
+            seal: "0".repeat(64),
         };
         let inside = sink.finish(&came, Some(&mut manifest)).unwrap();
         let paths: Vec<&str> = manifest.images.iter().map(|entry| entry.path.as_str()).collect();

@@ -66,19 +66,19 @@ mod tests {
             std::fs::write(folder.path().join(name).with_extension("nii"), file).unwrap();
         }
         std::fs::write(folder.path().join("d.nii"), b"no volume").unwrap();
-        let opened = open_set(folder.path(), &ReadOptions::default()).unwrap();
+        let opened = open_set(folder.path(), &ReadOptions::default(), None).unwrap();
         let first = |index: usize| opened.source.read(index).unwrap().samples()[..2].to_vec();
         let sample = (1040.0 / 10_000.0 * 65_535.0f64).round() as u16;
         assert_eq!([first(0), first(1), first(2)], [sample.to_le_bytes(); 3]);
-        assert!(opened.note.is_some_and(|note| note.contains("from -1000 to 9000")));
+        assert!(opened.remarks.iter().any(|remark| remark.to_string().contains("from -1000 to 9000")));
         let scales: Vec<_> = (0..3).map(|index| opened.source.scaled(index).unwrap().1).collect();
         assert!(scales[0] != crate::format::Scale::Unknown && scales.iter().all(|scale| *scale == scales[0]));
         // What was written with another range is not continued.
         let before = opened.source.stamp(1);
         std::fs::write(folder.path().join("c.nii"), floats(40.0, 9001.0)).unwrap();
-        assert_ne!(open_set(folder.path(), &ReadOptions::default()).unwrap().source.stamp(1), before);
+        assert_ne!(open_set(folder.path(), &ReadOptions::default(), None).unwrap().source.stamp(1), before);
         // With a window, values need no range.
         let windowed = ReadOptions { window: Some(Window::Auto), ..ReadOptions::default() };
-        assert_eq!(open_set(folder.path(), &windowed).unwrap().note, None);
+        assert!(open_set(folder.path(), &windowed, None).unwrap().remarks.is_empty());
     }
 }
