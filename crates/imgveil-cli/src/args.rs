@@ -4,6 +4,7 @@ use crate::exit::{Failure, USAGE};
 use crate::output::Output;
 use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
 use imgveil::internal::tables::Tables;
@@ -172,6 +173,10 @@ pub struct ReadArgs {
     /// NIfTI: the axis along which a volume is cut into slices: x, y or z
     #[arg(long, value_name = "AXIS", default_value = "z")]
     pub axis: Axis,
+    /// Samples of more than 8 bits: how many bits they use, 9 to 16; flips stay within them [default: what headers say,
+    /// else as many as the largest sample of the set needs]
+    #[arg(long, value_name = "BITS", value_parser = depth)]
+    pub depth: Option<Depth>,
     /// CSV file with the columns name, label and, if you like, split; instead of what folders and arrays say
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
@@ -180,8 +185,15 @@ pub struct ReadArgs {
 impl ReadArgs {
     /// The request for imgveil-data.
     pub fn reading(&self) -> ReadOptions {
-        ReadOptions { window: self.window, axis: self.axis, labels: self.labels.clone(), members: Vec::new() }
+        let Self { window, axis, depth, ref labels } = *self;
+        ReadOptions { window, axis, depth, labels: labels.clone(), members: Vec::new() }
     }
+}
+
+/// Reads a depth of more than 8 bits.
+pub fn depth(text: &str) -> Result<Depth, String> {
+    let bits = text.parse().ok().filter(|bits| (9..=16).contains(bits));
+    bits.and_then(Depth::new).ok_or_else(|| "write a number of bits from 9 to 16".to_owned())
 }
 
 /// The form of the output.

@@ -11,6 +11,7 @@ use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
 use imgveil_data::format::picture::read_image;
+use imgveil_data::format::{ReadError, ReadErrorKind};
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
@@ -129,6 +130,8 @@ pub struct PreviewRequest<'a> {
     pub throwaway: bool,
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
+    /// The bits that samples of more than 8 bits use. `None`: as many as the image's need.
+    pub depth: Option<Depth>,
     /// The device that runs them.
     pub device: &'a Device,
 }
@@ -174,6 +177,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
         return Err(Error::missing(request.image).into());
     }
     let image = read_image(request.image).map_err(Error::unreadable)?;
+    let image = at_depth(image, request)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {
@@ -241,7 +245,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
         plain = eight_bits(plain);
         notes.push("of the image with 8 bits a sample".to_owned());
     }
-    let geometry = plain.geometry();
+    let geometry = plain.geometry().with_depth(scheme.depth(plain.geometry().depth()));
     let program = compile(&scheme, request.key, geometry)?;
     // `encrypt` names an image of a folder after its file, so both draw the same keys.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
@@ -286,14 +290,29 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     Ok((Shown { scheme, geometry: geometry.to_string(), lossy, idle, notes }, encrypted))
 }
 
-/// The image with 8 bits per sample: for 16 bits, the more significant 8.
+/// The image at the depth that `encrypt` would give it if it were alone.
+fn at_depth(image: Image, request: &PreviewRequest<'_>) -> Result<Image, Failure> {
+    let depth = match request.depth {
+        Some(depth) if image.geometry().depth() != Depth::U8 => depth,
+        // Some headers state it.
+        _ if image.geometry().depth() != Depth::U16 => return Ok(image),
+        _ => image.used_depth(),
+    };
+    let path = request.image.display().to_string();
+    image.at_depth(depth).map_err(|sample| {
+        let kind = ReadErrorKind::TooDeep { sample, max: depth.max() as u16 };
+        Error::unreadable(ReadError::new(path, kind)).into()
+    })
+}
+
+/// The image with 8 bits per sample: the most significant 8.
 fn eight_bits(image: Image) -> Image {
     let geometry = image.geometry().with_depth(Depth::U8);
     match image.geometry().depth() {
         Depth::U8 => image,
-        Depth::U16 => {
-            let shown = image.samples().iter().skip(1).step_by(2).copied().collect();
-            // The second of each sample's two bytes.
+        depth => {
+            let upper = |sample| (depth.sample(image.samples(), sample) >> (depth.bits() - 8)) as u8;
+            let shown = (0..geometry.samples()).map(upper).collect();
             Image::new(geometry, shown).unwrap_or(image)
         }
     }
@@ -403,6 +422,7 @@ mod tests {
                 key: &key,
                 throwaway: true,
                 exhibits: &exhibits,
+                depth: None,
                 device: &Device::cpu(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
@@ -420,10 +440,12 @@ mod tests {
     }
 
     #[test]
-    fn deep_images_are_shown_by_their_upper_bytes() {
+    fn deep_images_are_shown_by_their_upper_bits() {
         let geometry = Geometry::new(1, 2, 1).unwrap();
         let deep = Image::new(geometry.with_depth(Depth::U16), vec![1, 2, 3, 255]).unwrap();
         assert_eq!(eight_bits(deep), Image::new(geometry, vec![2, 255]).unwrap());
+        let twelve = Image::new(geometry.with_depth(Depth::new(12).unwrap()), vec![0xf1, 2, 0xff, 15]).unwrap();
+        assert_eq!(eight_bits(twelve), Image::new(geometry, vec![47, 255]).unwrap());
     }
 
     /// One value of the mixture computed by hand: the weighted mean of the copies, and the sign of the stream.
@@ -442,6 +464,7 @@ mod tests {
             key: &key,
             throwaway: false,
             exhibits: &[],
+            depth: None,
             device: &Device::cpu(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();

@@ -166,6 +166,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::OtherJournal { .. }
         | JobError::PartitionOfArray
         | JobError::JpegDepth(_)
+        | JobError::PartitionDepth(_)
         | JobError::NoRoomForMembers
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }

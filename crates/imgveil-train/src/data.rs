@@ -84,7 +84,9 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
             (scheme.clone(), scheme, secret.as_ref().map(|secret| secret.key().fingerprint()))
         }
     };
-    let source = opened.source.as_ref();
+    // One depth for all splits: the network sees samples scaled by it.
+    let source = if encrypted { opened.source } else { set::at_used_depth(opened.source, None, &applied) };
+    let source = source.as_ref();
     let classes = source.classes().to_vec();
     if classes.len() < 2 {
         return Err(DataError::Classes { path: path.to_owned(), classes: classes.len() });

@@ -8,7 +8,7 @@ use crate::feed::{Feed, Split};
 use crate::metrics::{Scores, predicted};
 use crate::weights::Weights;
 use imgveil::internal::engine::Program;
-use imgveil::internal::image::Geometry;
+use imgveil::internal::image::{Depth, Geometry};
 use imgveil::internal::scheme::Secret;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::Progress;
@@ -121,7 +121,13 @@ fn predict_classes(
         let error = PredictError::OtherKey { expected: expected.clone(), found: found.clone() };
         note_or(error, request.anyway, &mut notes)?;
     }
-    let source = opened.source.as_ref();
+    // Samples are scaled as in training, whatever these images use.
+    let depth = request.reading.depth.or(info.depth.and_then(Depth::new));
+    let source = match opened.manifest {
+        Some(_) => opened.source,
+        None => set::at_used_depth(opened.source, depth, &info.scheme),
+    };
+    let source = source.as_ref();
     let requested: Vec<usize> = (0..source.items().len())
         .filter(|&index| request.split.is_none_or(|split| source.items()[index].split == split))
         .collect();

@@ -2,9 +2,9 @@
 
 use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::exit::{DONE, Failure, Outcome, PARTLY};
-use crate::output::{ImageBar, Output, continued, counted, report, set_aside, set_table};
+use crate::output::{ImageBar, Output, WHOLE_RANGE, continued, counted, report, set_aside, set_table};
 use imgveil_data::format::ReadOptions;
-use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
+use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight_with_progress};
 use imgveil_data::set::names::Naming;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ Examples:
   imgveil encrypt -k hospital.key --block 8 --key-scope block --scramble --pad images encrypted
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
+  imgveil encrypt -k hospital.key --depth 12 mri-scans encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
   imgveil encrypt -k hospital.key --partition 2/16 images encrypted
 
@@ -104,10 +105,12 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
-    if args.dry_run {
-        return dry_run(&preflight(&request)?, args, out);
-    }
     let bar = Arc::new(ImageBar::new("encrypting"));
+    if args.dry_run {
+        let result = preflight_with_progress(&request, bar.as_ref());
+        bar.finish();
+        return dry_run(&result?, args, out);
+    }
     let result = EncryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let summary = continued(result, &args.output, out)?;
@@ -129,6 +132,9 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
         ));
         set_table(splits, classes, sizes, out);
         preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
+        if let Some(note) = &preflight.depth_note {
+            out.note(&format!("note: {note}{WHOLE_RANGE}"));
+        }
         if preflight.ignored > 0 {
             out.note(&format!("would pass over {}", counted(preflight.ignored, "other file")));
         }

@@ -1,10 +1,11 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, load_key};
+use crate::args::{DeviceArgs, depth, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
 use crate::scheme_file::{is_scheme_file, read_scheme};
+use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
 use std::path::PathBuf;
@@ -32,6 +33,9 @@ pub struct Args {
     /// names
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
+    /// Samples of more than 8 bits: how many bits they use, 9 to 16 [default: as many as the largest sample needs]
+    #[arg(long, value_name = "BITS", value_parser = depth)]
+    depth: Option<Depth>,
     #[command(flatten)]
     device: DeviceArgs,
     /// New PNG file for the sheet
@@ -59,6 +63,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         key: &key,
         throwaway: args.key.is_none(),
         exhibits: &exhibits,
+        depth: args.depth,
         device: &device,
     };
     let result = preview(&request, &bar);

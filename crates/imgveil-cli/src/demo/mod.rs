@@ -145,7 +145,15 @@ fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Fa
     let (image, output) = (folder.join("phantom.png"), folder.join("schemes.png"));
     write_png(&image, &drawn(1, PhantomClass::Opacity, REAL)?)?;
     let exhibits = Exhibit::all();
-    let request = PreviewRequest { image: &image, output: &output, key, throwaway: false, exhibits: &exhibits, device };
+    let request = PreviewRequest {
+        image: &image,
+        output: &output,
+        key,
+        throwaway: false,
+        exhibits: &exhibits,
+        depth: None,
+        device,
+    };
     preview(&request, &NoProgress)?;
     Ok(output)
 }

@@ -5,7 +5,7 @@ mod progress;
 mod set_table;
 
 pub use job_report::{continued, list, report, set_aside};
-pub use progress::ImageBar;
+pub use progress::{ImageBar, WHOLE_RANGE};
 pub use set_table::set_table;
 
 use crate::exit::{FAILED, Failure};

@@ -1,6 +1,7 @@
 //! Options for sets whose format can be read in several ways.
 
 use super::window::Window;
+use imgveil::internal::image::Depth;
 use std::path::PathBuf;
 
 /// Options for sets whose format can be read in several ways.
@@ -10,6 +11,8 @@ pub struct ReadOptions {
     pub window: Option<Window>,
     /// NIfTI: the axis along which a volume is cut into slices.
     pub axis: Axis,
+    /// The bits that samples of more than 8 bits use, 9 to 16. `None` means as many as headers say, or as samples use.
+    pub depth: Option<Depth>,
     /// A CSV file of labels (and splits) that replaces those of folders and arrays.
     pub labels: Option<PathBuf>,
     /// WebDataset: extensions of the members (`json`, `txt`) that are carried over with the image and its class.

@@ -57,8 +57,11 @@ impl EncryptRun {
 
     fn encrypt(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let mut set = look(request)?;
+        let mut set = look(request, progress)?;
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
+        if let Some(words) = set.depth.and_then(|used| used.note()) {
+            progress.note(&Note::Depth(words));
+        }
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);
         }

@@ -13,6 +13,7 @@
 //! fit=pad                           pad, crop or none
 //! window=40,400                     auto, CENTRE,WIDTH or `full`
 //! axis=z                            x, y or z
+//! depth=12                          the bits that samples use; no line unless they are given
 //! labels=/data/labels.csv           the path as given, or nothing
 //! members=json                      one line for each kind, in the order given
 //! names=neutral                     neutral, classes or kept
@@ -84,6 +85,9 @@ fn encryption_text(request: &EncryptRequest, encoding: Encoding) -> String {
     text.line("fit", fit);
     text.line("window", &options.read.window.map_or("full".to_owned(), |window: Window| window.to_string()));
     text.line("axis", &options.read.axis.to_string());
+    if let Some(depth) = options.read.depth {
+        text.line("depth", &depth.bits().to_string());
+    }
     text.path("labels", options.read.labels.as_deref());
     for kind in &options.read.members {
         text.line("members", kind);
@@ -130,6 +134,7 @@ mod tests {
     use crate::format::{Axis, ReadOptions};
     use crate::job::EncryptOptions;
     use crate::set::Resize;
+    use imgveil::internal::image::Depth;
     use imgveil::internal::key::Key;
     use imgveil::internal::scheme::{Options, Preset};
 
@@ -160,6 +165,7 @@ mod tests {
             read: ReadOptions {
                 window: Some("40,400".parse().unwrap()),
                 axis: Axis::X,
+                depth: Depth::new(12),
                 labels: Some("labels.csv".into()),
                 members: vec!["json".into(), "txt".into()],
             },
@@ -170,7 +176,7 @@ mod tests {
             encryption_text(&request, Encoding::WebDataset { per_shard: 7 }),
             format!(
                 "imgveil run identity 2\njob=encrypt\ninput=/nowhere\nscheme={scheme}\nsize=192x256\nfit=pad\n\
-                 window=40,400\naxis=x\nlabels=labels.csv\nmembers=json\nmembers=txt\nnames=classes\n\
+                 window=40,400\naxis=x\ndepth=12\nlabels=labels.csv\nmembers=json\nmembers=txt\nnames=classes\n\
                  encoding=webdataset 7\n"
             )
         );

@@ -10,6 +10,7 @@
 
 mod census;
 mod decrypt;
+mod depth;
 mod describe;
 mod encrypt;
 mod encrypted_set;
@@ -37,7 +38,7 @@ pub use error::JobError;
 pub use inspect::{EncryptedWith, Inspection, inspect};
 pub use merge::{Merged, merge};
 pub use partition::Partition;
-pub use preflight::{Preflight, preflight};
+pub use preflight::{Preflight, preflight, preflight_with_progress};
 pub use progress::{Busy, NoProgress, Note, Progress};
 pub use request::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, SpotCheck, VerifyRequest};
 pub use summary::{Failure, Summary};

@@ -2,7 +2,7 @@
 //! of an earlier run that are unchanged on disk are not done again.
 
 use super::error::JobError;
-use super::journal::{Head, Journal, Record};
+use super::journal::{self, Head, Journal, Record};
 use super::partition::Partition;
 use crate::set::arrays::{NpySink, NpzSink, archive};
 use crate::set::folder::{FileKind, FolderSink};
@@ -11,6 +11,7 @@ use crate::set::sink::{Sink, Stored};
 use crate::set::staging::{JOURNAL, Staging};
 use crate::set::webdataset::ShardSink;
 use crate::set::{Encoding, Entry, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, Slot, beside, check_new_file};
+use imgveil::internal::image::Depth;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -92,6 +93,22 @@ impl Output {
         let there = |name: String| root.join(name).exists();
         let archive = place.encoding == Encoding::Npz && place.path.exists();
         archive || there(journal_name(place.partition)) || there(manifest_name(place.partition))
+    }
+
+    /// The depth of the images of more than 8 bits that an earlier run left in this place. A run that goes on must use
+    /// the same.
+    pub fn depth_so_far(path: &Path, encoding: Encoding, partition: Option<Partition>) -> Option<Depth> {
+        let root = folder(path, encoding);
+        let journal = std::fs::read(root.join(journal_name(partition)));
+        let manifest = || match encoding {
+            Encoding::Npz => archive::manifest(path).ok().flatten(),
+            _ => std::fs::read(root.join(manifest_name(partition))).ok().and_then(|text| Manifest::parse(&text).ok()),
+        };
+        let entries: Vec<Entry> = match journal {
+            Ok(text) => journal::parse(&text).records.into_iter().map(|record| record.entry).collect(),
+            Err(_) => manifest()?.images,
+        };
+        entries.iter().map(|entry| entry.geometry.depth()).find(|&depth| depth != Depth::U8)
     }
 
     /// Opens an output for these slots. `stamps` are the current stamps of their images, by slot.

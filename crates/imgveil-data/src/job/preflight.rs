@@ -2,14 +2,16 @@
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
 use super::census::{Census, Size};
+use super::depth::{self, UsedDepth};
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
+use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
 use super::summary::{Failure, in_order};
 use crate::Error;
 use crate::format::ReadError;
-use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, names, open_set};
+use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, at_depth, names, open_set};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
 use serde::Serialize;
@@ -35,6 +37,12 @@ pub struct Preflight {
     pub failed: Vec<Failure>,
     /// The number of files that are not images.
     pub ignored: usize,
+    /// The bits that samples use where they have more than 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u32>,
+    /// What the user should know about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth_note: Option<String>,
     /// What the user should know.
     pub notes: Vec<String>,
 }
@@ -52,6 +60,8 @@ pub(super) struct Preflighted {
     /// Which images belong to this process's partition.
     pub mine: Vec<bool>,
     pub failed: Vec<(usize, Failure)>,
+    /// The depth of the images whose samples have more than 8 bits, if there are any.
+    pub depth: Option<UsedDepth>,
     pub notes: Vec<String>,
 }
 
@@ -60,7 +70,15 @@ pub(super) struct Preflighted {
 /// # Errors
 /// The errors that the run would end with before it writes.
 pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
-    let set = look(request)?;
+    preflight_with_progress(request, &NoProgress)
+}
+
+/// As [`preflight`], and reports the images that are read where their headers do not say how many bits they use.
+///
+/// # Errors
+/// As [`preflight`].
+pub fn preflight_with_progress(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflight, Error> {
+    let set = look(request, progress)?;
     let mut census = Census::default();
     for Slot { item, geometry } in &set.slots {
         let Some(geometry) = geometry else { continue };
@@ -77,12 +95,14 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         sizes,
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
+        depth: set.depth.map(|used| used.depth.bits()),
+        depth_note: set.depth.and_then(|used| used.note()),
         notes: set.notes,
     })
 }
 
-/// Opens the set and reads every header.
-pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
+/// Opens the set and reads every header, and every image whose header leaves open how many bits it uses.
+pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflighted, JobError> {
     let options = &request.options;
     let encoding = options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
     if options.partition.is_some() && (encoding.is_array() || request.scheme.mixes()) {
@@ -120,6 +140,7 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
         classes,
         mine,
         failed: Vec::new(),
+        depth: None,
         notes: opened.note.into_iter().collect(),
         source,
     };
@@ -129,6 +150,10 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
             return Err(JobError::NothingReadable { images: set.failed.len(), first: first.clone() });
         }
         _ => {}
+    }
+    set.depth = set.settle_depth(request, progress)?;
+    if let Some(used) = set.depth {
+        set.source = at_depth(set.source, used.depth);
     }
     set.check(request)?;
     Ok(set)
@@ -156,6 +181,29 @@ impl Preflighted {
                 Err(error) => self.failed.push((index, error.into())),
             }
         }
+    }
+
+    /// Gives all images of more than 8 bits one depth, which keys and networks need.
+    fn settle_depth(
+        &mut self,
+        request: &EncryptRequest,
+        progress: &dyn Progress,
+    ) -> Result<Option<UsedDepth>, JobError> {
+        let stated = |slot: &Slot| slot.geometry.map_or(Depth::U8, Geometry::depth);
+        let mut depths: Vec<Depth> = self.slots.iter().map(stated).collect();
+        // Mixing and JPEG take 8 bits and refuse others, whatever they use.
+        let refused = request.scheme.mixes() || matches!(self.encoding, Encoding::Jpeg { .. });
+        if refused || depths.iter().all(|&depth| depth == Depth::U8) {
+            return Ok(None);
+        }
+        let used = depth::settled(self.source.as_ref(), &mut depths, &self.mine, request, progress)?;
+        let Some(depth) = used.map(|used| used.depth) else { return Ok(None) };
+        for geometry in self.slots.iter_mut().map(|slot| &mut slot.geometry).chain(&mut self.originals) {
+            if let Some(deep) = geometry.filter(|geometry| geometry.depth() != Depth::U8) {
+                *geometry = Some(deep.with_depth(depth));
+            }
+        }
+        Ok(used)
     }
 
     /// Checks the set as a whole.

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 /// Receives the progress of a job. The methods may be called from many threads.
 pub trait Progress: Send + Sync {
+    /// The job first reads this many images, to see how many bits their samples use. [`Progress::advance`] counts them,
+    /// and the job then starts.
+    fn look(&self, _images: usize) {}
     /// The job will work on this many images.
     fn start(&self, images: usize);
     /// This many more images are written, with this many bytes of samples.
@@ -34,6 +37,8 @@ impl Progress for NoProgress {
 pub enum Note {
     /// About the input or the scheme.
     About(String),
+    /// The bits that samples of more than 8 bits use, and what follows from it.
+    Depth(String),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
     /// The images were stored as JPEG, which is not exact.
@@ -43,7 +48,7 @@ pub enum Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::About(words) => f.write_str(words),
+            Self::About(words) | Self::Depth(words) => f.write_str(words),
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
             }

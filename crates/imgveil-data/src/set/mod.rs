@@ -5,6 +5,7 @@
 #[doc(hidden)]
 pub mod arrays;
 mod completeness;
+mod depth;
 mod encoding;
 mod error;
 mod files;
@@ -28,6 +29,7 @@ pub mod staging;
 #[doc(hidden)]
 pub mod webdataset;
 
+pub use depth::{at_depth, at_used_depth};
 pub use encoding::Encoding;
 pub use error::{LoadError, Mixed, SetError};
 pub(crate) use files::check_new_file;
@@ -44,6 +46,7 @@ pub use source::{Beside, Opened, Source};
 pub use split::Split;
 
 pub(crate) use completeness::PARTITION_MANIFEST;
+pub(crate) use depth::{depth_of_samples, used};
 pub(crate) use load::read_resized;
 pub(crate) use open::open_set;
 pub(crate) use paths::{is_inside, parent, remove};

@@ -3,7 +3,7 @@
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::source::{Opened, Source};
-use super::{arrays, completeness, folder, labels, webdataset};
+use super::{arrays, completeness, depth, folder, labels, webdataset};
 use crate::Error;
 use crate::format::{Format, ReadOptions};
 use std::path::Path;
@@ -28,7 +28,12 @@ pub fn open_with(path: &Path, options: &ReadOptions) -> Result<Opened, Error> {
 
 /// As [`open_with`], with the error of sets.
 pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let opened = open_any(path, options)?;
+    let mut opened = open_any(path, options)?;
+    if let Some(manifest) = &opened.manifest {
+        // Files do not always tell how many bits of a sample are used.
+        let depths = manifest.images.iter().map(|entry| entry.geometry.depth()).collect();
+        opened.source = depth::at_depths(opened.source, depths);
+    }
     match &options.labels {
         Some(labels) if opened.manifest.is_none() => {
             let (source, note) = labels::apply(opened.source, labels)?;

@@ -55,9 +55,11 @@ impl Picture {
             ImageFormat::WebP => WebPDecoder::new(reader).and_then(|d| pixels(d, limits)),
             ImageFormat::Bmp => BmpDecoder::new(reader).and_then(|d| pixels(d, limits)),
             ImageFormat::Pnm => {
-                let image = PnmDecoder::new(&mut reader).and_then(|d| pixels(d, limits)).map_err(|e| wrong(&e))?;
+                let decoder = PnmDecoder::new(&mut reader).map_err(|e| wrong(&e))?;
+                let max = decoder.header().maximal_sample();
+                let image = pixels(decoder, limits).map_err(|e| wrong(&e))?;
                 no_second_pnm(reader)?;
-                return Ok(image);
+                return Ok(unscaled(image, max));
             }
             _ => return Err(ReadErrorKind::Foreign),
         }
@@ -68,6 +70,26 @@ impl Picture {
 fn pixels(mut decoder: impl ImageDecoder, limits: Limits) -> Result<DynamicImage, ImageError> {
     decoder.set_limits(limits)?;
     DynamicImage::from_decoder(decoder)
+}
+
+/// The samples as a PNM file stores them: the decoder scales those of 16 bits from 0..=`max` to 0..=65,535.
+fn unscaled(mut image: DynamicImage, max: u32) -> DynamicImage {
+    let undo = |samples: &mut [u16]| {
+        for sample in samples {
+            *sample = ((u32::from(*sample) * max + 32_767) / 65_535) as u16;
+        }
+    };
+    if max < 65_535 {
+        match &mut image {
+            DynamicImage::ImageLuma16(image) => undo(image),
+            DynamicImage::ImageRgb16(image) => undo(image),
+            // With alpha, whose largest value says that a pixel is opaque.
+            DynamicImage::ImageLumaA16(image) => image.pixels_mut().for_each(|pixel| undo(&mut pixel.0[..1])),
+            DynamicImage::ImageRgba16(image) => image.pixels_mut().for_each(|pixel| undo(&mut pixel.0[..3])),
+            _ => {}
+        }
+    }
+    image
 }
 
 /// PNM files may hold several images, of which the decoder reads the first.

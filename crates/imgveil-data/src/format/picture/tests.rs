@@ -26,6 +26,34 @@ fn pngs_of_16_bits_round_trip() {
     }
 }
 
+#[test]
+fn pngs_say_how_many_bits_are_used() {
+    for (channels, bits) in [(1, 12), (3, 9)] {
+        let geometry = Geometry::new(5, 7, channels).unwrap().with_depth(Depth::new(bits).unwrap());
+        let image = Image::new(geometry, [7u8, 1].repeat(geometry.samples())).unwrap();
+        let png = encode_png(&image).unwrap();
+        let said = [&b"sBIT"[..], &vec![bits as u8; channels as usize]].concat();
+        assert_eq!(png[8 + 25..][..4], channels.to_be_bytes());
+        assert_eq!(png[8 + 25 + 4..][..said.len()], said);
+        // Its checksum is right, and what lies behind it is read. Others scale samples up to 16 bits, so that the
+        // samples alone say how many bits they use.
+        assert_eq!(decode(&png).unwrap().at_depth(geometry.depth()).unwrap(), image);
+    }
+}
+
+#[test]
+fn deep_pnm_samples_are_read_as_they_are_stored() {
+    for (max, bits) in [(256u32, 9), (1000, 10), (4095, 12), (40_000, 16), (65_535, 16)] {
+        let values: Vec<u16> = (0..64).map(|i| (i * max / 63) as u16).collect();
+        let stored: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
+        let pgm = [format!("P5 8 8 {max}\n").as_bytes(), &stored].concat();
+        let geometry = header(Cursor::new(&pgm)).unwrap().geometry;
+        assert_eq!(geometry.depth().bits(), bits);
+        let samples = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        assert_eq!(decode(&pgm).unwrap(), Image::new(geometry, samples).unwrap(), "{max}");
+    }
+}
+
 /// The image in every format that some program writes, with the name of the format.
 fn in_every_format(image: &Image) -> Vec<(&'static str, Vec<u8>)> {
     let geometry = image.geometry();
