@@ -151,6 +151,7 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
         }
         _ => {}
     }
+    set.check_sizes(request)?;
     set.depth = set.settle_depth(request, progress)?;
     if let Some(used) = set.depth {
         set.source = at_depth(set.source, used.depth);
@@ -206,16 +207,14 @@ impl Preflighted {
         Ok(used)
     }
 
-    /// Checks the set as a whole.
-    fn check(&mut self, request: &EncryptRequest) -> Result<(), JobError> {
+    /// Refuses images of several sizes where they must have one. Samples of more than 8 bits get one depth later.
+    fn check_sizes(&self, request: &EncryptRequest) -> Result<(), JobError> {
+        let stored = |index: usize| -> Option<Geometry> {
+            let geometry = self.originals[index]?;
+            Some(if geometry.depth() == Depth::U8 { geometry } else { geometry.with_depth(Depth::U16) })
+        };
         let mut first_of: HashMap<Split, usize> = HashMap::new();
-        let mut geometries: Vec<(Geometry, usize)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            let Some(geometry) = slot.geometry else { continue };
-            if seen.insert(geometry) {
-                geometries.push((geometry, index));
-            }
+        for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.geometry.is_some()) {
             // The images of this split must have one size. `All` means the whole set.
             let one_size = match (self.encoding.is_array(), request.scheme.mixes()) {
                 (_, true) => Split::All,
@@ -223,15 +222,26 @@ impl Preflighted {
                 _ => continue,
             };
             let first = *first_of.entry(one_size).or_insert(index);
-            let (Some(first_geometry), Some(other_geometry)) = (self.originals[first], self.originals[index]) else {
-                continue;
-            };
+            let (Some(first_geometry), Some(other_geometry)) = (stored(first), stored(index)) else { continue };
             if first_geometry != other_geometry {
                 let name = |index: usize| self.source.items()[index].name.clone();
                 let (first, other) = (name(first), name(index));
                 let mixed = Mixed { first, first_geometry, other, other_geometry };
                 let mixes = request.scheme.mixes();
                 return Err(if mixes { JobError::Mixed(mixed) } else { JobError::MixedArray(mixed) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the set as a whole.
+    fn check(&mut self, request: &EncryptRequest) -> Result<(), JobError> {
+        let mut geometries: Vec<(Geometry, usize)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(geometry) = slot.geometry else { continue };
+            if seen.insert(geometry) {
+                geometries.push((geometry, index));
             }
         }
         if let Encoding::Jpeg { .. } = self.encoding
