@@ -43,6 +43,7 @@ mod key;
 mod plan;
 mod schedule;
 mod scheme;
+mod sealed;
 mod tables;
 
 pub use cipher::{Cipher, Job};
@@ -79,6 +80,9 @@ pub mod internal {
     }
     pub mod scheme {
         pub use crate::scheme::*;
+    }
+    pub mod sealed {
+        pub use crate::sealed::*;
     }
     pub mod tables {
         pub use crate::tables::*;

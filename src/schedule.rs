@@ -157,7 +157,7 @@ impl Stream {
 }
 
 /// Hashes the geometry and the samples: the beginning of every hash of an image.
-fn hash_pixels(hasher: &mut blake3::Hasher, geometry: Geometry, samples: &[u8]) {
+pub(crate) fn hash_pixels(hasher: &mut blake3::Hasher, geometry: Geometry, samples: &[u8]) {
     for part in [geometry.height() as u32, geometry.width() as u32, geometry.channels() as u32, geometry.depth().bits()]
     {
         hasher.update(&part.to_le_bytes());
@@ -165,7 +165,7 @@ fn hash_pixels(hasher: &mut blake3::Hasher, geometry: Geometry, samples: &[u8]) 
     hasher.update(samples);
 }
 
-fn first_8(hasher: &blake3::Hasher) -> [u8; 8] {
+pub(crate) fn first_8(hasher: &blake3::Hasher) -> [u8; 8] {
     let mut id = [0; 8];
     hasher.finalize_xof().fill(&mut id);
     id

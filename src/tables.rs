@@ -13,6 +13,9 @@ pub const PLAN: &str = "plan";
 /// Bits of an element of [`PLAN`].
 pub const PLAN_BITS: &str = "plan_bits";
 
+/// The array of a file of tables that holds their salt: 32 random bytes.
+pub const SALT: &str = "salt";
+
 /// Whether the array only repeats what the others say. Such an array is neither read nor hashed.
 pub fn is_derived(name: &str) -> bool {
     [PLAN, PLAN_BITS].contains(&name)
@@ -118,10 +121,27 @@ pub fn index(shape: &[u32], mut number: usize) -> String {
     format!("[{}]", places.join(", "))
 }
 
+/// The salt of a file of tables is not 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("array `salt`: a salt is 32 integers from 0 to 255")]
+pub struct SaltError;
+
+/// A new salt from random bytes of the operating system or the browser.
+///
+/// # Errors
+/// When no random bytes are available.
+pub fn random_salt() -> Result<Zeroizing<[u8; 32]>, getrandom::Error> {
+    let mut salt = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *salt)?;
+    Ok(salt)
+}
+
 /// Named arrays that replace a key.
 #[derive(Clone)]
 pub struct Tables {
     arrays: BTreeMap<String, Array>,
+    /// Random bytes that enter the secret, because the arrays may hold few bits: all of them could be tried.
+    salt: Option<Zeroizing<[u8; 32]>>,
     /// Derived once, because hashing a large set of tables takes a while.
     key: Key,
 }
@@ -135,8 +155,57 @@ impl fmt::Debug for Tables {
 impl Tables {
     /// Tables of these arrays. [`PLAN`] and [`PLAN_BITS`] may be among them; they have no effect.
     pub fn new(arrays: BTreeMap<String, Array>) -> Self {
-        let key = derive(&arrays);
-        Self { arrays, key }
+        let key = derive(&arrays, None);
+        Self { arrays, salt: None, key }
+    }
+
+    /// Tables from the arrays of a file. [`SALT`] among them is the salt.
+    ///
+    /// # Errors
+    /// When the salt is not 32 bytes.
+    pub fn from_file(mut arrays: BTreeMap<String, Array>) -> Result<Self, SaltError> {
+        match arrays.remove(SALT) {
+            None => Ok(Self::new(arrays)),
+            Some(array) => {
+                let bytes: Option<Vec<u8>> = array.values().iter().map(|&value| u8::try_from(value).ok()).collect();
+                let salt = bytes.map(Zeroizing::new).and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok());
+                Ok(Self::new(arrays).with_salt(salt.ok_or(SaltError)?))
+            }
+        }
+    }
+
+    /// The same tables with a salt.
+    #[must_use]
+    pub fn with_salt(self, salt: [u8; 32]) -> Self {
+        let salt = Zeroizing::new(salt);
+        let key = derive(&self.arrays, Some(&salt));
+        Self { salt: Some(salt), key, ..self }
+    }
+
+    /// The same tables with the salt that a key gives them. Exporting tables again gives the same secret.
+    #[must_use]
+    pub fn with_salt_of(self, key: &Key) -> Self {
+        let salt = key.derive("imgveil v2 tables salt", self.key.fingerprint().to_string().as_bytes());
+        self.with_salt(*salt)
+    }
+
+    /// The same tables without a salt, as sets of format 1 were encrypted.
+    #[must_use]
+    pub fn without_salt(&self) -> Self {
+        Self::new(self.arrays.clone())
+    }
+
+    /// Whether the tables have a salt.
+    pub fn is_salted(&self) -> bool {
+        self.salt.is_some()
+    }
+
+    /// The arrays of a file of these tables: all of them, and the salt.
+    pub fn written(&self) -> impl Iterator<Item = (&str, Array)> {
+        let salt = self.salt.as_ref().map(|salt| {
+            (SALT, Array::counted(vec![salt.len() as u32], salt.iter().map(|&byte| u32::from(byte)).collect()))
+        });
+        self.arrays.iter().map(|(name, array)| (name.as_str(), array.clone())).chain(salt)
     }
 
     /// The arrays by their names.
@@ -169,18 +238,22 @@ impl Tables {
     /// # Errors
     /// Never for arrays of integers.
     pub fn to_text(&self) -> Result<Zeroizing<String>, serde_json::Error> {
-        let lines = self
-            .arrays
-            .iter()
-            .map(|(name, array)| Ok(format!("  {}: {}", serde_json::to_string(name)?, serde_json::to_string(array)?)));
+        let line = |(name, array): (&str, Array)| {
+            Ok(format!("  {}: {}", serde_json::to_string(name)?, serde_json::to_string(&array)?))
+        };
+        let lines = self.written().map(line);
         let lines: Vec<String> = lines.collect::<Result<_, serde_json::Error>>()?;
         Ok(Zeroizing::new(format!("{{\n{}\n}}\n", lines.join(",\n"))))
     }
 }
 
 /// The derived secret. Lengths fit 32 bits: no file that was read holds a name of 4 GiB.
-fn derive(arrays: &BTreeMap<String, Array>) -> Key {
-    let mut hasher = blake3::Hasher::new_derive_key("imgveil v1 tables");
+fn derive(arrays: &BTreeMap<String, Array>, salt: Option<&[u8; 32]>) -> Key {
+    let context = if salt.is_some() { "imgveil v2 tables" } else { "imgveil v1 tables" };
+    let mut hasher = blake3::Hasher::new_derive_key(context);
+    if let Some(salt) = salt {
+        hasher.update(salt);
+    }
     for (name, array) in arrays.iter().filter(|(name, _)| !is_derived(name)) {
         hasher.update(&(name.len() as u32).to_le_bytes()).update(name.as_bytes());
         hasher.update(&(array.shape.len() as u32).to_le_bytes());
@@ -224,7 +297,7 @@ impl<'de> Deserialize<'de> for Tables {
             }
         }
 
-        deserializer.deserialize_map(Arrays).map(Self::new)
+        deserializer.deserialize_map(Arrays).and_then(|arrays| Self::from_file(arrays).map_err(D::Error::custom))
     }
 }
 
@@ -276,6 +349,31 @@ mod tests {
             tables(&[("perm", perm()), ("flip", perm())]),
         ] {
             assert_ne!(other.key().fingerprint(), fingerprint, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_salt_enters_the_secret_and_the_text() {
+        let bare = tables(&[("perm", array(&[2], &[1, 0]))]);
+        let (one, other) = (bare.clone().with_salt([1; 32]), bare.clone().with_salt([2; 32]));
+        let fingerprint = |tables: &Tables| tables.key().fingerprint();
+        assert!(fingerprint(&one) != fingerprint(&bare) && fingerprint(&one) != fingerprint(&other));
+        let back = Tables::parse(one.to_text().unwrap().as_bytes()).unwrap();
+        assert!(back.is_salted() && !back.arrays().contains_key(SALT));
+        assert_eq!(fingerprint(&back), fingerprint(&one));
+        assert_eq!(fingerprint(&back.without_salt()), fingerprint(&bare));
+        let key = Key::from_bytes([1; 32]);
+        assert_eq!(fingerprint(&bare.clone().with_salt_of(&key)), fingerprint(&bare.clone().with_salt_of(&key)));
+        assert_ne!(
+            fingerprint(&bare.clone().with_salt_of(&Key::from_bytes([2; 32]))),
+            fingerprint(&bare.with_salt_of(&key))
+        );
+        for wrong in [r#"{"salt": {"shape": [1], "values": [1]}}"#.to_owned(), {
+            let values: Vec<u32> = (0..32).map(|i| i + 225).collect();
+            format!(r#"{{"salt": {{"shape": [32], "values": {values:?}}}}}"#)
+        }] {
+            let error = Tables::parse(wrong.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains("a salt is 32 integers from 0 to 255"), "{error}");
         }
     }
 

@@ -9,13 +9,13 @@
 //! ```
 
 use super::name::{self, NameError};
-use super::{KINDS, Scheme, Stage, StageError};
+use super::{KINDS, MOST_STAGES, Scheme, Stage, StageError};
 use std::borrow::Cow;
 use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The most bytes that the text of a scheme may have: more than a thousand stages.
+/// The most bytes that the text of a scheme may have: a thousand bytes for each of the most stages.
 pub const LONGEST_SCHEME: usize = 1 << 16;
 
 /// Why a text is no scheme, and where.
@@ -56,6 +56,9 @@ pub enum CustomProblem {
         KINDS[0].0
     )]
     Empty,
+    /// More stages than a scheme may have.
+    #[error("a scheme has at most {MOST_STAGES} stages, and this is one more")]
+    Stages,
     /// A stage that does not say what it is.
     #[error(
         "this stage does not say what it is; write stage = \"...\" with one of {}",
@@ -134,6 +137,9 @@ fn read(text: &str, file: &str) -> Result<Scheme, Misplaced> {
                     let DeValue::Table(fields) = table.get_ref() else {
                         return Err((table.span().start, CustomProblem::Form));
                     };
+                    if stages.len() == MOST_STAGES {
+                        return Err((table.span().start, CustomProblem::Stages));
+                    }
                     stages.push((table.span().start, stage(fields, table.span().start)?));
                 }
             }

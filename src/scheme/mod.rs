@@ -13,6 +13,7 @@ mod error;
 mod import;
 mod jpeg;
 mod key_space;
+mod limits;
 mod name;
 mod preset;
 mod representative;
@@ -30,6 +31,7 @@ pub use error::{CompileError, ImportError, NamedArray};
 pub use import::export;
 pub use jpeg::Jpeg;
 pub use key_space::KeySpace;
+pub use limits::MOST_STAGES;
 pub use name::{LONGEST_NAME, NameError};
 pub use preset::{Options, PRESETS, Preset, PresetError};
 pub use representative::representative;
@@ -50,6 +52,7 @@ pub struct Scheme {
     #[serde(deserialize_with = "name::read")]
     pub name: String,
     /// The stages in the order in which they encrypt, in their canonical texts.
+    #[serde(deserialize_with = "limits::stages")]
     pub stages: Vec<Stage>,
 }
 

@@ -26,6 +26,31 @@ impl Secret {
         }
     }
 
+    /// Whether ids, hashes and the fingerprint depend on enough random bits. Those of tables without a salt depend on the
+    /// tables alone, which may be so few that all of them can be tried.
+    pub fn is_hard_to_guess(&self) -> bool {
+        match self {
+            Self::Key(_) => true,
+            Self::Tables(tables) => tables.is_salted(),
+        }
+    }
+
+    /// The same secret with some salt, for runs that write nothing.
+    pub fn salted_for_a_dry_run(self) -> Self {
+        match self {
+            Self::Tables(tables) if !tables.is_salted() => tables.with_salt([0; 32]).into(),
+            secret => secret,
+        }
+    }
+
+    /// The secret as sets of format 1 know it, if it differs: tables without their salt.
+    pub fn of_format_1(&self) -> Option<Self> {
+        match self {
+            Self::Tables(tables) if tables.is_salted() => Some(tables.without_salt().into()),
+            _ => None,
+        }
+    }
+
     /// Whether [`Secret::compile`] can do it; no table of a whole image is made to find out, but where tables were
     /// given.
     ///

@@ -15,6 +15,7 @@ sys.dont_write_bytecode = True
 import mixing_cases
 import schedule
 import scheme_cases
+import set_cases
 import stages as st
 import table_cases
 from cases import COUNT, HASHED, PIXELS, STREAM_KEY, ZERO, ramp
@@ -213,6 +214,7 @@ def files():
         },
         "schemes.json": {"pixels": PIXELS, "cases": scheme_cases.cases()},
         "tables.json": {"pixels": PIXELS, "cases": table_cases.cases(), "export": table_cases.exports()},
+        "sets.json": {"images": set_cases.images(), "tables": set_cases.tables(), "seals": set_cases.seals()},
         "mixing.json": {"pixels": mixing_cases.INPUTS, "cases": mixing_cases.cases()},
     }
     out = {name: (text(value) + "\n").encode("utf-8") for name, value in contents.items()}

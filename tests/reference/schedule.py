@@ -145,10 +145,10 @@ class Draws:
 # Written-out tables
 
 
-def tables_secret(arrays):
+def tables_secret(arrays, salt=None):
     """The secret of a set encrypted with tables, for ids and hashes: `arrays` has a (shape, values) for every
-    name ("Written-out tables", last paragraph, of docs/SCHEDULE.md)."""
-    material = b""
+    name, `salt` is the tables' salt ("Written-out tables", last paragraphs, of docs/SCHEDULE.md)."""
+    material = salt or b""
     for name in sorted(arrays, key=lambda n: n.encode("utf-8")):
         if name in ("plan", "plan_bits"):
             continue
@@ -156,7 +156,7 @@ def tables_secret(arrays):
         text = name.encode("utf-8")
         material += struct.pack("<I", len(text)) + text + struct.pack("<I", len(shape))
         material += struct.pack("<%dI" % len(shape), *shape) + struct.pack("<%dI" % len(values), *values)
-    return derive("imgveil v1 tables", material)
+    return derive("imgveil v1 tables" if salt is None else "imgveil v2 tables", material)
 
 
 # Ids and hashes of images
@@ -167,7 +167,7 @@ def stored(depth):
     return 1 if depth == 8 else 2
 
 
-def _plain(height, width, channels, pixels, depth):
+def plain_bytes(height, width, channels, pixels, depth):
     """The bytes P ("Ids and hashes of images" of docs/SCHEDULE.md)."""
     if len(pixels) != height * width * channels * stored(depth):
         raise ValueError("the pixels are not H*W*C samples")
@@ -177,13 +177,13 @@ def _plain(height, width, channels, pixels, depth):
 def image_id(secret, name, height, width, channels, pixels, depth=8):
     """The image id, 8 bytes ("Ids and hashes of images" of docs/SCHEDULE.md)."""
     text = name.encode("utf-8")
-    message = struct.pack("<I", len(text)) + text + _plain(height, width, channels, pixels, depth)
+    message = struct.pack("<I", len(text)) + text + plain_bytes(height, width, channels, pixels, depth)
     return keyed(derive("imgveil v1 image id", secret), message)[:8]
 
 
 def plain_hash(secret, height, width, channels, pixels, depth=8):
     """The plain hash, 16 bytes ("Ids and hashes of images" of docs/SCHEDULE.md)."""
-    return keyed(derive("imgveil v1 plain hash", secret), _plain(height, width, channels, pixels, depth))[:16]
+    return keyed(derive("imgveil v1 plain hash", secret), plain_bytes(height, width, channels, pixels, depth))[:16]
 
 
 def view_id(secret, image, dy, dx, mirrored, angle=0, brightness=0):

@@ -8,9 +8,9 @@ use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
 use imgveil::internal::tables::Tables;
-use imgveil_data::format::{Axis, ReadOptions, Window};
+use imgveil_data::format::{Axis, Channels, ExifOrientation, ReadOptions, Window};
 use imgveil_data::set::{Encoding, Resize, Side};
-use imgveil_data::{key_file, tables_file};
+use imgveil_data::{Memory, key_file, tables_file};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -134,6 +134,22 @@ impl SecretArgs {
         key.or_else(|| self.tables.clone().map(Tables))
     }
 
+    /// As [`require`](Self::require), for commands that encrypt a set: tables without a salt get one.
+    pub fn require_to_encrypt(&self, out: &Output) -> Result<Secret, Failure> {
+        let Some(path) = &self.tables else { return self.require(out) };
+        let loaded = tables_file::load_to_encrypt(path)?;
+        if let Some(warning) = loaded.warning {
+            out.warn(&warning);
+        }
+        if let Some(salt) = loaded.salt_file {
+            out.note(&format!(
+                "the salt of these tables: {} (keep it with them; both are needed to decrypt)",
+                salt.display()
+            ));
+        }
+        Ok(loaded.tables.into())
+    }
+
     /// As [`load`](Self::load), for commands that need a secret.
     pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
         let missing =
@@ -163,6 +179,22 @@ impl ResizeArgs {
     }
 }
 
+/// How much memory.
+#[derive(clap::Args)]
+pub struct MemoryArgs {
+    /// The memory that the command may use, such as 512M or 8G; an image that does not fit is set aside [default: three
+    /// quarters of what is available]
+    #[arg(long, value_name = "SIZE")]
+    memory: Option<Memory>,
+}
+
+impl MemoryArgs {
+    /// The bound for imgveil-data.
+    pub fn bound(&self) -> Memory {
+        self.memory.unwrap_or_default()
+    }
+}
+
 /// How a set is read where its format allows several readings.
 #[derive(clap::Args)]
 pub struct ReadArgs {
@@ -177,16 +209,48 @@ pub struct ReadArgs {
     /// else as many as the largest sample of the set needs]
     #[arg(long, value_name = "BITS", value_parser = depth)]
     pub depth: Option<Depth>,
+    /// Follow links that lead out of IN
+    #[arg(long)]
+    pub follow_links: bool,
     /// CSV file with the columns name, label and, if you like, split; instead of what folders and arrays say
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub pixels: PixelArgs,
+    #[command(flatten)]
+    pub memory: MemoryArgs,
+}
+
+/// How pixels are changed when they are read.
+#[derive(clap::Args, Clone, Copy)]
+pub struct PixelArgs {
+    /// Give all images one number of channels: 1 (RGB becomes grey by its luma) or 3 (grey is repeated)
+    #[arg(long, value_name = "N")]
+    pub channels: Option<Channels>,
+    /// Pictures that their EXIF orientation says to turn: keep them as they are stored, or apply it
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub exif_orientation: ExifOrientation,
 }
 
 impl ReadArgs {
     /// The request for imgveil-data.
     pub fn reading(&self) -> ReadOptions {
-        let Self { window, axis, depth, ref labels } = *self;
-        ReadOptions { window, axis, depth, labels: labels.clone(), members: Vec::new() }
+        ReadOptions {
+            window: self.window,
+            axis: self.axis,
+            depth: self.depth,
+            labels: self.labels.clone(),
+            follow_links: self.follow_links,
+            memory: self.memory.bound(),
+            ..self.pixels.reading()
+        }
+    }
+}
+
+impl PixelArgs {
+    /// The request for imgveil-data.
+    pub fn reading(self) -> ReadOptions {
+        ReadOptions { channels: self.channels, exif_orientation: self.exif_orientation, ..ReadOptions::default() }
     }
 }
 
@@ -291,8 +355,20 @@ impl DeviceArgs {
     }
 }
 
+/// Refuses a key's own text where the path of its file is wanted.
+fn check_is_path(path: &Path) -> Result<(), Failure> {
+    if path.to_string_lossy().trim_start().to_ascii_lowercase().starts_with("imgveil-secret-key-1") && !path.exists() {
+        let words = "this is the text of a key and not the path of a key file: it was not used. It may be in your \
+                     shell's history now, and others on this machine could see it: make a new key with `imgveil \
+                     keygen -o FILE`, and give -k FILE";
+        return Err(Failure { words: words.to_owned(), code: USAGE });
+    }
+    Ok(())
+}
+
 /// Reads a key file and prints its warning.
 pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
+    check_is_path(path)?;
     let loaded = key_file::load(path)?;
     if let Some(warning) = loaded.warning {
         out.warn(&warning);
@@ -302,6 +378,7 @@ pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
 
 /// Reads a file of tables and prints its warning.
 fn load_tables(path: &Path, out: &Output) -> Result<Tables, Failure> {
+    check_is_path(path)?;
     let loaded = tables_file::load(path)?;
     if let Some(warning) = loaded.warning {
         out.warn(&warning);

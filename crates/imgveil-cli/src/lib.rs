@@ -8,6 +8,7 @@ mod command;
 pub mod demo;
 mod error;
 mod exit;
+mod guard;
 mod measure;
 mod output;
 mod preview;

@@ -10,8 +10,8 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
-use imgveil_data::format::picture::read_image;
-use imgveil_data::format::{ReadError, ReadErrorKind};
+use imgveil_data::format::picture::read_image_with;
+use imgveil_data::format::{ReadError, ReadErrorKind, ReadOptions};
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
@@ -122,6 +122,8 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
     pub image: &'a Path,
+    /// How it is read.
+    pub reading: &'a ReadOptions,
     /// The sheet to write: a new PNG file.
     pub output: &'a Path,
     /// The key.
@@ -130,8 +132,6 @@ pub struct PreviewRequest<'a> {
     pub throwaway: bool,
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
-    /// The bits that samples of more than 8 bits use. `None`: as many as the image's need.
-    pub depth: Option<Depth>,
     /// The device that runs them.
     pub device: &'a Device,
 }
@@ -167,6 +167,11 @@ pub struct Shown {
     notes: Vec<String>,
 }
 
+/// Bytes for each byte of samples: while the image is decoded, encrypted and decrypted under one scheme.
+const TABLES: u64 = 32;
+/// Bytes for each byte of samples that an exhibit keeps.
+const KEPT: u64 = 5;
+
 /// Encrypts an image under every scheme, decrypts it where that is possible, and draws all on one sheet.
 ///
 /// # Errors
@@ -176,7 +181,9 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     if !request.image.exists() {
         return Err(Error::missing(request.image).into());
     }
-    let image = read_image(request.image).map_err(Error::unreadable)?;
+    // The tables of a scheme, and what every exhibit keeps: its image, and its picture in colour.
+    let factor = TABLES + KEPT * request.exhibits.len() as u64;
+    let image = read_image_with(request.image, request.reading, factor).map_err(Error::unreadable)?;
     let image = at_depth(image, request)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
@@ -292,7 +299,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
 
 /// The image at the depth that `encrypt` would give it if it were alone.
 fn at_depth(image: Image, request: &PreviewRequest<'_>) -> Result<Image, Failure> {
-    let depth = match request.depth {
+    let depth = match request.reading.depth {
         Some(depth) if image.geometry().depth() != Depth::U8 => depth,
         // Some headers state it.
         _ if image.geometry().depth() != Depth::U16 => return Ok(image),
@@ -418,6 +425,7 @@ mod tests {
             let exhibits = Exhibit::all();
             let request = PreviewRequest {
                 image: &image,
+                reading: &ReadOptions::default(),
                 output: &output,
                 key: &key,
                 throwaway: true,
@@ -460,6 +468,7 @@ mod tests {
         let (image, output) = (PathBuf::new(), PathBuf::new());
         let request = PreviewRequest {
             image: &image,
+            reading: &ReadOptions::default(),
             output: &output,
             key: &key,
             throwaway: false,

@@ -27,9 +27,9 @@ pub enum ErrorKind {
     Busy,
     /// The request cannot be carried out as it is: options contradict each other, or do not fit the set.
     InvalidRequest,
-    /// A file of labels or names is damaged or about other images.
+    /// A file of labels is damaged or about other images.
     InvalidList,
-    /// The set is damaged, incomplete, or not of a supported format.
+    /// The set or its file of names is damaged, changed, incomplete, or not of a supported format.
     InvalidSet,
     /// The set holds mixtures of images, which can only be trained on.
     Mixtures,
@@ -43,6 +43,8 @@ pub enum ErrorKind {
     Scheme,
     /// The device failed.
     Device,
+    /// The set needs more memory than may be used.
+    Memory,
     /// Reading or writing failed in the operating system.
     Io,
     /// A bug in this crate.
@@ -78,6 +80,7 @@ impl Error {
             Detail::Set(error) => set_kind(error),
             Detail::Read(_) => ErrorKind::InvalidSet,
             Detail::Load(LoadError::Mixed(_)) => ErrorKind::InvalidRequest,
+            Detail::Load(LoadError::Memory(_)) => ErrorKind::Memory,
             Detail::Load(LoadError::Read(_) | LoadError::Unlabelled(_)) => ErrorKind::InvalidSet,
             Detail::Job(error) => job_kind(error),
             Detail::KeyFile(error) => match error {
@@ -136,17 +139,23 @@ impl Error {
 fn set_kind(error: &SetError) -> ErrorKind {
     match error {
         SetError::Missing(_) => ErrorKind::NotFound,
-        SetError::OutputExists(_) => ErrorKind::AlreadyExists,
-        SetError::Collision(_) | SetError::Unmerged(_) => ErrorKind::InvalidRequest,
-        SetError::Names { .. } | SetError::Labels { .. } => ErrorKind::InvalidList,
+        SetError::OutputExists(_) | SetError::InTheWay { .. } => ErrorKind::AlreadyExists,
+        SetError::Collision(_) | SetError::Unmerged(_) | SetError::Layout { .. } => ErrorKind::InvalidRequest,
+        SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,
         SetError::Empty { .. }
+        | SetError::OnlyLinksOut { .. }
         | SetError::Foreign(_)
         | SetError::Unfinished(_)
         | SetError::Npz { .. }
         | SetError::Npy { .. }
         | SetError::Shards { .. }
+        | SetError::Classes { .. }
+        | SetError::Forged(_)
+        | SetError::Names { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
+        SetError::WrongKey { .. } => ErrorKind::WrongKey,
+        SetError::Memory { .. } => ErrorKind::Memory,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,
     }
 }
@@ -157,23 +166,30 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Compile(_) => ErrorKind::Scheme,
         JobError::Engine(_) => ErrorKind::Device,
         JobError::Busy(_) => ErrorKind::Busy,
+        JobError::NamesInside { .. } => ErrorKind::InvalidRequest,
         JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
-        JobError::NoName { .. } => ErrorKind::InvalidList,
         JobError::Mixed(_)
         | JobError::MixedArray(_)
         | JobError::AlreadyEncrypted { .. }
         | JobError::Inside { .. }
         | JobError::OtherJournal { .. }
         | JobError::PartitionOfArray
+        | JobError::Unsalted
         | JobError::JpegDepth(_)
         | JobError::PartitionDepth(_)
         | JobError::NoRoomForMembers
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
+        JobError::Memory(_) => ErrorKind::Memory,
         JobError::Lossy { .. } => ErrorKind::NotInvertible,
-        JobError::WrongKey { .. } => ErrorKind::WrongKey,
-        JobError::NotEncrypted(_) | JobError::NothingReadable { .. } => ErrorKind::InvalidSet,
+        JobError::OldSet(_) => ErrorKind::AlreadyExists,
+        JobError::NotEncrypted(_)
+        | JobError::NothingReadable { .. }
+        | JobError::ForgedJournal(_)
+        | JobError::NoName { .. }
+        | JobError::ForgedName { .. } => ErrorKind::InvalidSet,
+        JobError::Random(_) => ErrorKind::Io,
         JobError::Worker => ErrorKind::Internal,
     }
 }

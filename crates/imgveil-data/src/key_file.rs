@@ -2,11 +2,15 @@
 
 use crate::Error;
 use crate::private_file::{NotWritten, others_can_read, write_private};
+use crate::regular_file;
 pub use crate::secret_error::KeyFileError;
 use imgveil::internal::key::Key;
 use std::path::Path;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
+
+/// The size limit of a key file, comments included.
+const LONGEST: u64 = 1 << 20;
 
 /// A key read from a file.
 pub struct LoadedKey {
@@ -40,7 +44,7 @@ pub fn load(path: &Path) -> Result<LoadedKey, Error> {
         std::io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
         _ => KeyFileError::Io { doing: "read", path: path.to_owned(), source },
     };
-    let text = Zeroizing::new(std::fs::read(path).map_err(io)?);
+    let text = Zeroizing::new(regular_file::read_named(path, LONGEST).map_err(io)?);
     let key = Key::parse(&text).map_err(|source| KeyFileError::Invalid { path: path.to_owned(), source })?;
     Ok(LoadedKey { key, warning: others_can_read(path, "key") })
 }

@@ -49,9 +49,15 @@
 mod error;
 pub mod format;
 pub mod job;
+#[doc(hidden)]
+pub mod json_limits;
 pub mod key_file;
+pub mod limits;
+mod memory;
 mod offset_io;
 mod private_file;
+#[doc(hidden)]
+pub mod regular_file;
 mod secret_error;
 pub mod set;
 mod stamp;
@@ -63,4 +69,5 @@ pub use job::{
     DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, NoProgress, Partition,
     Progress, Summary, VerifyRequest, VerifyRun, inspect, merge, preflight,
 };
+pub use memory::{Memory, OutOfMemory, workers};
 pub use set::{Encoding, Item, Manifest, Opened, Source, Split, open};

@@ -86,6 +86,9 @@ pub enum TablesError {
     /// Neither an archive nor JSON.
     #[error("it is neither an .npz file nor JSON")]
     Foreign,
+    /// More than tables need, or than fits into memory.
+    #[error("it is larger than any tables that fit into memory")]
+    Large,
     /// Damaged or other JSON.
     #[error(
         "{}; expected {{\"NAME\": {{\"shape\": [...], \"values\": [...]}}, ...}}",
@@ -95,9 +98,15 @@ pub enum TablesError {
     /// A damaged archive.
     #[error("its archive is damaged ({0}); take it from its source again")]
     Archive(#[from] zip::result::ZipError),
+    /// Two members of one name.
+    #[error("its archive has two members of one name; take it from its source again")]
+    Twice,
     /// A member is not an array.
     #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
     Member(String),
+    /// The salt cannot be used.
+    #[error("its salt is damaged: a salt is 32 bytes, in a file beside the tables 64 lower-case hex digits")]
+    Salt,
     /// An array that cannot be used.
     #[error("array `{}`: {source}", .array.escape_debug())]
     Array {

@@ -1,15 +1,23 @@
 //! Files of tables: numpy's `.npz` (`numpy.savez`) or JSON. Tables are as secret as a key and stored like one: mode
 //! 0600, written whole or not at all, never over another file.
+//!
+//! Tables may hold a few bits only, so that all of them could be tried. Their salt, 32 random bytes, is the array `salt`
+//! in the file, or for files of other programs a file beside it, `FILE.salt`.
 
 use crate::Error;
+use crate::Memory;
 use crate::format::npy::{self, Header, NpyError, TypeChar};
+use crate::limits::MOST_MEMBERS;
 use crate::private_file::{NotWritten, others_can_read, write_private};
+use crate::regular_file;
 pub use crate::secret_error::{ArrayError, TablesError, TablesFileError};
-use imgveil::internal::tables::{Array, Tables, index, is_derived};
+use crate::set::beside;
+use imgveil::internal::hex;
+use imgveil::internal::tables::{Array, Tables, index, is_derived, random_salt};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{Cursor, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Tables read from a file.
@@ -19,6 +27,13 @@ pub struct LoadedTables {
     pub tables: Tables,
     /// A warning for the user, such as that others can read the file.
     pub warning: Option<String>,
+    /// The file beside the tables that was made for their salt.
+    pub salt_file: Option<PathBuf>,
+}
+
+/// The file that holds the salt of tables of other programs.
+pub fn salt_path(tables: &Path) -> PathBuf {
+    beside(tables, "salt")
 }
 
 /// Whether a file's name has this extension.
@@ -31,10 +46,21 @@ fn ends_in(path: &Path, extension: &str) -> bool {
 /// # Errors
 /// If it cannot be read, or holds no tables.
 pub fn load(path: &Path) -> Result<LoadedTables, Error> {
-    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|source| match source.kind() {
+    let longest = Memory::default().room() / 8;
+    let read = || {
+        let file = regular_file::open_named(path)?;
+        // With room for all of it from the start, no copy of the secret stays behind when the buffer grows.
+        let length = file.metadata()?.len().min(longest) + 1;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length as usize));
+        file.take(longest + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let bytes = read().map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => TablesFileError::Missing(path.to_owned()),
         _ => TablesFileError::Io { doing: "read", path: path.to_owned(), source },
     })?;
+    if bytes.len() as u64 > longest {
+        return Err(TablesFileError::Invalid { path: path.to_owned(), source: TablesError::Large }.into());
+    }
     let text = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let tables = if ends_in(path, "npz") || bytes.starts_with(b"PK") {
         from_npz(&bytes)
@@ -43,9 +69,61 @@ pub fn load(path: &Path) -> Result<LoadedTables, Error> {
     } else {
         Err(TablesError::Foreign)
     };
-    let tables = tables.map_err(|source| TablesFileError::Invalid { path: path.to_owned(), source })?;
-    Ok(LoadedTables { tables, warning: others_can_read(path, "tables") })
+    let mut tables = tables.map_err(|source| TablesFileError::Invalid { path: path.to_owned(), source })?;
+    if !tables.is_salted()
+        && let Some(salt) = read_salt(&salt_path(path))?
+    {
+        tables = tables.with_salt(*salt);
+    }
+    Ok(LoadedTables { tables, warning: others_can_read(path, "tables"), salt_file: None })
 }
+
+/// Reads a file of tables to encrypt with. Tables without a salt get one: a new file beside them, which must be kept with
+/// them.
+///
+/// # Errors
+/// As [`load`]. Also if the salt cannot be written.
+pub fn load_to_encrypt(path: &Path) -> Result<LoadedTables, Error> {
+    let loaded = load(path)?;
+    if loaded.tables.is_salted() {
+        return Ok(loaded);
+    }
+    let salt_path = salt_path(path);
+    let io = |source| TablesFileError::Io { doing: "write the salt of", path: path.to_owned(), source };
+    let salt = random_salt().map_err(|e| io(std::io::Error::other(e.to_string())))?;
+    match write_private(&salt_path, salt_text(&salt).as_bytes()) {
+        Ok(()) => {}
+        // Another process was faster: its salt is the one.
+        Err(NotWritten::Exists) => return load(path),
+        Err(NotWritten::NoFolder(folder)) => return Err(TablesFileError::NoFolder(folder).into()),
+        Err(NotWritten::Io(source)) => return Err(io(source).into()),
+    }
+    Ok(LoadedTables { tables: loaded.tables.with_salt(*salt), salt_file: Some(salt_path), ..loaded })
+}
+
+/// The text of a file of a salt.
+fn salt_text(salt: &[u8; 32]) -> Zeroizing<String> {
+    let words = "# The salt of the tables beside this file. Without it, what they encrypted cannot be decrypted.";
+    Zeroizing::new(format!("{words}\n{}\n", hex::encode(salt)))
+}
+
+/// Reads a salt. `None` if there is no such file.
+fn read_salt(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, TablesFileError> {
+    let mut text = Zeroizing::new(String::new());
+    let read = std::fs::File::open(path).and_then(|file| file.take(LONGEST_SALT).read_to_string(&mut text));
+    match read {
+        Ok(_) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(TablesFileError::Io { doing: "read", path: path.to_owned(), source }),
+    }
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let salt = lines.next().and_then(hex::decode).filter(|_| lines.next().is_none());
+    let wrong = || TablesFileError::Invalid { path: path.to_owned(), source: TablesError::Salt };
+    Ok(Some(Zeroizing::new(salt.ok_or_else(wrong)?)))
+}
+
+/// The most bytes of a file of a salt.
+const LONGEST_SALT: u64 = 4096;
 
 /// Writes tables to a new file of mode 0600: an archive for numpy or JSON, depending on how its name ends.
 ///
@@ -71,7 +149,15 @@ pub fn save(tables: &Tables, path: &Path) -> Result<(), Error> {
 /// Reads the arrays of an archive, except the plan, which is derived from them.
 fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
     let mut zip = zip::ZipArchive::new(Cursor::new(bytes))?;
+    if zip.has_duplicate_names() {
+        return Err(TablesError::Twice);
+    }
+    if zip.len() > MOST_MEMBERS {
+        return Err(TablesError::Large);
+    }
     let mut arrays = BTreeMap::new();
+    // Values of 8 bits become 32.
+    let mut left = Memory::default().room() / 8;
     for number in 0..zip.len() {
         let mut member = zip.by_index(number)?;
         let file = String::from_utf8_lossy(member.name_raw()).into_owned();
@@ -82,10 +168,11 @@ fn from_npz(bytes: &[u8]) -> Result<Tables, TablesError> {
         let wrong = |source| TablesError::Array { array: name.to_owned(), source };
         // The buffer grows with the data, so a wrong size in the header allocates nothing.
         let mut data = Zeroizing::new(Vec::new());
-        member.read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
+        member.by_ref().take(left + 1).read_to_end(&mut data).map_err(|e| wrong(NpyError::from(e).into()))?;
+        left = left.checked_sub(data.len() as u64).ok_or(TablesError::Large)?;
         arrays.insert(name.to_owned(), from_npy(&data).map_err(wrong)?);
     }
-    Ok(Tables::new(arrays))
+    Tables::from_file(arrays).map_err(|_| TablesError::Salt)
 }
 
 fn from_npy(bytes: &[u8]) -> Result<Array, ArrayError> {
@@ -132,7 +219,7 @@ fn to_npz(tables: &Tables) -> std::io::Result<Vec<u8>> {
         .compression_method(zip::CompressionMethod::Stored)
         .last_modified_time(zip::DateTime::default())
         .large_file(true);
-    for (name, array) in tables.arrays() {
+    for (name, array) in tables.written() {
         zip.start_file(format!("{name}.npy"), options)?;
         let shape: Vec<u64> = array.shape().iter().map(|&side| u64::from(side)).collect();
         npy::write(&mut zip, &shape, array.values().iter().copied())?;
@@ -285,6 +372,40 @@ mod tests {
         let data = bytes.windows(64).position(|part| part == [9; 64]).unwrap();
         bytes[data] ^= 1;
         assert!(words("t.npz", &bytes).contains("`x`: it is damaged"));
+    }
+
+    #[test]
+    fn tables_without_a_salt_get_one_to_encrypt_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.npz");
+        save(&tables(), &path).unwrap();
+        let bare = load_tables(&path).unwrap().tables;
+        assert!(!bare.is_salted());
+        let made = load_to_encrypt(&path).unwrap();
+        assert_eq!(made.salt_file, Some(folder.path().join("t.npz.salt")));
+        let again = [load_tables(&path).unwrap(), load_to_encrypt(&path).unwrap()];
+        for loaded in &again {
+            assert_eq!(loaded.tables.key().fingerprint(), made.tables.key().fingerprint());
+            assert_eq!(loaded.salt_file, None);
+        }
+        assert_ne!(bare.key().fingerprint(), made.tables.key().fingerprint());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(folder.path().join("t.npz.salt")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o7777, 0o600);
+        }
+        for wrong in ["", "00", "x\ny\n"] {
+            std::fs::write(folder.path().join("t.npz.salt"), wrong).unwrap();
+            assert_eq!(kind(load_tables(&path)), ErrorKind::InvalidSecret, "{wrong}");
+        }
+        // A file that holds its salt needs no other.
+        for name in ["s.npz", "s.json"] {
+            let path = folder.path().join(name);
+            save(&made.tables, &path).unwrap();
+            assert_eq!(load_to_encrypt(&path).unwrap().salt_file, None);
+            assert_eq!(load_tables(&path).unwrap().tables.key().fingerprint(), made.tables.key().fingerprint());
+        }
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{KeyScope, Options, Preset, Scheme};
+use imgveil::internal::sealed::Salt;
 use imgveil_data::set::names::Naming;
 use imgveil_data::set::{self, Resize};
 use imgveil_data::{DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, Progress};
@@ -55,7 +56,9 @@ fn there_and_back(input: &Path, scheme: &Scheme, resize: Resize, devices: &[Devi
     for (i, device) in devices.iter().enumerate() {
         let output = at("encrypted", i);
         let count = Arc::new(Count::default());
-        let options = EncryptOptions { resize, naming: Naming::Kept, ..EncryptOptions::default() };
+        // One salt, because two sets of different salts have different bytes.
+        let salt = Some(Salt([5; 16]));
+        let options = EncryptOptions { resize, naming: Naming::Kept, salt, ..EncryptOptions::default() };
         let (scheme, secret) = (scheme.clone(), key().into());
         let request = EncryptRequest { input: input.to_owned(), output: output.clone(), secret, scheme, options };
         let scheme = request.scheme.clone();

@@ -5,7 +5,11 @@ use crate::model::{ModelConfig, Network};
 use burn::module::Module;
 use burn::store::ModuleRecord;
 use burn::tensor::{Bytes, Device};
+use imgveil::internal::scheme::MOST_STAGES;
+use imgveil_data::json_limits::JsonLimits;
+use imgveil_data::limits::MOST_CLASSES;
 use serde::{Deserialize, Serialize};
+use std::io::Read;
 use std::path::Path;
 
 /// The description of a run's network.
@@ -60,12 +64,47 @@ pub(crate) fn read_checkpoint(
 ) -> Result<(ModelInfo, Network), CheckpointError> {
     let read = |name: &str| {
         let path = folder.join(name);
-        std::fs::read(&path).map_err(|source| CheckpointError::Read { path, source })
+        imgveil_data::regular_file::read(&path).map_err(|source| CheckpointError::Read { path, source })
     };
     let damaged = |name: &str, reason: String| CheckpointError::Damaged { path: folder.join(name), reason };
-    let info: ModelInfo = serde_json::from_slice(&read(MODEL)?).map_err(|e| damaged(MODEL, e.to_string()))?;
-    let network = load_weights(info.model.init(0, device), read(file)?).map_err(|reason| damaged(file, reason))?;
+    let described = read_short(&folder.join(MODEL))?;
+    let weights = read(file)?;
+    let length = weights.len() as u64;
+    let info = describe(&described, length).map_err(|reason| damaged(MODEL, reason))?;
+    let network = load_weights(info.model.init(0, device), weights).map_err(|reason| damaged(file, reason))?;
     Ok((info, network))
+}
+
+/// The most bytes of `model.json`: the names of as many classes as there may be.
+const LONGEST: u64 = 64 << 20;
+
+/// The limits of `model.json`.
+const LIMITS: JsonLimits = JsonLimits { lists: &[("classes", MOST_CLASSES), ("stages", MOST_STAGES)] };
+
+/// Parses `model.json` and checks that the network can be made. `length` is the number of bytes of its checkpoint.
+///
+/// # Errors
+/// What is wrong with it.
+#[doc(hidden)]
+pub fn describe(text: &[u8], length: u64) -> Result<ModelInfo, String> {
+    if text.len() as u64 > LONGEST {
+        return Err(format!("it has more than {LONGEST} bytes"));
+    }
+    LIMITS.check(text).map_err(|e| e.to_string())?;
+    let info: ModelInfo = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    info.model.check(length)?;
+    if info.classes.len() != info.model.classes {
+        let (names, outputs) = (info.classes.len(), info.model.classes);
+        return Err(format!("it names {names} classes, and its network has {outputs}"));
+    }
+    Ok(info)
+}
+
+/// Reads no more than is parsed.
+fn read_short(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    let mut text = Vec::new();
+    let read = imgveil_data::regular_file::open(path).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+    read.map(|_| text).map_err(|source| CheckpointError::Read { path: path.to_owned(), source })
 }
 
 #[cfg(test)]

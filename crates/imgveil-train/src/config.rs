@@ -3,6 +3,7 @@
 use crate::augment::Augment;
 use crate::loss::Balance;
 use crate::model::{AdaptationKind, ModelKind};
+use crate::normalise::Normalise;
 use crate::optimiser::OptimiserKind;
 use crate::precision::Precision;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Config {
     /// patch.
     #[serde(default)]
     pub patch: Option<[usize; 2]>,
+    /// What the network does with its input first.
+    #[serde(default)]
+    pub normalise: Normalise,
     /// Passes over the training images.
     pub epochs: usize,
     /// Images of a batch.
@@ -34,9 +38,12 @@ pub struct Config {
     pub optimiser: OptimiserKind,
     /// The highest learning rate.
     pub learning_rate: f64,
-    /// Epochs in which the learning rate rises to its highest value.
+    /// Epochs in which the learning rate rises to its highest value. `None`: a tenth of the run's steps.
     #[serde(default)]
-    pub warmup: usize,
+    pub warmup: Option<usize>,
+    /// The largest norm of the gradients of a step. Larger gradients are scaled down to it. `None`: no limit.
+    #[serde(default)]
+    pub clip: Option<f64>,
     /// The weight decay.
     pub weight_decay: f64,
     /// The seed of the initial weights, the order of the images and the augmentations.
@@ -67,12 +74,14 @@ impl Config {
             adapt: None,
             weights: None,
             patch: None,
+            normalise: Normalise::None,
             epochs: 10,
             batch: 64,
             accumulate: 1,
             optimiser,
             learning_rate: optimiser.default_learning_rate(),
-            warmup: 0,
+            warmup: None,
+            clip: Some(1.0),
             weight_decay: optimiser.default_weight_decay(),
             seed: 0,
             augment: Augment::default(),
@@ -85,7 +94,7 @@ impl Config {
 
     /// This configuration reduced to a trial: one epoch with batches of `images` images.
     pub fn trial(&self, images: usize) -> Self {
-        Self { batch: images, epochs: 1, accumulate: 1, warmup: 0, patience: None, ..self.clone() }
+        Self { batch: images, epochs: 1, accumulate: 1, warmup: Some(0), patience: None, ..self.clone() }
     }
 }
 

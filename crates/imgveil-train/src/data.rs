@@ -5,9 +5,10 @@ use crate::feed::Split;
 use imgveil::internal::engine::Program;
 use imgveil::internal::key::{Fingerprint, Key};
 use imgveil::internal::scheme::{Scheme, Secret};
-use imgveil_data::ErrorKind;
+use imgveil_data::format::ReadOptions;
 use imgveil_data::set::mixtures::MixtureSet;
 use imgveil_data::set::{self, LoadError, Resize, Source};
+use imgveil_data::{ErrorKind, Memory};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,7 +62,12 @@ pub fn training_set(
 }
 
 fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Resize) -> Result<TrainingSet, DataError> {
-    let opened = match set::open(path) {
+    // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
+    let opened = match secret.as_ref().map(Secret::key) {
+        Some(key) => set::open_sealed(path, &ReadOptions::default(), key),
+        None => set::open(path),
+    };
+    let opened = match opened {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
             if secret.is_some() || scheme.is_some() || resize != Resize::default() {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
@@ -70,7 +76,7 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
         }
         opened => opened?,
     };
-    let encrypted = opened.manifest.is_some();
+    let (encrypted, remarks) = (opened.manifest.is_some(), opened.remarks);
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
     let (seen, applied, fingerprint) = match opened.manifest {
         Some(manifest) => {
@@ -85,7 +91,8 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
         }
     };
     // One depth for all splits: the network sees samples scaled by it.
-    let source = if encrypted { opened.source } else { set::at_used_depth(opened.source, None, &applied) };
+    let source =
+        if encrypted { opened.source } else { set::at_used_depth(opened.source, None, &applied, Memory::default()) };
     let source = source.as_ref();
     let classes = source.classes().to_vec();
     if classes.len() < 2 {
@@ -114,11 +121,15 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
         None => return Err(DataError::NoKey(applied.name)),
     };
     let evaluation = Arc::new(program.without_mixing());
-    let mut note = division.note;
+    let mut notes: Vec<String> = remarks.iter().map(ToString::to_string).chain(division.notes).collect();
     if program.mixing().is_some() {
-        let words = "training images are mixed anew in every epoch; validation and test images are shown unmixed";
-        note = Some(note.map_or(words.to_owned(), |note| format!("{note}; {words}")));
+        notes
+            .push("training images are mixed anew in every epoch; validation and test images are shown unmixed".into());
     }
+    if let links @ 1.. = source.links_out().len() {
+        notes.push(format!("{links} links lead out of {} and were not followed", path.display()));
+    }
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
     let (program, key) = (Arc::new(program), key.cloned());
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })
 }
@@ -167,7 +178,7 @@ struct Division {
     train: Vec<usize>,
     val: Vec<usize>,
     test: Vec<usize>,
-    note: Option<String>,
+    notes: Vec<String>,
 }
 
 /// Assigns the images to the splits.
@@ -177,9 +188,21 @@ fn divide(source: &dyn Source) -> Division {
         items.filter(|(_, item)| item.split == split).map(|(index, _)| index).collect()
     };
     let mut train = of(set::Split::Train);
-    train.extend(of(set::Split::All));
+    let mut outside = of(set::Split::All);
+    let mut notes = Vec::new();
+    if !train.is_empty() {
+        // Images beside the splits that have no class: a stray picture, or a folder without labels.
+        let before = outside.len();
+        outside.retain(|&index| source.items()[index].label.is_some());
+        if outside.len() < before {
+            notes.push(format!(
+                "{} images are in no split and have no class: they are left out",
+                before - outside.len()
+            ));
+        }
+    }
+    train.extend(outside);
     let (mut val, test) = (of(set::Split::Val), of(set::Split::Test));
-    let mut note = None;
     if val.is_empty() {
         // Every fifth of each class in the set's fixed order: the same division in every run and on every machine.
         let mut seen = vec![0usize; source.classes().len()];
@@ -191,11 +214,11 @@ fn divide(source: &dyn Source) -> Division {
             })
         };
         (val, train) = train.into_iter().partition(held_out);
-        note = Some(format!(
+        notes.push(format!(
             "no validation images: every fifth image of each class is held out for validation ({} of {})",
             val.len(),
             val.len() + train.len()
         ));
     }
-    Division { train, val, test, note }
+    Division { train, val, test, notes }
 }

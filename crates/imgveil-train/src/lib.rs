@@ -31,6 +31,7 @@ mod key_matched;
 mod loss;
 pub mod metrics;
 pub mod model;
+mod normalise;
 mod optimiser;
 mod outcome;
 mod parameters;
@@ -47,6 +48,8 @@ mod weights;
 
 pub use augment::Augment;
 pub use backend::Backend;
+#[doc(hidden)]
+pub use checkpoint::describe;
 pub use checkpoint::{ModelInfo, load_checkpoint};
 pub use config::Config;
 pub use data::{TrainingSet, training_set};
@@ -55,12 +58,15 @@ pub use evaluate::Evaluation;
 pub use feed::{Batch, Batches, Feed, FeedError, Labels, Split};
 pub use key_matched::{Direction, KeyMatchedRequest, key_matched};
 pub use loss::{Balance, class_weights};
+pub use normalise::Normalise;
 pub use optimiser::OptimiserKind;
 pub use outcome::{Epoch, Outcome, StepTraffic};
 pub use precision::Precision;
 pub use predict::{PredictRequest, Prediction, Predictions, predict};
 pub use progress::Progress;
 pub use run::{DEVICE_MEMORY, Message, PreparedRun, RunSpec, SecretSource, run};
+#[doc(hidden)]
+pub use run_folder::identity_of;
 pub use run_folder::{ImageCounts, RunFolder, RunSummary, SUMMARY};
 pub use trainer::{check, train};
 pub use weights::{Weights, export_checkpoint, export_weights};

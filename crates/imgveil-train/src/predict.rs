@@ -8,11 +8,11 @@ use crate::feed::{Feed, Split};
 use crate::metrics::{Scores, predicted};
 use crate::weights::Weights;
 use imgveil::internal::engine::Program;
-use imgveil::internal::image::{Depth, Geometry};
+use imgveil::internal::image::{Depth, Geometry, GeometryError};
 use imgveil::internal::scheme::Secret;
-use imgveil_data::format::ReadOptions;
+use imgveil_data::format::{ReadError, ReadOptions};
 use imgveil_data::job::Progress;
-use imgveil_data::set::{self, Loaded, Resize};
+use imgveil_data::set::{self, LoadError, Loaded, Resize};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -95,9 +95,13 @@ fn predict_classes(
         }
         network = weights.put(&info.model, network)?;
     }
-    let opened = set::open_with(request.data, request.reading)?;
+    // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
+    let opened = match &request.secret {
+        Some(secret) => set::open_sealed(request.data, request.reading, secret.key())?,
+        None => set::open_with(request.data, request.reading)?,
+    };
     let path = || request.data.to_owned();
-    let mut notes: Vec<String> = opened.note.into_iter().collect();
+    let mut notes: Vec<String> = opened.remarks.iter().map(ToString::to_string).collect();
     let plain_network = info.scheme.stages.is_empty();
     let compared = request.weights.is_none();
     let (fingerprint, scheme) = match &opened.manifest {
@@ -125,7 +129,7 @@ fn predict_classes(
     let depth = request.reading.depth.or(info.depth.and_then(Depth::new));
     let source = match opened.manifest {
         Some(_) => opened.source,
-        None => set::at_used_depth(opened.source, depth, &info.scheme),
+        None => set::at_used_depth(opened.source, depth, &info.scheme, request.reading.memory),
     };
     let source = source.as_ref();
     let requested: Vec<usize> = (0..source.items().len())
@@ -147,13 +151,21 @@ fn predict_classes(
     // Samples are counted with 16 bits, the largest depth.
     let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
     for part in requested.chunks(at_once) {
-        let Some(loaded) = set::load_unlabelled(source, part, request.resize, tile)? else { continue };
-        let geometry = loaded.geometry;
-        if [geometry.height(), geometry.width(), geometry.channels()] != [height, width, info.model.channels] {
-            let name = loaded.names.first().cloned().unwrap_or_default();
-            let (size, channels) = (info.model.size, info.model.channels);
-            return Err(PredictError::Size { size, channels, name, found: geometry });
+        // By the headers, before an image is decoded.
+        for &index in part {
+            let name = &source.items()[index].name;
+            let unfit = |e: GeometryError| LoadError::Read(ReadError::new(name, e.into()));
+            let found = source.geometry(index).map_err(LoadError::Read)?;
+            let found = request.resize.geometry(found, tile).map_err(unfit)?;
+            if [found.height(), found.width(), found.channels()] != [height, width, info.model.channels] {
+                let (size, channels, name) = (info.model.size, info.model.channels, name.clone());
+                return Err(PredictError::Size { size, channels, name, found });
+            }
         }
+        let memory = request.reading.memory;
+        let loaded = set::load_unlabelled_within(source, part, request.resize, tile, memory)?;
+        let Some(loaded) = loaded else { continue };
+        let geometry = loaded.geometry;
         if program.as_ref().is_none_or(|(of, _)| *of != geometry) {
             let compiled = match &request.secret {
                 Some(secret) if !plain_network => secret.compile(&info.scheme, geometry)?.without_mixing(),

@@ -530,7 +530,7 @@ fn a_run_that_was_cut_after_any_epoch_goes_on_to_the_same_figures() {
     let set = set(shuffle_flip(), 96);
     for optimiser in [OptimiserKind::AdamW, OptimiserKind::Sgd] {
         let config =
-            Config { optimiser, augment: "crop=2,flip".parse().unwrap(), warmup: 1, accumulate: 2, ..config(4) };
+            Config { optimiser, augment: "crop=2,flip".parse().unwrap(), warmup: Some(1), accumulate: 2, ..config(4) };
         let path = |name: &str| folder.path().join(format!("{optimiser:?}-{name}"));
         let whole = RunFolder::create(&path("whole")).unwrap();
         let expected = train(&flex(), &set, &config, Some(&whole), &mut ()).unwrap();

@@ -131,7 +131,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
 }
 
 fn read(path: &PathBuf) -> Result<Report, Failure> {
-    let text = std::fs::read(path)
+    let text = imgveil_data::regular_file::read(path)
         .map_err(|e| Failure { words: format!("cannot read {}: {e}", path.display()), code: USAGE })?;
     serde_json::from_slice(&text).map_err(|e| Failure {
         words: format!("{} holds no figures that `imgveil bench --json` printed: {e}", path.display()),
@@ -220,7 +220,8 @@ impl Table<'_> {
     }
 
     fn limits(&self, batch_mib: u32, limits: &[Ceiling]) {
-        self.say(&format!("\n{}; batches of {batch_mib} MiB", self.device));
+        self.say("");
+        self.say(&format!("{}; batches of {batch_mib} MiB", self.device));
         for limit in limits {
             let rate = limit.gib_per_second.map(|rate| format!("{rate:9.2} GiB/s"));
             let time = limit.microseconds.map(|time| format!("{time:9.2} us"));
@@ -232,7 +233,8 @@ impl Table<'_> {
         if row.geometry != self.geometry {
             self.geometry.clone_from(&row.geometry);
             let head = format!("images of {}", row.geometry);
-            self.say(&format!("\n  {head:34} {:18} {:>11} {:>11}", "", "images/s", "GiB/s"));
+            self.say("");
+            self.say(&format!("  {head:34} {:18} {:>11} {:>11}", "", "images/s", "GiB/s"));
         }
         let percent = row.percent.map_or(String::new(), |percent| {
             let of = if row.way == Way::Floats { "none" } else { "copy" };

@@ -1,6 +1,6 @@
 //! `imgveil decrypt`.
 
-use crate::args::{DeviceArgs, FormatArgs, SecretArgs};
+use crate::args::{DeviceArgs, FormatArgs, MemoryArgs, SecretArgs};
 use crate::exit::Outcome;
 use crate::output::{ImageBar, Output, continued, report};
 use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun};
@@ -10,7 +10,8 @@ use std::sync::Arc;
 const AFTER_HELP: &str = "\
 Examples:
   imgveil decrypt -k hospital.key encrypted back
-  imgveil decrypt -k hospital.key --names encrypted.names.csv encrypted back";
+  imgveil decrypt -k hospital.key --names encrypted.names.csv encrypted back
+  imgveil decrypt -k hospital.key --private encrypted back";
 
 /// Decrypt a data set that was encrypted.
 ///
@@ -30,6 +31,11 @@ pub struct Args {
     /// The file of names that was written with the set: images get back the names that they had
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
+    /// Write files that only you may read (mode 0600); otherwise your umask decides
+    #[arg(long)]
+    private: bool,
+    #[command(flatten)]
+    memory: MemoryArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
@@ -44,7 +50,12 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let options = DecryptOptions { encoding: Some(args.format.encoding(&args.output)?), names: args.names.clone() };
+    let options = DecryptOptions {
+        encoding: Some(args.format.encoding(&args.output)?),
+        names: args.names.clone(),
+        private: args.private,
+        memory: args.memory.bound(),
+    };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
     let bar = Arc::new(ImageBar::new("decrypting"));

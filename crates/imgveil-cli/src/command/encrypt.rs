@@ -1,8 +1,11 @@
 //! `imgveil encrypt`.
 
 use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
-use crate::exit::{DONE, Failure, Outcome, PARTLY};
-use crate::output::{ImageBar, Output, WHOLE_RANGE, continued, counted, report, set_aside, set_table};
+use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
+use crate::output::{
+    ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
+};
+use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight_with_progress};
 use imgveil_data::set::names::Naming;
@@ -66,6 +69,10 @@ pub struct Args {
     /// Reopen a finished output for the images that were set aside, or that were added since
     #[arg(long)]
     retry_failed: bool,
+    /// The salt of an earlier set, from its imgveil.json, to write its bytes again; two sets of one salt and key can be
+    /// linked [default: random, for partitions from the key and the list of images]
+    #[arg(long, value_name = "HEX")]
+    salt: Option<Salt>,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the summary as JSON
@@ -94,6 +101,7 @@ impl Args {
             encoding: Some(self.format.encoding(&self.output)?),
             partition: self.partition,
             retry_failed: self.retry_failed,
+            salt: self.salt,
         })
     }
 }
@@ -101,7 +109,11 @@ impl Args {
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let options = args.options()?;
-    let secret = args.secret.require(out)?;
+    // A dry run writes nothing, not even the salt of tables: any will do.
+    let secret = match args.dry_run {
+        true => args.secret.require(out)?.salted_for_a_dry_run(),
+        false => args.secret.require_to_encrypt(out)?,
+    };
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
@@ -123,21 +135,17 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
     if args.json {
         out.json(preflight)?;
     } else {
-        let Preflight { images, bytes, encoding, splits, classes, sizes, .. } = preflight;
+        let Preflight { images, bytes, encoding, splits, classes, plain_classes, sizes, .. } = preflight;
         let mb = *bytes as f64 / 1e6;
         let output = args.output.display();
         out.say(&format!(
             "would encrypt {} ({mb:.1} MB of pixels) to {output} as {encoding}",
             counted(*images, "image")
         ));
-        set_table(splits, classes, sizes, out);
-        preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
-        if let Some(note) = &preflight.depth_note {
-            out.note(&format!("note: {note}{WHOLE_RANGE}"));
-        }
-        if preflight.ignored > 0 {
-            out.note(&format!("would pass over {}", counted(preflight.ignored, "other file")));
-        }
+        set_table(splits, classes, plain_classes, sizes, out);
+        preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}{}", advice(note))));
+        links_out(&preflight.links_out, out);
+        passed_over(WOULD, &preflight.passed_over, out);
     }
     if preflight.failed.is_empty() {
         return Ok(DONE);

@@ -2,7 +2,7 @@
 //! batches are tried.
 
 use crate::command::exit::{FAILED, Failure};
-use crate::command::output::Output;
+use crate::command::output::{Output, plain};
 use crate::command::run_process;
 use imgveil::internal::engine::EngineError;
 use imgveil_train::error::TrainError;
@@ -50,7 +50,8 @@ pub fn or_advice(
             .to_owned(),
     };
     let cause = cause.lines().next().unwrap_or_default();
-    Err(Failure { words: format!("the device failed at --batch {batch}: {cause}\n{advice}"), code: FAILED })
+    let cause = plain(cause);
+    Err(Failure::of_lines(&format!("the device failed at --batch {batch}: {cause}\n{advice}"), FAILED))
 }
 
 fn is_of_the_device(error: &Error) -> bool {

@@ -2,8 +2,10 @@
 
 use crate::args::ReadArgs;
 use crate::exit::{DONE, Outcome};
-use crate::output::{Output, counted, set_table};
+use crate::output::{Output, counted, links_out, set_table};
 use imgveil_data::job::inspect;
+use imgveil_data::set::Trust;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -42,13 +44,22 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             encrypted.scheme.stages.iter().for_each(|stage| out.say(&format!("           {stage}")));
             out.say(&format!("  key      {}", encrypted.key));
             out.say(&format!("  made by  {}", encrypted.tool));
+            match encrypted.manifest {
+                Trust::Format1 => out.note(
+                    "imgveil.json is of format 1 and has no seal: whether anything in it was changed cannot be checked.",
+                ),
+                _ => out.note(
+                    "This is what imgveil.json says, for which nothing vouches without the key: `imgveil verify -k KEY`.",
+                ),
+            }
         }
         None => out.say(&format!("{set}: not encrypted, {images} ({mb:.1} MB of pixels)")),
     }
-    set_table(&found.splits, &found.classes, &found.sizes, out);
+    set_table(&found.splits, &found.classes, &BTreeMap::new(), &found.sizes, out);
     if found.unreadable > 0 {
         out.note(&format!("{} cannot be read", counted(found.unreadable, "image")));
     }
+    links_out(&found.links_out, out);
     if found.ignored > 0 {
         out.note(&format!("{} no image", counted(found.ignored, "file")));
     }

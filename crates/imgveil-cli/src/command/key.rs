@@ -75,7 +75,7 @@ fn export_tables(args: &ExportTables, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let key = load_key(&args.key, out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
-    let tables = export(&scheme, &key, args.size)?;
+    let tables = export(&scheme, &key, args.size)?.with_salt_of(&key);
     tables_file::save(&tables, &args.output)?;
     let fingerprint = tables.key().fingerprint().to_string();
     let bits = tables.arrays().get(PLAN_BITS).and_then(|bits| bits.values().first());

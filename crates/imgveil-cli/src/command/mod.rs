@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done; 1 failed; 2 usage; 3 some files were set aside, the rest is done; 4 wrong key or tables, or a \
-damaged file of one; 5 damaged or foreign data set; 6 no such device.
+damaged file of one; 5 damaged, changed or foreign data set; 6 no such device.
 
 These schemes hide images from eyes; they are not ciphers. `imgveil encrypt --help` says more.";
 
@@ -90,25 +90,33 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
+    crate::guard::process();
     run(std::env::args_os()).into()
 }
 
 /// Runs a command line, whose first word is the program's name, and returns the exit code. Results go to standard
 /// output, everything else to standard error.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         // clap's messages and codes: 0 for --help and --version, 2 for usage. Printing fails only on a closed pipe.
         Err(error) => {
+            // clap repeats words of the command line, some of which are names of others' files.
+            let words: Vec<String> = args.iter().map(|arg| output::plain(&arg.to_string_lossy())).collect();
+            let shown = args.iter().all(|arg| arg.to_str().is_some_and(output::is_plain));
+            let error = if shown { error } else { Cli::try_parse_from(words).err().unwrap_or(error) };
             let _ = error.print();
             return u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
         }
     };
     let out = output::Output::new(cli.verbose);
+    // Fails only if a program that started this one has set the number already.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(imgveil_data::workers()).build_global();
     match caught(|| dispatch(&cli.command, &out)) {
         Ok(code) => code,
         Err(failure) => {
-            out.error(&failure.words);
+            out.error(&failure);
             failure.code
         }
     }
@@ -159,10 +167,10 @@ fn caught(command: impl FnOnce() -> exit::Outcome) -> exit::Outcome {
     std::panic::set_hook(before);
     result.unwrap_or_else(|_| {
         let cause = first.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default();
-        let words = format!(
+        let lines = format!(
             "stopped unexpectedly: {cause}\nIf the device ran out of memory, try a smaller --batch or --device cpu; \
             else please report this."
         );
-        Err(exit::Failure { words, code: exit::FAILED })
+        Err(exit::Failure::of_lines(&lines, exit::FAILED))
     })
 }

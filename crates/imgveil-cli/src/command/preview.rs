@@ -1,6 +1,6 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, depth, load_key};
+use crate::args::{DeviceArgs, MemoryArgs, PixelArgs, depth, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
@@ -8,6 +8,7 @@ use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
+use imgveil_data::format::ReadOptions;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -37,10 +38,14 @@ pub struct Args {
     #[arg(long, value_name = "BITS", value_parser = depth)]
     depth: Option<Depth>,
     #[command(flatten)]
+    memory: MemoryArgs,
+    #[command(flatten)]
     device: DeviceArgs,
     /// New PNG file for the sheet
     #[arg(short, long, default_value = "preview.png", value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    pixels: PixelArgs,
     /// Print what is on the sheet as JSON
     #[arg(long)]
     json: bool,
@@ -56,14 +61,15 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => Key::generate()?,
     };
     let device = args.device.open(out)?;
+    let reading = ReadOptions { memory: args.memory.bound(), depth: args.depth, ..args.pixels.reading() };
     let bar = ImageBar::new("encrypting");
     let request = PreviewRequest {
         image: &args.image,
+        reading: &reading,
         output: &args.output,
         key: &key,
         throwaway: args.key.is_none(),
         exhibits: &exhibits,
-        depth: args.depth,
         device: &device,
     };
     let result = preview(&request, &bar);

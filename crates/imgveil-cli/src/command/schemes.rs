@@ -98,11 +98,14 @@ fn list(args: &Args, out: &Output) -> Outcome {
         ));
     }
     out.say("");
-    out.say(&wrapped("", &format!("For images of {}. {KEY_SPACE}: `imgveil schemes NAME` tells to which.", args.size)));
+    out.say_lines(&wrapped(
+        "",
+        &format!("For images of {}. {KEY_SPACE}: `imgveil schemes NAME` tells to which.", args.size),
+    ));
     for (name, error) in without {
-        out.say(&wrapped("", &format!("- {name}: {}.", cannot(&error))));
+        out.say_lines(&wrapped("", &format!("- {name}: {}.", cannot(&error))));
     }
-    out.say(&wrapped(
+    out.say_lines(&wrapped(
         "",
         "JPEG: whether encrypted images still compress as JPEG and survive it. Key per image: all images share a key \
          unless they need not (option) or cannot (yes).",
@@ -136,7 +139,7 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
         return Ok(DONE);
     }
     match preset {
-        Some(preset) => out.say(&wrapped("", &format!("{}: {}", scheme.name, preset.about().summary))),
+        Some(preset) => out.say_lines(&wrapped("", &format!("{}: {}", scheme.name, preset.about().summary))),
         None => out.say(&format!("{}: a scheme of your own, from {name}", scheme.name)),
     }
     if !scheme.stages.is_empty() {
@@ -146,7 +149,7 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     for (number, stage) in (1..).zip(&scheme.stages) {
         out.say(&format!("  {number}. {stage}"));
         let idle = stage.idle(size).map_or(String::new(), |why| format!(" (does nothing to images of {size}: {why})"));
-        out.say(&wrapped("     ", &format!("{}{idle}", stage.explain())));
+        out.say_lines(&wrapped("     ", &format!("{}{idle}", stage.explain())));
     }
     let choices = preset.map_or(Vec::new(), |preset| preset.choices());
     if !choices.is_empty() {
@@ -154,13 +157,13 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
         out.say("Options");
     }
     for choice in choices {
-        out.say(&wrapped(
+        out.say_lines(&wrapped(
             &format!("  {:<22} ", flag(choice.option)),
             &format!("{} [default: {}]", choice.what, choice.default),
         ));
     }
     let yes = |is: bool| if is { "yes" } else { "no" };
-    let fact = |name: &str, words: &str| out.say(&wrapped(&format!("{name:<15} "), words));
+    let fact = |name: &str, words: &str| out.say_lines(&wrapped(&format!("{name:<15} "), words));
     out.say("");
     if let Some(preset) = preset {
         fact("Source", preset.about().reference);
@@ -187,6 +190,11 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
         Ok(space) => fact("Key space", &format!("{at_most}{space}, in bits, for images of {size}")),
         Err(error) => fact("Key space", &format!("- for images of {size}: {}", cannot(error))),
     }
+    if let Ok(KeySpace { tables: Some(bits), .. }) = &key_space
+        && *bits > 0.0
+    {
+        fact("Tables", &tables_of(*bits, at_most));
+    }
     let about = preset.map(|preset| preset.about());
     fact("What breaks it", about.map_or(UNKNOWN, |about| about.broken_by));
     if let Some(open) = about.and_then(|about| about.open) {
@@ -194,8 +202,18 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
         fact("Left open", &open.replace("orders=as-published", "--channel-table as-published"));
     }
     out.say("");
-    out.say(&wrapped("", &format!("{KEY_SPACE}.")));
+    out.say_lines(&wrapped("", &format!("{KEY_SPACE}.")));
     Ok(DONE)
+}
+
+/// How many bits a file of tables holds, and what that means.
+fn tables_of(bits: f64, at_most: &str) -> String {
+    let searched = if bits < 80.0 { ": few enough to try all of them" } else { "" };
+    format!(
+        "written out (--tables), the key has {at_most}{} bits{searched}. Names and hashes also depend on the salt of the \
+         tables, which has 256",
+        bits.floor()
+    )
 }
 
 /// The flag of an option of a scheme's text, with what its value is called.

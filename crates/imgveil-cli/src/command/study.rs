@@ -4,6 +4,7 @@ use crate::args::load_key;
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
 use crate::command::run_process;
+use imgveil_data::regular_file;
 use imgveil_data::set::write_atomically;
 use imgveil_train::RunSpec;
 use imgveil_train::study::{Figures, Grid, Run, Study};
@@ -90,7 +91,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     open(&args.output, &args.grid)?;
     let study = work(args, Study::new(grid), &runs, out)?;
-    out.say(&study.markdown());
+    out.say_lines(&study.markdown());
     out.say(&format!("written to {}", args.output.display()));
     let failed = study.failures().count();
     if failed == 0 {
@@ -116,7 +117,7 @@ fn open(folder: &Path, grid: &Path) -> Result<(), Failure> {
         code: FAILED,
     };
     std::fs::create_dir_all(folder.join("runs")).map_err(|e| failed(folder, "make", e))?;
-    let text = std::fs::read(grid).map_err(|e| failed(grid, "read", e))?;
+    let text = regular_file::open_named(grid).and_then(regular_file::read_all).map_err(|e| failed(grid, "read", e))?;
     Ok(write_atomically(&folder.join(GRID), &text)?)
 }
 

@@ -3,14 +3,15 @@
 use crate::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
-use crate::command::output::{Output, counted};
+use crate::command::output::{Output, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
 use imgveil::internal::scheme::Block;
 use imgveil_train::model::{AdaptationKind, ModelKind};
 use imgveil_train::study::{not_negative, positive};
 use imgveil_train::{Augment, Config, Epoch, Evaluation, ImageCounts, Message, OptimiserKind, PreparedRun, Progress};
-use imgveil_train::{RunSpec, RunSummary, SUMMARY};
+use imgveil_train::{RunSpec, RunSummary, SUMMARY, TrainingSet};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -65,13 +66,13 @@ pub struct Args {
     /// Images of a step
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..))]
     batch: u32,
-    /// Optimiser: sgd (momentum 0.9) or adamw; the learning rate falls along a cosine
-    #[arg(long, default_value = "sgd", value_name = "NAME")]
+    /// Optimiser: adamw or sgd (momentum 0.9); the learning rate rises (--warmup), then falls along a cosine
+    #[arg(long, default_value = "adamw", value_name = "NAME")]
     optimiser: OptimiserKind,
-    /// Learning rate at the beginning [default: 0.05 for sgd, 0.001 for adamw]
+    /// Highest learning rate [default: 0.001 for adamw, 0.05 for sgd]
     #[arg(long, value_parser = positive)]
     lr: Option<f64>,
-    /// Weight decay [default: 0.0005 for sgd, 0.01 for adamw]
+    /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd]
     #[arg(long, value_parser = not_negative)]
     weight_decay: Option<f64>,
     /// Decides initial weights, order of the images and augmentation
@@ -192,6 +193,7 @@ fn tell(prepared: &PreparedRun, out: &Output) {
             out.note(&format!("note: {stage} does nothing here: {why}"));
         }
     }
+    table(set).iter().for_each(|line| out.note(line));
     let ImageCounts { train, val, test } = prepared.images();
     let state = if set.encrypted { "encrypted before" } else { "scheme" };
     out.note(&format!(
@@ -200,6 +202,21 @@ fn tell(prepared: &PreparedRun, out: &Output) {
         set.classes.len(),
         set.scheme
     ));
+}
+
+/// The lines about splits and classes.
+fn table(set: &TrainingSet) -> Vec<String> {
+    let parts = [("train", Some(&set.train)), ("val", set.val.as_ref()), ("test", set.test.as_ref())];
+    let (mut splits, mut classes) = (BTreeMap::new(), BTreeMap::new());
+    for (name, part) in parts {
+        let Some(part) = part else { continue };
+        splits.insert(name.to_owned(), part.labels.len());
+        for &label in &part.labels {
+            let class = set.classes.get(label as usize).cloned().unwrap_or_default();
+            *classes.entry(class).or_default() += 1;
+        }
+    }
+    division(&splits, &classes, &BTreeMap::new())
 }
 
 /// Prints the result of a run.
@@ -219,10 +236,16 @@ fn conclude(summary: &RunSummary, out: &Output) {
     ));
     if let Some(val) = &summary.val {
         out.say(&scores("validation", val));
+        if let Some(words) = absent("note: the validation images", &summary.classes, val) {
+            out.say(&words);
+        }
     }
     if let Some(test) = &summary.test {
         out.say(&scores("test", test));
-        out.say(&confusion(&summary.classes, &test.confusion));
+        if let Some(words) = absent("note: the test images", &summary.classes, test) {
+            out.say(&words);
+        }
+        out.say_lines(&confusion(&summary.classes, &test.confusion));
     }
     if let Some(traffic) = &summary.traffic {
         out.say(&format!(
@@ -242,8 +265,16 @@ pub fn scores(name: &str, evaluation: &Evaluation) -> String {
     )
 }
 
+/// Names the classes without an image, if there are any.
+pub fn absent(name: &str, classes: &[String], evaluation: &Evaluation) -> Option<String> {
+    let names: Vec<String> = evaluation.absent.iter().filter_map(|&class| classes.get(class)).cloned().collect();
+    let words = format!("{name} have no image of {}: the scores leave these classes out", names.join(", "));
+    (!names.is_empty()).then_some(words)
+}
+
 /// The confusion matrix as a table.
 pub fn confusion(classes: &[String], matrix: &[Vec<u64>]) -> String {
+    let classes: Vec<String> = classes.iter().map(|class| plain(class)).collect();
     let widest = classes.iter().map(|class| class.chars().count()).max().unwrap_or(0).max(6);
     let mut lines = vec![format!("  {:>widest$}   predicted", "true")];
     let header: Vec<String> = classes.iter().map(|class| format!("{class:>widest$}")).collect();

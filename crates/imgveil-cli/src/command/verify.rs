@@ -1,9 +1,10 @@
 //! `imgveil verify`.
 
-use crate::args::{DeviceArgs, SecretArgs};
+use crate::args::{DeviceArgs, MemoryArgs, SecretArgs};
 use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::output::{ImageBar, Output, counted, list};
 use imgveil_data::job::{SpotCheck, VerifyRequest, VerifyRun};
+use imgveil_data::set::Trust;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -14,12 +15,14 @@ Examples:
   imgveil verify -k hospital.key encrypted
   imgveil verify -k hospital.key --sample 1/20 encrypted
 
-Exit code 0: everything is as it was written. 5: something is not; standard error says what.";
+Exit code 0: everything is as it was written. 5: something is not; standard error says what. A set of an earlier \
+version (format 1) has no seal: its manifest cannot be checked, and with --strict this counts as an error.";
 
 /// Check that an encrypted set is whole and unchanged.
 ///
-/// Without a key every file is compared with the hash in imgveil.json and decoded. With the key every image is also
-/// decrypted in memory and compared with the keyed hash of the plain image, which cannot be forged without the key.
+/// Without a key every file is compared with the hash in imgveil.json and decoded; nothing vouches for imgveil.json
+/// itself. With the key the seal of imgveil.json is checked first, and every image is also decrypted in memory and
+/// compared with its keyed check. Neither can be forged without the key.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -28,6 +31,11 @@ pub struct Args {
     /// Check one image of N only, at random
     #[arg(long, value_name = "1/N")]
     sample: Option<OneOf>,
+    /// Fail on a set of an earlier version (format 1), whose imgveil.json has no seal that could be checked
+    #[arg(long)]
+    strict: bool,
+    #[command(flatten)]
+    memory: MemoryArgs,
     #[command(flatten)]
     device: DeviceArgs,
     /// Print the result as JSON
@@ -37,6 +45,10 @@ pub struct Args {
     #[arg(value_name = "SET")]
     set: PathBuf,
 }
+
+/// What a verification without the key does not say.
+const NOT_VOUCHED: &str = "Without the key this vouches for the files, and not for imgveil.json: its names, labels, \
+                           splits and options may have been changed.";
 
 /// One image out of this many: `1/20`.
 #[derive(Clone, Copy)]
@@ -66,7 +78,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => None,
     };
     let bar = Arc::new(ImageBar::new("verifying"));
-    let request = VerifyRequest { input: args.set.clone(), secret, spot_check };
+    let request = VerifyRequest { input: args.set.clone(), secret, spot_check, memory: args.memory.bound() };
     let result = VerifyRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let found = result?;
@@ -99,5 +111,12 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.warn(&format!("{} that imgveil.json does not name:", counted(found.strangers.len(), "file")));
         found.strangers.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
     }
-    Ok(if bad == 0 { DONE } else { DATASET })
+    if found.manifest == Trust::NoKey {
+        out.note(NOT_VOUCHED);
+    }
+    let refused = args.strict && found.manifest == Trust::Format1;
+    if refused {
+        out.warn("nothing vouches for imgveil.json (--strict): encrypt the set again with this version");
+    }
+    Ok(if bad == 0 && !refused { DONE } else { DATASET })
 }

@@ -3,8 +3,11 @@
 mod core;
 mod data;
 mod own;
+mod remark;
 #[cfg(feature = "train")]
 mod train;
+
+pub use remark::advice;
 
 /// Finished.
 pub const DONE: u8 = 0;
@@ -16,7 +19,7 @@ pub const USAGE: u8 = 2;
 pub const PARTLY: u8 = 3;
 /// Wrong key or tables, or a damaged file of a key or tables.
 pub const KEY: u8 = 4;
-/// The data set is damaged or not a data set.
+/// The data set is damaged or not a data set, or a file of it is not what its manifest says.
 pub const DATASET: u8 = 5;
 /// No such device.
 pub const DEVICE: u8 = 6;
@@ -28,6 +31,21 @@ pub struct Failure {
     pub words: String,
     /// The exit code.
     pub code: u8,
+}
+
+/// The beginning of words that have several lines. No text of others begins so: names of files have no NUL.
+const LINES: char = '\0';
+
+impl Failure {
+    /// A message of several lines. What others wrote in them must be on one line already.
+    pub fn of_lines(lines: &str, code: u8) -> Self {
+        Self { words: format!("{LINES}{lines}"), code }
+    }
+
+    /// The message, if it may have several lines.
+    pub fn lines(&self) -> Option<&str> {
+        self.words.strip_prefix(LINES)
+    }
 }
 
 /// What a command returns: its exit code.

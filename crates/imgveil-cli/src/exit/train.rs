@@ -88,7 +88,7 @@ fn training(error: TrainError) -> Failure {
         TrainError::Diverged { loss, epoch, guessing, learning_rate } => Failure {
             words: format!(
                 "the loss became {loss} in epoch {epoch} (guessing costs {guessing:.3}): training diverged; try --lr \
-                 {} (it was {learning_rate}), --warmup 1, or another --optimiser",
+                 {} (it was {learning_rate}), a longer --warmup, or --clip 1",
                 learning_rate / 10.0
             ),
             code: FAILED,
@@ -195,7 +195,9 @@ fn predict(error: PredictError) -> Failure {
 fn grid(error: GridError) -> Failure {
     match error {
         GridError::Read { ref source, .. } if source.kind() != NotFound => failure(&error, FAILED),
-        GridError::Syntax { .. } => advised(&error, "\n`imgveil study --help` has an example", USAGE),
+        GridError::Syntax { .. } => {
+            Failure::of_lines(&format!("{error}\n`imgveil study --help` has an example"), USAGE)
+        }
         GridError::NoData { .. } => advised(&error, ", or give --data IN", USAGE),
         GridError::NoKey { .. } => advised(&error, ", or give -k FILE", USAGE),
         GridError::Row { path, row: label, source } => {

@@ -1,8 +1,8 @@
 //! The end of `encrypt`, `decrypt` and `verify`: the result, and the images that were set aside.
 
 use super::{Output, counted};
-use crate::exit::{DONE, FAILED, Failure as Fail, Outcome, PARTLY};
-use imgveil_data::job::{Failure, Summary};
+use crate::exit::{DATASET, DONE, FAILED, Failure as Fail, Outcome, PARTLY};
+use imgveil_data::job::{Failure, Summary, failed_list};
 use imgveil_data::set::{SetError, beside, write_privately};
 use imgveil_data::{Detail, Error};
 use std::path::Path;
@@ -28,7 +28,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     if json {
         out.json(summary)?;
     } else {
-        let Summary { images, bytes, seconds, device, key, scheme, ignored, resumed, .. } = summary;
+        let Summary { images, bytes, seconds, device, key, scheme, resumed, .. } = summary;
         let (rate, mb) = ((*images - *resumed) as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
         let before = if *resumed > 0 { format!(", {resumed} of them in an earlier run") } else { String::new() };
         out.say(&format!(
@@ -40,13 +40,22 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         if let Some(names) = &summary.names {
             out.note(&format!("which image is which: {} (keep it with the key)", names.display()));
         }
-        if *ignored > 0 {
-            let is = if *ignored == 1 { "is no image" } else { "are no images" };
-            out.note(&format!("passed over {} that {is}", counted(*ignored, "file")));
-        }
+        super::passed_over("passed over", &summary.passed_over, out);
     }
     let list = beside(output, list);
+    // Good images of a set that was changed are written, and the exit code says that it was changed.
+    let changed = summary.failed.iter().any(|failure| failure.unlike_manifest);
+    let code = if changed { DATASET } else { PARTLY };
     let failed = &summary.failed;
+    if !failed_list::is_ours(&list) {
+        let words = "is there already and is no list of imgveil: it was left as it is";
+        if failed.is_empty() {
+            return Ok(DONE);
+        }
+        set_aside(failed, if failed.len() == 1 { "was" } else { "were" }, out);
+        out.warn(&format!("{} {words}, and the whole list was not written", list.display()));
+        return Ok(code);
+    }
     if failed.is_empty() {
         // This list was left by an earlier run.
         return match std::fs::remove_file(&list) {
@@ -58,7 +67,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     // Only its owner may read it, because it names plain files.
     write_privately(&list, &csv(failed).map_err(|error| cannot_write(&list, &error))?)?;
     out.note(&format!("the whole list is in {}", list.display()));
-    Ok(PARTLY)
+    Ok(code)
 }
 
 fn cannot_write(path: &Path, error: &dyn std::fmt::Display) -> Fail {
@@ -90,7 +99,7 @@ fn reason(failure: &Failure) -> String {
 
 /// The list as a CSV file. Every field of a row is quoted.
 fn csv(failed: &[Failure]) -> Result<Vec<u8>, csv::Error> {
-    let header = b"path,reason\n".to_vec();
+    let header = failed_list::HEADER.as_bytes().to_vec();
     let mut csv = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(header);
     for failure in failed {
         csv.write_record([&failure.path, &reason(failure)])?;

@@ -1,12 +1,19 @@
 //! What the command prints. Results go to standard output, everything else to standard error. A closed pipe is ignored.
+//! Nothing is printed as it came from others: see [`plain`].
 
 mod job_report;
+mod passed_over;
+mod plain;
 mod progress;
 mod set_table;
 
 pub use job_report::{continued, list, report, set_aside};
-pub use progress::{ImageBar, WHOLE_RANGE};
-pub use set_table::set_table;
+pub use passed_over::{WOULD, passed_over};
+pub use plain::{is_plain, plain, plain_lines};
+pub use progress::{ImageBar, links_out};
+#[cfg(feature = "train")]
+pub use set_table::division;
+pub use set_table::{contents_lines, set_table};
 
 use crate::exit::{FAILED, Failure};
 use std::io::Write;
@@ -23,14 +30,19 @@ impl Output {
         Self { verbose }
     }
 
-    /// Prints a result on standard output.
+    /// Prints one line of a result on standard output.
     pub fn say(&self, words: &str) {
-        let _ = writeln!(std::io::stdout(), "{words}");
+        let _ = writeln!(std::io::stdout(), "{}", plain(words));
     }
 
-    /// Prints a note on standard error.
+    /// Prints lines of a result on standard output. What others wrote in them must be on one line already.
+    pub fn say_lines(&self, lines: &str) {
+        let _ = writeln!(std::io::stdout(), "{}", plain_lines(lines));
+    }
+
+    /// Prints one line on standard error.
     pub fn note(&self, words: &str) {
-        let _ = writeln!(std::io::stderr(), "{words}");
+        let _ = writeln!(std::io::stderr(), "{}", plain(words));
     }
 
     /// Prints a note if the user asked for details.
@@ -46,15 +58,18 @@ impl Output {
     }
 
     /// Prints an error on standard error.
-    pub fn error(&self, words: &str) {
-        self.note(&format!("error: {words}"));
+    pub fn error(&self, failure: &Failure) {
+        match failure.lines() {
+            Some(lines) => drop(writeln!(std::io::stderr(), "error: {}", plain_lines(lines))),
+            None => self.note(&format!("error: {}", failure.words)),
+        }
     }
 
     /// Prints a value as JSON on standard output.
     pub fn json(&self, value: &impl serde::Serialize) -> Result<(), Failure> {
         let text = serde_json::to_string_pretty(value)
             .map_err(|e| Failure { words: format!("cannot write JSON: {e}"), code: FAILED })?;
-        self.say(&text);
+        let _ = writeln!(std::io::stdout(), "{}", plain::plain_json(&text));
         Ok(())
     }
 }
@@ -67,6 +82,7 @@ pub fn counted(number: usize, thing: &str) -> String {
 /// `begin` followed by `words`, broken into lines of at most 100 characters. Lines after the first are indented by the
 /// length of `begin`.
 pub fn wrapped(begin: &str, words: &str) -> String {
+    let (begin, words) = (&plain(begin), &plain(words));
     let indent = " ".repeat(begin.chars().count());
     let options = textwrap::Options::new(100)
         .initial_indent(begin)

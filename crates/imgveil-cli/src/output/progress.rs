@@ -1,7 +1,8 @@
 //! The progress of a job: a bar on a terminal, otherwise a line from time to time.
 
-use super::duration;
-use imgveil_data::job::{Busy, Note, Progress};
+use super::{Output, contents_lines, duration, plain};
+use crate::exit::advice as advice_on;
+use imgveil_data::job::{Busy, Contents, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -25,9 +26,6 @@ struct State {
     set_aside: usize,
     busy: Busy,
 }
-
-/// Advice on a depth that was found.
-pub const WHOLE_RANGE: &str = "; --depth 16 for the whole range";
 
 /// Without a terminal, a line is written this often.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -79,6 +77,24 @@ impl ImageBar {
     }
 }
 
+/// Prints which links were not followed.
+pub fn links_out(links: &[String], out: &Output) {
+    if !links.is_empty() {
+        let note = Note::LinksOut(links.to_vec());
+        out.note(&format!("note: {note}{}", advice(&note)));
+    }
+}
+
+/// The flag that helps.
+fn advice(note: &Note) -> &'static str {
+    match note {
+        Note::About(remark) => advice_on(remark),
+        Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
+        Note::LinksOut(_) => "; --follow-links follows them",
+        _ => "",
+    }
+}
+
 impl State {
     /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`.
     fn words(&self) -> String {
@@ -123,14 +139,18 @@ impl Progress for ImageBar {
         self.change(|state| state.busy = *busy);
     }
 
-    fn note(&self, note: &Note) {
-        let advice = match note {
-            Note::Depth(_) => WHOLE_RANGE,
-            Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
-            _ => "",
-        };
+    fn contents(&self, contents: &Contents) {
         self.bar.suspend(|| {
-            let _ = writeln!(std::io::stderr(), "note: {note}{advice}");
+            for line in contents_lines(contents) {
+                let _ = writeln!(std::io::stderr(), "{}", plain(&line));
+            }
+        });
+    }
+
+    fn note(&self, note: &Note) {
+        let advice = advice(note);
+        self.bar.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "note: {}{advice}", plain(&note.to_string()));
         });
     }
 }

@@ -180,8 +180,13 @@ fn a_run_that_was_killed_in_its_last_step_leaves_nothing_behind() {
     let line = "encrypt neutral -k k.key in out.npz";
     done(&sandbox, line);
     let whole = left(&sandbox, line);
-    sandbox.write("out.npz.imgveil-partial/images.npy", &[0; 200]);
+    std::fs::create_dir(sandbox.path("out.npz.imgveil-partial")).unwrap();
     let again = done(&sandbox, line);
     assert!(again.err.contains("completed before"), "{}", again.err);
+    assert_same(&whole, &left(&sandbox, line));
+    // What somebody put there is not ours.
+    sandbox.write("out.npz.imgveil-partial/images.npy", &[0; 200]);
+    let whole = left(&sandbox, line);
+    done(&sandbox, line);
     assert_same(&whole, &left(&sandbox, line));
 }

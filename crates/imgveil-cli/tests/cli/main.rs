@@ -7,6 +7,7 @@ mod runs;
 mod sets;
 
 mod bench;
+mod compat;
 mod custom_schemes;
 mod decrypt;
 #[cfg(feature = "train")]
@@ -14,23 +15,32 @@ mod demo;
 mod depth;
 mod devices;
 mod disk;
+mod divisions;
 mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;
 mod help;
+mod hostile_names;
 mod interruption;
 mod keygen;
 mod killed;
 #[cfg(feature = "train")]
 mod known_plaintext;
 mod labels;
+#[cfg(target_os = "linux")]
+mod limits;
 mod merge;
 mod preview;
 mod privacy;
 mod retry;
 mod round_trips;
 mod schemes;
+mod seals;
 mod set_contents;
+mod special_files;
+mod strangers;
+#[cfg(feature = "train")]
+mod study;
 mod tables;
 #[cfg(feature = "train")]
 mod train;

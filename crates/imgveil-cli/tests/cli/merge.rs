@@ -2,8 +2,24 @@
 
 use crate::common::sandbox::*;
 use crate::runs::with_broken;
-use crate::runs::{MANY, done, left, many, records, remove, start, summary};
+use crate::runs::{MANY, Tree, done, left, many, records, remove, start, summary};
+use serde_json::Value;
 use std::process::Child;
+
+/// Compares the trees of a run alone and of merged partitions. Merging has no key: a merged manifest has the seals of its
+/// parts in place of its own.
+#[track_caller]
+fn assert_same_but_the_seals(mut one: Tree, mut merged: Tree) {
+    let manifest = |tree: &mut Tree| -> Value {
+        serde_json::from_slice(&tree.insert("/imgveil.json".into(), Vec::new()).unwrap()).unwrap()
+    };
+    let (mut alone, mut joined) = (manifest(&mut one), manifest(&mut merged));
+    assert_same(&one, &merged);
+    let removed = |manifest: &mut Value, field: &str| manifest.as_object_mut().unwrap().remove(field);
+    assert!(removed(&mut alone, "seal").is_some() && removed(&mut joined, "seal").is_none());
+    assert!(removed(&mut alone, "parts").is_none() && removed(&mut joined, "parts").is_some());
+    assert_eq!(alone, joined);
+}
 
 #[test]
 fn parts_that_processes_write_at_once_are_one_set_when_they_are_merged() {
@@ -19,7 +35,8 @@ fn parts_that_processes_write_at_once_are_one_set_when_they_are_merged() {
         assert_eq!(codes, [0, 0, 0, PARTLY]);
         let merged = done(&sandbox, "merge out");
         assert_eq!(merged.out, format!("joined 4 partitions of out: {MANY} images\n"));
-        assert_same(&left(&sandbox, &one), &left(&sandbox, "merge out"));
+        assert_same_but_the_seals(left(&sandbox, &one), left(&sandbox, "merge out"));
+        done(&sandbox, "verify -k k.key out");
         sandbox.refuses_like("merge out", USAGE, |words| words.contains("out: it holds no partitions of a set"));
         // The merged set equals that of a single run, so a single run has nothing to do.
         let again = sandbox.run(&format!("encrypt neutral -k k.key {format} in out"));
@@ -119,8 +136,96 @@ fn a_part_that_was_killed_is_run_again() {
         let resumed = summary(&sandbox, &line.replacen(' ', " --json ", 1))["resumed"].as_u64().unwrap();
         assert!(resumed >= 3);
         done(&sandbox, "merge out");
-        assert_same(&left(&sandbox, "encrypt one"), &left(&sandbox, "merge out"));
+        assert_same_but_the_seals(left(&sandbox, "encrypt one"), left(&sandbox, "merge out"));
         remove(&sandbox, "encrypt one");
         remove(&sandbox, "merge out");
     }
+}
+
+/// Machines share no file: the salt of their partitions follows from the key and the list of images.
+#[test]
+fn parts_of_one_list_of_images_have_one_salt() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a.png", "in/b.png", "in/c.png", "in/d.png", "away/in/x.png"]);
+    for i in 1..=4 {
+        sandbox.write(&format!("away/in/{}.png", ["a", "b", "c", "d"][i - 1]), &sandbox.read("in/a.png"));
+    }
+    std::fs::remove_file(sandbox.path("away/in/x.png")).unwrap();
+    done(&sandbox, "encrypt random-salt neutral -k k.key --partition 1/2 in out");
+    // Another path of the same list.
+    done(&sandbox, "encrypt random-salt neutral -k k.key --partition 2/2 away/in out");
+    done(&sandbox, "merge out");
+    done(&sandbox, "verify -k k.key out");
+    let salt = |set: &str| sandbox.manifest(set)["salt"].as_str().unwrap().to_owned();
+    let first = salt("out");
+    remove(&sandbox, "merge out");
+    done(&sandbox, "encrypt random-salt neutral -k k.key --partition 1/2 in out");
+    sandbox.greys(&["in/e.png"]);
+    done(&sandbox, "encrypt random-salt neutral -k k.key --partition 2/2 in out");
+    let words = "out: partition 2/2 was made from another list of images, or by another version, than partition 1/2: \
+                 write them again";
+    sandbox.refuses("merge out", USAGE, words);
+    // Other lists, and runs without partitions, have other salts.
+    done(&sandbox, "encrypt random-salt neutral -k k.key in one");
+    done(&sandbox, "encrypt random-salt neutral -k k.key in two");
+    assert!(first != salt("one") && salt("one") != salt("two"));
+}
+
+/// A merged set has no seal of its own: its parts' seals vouch for the whole.
+#[test]
+fn a_merged_set_is_authenticated() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a/1.png", "in/a/2.png", "in/b/3.png", "in/b/4.png"]);
+    (1..=2).for_each(|i| drop(done(&sandbox, &format!("encrypt neutral -k k.key --partition {i}/2 in out"))));
+    done(&sandbox, "merge out");
+    done(&sandbox, "verify -k k.key out");
+    let whole = sandbox.manifest("out");
+    let words = "out/imgveil.json was changed after it was written: its seal does not fit. Nothing of it was used; \
+                 restore it from the copy that you were given";
+    let part = |manifest: &mut Value, i: usize, field: &str| manifest["parts"][i][field].take();
+    let edits: [(&str, &dyn Fn(&mut Value)); 7] = [
+        ("a part less", &|m| drop(m["parts"].as_array_mut().unwrap().pop())),
+        ("parts exchanged", &|m| m["parts"].as_array_mut().unwrap().swap(0, 1)),
+        ("a slot moved", &|m| m["parts"][0]["slots"][0] = 9.into()),
+        ("an image dropped", &|m| drop(m["images"].as_array_mut().unwrap().pop())),
+        ("images exchanged", &|m| m["images"].as_array_mut().unwrap().swap(0, 3)),
+        ("a tool", &|m| m["tool"] = "imgveil 9".into()),
+        ("seals exchanged", &|m| {
+            let (one, two) = (part(m, 0, "seal"), part(m, 1, "seal"));
+            (m["parts"][0]["seal"], m["parts"][1]["seal"]) = (two, one);
+        }),
+    ];
+    for (what, edit) in edits {
+        let mut changed = whole.clone();
+        edit(&mut changed);
+        sandbox.write("out/imgveil.json", changed.to_string().as_bytes());
+        let done = sandbox.run("decrypt -k k.key out back");
+        assert_eq!((done.code, done.err.as_str()), (DATASET, format!("error: {words}\n").as_str()), "{what}");
+    }
+    sandbox.write("out/imgveil.json", whole.to_string().as_bytes());
+    done(&sandbox, "decrypt -k k.key out back");
+}
+
+/// The same image in two partitions, as when the input changed between them.
+#[test]
+fn an_image_in_two_partitions_is_refused() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a.png", "in/b.png", "in/c.png", "in/d.png"]);
+    for part in ["1/2", "2/2"] {
+        assert_eq!(sandbox.run(&format!("encrypt -k k.key --partition {part} in out")).code, 0);
+    }
+    let name = |part: u32| format!("out/imgveil.part-{part}-of-2.json");
+    let [first, mut second] =
+        [1, 2].map(|part| serde_json::from_slice::<serde_json::Value>(&sandbox.read(&name(part))).unwrap());
+    let whole = second.clone();
+    second["images"][0] = first["images"][0].clone();
+    sandbox.write(&name(2), &serde_json::to_vec(&second).unwrap());
+    sandbox.refuses_like("merge out", USAGE, |words| words.contains("is in two places of the partitions"));
+    // A manifest that somebody else put there is not replaced.
+    sandbox.write(&name(2), &serde_json::to_vec(&whole).unwrap());
+    sandbox.write("out/imgveil.json", b"mine");
+    sandbox
+        .refuses_like("merge out", USAGE, |words| words.contains("imgveil.json is a file that imgveil did not write"));
+    std::fs::remove_file(sandbox.path("out/imgveil.json")).unwrap();
+    assert_eq!(sandbox.run("merge out").code, 0);
 }

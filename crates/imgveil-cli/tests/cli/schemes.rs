@@ -86,6 +86,8 @@ Inverse         yes: decryption gives every pixel back exactly
 Key per image   no: all images share the key
 JPEG            yes: blocks of 8x8 are taken as wholes and stay as smooth inside as they were
 Key space       108, in bits, for images of 32x32x1
+Tables          written out (--tables), the key has 108 bits. Names and hashes also depend on the
+                salt of the tables, which has 256
 What breaks it  whoever puts the blocks together as a jigsaw puzzle; what is inside a block is plain
                 to see
 Left open       the published code orders channels by assigning them one after another in place,
@@ -122,6 +124,8 @@ Inverse         yes: decryption gives every pixel back exactly
 Key per image   no: all images share the key
 JPEG            no: pixel-shuffling leaves no smooth areas, and JPEG compresses nothing else
 Key space       at most 256 (tables: 548), in bits, for images of 64x64x1
+Tables          written out (--tables), the key has at most 548 bits. Names and hashes also depend
+                on the salt of the tables, which has 256
 What breaks it  not known to imgveil: nobody has tried. Where all images share a key, expect it to
                 be read off a few plain images with their encryptions
 
@@ -167,4 +171,12 @@ fn what_is_no_scheme_is_not_explained() {
     let words = "invalid value '28x28' for '--size <SIZE>': `28x28` is not a geometry; write HEIGHTxWIDTHxCHANNELS, \
     such as 224x224x3, and x16 behind it for 16-bit samples\n\nFor more information, try '--help'.";
     sandbox.refuses("schemes --size 28x28", USAGE, words);
+}
+
+/// A search through all tables of `np` takes a moment.
+#[test]
+fn tables_of_few_bits_are_named() {
+    let said = Sandbox::new().run("schemes np --size 28x28x1").out;
+    let words = "Tables          written out (--tables), the key has 16 bits: few enough to try all of them.";
+    assert!(said.contains(words), "{said}");
 }

@@ -48,7 +48,8 @@ fn images_of_every_size_and_depth_lie_in_one_folder_and_come_back_on_every_engin
                 EncryptRequest { input, output: output.clone(), secret: secret.clone(), scheme: used, options };
             assert_eq!(EncryptRun::new(request, device.clone()).run().unwrap().images, 50);
             assert!(common::tree(&output) == common::tree(&encrypted), "{scheme} on {}", device.name());
-            let request = VerifyRequest { input: output, secret: Some(secret), spot_check: None };
+            let request =
+                VerifyRequest { input: output, secret: Some(secret), spot_check: None, memory: Default::default() };
             let found = VerifyRun::new(request, device.clone()).run().unwrap();
             assert_eq!((found.checked, found.failed.len(), found.strangers.len()), (50, 0, 0));
         }
@@ -86,8 +87,8 @@ fn an_array_holds_images_of_one_size_and_says_so() {
     sandbox.picture("in/train/c.png", grey(8, 16, 1));
     for line in ["encrypt neutral -k k.key in out.npz", "encrypt neutral -k k.key --format npy in out"] {
         let words = "images differ: train/a is 8x8x1 (height x width x channels), train/c is 8x16x1; bring them to \
-        one size with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a \
-        folder of files";
+        one size with --resize HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files";
         sandbox.refuses(line, USAGE, words);
     }
     done(&sandbox, "encrypt neutral -k k.key in tree");

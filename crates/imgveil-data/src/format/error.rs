@@ -1,6 +1,7 @@
 //! Why an image cannot be read.
 
-use imgveil::internal::image::GeometryError;
+use crate::OutOfMemory;
+use imgveil::internal::image::{Geometry, GeometryError};
 
 /// Why one image of a set cannot be read. The other images are not affected.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +61,25 @@ pub enum ReadErrorKind {
     /// The image is too small or too large.
     #[error("{0}")]
     Geometry(#[from] GeometryError),
+    /// The file has more images than a file of its length may have.
+    #[error("holds {count} images, and at most {most} are read from a file of its size")]
+    ManyImages {
+        /// The images that it states.
+        count: usize,
+        /// The most that are read.
+        most: usize,
+    },
+    /// The image does not fit into the memory that may be used.
+    #[error("does not fit: {0}")]
+    Memory(#[from] OutOfMemory),
+    /// The file's header states another geometry than the manifest.
+    #[error("is {found}, and the manifest says {stated}")]
+    Stated {
+        /// The geometry in the header.
+        found: Geometry,
+        /// The geometry in the manifest.
+        stated: Geometry,
+    },
     /// The file's hash differs from the one in the manifest.
     #[error("was changed since it was encrypted: its hash is not the one in imgveil.json")]
     Changed,

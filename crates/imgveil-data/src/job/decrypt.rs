@@ -1,20 +1,20 @@
 //! Decrypts an encrypted set.
 
+use super::census::Census;
 use super::encrypted_set::{Decryption, EncryptedSet};
 use super::error::{JobError, check_apart};
 use super::identity;
 use super::journal::{Head, Record};
 use super::output::{Output, Place, State};
 use super::pipeline::{self, Batch, Event};
+use super::plain_names::PlainNames;
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::DecryptRequest;
 use super::summary::{Failure, Summary, in_order};
 use crate::Error;
 use crate::format::ReadError;
-use crate::set::{Encoding, Entry, Item, Manifest, SetError, Slot, is_inside, names};
+use crate::set::{Encoding, Entry, Item, Manifest, SetError, Slot, Trust};
 use imgveil::internal::engine::Device;
-use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -49,17 +49,31 @@ impl DecryptRun {
     /// device fails later.
     pub fn run(&self) -> Result<Summary, Error> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let encrypted = EncryptedSet::open(&request.input, &request.secret)?;
+        let encrypted = EncryptedSet::open(&request.input, &request.secret, request.options.memory)?;
         check_apart(&request.input, &request.output)?;
+        if encrypted.trust == Trust::Format1 {
+            progress.note(&Note::Format1);
+        }
+        let names = match &request.options.names {
+            Some(path) => Some(PlainNames::read(path, encrypted.key(), &encrypted.manifest)?),
+            None => None,
+        };
+        let encrypted = match &names {
+            Some(names) => encrypted.reordered(names.order()),
+            None => encrypted,
+        };
         let manifest = &encrypted.manifest;
         if !manifest.encoding.is_exact() {
             progress.note(&Note::NotExact);
         }
         let encoding = request.options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
-        let slots = slots(manifest, request.options.names.as_deref())?;
+        let slots = slots(manifest, names.as_ref());
         let stamps: Vec<String> = manifest.images.iter().map(|entry| entry.blake3.clone()).collect();
-        let head = Head::new("decrypt", identity::of_decryption(request, manifest, encoding));
-        let place = Place { path: &request.output, encoding, partition: None, head, reopen: false };
+        let private = request.options.private;
+        let key = request.secret.key();
+        let head = Head::new(key, "decrypt", identity::of_decryption(request, manifest, encoding), manifest.salt);
+        let (path, partition, reopen, names_written) = (request.output.as_path(), None, false, None);
+        let place = Place { path, encoding, partition, key, head, reopen, private, names: names_written };
         let started = Instant::now();
         let (mut output, sink) = match Output::open(place, slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),
@@ -71,7 +85,7 @@ impl DecryptRun {
         progress.start(batches.iter().map(Batch::len).sum());
         let (mut failed, mut busy) = (Vec::<(usize, Failure)>::new(), Busy::default());
         let job = Decryption { encrypted: &encrypted, device: &self.device, sink: Some(sink.as_ref()) };
-        pipeline::run(&job, &batches, |event, now| {
+        pipeline::run(&job, &batches, request.options.memory, |event, now| {
             busy = *now;
             progress.busy(now);
             match event {
@@ -82,11 +96,12 @@ impl DecryptRun {
                     let geometry = slots[slot].geometry.unwrap_or(entry.geometry);
                     let path = sink.path(slot);
                     let entry = Entry { name, path, split, label, geometry, original: None, ..entry.clone() };
-                    output.accept(slot, Record { stamp: stamps[slot].clone(), entry }, stored)
+                    output.accept(slot, Record::new(stamps[slot].clone(), entry), stored)
                 }
                 Event::Failed(slot, error) => {
                     progress.set_aside();
-                    failed.push((slot, ReadError { path: manifest.images[slot].path.clone(), ..error }.into()));
+                    let path = manifest.images[slot].path.clone();
+                    failed.push((slot, Failure::of_set(ReadError { path, ..error })));
                     output.give_up(sink.as_ref(), slot)
                 }
             }
@@ -100,13 +115,25 @@ impl DecryptRun {
             return Err(JobError::NothingReadable { images, first }.into());
         }
         let whole: Vec<usize> = (0..slots.len()).filter(|&slot| output.has(slot)).collect();
-        output.finish(sink, |_| None)?;
+        let finished = output.finish(sink, |_| None)?;
+        if !finished.strangers.is_empty() {
+            progress.note(&Note::Strangers(finished.strangers));
+        }
+        let mut census = Census::default();
+        for Slot { item, geometry } in whole.iter().map(|&slot| &slots[slot]) {
+            let bytes = geometry.map_or(0, |geometry| geometry.bytes() as u64);
+            census.add(item.split, item.label, &manifest.classes, String::new(), bytes);
+        }
         Ok(Summary {
             images,
             resumed,
-            bytes: whole.iter().filter_map(|&slot| slots[slot].geometry).map(|geometry| geometry.bytes() as u64).sum(),
+            bytes: census.bytes,
             failed: in_order(failed),
             ignored: 0,
+            passed_over: Vec::new(),
+            turned: 0,
+            splits: census.splits,
+            classes: census.classes,
             key: manifest.key.to_string(),
             scheme: encrypted.manifest.scheme,
             device: self.device.name(),
@@ -119,27 +146,11 @@ impl DecryptRun {
 }
 
 /// The slots of the output: under the names in the manifest, or the names in a file of names.
-fn slots(manifest: &Manifest, path: Option<&Path>) -> Result<Vec<Slot>, JobError> {
-    let named: Option<HashMap<String, String>> = match path {
-        Some(path) => Some(names::read(path)?.into_iter().map(|name| (name.id, name.name)).collect()),
-        None => None,
-    };
+fn slots(manifest: &Manifest, names: Option<&PlainNames>) -> Vec<Slot> {
     let slot = |entry: &Entry| {
-        let name = match (&named, path) {
-            (Some(named), Some(path)) => named
-                .get(&entry.name)
-                .cloned()
-                .ok_or_else(|| JobError::NoName { path: path.to_owned(), id: entry.name.clone() })?,
-            _ => entry.name.clone(),
-        };
-        // A file of names is input: its names must not lead out of the output.
-        if !is_inside(&name) {
-            let path = path.map(Path::to_owned).unwrap_or_default();
-            let reason = format!("it names `{name}`, which lies outside of the set");
-            return Err(SetError::Names { path, reason }.into());
-        }
+        let name = names.and_then(|names| names.of(&entry.name)).unwrap_or(&entry.name).to_owned();
         let geometry = Some(entry.original.unwrap_or(entry.geometry));
-        Ok(Slot { item: Item { name, split: entry.split, label: entry.label }, geometry })
+        Slot { item: Item { name, split: entry.split, label: entry.label }, geometry }
     };
     manifest.images.iter().map(slot).collect()
 }

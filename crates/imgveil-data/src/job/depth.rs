@@ -1,10 +1,12 @@
 //! The depth of a set that is encrypted: given, that of an earlier run, stated by headers, or found in the samples.
 
 use super::error::JobError;
-use super::output::Output;
+use super::journal;
+use super::output::{folder, journal_name, manifest_name};
 use super::progress::Progress;
 use super::request::EncryptRequest;
-use crate::set::{Encoding, Source, depth_of_samples, used};
+use crate::set::arrays::archive;
+use crate::set::{Advice, Encoding, Entry, Remark, Source, depth_of_samples, manifest_file, used};
 use imgveil::internal::image::{Depth, Geometry};
 use rayon::prelude::*;
 
@@ -30,17 +32,20 @@ pub(super) struct UsedDepth {
 
 impl UsedDepth {
     /// What the user should know.
-    pub fn note(&self) -> Option<String> {
+    pub fn remark(&self) -> Option<Remark> {
         let (bits, max) = (self.depth.bits(), self.depth.max());
-        if self.before != self.depth {
+        let words = if self.before != self.depth {
             let before = self.before.bits();
-            return Some(format!(
+            format!(
                 "16-bit samples use {before} bits, and this scheme cuts samples into nibbles of 4: flips stay within \
                  {max}, {bits} bits"
-            ));
-        }
-        let told = self.from == From::Images && self.depth != Depth::U16;
-        told.then(|| format!("16-bit samples use {bits} bits: flips stay within {max}"))
+            )
+        } else if self.from == From::Images && self.depth != Depth::U16 {
+            format!("16-bit samples use {bits} bits: flips stay within {max}")
+        } else {
+            return None;
+        };
+        Some(Remark::new(words).with(Advice::Depth))
     }
 }
 
@@ -59,7 +64,7 @@ pub(super) fn settled(
     if let Some(depth) = options.read.depth {
         return Ok(Some(rounded(From::Given, depth)));
     }
-    if let Some(depth) = Output::depth_so_far(&request.output, encoding, options.partition) {
+    if let Some(depth) = so_far(request, encoding) {
         return Ok(Some(rounded(From::Earlier, depth)));
     }
     if options.partition.is_some() {
@@ -75,7 +80,22 @@ pub(super) fn settled(
     }
     let of_samples = |images: &[usize]| {
         progress.look(images.len());
-        depth_of_samples(source, images, |bytes| progress.advance(1, bytes as u64))
+        depth_of_samples(source, images, options.read.memory, |bytes| progress.advance(1, bytes as u64))
     };
     Ok(used(depths, of_samples).map(|depth| rounded(From::Images, depth)))
+}
+
+/// The depth of the images of more than 8 bits that an earlier run left in the output. A run that goes on must use the
+/// same.
+fn so_far(request: &EncryptRequest, encoding: Encoding) -> Option<Depth> {
+    let (root, partition) = (folder(&request.output, encoding), request.options.partition);
+    let memory = request.options.read.memory;
+    // What cannot be read is reported when the output is opened.
+    let manifest = || match encoding {
+        Encoding::Npz => archive::manifest(&request.output, memory).ok().flatten(),
+        _ => manifest_file::read(&root.join(manifest_name(partition)), memory).ok().flatten(),
+    };
+    let deep = |entries: &[Entry]| entries.iter().map(|entry| entry.geometry.depth()).find(|&depth| depth != Depth::U8);
+    let journal = journal::listed(&root.join(journal_name(partition)), request.secret.key());
+    deep(&journal).or_else(|| deep(&manifest()?.images))
 }

@@ -8,7 +8,7 @@ use super::mix;
 use super::names_file;
 use super::output::{Output, Place, State};
 use super::pipeline::{self, Event, Stages};
-use super::preflight::{Preflighted, look};
+use super::preflight::{Preflighted, links_out, look};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::EncryptRequest;
 use super::summary::Summary;
@@ -19,7 +19,8 @@ use crate::set::{Entry, SetError, read_resized};
 use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::schedule::{ImageId, plain_hash};
+use imgveil::internal::schedule::ImageId;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -58,9 +59,11 @@ impl EncryptRun {
     fn encrypt(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let mut set = look(request, progress)?;
+        progress.contents(&set.contents());
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
-        if let Some(words) = set.depth.and_then(|used| used.note()) {
-            progress.note(&Note::Depth(words));
+        let links = links_out(set.source.as_ref());
+        if !links.is_empty() {
+            progress.note(&Note::LinksOut(links));
         }
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);
@@ -70,11 +73,15 @@ impl EncryptRun {
             path: &request.output,
             encoding: set.encoding,
             partition: request.options.partition,
-            head: Head::new("encrypt", identity::of_encryption(request, set.encoding)),
+            key: request.secret.key(),
+            head: Head::new(request.secret.key(), "encrypt", identity::of_encryption(request, set.encoding), set.salt),
             reopen: request.options.retry_failed,
+            private: false,
+            names: names_file::path(request),
         };
-        if !Output::is_begun(&place) {
-            names_file::check(request, &set)?;
+        let begun = Output::is_begun(&place);
+        if !begun {
+            names_file::check(request, &set, &HashSet::new())?;
         }
         let started = Instant::now();
         let device = || self.device.name();
@@ -87,25 +94,28 @@ impl EncryptRun {
                 return Ok(describe::summary(request, device(), &set, *manifest, tally));
             }
         };
+        if begun {
+            names_file::check(request, &set, output.earlier())?;
+        }
         let resumed = output.count();
-        let batches = set.batches(|index| output.has(index));
+        let batches = set.batches(request.options.read.memory, |index| output.has(index));
         progress.start(batches.iter().map(pipeline::Batch::len).sum());
         let mut failed = std::mem::take(&mut set.failed);
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
         if !batches.is_empty() {
             let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref() };
-            pipeline::run(&job, &batches, |event, now| {
+            pipeline::run(&job, &batches, request.options.read.memory, |event, now| {
                 busy = *now;
                 progress.busy(now);
                 match event {
                     Event::Written(index, (entry, stored)) => {
                         progress.advance(1, entry.geometry.bytes() as u64);
-                        output.accept(index, Record { stamp: stamps[index].clone(), entry }, stored)
+                        output.accept(index, Record::new(stamps[index].clone(), entry), stored)
                     }
                     Event::Failed(index, error) => {
                         progress.set_aside();
-                        failed.push((index, job.located(index, error).into()));
+                        failed.push((set.listed[index], job.located(index, error).into()));
                         output.give_up(sink.as_ref(), index)
                     }
                 }
@@ -120,9 +130,12 @@ impl EncryptRun {
             output.abandon(sink);
             return Err(JobError::NothingReadable { images, first });
         }
-        names_file::write(request, &set, |index| output.has(index))?;
-        let manifest = output.finish(sink, |entries| Some(describe::manifest(request, &set, entries)))?;
-        let manifest = manifest.ok_or(JobError::Worker)?;
+        names_file::write(request, &set, output.prefix(), |index| output.has(index))?;
+        let finished = output.finish(sink, |entries| Some(describe::manifest(request, &set, entries)))?;
+        if !finished.strangers.is_empty() {
+            progress.note(&Note::Strangers(finished.strangers));
+        }
+        let manifest = finished.manifest.ok_or(JobError::Worker)?;
         Ok(describe::summary(request, device(), &set, manifest, Tally { resumed, failed, started, busy }))
     }
 
@@ -168,9 +181,7 @@ impl Stages for Encryption<'_> {
     fn decode(&self, index: usize) -> Result<(Image, Plain), ReadError> {
         let (request, source) = (self.request, self.set.source.as_ref());
         let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
-        let key = request.secret.key();
-        let id = ImageId::new(key, &source.items()[index].name, image.geometry(), image.samples());
-        let hash = plain_hash(key, image.geometry(), image.samples());
+        let (id, hash) = self.set.hashes(request, index, &image);
         Ok((image, Plain { id, hash }))
     }
 

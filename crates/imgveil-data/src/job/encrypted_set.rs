@@ -2,40 +2,78 @@
 
 use super::error::JobError;
 use super::pipeline::{Batch, Stages, batches};
-use crate::Error;
-use crate::format::{ReadError, ReadErrorKind};
+use super::{check, cost};
+use crate::format::{ReadError, ReadErrorKind, ReadOptions};
 use crate::set::sink::{Sink, Stored};
-use crate::set::{Manifest, SetError, Source, open, unpad};
+use crate::set::{Manifest, Opened, Reordered, SetError, Source, Trust, open_sealed, unpad};
+use crate::{Detail, Error, Memory};
 use imgveil::internal::engine::{Device, Loaded, Program};
-use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::schedule::{ImageId, plain_hash};
+use imgveil::internal::key::Key;
+use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::Secret;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+/// How many images are looked at to find one that is as the manifest says.
+const TRIED: usize = 100;
+
 /// An encrypted set and its key.
-pub(super) struct EncryptedSet<'a> {
+pub(super) struct EncryptedSet {
     pub source: Box<dyn Source>,
     pub manifest: Manifest,
-    secret: &'a Secret,
+    /// What vouches for the manifest.
+    pub trust: Trust,
+    pub memory: Memory,
+    secret: Secret,
 }
 
-impl<'a> EncryptedSet<'a> {
-    /// Opens a set and compares the key's fingerprint with the manifest's.
-    pub fn open(input: &Path, secret: &'a Secret) -> Result<Self, Error> {
-        let opened = open(input)?;
+impl EncryptedSet {
+    /// Opens a set whose manifest has the key's fingerprint and its seal.
+    pub fn open(input: &Path, secret: &Secret, memory: Memory) -> Result<Self, Error> {
+        let (secret, opened) = open_with(input, secret, memory)?;
         let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(input.to_owned()))?;
-        let given = secret.key().fingerprint();
-        if manifest.key != given {
-            return Err(JobError::WrongKey { set: manifest.key, given }.into());
-        }
-        let encrypted = Self { source: opened.source, manifest, secret };
-        // Whether the scheme has an inverse does not depend on the size. It must be known before anything is written.
-        if let Some(entry) = encrypted.manifest.images.first() {
-            encrypted.inverse(entry.geometry)?;
-        }
+        let trust = Trust::of(&manifest, true);
+        let encrypted = Self { source: opened.source, manifest, trust, memory, secret };
+        encrypted.check_inverse()?;
         Ok(encrypted)
+    }
+
+    /// Lists image `order[i]` as image `i`.
+    pub fn reordered(mut self, order: Vec<usize>) -> Self {
+        self.manifest.images = order.iter().map(|&index| self.manifest.images[index].clone()).collect();
+        self.source = Box::new(Reordered::new(self.source, order));
+        self
+    }
+
+    /// The key of names and checks.
+    pub fn key(&self) -> &Key {
+        self.secret.key()
+    }
+
+    /// Checks that the scheme has an inverse, which must be known before anything is written. The sizes in the manifest
+    /// are not trusted: a table of gigabytes is not made for a small file that claims to be large. So only the first
+    /// image whose file has the size that the manifest says, and that fits into memory, is tried.
+    fn check_inverse(&self) -> Result<(), JobError> {
+        let real = |index: usize| self.check_header(index).is_ok();
+        let images = &self.manifest.images;
+        let tried = (0..images.len().min(TRIED)).find(|&index| real(index)).and_then(|index| images.get(index));
+        match (tried, images.first()) {
+            (Some(entry), _) => self.inverse(entry.geometry).map(drop),
+            // With a key, this looks at the size and makes no table.
+            (None, Some(entry)) if matches!(self.secret, Secret::Key(_)) => {
+                Ok(self.secret.check(&self.manifest.scheme, entry.geometry)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares an image's header with the manifest, and its cost with the memory, before the image is decoded.
+    fn check_header(&self, slot: usize) -> Result<(), ReadError> {
+        let Some(entry) = self.manifest.images.get(slot) else { return Ok(()) };
+        // The source of an encrypted set refuses a size that the manifest does not state.
+        self.source.geometry(slot)?;
+        cost::check(self.memory, entry.geometry, &self.manifest.scheme, self.source.length(slot), &entry.path)
     }
 
     fn inverse(&self, geometry: Geometry) -> Result<Program, JobError> {
@@ -53,13 +91,31 @@ impl<'a> EncryptedSet<'a> {
             images.push((*order.entry(entry.geometry).or_insert(next), slot, entry.geometry));
         }
         images.sort_unstable_by_key(|&(rank, slot, _)| (rank, slot));
-        batches(images.into_iter().map(|(_, slot, geometry)| (slot, geometry)))
+        batches(images.into_iter().map(|(_, slot, geometry)| (slot, geometry)), self.memory)
     }
+}
+
+/// Opens a set with its secret. Sets of format 1 that were encrypted with tables know these without their salt.
+fn open_with(input: &Path, secret: &Secret, memory: Memory) -> Result<(Secret, Opened), Error> {
+    let options = ReadOptions { memory, ..ReadOptions::default() };
+    let open = |secret: &Secret| open_sealed(input, &options, secret.key());
+    let error = match open(secret) {
+        Ok(opened) => return Ok((secret.clone(), opened)),
+        Err(error) => error,
+    };
+    if let Detail::Set(SetError::WrongKey { set, .. }) = error.detail()
+        && let Some(old) = secret.of_format_1().filter(|old| old.key().fingerprint() == *set)
+        && let Ok(opened) = open(&old)
+        && opened.manifest.as_ref().is_some_and(|manifest| Trust::of(manifest, true) == Trust::Format1)
+    {
+        return Ok((old, opened));
+    }
+    Err(error)
 }
 
 /// Decrypts images and checks them. Writes them if there is a sink.
 pub(super) struct Decryption<'a> {
-    pub encrypted: &'a EncryptedSet<'a>,
+    pub encrypted: &'a EncryptedSet,
     pub device: &'a Device,
     pub sink: Option<&'a dyn Sink>,
 }
@@ -69,9 +125,10 @@ impl Stages for Decryption<'_> {
     type Written = Vec<Stored>;
 
     fn decode(&self, slot: usize) -> Result<(Image, ()), ReadError> {
+        self.encrypted.check_header(slot)?;
         let image = self.encrypted.source.read(slot)?;
         let entry = &self.encrypted.manifest.images[slot];
-        // The file has the right hash, so the geometry can differ only if somebody edited the manifest.
+        // The file may have changed since.
         if image.geometry() != entry.geometry {
             return Err(ReadError::new(&entry.path, ReadErrorKind::NotExact));
         }
@@ -89,8 +146,9 @@ impl Stages for Decryption<'_> {
     fn write(&self, slot: usize, image: Image, (): ()) -> Result<Result<Vec<Stored>, ReadError>, JobError> {
         let manifest = &self.encrypted.manifest;
         let entry = &manifest.images[slot];
-        let hash = plain_hash(self.encrypted.secret.key(), image.geometry(), image.samples());
-        if manifest.encoding.is_exact() && hex::encode(&hash) != entry.plain {
+        let key = self.encrypted.secret.key();
+        // JPEG changes pixels: only the file's hash is compared then. The seal vouches for the encoding.
+        if manifest.encoding.is_exact() && !check::is_of_entry(key, manifest.salt, entry, &image) {
             return Ok(Err(ReadError::new(&entry.path, ReadErrorKind::NotExact)));
         }
         let Some(sink) = self.sink else { return Ok(Ok(Vec::new())) };

@@ -1,6 +1,7 @@
 //! Why a job cannot be done, and a check that several jobs share.
 
 use super::summary::Failure;
+use crate::OutOfMemory;
 use crate::set::{Mixed, SetError};
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::engine::Lossy;
@@ -71,9 +72,27 @@ pub enum JobError {
         /// The image's name in the set.
         id: String,
     },
+    /// A line of the file of names is about another image.
+    #[error("{path} says that `{id}` is `{}`, and the key says that it is not: the file was changed", .name.escape_debug())]
+    ForgedName {
+        /// The file of names.
+        path: PathBuf,
+        /// The image's name in the set.
+        id: String,
+        /// The name that the file gives it.
+        name: String,
+    },
     /// The file of names exists and is about other images.
     #[error("{0} is there already and is not about these images: nothing was written; move it away")]
     OtherNames(PathBuf),
+    /// The file of names would lie inside the output.
+    #[error("the file of names {names} would lie inside the output {output}, which is handed out: nothing was written")]
+    NamesInside {
+        /// The file of names.
+        names: PathBuf,
+        /// The output.
+        output: PathBuf,
+    },
     /// There are no partitions to merge.
     #[error("{0}: it holds no partitions of a set")]
     NoPartitions(PathBuf),
@@ -98,17 +117,21 @@ pub enum JobError {
     /// The input is not an encrypted set.
     #[error("{0} is not an encrypted set: it has no imgveil.json")]
     NotEncrypted(PathBuf),
-    /// The set was encrypted with another key.
+    /// The journal of a run was changed by somebody else.
+    #[error("{0} was changed after it was written: it cannot be continued. Remove the output and start again")]
+    ForgedJournal(PathBuf),
+    /// Tables without a salt.
     #[error(
-        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key \
-         file, or the right tables"
+        "these tables have no salt: the names and hashes of the set would depend on the tables alone, and tables of few \
+         bits can all be tried"
     )]
-    WrongKey {
-        /// The set's key.
-        set: Fingerprint,
-        /// The key that was given.
-        given: Fingerprint,
-    },
+    Unsalted,
+    /// A set of an earlier version cannot be added to.
+    #[error("{0} was written by an earlier version, whose manifests have no seal: nothing can be added to it")]
+    OldSet(PathBuf),
+    /// The operating system gave no random bytes for a set.
+    #[error("the operating system gave no random bytes for the set: {0}")]
+    Random(String),
     /// The scheme cannot be decrypted.
     #[error(
         "this set was encrypted with {scheme}, which cannot be undone: {lossy}. Nothing was written; keep the plain \
@@ -123,6 +146,9 @@ pub enum JobError {
     /// A scheme that mixes images needs an `.npz` output.
     #[error("this scheme mixes images and gives floats, which no PNG holds: {0} must be an .npz file")]
     Floats(PathBuf),
+    /// The images of a split, which are mixed as a whole, do not fit into the memory that may be used.
+    #[error("this scheme mixes the images of a split, and they do not fit: {0}")]
+    Memory(#[from] OutOfMemory),
     /// The output is inside the input.
     #[error("the output {output} lies inside the input {input}: choose a folder outside of it")]
     Inside {
@@ -147,12 +173,19 @@ pub enum JobError {
 /// Refuses an output inside the input, because the next run would read it as input.
 pub(super) fn check_apart(input: &Path, output: &Path) -> Result<(), JobError> {
     let Ok(input) = input.canonicalize() else { return Ok(()) };
-    // The output does not exist yet: resolve the part of its path that does.
     let output = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-    let mut ancestors = output.ancestors().skip_while(|ancestor| !ancestor.exists());
-    let existing = ancestors.next().and_then(|ancestor| ancestor.canonicalize().ok());
+    match input.is_dir() && resolved(&output).starts_with(&input) {
+        true => Err(JobError::Inside { input, output }),
+        false => Ok(()),
+    }
+}
+
+/// An absolute path without links. Its last parts need not exist.
+pub(super) fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let existing = path.ancestors().find_map(|ancestor| Some((ancestor.canonicalize().ok()?, ancestor)));
     match existing {
-        Some(existing) if input.is_dir() && existing.starts_with(&input) => Err(JobError::Inside { input, output }),
-        _ => Ok(()),
+        Some((real, ancestor)) => path.strip_prefix(ancestor).map_or(path.clone(), |rest| real.join(rest)),
+        None => path,
     }
 }

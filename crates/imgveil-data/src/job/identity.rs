@@ -15,6 +15,8 @@
 //! axis=z                            x, y or z
 //! depth=12                          the bits that samples use; no line unless they are given
 //! labels=/data/labels.csv           the path as given, or nothing
+//! channels=3                        1 or 3; no line if channels are kept
+//! orientation=apply                 no line if the EXIF orientation is not applied
 //! members=json                      one line for each kind, in the order given
 //! names=neutral                     neutral, classes or kept
 //! encoding=webdataset 1000          png, jpeg QUALITY, npz, npy or webdataset IMAGES-PER-SHARD
@@ -34,10 +36,11 @@
 //! and nobody else should learn the input's path.
 
 use super::request::{DecryptRequest, EncryptRequest};
-use crate::format::Window;
+use crate::format::{ExifOrientation, Window};
 use crate::set::names::Naming;
-use crate::set::{Encoding, Manifest};
+use crate::set::{Encoding, Item, Manifest, encoding_text};
 use imgveil::internal::scheme::Secret;
+use imgveil::internal::sealed::{Salt, Text as Canonical};
 use std::path::Path;
 
 /// The version of the canonical text. It changes with any change of the text.
@@ -89,6 +92,12 @@ fn encryption_text(request: &EncryptRequest, encoding: Encoding) -> String {
         text.line("depth", &depth.bits().to_string());
     }
     text.path("labels", options.read.labels.as_deref());
+    if let Some(channels) = options.read.channels {
+        text.line("channels", &channels.to_string());
+    }
+    if options.read.exif_orientation == ExifOrientation::Apply {
+        text.line("orientation", "apply");
+    }
     for kind in &options.read.members {
         text.line("members", kind);
     }
@@ -113,14 +122,21 @@ pub(super) fn of_decryption(request: &DecryptRequest, manifest: &Manifest, encod
     keyed(&request.secret, "imgveil v1 run identity", &text.0)
 }
 
-fn encoding_text(encoding: Encoding) -> String {
-    match encoding {
-        Encoding::Png => "png".to_owned(),
-        Encoding::Jpeg { quality } => format!("jpeg {quality}"),
-        Encoding::Npz => "npz".to_owned(),
-        Encoding::Npy => "npy".to_owned(),
-        Encoding::WebDataset { per_shard } => format!("webdataset {per_shard}"),
+/// The salt of a set whose partitions are written by processes that share no file. All of them list the same images and
+/// have the same options, but may see the input under different paths.
+pub(super) fn salt_of_partitions(request: &EncryptRequest, encoding: Encoding, items: &[Item], of: u32) -> Salt {
+    let mut options = request.clone();
+    options.input = "".into();
+    options.options.read.labels = None;
+    let mut text = Canonical::new("partitions");
+    text.u32(of).text(&encryption_text(&options, encoding)).count(items.len());
+    for Item { name, split, label } in items {
+        text.text(name).text(split.name().unwrap_or("all"));
+        text.optional(*label, |text, label| {
+            text.u32(label);
+        });
     }
+    Salt::of_partitions(request.secret.key(), &text)
 }
 
 /// A keyed hash of a text. It reveals nothing without the key.
@@ -131,7 +147,7 @@ pub(super) fn keyed(secret: &Secret, purpose: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Axis, ReadOptions};
+    use crate::format::{Axis, Channels, ReadOptions};
     use crate::job::EncryptOptions;
     use crate::set::Resize;
     use imgveil::internal::image::Depth;
@@ -167,7 +183,11 @@ mod tests {
                 axis: Axis::X,
                 depth: Depth::new(12),
                 labels: Some("labels.csv".into()),
+                channels: Some(Channels::Rgb),
+                exif_orientation: ExifOrientation::Apply,
                 members: vec!["json".into(), "txt".into()],
+                follow_links: true,
+                ..ReadOptions::default()
             },
             naming: Naming::Classes,
             ..EncryptOptions::default()
@@ -176,7 +196,8 @@ mod tests {
             encryption_text(&request, Encoding::WebDataset { per_shard: 7 }),
             format!(
                 "imgveil run identity 2\njob=encrypt\ninput=/nowhere\nscheme={scheme}\nsize=192x256\nfit=pad\n\
-                 window=40,400\naxis=x\ndepth=12\nlabels=labels.csv\nmembers=json\nmembers=txt\nnames=classes\n\
+                 window=40,400\naxis=x\ndepth=12\nlabels=labels.csv\nchannels=3\n\
+                 orientation=apply\nmembers=json\nmembers=txt\nnames=classes\n\
                  encoding=webdataset 7\n"
             )
         );

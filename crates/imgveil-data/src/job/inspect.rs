@@ -1,10 +1,11 @@
 //! Reports what a set is, from its manifest or its headers.
 
 use super::census::{Census, Size};
+use super::preflight::links_out;
 use crate::Error;
 use crate::format::ReadOptions;
 use crate::set::arrays::archive;
-use crate::set::{Encoding, Manifest, is_npz, open_with};
+use crate::set::{Encoding, Manifest, Trust, is_npz, open_with};
 use imgveil::internal::scheme::Scheme;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -31,6 +32,9 @@ pub struct Inspection {
     pub unreadable: usize,
     /// The number of files that are not images.
     pub ignored: usize,
+    /// Links that lead out of the set's folder and were not followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links_out: Vec<String>,
 }
 
 /// What a set was encrypted with.
@@ -45,6 +49,8 @@ pub struct EncryptedWith {
     pub tool: String,
     /// How the set is stored.
     pub encoding: Encoding,
+    /// What vouches for all of this: nothing without the key.
+    pub manifest: Trust,
 }
 
 /// Inspects a set. No image is decoded.
@@ -53,7 +59,7 @@ pub struct EncryptedWith {
 /// If there is no set, or it is damaged.
 pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspection, Error> {
     if is_npz(path)
-        && let Some(manifest) = archive::manifest(path)?.filter(|manifest| manifest.scheme.mixes())
+        && let Some(manifest) = archive::manifest(path, options.memory)?.filter(|manifest| manifest.scheme.mixes())
     {
         // Mixtures are not images, so no source provides them.
         return Ok(of_manifest(&manifest));
@@ -71,7 +77,8 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspection, Error> 
         census.add(item.split, item.label, source.classes(), geometry.to_string(), geometry.bytes() as u64);
     }
     let unreadable = geometries.iter().filter(|geometry| geometry.is_none()).count();
-    Ok(inspection(census, None, unreadable, source.ignored().len()))
+    let found = inspection(census, None, unreadable, source.ignored().len());
+    Ok(Inspection { links_out: links_out(source), ..found })
 }
 
 fn of_manifest(manifest: &Manifest) -> Inspection {
@@ -85,6 +92,7 @@ fn of_manifest(manifest: &Manifest) -> Inspection {
         key: manifest.key.to_string(),
         tool: manifest.tool.clone(),
         encoding: manifest.encoding,
+        manifest: Trust::of(manifest, false),
     };
     inspection(census, Some(encrypted), 0, 0)
 }
@@ -92,5 +100,5 @@ fn of_manifest(manifest: &Manifest) -> Inspection {
 fn inspection(census: Census, encrypted: Option<EncryptedWith>, unreadable: usize, ignored: usize) -> Inspection {
     let sizes = census.sizes();
     let Census { images, bytes, splits, classes, .. } = census;
-    Inspection { encrypted, images, bytes, splits, classes, sizes, unreadable, ignored }
+    Inspection { encrypted, images, bytes, splits, classes, sizes, unreadable, ignored, links_out: Vec::new() }
 }

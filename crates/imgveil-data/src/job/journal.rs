@@ -3,17 +3,25 @@
 //! second process is refused. Its contents are not trusted: files are compared with its hashes before a run continues.
 //!
 //! A journal consists of lines of JSON. The first line is the [`Head`], every other line a [`Record`]. An incomplete
-//! last line is dropped.
+//! last line is dropped. Each line has a keyed check, because others may write to the output: a changed head is an error,
+//! and the image of a changed record is done again.
 
 use super::error::JobError;
-use crate::set::{Entry, SetError};
+use crate::regular_file;
+use crate::set::{Entry, SetError, add_entry};
+use imgveil::internal::key::Key;
+use imgveil::internal::sealed::{Salt, Text};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-/// The version of the journal's format. In version 1, the identity of a run was the hash of another text.
-const FORMAT: u32 = 2;
+/// The version of the journal's format. In version 1, the identity of a run was the hash of another text; in version 2,
+/// there was no salt and no check.
+const FORMAT: u32 = 3;
+
+/// The size limit of a head.
+const LONGEST_HEAD: u64 = 4096;
 
 /// What identifies a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,13 +32,54 @@ pub struct Head {
     pub job: String,
     /// The identity of the run: a keyed hash of everything that decides the output except the images.
     pub run: String,
+    /// The salt of the set: that of the set that is written, or of the set that is decrypted. Empty if it has none.
+    pub salt: String,
+    /// The keyed check of the fields above.
+    pub check: String,
 }
 
 impl Head {
     /// The head of a run.
-    pub fn new(job: &str, run: String) -> Self {
-        Self { journal: FORMAT, job: job.to_owned(), run }
+    pub fn new(key: &Key, job: &str, run: String, salt: Option<Salt>) -> Self {
+        let salt = salt.map_or(String::new(), |salt| salt.to_string());
+        let head = Self { journal: FORMAT, job: job.to_owned(), run, salt, check: String::new() };
+        Self { check: head.checked(key), ..head }
     }
+
+    fn checked(&self, key: &Key) -> String {
+        let mut text = Text::new("head");
+        text.u32(self.journal).text(&self.job).text(&self.run).text(&self.salt);
+        check(key, &text)
+    }
+}
+
+fn check(key: &Key, text: &Text) -> String {
+    text.keyed(key, "imgveil v2 journal").to_hex().to_string()
+}
+
+/// The head of a journal, to be read before the journal is opened. `None` if there is none.
+///
+/// # Errors
+/// If it was changed.
+pub fn peek(path: &Path, key: &Key) -> Result<Option<Head>, JobError> {
+    let Ok(file) = regular_file::open_no_link(path) else { return Ok(None) };
+    let mut line = Vec::new();
+    // The reader of the whole journal reports what cannot be read.
+    let _ = file.take(LONGEST_HEAD).read_to_end(&mut line);
+    line.truncate(line.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1));
+    match parse(&line).head {
+        Some(head) if head.checked(key) != head.check => Err(JobError::ForgedJournal(path.to_owned())),
+        head => Ok(head),
+    }
+}
+
+/// The images that a journal lists, to be read before the journal is opened, except those that were changed.
+pub fn listed(path: &Path, key: &Key) -> Vec<Entry> {
+    // The reader of the whole journal reports what cannot be read.
+    let Ok(bytes) = regular_file::open_no_link(path).and_then(regular_file::read_all) else { return Vec::new() };
+    let Contents { head: Some(head), records, .. } = parse(&bytes) else { return Vec::new() };
+    let unchanged = |record: &Record| record.checked(key, &head) == record.check;
+    records.into_iter().filter(unchanged).map(|record| record.entry).collect()
 }
 
 /// An image that is whole in the output.
@@ -40,6 +89,22 @@ pub struct Record {
     pub stamp: String,
     /// The image's entry in the manifest.
     pub entry: Entry,
+    /// The keyed check of the fields above and of the run's head. The journal fills it in.
+    pub check: String,
+}
+
+impl Record {
+    /// A record whose check is still missing.
+    pub fn new(stamp: String, entry: Entry) -> Self {
+        Self { stamp, entry, check: String::new() }
+    }
+
+    fn checked(&self, key: &Key, head: &Head) -> String {
+        let mut text = Text::new("record");
+        text.text(&head.check).text(&self.stamp);
+        add_entry(&mut text, &self.entry);
+        check(key, &text)
+    }
 }
 
 /// The open journal of a run.
@@ -47,6 +112,8 @@ pub struct Record {
 pub struct Journal {
     path: PathBuf,
     file: File,
+    key: Key,
+    head: Head,
 }
 
 /// The contents of a journal.
@@ -95,20 +162,45 @@ pub fn parse(bytes: &[u8]) -> Contents {
     contents
 }
 
+/// Whether a file is the beginning of this head, as a run leaves it that is killed in its first step. That run may have
+/// drawn another salt, so that salt and check are other digits.
+fn is_cut_head(bytes: &[u8], head: &Head) -> bool {
+    let fixed = Head { salt: String::new(), check: String::new(), ..head.clone() };
+    let (Ok(whole), Ok(fixed)) = (serde_json::to_vec(head), serde_json::to_vec(&fixed)) else { return false };
+    let start = whole.iter().zip(&fixed).take_while(|(one, other)| one == other).count();
+    bytes.len() <= whole.len()
+        && bytes.iter().zip(&whole).enumerate().all(|(place, (found, expected))| {
+            found == expected || (place >= start && [found, expected].iter().all(|byte| byte.is_ascii_hexdigit()))
+        })
+}
+
 impl Journal {
-    /// Opens or creates the journal at `path` and locks it. Returns the records of an earlier run with the same head.
+    /// Whether there is a journal with a head at `path`, of whatever run. An empty file is none.
+    pub fn is_begun(path: &Path) -> bool {
+        let mut start = Vec::new();
+        let read = regular_file::open_no_link(path).and_then(|file| file.take(LONGEST_HEAD).read_to_end(&mut start));
+        let contents = parse(&start);
+        read.is_ok() && (contents.head.is_some() || contents.other_format.is_some())
+    }
+
+    /// Opens or creates the journal at `path` and locks it. Returns the records of an earlier run with the same head,
+    /// except those that were changed.
     ///
     /// # Errors
-    /// If another process holds it, it is the journal of another run or of another version, or the operating system
-    /// refuses.
-    pub fn open(path: &Path, head: &Head, output: &Path) -> Result<(Self, Vec<Record>), JobError> {
+    /// If another process holds it, it is the journal of another run or of another version, its head was changed, or the
+    /// operating system refuses.
+    pub fn open(path: &Path, key: &Key, head: &Head, output: &Path) -> Result<(Self, Vec<Record>), JobError> {
         let write = SetError::writing(path);
         loop {
             // A process that has finished an archive removes its folder.
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder).map_err(&write)?;
             }
-            let mut file = OpenOptions::new().read(true).append(true).create(true).open(path).map_err(&write)?;
+            // A link or a pipe of this name is nobody's journal.
+            let exists = |_| SetError::OutputExists(output.to_owned());
+            let other = std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file());
+            let opened = regular_file::open_with(path, OpenOptions::new().read(true).append(true).create(true));
+            let mut file = opened.map_err(|e| if other { exists(e) } else { write(e) })?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(JobError::Busy(output.to_owned())),
@@ -126,12 +218,24 @@ impl Journal {
             if let Some(found) = contents.other_format {
                 return Err(JobError::OtherJournal { output: output.to_owned(), found, expected: FORMAT });
             }
-            let mut journal = Self { path: path.to_owned(), file };
+            if contents.head.is_none() && !is_cut_head(&bytes, head) {
+                return Err(SetError::OutputExists(output.to_owned()).into());
+            }
+            let mut journal = Self { path: path.to_owned(), file, key: key.clone(), head: head.clone() };
             match contents.head {
-                Some(found) if found != *head => return Err(SetError::OutputExists(output.to_owned()).into()),
+                Some(found) if (&found.job, &found.run) != (&head.job, &head.run) => {
+                    return Err(SetError::OutputExists(output.to_owned()).into());
+                }
+                Some(found) if found.checked(key) != found.check => {
+                    return Err(JobError::ForgedJournal(path.to_owned()));
+                }
+                // Another process began the run after this one looked for its salt.
+                Some(found) if found.salt != head.salt => return Err(JobError::Busy(output.to_owned())),
                 Some(_) => {
                     journal.cut(contents.length)?;
-                    return Ok((journal, contents.records));
+                    let unchanged = |record: &Record| record.checked(key, head) == record.check;
+                    let records = contents.records.into_iter().filter(unchanged).collect();
+                    return Ok((journal, records));
                 }
                 None => {
                     journal.cut(0)?;
@@ -167,7 +271,8 @@ impl Journal {
     /// # Errors
     /// If it cannot be written.
     pub fn add(&mut self, record: &Record) -> Result<(), JobError> {
-        self.line(record)
+        let check = record.checked(&self.key, &self.head);
+        self.line(&Record { check, ..record.clone() })
     }
 
     /// Removes the journal, because the output is complete.
@@ -199,16 +304,62 @@ mod tests {
             plain: "00".into(),
             blake3: "11".into(),
         };
-        Record { stamp: "22".into(), entry }
+        Record::new("22".into(), entry)
+    }
+
+    fn key() -> Key {
+        Key::from_bytes([1; 32])
+    }
+
+    fn head(run: &str) -> Head {
+        Head::new(&key(), "encrypt", run.into(), Some(Salt([5; 16])))
+    }
+
+    /// A record as a journal holds it.
+    fn written(name: &str) -> Record {
+        let record = record(name);
+        Record { check: record.checked(&key(), &head("run")), ..record }
+    }
+
+    #[test]
+    fn changed_records_are_left_out_and_a_changed_head_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal");
+        let (mut journal, _) = Journal::open(&path, &key(), &head("run"), folder.path()).unwrap();
+        ["a", "b", "c"].iter().for_each(|name| journal.add(&record(name)).unwrap());
+        drop(journal);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let open = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            Journal::open(&path, &key(), &head("run"), folder.path()).map(|(_, records)| records)
+        };
+        for (from, to) in [("b.png", "d.png"), ("\"b\"", "\"d\"")] {
+            assert_eq!(open(&text.replace(from, to)).unwrap(), [written("a"), written("c")]);
+        }
+        assert!(open(&text.replace("\"plain\":\"00\"", "\"plain\":\"01\"")).unwrap().is_empty());
+        assert_eq!(peek(&path, &key()).unwrap(), Some(head("run")));
+        let salt = Salt([5; 16]).to_string();
+        let changed = text.replace(&salt, &Salt([6; 16]).to_string());
+        assert!(matches!(open(&changed), Err(JobError::ForgedJournal(_))));
+        assert!(matches!(peek(&path, &key()), Err(JobError::ForgedJournal(_))));
+        assert_eq!(open(&text).unwrap().len(), 3);
+        let other = Head::new(&key(), "encrypt", "run".into(), Some(Salt([6; 16])));
+        assert!(matches!(Journal::open(&path, &key(), &other, folder.path()), Err(JobError::Busy(_))));
+        // A run that was cut within its head drew another salt.
+        for length in 0..serde_json::to_vec(&other).unwrap().len() {
+            assert!(open(&text[..length]).unwrap().is_empty(), "{length}");
+        }
+        let foreign = [&text[..20], "notes"].concat();
+        assert!(matches!(open(&foreign), Err(JobError::Set(SetError::OutputExists(_)))));
     }
 
     #[test]
     fn a_journal_that_was_cut_anywhere_gives_the_records_before_the_cut() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let head = Head::new("encrypt", "run".into());
-        let records = [record("a"), record("b")];
-        let (mut journal, found) = Journal::open(&path, &head, folder.path()).unwrap();
+        let head = head("run");
+        let records = [written("a"), written("b")];
+        let (mut journal, found) = Journal::open(&path, &key(), &head, folder.path()).unwrap();
         assert!(found.is_empty());
         records.iter().for_each(|record| journal.add(record).unwrap());
         drop(journal);
@@ -216,13 +367,13 @@ mod tests {
         let ends: Vec<usize> = whole.iter().enumerate().filter(|(_, b)| **b == b'\n').map(|(i, _)| i + 1).collect();
         for length in 0..=whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
-            let (mut journal, found) = Journal::open(&path, &head, folder.path()).unwrap();
+            let (mut journal, found) = Journal::open(&path, &key(), &head, folder.path()).unwrap();
             let lines = ends.iter().filter(|&&end| end <= length).count();
             assert_eq!(found, records[..lines.saturating_sub(1)], "cut to {length}");
             // The next record must follow a complete line.
             journal.add(&record("c")).unwrap();
             drop(journal);
-            assert_eq!(parse(&std::fs::read(&path).unwrap()).records.last(), Some(&record("c")));
+            assert_eq!(parse(&std::fs::read(&path).unwrap()).records.last(), Some(&written("c")));
         }
     }
 
@@ -230,14 +381,14 @@ mod tests {
     fn a_second_process_and_another_run_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let head = Head::new("encrypt", "run".into());
-        let (journal, _) = Journal::open(&path, &head, folder.path()).unwrap();
-        assert!(matches!(Journal::open(&path, &head, folder.path()), Err(JobError::Busy(_))));
+        let head = head("run");
+        let (journal, _) = Journal::open(&path, &key(), &head, folder.path()).unwrap();
+        assert!(matches!(Journal::open(&path, &key(), &head, folder.path()), Err(JobError::Busy(_))));
         drop(journal);
-        let other = Head::new("encrypt", "other".into());
-        let refused = Journal::open(&path, &other, folder.path());
+        let other = self::head("other");
+        let refused = Journal::open(&path, &key(), &other, folder.path());
         assert!(matches!(refused, Err(JobError::Set(SetError::OutputExists(_)))));
-        Journal::open(&path, &head, folder.path()).unwrap().0.close().unwrap();
+        Journal::open(&path, &key(), &head, folder.path()).unwrap().0.close().unwrap();
         assert!(!path.exists());
     }
 
@@ -245,11 +396,11 @@ mod tests {
     fn a_journal_of_another_version_is_refused_and_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal");
-        let head = Head::new("encrypt", "run".into());
-        for (version, line) in [(1, "{\"journal\":1,\"job\":\"encrypt\",\"run\":\"run\"}\n"), (3, "{\"journal\":3}\n")]
+        let head = head("run");
+        for (version, line) in [(1, "{\"journal\":1,\"job\":\"encrypt\",\"run\":\"run\"}\n"), (4, "{\"journal\":4}\n")]
         {
             std::fs::write(&path, line).unwrap();
-            let error = Journal::open(&path, &head, Path::new("out")).unwrap_err();
+            let error = Journal::open(&path, &key(), &head, Path::new("out")).unwrap_err();
             assert!(matches!(error, JobError::OtherJournal { found, .. } if found == version));
             let words = error.to_string();
             assert!(words.contains("out was begun by another version of imgveil"), "{words}");

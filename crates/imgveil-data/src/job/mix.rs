@@ -11,13 +11,14 @@ use super::summary::Summary;
 use crate::format::ReadError;
 use crate::set::arrays::position;
 use crate::set::mixtures::{self, MixtureSplit};
+use crate::set::staging::STAGED;
 use crate::set::{Encoding, Entry, SPLITS, Slot, Split, check_new_file, is_npz, read_resized};
 use imgveil::internal::engine::{Device, EngineError, ImageRef, Loaded, soft_label};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
-use imgveil::internal::schedule::{ImageId, plain_hash};
+use imgveil::internal::schedule::ImageId;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 /// Bytes of images that go to the device at once.
@@ -43,10 +44,11 @@ pub(super) fn encrypt(
         return Err(JobError::Floats(request.output.clone()));
     }
     check_new_file(&request.output)?;
-    names_file::check(request, &set)?;
+    names_file::check(request, &set, &HashSet::new())?;
     // A set without any readable image has already been refused.
     let first = set.slots.iter().zip(&set.originals).find_map(|(slot, original)| slot.geometry.zip(*original));
     let Some((geometry, original)) = first else { return Err(JobError::Worker) };
+    check_memory(request, &set, geometry)?;
     let loaded = Loaded::new(device, request.secret.compile(&request.scheme, geometry)?)?;
     let started = Instant::now();
     progress.start(set.slots.iter().filter(|slot| slot.geometry.is_some()).count());
@@ -61,7 +63,7 @@ pub(super) fn encrypt(
         for result in decoded {
             match result {
                 Ok(image) => plain.push(image),
-                Err((index, error)) => failed.push((index, error.into())),
+                Err((index, error)) => failed.push((set.listed[index], error.into())),
             }
         }
         if plain.is_empty() {
@@ -91,19 +93,27 @@ pub(super) fn encrypt(
             None => JobError::Worker,
         });
     }
-    names_file::write(request, &set, |index| came[index])?;
-    let manifest = describe::manifest(request, &set, images);
+    names_file::write(request, &set, STAGED, |index| came[index])?;
+    let mut manifest = describe::manifest(request, &set, images);
+    manifest.seal_with(request.secret.key());
     mixtures::write(&request.output, geometry, &splits, &manifest)?;
     let tally = Tally { resumed: 0, failed, started, busy: Busy::default() };
     Ok(describe::summary(request, device.name(), &set, manifest, tally))
 }
 
+/// Checks that the split with the most images fits: its samples, and the floats of all splits, as numbers and in the
+/// archive that is written.
+fn check_memory(request: &EncryptRequest, set: &Preflighted, geometry: Geometry) -> Result<(), JobError> {
+    const FLOATS: u64 = 3 * size_of::<f32>() as u64;
+    let images = set.slots.iter().filter(|slot| slot.geometry.is_some()).count() as u64;
+    let of_an_image = (geometry.samples() as u64 * FLOATS).saturating_add(geometry.bytes() as u64);
+    Ok(request.options.read.memory.check(images.saturating_mul(of_an_image))?)
+}
+
 fn decode(request: &EncryptRequest, set: &Preflighted, index: usize) -> Result<Plain, ReadError> {
     let source = set.source.as_ref();
     let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
-    let (geometry, samples) = (image.geometry(), image.samples());
-    let id = ImageId::new(request.secret.key(), &source.items()[index].name, geometry, samples);
-    let hash = plain_hash(request.secret.key(), geometry, samples);
+    let (id, hash) = set.hashes(request, index, &image);
     Ok(Plain { index, image, id, hash })
 }
 

@@ -9,12 +9,16 @@
 //! leaves half a file. A run that was interrupted continues when it is started again.
 
 mod census;
+mod check;
+mod cost;
 mod decrypt;
 mod depth;
 mod describe;
 mod encrypt;
 mod encrypted_set;
 mod error;
+#[doc(hidden)]
+pub mod failed_list;
 mod identity;
 mod inspect;
 #[doc(hidden)]
@@ -25,17 +29,21 @@ mod names_file;
 mod output;
 mod partition;
 mod pipeline;
+mod plain_names;
 mod preflight;
 mod progress;
 mod request;
+mod salt;
 mod summary;
 mod verify;
 
-pub use census::Size;
+pub use census::{Contents, Size};
 pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;
 pub use inspect::{EncryptedWith, Inspection, inspect};
+#[doc(hidden)]
+pub use merge::partition_of;
 pub use merge::{Merged, merge};
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight, preflight_with_progress};

@@ -2,17 +2,22 @@
 //! of an earlier run that are unchanged on disk are not done again.
 
 use super::error::JobError;
-use super::journal::{self, Head, Journal, Record};
+use super::journal::{Head, Journal, Record};
 use super::partition::Partition;
-use crate::set::arrays::{NpySink, NpzSink, archive};
+use crate::Memory;
+use crate::regular_file;
+use crate::set::arrays::{NpySink, NpzSink, archive, is_labels, labels_file};
 use crate::set::folder::{FileKind, FolderSink};
-use crate::set::manifest::PartitionRecord;
+use crate::set::manifest::{PartitionRecord, UNSEALED};
 use crate::set::sink::{Sink, Stored};
-use crate::set::staging::{JOURNAL, Staging};
+use crate::set::staging::{JOURNAL, STAGED, Staging};
 use crate::set::webdataset::ShardSink;
-use crate::set::{Encoding, Entry, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, Slot, beside, check_new_file};
-use imgveil::internal::image::Depth;
-use std::collections::{HashMap, HashSet};
+use crate::set::{
+    Encoding, Entry, Ledger, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, Slot, Split, beside, check_new_file,
+    parent,
+};
+use imgveil::internal::key::Key;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,10 +29,16 @@ pub(super) struct Place<'a> {
     pub encoding: Encoding,
     /// The partition that this process writes.
     pub partition: Option<Partition>,
+    /// The key, which seals the manifest and checks what an earlier run left.
+    pub key: &'a Key,
     /// What identifies the run.
     pub head: Head,
     /// Whether a set that the same run completed is opened again, to add images that it lacks.
     pub reopen: bool,
+    /// Whether only their owner may read the files.
+    pub private: bool,
+    /// The file of names that the run will write.
+    pub names: Option<PathBuf>,
 }
 
 /// An open output without its sink, which other threads use meanwhile.
@@ -37,7 +48,10 @@ pub(super) struct Output {
     partition: Option<Partition>,
     /// Whether this run created the folder.
     created: bool,
+    /// The names of the images that earlier runs wrote.
+    earlier: HashSet<String>,
     journal: Journal,
+    key: Key,
     /// The images that are whole, by slot.
     done: Vec<Option<Entry>>,
     /// Images that are written but not whole, because their shard is not complete.
@@ -54,8 +68,16 @@ pub(super) enum State {
     Complete(Box<Manifest>),
 }
 
+/// What a run leaves.
+pub(super) struct Finished {
+    /// The manifest of an encrypted set.
+    pub manifest: Option<Manifest>,
+    /// Files and folders in the output that imgveil did not write.
+    pub strangers: Vec<String>,
+}
+
 /// The folder in which an output is created: the output itself, or for an `.npz` file a folder beside it.
-fn folder(path: &Path, encoding: Encoding) -> PathBuf {
+pub(super) fn folder(path: &Path, encoding: Encoding) -> PathBuf {
     match encoding {
         Encoding::Npz => beside(path, "imgveil-partial"),
         _ => path.to_owned(),
@@ -63,7 +85,7 @@ fn folder(path: &Path, encoding: Encoding) -> PathBuf {
 }
 
 /// The name of the journal.
-fn journal_name(partition: Option<Partition>) -> String {
+pub(super) fn journal_name(partition: Option<Partition>) -> String {
     partition.map_or(JOURNAL.to_owned(), |partition| format!("{JOURNAL}-{}", partition.slug()))
 }
 
@@ -90,25 +112,9 @@ impl Output {
     /// Whether an earlier run wrote to this place.
     pub fn is_begun(place: &Place<'_>) -> bool {
         let root = folder(place.path, place.encoding);
-        let there = |name: String| root.join(name).exists();
         let archive = place.encoding == Encoding::Npz && place.path.exists();
-        archive || there(journal_name(place.partition)) || there(manifest_name(place.partition))
-    }
-
-    /// The depth of the images of more than 8 bits that an earlier run left in this place. A run that goes on must use
-    /// the same.
-    pub fn depth_so_far(path: &Path, encoding: Encoding, partition: Option<Partition>) -> Option<Depth> {
-        let root = folder(path, encoding);
-        let journal = std::fs::read(root.join(journal_name(partition)));
-        let manifest = || match encoding {
-            Encoding::Npz => archive::manifest(path).ok().flatten(),
-            _ => std::fs::read(root.join(manifest_name(partition))).ok().and_then(|text| Manifest::parse(&text).ok()),
-        };
-        let entries: Vec<Entry> = match journal {
-            Ok(text) => journal::parse(&text).records.into_iter().map(|record| record.entry).collect(),
-            Err(_) => manifest()?.images,
-        };
-        entries.iter().map(|entry| entry.geometry.depth()).find(|&depth| depth != Depth::U8)
+        let manifest = || root.join(manifest_name(place.partition)).exists();
+        archive || Journal::is_begun(&root.join(journal_name(place.partition))) || manifest()
     }
 
     /// Opens an output for these slots. `stamps` are the current stamps of their images, by slot.
@@ -128,7 +134,7 @@ impl Output {
         let created = !root.exists();
         std::fs::create_dir_all(&root).map_err(SetError::writing(&root))?;
         let path = root.join(journal_name(place.partition));
-        let (mut journal, mut records) = Journal::open(&path, &place.head, place.path)?;
+        let (mut journal, mut records) = Journal::open(&path, place.key, &place.head, place.path)?;
         if records.is_empty() && earlier.is_empty() {
             // Another process may have completed the set between our check and our lock.
             let npz = place.encoding == Encoding::Npz;
@@ -148,14 +154,12 @@ impl Output {
         }
         for entry in earlier {
             // The input's stamps are no longer known: the images count as unchanged.
-            let record = Record { stamp: String::new(), entry };
+            let record = Record::new(String::new(), entry);
             journal.add(&record)?;
             records.push(record);
         }
-        let staging = match place.partition {
-            None => Staging::alone(&root),
-            Some(partition) => Staging::shared(&root, &partition.slug()),
-        };
+        let staging = staging(&root, &place, &records)?;
+        let earlier_names = records.iter().map(|record| record.entry.name.clone()).collect();
         let number: HashMap<&str, usize> =
             slots.iter().enumerate().map(|(slot, it)| (it.item.name.as_str(), slot)).collect();
         let here = |record: &Record| {
@@ -188,29 +192,27 @@ impl Output {
                 *entry = known.remove(&slot);
             }
         }
-        match place.encoding {
-            // These sinks remove leftovers themselves.
-            Encoding::Png | Encoding::Jpeg { .. } => {}
-            Encoding::WebDataset { .. } if place.partition.is_none() => {
-                // A shard of images that are no longer in the input must not stay.
-                let file = |slot| root.join(place.encoding.file_of(&sink.path(slot)));
-                let files: HashSet<PathBuf> = (0..count).map(file).collect();
-                staging.tidy(|path| files.contains(path))?;
-            }
-            // Removes a manifest that was being written when the run was killed.
-            _ => staging.tidy(|_| true)?,
+        // Staged files of a run that was killed.
+        let beside = (place.encoding == Encoding::Npz).then(|| parent(place.path));
+        for folder in [Some(root.as_path()), beside, place.names.as_deref().map(parent)].into_iter().flatten() {
+            staging.tidy(folder)?;
         }
-        let (encoding, partition) = (place.encoding, place.partition);
-        let (pending, early) = (HashMap::new(), HashMap::new());
-        Ok(State::Open(Box::new(Self { staging, encoding, partition, created, journal, done, pending, early }), sink))
+        let Place { encoding, partition, .. } = place;
+        let key = place.key.clone();
+        let (pending, early, earlier) = (HashMap::new(), HashMap::new(), earlier_names);
+        let output = Self { staging, encoding, partition, created, earlier, journal, key, done, pending, early };
+        Ok(State::Open(Box::new(output), sink))
     }
 
     /// The manifest of the same run, if it was completed before. Refuses a place that holds anything else.
     fn completed(place: &Place<'_>, root: &Path) -> Result<Option<Manifest>, JobError> {
-        let running = root.join(journal_name(place.partition)).exists();
+        let running = Journal::is_begun(&root.join(journal_name(place.partition)));
         if place.encoding == Encoding::Npz && place.path.exists() && !running {
-            // A run that was killed in its very last step leaves arrays that the archive already contains.
-            let _ = std::fs::remove_dir_all(root);
+            // A run that was killed in its very last step leaves an empty folder. Others cannot be removed so.
+            let _ = std::fs::remove_dir(root);
+        }
+        if place.encoding == Encoding::Npz && !place.path.exists() && !running && is_taken(place, root)? {
+            return Err(SetError::OutputExists(root.to_owned()).into());
         }
         // If an archive is whole but its journal was not removed, the archive is written once more.
         if running { Ok(None) } else { Self::finished(place, root) }
@@ -223,8 +225,11 @@ impl Output {
             if !place.path.exists() {
                 return check_new_file(place.path).map(|()| None).map_err(JobError::from);
             }
-            return match archive::manifest(place.path) {
-                Ok(Some(manifest)) if manifest.run == place.head.run && !place.reopen => Ok(Some(manifest)),
+            return match archive::manifest(place.path, Memory::default()) {
+                Ok(Some(manifest)) if manifest.run == place.head.run && !place.reopen => {
+                    manifest.authenticate(place.key, &place.path.join(MANIFEST))?;
+                    Ok(Some(manifest))
+                }
                 Ok(Some(manifest)) if manifest.run == place.head.run => Err(JobError::Whole(place.path.to_owned())),
                 _ => Err(exists()),
             };
@@ -236,9 +241,13 @@ impl Output {
             return Err(exists());
         }
         let path = root.join(manifest_name(place.partition));
-        match std::fs::read(&path) {
+        match regular_file::read(&path) {
             Ok(text) => match Manifest::parse(&text) {
                 Ok(manifest) if !manifest.run.is_empty() && manifest.run == place.head.run => {
+                    manifest.authenticate(place.key, &path)?;
+                    if place.reopen && manifest.format == UNSEALED {
+                        return Err(JobError::OldSet(place.path.to_owned()));
+                    }
                     return Ok(Some(manifest));
                 }
                 _ => return Err(exists()),
@@ -246,23 +255,22 @@ impl Output {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(SetError::Read { path, source: e }.into()),
         }
-        // The folder is not empty if other partitions are written to it. It counts as empty if it only has leftovers of
-        // a run that was killed at its very beginning.
-        let mut others = false;
-        let mut foreign = false;
-        for entry in root.read_dir().map_err(SetError::reading(root))? {
-            let entry = entry.map_err(SetError::reading(root))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let of_a_partition = name.starts_with(PARTITION_MANIFEST) || name.starts_with(&format!("{JOURNAL}-"));
-            others |= of_a_partition;
-            foreign |= !of_a_partition && !name.starts_with(".imgveil-");
-        }
-        if foreign && !(others && place.partition.is_some()) { Err(exists()) } else { Ok(None) }
+        if is_taken(place, root)? { Err(exists()) } else { Ok(None) }
     }
 
     /// Whether the image of a slot is whole.
     pub fn has(&self, slot: usize) -> bool {
         self.done.get(slot).is_some_and(Option::is_some)
+    }
+
+    /// The names of the images that earlier runs wrote.
+    pub fn earlier(&self) -> &HashSet<String> {
+        &self.earlier
+    }
+
+    /// The beginning of the names of staged files.
+    pub fn prefix(&self) -> &str {
+        self.staging.prefix()
     }
 
     /// The number of images that are whole.
@@ -304,10 +312,13 @@ impl Output {
     pub fn abandon(self, sink: Box<dyn Sink>) {
         // Best effort: the caller returns an error anyway.
         drop(sink);
-        let _ = self.staging.tidy(|_| false);
+        let _ = self.staging.discard_all();
+        let _ = self.staging.tidy(self.staging.root());
+        let _ = self.staging.close();
         let _ = self.journal.close();
         if self.created {
-            let _ = std::fs::remove_dir_all(self.staging.root());
+            // Fails if somebody put something else there.
+            let _ = std::fs::remove_dir(self.staging.root());
         }
     }
 
@@ -317,46 +328,115 @@ impl Output {
         self,
         sink: Box<dyn Sink>,
         manifest: impl FnOnce(Vec<Entry>) -> Option<Manifest>,
-    ) -> Result<Option<Manifest>, JobError> {
+    ) -> Result<Finished, JobError> {
         let written: Vec<usize> = (0..self.done.len()).filter(|&slot| self.has(slot)).collect();
-        let mut manifest = manifest(self.done.into_iter().flatten().collect());
+        let entries: Vec<Entry> = self.done.into_iter().flatten().collect();
+        let paths: Vec<String> = entries.iter().map(|entry| entry.path.clone()).collect();
+        let mut manifest = manifest(entries);
         if let (Some(partition), Some(manifest)) = (self.partition, &mut manifest) {
             let (index, of) = (partition.index(), partition.of());
             manifest.partition = Some(PartitionRecord { index, of, slots: written.clone() });
         }
+        if let Some(manifest) = &mut manifest {
+            sink.settle(&written, manifest);
+            manifest.seal_with(&self.key);
+        }
         let inside = sink.finish(&written, manifest.as_mut())?;
         if let Some(manifest) = manifest.as_ref().filter(|_| !inside) {
-            let path = self.staging.root().join(manifest_name(self.partition));
+            let name = manifest_name(self.partition);
+            let path = self.staging.root().join(&name);
             let write = SetError::writing(&path);
-            let file = self.staging.begin(&path)?;
+            let file = self.staging.begin(&name)?;
             let mut buffered = std::io::BufWriter::new(file.as_file());
             manifest.write(&mut buffered).and_then(|()| buffered.flush()).map_err(&write)?;
             drop(buffered);
             // A set with a manifest counts as complete, so the bytes must be on disk before the manifest has its name.
             file.as_file().sync_all().map_err(&write)?;
-            file.persist(&path).map_err(|e| write(e.error))?;
+            self.staging.finish(file, &name)?;
         }
+        self.staging.tidy(self.staging.root())?;
+        self.staging.close()?;
         self.journal.close()?;
-        if self.encoding == Encoding::Npz {
-            let root = self.staging.root();
-            match std::fs::remove_dir_all(root) {
-                // Another process may have removed it before.
-                Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(SetError::Write { path: root.to_owned(), source }.into());
-                }
-                _ => {}
+        let strangers = match self.encoding {
+            Encoding::Npz => {
+                // Fails if somebody put something else there, or another process has removed it already.
+                let _ = std::fs::remove_dir(self.staging.root());
+                self.staging.strangers(|_| false, |_| false)
             }
-        }
-        Ok(manifest)
+            // The files of other partitions are not known here.
+            _ if self.partition.is_some() => Vec::new(),
+            _ => strangers(&self.staging, self.encoding, &paths),
+        };
+        Ok(Finished { manifest, strangers })
     }
+}
+
+/// Whether a folder without a journal or manifest holds anything, so that nothing may be written to it. Partitions are
+/// written to one folder. Hidden files of our name do not count: a run that was killed in its first step leaves them.
+fn is_taken(place: &Place<'_>, root: &Path) -> Result<bool, JobError> {
+    if !root.exists() {
+        return Ok(false);
+    }
+    let (mut others, mut foreign) = (false, false);
+    for entry in root.read_dir().map_err(SetError::reading(root))? {
+        let entry = entry.map_err(SetError::reading(root))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let of_a_partition = name.starts_with(PARTITION_MANIFEST) || name.starts_with(&format!("{JOURNAL}-"));
+        others |= of_a_partition;
+        foreign |= !of_a_partition && !name.starts_with(STAGED);
+    }
+    Ok(foreign && !(others && place.partition.is_some()))
+}
+
+/// The staging folder of a run, with what the journal's records and the manifest of the same run say about its files.
+fn staging(root: &Path, place: &Place<'_>, records: &[Record]) -> Result<Staging, JobError> {
+    // The identity is in the head of the journal, so the names of staged files are known before any of them exists.
+    let identity = place.head.run.get(..16).unwrap_or(&place.head.run);
+    let owner = place.partition.map_or(identity.to_owned(), |partition| format!("{identity}-{}", partition.slug()));
+    let manifest = manifest_name(place.partition);
+    let text = regular_file::open_no_link(&root.join(&manifest)).and_then(regular_file::read_all);
+    let completed = text.ok().and_then(|text| Manifest::parse(&text).ok());
+    let completed = completed.filter(|manifest| manifest.run == place.head.run);
+    // A completed set of arrays also has labels, which no entry names.
+    let of_arrays = completed.iter().filter(|_| place.encoding == Encoding::Npy).flat_map(|manifest| &manifest.images);
+    let labelled: BTreeSet<Split> = of_arrays.filter(|entry| entry.label.is_some()).map(|entry| entry.split).collect();
+    let labels = labelled.into_iter().map(|split| (labels_file(split), None));
+    // Only a file of its own has the hash in the record.
+    let whole_file = matches!(place.encoding, Encoding::Png | Encoding::Jpeg { .. });
+    let recorded = records.iter().map(|Record { entry, .. }| {
+        let file = place.encoding.file_of(&entry.path).to_string_lossy().into_owned();
+        (file, blake3::Hash::from_hex(&entry.blake3).ok().filter(|_| whole_file))
+    });
+    let known = recorded.chain(completed.map(|_| (manifest, None))).chain(labels);
+    let path = root.join(format!("{STAGED}{owner}-ledger"));
+    let ledger = Ledger::open(path.clone(), known).map_err(SetError::writing(&path))?;
+    Ok(Staging::of_run(root, &owner, ledger).private(place.private))
+}
+
+/// What is in a folder besides the files of these images.
+fn strangers(staging: &Staging, encoding: Encoding, paths: &[String]) -> Vec<String> {
+    let file = |path: &String| encoding.file_of(path).to_string_lossy().replace('\\', "/");
+    let files: HashSet<String> = paths.iter().map(file).collect();
+    let mut folders: HashSet<&str> = HashSet::new();
+    for file in &files {
+        let mut folder = file.as_str();
+        while let Some((parent, _)) = folder.rsplit_once('/') {
+            if !folders.insert(parent) {
+                break;
+            }
+            folder = parent;
+        }
+    }
+    let labels = |name: &str| encoding == Encoding::Npy && is_labels(name);
+    staging.strangers(|name| name == MANIFEST || files.contains(name) || labels(name), |name| folders.contains(name))
 }
 
 fn sink(staging: &Staging, place: &Place<'_>, slots: Vec<Slot>) -> Result<Box<dyn Sink>, JobError> {
     Ok(match place.encoding {
         Encoding::Png => Box::new(FolderSink::create(staging.clone(), slots, FileKind::Png)),
         Encoding::Jpeg { quality } => Box::new(FolderSink::create(staging.clone(), slots, FileKind::Jpeg(quality))),
-        Encoding::Npz => Box::new(NpzSink::create(staging.root(), place.path, slots)?),
-        Encoding::Npy => Box::new(NpySink::create(staging.root(), slots)?),
-        Encoding::WebDataset { per_shard } => Box::new(ShardSink::create(staging.root(), slots, per_shard as usize)?),
+        Encoding::Npz => Box::new(NpzSink::create(staging.clone(), place.path, slots)?),
+        Encoding::Npy => Box::new(NpySink::create(staging.clone(), slots)?),
+        Encoding::WebDataset { per_shard } => Box::new(ShardSink::create(staging.clone(), slots, per_shard as usize)?),
     })
 }

@@ -1,21 +1,22 @@
 //! Partitions of a set, on which several processes work without talking to each other.
 
+use crate::limits::MOST_PARTITIONS;
 use crate::set::{Encoding, Item, Split};
 use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
 /// Partition `index` of `of`, counted from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Partition {
     index: u32,
     of: u32,
 }
 
 impl Partition {
-    /// Partition `index` of `of`. `None` unless `1 <= index <= of`.
+    /// Partition `index` of `of`. `None` unless `1 <= index <= of` and `of` is at most [`MOST_PARTITIONS`].
     pub fn new(index: u32, of: u32) -> Option<Self> {
-        (1..=of).contains(&index).then_some(Self { index, of })
+        ((1..=of).contains(&index) && of <= MOST_PARTITIONS).then_some(Self { index, of })
     }
 
     /// The number of the partition, from 1.
@@ -64,7 +65,13 @@ impl FromStr for Partition {
 
     /// `2/4`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parsed = text.split_once('/').and_then(|(index, of)| Self::new(index.parse().ok()?, of.parse().ok()?));
+        let parts = text.split_once('/').and_then(|(index, of)| Some((index.parse().ok()?, of.parse().ok()?)));
+        if let Some((_, of)) = parts
+            && of > MOST_PARTITIONS
+        {
+            return Err(format!("`{text}` is one of {of} partitions, and {MOST_PARTITIONS} are the most"));
+        }
+        let parsed = parts.and_then(|(index, of)| Self::new(index, of));
         parsed.ok_or_else(|| format!("`{text}` is no partition: write I/N with I from 1 to N, such as 2/4"))
     }
 }
@@ -115,5 +122,8 @@ mod tests {
         for text in ["0/4", "5/4", "1", "1/0", "a/b", "-1/2"] {
             assert!(text.parse::<Partition>().is_err(), "{text}");
         }
+        assert!("65536/65536".parse::<Partition>().is_ok());
+        let many = "`1/4000000000` is one of 4000000000 partitions, and 65536 are the most";
+        assert_eq!("1/4000000000".parse::<Partition>().unwrap_err(), many);
     }
 }

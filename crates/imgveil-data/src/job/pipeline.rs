@@ -4,6 +4,7 @@
 
 use super::error::JobError;
 use super::progress::Busy;
+use crate::Memory;
 use crate::format::{ReadError, ReadErrorKind};
 use imgveil::internal::engine::{ImageRef, Loaded, Pending};
 use imgveil::internal::image::{Geometry, Image};
@@ -19,9 +20,16 @@ use std::time::{Duration, Instant};
 const BATCH_BYTES: usize = 16 << 20;
 /// The largest number of images in one batch, so that progress is reported for small images too.
 const BATCH_IMAGES: usize = 1024;
-/// Bytes of samples between reading and writing. With less than two batches, the pipeline could deadlock on its own
-/// batch.
-const BUDGET: usize = 8 * BATCH_BYTES;
+/// The number of batches between reading and writing. With less than two, the pipeline could deadlock on its own batch.
+const BATCHES: usize = 8;
+/// The part of the memory that samples between reading and writing may take. What is made of them takes a few times as
+/// much ([`OF_SAMPLES`](super::cost::OF_SAMPLES)), and the tables of their size as much again.
+const PART: u64 = 24;
+
+/// The most bytes of samples in one batch.
+pub(super) fn batch_bytes(memory: Memory) -> usize {
+    usize::try_from(memory.room() / PART / BATCHES as u64).unwrap_or(usize::MAX).clamp(1, BATCH_BYTES)
+}
 
 /// The cost of an image in the budget. A small image takes more memory than its samples.
 fn cost(geometry: Geometry) -> usize {
@@ -43,13 +51,14 @@ impl Batch {
 }
 
 /// Groups images into batches of one geometry and bounded size, in the given order.
-pub(super) fn batches(images: impl IntoIterator<Item = (usize, Geometry)>) -> Vec<Batch> {
+pub(super) fn batches(images: impl IntoIterator<Item = (usize, Geometry)>, memory: Memory) -> Vec<Batch> {
+    let most = batch_bytes(memory);
     let mut batches: Vec<Batch> = Vec::new();
     for (slot, geometry) in images {
         let fits = |batch: &&mut Batch| {
             batch.geometry == geometry
                 && batch.slots.len() < BATCH_IMAGES
-                && (batch.slots.len() + 1) * geometry.bytes() <= BATCH_BYTES
+                && (batch.slots.len() + 1).saturating_mul(cost(geometry)) <= most.max(cost(geometry))
         };
         match batches.last_mut().filter(fits) {
             Some(batch) => batch.slots.push(slot),
@@ -98,11 +107,12 @@ pub(super) enum Event<W> {
 pub(super) fn run<S: Stages>(
     stages: &S,
     batches: &[Batch],
+    memory: Memory,
     mut collect: impl FnMut(Event<S::Written>, &Busy) -> Result<(), JobError>,
 ) -> Result<(), JobError> {
-    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let workers = crate::workers();
     let line =
-        Line { stages, batches, budget: Budget::default(), busy: Meter::new(workers), stop: AtomicBool::new(false) };
+        Line { stages, batches, budget: Budget::new(memory), busy: Meter::new(workers), stop: AtomicBool::new(false) };
     let line = &line;
     std::thread::scope(|scope| {
         let (to_device, from_decode) = channel();
@@ -379,17 +389,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// The budget of bytes of samples between the stages.
-#[derive(Default)]
-struct Budget {
+pub(super) struct Budget {
+    most: usize,
     used: Mutex<usize>,
     freed: Condvar,
     open: AtomicBool,
 }
 
 impl Budget {
+    pub(super) fn new(memory: Memory) -> Self {
+        let most = batch_bytes(memory) * BATCHES;
+        Self { most, used: Mutex::default(), freed: Condvar::new(), open: AtomicBool::new(false) }
+    }
+
     /// Waits until there is room, or until nothing else is between the stages.
     fn take(&self, bytes: usize) {
-        let full = |used: &mut usize| *used > 0 && *used + bytes > BUDGET && !self.open.load(Ordering::Relaxed);
+        let full = |used: &mut usize| *used > 0 && *used + bytes > self.most && !self.open.load(Ordering::Relaxed);
         let used = self.freed.wait_while(lock(&self.used), full);
         *used.unwrap_or_else(PoisonError::into_inner) += bytes;
     }
@@ -398,6 +413,14 @@ impl Budget {
         let mut used = lock(&self.used);
         *used = used.saturating_sub(bytes);
         self.freed.notify_all();
+    }
+
+    /// Does something with an image once there is room for it.
+    pub(super) fn while_taken<T>(&self, geometry: Geometry, work: impl FnOnce() -> T) -> T {
+        self.take(cost(geometry));
+        let done = work();
+        self.give(cost(geometry));
+        done
     }
 
     /// Lets all threads through, because the run has failed and they must stop.

@@ -1,21 +1,30 @@
 //! What an encryption will do, from headers alone: which images there are, which sizes they have, and which cannot be
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
-use super::census::{Census, Size};
-use super::depth::{self, UsedDepth};
+use super::census::{Census, Contents, Size};
+use super::check;
+use super::cost::{self, OF_SAMPLES};
+use super::depth;
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
 use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
+use super::salt;
 use super::summary::{Failure, in_order};
-use crate::Error;
-use crate::format::ReadError;
-use crate::set::{Encoding, Item, Mixed, Slot, Source, Split, at_depth, names, open_set};
-use imgveil::internal::image::{Depth, Geometry};
+use crate::format::{ExifOrientation, ReadError};
+use crate::set::names::Naming;
+use crate::set::remark::counted;
+use crate::set::{
+    Advice, Encoding, Item, Mixed, PassedOver, Remark, Reordered, Slot, Source, Split, at_depth, names, open_set,
+};
+use crate::{Error, Memory};
+use imgveil::internal::image::{Depth, Geometry, Image};
+use imgveil::internal::schedule::ImageId;
+use imgveil::internal::sealed::Salt;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What an encryption will do.
 #[derive(Clone, Debug, Serialize)]
@@ -35,22 +44,35 @@ pub struct Preflight {
     pub sizes: Vec<Size>,
     /// Images that will be set aside.
     pub failed: Vec<Failure>,
-    /// The number of files that are not images.
+    /// The number of files that are passed over.
     pub ignored: usize,
+    /// The files that are passed over.
+    pub passed_over: Vec<PassedOver>,
+    /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
+    pub turned: usize,
     /// The bits that samples use where they have more than 8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub depth: Option<u32>,
-    /// What the user should know about that.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub depth_note: Option<String>,
+    /// Links that lead out of the input's folder and will not be followed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links_out: Vec<String>,
     /// What the user should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
+    /// The classes' names in the input, by their names in the output.
+    #[serde(skip)]
+    pub plain_classes: BTreeMap<String, String>,
 }
 
 /// A set whose headers have been read.
 pub(super) struct Preflighted {
+    /// The input. Where names are replaced, its images are in the order of the new names, which tells nothing about the
+    /// old ones.
     pub source: Box<dyn Source>,
     pub encoding: Encoding,
+    /// The salt of the output. `None` for a complete set of format 1.
+    pub salt: Option<Salt>,
+    /// The number of each image in the order of the input.
+    pub listed: Vec<usize>,
     /// The output's classes.
     pub classes: Vec<String>,
     /// The slot of each image.
@@ -59,10 +81,13 @@ pub(super) struct Preflighted {
     pub originals: Vec<Option<Geometry>>,
     /// Which images belong to this process's partition.
     pub mine: Vec<bool>,
+    /// Images that cannot be read, by their number in the order of the input.
     pub failed: Vec<(usize, Failure)>,
+    pub notes: Vec<Remark>,
+    /// The number of images that are to be turned.
+    pub turned: usize,
     /// The depth of the images whose samples have more than 8 bits, if there are any.
-    pub depth: Option<UsedDepth>,
-    pub notes: Vec<String>,
+    pub depth: Option<Depth>,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -79,11 +104,8 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
 /// As [`preflight`].
 pub fn preflight_with_progress(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflight, Error> {
     let set = look(request, progress)?;
-    let mut census = Census::default();
-    for Slot { item, geometry } in &set.slots {
-        let Some(geometry) = geometry else { continue };
-        census.add(item.split, item.label, &set.classes, geometry.to_string(), geometry.bytes() as u64);
-    }
+    let census = set.census();
+    let plain_classes = set.plain_classes();
     let sizes = census.sizes();
     let Census { images, bytes, splits, classes, .. } = census;
     Ok(Preflight {
@@ -95,10 +117,18 @@ pub fn preflight_with_progress(request: &EncryptRequest, progress: &dyn Progress
         sizes,
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
-        depth: set.depth.map(|used| used.depth.bits()),
-        depth_note: set.depth.and_then(|used| used.note()),
+        passed_over: set.source.ignored().to_vec(),
+        turned: set.turned,
+        depth: set.depth.map(Depth::bits),
+        links_out: links_out(set.source.as_ref()),
         notes: set.notes,
+        plain_classes,
     })
+}
+
+/// Links that lead out of a set's folder and were not followed.
+pub(super) fn links_out(source: &dyn Source) -> Vec<String> {
+    source.links_out().iter().map(|link| link.display().to_string()).collect()
 }
 
 /// Opens the set and reads every header, and every image whose header leaves open how many bits it uses.
@@ -111,7 +141,10 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
     if !options.read.members.is_empty() && !matches!(encoding, Encoding::WebDataset { .. }) {
         return Err(JobError::NoRoomForMembers);
     }
-    let opened = open_set(&request.input, &options.read)?;
+    if !request.secret.is_hard_to_guess() {
+        return Err(JobError::Unsalted);
+    }
+    let opened = open_set(&request.input, &options.read, None)?;
     if let Some(manifest) = opened.manifest {
         return Err(JobError::AlreadyEncrypted {
             path: request.input.clone(),
@@ -121,6 +154,8 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
     }
     check_apart(&request.input, &request.output)?;
     let source = opened.source;
+    let salt = salt::of_run(request, encoding, source.items())?;
+    let (source, listed) = ordered(request, salt, source);
     let mine = match options.partition {
         Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],
@@ -132,16 +167,19 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
             .items()
             .iter()
             .map(|item| Slot {
-                item: names::renamed(request.secret.key(), item, &classes, options.naming),
+                item: names::renamed(request.secret.key(), salt, item, &classes, options.naming),
                 geometry: None,
             })
             .collect(),
         originals: vec![None; source.items().len()],
+        salt,
+        listed,
         classes,
         mine,
         failed: Vec::new(),
+        notes: opened.remarks,
+        turned: 0,
         depth: None,
-        notes: opened.note.into_iter().collect(),
         source,
     };
     set.scan(request);
@@ -152,25 +190,65 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
         _ => {}
     }
     set.check_sizes(request)?;
-    set.depth = set.settle_depth(request, progress)?;
-    if let Some(used) = set.depth {
-        set.source = at_depth(set.source, used.depth);
+    set.settle_depth(request, progress)?;
+    if let Some(depth) = set.depth {
+        set.source = at_depth(set.source, depth);
     }
     set.check(request)?;
     Ok(set)
 }
 
+/// The images in the order in which the output lists them, and the number of each in the order of the input. The names
+/// of images are in alphabetical order, so that their order would tell something about them.
+fn ordered(request: &EncryptRequest, salt: Option<Salt>, source: Box<dyn Source>) -> (Box<dyn Source>, Vec<usize>) {
+    let mut listed: Vec<usize> = (0..source.items().len()).collect();
+    if request.options.naming == Naming::Kept {
+        return (source, listed);
+    }
+    let id = |&index: &usize| names::neutral_id(request.secret.key(), salt, &source.items()[index].name);
+    listed.sort_by_cached_key(id);
+    (Box::new(Reordered::new(source, listed.clone())), listed)
+}
+
 impl Preflighted {
+    fn census(&self) -> Census {
+        let mut census = Census::default();
+        for Slot { item, geometry } in &self.slots {
+            let Some(geometry) = geometry else { continue };
+            census.add(item.split, item.label, &self.classes, geometry.to_string(), geometry.bytes() as u64);
+        }
+        census
+    }
+
+    /// The names of the classes in the input by those in the output.
+    fn plain_classes(&self) -> BTreeMap<String, String> {
+        self.classes.iter().cloned().zip(self.source.classes().iter().cloned()).collect()
+    }
+
+    /// What the set holds.
+    pub fn contents(&self) -> Contents {
+        let Census { splits, classes, .. } = self.census();
+        Contents { splits, classes, plain_classes: self.plain_classes() }
+    }
+
     /// Reads the headers.
     fn scan(&mut self, request: &EncryptRequest) {
-        let (resize, tile) = (request.options.resize, request.scheme.tile());
+        let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
         let sizes = |index: usize| {
             let geometry = self.source.geometry(index)?;
             let sizes =
                 resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
-            sizes.map_err(|e| ReadError::new(&self.source.items()[index].name, e.into()))
+            let name = &self.source.items()[index].name;
+            let (resized, original) = sizes.map_err(|e| ReadError::new(name, e.into()))?;
+            // The image is in memory at its own size too.
+            let length = self.source.length(index).saturating_add((geometry.bytes() as u64).saturating_mul(OF_SAMPLES));
+            let length = if geometry == resized { self.source.length(index) } else { length };
+            cost::check(memory, resized, &request.scheme, length, name)?;
+            Ok((resized, original))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
+        let turned = |&index: &usize| !self.source.orientation(index).is_upright();
+        self.turned = wanted.par_iter().copied().filter(turned).count();
         let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
@@ -179,32 +257,37 @@ impl Preflighted {
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
-                Err(error) => self.failed.push((index, error.into())),
+                Err(error) => self.failed.push((self.listed[index], error.into())),
             }
         }
     }
 
+    /// The id and the check of an image that is about to be encrypted.
+    pub fn hashes(&self, request: &EncryptRequest, index: usize, image: &Image) -> (ImageId, [u8; 16]) {
+        let (key, item) = (request.secret.key(), &self.slots[index].item);
+        let original = self.originals[index].unwrap_or(image.geometry());
+        check::of_image(key, self.salt, item, original, image)
+    }
+
     /// Gives all images of more than 8 bits one depth, which keys and networks need.
-    fn settle_depth(
-        &mut self,
-        request: &EncryptRequest,
-        progress: &dyn Progress,
-    ) -> Result<Option<UsedDepth>, JobError> {
+    fn settle_depth(&mut self, request: &EncryptRequest, progress: &dyn Progress) -> Result<(), JobError> {
         let stated = |slot: &Slot| slot.geometry.map_or(Depth::U8, Geometry::depth);
         let mut depths: Vec<Depth> = self.slots.iter().map(stated).collect();
         // Mixing and JPEG take 8 bits and refuse others, whatever they use.
         let refused = request.scheme.mixes() || matches!(self.encoding, Encoding::Jpeg { .. });
         if refused || depths.iter().all(|&depth| depth == Depth::U8) {
-            return Ok(None);
+            return Ok(());
         }
         let used = depth::settled(self.source.as_ref(), &mut depths, &self.mine, request, progress)?;
-        let Some(depth) = used.map(|used| used.depth) else { return Ok(None) };
+        let Some(used) = used else { return Ok(()) };
         for geometry in self.slots.iter_mut().map(|slot| &mut slot.geometry).chain(&mut self.originals) {
             if let Some(deep) = geometry.filter(|geometry| geometry.depth() != Depth::U8) {
-                *geometry = Some(deep.with_depth(depth));
+                *geometry = Some(deep.with_depth(used.depth));
             }
         }
-        Ok(used)
+        self.depth = Some(used.depth);
+        self.notes.extend(used.remark());
+        Ok(())
     }
 
     /// Refuses images of several sizes where they must have one. Samples of more than 8 bits get one depth later.
@@ -249,24 +332,66 @@ impl Preflighted {
         {
             return Err(JobError::JpegDepth(self.source.items()[*index].name.clone()));
         }
+        self.notes.extend(self.differences());
+        if self.turned > 0 {
+            let (images, are) = (counted(self.turned, "image"), if self.turned == 1 { "is" } else { "are" });
+            self.notes.push(match request.options.read.exif_orientation {
+                ExifOrientation::Apply => Remark::new(format!("{images} {are} turned as the EXIF orientation says")),
+                ExifOrientation::Keep => Remark::new(format!(
+                    "{images} {are} to be turned by the EXIF orientation, and {are} encrypted as stored"
+                ))
+                .with(Advice::Orientation),
+            });
+        }
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
-            self.notes.extend(idle.iter().map(|(stage, why)| format!("{stage} does nothing here: {why}")));
+            self.notes.extend(idle.iter().map(|(stage, why)| Remark::new(format!("{stage} does nothing here: {why}"))));
             let jpeg = request.scheme.jpeg(geometry);
             if !self.encoding.is_exact() && !jpeg.friendly {
                 let words = "JPEG will damage these images beyond what decryption or training can use";
-                self.notes.push(format!("{words}: {}", jpeg.why));
+                self.notes.push(Remark::new(format!("{words}: {}", jpeg.why)));
             }
         }
         Ok(())
     }
 
+    /// Remarks if images differ in what training wants to be one: channels, depths and sizes.
+    fn differences(&self) -> Vec<Remark> {
+        let mut channels: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut sizes: BTreeSet<(usize, usize)> = BTreeSet::new();
+        for geometry in self.slots.iter().filter_map(|slot| slot.geometry) {
+            *channels.entry(geometry.channels()).or_default() += 1;
+            *depths.entry(geometry.depth().bytes()).or_default() += 1;
+            sizes.insert((geometry.height(), geometry.width()));
+        }
+        let mut remarks = Vec::new();
+        let counts = |counts: &BTreeMap<usize, usize>, names: [&str; 2]| {
+            let both: Vec<String> = counts.values().zip(names).map(|(count, name)| format!("{count} {name}")).collect();
+            both.join(", ")
+        };
+        if channels.len() > 1 {
+            let found = counts(&channels, ["grey", "RGB"]);
+            let words = format!("images differ in channels ({found}), and training takes one number of them");
+            remarks.push(Remark::new(words).with(Advice::Channels));
+        }
+        if depths.len() > 1 {
+            let found = counts(&depths, ["of 8 bits", "of 16 bits"]);
+            remarks.push(Remark::new(format!("images differ in depth ({found}), and training takes one depth")));
+        }
+        if sizes.len() > 1 {
+            let words = format!("images have {} sizes, and training takes one", sizes.len());
+            remarks.push(Remark::new(words).with(Advice::Size));
+        }
+        remarks
+    }
+
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once
     /// for each. In shards, they are grouped within each shard, so that few shards are open at a time.
-    pub fn batches(&self, has: impl Fn(usize) -> bool) -> Vec<Batch> {
+    pub fn batches(&self, memory: Memory, has: impl Fn(usize) -> bool) -> Vec<Batch> {
         let items: Vec<Item> = match self.encoding {
             Encoding::WebDataset { .. } => self.source.items().to_vec(),
             _ => Vec::new(),
@@ -281,6 +406,6 @@ impl Preflighted {
             wanted.push((units.get(index).copied().unwrap_or(0), rank, index, geometry));
         }
         wanted.sort_unstable_by_key(|&(unit, rank, index, _)| (unit, rank, index));
-        batches(wanted.into_iter().map(|(_, _, index, geometry)| (index, geometry)))
+        batches(wanted.into_iter().map(|(_, _, index, geometry)| (index, geometry)), memory)
     }
 }

@@ -1,5 +1,8 @@
 //! How a job reports its progress.
 
+use super::census::Contents;
+use crate::set::Remark;
+use crate::text::first_few;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::PathBuf;
@@ -18,6 +21,8 @@ pub trait Progress: Send + Sync {
     fn set_aside(&self) {}
     /// How long each stage has worked so far. The stage that worked longest limits the speed.
     fn busy(&self, _busy: &Busy) {}
+    /// The splits and classes of the set, before anything is written.
+    fn contents(&self, _contents: &Contents) {}
     /// Something that the user should know.
     fn note(&self, _note: &Note) {}
 }
@@ -36,21 +41,41 @@ impl Progress for NoProgress {
 #[non_exhaustive]
 pub enum Note {
     /// About the input or the scheme.
-    About(String),
-    /// The bits that samples of more than 8 bits use, and what follows from it.
-    Depth(String),
+    About(Remark),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
+    /// Links that lead out of the input's folder. They were not followed.
+    LinksOut(Vec<String>),
+    /// Files and folders in the output that imgveil did not write, folders with a slash. They were left.
+    Strangers(Vec<String>),
     /// The images were stored as JPEG, which is not exact.
     NotExact,
+    /// The set is of format 1, whose manifest has no seal.
+    Format1,
 }
+
+/// What cannot be checked about a set of format 1.
+const FORMAT_1: &str = "the set is of format 1, whose imgveil.json has no seal: whether its names, labels, splits, order \
+                        or options were changed cannot be checked";
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::About(words) | Self::Depth(words) => f.write_str(words),
+            Self::About(remark) => remark.fmt(f),
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
+            }
+            Self::Format1 => f.write_str(FORMAT_1),
+            Self::LinksOut(links) => {
+                let (lead, were) = if links.len() == 1 { ("link leads", "was") } else { ("links lead", "were") };
+                let count = links.len();
+                write!(f, "{count} {lead} out of the input and {were} not followed: {}", first_few(links))
+            }
+            Self::Strangers(names) => {
+                let files = if names.len() == 1 { "file" } else { "files" };
+                let were = if names.len() == 1 { "was" } else { "were" };
+                let count = names.len();
+                write!(f, "{count} {files} that imgveil did not write {were} left: {}", first_few(names))
             }
             Self::NotExact => f.write_str(
                 "the images were kept as JPEG: what comes back is close to what was encrypted, not the same",

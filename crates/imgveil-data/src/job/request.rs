@@ -1,10 +1,12 @@
 //! The requests of the jobs, as plain data.
 
 use super::partition::Partition;
+use crate::Memory;
 use crate::format::ReadOptions;
 use crate::set::names::Naming;
 use crate::set::{Encoding, Resize};
 use imgveil::internal::scheme::{Scheme, Secret};
+use imgveil::internal::sealed::Salt;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -28,7 +30,7 @@ pub struct EncryptRequest {
 pub struct EncryptOptions {
     /// How images are brought to a size that the scheme's blocks tile.
     pub resize: Resize,
-    /// How the input is read.
+    /// How the input is read, and how much memory may be used.
     pub read: ReadOptions,
     /// Which names the output contains.
     pub naming: Naming,
@@ -40,6 +42,9 @@ pub struct EncryptOptions {
     pub partition: Option<Partition>,
     /// Open a set that was completed before to add the images that it lacks.
     pub retry_failed: bool,
+    /// The salt of the set, to write the same bytes as an earlier run. `None` means that of what is there already, or a
+    /// new one. Two sets of one salt can be linked.
+    pub salt: Option<Salt>,
 }
 
 /// What to decrypt, and how.
@@ -62,6 +67,10 @@ pub struct DecryptOptions {
     pub encoding: Option<Encoding>,
     /// The file of names that was written with the set. With it, images and classes get their names back.
     pub names: Option<PathBuf>,
+    /// Files that only their owner may read (mode 0600). Otherwise the user's umask decides.
+    pub private: bool,
+    /// How much memory may be used.
+    pub memory: Memory,
 }
 
 /// What to verify, and how thoroughly.
@@ -73,6 +82,8 @@ pub struct VerifyRequest {
     pub secret: Option<Secret>,
     /// Which images to check. `None` means all of them.
     pub spot_check: Option<SpotCheck>,
+    /// How much memory may be used.
+    pub memory: Memory,
 }
 
 /// A check of some images only: every `of`th one, beginning with number `first`.

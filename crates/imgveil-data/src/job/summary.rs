@@ -2,9 +2,11 @@
 
 use super::progress::Busy;
 use crate::format::{ReadError, ReadErrorKind};
-use crate::set::Encoding;
+use crate::set::{Encoding, PassedOver};
 use imgveil::internal::scheme::Scheme;
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// An image that was set aside.
@@ -18,19 +20,28 @@ pub struct Failure {
     /// Whether the image can be read through a window of grey values: see [`ReadErrorKind::NeedsWindow`].
     #[serde(skip)]
     pub needs_window: bool,
+    /// Whether the file is not what the manifest of its encrypted set says. Otherwise the set may be right: the file
+    /// may not be read, or does not fit into memory.
+    #[serde(skip)]
+    pub unlike_manifest: bool,
 }
 
 impl Failure {
-    /// A failure with its reason.
-    pub(super) fn new(path: String, reason: String) -> Self {
-        Self { path, reason, needs_window: false }
+    /// The failure of an image of an encrypted set.
+    pub(super) fn of_set(error: ReadError) -> Self {
+        let unlike_manifest = match &error.kind {
+            ReadErrorKind::Memory(_) => false,
+            ReadErrorKind::Io(error) => error.kind() != ErrorKind::PermissionDenied,
+            _ => true,
+        };
+        Self { unlike_manifest, ..error.into() }
     }
 }
 
 impl From<ReadError> for Failure {
     fn from(error: ReadError) -> Self {
         let needs_window = matches!(error.kind, ReadErrorKind::NeedsWindow { .. });
-        Self { reason: error.kind.to_string(), path: error.path, needs_window }
+        Self { reason: error.kind.to_string(), path: error.path, needs_window, unlike_manifest: false }
     }
 }
 
@@ -46,8 +57,16 @@ pub struct Summary {
     pub bytes: u64,
     /// The images that were set aside.
     pub failed: Vec<Failure>,
-    /// The number of files that were skipped because they are not images.
+    /// The number of files that were passed over.
     pub ignored: usize,
+    /// The files that were passed over.
+    pub passed_over: Vec<PassedOver>,
+    /// The number of images in the output by split.
+    pub splits: BTreeMap<String, usize>,
+    /// The number of images by the class's name in the output. Images without a class are under the empty name.
+    pub classes: BTreeMap<String, usize>,
+    /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
+    pub turned: usize,
     /// The scheme.
     pub scheme: Scheme,
     /// The key's fingerprint.

@@ -1,17 +1,18 @@
 //! Verifies an encrypted set: whether every file exists and matches the manifest, and, with the key, whether it
 //! decrypts to what was encrypted.
 
+use super::cost;
 use super::encrypted_set::{Decryption, EncryptedSet};
 use super::error::JobError;
-use super::pipeline::{self, Batch, Event};
-use super::progress::{Busy, NoProgress, Progress};
+use super::pipeline::{self, Batch, Budget, Event};
+use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::VerifyRequest;
 use super::summary::{Failure, in_order};
 use crate::Error;
-use crate::format::ReadError;
-use crate::set::{Beside, MANIFEST, Manifest, Source, open};
+use crate::format::{ReadError, ReadOptions};
+use crate::set::{Beside, Entry, MANIFEST, Manifest, Source, Trust, open_with};
 use imgveil::internal::engine::Device;
-use imgveil::internal::scheme::Secret;
+use imgveil::internal::scheme::{Scheme, Secret};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -23,6 +24,8 @@ use std::time::Instant;
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Verification {
+    /// What vouches for the manifest.
+    pub manifest: Trust,
     /// The number of images in the set.
     pub images: usize,
     /// How many of them were checked.
@@ -76,9 +79,14 @@ impl VerifyRun {
             Some(secret) => self.decrypted(secret, wanted)?,
             None => self.hashed(wanted)?,
         };
+        let trust = Trust::of(&manifest, request.secret.is_some());
+        if trust == Trust::Format1 {
+            self.progress.note(&Note::Format1);
+        }
         let mut strangers = strangers(&request.input, &manifest);
         strangers.extend(beside.strangers);
         Ok(Verification {
+            manifest: trust,
             images: manifest.images.len(),
             checked,
             decrypted: request.secret.is_some(),
@@ -94,27 +102,31 @@ impl VerifyRun {
     /// Compares files with the hashes in the manifest.
     fn hashed(&self, wanted: impl Fn(usize) -> bool) -> Result<Checked, Error> {
         let progress = self.progress.as_ref();
-        let opened = open(&self.request.input)?;
+        let memory = self.request.memory;
+        let opened = open_with(&self.request.input, &ReadOptions { memory, ..ReadOptions::default() })?;
         let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(self.request.input.clone()))?;
         let indices: Vec<usize> = (0..manifest.images.len()).filter(|&index| wanted(index)).collect();
         progress.start(indices.len());
         let source: &dyn Source = opened.source.as_ref();
+        let budget = Budget::new(memory);
+        let plain = Scheme { name: String::new(), stages: Vec::new() };
+        let read = |index: usize, entry: &Entry| {
+            // The source of an encrypted set refuses a size that the manifest does not state.
+            source.geometry(index)?;
+            cost::check(memory, entry.geometry, &plain, source.length(index), &entry.path)?;
+            // The source of an encrypted set compares every file with its hash.
+            budget.while_taken(entry.geometry, || source.read(index).map(drop))
+        };
         let check = |&index: &usize| {
             let entry = &manifest.images[index];
-            // The source of an encrypted set compares every file with its hash.
-            match source.read(index) {
-                Ok(image) if image.geometry() == entry.geometry => {
+            match read(index, entry) {
+                Ok(()) => {
                     progress.advance(1, entry.geometry.bytes() as u64);
                     None
                 }
-                Ok(image) => {
-                    progress.set_aside();
-                    let reason = format!("is {}, and the manifest says {}", image.geometry(), entry.geometry);
-                    Some((index, Failure::new(entry.path.clone(), reason)))
-                }
                 Err(error) => {
                     progress.set_aside();
-                    Some((index, ReadError { path: entry.path.clone(), ..error }.into()))
+                    Some((index, Failure::of_set(ReadError { path: entry.path.clone(), ..error })))
                 }
             }
         };
@@ -126,13 +138,13 @@ impl VerifyRun {
     /// Decrypts the images and compares them with the keyed hashes of what was encrypted.
     fn decrypted(&self, secret: &Secret, wanted: impl Fn(usize) -> bool) -> Result<Checked, Error> {
         let progress = self.progress.as_ref();
-        let encrypted = EncryptedSet::open(&self.request.input, secret)?;
+        let encrypted = EncryptedSet::open(&self.request.input, secret, self.request.memory)?;
         let batches = encrypted.batches(wanted);
         let checked = batches.iter().map(Batch::len).sum();
         progress.start(checked);
         let (mut failed, mut busy) = (Vec::new(), Busy::default());
         let job = Decryption { encrypted: &encrypted, device: &self.device, sink: None };
-        pipeline::run(&job, &batches, |event, now| {
+        pipeline::run(&job, &batches, self.request.memory, |event, now| {
             busy = *now;
             progress.busy(now);
             match event {
@@ -142,7 +154,7 @@ impl VerifyRun {
                 Event::Failed(index, error) => {
                     progress.set_aside();
                     let path = encrypted.manifest.images[index].path.clone();
-                    failed.push((index, ReadError { path, ..error }.into()));
+                    failed.push((index, Failure::of_set(ReadError { path, ..error })));
                 }
             }
             Ok(())

@@ -2,11 +2,18 @@
 
 use super::error::SetError;
 use super::manifest::{MANIFEST, Manifest};
+use super::manifest_file;
 use super::staging::JOURNAL;
+use crate::Memory;
 use std::path::Path;
 
 /// The beginning of the names of the manifests of partitions.
 pub(crate) const PARTITION_MANIFEST: &str = "imgveil.part-";
+
+/// Whether a file of this name is a manifest, of a set or of a partition.
+pub(crate) fn is_manifest(name: &str) -> bool {
+    name == MANIFEST || name.starts_with(PARTITION_MANIFEST)
+}
 
 /// Whether a run is still writing to a folder, or was interrupted.
 pub(crate) fn is_unfinished(root: &Path) -> bool {
@@ -18,7 +25,7 @@ pub(crate) fn is_unfinished(root: &Path) -> bool {
 ///
 /// # Errors
 /// If the set is not complete, or the manifest is damaged.
-pub(crate) fn manifest(root: &Path) -> Result<Option<Manifest>, SetError> {
+pub(crate) fn manifest(root: &Path, memory: Memory) -> Result<Option<Manifest>, SetError> {
     let path = root.join(MANIFEST);
     let mut waiting = false;
     for entry in root.read_dir().map_err(SetError::reading(root))?.flatten() {
@@ -29,10 +36,9 @@ pub(crate) fn manifest(root: &Path) -> Result<Option<Manifest>, SetError> {
         }
         waiting |= name.starts_with(PARTITION_MANIFEST);
     }
-    match std::fs::read(&path) {
-        Ok(text) => Manifest::parse(&text).map(Some).map_err(|source| SetError::Manifest { path, source }),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && waiting => Err(SetError::Unmerged(root.to_owned())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(SetError::Read { path, source }),
+    match manifest_file::read(&path, memory)? {
+        Some(manifest) => Ok(Some(manifest)),
+        None if waiting => Err(SetError::Unmerged(root.to_owned())),
+        None => Ok(None),
     }
 }

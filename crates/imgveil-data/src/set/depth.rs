@@ -2,7 +2,10 @@
 //! see which samples are flipped.
 
 use super::item::{Item, Member};
+use super::passed_over::PassedOver;
 use super::source::{Beside, Source};
+use crate::Memory;
+use crate::format::picture::Orientation;
 use crate::format::{ReadError, ReadErrorKind};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::scheme::Scheme;
@@ -38,11 +41,16 @@ pub(super) fn at_depths(source: Box<dyn Source>, depths: Vec<Depth>) -> Box<dyn 
 }
 
 /// The depth that holds the samples of all these images, as far as they can be read: of those that have more than 8
-/// bits. All of them are read, unless 16 bits are found to be used. `looked_at` is called for each image with its
-/// bytes.
-pub(crate) fn depth_of_samples(source: &dyn Source, images: &[usize], looked_at: impl Fn(usize) + Sync) -> Depth {
+/// bits. All of them are read, as many at a time as fit into memory, unless 16 bits are found to be used. `looked_at` is
+/// called for each image with its bytes.
+pub(crate) fn depth_of_samples(
+    source: &dyn Source,
+    images: &[usize],
+    memory: Memory,
+    looked_at: impl Fn(usize) + Sync,
+) -> Depth {
     let most = AtomicU32::new(0);
-    images.par_iter().for_each(|&index| {
+    let look = |&index: &usize| {
         if most.load(Ordering::Relaxed) == Depth::U16.bits() {
             return;
         }
@@ -50,20 +58,46 @@ pub(crate) fn depth_of_samples(source: &dyn Source, images: &[usize], looked_at:
         let Ok(image) = source.read(index) else { return };
         most.fetch_max(image.used_depth().bits(), Ordering::Relaxed);
         looked_at(image.samples().len());
-    });
+    };
+    let mut rest = images;
+    while !rest.is_empty() {
+        let mut sum = 0u64;
+        let fits = |&&index: &&usize| {
+            sum = sum.saturating_add(while_decoded(source, index));
+            sum <= memory.room()
+        };
+        let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
+        now.par_iter().for_each(look);
+        rest = later;
+    }
     // Where no image could be read, nothing is known.
     Depth::new(most.into_inner()).filter(|&depth| depth != Depth::U8).unwrap_or(Depth::U16)
+}
+
+/// Bytes for each byte of samples while an image is decoded: the decoder's output, and the image.
+const DECODED: u64 = 3;
+
+/// The bytes that image `index` takes while it is decoded. 0 if that cannot be known, as it cannot be read.
+fn while_decoded(source: &dyn Source, index: usize) -> u64 {
+    let samples = source.geometry(index).map_or(0, |geometry| geometry.bytes() as u64);
+    source.length(index).saturating_add(samples.saturating_mul(DECODED))
 }
 
 /// The set with one depth for all images whose samples have more than 8 bits: `given`, or the largest that headers
 /// state, or, if that is 16 bits or not stated, the one that holds all samples, which are read for this. It is rounded
 /// up where the scheme needs that ([`Scheme::depth`]).
-pub fn at_used_depth(source: Box<dyn Source>, given: Option<Depth>, scheme: &Scheme) -> Box<dyn Source> {
+pub fn at_used_depth(
+    source: Box<dyn Source>,
+    given: Option<Depth>,
+    scheme: &Scheme,
+    memory: Memory,
+) -> Box<dyn Source> {
     let depths = || -> Vec<Depth> {
         let depth = |index| source.geometry(index).ok().map(Geometry::depth);
         (0..source.items().len()).into_par_iter().map(|index| depth(index).unwrap_or(Depth::U8)).collect()
     };
-    match given.map_or_else(|| used(&depths(), |images| depth_of_samples(source.as_ref(), images, |_| {})), Some) {
+    let of_samples = |images: &[usize]| depth_of_samples(source.as_ref(), images, memory, |_| {});
+    match given.map_or_else(|| used(&depths(), of_samples), Some) {
         Some(depth) if depth != Depth::U8 => at_depth(source, scheme.depth(depth)),
         _ => source,
     }
@@ -97,8 +131,20 @@ impl Source for AtDepth {
         self.source.classes()
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         self.source.ignored()
+    }
+
+    fn links_out(&self) -> &[PathBuf] {
+        self.source.links_out()
+    }
+
+    fn orientation(&self, index: usize) -> Orientation {
+        self.source.orientation(index)
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        self.source.length(index)
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {

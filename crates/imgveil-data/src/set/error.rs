@@ -1,8 +1,12 @@
 //! Why a set cannot be opened or written.
 
 use super::manifest::ManifestError;
+use crate::OutOfMemory;
 use crate::format::ReadError;
+use crate::limits::MOST_CLASSES;
+use crate::text::first_few;
 use imgveil::internal::image::Geometry;
+use imgveil::internal::key::Fingerprint;
 use std::path::{Path, PathBuf};
 
 /// Why a set cannot be opened or written: the facts behind [`Error`](crate::Error).
@@ -49,6 +53,25 @@ pub enum SetError {
         /// How many files of other kinds it holds.
         ignored: usize,
     },
+    /// The folders of a set can be read in two ways.
+    #[error("it is not clear what the folders of {path} mean: {reason}; nothing was written")]
+    Layout {
+        /// The folder.
+        path: PathBuf,
+        /// What is not clear.
+        reason: String,
+    },
+    /// The folder holds no image besides links that lead out of it.
+    #[error(
+        "{path} holds no image besides what is behind links that lead out of it, which were not followed: {}",
+        first_few(links)
+    )]
+    OnlyLinksOut {
+        /// The folder.
+        path: PathBuf,
+        /// The links.
+        links: Vec<String>,
+    },
     /// The set holds mixtures of images, which are floats and not images.
     #[error(
         "{path} holds mixtures of images (scheme {scheme}), as floats: they cannot be undone or encrypted again, only \
@@ -90,11 +113,35 @@ pub enum SetError {
         /// What is wrong.
         reason: String,
     },
+    /// The list of the set's images, or its manifest, does not fit into the memory that may be used.
+    #[error("{path} does not fit: {source}")]
+    Memory {
+        /// The set or its manifest.
+        path: PathBuf,
+        /// What is needed.
+        source: OutOfMemory,
+    },
+    /// The set has more classes than a set may have.
+    #[error("{path} has {classes} classes, and {MOST_CLASSES} are the most")]
+    Classes {
+        /// The set.
+        path: PathBuf,
+        /// The number of its classes.
+        classes: usize,
+    },
     /// The output exists.
     #[error("{0} exists and is not empty: nothing was written; choose another output or remove it first")]
     OutputExists(PathBuf),
+    /// Something that imgveil did not write is where a file of the set belongs.
+    #[error("{path} is {what} that imgveil did not write: it was left as it is; move it away and start again")]
+    InTheWay {
+        /// The place.
+        path: PathBuf,
+        /// What is there, with its article.
+        what: &'static str,
+    },
     /// Two images would be written to one file.
-    #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
+    #[error("`{0}` is the name of two images: rename one of them")]
     Collision(String),
     /// The manifest is damaged or is not a manifest.
     #[error("{path}: {source}")]
@@ -104,6 +151,23 @@ pub enum SetError {
         /// What is wrong.
         source: ManifestError,
     },
+    /// The set was encrypted with another key.
+    #[error(
+        "this set was encrypted with key {set}, and the key given is {given}: nothing was written; find the right key \
+         file, or the right tables"
+    )]
+    WrongKey {
+        /// The set's key, as its manifest says.
+        set: Fingerprint,
+        /// The key that was given.
+        given: Fingerprint,
+    },
+    /// The seal of a manifest is not that of its contents.
+    #[error(
+        "{0} was changed after it was written: its seal does not fit. Nothing of it was used; restore it from the copy \
+         that you were given"
+    )]
+    Forged(PathBuf),
     /// Writing failed in the operating system.
     #[error("cannot write {path}: {source}")]
     Write {
@@ -157,6 +221,9 @@ pub enum LoadError {
     /// Images differ in size.
     #[error(transparent)]
     Mixed(#[from] Mixed),
+    /// The images do not fit into the memory that may be used.
+    #[error("the images of a split do not fit: {0}")]
+    Memory(#[from] OutOfMemory),
     /// An image has no class.
     #[error("{0} has no class; training needs a folder for each class, or a labels array")]
     Unlabelled(String),

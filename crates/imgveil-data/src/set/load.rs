@@ -3,8 +3,8 @@
 use super::error::{LoadError, Mixed};
 use super::resize::Resize;
 use super::source::Source;
-use crate::Error;
 use crate::format::ReadError;
+use crate::{Error, Memory};
 use imgveil::internal::image::{Geometry, GeometryError, Image};
 use imgveil::internal::scheme::Block;
 use rayon::prelude::*;
@@ -44,8 +44,23 @@ pub fn load_unlabelled(
     resize: Resize,
     tile: Block,
 ) -> Result<Option<Loaded>, Error> {
+    load_unlabelled_within(source, wanted, resize, tile, Memory::default())
+}
+
+/// As [`load_unlabelled`], in no more than this memory.
+///
+/// # Errors
+/// As [`load_unlabelled`], and if the images do not fit.
+pub fn load_unlabelled_within(
+    source: &dyn Source,
+    wanted: &[usize],
+    resize: Resize,
+    tile: Block,
+    memory: Memory,
+) -> Result<Option<Loaded>, Error> {
     let items = source.items();
     let Some(&first) = wanted.first() else { return Ok(None) };
+    check_memory(source, wanted, resize, tile, memory)?;
     let images: Vec<_> = wanted
         .par_iter()
         .map(|&i| read_resized(source, i, resize, tile))
@@ -72,6 +87,30 @@ pub fn load_unlabelled(
         loaded.names.push(item.name.clone());
     }
     Ok(Some(loaded))
+}
+
+/// Bytes that are held for each byte of samples: the images one by one, and all of them together.
+const HELD: u64 = 2;
+
+/// Checks by the headers that the images fit into memory, before one is decoded.
+fn check_memory(
+    source: &dyn Source,
+    wanted: &[usize],
+    resize: Resize,
+    tile: Block,
+    memory: Memory,
+) -> Result<(), LoadError> {
+    let size = |&index: &usize| {
+        let geometry = source.geometry(index)?;
+        let unfit = |e: GeometryError| ReadError::new(&source.items()[index].name, e.into());
+        let resized = resize.geometry(geometry, tile).map_err(unfit)?;
+        Ok((resized.bytes() as u64, geometry.bytes() as u64))
+    };
+    let sizes = wanted.par_iter().map(size).collect::<Result<Vec<(u64, u64)>, ReadError>>()?;
+    let all = sizes.iter().fold(0u64, |sum, (resized, _)| sum.saturating_add(*resized)).saturating_mul(HELD);
+    // Each thread decodes one at a time.
+    let decoded = sizes.iter().map(|(_, geometry)| *geometry).max().unwrap_or(0);
+    Ok(memory.check(all.saturating_add(decoded.saturating_mul(HELD)))?)
 }
 
 /// Reads and resizes image `index`.

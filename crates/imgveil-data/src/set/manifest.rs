@@ -10,21 +10,26 @@ use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Fingerprint;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::Scheme;
+use imgveil::internal::sealed::Salt;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
 /// The manifest's file name in a folder, and its member name in an `.npz` file.
 pub const MANIFEST: &str = "imgveil.json";
 
-/// The format version that this code writes and reads.
-pub const FORMAT: u32 = 1;
+/// The format version that this code writes. It also reads version 1, whose manifests have no seal.
+pub const FORMAT: u32 = 2;
+
+/// The format version of manifests without a seal.
+pub const UNSEALED: u32 = 1;
 
 /// The name and version of the program that writes sets, as manifests state it.
 pub const TOOL: &str = concat!("imgveil ", env!("CARGO_PKG_VERSION"));
 
 /// The manifest of an encrypted set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Manifest {
-    /// Format version: 1.
+    /// Format version: 2, or 1 for a set of an earlier version.
     pub format: u32,
     /// The program that wrote the set, such as `imgveil 0.1.0`.
     pub tool: String,
@@ -33,19 +38,42 @@ pub struct Manifest {
     /// The fingerprint of the key.
     #[serde(with = "text")]
     pub key: Fingerprint,
+    /// The set's random value, which enters names, ids and checks. `None` in format 1.
+    #[serde(with = "optional_text", skip_serializing_if = "Option::is_none")]
+    pub salt: Option<Salt>,
     /// How the images are stored.
-    #[serde(default)]
     pub encoding: Encoding,
     /// The identity of the run that wrote the set, as a keyed hash of its input, scheme and options.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub run: String,
     /// The partition that this manifest covers, if it is not yet merged.
-    #[serde(default, rename = "part", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "part", skip_serializing_if = "Option::is_none")]
     pub partition: Option<PartitionRecord>,
+    /// The partitions that were merged. Their seals authenticate the merged manifest, because merging needs no key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<SealedPart>,
     /// Names of the classes. Empty if the set has no classes.
     pub classes: Vec<String>,
     /// The images, in order.
     pub images: Vec<Entry>,
+    /// The seal: a keyed hash of everything above (see `docs/SCHEDULE.md`). Empty in format 1, in a merged manifest, and
+    /// in one that is not finished.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub seal: String,
+}
+
+/// A partition of a merged set, with what its own manifest said about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedPart {
+    /// The program that wrote the partition.
+    pub tool: String,
+    /// The identity of the run that wrote it.
+    pub run: String,
+    /// The slot of each of its images in the whole set.
+    pub slots: Vec<usize>,
+    /// The seal of its manifest.
+    pub seal: String,
 }
 
 /// The partition of a set that a manifest covers.
@@ -61,6 +89,7 @@ pub struct PartitionRecord {
 
 /// One encrypted image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// The image's name, without extension.
     pub name: String,
@@ -80,7 +109,7 @@ pub struct Entry {
     /// The image's id, which selects the stream of stages that are keyed per image.
     #[serde(with = "hexed")]
     pub id: ImageId,
-    /// A keyed hash of the plain pixels.
+    /// The keyed check of the image: a hash of the plain pixels, and in format 2 of its name, split and class with them.
     pub plain: String,
     /// BLAKE3 of the encrypted file, or of the samples in an `.npz`.
     pub blake3: String,
@@ -97,7 +126,7 @@ pub enum ManifestError {
     )]
     Damaged(#[from] serde_json::Error),
     /// The format version is newer than this code.
-    #[error("has format {found}, and this version of imgveil reads format {FORMAT}: use a newer imgveil")]
+    #[error("has format {found}, and this version of imgveil reads formats 1 and {FORMAT}: use a newer imgveil")]
     Format {
         /// The version found.
         found: u32,
@@ -105,6 +134,17 @@ pub enum ManifestError {
     /// A path leads out of the set.
     #[error("names the file `{}`, which lies outside of the set: it is not to be trusted", .0.escape_debug())]
     Outside(String),
+    /// A manifest of format 2 without its seal or its salt, or one of format 1 with them.
+    #[error("has format {format}, but {what}: it was changed after it was written")]
+    Parts {
+        /// The format.
+        format: u32,
+        /// What is missing, or what is there and should not be.
+        what: &'static str,
+    },
+    /// Two entries share a name or a file.
+    #[error("names `{}` twice: it was changed after it was written", .0.escape_debug())]
+    Twice(String),
     /// A label has no class.
     #[error("gives image `{}` class {label}, but there are {classes} classes", .name.escape_debug())]
     Label {
@@ -123,16 +163,7 @@ impl Manifest {
     /// # Errors
     /// If it is damaged, of another format version, or names files outside of the set.
     pub fn parse(text: &[u8]) -> Result<Self, ManifestError> {
-        #[derive(Deserialize)]
-        struct Version {
-            format: u32,
-        }
-        // The version is read first, because a newer manifest may have other fields.
-        let Version { format } = serde_json::from_slice(text)?;
-        if format != FORMAT {
-            return Err(ManifestError::Format { found: format });
-        }
-        let manifest: Manifest = serde_json::from_slice(text)?;
+        let manifest = super::manifest_text::parse(text)?;
         for entry in &manifest.images {
             for text in [&entry.path, &entry.name] {
                 if !is_inside(text) {
@@ -144,6 +175,17 @@ impl Manifest {
             {
                 let (name, classes) = (entry.name.clone(), manifest.classes.len());
                 return Err(ManifestError::Label { name, label, classes });
+            }
+        }
+        if manifest.format >= FORMAT {
+            let (mut names, mut paths) = (HashSet::new(), HashSet::new());
+            for Entry { name, path, .. } in &manifest.images {
+                if !names.insert(name.as_str()) {
+                    return Err(ManifestError::Twice(name.clone()));
+                }
+                if !paths.insert(path.as_str()) {
+                    return Err(ManifestError::Twice(path.clone()));
+                }
             }
         }
         Ok(manifest)
@@ -177,7 +219,7 @@ impl Entry {
 }
 
 /// Serialises values as their text.
-mod text {
+pub(super) mod text {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
     use std::{fmt::Display, str::FromStr};
 
@@ -190,23 +232,25 @@ mod text {
     }
 }
 
-mod optional_text {
-    use super::Geometry;
+pub(super) mod optional_text {
     use serde::{Deserializer, Serializer};
+    use std::{fmt::Display, str::FromStr};
 
-    pub fn serialize<S: Serializer>(value: &Option<Geometry>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer, T: Display>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
         match value {
-            Some(geometry) => serializer.collect_str(geometry),
+            Some(value) => serializer.collect_str(value),
             None => serializer.serialize_none(),
         }
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Geometry>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
         super::text::deserialize(deserializer).map(Some)
     }
 }
 
-mod hexed {
+pub(super) mod hexed {
     use super::{ImageId, hex};
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
@@ -231,9 +275,11 @@ mod tests {
             tool: "imgveil test".into(),
             scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
             key: "0123456789abcdef".parse().unwrap(),
+            salt: Some(Salt([7; 16])),
             encoding: Encoding::default(),
             run: String::new(),
             partition: None,
+            parts: Vec::new(),
             classes: vec!["normal".into()],
             images: vec![Entry {
                 name: "train/normal/a".into(),
@@ -246,6 +292,7 @@ mod tests {
                 plain: "00".repeat(16),
                 blake3: "11".repeat(32),
             }],
+            seal: "22".repeat(32),
         }
     }
 
@@ -262,7 +309,13 @@ mod tests {
             assert!(text.contains(from));
             Manifest::parse(text.replace(from, to).as_bytes()).unwrap_err().to_string()
         };
-        assert!(parse("\"format\": 1", "\"format\": 2").contains("newer"));
+        assert!(parse("\"format\": 2", "\"format\": 3").contains("newer"));
+        assert!(parse("\"format\": 2", "\"format\": 0").contains("format 0"));
+        assert!(parse("\"format\": 2", "\"format\": 1").contains("has format 1, but it has a salt"));
+        assert!(parse("\"salt\"", "\"pepper\"").contains("unknown field `pepper`"));
+        assert!(parse("\"split\"", "\"note\": \"\", \"split\"").contains("unknown field `note`"));
+        assert!(parse("\"seal\"", "\"tool\"").contains("duplicate field `tool`"));
+        assert!(parse("\"format\": \"png\"", "\"format\": \"png\", \"quality\": 90").contains("quality"));
         assert!(parse("train/normal/a.png", "../a.png").contains("outside"));
         assert!(parse("train/normal/a.png", "/etc/a.png").contains("outside"));
         assert!(parse("\"label\": 0", "\"label\": 1").contains("1 classes"));

@@ -10,8 +10,8 @@ use super::manifest::Manifest;
 use super::paths::parent;
 use super::split::{SPLITS, Split};
 use super::staging::Staging;
-use crate::Error;
 use crate::format::npy::{self, TypeChar};
+use crate::{Error, Memory};
 use imgveil::internal::image::Geometry;
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -41,13 +41,25 @@ pub struct MixtureSet {
 /// # Errors
 /// If it is not a set of mixtures, is damaged, or was changed since it was written.
 pub fn open(path: &Path) -> Result<MixtureSet, Error> {
+    open_within(path, Memory::default())
+}
+
+/// As [`open`], in no more than this memory.
+///
+/// # Errors
+/// As [`open`], and if the set does not fit.
+pub fn open_within(path: &Path, memory: Memory) -> Result<MixtureSet, Error> {
     let bad = |reason: String| bad(path, reason);
     let mut zip = archive::archive(path)?;
-    let manifest = read_manifest(&mut zip, path)?.ok_or_else(|| bad("it has no imgveil.json".into()))?;
+    let manifest = read_manifest(&mut zip, path, memory)?.ok_or_else(|| bad("it has no imgveil.json".into()))?;
     let geometry = match manifest.images.first() {
         Some(entry) => entry.geometry,
         None => return Err(bad("its imgveil.json names no image".into()).into()),
     };
+    // Every array is in memory as bytes and as floats.
+    let values = geometry.samples().saturating_add(manifest.classes.len()).saturating_mul(manifest.images.len());
+    let held = (values as u64).saturating_mul(2 * size_of::<f32>() as u64);
+    memory.check(held).map_err(|source| SetError::Memory { path: path.to_owned(), source })?;
     let mut splits = BTreeMap::new();
     for split in SPLITS {
         let entries: Vec<_> = manifest.images.iter().filter(|entry| entry.split == split).collect();

@@ -2,8 +2,10 @@
 //! folder for each form in which sets are stored ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
 //! encrypts.
 
+mod adapted;
 #[doc(hidden)]
 pub mod arrays;
+mod classes;
 mod completeness;
 mod depth;
 mod encoding;
@@ -13,19 +15,28 @@ mod files;
 pub mod folder;
 mod item;
 mod labels;
+mod ledger;
+mod list_file;
 mod load;
 pub mod manifest;
+pub(crate) mod manifest_file;
+mod manifest_text;
 pub mod mixtures;
 pub mod names;
 mod open;
+mod passed_over;
 mod paths;
+pub(crate) mod remark;
+mod reordered;
 mod resize;
+mod seal;
 #[doc(hidden)]
 pub mod sink;
 mod source;
 mod split;
 #[doc(hidden)]
 pub mod staging;
+mod stated;
 #[doc(hidden)]
 pub mod webdataset;
 
@@ -34,21 +45,27 @@ pub use encoding::Encoding;
 pub use error::{LoadError, Mixed, SetError};
 pub(crate) use files::check_new_file;
 #[doc(hidden)]
-pub use files::{check_new, write_atomically, write_privately};
+pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_privately};
 pub use item::{Item, Member, Slot};
-pub use load::{Loaded, load, load_unlabelled};
+pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
-pub use open::{open, open_with};
+pub use open::{open, open_sealed, open_with};
+pub use passed_over::PassedOver;
 #[doc(hidden)]
 pub use paths::{beside, is_npz};
+pub use remark::{Advice, Remark};
 pub use resize::{Resize, Side};
+pub use seal::Trust;
 pub use source::{Beside, Opened, Source};
 pub use split::Split;
 
-pub(crate) use completeness::PARTITION_MANIFEST;
+pub(crate) use completeness::{PARTITION_MANIFEST, is_manifest};
 pub(crate) use depth::{depth_of_samples, used};
+pub(crate) use ledger::Ledger;
 pub(crate) use load::read_resized;
 pub(crate) use open::open_set;
 pub(crate) use paths::{is_inside, parent, remove};
+pub(crate) use reordered::Reordered;
 pub(crate) use resize::unpad;
+pub(crate) use seal::{add_entry, encoding_text};
 pub(crate) use split::SPLITS;

@@ -4,10 +4,14 @@
 use super::error::SetError;
 use super::files::{check_privately, write_privately_by};
 use super::item::Item;
+use super::list_file;
 use super::paths::parent;
+use super::staging::STAGED;
+use crate::Memory;
 use crate::text::one_line;
 use imgveil::internal::hex;
 use imgveil::internal::key::Key;
+use imgveil::internal::sealed::{Salt, neutral_name};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -49,14 +53,30 @@ fn numbered(class: usize, classes: usize) -> String {
     format!("{class:0width$}")
 }
 
-/// An image with its name in the output. `classes` are the names of classes in the output. An id is a keyed hash of the
-/// name. It is the same in every run and reveals nothing without the key, not even the order of the names.
-pub fn renamed(key: &Key, item: &Item, classes: &[String], naming: Naming) -> Item {
+/// The neutral id of an image that is called `name` in the input: a keyed hash of the set's salt and the name. It
+/// reveals nothing without the key, not even the order of the names. Sets of format 1 have no salt, so that an image has
+/// the same id in all of them.
+pub fn neutral_id(key: &Key, salt: Option<Salt>, name: &str) -> String {
+    match salt {
+        Some(salt) => neutral_name(key, salt, name),
+        None => {
+            let hash = blake3::keyed_hash(&key.derive("imgveil v1 neutral name", b""), name.as_bytes());
+            hex::encode(&hash.as_bytes()[..8])
+        }
+    }
+}
+
+/// Whether `id`, a name in the set, is the neutral name of the image that is called `name` in the input.
+pub fn belongs(key: &Key, salt: Option<Salt>, id: &str, name: &str) -> bool {
+    id.rsplit('/').next() == Some(neutral_id(key, salt, name).as_str())
+}
+
+/// An image with its name in the output. `classes` are the names of classes in the output.
+pub fn renamed(key: &Key, salt: Option<Salt>, item: &Item, classes: &[String], naming: Naming) -> Item {
     if naming == Naming::Kept {
         return item.clone();
     }
-    let hash = blake3::keyed_hash(&key.derive("imgveil v1 neutral name", b""), item.name.as_bytes());
-    let id = hex::encode(&hash.as_bytes()[..8]);
+    let id = neutral_id(key, salt, &item.name);
     let class = item.label.and_then(|label| classes.get(label as usize)).map(String::as_str);
     let name: Vec<&str> = [item.split.name(), class, Some(id.as_str())].into_iter().flatten().collect();
     Item { name: name.join("/"), ..item.clone() }
@@ -72,7 +92,12 @@ pub fn beside(output: &Path) -> PathBuf {
 /// # Errors
 /// If it cannot be written.
 pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
-    write_privately_by(path, |file| {
+    write_staged(path, STAGED, names)
+}
+
+/// As [`write`]. The name of the staged file begins with `staged`.
+pub(crate) fn write_staged(path: &Path, staged: &str, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
+    write_privately_by(path, staged, |file| {
         let mut csv = csv::Writer::from_writer(file);
         names.into_iter().try_for_each(|name| csv.serialize(name))?;
         csv.flush()
@@ -100,14 +125,17 @@ pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), SetError> {
 /// # Errors
 /// If it cannot be read, or is not a file of names.
 pub fn read(path: &Path) -> Result<Vec<Name>, SetError> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err(SetError::Missing(path.to_owned())),
-        Err(source) => return Err(SetError::Read { path: path.to_owned(), source }),
-    };
-    let wrong = |e: csv::Error| SetError::Names { path: path.to_owned(), reason: one_line(&e.to_string()) };
+    let bytes = list_file::read(path, Memory::default())?;
+    let refused = |reason: String| SetError::Names { path: path.to_owned(), reason };
+    let wrong = |e: csv::Error| refused(one_line(&e.to_string()));
     let mut csv = csv::Reader::from_reader(bytes.as_slice());
-    csv.deserialize().collect::<Result<_, _>>().map_err(wrong)
+    let header = csv.headers().map_err(wrong)?.clone();
+    let name = |(record, line): (csv::Result<csv::StringRecord>, usize)| {
+        let record = record.map_err(wrong)?;
+        list_file::check(&record, line).map_err(refused)?;
+        record.deserialize(Some(&header)).map_err(wrong)
+    };
+    csv.records().zip(2..).map(name).collect()
 }
 
 #[cfg(test)]
@@ -125,15 +153,21 @@ mod tests {
         let old: Vec<String> = (0..11).map(|i| format!("patient{i}")).collect();
         let new = classes(&old, Naming::Neutral);
         assert_eq!((new[0].as_str(), new[10].as_str()), ("00", "10"));
-        let neutral = renamed(&key, &item("train/patient3/scan", Some(3)), &new, Naming::Neutral).name;
+        let salt = Some(Salt([3; 16]));
+        let neutral = renamed(&key, salt, &item("train/patient3/scan", Some(3)), &new, Naming::Neutral).name;
         assert!(neutral.starts_with("train/03/") && neutral.len() == "train/03/".len() + 16, "{neutral}");
-        let other = renamed(&key, &item("train/patient3/scam", Some(3)), &new, Naming::Neutral).name;
+        let other = renamed(&key, salt, &item("train/patient3/scam", Some(3)), &new, Naming::Neutral).name;
         let other_key =
-            renamed(&Key::from_bytes([2; 32]), &item("train/patient3/scan", Some(3)), &new, Naming::Neutral);
+            renamed(&Key::from_bytes([2; 32]), salt, &item("train/patient3/scan", Some(3)), &new, Naming::Neutral);
         assert!(neutral != other && neutral != other_key.name);
-        let kept = renamed(&key, &item("train/patient3/scan", Some(3)), &old, Naming::Classes).name;
+        let other_salt = renamed(&key, None, &item("train/patient3/scan", Some(3)), &new, Naming::Neutral);
+        assert_ne!(neutral, other_salt.name);
+        assert!(belongs(&key, salt, &neutral, "train/patient3/scan"));
+        assert!(!belongs(&key, None, &neutral, "train/patient3/scan"));
+        assert!(!belongs(&key, salt, &neutral, "train/patient3/scam"));
+        let kept = renamed(&key, salt, &item("train/patient3/scan", Some(3)), &old, Naming::Classes).name;
         assert!(kept.starts_with("train/patient3/") && !kept.contains("scan"), "{kept}");
-        assert_eq!(renamed(&key, &item("a/b", None), &old, Naming::Kept), item("a/b", None));
+        assert_eq!(renamed(&key, salt, &item("a/b", None), &old, Naming::Kept), item("a/b", None));
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Opens a set of any format.
 
+use super::adapted::adapted;
 use super::encoding::Encoding;
 use super::error::SetError;
+use super::manifest::MANIFEST;
 use super::source::{Opened, Source};
 use super::{arrays, completeness, depth, folder, labels, webdataset};
 use crate::Error;
 use crate::format::{Format, ReadOptions};
+use imgveil::internal::key::Key;
 use std::path::Path;
 
 /// Opens a set with the default options: see [`open_with`].
@@ -23,29 +26,40 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
 /// # Errors
 /// If there is no usable set, or its manifest or the file of labels is damaged.
 pub fn open_with(path: &Path, options: &ReadOptions) -> Result<Opened, Error> {
-    Ok(open_set(path, options)?)
+    Ok(open_set(path, options, None)?)
 }
 
-/// As [`open_with`], with the error of sets.
-pub(crate) fn open_set(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let mut opened = open_any(path, options)?;
+/// As [`open_with`], for a holder of the key: the manifest of an encrypted set is authenticated before anything else of
+/// it is used. A set of format 1 has nothing to authenticate it with (see [`Trust`](super::Trust)).
+///
+/// # Errors
+/// As [`open_with`]. Also if the set was encrypted with another key, or its manifest was changed since.
+pub fn open_sealed(path: &Path, options: &ReadOptions, key: &Key) -> Result<Opened, Error> {
+    Ok(open_set(path, options, Some(key))?)
+}
+
+/// As [`open_with`] or [`open_sealed`], with the error of sets.
+pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
+    let mut opened = open_any(path, options, key)?;
     if let Some(manifest) = &opened.manifest {
         // Files do not always tell how many bits of a sample are used.
         let depths = manifest.images.iter().map(|entry| entry.geometry.depth()).collect();
         opened.source = depth::at_depths(opened.source, depths);
+        return Ok(opened);
     }
-    match &options.labels {
-        Some(labels) if opened.manifest.is_none() => {
-            let (source, note) = labels::apply(opened.source, labels)?;
-            Ok(Opened { source, note, ..opened })
-        }
-        _ => Ok(opened),
+    if let Some(labels) = &options.labels {
+        let (source, told) = labels::apply(opened.source, labels, options.memory)?;
+        opened.source = source;
+        opened.remarks.extend(told);
     }
+    opened.source = adapted(opened.source, options);
+    Ok(opened)
 }
 
-fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
+fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
+    let memory = options.memory;
     if webdataset::is_pattern(path) {
-        return webdataset::open(path);
+        return webdataset::open(path, options);
     }
     if !path.exists() {
         return Err(SetError::Missing(path.to_owned()));
@@ -53,24 +67,27 @@ fn open_any(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     if !path.is_dir() {
         let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         return match extension.as_deref() {
-            Some("npz") => arrays::npz::open(path),
-            Some("npy") => arrays::npy::open(path),
-            Some("tar") => webdataset::open(path),
-            _ if Format::of(path).is_some() => folder::plain(path, options),
+            Some("npz") => arrays::npz::open(path, memory, key),
+            Some("npy") => arrays::npy::open(path, memory),
+            Some("tar") => webdataset::open(path, options),
+            _ if Format::of(path).is_ok() => folder::plain(path, options),
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }
-    match completeness::manifest(path)? {
+    match completeness::manifest(path, memory)? {
         Some(manifest) => {
+            if let Some(key) = key {
+                manifest.authenticate(key, &path.join(MANIFEST))?;
+            }
             let source: Box<dyn Source> = match manifest.encoding {
-                Encoding::Npy | Encoding::Npz => return arrays::npy::open(path),
-                Encoding::WebDataset { .. } => return webdataset::open(path),
-                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest)),
+                Encoding::Npy | Encoding::Npz => arrays::npy::encrypted(path, &manifest, memory)?,
+                Encoding::WebDataset { .. } => webdataset::encrypted(path, &manifest, memory)?,
+                Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest, options)),
             };
-            Ok(Opened { source, manifest: Some(manifest), note: None })
+            Ok(Opened { source, manifest: Some(manifest), remarks: Vec::new() })
         }
-        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path),
-        None if webdataset::is_folder_of_shards(path) => webdataset::open(path),
+        None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path, memory),
+        None if webdataset::is_folder_of_shards(path, options.follow_links) => webdataset::open(path, options),
         None => folder::plain(path, options),
     }
 }

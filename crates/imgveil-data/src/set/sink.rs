@@ -48,6 +48,10 @@ pub trait Sink: Send + Sync {
     /// If the output cannot be read or tidied.
     fn surviving(&self, earlier: &[Stored]) -> Result<Vec<usize>, SetError>;
 
+    /// Updates the paths in a manifest where gaps of missing images are closed. `written` and `manifest` are those of
+    /// [`Sink::finish`]; the manifest is sealed between the two calls.
+    fn settle(&self, _written: &[usize], _manifest: &mut Manifest) {}
+
     /// Writes what accompanies the images (labels, the archive around arrays). `written` are the slots whose images
     /// arrived, in order. `manifest` lists the same images in the same order; its paths are updated where gaps of
     /// missing images are closed. Returns whether the manifest was also written, as a member of an archive.

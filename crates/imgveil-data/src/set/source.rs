@@ -2,7 +2,10 @@
 
 use super::item::{Item, Member};
 use super::manifest::Manifest;
+use super::passed_over::PassedOver;
+use super::remark::Remark;
 use crate::format::ReadError;
+use crate::format::picture::Orientation;
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -14,8 +17,13 @@ pub trait Source: Send + Sync {
     /// Names of the classes. Empty if the set has no classes.
     fn classes(&self) -> &[String];
 
-    /// Files that were skipped because they are not images.
-    fn ignored(&self) -> &[PathBuf] {
+    /// Files that were passed over.
+    fn ignored(&self) -> &[PassedOver] {
+        &[]
+    }
+
+    /// Links that lead out of the set's folder and were not followed.
+    fn links_out(&self) -> &[PathBuf] {
         &[]
     }
 
@@ -31,6 +39,11 @@ pub trait Source: Send + Sync {
     /// If the image cannot be read, is damaged, or is of a kind that is not supported.
     fn read(&self, index: usize) -> Result<Image, ReadError>;
 
+    /// How image `index` is to be turned, if its file says so. Reading it does not turn it.
+    fn orientation(&self, _index: usize) -> Orientation {
+        Orientation::default()
+    }
+
     /// The files of these kinds that are stored with image `index`.
     ///
     /// # Errors
@@ -42,6 +55,11 @@ pub trait Source: Send + Sync {
     /// Differences between an encrypted set and its manifest that no hash of an image covers.
     fn beside(&self) -> Beside {
         Beside::default()
+    }
+
+    /// The number of bytes that are read to decode image `index`. 0 if the source does not know it.
+    fn length(&self, _index: usize) -> u64 {
+        0
     }
 
     /// A text that changes if the file of image `index` is written again: its size and time. Empty if the source knows
@@ -67,5 +85,5 @@ pub struct Opened {
     /// The manifest of an encrypted set.
     pub manifest: Option<Manifest>,
     /// What the user should know about how the set was read.
-    pub note: Option<String>,
+    pub remarks: Vec<Remark>,
 }

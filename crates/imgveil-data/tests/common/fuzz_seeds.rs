@@ -5,10 +5,11 @@ use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Options, PRESETS, Preset, Scheme, export};
+use imgveil::internal::sealed::Salt;
 use imgveil_data::format::npy;
 use imgveil_data::format::picture::{encode_jpeg, encode_png};
 use imgveil_data::job::journal::{Head, Record};
-use imgveil_data::set::manifest::{FORMAT, PartitionRecord, TOOL};
+use imgveil_data::set::manifest::{FORMAT, PartitionRecord, SealedPart, TOOL, UNSEALED};
 use imgveil_data::set::mixtures::{self, MixtureSplit};
 use imgveil_data::set::{Encoding, Entry, Manifest, Split};
 use imgveil_data::tables_file;
@@ -21,6 +22,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
         "key_file" => vec![Key::from_bytes([7; 32]).to_text("2026-01-01T00:00:00Z").as_bytes().to_vec()],
         "manifest" => manifests().iter().map(|manifest| manifest.to_text().unwrap()).collect(),
         "journal" => vec![journal()],
+        "part_name" => vec![b"imgveil.part-2-of-4.json".to_vec(), b"imgveil.part-65536-of-65536.json".to_vec()],
         "npz" => archives(),
         "npy" => arrays(),
         "tar" => shards(),
@@ -59,11 +61,14 @@ fn manifest(scheme: Scheme, encoding: Encoding, images: Vec<Entry>) -> Manifest 
         tool: TOOL.into(),
         scheme,
         key,
+        salt: Some(Salt([7; 16])),
         encoding,
         run: String::new(),
         partition: None,
+        parts: Vec::new(),
         classes,
         images,
+        seal: "5".repeat(64),
     }
 }
 
@@ -87,8 +92,20 @@ fn manifests() -> Vec<Manifest> {
         Entry { original: Some(Geometry::new(7, 6, 3).unwrap()), ..entry("a", "a.png", geometry, "1".repeat(64)) };
     let partition = PartitionRecord { index: 2, of: 3, slots: vec![1] };
     let shards = Encoding::WebDataset { per_shard: 10 };
+    let merged = SealedPart { tool: TOOL.into(), run: "ab".into(), slots: vec![0], seal: "6".repeat(64) };
     vec![
         manifest(scheme(Preset::Ele), Encoding::Jpeg { quality: 90 }, vec![padded.clone()]),
+        Manifest {
+            format: UNSEALED,
+            salt: None,
+            seal: String::new(),
+            ..manifest(scheme(Preset::Ele), Encoding::Png, vec![padded.clone()])
+        },
+        Manifest {
+            parts: vec![merged],
+            seal: String::new(),
+            ..manifest(scheme(Preset::Ele), Encoding::Png, vec![padded.clone()])
+        },
         Manifest {
             partition: Some(partition),
             run: "ab".into(),
@@ -98,11 +115,13 @@ fn manifests() -> Vec<Manifest> {
 }
 
 fn journal() -> Vec<u8> {
-    let mut lines = serde_json::to_vec(&Head::new("encrypt", "ab".repeat(16))).unwrap();
+    let mut lines =
+        serde_json::to_vec(&Head::new(&Key::from_bytes([7; 32]), "encrypt", "ab".repeat(16), Some(Salt([7; 16]))))
+            .unwrap();
     for name in ["a", "b"] {
         lines.push(b'\n');
         let entry = entry(name, &format!("{name}.png"), Geometry::new(4, 4, 1).unwrap(), "2".repeat(64));
-        lines.extend(serde_json::to_vec(&Record { stamp: "cd".into(), entry }).unwrap());
+        lines.extend(serde_json::to_vec(&Record::new("cd".into(), entry)).unwrap());
     }
     lines.push(b'\n');
     lines

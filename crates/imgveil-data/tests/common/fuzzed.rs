@@ -8,7 +8,8 @@ use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, PRESETS, Scheme, Secret, Stage, compile, write_out};
 use imgveil_data::format::{Axis, Header, ImageFile, ReadErrorKind, ReadOptions, Window, dicom as dicom_file};
 use imgveil_data::format::{nifti as nifti_file, npy as npy_file, picture as picture_file};
-use imgveil_data::job::journal;
+use imgveil_data::job::{journal, partition_of};
+use imgveil_data::limits::MOST_PARTITIONS;
 use imgveil_data::set::{self, Manifest, Opened, mixtures, names};
 use imgveil_data::tables_file;
 use std::fmt::Display;
@@ -20,10 +21,11 @@ use tempfile::TempDir;
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("key_file", key_file),
     ("manifest", manifest),
     ("journal", journal),
+    ("part_name", part_name),
     ("npz", npz),
     ("npy", npy),
     ("tar", tar),
@@ -60,6 +62,17 @@ pub fn journal(data: &[u8]) -> bool {
     assert!(whole.is_empty() || whole.ends_with(b"\n"));
     assert_eq!(journal::parse(whole), contents);
     !contents.records.is_empty()
+}
+
+/// The name of a partition's manifest gives a partition, which has that name.
+pub fn part_name(data: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(data) else { return false };
+    let Some(Some(partition)) = accepted(partition_of(name)) else { return false };
+    assert!((1..=partition.of()).contains(&partition.index()) && partition.of() <= MOST_PARTITIONS);
+    assert_eq!(partition.to_string().parse(), Ok(partition));
+    let again = format!("imgveil.part-{}.json", partition.slug());
+    assert_eq!(partition_of(&again), Ok(Some(partition)));
+    true
 }
 
 /// A set in an archive, plain, encrypted or of mixtures.
@@ -141,7 +154,7 @@ pub fn labels_csv(data: &[u8]) -> bool {
     let options = ReadOptions { labels: Some(labels), ..ReadOptions::default() };
     let Some(opened) = accepted(set::open_with(&path, &options)) else { return false };
     assert_eq!(opened.source.items().len(), 3);
-    opened.note.iter().for_each(one_line);
+    opened.remarks.iter().for_each(|remark| one_line(&remark.to_string()));
     look_at(&opened)
 }
 

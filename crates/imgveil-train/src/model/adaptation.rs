@@ -21,11 +21,11 @@ use imgveil::internal::scheme::Block;
 use serde::{Deserialize, Serialize};
 
 /// The channels of the first layers of LE-AdaptNet.
-const LE_WIDTH: usize = 48;
+pub(super) const LE_WIDTH: usize = 48;
 /// The output channels of LE-AdaptNet.
-const LE_CHANNELS: usize = 32;
+pub(super) const LE_CHANNELS: usize = 32;
 /// The output channels of ELE-AdaptNet.
-const ELE_CHANNELS: usize = 16;
+pub(super) const ELE_CHANNELS: usize = 16;
 /// The slope of the leaky ReLU in ELE-AdaptNet.
 const ELE_SLOPE: f64 = 0.2;
 /// The number of channels in the penalty on the smoothness, as in the published code.

@@ -29,6 +29,17 @@ pub struct Cnn {
     linear: Linear,
 }
 
+/// Whether a map is pooled. One of a single row or column cannot be.
+fn pools(map: [usize; 2]) -> bool {
+    map.iter().all(|&side| side >= 2)
+}
+
+/// Rows and columns of the cells that the last layer takes, from those of the map of patches.
+pub(super) fn cells(map: [usize; 2]) -> [usize; 2] {
+    let pooled = pools(map);
+    map.map(|side| if pooled { side / 2 } else { side }).map(|side| side.clamp(1, CELLS))
+}
+
 impl Cnn {
     pub(super) fn new(config: &ModelConfig, device: &Device) -> Self {
         let [height, width] = config.patch.unwrap_or([4, 4]);
@@ -37,10 +48,7 @@ impl Cnn {
         };
         let same = || PaddingConfig2d::Explicit(1, 1, 1, 1);
         let map = [config.size[0] / height, config.size[1] / width];
-        // A map of one row or column cannot be pooled.
-        let pooled = map.iter().all(|&side| side >= 2);
-        let map = map.map(|side| if pooled { side / 2 } else { side });
-        let cells = map.map(|side| side.clamp(1, CELLS));
+        let (pooled, cells) = (pools(map), cells(map));
         Self {
             patch: conv([config.channels, 64], [height, width], [height, width], PaddingConfig2d::Valid),
             patch_norm: BatchNormConfig::new(64).init(device),

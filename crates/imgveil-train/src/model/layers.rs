@@ -1,7 +1,7 @@
 //! Layers that several networks share: convolutions without bias in front of a batch norm, the stem of the residual and
 //! dense networks, and the average over a map.
 
-use super::ModelConfig;
+use super::{ModelConfig, batch_norm};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{AvgPool2d, AvgPool2dConfig, MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, LayerNorm, PaddingConfig2d};
@@ -15,7 +15,16 @@ pub(super) trait Norm {
 
 impl Norm for BatchNorm {
     fn normed<const D: usize>(&self, maps: Tensor<D>) -> Tensor<D> {
-        in_32_bits(maps, |maps| self.forward(maps))
+        in_32_bits(maps, |maps| {
+            let shape = maps.dims();
+            let Ok(dims) = <[usize; 4]>::try_from(&shape[..]) else { return self.forward(maps) };
+            let maps = maps.reshape(dims);
+            if batch_norm::is_for(self, &maps) {
+                batch_norm::batch_norm(self, maps).reshape(shape)
+            } else {
+                self.forward(maps).reshape(shape)
+            }
+        })
     }
 }
 

@@ -62,7 +62,7 @@ impl SecretSource {
                 (loaded.key.into(), loaded.warning)
             }
             Self::Tables(path) => {
-                let loaded = tables_file::load(path)?;
+                let loaded = tables_file::load_to_encrypt(path)?;
                 (loaded.tables.into(), loaded.warning)
             }
         };

@@ -13,9 +13,13 @@ use crate::data::TrainingSet;
 use crate::error::{Error, FolderError};
 use crate::outcome::Epoch;
 use crate::state::{STATE, State};
+use imgveil::internal::scheme::MOST_STAGES;
 use imgveil_data::Error as SetError;
-use imgveil_data::set::staging::{STAGED, Staging};
-use imgveil_data::set::{manifest, write_atomically};
+use imgveil_data::json_limits::JsonLimits;
+use imgveil_data::limits::MOST_CLASSES;
+use imgveil_data::regular_file;
+use imgveil_data::set::staging::STAGED;
+use imgveil_data::set::{manifest, tidy, write_atomically_as};
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write;
@@ -77,6 +81,25 @@ impl<'a> Identity<'a> {
     }
 }
 
+/// The limits of the JSON files of a folder.
+const LIMITS: JsonLimits = JsonLimits { lists: &[("classes", MOST_CLASSES), ("stages", MOST_STAGES)] };
+
+/// The most bytes of `run.json`: the names of as many classes as there may be.
+const LONGEST_IDENTITY: usize = 64 << 20;
+
+/// Parses `run.json`.
+///
+/// # Errors
+/// What is wrong with it.
+#[doc(hidden)]
+pub fn identity_of(text: &[u8]) -> Result<Value, String> {
+    if text.len() > LONGEST_IDENTITY {
+        return Err(format!("it has more than {LONGEST_IDENTITY} bytes"));
+    }
+    LIMITS.check(text).map_err(|e| e.to_string())?;
+    serde_json::from_slice(text).map_err(|e| e.to_string())
+}
+
 /// A lock on a run's folder.
 pub(crate) struct Held {
     _lock: Option<File>,
@@ -135,6 +158,7 @@ impl RunFolder {
     /// When the summary is damaged or cannot be read.
     pub fn finished(&self) -> Result<Option<RunSummary>, Error> {
         let Some(bytes) = self.read(SUMMARY)? else { return Ok(None) };
+        LIMITS.check(&bytes).map_err(|e| self.damaged(SUMMARY, e.to_string()))?;
         let summary = serde_json::from_slice(&bytes).map_err(|e| self.damaged(SUMMARY, e.to_string()))?;
         self.forget()?;
         Ok(Some(summary))
@@ -150,7 +174,7 @@ impl RunFolder {
             self.json(RUN, &identity)?;
         }
         let read = |source| SetError::read(&path, source);
-        let file = File::open(&path).map_err(read)?;
+        let file = regular_file::open(&path).map_err(read)?;
         let lock = match file.try_lock() {
             Ok(()) => Some(file),
             Err(TryLockError::WouldBlock) => return Err(FolderError::Busy(self.0.clone())),
@@ -159,13 +183,13 @@ impl RunFolder {
             Err(TryLockError::Error(e)) => return Err(read(e).into()),
         };
         // Remove the temporary files of a run that was killed.
-        Staging::alone(&self.0).tidy(|_| true).map_err(SetError::from)?;
+        tidy(&self.0, &self.staged())?;
         Ok(Held { _lock: lock })
     }
 
     fn check(&self, identity: &Identity<'_>) -> Result<(), FolderError> {
         let found = self.read(RUN)?.unwrap_or_default();
-        let found: Value = serde_json::from_slice(&found).map_err(|e| self.damaged(RUN, e.to_string()))?;
+        let found = identity_of(&found).map_err(|reason| self.damaged(RUN, reason))?;
         // Both sides are read from text, because serde_json may read another number than it wrote.
         let expected = text(RUN, identity)?;
         let expected: Value = serde_json::from_str(&expected).map_err(|e| self.damaged(RUN, e.to_string()))?;
@@ -181,13 +205,24 @@ impl RunFolder {
         State::from_bytes(&bytes).map(Some).map_err(|reason| self.damaged(STATE, reason))
     }
 
+    /// The beginning of the names of this run's staged files. It comes from the run's description, which is there
+    /// before any of them, so that no other file is taken for one.
+    fn staged(&self) -> String {
+        let run = self.read(RUN).ok().flatten().unwrap_or_default();
+        format!("{STAGED}{}-", &blake3::hash(&run).to_hex()[..16])
+    }
+
+    fn write(&self, file: &str, bytes: &[u8]) -> Result<(), FolderError> {
+        Ok(write_atomically_as(&self.0.join(file), &self.staged(), bytes)?)
+    }
+
     pub(crate) fn damaged(&self, file: &str, reason: String) -> FolderError {
         FolderError::Damaged { path: self.0.join(file), reason }
     }
 
     fn read(&self, file: &str) -> Result<Option<Vec<u8>>, FolderError> {
         let path = self.0.join(file);
-        match std::fs::read(&path) {
+        match regular_file::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(SetError::read(path, source).into()),
@@ -202,16 +237,16 @@ impl RunFolder {
     /// files derived from it.
     pub(crate) fn epoch(&self, title: &str, state: &State) -> Result<(), FolderError> {
         let bytes = state.to_bytes().map_err(|reason| FolderError::Encode { file: STATE, reason })?;
-        write_atomically(&self.0.join(STATE), &bytes)?;
+        self.write(STATE, &bytes)?;
         self.follow(title, state)
     }
 
     /// Writes the files derived from a state: weights, and metrics as a table and as curves.
     pub(crate) fn follow(&self, title: &str, state: &State) -> Result<(), FolderError> {
-        write_atomically(&self.0.join("best.bpk"), state.best.as_ref().unwrap_or(&state.last))?;
-        write_atomically(&self.0.join("last.bpk"), &state.last)?;
-        write_atomically(&self.0.join("metrics.csv"), table(&state.epochs).as_bytes())?;
-        write_atomically(&self.0.join("curves.svg"), curves(title, &state.epochs)?.as_bytes())?;
+        self.write("best.bpk", state.best.as_ref().unwrap_or(&state.last))?;
+        self.write("last.bpk", &state.last)?;
+        self.write("metrics.csv", table(&state.epochs).as_bytes())?;
+        self.write("curves.svg", curves(title, &state.epochs)?.as_bytes())?;
         Ok(())
     }
 
@@ -236,7 +271,7 @@ impl RunFolder {
     }
 
     fn json(&self, file: &'static str, value: &impl Serialize) -> Result<(), FolderError> {
-        Ok(write_atomically(&self.0.join(file), text(file, value)?.as_bytes())?)
+        self.write(file, text(file, value)?.as_bytes())
     }
 }
 

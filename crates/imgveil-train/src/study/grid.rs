@@ -19,7 +19,10 @@
 use super::settings::{Setting, spec};
 use crate::error::{Error, GridError, RowError};
 use crate::run::{RunSpec, SecretSource};
+use imgveil_data::regular_file;
 use serde::Deserialize;
+use std::collections::HashSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -74,7 +77,7 @@ pub struct Run {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Contents {
     data: Option<PathBuf>,
     key: Option<PathBuf>,
     seeds: Vec<u64>,
@@ -111,20 +114,46 @@ const TAKEN: [&str; 11] =
 /// Settings whose values are paths.
 const PATHS: [&str; 1] = ["weights"];
 
+/// The most bytes of a grid. Published studies take two thousand.
+pub const LONGEST_GRID: usize = 1 << 16;
+
+/// The most rows of a grid: schemes x models. Every row is at least one training run.
+pub const MOST_ROWS: usize = 1000;
+
+/// The most seeds of a grid.
+pub const MOST_SEEDS: usize = 1000;
+
 impl Grid {
+    /// Parses the text of a grid that was read from `path`.
+    ///
+    /// # Errors
+    /// As [`Grid::read`], but for reading.
+    #[doc(hidden)]
+    pub fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        Ok(Self::from_toml(text, path, None, None)?)
+    }
+
     /// Reads a grid. Paths in it are relative to its folder. `data` and `key` replace the values in the file.
     ///
     /// # Errors
     /// When the file cannot be read, is not TOML, has fields that a grid does not have, names a row twice, or names
     /// no data, or no key where one is needed.
     pub fn read(path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| GridError::Read { path: path.to_owned(), source })?;
+        let mut text = String::new();
+        // One byte more than a grid may have, so that a larger file is refused without being read whole.
+        let limit = LONGEST_GRID as u64 + 1;
+        let read = regular_file::open_named(path).and_then(|file| file.take(limit).read_to_string(&mut text));
+        read.map_err(|source| GridError::Read { path: path.to_owned(), source })?;
         Ok(Self::from_toml(&text, path, data, key)?)
     }
 
     fn from_toml(text: &str, path: &Path, data: Option<&Path>, key: Option<&Path>) -> Result<Self, GridError> {
         let folder = path.parent().unwrap_or(Path::new(""));
-        let file: File = toml::from_str(text).map_err(|e| {
+        if text.len() > LONGEST_GRID {
+            let reason = format!("it has more than {LONGEST_GRID} bytes");
+            return Err(GridError::Syntax { path: path.to_owned(), reason });
+        }
+        let file: Contents = toml::from_str(text).map_err(|e| {
             // The messages of toml end with a line break.
             GridError::Syntax { path: path.to_owned(), reason: e.to_string().trim_end().to_owned() }
         })?;
@@ -132,14 +161,20 @@ impl Grid {
         let parts = std::iter::once((&file.schemes, &file.models, Table::new()))
             .filter(|(schemes, models, _)| !(schemes.is_empty() && models.is_empty()))
             .chain(file.also.iter().map(|also| (&also.schemes, &also.models, also.flags.clone())));
+        let counts = parts.clone().map(|(schemes, models, _)| schemes.len().saturating_mul(models.len()));
+        if counts.fold(0, usize::saturating_add) > MOST_ROWS || file.seeds.len() > MOST_SEEDS {
+            let words = format!("it has more than {MOST_ROWS} schemes x models, or more than {MOST_SEEDS} seeds");
+            return Err(invalid(words));
+        }
         let mut rows: Vec<Row> = Vec::new();
+        let mut folders = HashSet::new();
         for (schemes, models, flags) in parts {
             if schemes.is_empty() || models.is_empty() {
                 return Err(invalid("schemes and models come together: name at least one of each".into()));
             }
             for (scheme, model) in schemes.iter().flat_map(|scheme| models.iter().map(move |model| (scheme, model))) {
                 let row = row(scheme, model, &file.train, &flags, folder).map_err(invalid)?;
-                if rows.iter().any(|other| other.folder() == row.folder()) {
+                if !folders.insert(row.folder()) {
                     return Err(invalid(format!("`{}` is there twice", row.label())));
                 }
                 rows.push(row);
@@ -450,6 +485,23 @@ mod tests {
         let words = "here/grid.toml: there are no images: add `data = \"IN\"`";
         assert_eq!(read(None, Some(key)), Err(words.to_owned()));
         assert!(read(Some(data), None).unwrap_err().contains("needs a key"));
+    }
+
+    #[test]
+    fn a_grid_is_no_larger_than_a_study() {
+        let names =
+            |name: &str, count: usize| (0..count).map(|i| format!("\"{name}{i}\"")).collect::<Vec<_>>().join(",");
+        let text = |schemes: usize, models: usize, seeds: usize| {
+            let seeds = (0..seeds).map(|seed| seed.to_string()).collect::<Vec<_>>().join(",");
+            let (schemes, models) = (names("s", schemes), names("m", models));
+            format!("data = \"a\"\nkey = \"k\"\nseeds = [{seeds}]\nschemes = [{schemes}]\nmodels = [{models}]")
+        };
+        assert_eq!(grid(&text(40, 25, 1000)).unwrap().rows.len(), MOST_ROWS);
+        let many = "here/grid.toml: it has more than 1000 schemes x models, or more than 1000 seeds";
+        assert_eq!(grid(&text(41, 25, 1)), Err(many.to_owned()));
+        assert_eq!(grid(&text(1, 1, 1001)), Err(many.to_owned()));
+        let long = format!("{}#{}", text(1, 1, 1), "-".repeat(LONGEST_GRID));
+        assert_eq!(grid(&long), Err("here/grid.toml is no grid of a study: it has more than 65536 bytes".to_owned()));
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Figures {
     /// When its files cannot be read or do not belong to a run.
     pub fn read(folder: &Path) -> Result<Option<Self>, Error> {
         let path = folder.join(SUMMARY);
-        let text = match std::fs::read(&path) {
+        let text = match imgveil_data::regular_file::read(&path) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(ResultsError::Read { path, source }.into()),

@@ -5,8 +5,8 @@ use crate::error::{Error, ErrorDetail, RowError};
 use crate::model::ModelKind;
 use crate::run::RunSpec;
 use imgveil::internal::scheme::{Block, LONGEST_SCHEME, Options, Preset, Scheme};
+use imgveil_data::regular_file;
 use std::fmt::Display;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -96,7 +96,7 @@ struct Parts {
 
 impl Parts {
     const SWITCHES: [&str; 4] = ["pad", "crop", "scramble", "sign-flip"];
-    const VALUES: [&str; 22] = [
+    const VALUES: [&str; 24] = [
         "resize",
         "block",
         "key-scope",
@@ -105,6 +105,7 @@ impl Parts {
         "adapt",
         "weights",
         "patch",
+        "normalise",
         "epochs",
         "batch",
         "optimiser",
@@ -114,6 +115,7 @@ impl Parts {
         "accumulate",
         "label-smoothing",
         "warmup",
+        "clip",
         "patience",
         "balance",
         "precision",
@@ -162,6 +164,7 @@ impl Parts {
                 let patch: Block = parsed(text)?;
                 config.patch = Some([patch.height as usize, patch.width as usize]);
             }
+            "normalise" => config.normalise = parsed(text)?,
             "epochs" => config.epochs = whole(text, 1)? as usize,
             "batch" => config.batch = whole(text, 2)? as usize,
             "optimiser" => config.optimiser = parsed(text)?,
@@ -170,7 +173,8 @@ impl Parts {
             "augment" => config.augment = parsed(text)?,
             "accumulate" => config.accumulate = whole(text, 1)? as usize,
             "label-smoothing" => config.label_smoothing = share(text)?,
-            "warmup" => config.warmup = whole(text, 0)? as usize,
+            "warmup" => config.warmup = Some(whole(text, 0)? as usize),
+            "clip" => config.clip = Some(not_negative(text)?).filter(|&limit| limit > 0.0),
             "patience" => config.patience = Some(whole(text, 1)? as usize),
             "balance" => config.balance = parsed(text)?,
             "precision" => config.precision = parsed(text)?,
@@ -212,7 +216,7 @@ fn read(path: &str) -> Result<Scheme, Error> {
     let mut text = Vec::new();
     // One byte more than a scheme may have, so that a larger file is refused without being read whole.
     let limit = LONGEST_SCHEME as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut text));
+    let read = regular_file::open_named(Path::new(path)).and_then(|file| file.take(limit).read_to_end(&mut text));
     read.map_err(|source| ErrorDetail::SchemeFile { path: path.into(), source })?;
     Ok(Scheme::from_toml(&text, path)?)
 }

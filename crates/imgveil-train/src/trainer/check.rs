@@ -31,8 +31,8 @@ pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>,
     {
         return Err(TrainError::Patch { patch, geometry });
     }
-    if config.warmup > 0 && config.warmup >= config.epochs {
-        return Err(TrainError::Warmup { warmup: config.warmup, epochs: config.epochs });
+    if let Some(warmup) = config.warmup.filter(|&warmup| warmup > 0 && warmup >= config.epochs) {
+        return Err(TrainError::Warmup { warmup, epochs: config.epochs });
     }
     if config.patience.is_some() && set.val.is_none() {
         return Err(TrainError::Patience);
@@ -52,6 +52,7 @@ pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>,
 pub(super) fn model(set: &TrainingSet, config: &Config) -> ModelConfig {
     let (classes, block) = (set.classes.len(), set.scheme.block());
     let mut model = ModelConfig::new(config.model, config.adapt, set.train.geometry, classes, block);
+    model.normalise = config.normalise;
     if config.patch.is_some() {
         model.patch = config.patch;
     }

@@ -2,6 +2,7 @@
 //! images after each epoch and on the test images at the end.
 
 mod check;
+mod clip;
 mod traffic;
 mod training_run;
 

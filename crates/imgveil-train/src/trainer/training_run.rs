@@ -1,6 +1,7 @@
 //! The state of a training run and one pass over its images.
 
 use super::check::model;
+use super::clip::clip;
 use super::traffic::{Passed, counts};
 use crate::backend::Backend;
 use crate::batches::Batches;
@@ -69,6 +70,7 @@ impl<'a> TrainingRun<'a> {
         };
         let batches = Batches::new(config, &set.train.labels);
         let per_epoch = batches.per_epoch().div_ceil(config.accumulate.max(1));
+        let steps = config.epochs * per_epoch;
         let mut run = Self {
             backend,
             config,
@@ -80,8 +82,8 @@ impl<'a> TrainingRun<'a> {
             batches,
             schedule: Schedule {
                 base: config.learning_rate,
-                steps: config.epochs * per_epoch,
-                warmup: config.warmup * per_epoch,
+                steps,
+                warmup: config.warmup.map_or(steps / 10, |epochs| epochs * per_epoch),
             },
             epochs: Vec::new(),
             best: None,
@@ -153,11 +155,10 @@ impl<'a> TrainingRun<'a> {
                 sum = Some(total.clone());
                 images += picks.len();
                 batches += 1;
-                let shown =
-                    if progress.wants_loss() { Some(self.fetched(loss.clone().inner(), 1.0, epoch)?) } else { None };
+                let shown = if progress.wants_loss() { Some(self.finite(loss.clone().inner(), epoch)?) } else { None };
                 // Divergence in a long epoch must be noticed even if no loss is shown.
                 if batches >= 64 && batches.is_power_of_two() {
-                    self.fetched(total, images as f32, epoch)?;
+                    self.mean_loss(total, images, epoch)?;
                 }
                 // The batch's share of the mean over the step's images.
                 let part = match group.len() {
@@ -168,10 +169,14 @@ impl<'a> TrainingRun<'a> {
                 progress.step(picks.len(), shown);
             }
             learning_rate = self.schedule.rate(first_step + step);
-            self.network = self.optimiser.step(learning_rate, self.network.clone(), gradients.grads());
+            let mut gradients = gradients.grads();
+            if let Some(limit) = self.config.clip {
+                clip(&mut gradients, &self.network, limit);
+            }
+            self.network = self.optimiser.step(learning_rate, self.network.clone(), gradients);
         }
         let train_loss = match sum {
-            Some(sum) => self.fetched(sum, images as f32, epoch)?,
+            Some(sum) => self.mean_loss(sum, images, epoch)?,
             None => f32::NAN,
         };
         let seconds = begun.elapsed().as_secs_f64();
@@ -181,14 +186,23 @@ impl<'a> TrainingRun<'a> {
         Ok(Epoch { epoch, learning_rate, train_loss, val: None, images_per_second, seconds, device_bytes: None })
     }
 
-    /// Fetches a mean loss. It must be finite and not so large that training cannot recover.
-    fn fetched(&self, sum: Tensor<1>, images: f32, epoch: usize) -> Result<f32, TrainError> {
-        let loss = scalar(self.backend, sum)? / images;
-        if loss.is_finite() && f64::from(loss) <= LOST * self.guessing {
-            return Ok(loss);
-        }
+    /// Fetches the mean loss of the epoch so far. After the first epoch, which may begin with a few large losses, it must
+    /// not be so large that training cannot recover.
+    fn mean_loss(&self, sum: Tensor<1>, images: usize, epoch: usize) -> Result<f32, TrainError> {
+        let loss = self.finite(sum / images as f32, epoch)?;
+        let lost = epoch > 1 && f64::from(loss) > LOST * self.guessing;
+        if lost { Err(self.diverged(loss, epoch)) } else { Ok(loss) }
+    }
+
+    /// Fetches a loss, which must be finite.
+    fn finite(&self, loss: Tensor<1>, epoch: usize) -> Result<f32, TrainError> {
+        let loss = scalar(self.backend, loss)?;
+        if loss.is_finite() { Ok(loss) } else { Err(self.diverged(loss, epoch)) }
+    }
+
+    fn diverged(&self, loss: f32, epoch: usize) -> TrainError {
         let learning_rate = self.config.learning_rate;
-        Err(TrainError::Diverged { loss, epoch, guessing: self.guessing, learning_rate })
+        TrainError::Diverged { loss, epoch, guessing: self.guessing, learning_rate }
     }
 
     /// Records a finished epoch and the weights after it.

@@ -46,7 +46,8 @@ impl Weights {
 
     /// [`Weights::open`] with the error's detail.
     pub(crate) fn read(path: &Path) -> Result<Self, WeightsError> {
-        let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { path: path.to_owned(), source })?;
+        let bytes = imgveil_data::regular_file::read(path)
+            .map_err(|source| WeightsError::Read { path: path.to_owned(), source })?;
         let format = |e: SafeTensorError| WeightsError::Format { path: path.to_owned(), reason: e.to_string() };
         let file = SafeTensors::deserialize(&bytes).map_err(format)?;
         let mut tensors = BTreeMap::new();

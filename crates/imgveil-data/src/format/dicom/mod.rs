@@ -17,6 +17,7 @@ mod opening;
 mod syntax;
 mod voi;
 
+use crate::Memory;
 use crate::format::ReadErrorKind;
 use crate::format::ReadOptions;
 use crate::format::{Header, ImageFile};
@@ -71,7 +72,7 @@ pub fn open(bytes: Vec<u8>, reading: &ReadOptions) -> Result<Box<dyn ImageFile>,
     let (description, inflated) = described(&bytes, true).map_err(words)?;
     let header = description.header(reading)?;
     let bytes = match inflated {
-        Some(start) => inflated_pixels(&bytes, start, &description)?,
+        Some(start) => inflated_pixels(&bytes, start, &description, reading.memory)?,
         None => bytes,
     };
     let frames = Frames::locate(&description, &bytes)?;
@@ -85,6 +86,9 @@ fn words(problem: Problem) -> ReadErrorKind {
         Problem::Short => ReadErrorKind::Damaged("it ends in the middle of its header".into()),
     }
 }
+
+/// Deflate expands one byte to at most so many bytes.
+const LARGEST_EXPANSION: u64 = 1032;
 
 /// Far larger than any header, even with thousands of frames.
 const LARGEST_INFLATED_HEADER: u64 = 1 << 26;
@@ -120,9 +124,17 @@ fn inflate(stream: &[u8], limit: u64) -> (Vec<u8>, bool) {
 }
 
 /// A deflated data set up to the end of its pixels.
-fn inflated_pixels(bytes: &[u8], start: usize, description: &Description) -> Result<Vec<u8>, ReadErrorKind> {
+fn inflated_pixels(
+    bytes: &[u8],
+    start: usize,
+    description: &Description,
+    memory: Memory,
+) -> Result<Vec<u8>, ReadErrorKind> {
     let pixels = (u128::from(description.frame_bits()) * description.frames as u128).div_ceil(8);
     let needed = u64::try_from(pixels + description.pixels.start as u128).unwrap_or(u64::MAX);
+    // Two files are open at a time. A stream gives no more than deflate can expand it to.
+    let possible = (bytes.len() as u64).saturating_mul(LARGEST_EXPANSION);
+    memory.check(needed.min(possible).saturating_add(bytes.len() as u64).saturating_mul(2))?;
     Ok(inflate(bytes.get(start..).unwrap_or_default(), needed).0)
 }
 

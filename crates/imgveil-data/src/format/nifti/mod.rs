@@ -16,6 +16,7 @@ mod volume;
 use super::error::ReadErrorKind;
 use super::image_file::{Header, ImageFile};
 use super::read_options::ReadOptions;
+use crate::Memory;
 use flate2::bufread::MultiGzDecoder;
 use slices::{Greys, Nifti};
 use std::io::{BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
@@ -49,7 +50,8 @@ pub fn header(mut reader: impl BufRead + Seek, reading: &ReadOptions) -> Result<
 /// As [`header`], and if the file ends before its voxels do.
 pub fn open(bytes: Vec<u8>, reading: &ReadOptions) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
     let header = header(Cursor::new(&bytes), reading)?;
-    let (volume, bytes) = if is_gzip(&bytes) { unpack(&bytes)? } else { (Volume::parse(&bytes)?, bytes) };
+    let (volume, bytes) =
+        if is_gzip(&bytes) { unpack(&bytes, reading.memory)? } else { (Volume::parse(&bytes)?, bytes) };
     let mut opened = Nifti { bytes, header, volume, axis: reading.axis, greys: Greys::Stored };
     opened.greys = opened.greys(reading.window)?;
     Ok(Box::new(opened))
@@ -67,9 +69,11 @@ fn start(reader: impl Read) -> Result<Vec<u8>, ReadErrorKind> {
 }
 
 /// Unpacks a compressed file, but no more bytes than its header states.
-fn unpack(bytes: &[u8]) -> Result<(Volume, Vec<u8>), ReadErrorKind> {
+fn unpack(bytes: &[u8], memory: Memory) -> Result<(Volume, Vec<u8>), ReadErrorKind> {
     let volume = Volume::parse(&start(MultiGzDecoder::new(bytes))?)?;
     let length = volume.check_length(bytes.len() as u64, true)?;
+    // Two files are open at a time.
+    memory.check(length.saturating_add(bytes.len() as u64).saturating_mul(2))?;
     let mut unpacked = Vec::new();
     let memory =
         |_| ReadErrorKind::Damaged(format!("its header promises {length} bytes, more than there is memory for"));

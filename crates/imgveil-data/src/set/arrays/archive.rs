@@ -1,15 +1,15 @@
 //! The `.npz` file as an archive: its members and its manifest.
 
-use crate::set::{MANIFEST, Manifest, SetError};
+use crate::Memory;
+use crate::limits::{FREE_MANIFEST, MANIFEST_RATIO, MOST_MEMBERS};
+use crate::regular_file::{self, Retrying};
+use crate::set::{MANIFEST, Manifest, SetError, manifest_file};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, Write};
 use std::path::Path;
 
-/// The size limit of a manifest: about four million images.
-const LONGEST_MANIFEST: u64 = 2 << 30;
-
 /// An opened archive.
-pub(crate) type Archive = zip::ZipArchive<BufReader<File>>;
+pub(crate) type Archive = zip::ZipArchive<BufReader<Retrying<File>>>;
 
 /// An error about an `.npz` file.
 pub(crate) fn bad(path: &Path, reason: String) -> SetError {
@@ -18,16 +18,27 @@ pub(crate) fn bad(path: &Path, reason: String) -> SetError {
 
 /// Opens an `.npz` file without reading its members.
 pub(crate) fn archive(path: &Path) -> Result<Archive, SetError> {
-    let file = File::open(path).map_err(SetError::reading(path))?;
-    zip::ZipArchive::new(BufReader::new(file)).map_err(|e| bad(path, e.to_string()))
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
+    let zip = zip::ZipArchive::new(BufReader::new(Retrying(file))).map_err(|e| bad(path, e.to_string()))?;
+    if zip.len() > MOST_MEMBERS {
+        return Err(bad(path, format!("it has {} members, and {MOST_MEMBERS} are the most", zip.len())));
+    }
+    if zip.has_duplicate_names() {
+        // Other readers may take the other one.
+        return Err(bad(path, "it has two members of one name".into()));
+    }
+    Ok(zip)
 }
 
 /// Reads the manifest in an `.npz` file, if it has one.
-pub(crate) fn read_manifest(zip: &mut Archive, path: &Path) -> Result<Option<Manifest>, SetError> {
-    let text = member(zip, MANIFEST, LONGEST_MANIFEST).map_err(|reason| bad(path, reason))?;
+pub(crate) fn read_manifest(zip: &mut Archive, path: &Path, memory: Memory) -> Result<Option<Manifest>, SetError> {
+    let Some(file) = find(zip, MANIFEST).map_err(|reason| bad(path, reason))? else { return Ok(None) };
+    let plausible = file.compressed_size().saturating_mul(MANIFEST_RATIO).max(FREE_MANIFEST);
+    let limit = plausible.min(manifest_file::longest(memory));
+    drop(file);
+    let text = member(zip, MANIFEST, limit).map_err(|reason| bad(path, reason))?;
     let Some(text) = text else { return Ok(None) };
-    let parsed = Manifest::parse(&text);
-    parsed.map(Some).map_err(|source| SetError::Manifest { path: path.join(MANIFEST), source })
+    manifest_file::parse(&text, &path.join(MANIFEST), memory).map(Some)
 }
 
 /// Options for members without time stamps, so that the same set has the same bytes, and without compression, because
@@ -48,7 +59,7 @@ pub(crate) fn write_manifest<W: Write + Seek>(zip: &mut zip::ZipWriter<W>, manif
 pub(crate) fn find<'a>(
     zip: &'a mut Archive,
     name: &str,
-) -> Result<Option<zip::read::ZipFile<'a, BufReader<File>>>, String> {
+) -> Result<Option<zip::read::ZipFile<'a, BufReader<Retrying<File>>>>, String> {
     match zip.by_name(name) {
         Ok(file) => Ok(Some(file)),
         Err(zip::result::ZipError::FileNotFound) => Ok(None),
@@ -72,6 +83,6 @@ pub(crate) fn member(zip: &mut Archive, name: &str, limit: u64) -> Result<Option
 ///
 /// # Errors
 /// If the file cannot be read, or its manifest is damaged.
-pub(crate) fn manifest(path: &Path) -> Result<Option<Manifest>, SetError> {
-    read_manifest(&mut archive(path)?, path)
+pub(crate) fn manifest(path: &Path, memory: Memory) -> Result<Option<Manifest>, SetError> {
+    read_manifest(&mut archive(path)?, path, memory)
 }

@@ -2,12 +2,13 @@
 
 use crate::format::npy;
 use crate::offset_io;
+use crate::regular_file;
 use crate::set::SetError;
-use crate::set::staging::STAGED;
+use crate::set::staging::Staging;
 use imgveil::internal::image::Geometry;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The header of an array of images.
 fn header(geometry: Geometry, count: usize) -> std::io::Result<Vec<u8>> {
@@ -28,15 +29,10 @@ pub(super) fn labels(labels: &[u32]) -> std::io::Result<Vec<u8>> {
     Ok(array)
 }
 
-/// The file that is renamed to `path` when it is whole. Its name is always the same, so that the next run replaces the
-/// file of an interrupted run.
-pub(super) fn staged(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!("{STAGED}{name}"))
-}
-
 /// One array of images, with room for every image, whether or not it arrives.
 pub(super) struct ArrayFile {
+    /// Its name in the folder.
+    pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) file: File,
     /// The offset of the samples.
@@ -47,13 +43,17 @@ pub(super) struct ArrayFile {
 
 impl ArrayFile {
     /// Creates the file. If an earlier run left one for the same images, continues with that.
-    pub(super) fn create(path: PathBuf, geometry: Geometry, count: usize) -> Result<Self, SetError> {
+    pub(super) fn create(staging: &Staging, name: String, geometry: Geometry, count: usize) -> Result<Self, SetError> {
+        let path = staging.claim(&name)?;
         let failed = SetError::writing(&path);
         let header = header(geometry, count).map_err(&failed)?;
         let offset = header.len() as u64;
         let size = (geometry.bytes() as u64).saturating_mul(count as u64).saturating_add(offset);
         let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path).map_err(&failed)?;
+        options.read(true).write(true).create(true).truncate(false);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, staging.mode());
+        let file = regular_file::open_with(&path, &mut options).map_err(&failed)?;
         let mut found = vec![0; header.len()];
         let same = file.metadata().map_err(&failed)?.len() == size
             && offset_io::read(&file, &mut found, 0).is_ok()
@@ -64,7 +64,7 @@ impl ArrayFile {
             file.set_len(size).map_err(&failed)?;
         }
         drop(failed);
-        Ok(Self { path, file, offset, geometry, count })
+        Ok(Self { name, path, file, offset, geometry, count })
     }
 
     pub(super) fn position(&self, rank: usize) -> u64 {

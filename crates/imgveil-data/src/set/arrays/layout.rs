@@ -1,7 +1,7 @@
 //! Names of arrays, and how an array of images is laid out in its file.
 
 use crate::format::npy::{Header, TypeChar};
-use crate::set::Split;
+use crate::set::{SPLITS, Split};
 use imgveil::internal::image::{Depth, Geometry};
 
 /// The name of the array of a split's images.
@@ -33,6 +33,25 @@ pub(super) struct ArrayLayout {
     pub(super) swapped: bool,
 }
 
+/// The file of the labels of a split.
+pub(crate) fn labels_file(split: Split) -> String {
+    file_name(&labels_name(split))
+}
+
+/// Whether a file of this name holds the labels of a split.
+pub(crate) fn is_labels(name: &str) -> bool {
+    SPLITS.into_iter().any(|split| name == labels_file(split))
+}
+
+/// What an array of volumes is, and what helps.
+fn volumes(header: &Header) -> String {
+    format!(
+        "its shape is {}: volumes, and images are read; cut them into slices, such as numpy's \
+         array.reshape(-1, array.shape[2], array.shape[3]), and give every slice the label of its volume",
+        header.shape_text()
+    )
+}
+
 impl ArrayLayout {
     /// Reads the layout from an array's header, if the array holds images.
     pub(super) fn of(header: &Header) -> Result<Self, String> {
@@ -49,6 +68,15 @@ impl ArrayLayout {
         let side = |n: u64| u32::try_from(n).map_err(|_| format!("a side of {n} is too large"));
         let (count, geometry) = match *header.shape() {
             [count, height, width] => (count, Geometry::new(side(height)?, side(width)?, 1)),
+            [_, channels @ (1 | 3), _, width] if width != 1 && width != 3 => {
+                return Err(format!(
+                    "its shape is {}: channels first, and N x H x W x {channels} is read; numpy's \
+                     array.transpose(0, 2, 3, 1) makes that of it",
+                    header.shape_text()
+                ));
+            }
+            [_, _, _, depth] if depth != 1 && depth != 3 && depth > 4 => return Err(volumes(header)),
+            [_, _, _, _, _] => return Err(volumes(header)),
             [count, height, width, channels] => (count, Geometry::new(side(height)?, side(width)?, side(channels)?)),
             _ => return Err(format!("its shape is {}; expected N x H x W or N x H x W x 3", header.shape_text())),
         };

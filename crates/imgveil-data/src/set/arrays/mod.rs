@@ -18,8 +18,8 @@ mod written;
 pub use npy_sink::NpySink;
 pub use npz_sink::NpzSink;
 
-pub(crate) use layout::position;
 pub(super) use layout::{file_name, images_name, labels_name};
+pub(crate) use layout::{is_labels, labels_file, position};
 
 #[cfg(test)]
 mod tests;

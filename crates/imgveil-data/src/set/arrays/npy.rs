@@ -4,13 +4,16 @@
 use super::array::{Data, ImageArray};
 use super::labels::{labels, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
-use super::source::ArraySource;
+use super::source::{ArraySource, check_list};
+use crate::Memory;
+use crate::format::PassedOverReason;
 use crate::format::npy::Header;
+use crate::limits::check_images;
+use crate::regular_file::{self, Retrying};
 use crate::set::completeness::is_unfinished;
-use crate::set::{MANIFEST, Manifest, Opened, SPLITS, SetError, Split, parent};
+use crate::set::{MANIFEST, Manifest, Opened, PassedOver, SPLITS, SetError, Source, Split, parent};
 use crate::stamp::stamp;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -27,12 +30,12 @@ fn array_path(folder: &Path, split: Split) -> PathBuf {
     folder.join(file_name(&images_name(split)))
 }
 
-/// Opens a file, or a folder of them, plain or encrypted.
-pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
-    if path.is_dir() { open_folder(path) } else { open_file(path) }
+/// Opens a plain file, or a folder of them.
+pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetError> {
+    if path.is_dir() { open_folder(path, None, memory) } else { open_file(path, memory) }
 }
 
-fn open_file(path: &Path) -> Result<Opened, SetError> {
+fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
     let folder = parent(path);
     if is_unfinished(folder) {
         return Err(SetError::Unfinished(folder.to_owned()));
@@ -43,17 +46,17 @@ fn open_file(path: &Path) -> Result<Opened, SetError> {
         return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
     }
     let arrays = BTreeMap::from([(Split::All, array(path)?)]);
+    check_list(&arrays, path, memory)?;
     let source = ArraySource::new(arrays, &BTreeMap::new(), None).map_err(|reason| bad(path, reason))?;
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
-fn open_folder(root: &Path) -> Result<Opened, SetError> {
-    let path = root.join(MANIFEST);
-    let manifest = match std::fs::read(&path) {
-        Ok(text) => Some(Manifest::parse(&text).map_err(|source| SetError::Manifest { path, source })?),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => None,
-        Err(source) => return Err(SetError::Read { path, source }),
-    };
+/// The source of an encrypted folder.
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory) -> Result<Box<dyn Source>, SetError> {
+    Ok(open_folder(root, Some(manifest), memory)?.source)
+}
+
+fn open_folder(root: &Path, manifest: Option<&Manifest>, memory: Memory) -> Result<Opened, SetError> {
     let (mut arrays, mut all_labels) = (BTreeMap::new(), BTreeMap::new());
     let mut known = vec![root.join(MANIFEST)];
     for split in SPLITS {
@@ -69,13 +72,14 @@ fn open_folder(root: &Path) -> Result<Opened, SetError> {
         arrays.insert(split, array);
         known.extend([images, path]);
     }
-    let source = ArraySource::new(arrays, &all_labels, manifest.as_ref()).map_err(|reason| bad(root, reason))?;
+    check_list(&arrays, root, memory)?;
+    let source = ArraySource::new(arrays, &all_labels, manifest).map_err(|reason| bad(root, reason))?;
     let source = source.with_ignored(others(root, &known)?);
-    Ok(Opened { source: Box::new(source), manifest, note: None })
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
 /// The other files in the folder, without hidden ones.
-fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
+fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PassedOver>, SetError> {
     let mut others = Vec::new();
     for entry in root.read_dir().map_err(SetError::reading(root))? {
         let entry = entry.map_err(SetError::reading(root))?;
@@ -85,23 +89,24 @@ fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
         }
     }
     others.sort_unstable();
-    Ok(others)
+    Ok(others.into_iter().map(|path: PathBuf| PassedOver::new(path, PassedOverReason::NoImage)).collect())
 }
 
 fn array(path: &Path) -> Result<ImageArray, SetError> {
     let bad = |reason: String| bad(path, reason);
-    let file = File::open(path).map_err(SetError::reading(path))?;
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
     let metadata = file.metadata().map_err(SetError::reading(path))?;
-    let header = Header::read(&mut BufReader::new(&file)).map_err(|e| bad(e.to_string()))?;
+    let header = Header::read(&mut BufReader::new(Retrying(&file))).map_err(|e| bad(e.to_string()))?;
     let layout = ArrayLayout::of(&header).map_err(bad)?;
     let offset = header.offset();
     header.check_length(metadata.len().saturating_sub(offset)).map_err(|e| bad(e.to_string()))?;
+    check_images(layout.count, metadata.len()).map_err(|e| bad(format!("it {e}")))?;
     Ok(ImageArray { layout, data: Data::File { file, offset }, stamp: stamp(&metadata) })
 }
 
 fn labels_of(path: &Path, count: usize) -> Result<Vec<u32>, SetError> {
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(SetError::reading(path))?;
+    let file = regular_file::open(path).map_err(SetError::reading(path))?;
     file.take(longest_labels(count)).read_to_end(&mut bytes).map_err(SetError::reading(path))?;
     labels(&bytes).map_err(|reason| bad(path, reason))
 }
@@ -114,7 +119,7 @@ mod tests {
 
     /// As `set::open`, with the error of sets.
     fn open_at(path: &Path) -> Result<Opened, SetError> {
-        open_set(path, &ReadOptions::default())
+        open_set(path, &ReadOptions::default(), None)
     }
 
     fn npy_file(shape: &[u64], count: u16) -> Vec<u8> {
@@ -173,7 +178,7 @@ mod tests {
         write(".hidden", b"");
         let source = open_at(folder.path()).unwrap().source;
         assert_eq!(source.items()[1], Item { name: "images/1/000001".into(), split: Split::All, label: Some(1) });
-        assert_eq!(source.ignored(), [PathBuf::from("notes.txt")]);
+        assert_eq!(source.ignored(), [PassedOver::new("notes.txt", PassedOverReason::NoImage)]);
         write("labels.npy", &npy_file(&[3], 3));
         let error = open_at(folder.path()).map(|_| ()).unwrap_err().to_string();
         assert!(error.ends_with("images has 2 images but 3 labels"), "{error}");

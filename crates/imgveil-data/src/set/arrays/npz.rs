@@ -8,11 +8,15 @@ use super::archive::{Archive, archive, bad, find, member, read_manifest};
 use super::array::{Data, ImageArray};
 use super::labels::{self, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
-use super::source::ArraySource;
+use super::source::{ArraySource, check_list};
+use crate::Memory;
 use crate::format::npy::Header;
+use crate::limits::check_images;
+use crate::regular_file;
 use crate::set::{MANIFEST, Opened, SPLITS, SetError, parent};
 use crate::stamp::stamp;
 use crate::text::one_line;
+use imgveil::internal::key::Key;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -22,15 +26,18 @@ use std::path::Path;
 const IN_MEMORY: u64 = 256 << 20;
 
 /// Opens an `.npz` file, plain or encrypted.
-pub(in crate::set) fn open(path: &Path) -> Result<Opened, SetError> {
-    open_within(path, IN_MEMORY)
+pub(in crate::set) fn open(path: &Path, memory: Memory, key: Option<&Key>) -> Result<Opened, SetError> {
+    open_within(path, memory, IN_MEMORY.min(memory.room() / 4), key)
 }
 
-/// Opens an `.npz` file and holds no more than `memory` bytes of arrays in memory.
-fn open_within(path: &Path, mut memory: u64) -> Result<Opened, SetError> {
+/// Opens an `.npz` file and holds no more than `held` bytes of arrays in memory.
+fn open_within(path: &Path, memory: Memory, mut held: u64, key: Option<&Key>) -> Result<Opened, SetError> {
     let bad = |reason: String| bad(path, reason);
     let mut zip = archive(path)?;
-    let manifest = read_manifest(&mut zip, path)?;
+    let manifest = read_manifest(&mut zip, path, memory)?;
+    if let (Some(manifest), Some(key)) = (&manifest, key) {
+        manifest.authenticate(key, &path.join(MANIFEST))?;
+    }
     if let Some(manifest) = &manifest
         && manifest.scheme.mixes()
     {
@@ -40,7 +47,7 @@ fn open_within(path: &Path, mut memory: u64) -> Result<Opened, SetError> {
     for split in SPLITS {
         let name = images_name(split);
         let wrong = |reason: String| bad(format!("array {name}: {reason}"));
-        let Some(array) = array(&mut zip, path, &file_name(&name), &mut memory).map_err(wrong)? else { continue };
+        let Some(array) = array(&mut zip, path, &file_name(&name), &mut held).map_err(wrong)? else { continue };
         let name = labels_name(split);
         let limit = longest_labels(array.layout.count);
         if let Some(member) = member(&mut zip, &file_name(&name), limit).map_err(&bad)? {
@@ -51,12 +58,13 @@ fn open_within(path: &Path, mut memory: u64) -> Result<Opened, SetError> {
     if arrays.is_empty() {
         return Err(bad("it has no array train_images, val_images, test_images or images".into()));
     }
+    check_list(&arrays, path, memory)?;
     let source = ArraySource::new(arrays, &all_labels, manifest.as_ref()).map_err(&bad)?;
     let source = match &manifest {
         Some(_) => source.with_strangers(strangers(&zip)),
         None => source,
     };
-    Ok(Opened { source: Box::new(source), manifest, note: None })
+    Ok(Opened { source: Box::new(source), manifest, remarks: Vec::new() })
 }
 
 /// Members that do not belong to an encrypted set.
@@ -76,17 +84,18 @@ fn strangers(zip: &Archive) -> Vec<String> {
 }
 
 /// The array of images in a member.
-fn array(zip: &mut Archive, path: &Path, name: &str, memory: &mut u64) -> Result<Option<ImageArray>, String> {
+fn array(zip: &mut Archive, path: &Path, name: &str, held: &mut u64) -> Result<Option<ImageArray>, String> {
     let text = |e: std::io::Error| e.to_string();
     let Some(mut member) = find(zip, name)? else { return Ok(None) };
-    let file = File::open(path).map_err(text)?;
+    let file = regular_file::open(path).map_err(text)?;
     let metadata = file.metadata().map_err(text)?;
     let header = Header::read(&mut member).map_err(|e| e.to_string())?;
     let layout = ArrayLayout::of(&header).map_err(|e| e.to_string())?;
+    check_images(layout.count, member.compressed_size()).map_err(|e| format!("it {e}"))?;
     let length = |bytes: u64| header.check_length(bytes).map_err(|e| e.to_string());
     let size = length(member.size().saturating_sub(header.offset()))?;
-    let data = if size <= *memory {
-        *memory -= size;
+    let data = if size <= *held {
+        *held -= size;
         let mut samples = Vec::new();
         // One byte more than expected: the archive's checksum is compared at the end.
         member.take(size.saturating_add(1)).read_to_end(&mut samples).map_err(text)?;
@@ -119,6 +128,7 @@ mod tests {
     use crate::format::npy;
     use crate::set::arrays::NpzSink;
     use crate::set::sink::Sink;
+    use crate::set::staging::Staging;
     use crate::set::{Item, Slot, Split};
     use std::io::Write;
     use std::path::PathBuf;
@@ -152,7 +162,7 @@ mod tests {
                 ("test_labels.npy", npy(&[1], vec![1u8])),
             ],
         );
-        let opened = open(&path).unwrap();
+        let opened = open(&path, Memory::default(), None).unwrap();
         let source = &opened.source;
         assert_eq!(source.classes(), ["0", "1"]);
         assert_eq!(source.items()[1], Item { name: "train/0/000001".into(), split: Split::Train, label: Some(0) });
@@ -162,12 +172,12 @@ mod tests {
         let slots: Vec<Slot> =
             (0..3).map(|i| Slot { item: source.items()[i].clone(), geometry: geometry(i) }).collect();
         let work = tempfile::tempdir().unwrap();
-        let sink = NpzSink::create(work.path(), &again, slots).unwrap();
+        let sink = NpzSink::create(Staging::alone(work.path()), &again, slots).unwrap();
         for i in 0..3 {
             sink.store(i, sink.encode(&source.read(i).unwrap()).unwrap(), Vec::new()).unwrap();
         }
         assert!(!Box::new(sink).finish(&[0, 1, 2], None).unwrap());
-        let again = open(&again).unwrap().source;
+        let again = open(&again, Memory::default(), None).unwrap().source;
         assert_eq!(again.items(), source.items());
         for i in 0..3 {
             assert_eq!(again.read(i).unwrap(), source.read(i).unwrap());
@@ -177,8 +187,9 @@ mod tests {
     #[test]
     fn lying_and_foreign_arrays_are_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let refused =
-            |members: &[(&str, Vec<u8>)]| open(&npz(folder.path(), members)).map(|_| ()).unwrap_err().to_string();
+        let refused = |members: &[(&str, Vec<u8>)]| {
+            open(&npz(folder.path(), members), Memory::default(), None).map(|_| ()).unwrap_err().to_string()
+        };
         let mut lying = npy(&[2, 2, 3], (0u8..12).collect());
         let header = String::from_utf8_lossy(&lying[10..]).find("(2, 2, 3").unwrap() + 10;
         lying[header + 1] = b'9';
@@ -192,7 +203,24 @@ mod tests {
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1, 3], vec![1u8; 3]))]).contains("3 labels an image"));
         assert!(refused(&[one(), ("train_labels.npy", npy(&[1], vec![-1i8]))]).contains("-1"));
         std::fs::write(folder.path().join("set.npz"), b"not a zip").unwrap();
-        assert!(open(&folder.path().join("set.npz")).is_err());
+        assert!(open(&folder.path().join("set.npz"), Memory::default(), None).is_err());
+    }
+
+    #[test]
+    fn two_members_of_one_name_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let array = |value: u8| npy(&[1, 2, 2], vec![value; 4]);
+        let path = npz(folder.path(), &[("images.npy", array(1)), ("imagez.npy", array(2))]);
+        assert!(open(&path, Memory::default(), None).is_ok());
+        let mut bytes = std::fs::read(&path).unwrap();
+        for at in 0..bytes.len() - 6 {
+            if bytes[at..].starts_with(b"imagez") {
+                bytes[at + 5] = b's';
+            }
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let error = open(&path, Memory::default(), None).map(|_| ()).unwrap_err().to_string();
+        assert!(error.ends_with("it has two members of one name"), "{error}");
     }
 
     #[test]
@@ -213,7 +241,10 @@ mod tests {
             };
             write(&array);
             // The whole array is in memory, or none of it: then it is read in place or inflated.
-            let (held, kept) = (open(&path).unwrap().source, open_within(&path, 479).unwrap().source);
+            let (held, kept) = (
+                open(&path, Memory::default(), None).unwrap().source,
+                open_within(&path, Memory::default(), 479, None).unwrap().source,
+            );
             for i in 0..40 {
                 assert_eq!(held.read(i).unwrap(), kept.read(i).unwrap());
                 assert_eq!(held.read(i).unwrap().samples()[..2], ((i * 6 * 251) as u16).to_le_bytes());
@@ -223,17 +254,28 @@ mod tests {
             // A truncated array, or one with more data than the header states, is refused.
             for length in (0..array.len()).step_by(7) {
                 write(&array[..length]);
-                assert!(open(&path).is_err() && open_within(&path, 0).is_err(), "{length}");
+                assert!(
+                    open(&path, Memory::default(), None).is_err()
+                        && open_within(&path, Memory::default(), 0, None).is_err(),
+                    "{length}"
+                );
             }
             array.push(0);
             write(&array);
-            assert!(open(&path).is_err() && open_within(&path, 0).is_err());
+            assert!(
+                open(&path, Memory::default(), None).is_err()
+                    && open_within(&path, Memory::default(), 0, None).is_err()
+            );
             array.pop();
             write(&array);
             let whole = std::fs::read(&path).unwrap();
             for length in (0..whole.len()).step_by(11) {
                 std::fs::write(&path, &whole[..length]).unwrap();
-                assert!(open(&path).is_err() && open_within(&path, 0).is_err(), "{length}");
+                assert!(
+                    open(&path, Memory::default(), None).is_err()
+                        && open_within(&path, Memory::default(), 0, None).is_err(),
+                    "{length}"
+                );
             }
         }
     }

@@ -1,11 +1,13 @@
 //! One `.npz` file to write.
 
 use super::archive;
-use super::array_file::{labels, staged};
+use super::array_file::labels;
 use super::layout::{file_name, images_name, labels_name};
-use super::written::{ArrayFiles, Written, remove_file};
+use super::written::{ArrayFiles, Written};
+use crate::set::ledger::ARCHIVE;
 use crate::set::sink::{Sink, Stored};
-use crate::set::{Manifest, Member, SetError, Slot};
+use crate::set::staging::Staging;
+use crate::set::{Manifest, Member, SetError, Slot, remove};
 use imgveil::internal::image::Image;
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -18,13 +20,12 @@ pub struct NpzSink {
 }
 
 impl NpzSink {
-    /// A sink that collects arrays in the existing folder `work` and writes `output`.
+    /// A sink that collects arrays in an existing folder and writes `output`.
     ///
     /// # Errors
     /// As [`NpySink::create`].
-    pub fn create(work: &Path, output: &Path, slots: Vec<Slot>) -> Result<Self, SetError> {
-        remove_file(&staged(output))?;
-        Ok(Self { arrays: ArrayFiles::create(work, slots)?, output: output.to_owned() })
+    pub fn create(staging: Staging, output: &Path, slots: Vec<Slot>) -> Result<Self, SetError> {
+        Ok(Self { arrays: ArrayFiles::create(staging, slots)?, output: output.to_owned() })
     }
 
     fn pack(&self, arrays: &[Written], manifest: Option<&Manifest>, file: &File) -> std::io::Result<()> {
@@ -68,13 +69,21 @@ impl Sink for NpzSink {
         Ok(self.arrays.surviving(earlier))
     }
 
+    fn settle(&self, written: &[usize], manifest: &mut Manifest) {
+        self.arrays.written(written, Some(manifest));
+    }
+
     fn finish(self: Box<Self>, written: &[usize], mut manifest: Option<&mut Manifest>) -> Result<bool, SetError> {
         let arrays = self.arrays.written(written, manifest.as_deref_mut());
-        let half = staged(&self.output);
-        let file = File::create(&half).map_err(SetError::writing(&half))?;
-        self.pack(&arrays, manifest.as_deref(), &file).map_err(SetError::writing(&self.output))?;
-        drop(file);
-        std::fs::rename(&half, &self.output).map_err(SetError::writing(&self.output))?;
+        let staging = &self.arrays.staging;
+        let half = staging.begin_beside(&self.output)?;
+        self.pack(&arrays, manifest.as_deref(), half.as_file()).map_err(SetError::writing(&self.output))?;
+        staging.publish(half, ARCHIVE, &self.output, None)?;
+        for (_, array) in self.arrays.arrays {
+            let path = array.path.clone();
+            drop(array);
+            remove(&path).map_err(SetError::writing(&path))?;
+        }
         Ok(manifest.is_some())
     }
 }

@@ -2,11 +2,13 @@
 
 use super::array::ImageArray;
 use super::layout::{file_name, images_name, labels_name, position};
+use crate::Memory;
 use crate::format::{ReadError, ReadErrorKind};
-use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, SPLITS, Source, Split};
+use crate::set::stated::StatedSizes;
+use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, PassedOver, SPLITS, SetError, Source, Split};
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// An opened set of arrays.
 pub(super) struct ArraySource {
@@ -17,8 +19,15 @@ pub(super) struct ArraySource {
     classes: Vec<String>,
     /// BLAKE3 of each image's samples as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
-    ignored: Vec<PathBuf>,
+    stated: StatedSizes,
+    ignored: Vec<PassedOver>,
     beside: Beside,
+}
+
+/// Checks that the list of the images of all arrays fits into memory.
+pub(super) fn check_list(arrays: &BTreeMap<Split, ImageArray>, path: &Path, memory: Memory) -> Result<(), SetError> {
+    let images = arrays.values().map(|array| array.layout.count as u64).fold(0, u64::saturating_add);
+    memory.check_list(images).map_err(|source| SetError::Memory { path: path.to_owned(), source })
 }
 
 impl ArraySource {
@@ -41,7 +50,7 @@ impl ArraySource {
     }
 
     /// Adds the files beside the arrays that are not arrays.
-    pub(super) fn with_ignored(self, ignored: Vec<PathBuf>) -> Self {
+    pub(super) fn with_ignored(self, ignored: Vec<PassedOver>) -> Self {
         Self { ignored, ..self }
     }
 
@@ -65,12 +74,16 @@ impl ArraySource {
                 positions.push((split, i));
             }
         }
+        if items.is_empty() {
+            return Err("its arrays hold no image".into());
+        }
         let classes = match labels.values().flatten().max() {
             Some(&largest) => (0..=largest).map(|class| class.to_string()).collect(),
             None => Vec::new(),
         };
-        let (hashes, ignored, beside) = (Vec::new(), Vec::new(), Beside::default());
-        Ok(Self { items, positions, arrays, classes, hashes, ignored, beside })
+        let (hashes, stated) = (Vec::new(), StatedSizes::default());
+        let (ignored, beside) = (Vec::new(), Beside::default());
+        Ok(Self { items, positions, arrays, classes, hashes, stated, ignored, beside })
     }
 
     fn encrypted(
@@ -95,6 +108,7 @@ impl ArraySource {
             arrays,
             classes: manifest.classes.clone(),
             hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
+            stated: StatedSizes::of(manifest),
             ignored: Vec::new(),
             beside: beside(labels, manifest),
         })
@@ -133,17 +147,19 @@ impl Source for ArraySource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
-        self.position(index).map(|(array, ..)| array.layout.geometry)
+        let (array, _, path) = self.position(index)?;
+        self.stated.check(index, array.layout.geometry).map_err(|kind| ReadError { path, kind })
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
         let (array, i, path) = self.position(index)?;
         let wrong = |kind| ReadError { path: path.clone(), kind };
+        self.stated.check(index, array.layout.geometry).map_err(wrong)?;
         let samples = array.samples(i).map_err(wrong)?;
         if let Some(stated) = self.hashes.get(index)
             && blake3::hash(&samples).to_hex().as_str() != stated

@@ -4,6 +4,7 @@ use super::labels::labels;
 use super::{NpySink, NpzSink};
 use crate::offset_io;
 use crate::set::sink::{Sink, Stored};
+use crate::set::staging::Staging;
 use crate::set::{self, Item, Manifest, Slot, Split};
 use imgveil::internal::image::Image;
 use proptest::prelude::*;
@@ -46,7 +47,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 fn folder_of(slots: &[Slot], came: &[usize]) -> BTreeMap<String, Vec<u8>> {
     let work = tempfile::tempdir().unwrap();
     let only: Vec<Slot> = came.iter().map(|&slot| slots[slot].clone()).collect();
-    let sink = NpySink::create(work.path(), only.clone()).unwrap();
+    let sink = NpySink::create(Staging::alone(work.path()), only.clone()).unwrap();
     for (new, &slot) in came.iter().enumerate() {
         sink.store(new, image(slots, slot).into_samples(), Vec::new()).unwrap();
     }
@@ -57,7 +58,7 @@ fn folder_of(slots: &[Slot], came: &[usize]) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn a_folder_of_arrays_reads_back() {
     let (work, slots) = (tempfile::tempdir().unwrap(), slots(3, 2));
-    let sink = NpySink::create(work.path(), slots.clone()).unwrap();
+    let sink = NpySink::create(Staging::alone(work.path()), slots.clone()).unwrap();
     assert_eq!((sink.path(2), sink.path(3)), ("train_images[2]".into(), "test_images[0]".into()));
     fill(&sink, &slots, &[4, 0, 2, 3, 1]);
     assert!(!Box::new(sink).finish(&[0, 1, 2, 3, 4], None).unwrap());
@@ -81,7 +82,7 @@ fn a_part_has_labels_only_where_every_image_has_one() {
     let (work, mut slots) = (tempfile::tempdir().unwrap(), slots(2, 1));
     slots[1].item.label = None;
     slots[2].item.label = Some(300);
-    let sink = NpySink::create(work.path(), slots.clone()).unwrap();
+    let sink = NpySink::create(Staging::alone(work.path()), slots.clone()).unwrap();
     fill(&sink, &slots, &[0, 1, 2]);
     Box::new(sink).finish(&[0, 1, 2], None).unwrap();
     let files = files(work.path());
@@ -93,7 +94,7 @@ fn a_part_has_labels_only_where_every_image_has_one() {
 fn images_of_two_sizes_are_no_array() {
     let (work, mut slots) = (tempfile::tempdir().unwrap(), slots(2, 0));
     slots[1].geometry = Some("9x9x1".parse().unwrap());
-    let error = NpySink::create(work.path(), slots.clone()).map(|_| ()).unwrap_err().to_string();
+    let error = NpySink::create(Staging::alone(work.path()), slots.clone()).map(|_| ()).unwrap_err().to_string();
     assert_eq!(
         error,
         "cannot encode train_images.npy: an array holds images of one size: Train/0 is 2x3x1, Train/1 is 9x9x1; write \
@@ -101,7 +102,7 @@ fn images_of_two_sizes_are_no_array() {
     );
     // An image that will not arrive does not count. Samples of a wrong length are refused.
     slots[1].geometry = None;
-    let sink = NpySink::create(work.path(), slots).unwrap();
+    let sink = NpySink::create(Staging::alone(work.path()), slots).unwrap();
     assert!(sink.store(1, vec![0; 81], Vec::new()).is_err());
     assert!(sink.store(0, vec![0; 7], Vec::new()).is_err());
 }
@@ -110,28 +111,32 @@ fn images_of_two_sizes_are_no_array() {
 fn what_survives_a_kill_is_not_stored_again() {
     let (work, output, slots) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), slots(4, 3));
     let path = output.path().join("set.npz");
-    let sink = NpzSink::create(work.path(), &path, slots.clone()).unwrap();
+    let sink = NpzSink::create(Staging::alone(work.path()), &path, slots.clone()).unwrap();
     let mut stored = fill(&sink, &slots, &[0, 1, 4, 5]);
     drop(sink);
     // One image was recorded but never reached the disk, and one was changed.
     stored.push(Stored { slot: 2, hash: blake3::hash(b"other") });
-    std::fs::write(work.path().join(".imgveil-train_images.npy"), b"half").unwrap();
-    let sink = NpzSink::create(work.path(), &path, slots.clone()).unwrap();
+    let sink = NpzSink::create(Staging::alone(work.path()), &path, slots.clone()).unwrap();
     assert_eq!(sink.surviving(&stored).unwrap(), [0, 1, 4, 5]);
     offset_io::write(&sink.arrays.arrays[&Split::Train].file, &[0], 129).unwrap();
     assert_eq!(sink.surviving(&stored).unwrap(), [1, 4, 5]);
     fill(&sink, &slots, &[6, 3, 2, 0]);
+    let kept = tempfile::tempdir().unwrap();
+    for (name, bytes) in files(work.path()) {
+        std::fs::write(kept.path().join(name), bytes).unwrap();
+    }
     Box::new(sink).finish(&[0, 1, 2, 3, 4, 5, 6], None).unwrap();
     let whole = output.path().join("whole.npz");
     let other = tempfile::tempdir().unwrap();
-    let sink = NpzSink::create(other.path(), &whole, slots.clone()).unwrap();
+    let sink = NpzSink::create(Staging::alone(other.path()), &whole, slots.clone()).unwrap();
     fill(&sink, &slots, &[0, 1, 2, 3, 4, 5, 6]);
     Box::new(sink).finish(&[0, 1, 2, 3, 4, 5, 6], None).unwrap();
     assert!(std::fs::read(&path).unwrap() == std::fs::read(&whole).unwrap());
-    assert!(!work.path().join(".imgveil-train_images.npy").exists());
+    // Nothing but the archive is left.
+    assert_eq!(work.path().read_dir().unwrap().count(), 0);
     assert_eq!(output.path().read_dir().unwrap().count(), 2);
     // With other slots, the arrays belong to another set and start anew.
-    let sink = NpySink::create(work.path(), slots[..6].to_vec()).unwrap();
+    let sink = NpySink::create(Staging::alone(kept.path()), slots[..6].to_vec()).unwrap();
     assert_eq!(sink.surviving(&stored).unwrap(), [0, 1]);
 }
 
@@ -156,8 +161,8 @@ fn the_manifest_says_where_images_lie_once_gaps_are_closed() {
     };
     let path = output.path().join("set.npz");
     let sinks: [Box<dyn Sink>; 2] = [
-        Box::new(NpySink::create(work.path(), slots.clone()).unwrap()),
-        Box::new(NpzSink::create(output.path(), &path, slots.clone()).unwrap()),
+        Box::new(NpySink::create(Staging::alone(work.path()), slots.clone()).unwrap()),
+        Box::new(NpzSink::create(Staging::alone(output.path()), &path, slots.clone()).unwrap()),
     ];
     for (sink, root) in sinks.into_iter().zip([work.path(), &path]) {
         fill(&*sink, &slots, &came);
@@ -166,11 +171,14 @@ fn the_manifest_says_where_images_lie_once_gaps_are_closed() {
             tool: "imgveil test".into(),
             scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
             key: "0123456789abcdef".parse().unwrap(),
+            salt: Some(imgveil::internal::sealed::Salt([1; 16])),
             encoding: crate::set::Encoding::Npy,
             run: String::new(),
             partition: None,
+            parts: Vec::new(),
             classes: Vec::new(),
             images: came.iter().map(|&slot| entry(&*sink, slot)).collect(),
+            seal: "0".repeat(64),
         };
         let inside = sink.finish(&came, Some(&mut manifest)).unwrap();
         let paths: Vec<&str> = manifest.images.iter().map(|entry| entry.path.as_str()).collect();
@@ -199,13 +207,13 @@ proptest! {
         let came: Vec<usize> = (0..slots.len()).filter(|&slot| !missing[slot]).collect();
         let order: Vec<usize> = order.into_iter().filter(|slot| came.contains(slot)).collect();
         let (work, output) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let sink = NpySink::create(work.path(), slots.clone()).unwrap();
+        let sink = NpySink::create(Staging::alone(work.path()), slots.clone()).unwrap();
         fill(&sink, &slots, &order);
         Box::new(sink).finish(&came, None).unwrap();
         prop_assert!(files(work.path()) == folder_of(&slots, &came));
         let work = tempfile::tempdir().unwrap();
         let path = output.path().join("set.npz");
-        let sink = NpzSink::create(work.path(), &path, slots.clone()).unwrap();
+        let sink = NpzSink::create(Staging::alone(work.path()), &path, slots.clone()).unwrap();
         fill(&sink, &slots, &order);
         Box::new(sink).finish(&came, None).unwrap();
         if let Ok(set) = set::open(&path) {

@@ -1,15 +1,15 @@
 //! The arrays of a set that is being written. An image is written to its position when it arrives, so that memory does
 //! not grow with the arrays. Gaps of images that did not arrive are closed at the end.
 
-use super::array_file::{ArrayFile, staged};
+use super::array_file::ArrayFile;
 use super::layout::{file_name, images_name, labels_name, position};
 use crate::offset_io;
 use crate::set::sink::Stored;
-use crate::set::{Manifest, SPLITS, SetError, Slot, Split, remove};
+use crate::set::staging::Staging;
+use crate::set::{Manifest, SPLITS, SetError, Slot, Split};
 use imgveil::internal::image::Geometry;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 /// The images of a split that arrived.
 pub(super) struct Written {
@@ -22,7 +22,7 @@ pub(super) struct Written {
 
 /// The arrays in the output folder, which both sinks write in the same way.
 pub(super) struct ArrayFiles {
-    pub(super) work: PathBuf,
+    pub(super) staging: Staging,
     slots: Vec<Slot>,
     /// The position of each slot in its split's array. `None` for a slot whose image will not arrive.
     pub(super) ranks: Vec<Option<usize>>,
@@ -30,7 +30,7 @@ pub(super) struct ArrayFiles {
 }
 
 impl ArrayFiles {
-    pub(super) fn create(work: &Path, slots: Vec<Slot>) -> Result<Self, SetError> {
+    pub(super) fn create(staging: Staging, slots: Vec<Slot>) -> Result<Self, SetError> {
         // The first image of each split, and the number of images.
         let mut counts: BTreeMap<Split, (&Slot, Geometry, usize)> = BTreeMap::new();
         let mut ranks = Vec::with_capacity(slots.len());
@@ -55,20 +55,19 @@ impl ArrayFiles {
         }
         let mut arrays = BTreeMap::new();
         for split in SPLITS {
-            let path = work.join(file_name(&images_name(split)));
-            let labels = work.join(file_name(&labels_name(split)));
             // Leftovers of the last step of an earlier run. That step is repeated.
-            for left in [&staged(&path), &labels, &staged(&labels)] {
-                remove_file(left)?;
-            }
+            let labels = file_name(&labels_name(split));
+            staging.discard(&labels)?;
+            staging.check_kind(&labels)?;
+            let name = file_name(&images_name(split));
             match counts.get(&split) {
                 Some(&(_, geometry, count)) => {
-                    arrays.insert(split, ArrayFile::create(path, geometry, count)?);
+                    arrays.insert(split, ArrayFile::create(&staging, name, geometry, count)?);
                 }
-                None => remove_file(&path)?,
+                None => staging.discard(&name)?,
             }
         }
-        Ok(Self { work: work.to_owned(), slots, ranks, arrays })
+        Ok(Self { staging, slots, ranks, arrays })
     }
 
     fn array(&self, slot: usize) -> Option<(&ArrayFile, Split, usize)> {
@@ -123,9 +122,4 @@ impl ArrayFiles {
         }
         SPLITS.into_iter().filter_map(|split| came.remove(&split)).collect()
     }
-}
-
-/// Removes a file if it exists.
-pub(super) fn remove_file(path: &Path) -> Result<(), SetError> {
-    remove(path).map_err(SetError::writing(path))
 }

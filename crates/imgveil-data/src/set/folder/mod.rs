@@ -1,5 +1,7 @@
 //! Folders of image files: pictures, DICOM objects and volumes to read, PNG or JPEG files to write.
 
+mod division;
+mod file_names;
 mod open_files;
 mod sink;
 mod source;

@@ -3,11 +3,11 @@
 use crate::format::picture;
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::Staging;
-use crate::set::{Manifest, Member, SetError, Slot};
+use crate::set::{Manifest, Member, SetError, Slot, is_manifest};
 use imgveil::internal::image::Image;
 use rayon::prelude::*;
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::io::Read;
 
 /// The format of the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +30,6 @@ impl FolderSink {
     pub fn create(staging: Staging, slots: Vec<Slot>, kind: FileKind) -> Self {
         Self { staging, slots, kind }
     }
-
-    fn file(&self, slot: usize) -> PathBuf {
-        self.staging.root().join(self.path(slot))
-    }
 }
 
 impl Sink for FolderSink {
@@ -53,7 +49,7 @@ impl Sink for FolderSink {
     }
 
     fn store(&self, slot: usize, bytes: Vec<u8>, _: Vec<Member>) -> Result<Vec<Stored>, SetError> {
-        self.staging.write(&self.file(slot), &bytes)?;
+        self.staging.put(&self.path(slot), &bytes)?;
         Ok(vec![Stored { slot, hash: blake3::hash(&bytes) }])
     }
 
@@ -63,12 +59,16 @@ impl Sink for FolderSink {
 
     fn surviving(&self, earlier: &[Stored]) -> Result<Vec<usize>, SetError> {
         let whole = |stored: &&Stored| {
-            std::fs::read(self.file(stored.slot)).is_ok_and(|file| blake3::hash(&file) == stored.hash)
+            let mut bytes = Vec::new();
+            let read = self.staging.open(&self.path(stored.slot)).and_then(|mut file| file.read_to_end(&mut bytes));
+            read.is_ok() && blake3::hash(&bytes) == stored.hash
         };
         let surviving: Vec<usize> = earlier.par_iter().filter(whole).map(|stored| stored.slot).collect();
         // An image that was removed from the input between the two runs must not stay in the output.
-        let files: HashSet<PathBuf> = surviving.iter().map(|&slot| self.file(slot)).collect();
-        self.staging.tidy(|path| files.contains(path))?;
+        let files: HashSet<String> = surviving.iter().map(|&slot| self.path(slot)).collect();
+        self.staging.discard_others(|path| files.contains(path) || is_manifest(path))?;
+        let expected = (0..self.slots.len()).into_par_iter().filter(|&slot| self.slots[slot].geometry.is_some());
+        expected.try_for_each(|slot| self.staging.check_kind(&self.path(slot)))?;
         Ok(surviving)
     }
 

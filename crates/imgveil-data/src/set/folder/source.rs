@@ -1,14 +1,25 @@
-//! A folder of image files to read from, in class folders, or in `train/ val/ test/`. A file of several images is
-//! listed as that many items.
+//! A folder of image files to read from, in class folders, or in `train/ val/ test/`: see [`Division`]. A file of
+//! several images is listed as that many items.
 
+use super::division::Division;
+use super::file_names::unique;
 use super::open_files::OpenFiles;
-use crate::format::{Format, ReadError, ReadErrorKind, ReadOptions, picture};
-use crate::set::paths::stem;
-use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
+use crate::OutOfMemory;
+use crate::format::picture::Orientation;
+use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::limits::MOST_CLASSES;
+use crate::memory::Listing;
+use crate::regular_file::{self, Retrying};
+use crate::set::paths::leads_out;
+use crate::set::remark::{Remark, counted};
+use crate::set::stated::StatedSizes;
+use crate::set::{Entry, Item, Manifest, Opened, PassedOver, SetError, Source};
 use crate::stamp::stamp_of;
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// A folder of images.
@@ -18,10 +29,12 @@ pub struct FolderSource {
     items: Vec<Item>,
     locations: Vec<Location>,
     classes: Vec<String>,
-    ignored: Vec<PathBuf>,
+    ignored: Vec<PassedOver>,
+    links_out: Vec<PathBuf>,
     open: OpenFiles,
     /// BLAKE3 of each file as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
+    stated: StatedSizes,
 }
 
 /// Where an item is, relative to the root.
@@ -57,10 +70,10 @@ impl Location {
 }
 
 /// Opens the folder of an encrypted set.
-pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSource {
+pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &ReadOptions) -> FolderSource {
     FolderSource {
         root: root.to_owned(),
-        options: ReadOptions::default(),
+        options: ReadOptions { memory: options.memory, ..ReadOptions::default() },
         items: manifest.images.iter().map(Entry::item).collect(),
         locations: manifest
             .images
@@ -69,15 +82,17 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest) -> FolderSourc
             .collect(),
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
+        links_out: Vec::new(),
         open: OpenFiles::default(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
+        stated: StatedSizes::of(manifest),
     }
 }
 
 /// Opens a folder of plain images, or a single file of them.
 pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let source = FolderSource::walk(path, options)?;
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    let (source, remarks) = FolderSource::walk(path, options)?;
+    Ok(Opened { source: Box::new(source), manifest: None, remarks })
 }
 
 /// A file found in the tree.
@@ -86,16 +101,64 @@ struct File {
     location: Location,
 }
 
+impl File {
+    /// The folders in which it lies.
+    fn folders(&self) -> &[String] {
+        self.parts.split_last().map_or(&[], |(_, folders)| folders)
+    }
+
+    /// Whether it tells something about the set's layout. A file that cannot be read does not.
+    fn tells(&self) -> bool {
+        !matches!(self.location, Location::Unreadable(..))
+    }
+
+    fn class<'a>(&'a self, division: &Division) -> Option<&'a str> {
+        division.place(self.folders()).1
+    }
+}
+
+/// The splits and classes of a folder. If labels come from a file, folders that can be read in two ways say nothing.
+fn divide(input: &Path, files: &[File], options: &ReadOptions) -> Result<(Division, Vec<Remark>), SetError> {
+    let folders: Vec<&[String]> = files.iter().filter(|file| file.tells()).map(File::folders).collect();
+    match Division::of(&folders) {
+        // The file of labels is compared with the images.
+        Ok(division) if options.labels.is_some() => Ok((division, Vec::new())),
+        Ok(mut division) => {
+            let remarks = std::mem::take(&mut division.remarks);
+            Ok((division, remarks))
+        }
+        Err(_) if options.labels.is_some() => Ok((Division::nothing(), Vec::new())),
+        Err(reason) => Err(SetError::Layout { path: input.to_owned(), reason }),
+    }
+}
+
+/// `1 image is called`, `2 images are called`.
+fn counted_called(number: usize) -> String {
+    format!("{} {} called", counted(number, "image"), if number == 1 { "is" } else { "are" })
+}
+
 impl FolderSource {
-    fn walk(input: &Path, options: &ReadOptions) -> Result<Self, SetError> {
+    fn walk(input: &Path, options: &ReadOptions) -> Result<(Self, Vec<Remark>), SetError> {
         let (mut files, mut ignored) = (Vec::new(), Vec::new());
+        let listing = Listing::new(options.memory);
+        let large = |source: OutOfMemory| SetError::Memory { path: input.to_owned(), source };
         // Names are relative to the folder, or to the folder of a single file.
         let root = if input.is_file() { input.parent().unwrap_or(Path::new("")) } else { input };
         // The root itself may be hidden: the user named it.
         let visible =
             |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+        let links_out = RefCell::new(Vec::new());
+        let wanted = |entry: &walkdir::DirEntry| {
+            let followed = options.follow_links || entry.depth() == 0 || !entry.path_is_symlink();
+            let wanted = followed || !leads_out(root, entry.path());
+            if !wanted {
+                links_out.borrow_mut().push(entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned());
+            }
+            wanted
+        };
         let walk = walkdir::WalkDir::new(input).follow_links(true).sort_by_file_name();
-        for entry in walk.into_iter().filter_entry(visible) {
+        for entry in walk.into_iter().filter_entry(|entry| visible(entry) && wanted(entry)) {
+            listing.add(1).map_err(large)?;
             let (path, problem) = match &entry {
                 Ok(entry) if entry.file_type().is_dir() => continue,
                 Ok(entry) => (entry.path(), None),
@@ -110,39 +173,47 @@ impl FolderSource {
             let parts: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
             let location = match (problem, Format::of(path)) {
                 (Some(problem), _) => Location::Unreadable(relative, problem),
-                (None, Some(_)) if relative.to_str().is_none() => Location::NotText(relative),
-                (None, Some(format)) => Location::File(relative, format),
-                (None, None) => {
-                    ignored.push(relative);
+                (None, Ok(_)) if relative.to_str().is_none() => Location::NotText(relative),
+                (None, Ok(format)) => Location::File(relative, format),
+                (None, Err(reason)) => {
+                    ignored.push(PassedOver::new(relative, reason));
                     continue;
                 }
             };
             files.push(File { parts, location });
         }
+        let links_out = links_out.take();
+        if files.is_empty() && !links_out.is_empty() {
+            let links = links_out.iter().map(|link| link.display().to_string()).collect();
+            return Err(SetError::OnlyLinksOut { path: input.to_owned(), links });
+        }
         if files.is_empty() {
             return Err(SetError::Empty { path: input.to_owned(), ignored: ignored.len() });
         }
-        // Files that cannot be read tell nothing about the set's layout.
-        let readable = || files.iter().filter(|file| !matches!(file.location, Location::Unreadable(..)));
-        // The folders are splits only if every image is in one of them, because a class may be called "test".
-        let in_split =
-            |file: &File| file.parts.len() > 1 && file.parts.first().is_some_and(|p| Split::named(p).is_some());
-        let has_splits = readable().all(in_split);
-        let class_at = usize::from(has_splits);
-        let class = |file: &File| file.parts.get(class_at).filter(|_| file.parts.len() > class_at + 1).cloned();
-        let classes: BTreeSet<String> = readable().filter_map(class).collect();
-        let classes: Vec<String> = classes.into_iter().collect();
-        let item = |file: &File| {
-            let name = file.parts.join("/");
-            let split = has_splits.then(|| file.parts.first().and_then(|part| Split::named(part))).flatten();
-            let label = class(file).and_then(|class| classes.binary_search(&class).ok()).map(|label| label as u32);
-            Item { name: stem(&name).to_owned(), split: split.unwrap_or(Split::All), label }
+        let (division, mut remarks) = divide(input, &files, options)?;
+        let classes: BTreeSet<&str> =
+            files.iter().filter(|file| file.tells()).filter_map(|file| file.class(&division)).collect();
+        if classes.len() > MOST_CLASSES {
+            return Err(SetError::Classes { path: input.to_owned(), classes: classes.len() });
+        }
+        let classes: Vec<String> = classes.into_iter().map(str::to_owned).collect();
+        let (names, twice) = unique(&files.iter().map(|file| file.parts.as_slice()).collect::<Vec<_>>());
+        if twice > 0 {
+            let words = format!("{} like another one but for the ending: such names keep it", counted_called(twice));
+            remarks.push(Remark::new(words));
+        }
+        let item = |file: &File, name: String| {
+            let class = file.class(&division).map(str::to_owned);
+            let label = class.and_then(|class| classes.binary_search(&class).ok()).map(|label| label as u32);
+            Item { name, split: division.place(file.folders()).0, label }
         };
         let (mut items, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
-        let images: Vec<Vec<Location>> =
-            files.par_iter().enumerate().map(|(number, file)| images(root, number, &file.location, options)).collect();
-        for (file, images) in files.iter().zip(images) {
-            let item = item(file);
+        let headers: Vec<Option<Header>> =
+            files.par_iter().map(|file| of_several(root, &file.location, options, &listing)).collect();
+        listing.check().map_err(large)?;
+        for (number, ((file, name), header)) in files.iter().zip(names).zip(headers).enumerate() {
+            let item = item(file, name);
+            let images = images(number, &file.location, header);
             match images.len() {
                 1 => items.push(item),
                 count => {
@@ -152,7 +223,8 @@ impl FolderSource {
             locations.extend(images);
         }
         let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
-        Ok(Self { root, options, items, locations, classes, ignored, open, hashes: Vec::new() })
+        let (hashes, stated) = (Vec::new(), StatedSizes::default());
+        Ok((Self { root, options, items, locations, classes, ignored, links_out, open, hashes, stated }, remarks))
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
@@ -166,7 +238,9 @@ impl FolderSource {
     fn header(&self, index: usize) -> Result<Geometry, ReadErrorKind> {
         match self.location(index)? {
             Location::Image { geometry, .. } => Ok(*geometry),
-            Location::File(path, format) => Ok(format.header(&self.root.join(path), &self.options)?.geometry),
+            Location::File(path, format) => {
+                self.stated.check(index, format.header(&self.root.join(path), &self.options)?.geometry)
+            }
             Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
             Location::NotText(_) => Err(ReadErrorKind::Name),
         }
@@ -177,7 +251,11 @@ impl FolderSource {
     }
 
     fn decode(&self, index: usize) -> Result<Image, ReadErrorKind> {
-        let read = |path: &PathBuf| std::fs::read(self.root.join(path)).map_err(ReadErrorKind::Io);
+        let read = |path: &PathBuf| {
+            let file = regular_file::open(&self.root.join(path)).map_err(ReadErrorKind::Io)?;
+            self.options.memory.check(file.metadata().map_err(ReadErrorKind::Io)?.len())?;
+            regular_file::read_all(file).map_err(ReadErrorKind::Io)
+        };
         match self.location(index)? {
             Location::File(path, format) => {
                 let bytes = read(path)?;
@@ -186,7 +264,9 @@ impl FolderSource {
                 {
                     return Err(ReadErrorKind::Changed);
                 }
-                picture::single(format.open(bytes, &self.options)?.as_ref())
+                let file = format.open(bytes, &self.options)?;
+                self.stated.check(index, file.header().geometry)?;
+                picture::single(file.as_ref())
             }
             Location::Image { path, format, file, image, .. } => {
                 self.open.get(*file, || format.open(read(path)?, &self.options))?.image(*image)
@@ -197,18 +277,24 @@ impl FolderSource {
     }
 }
 
-/// The images of a file. A file whose header cannot be read is listed as one image. Reading that image gives the
-/// reason.
-fn images(root: &Path, file: usize, location: &Location, options: &ReadOptions) -> Vec<Location> {
-    let Location::File(path, format) = location else { return vec![location.clone()] };
+/// The header of a file that holds several images. A file whose header cannot be read is listed as one image. Reading
+/// that image gives the reason.
+fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: &Listing) -> Option<Header> {
+    let Location::File(path, format) = location else { return None };
     if !format.may_be_several(path) {
-        return vec![location.clone()];
+        return None;
     }
-    match format.header(&root.join(path), options) {
-        Ok(header) if header.count > 1 => {
-            let image =
-                |image| Location::Image { path: path.clone(), format: *format, file, image, geometry: header.geometry };
-            (0..header.count).map(image).collect()
+    let header = format.header(&root.join(path), options).ok().filter(|header| header.count > 1)?;
+    // What does not fit is refused once all files are counted.
+    listing.add(header.count - 1).ok().map(|()| header)
+}
+
+/// The images of a file.
+fn images(file: usize, location: &Location, header: Option<Header>) -> Vec<Location> {
+    match (location, header) {
+        (Location::File(path, format), Some(Header { count, geometry })) => {
+            let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry };
+            (0..count).map(image).collect()
         }
         _ => vec![location.clone()],
     }
@@ -223,8 +309,12 @@ impl Source for FolderSource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
+    }
+
+    fn links_out(&self) -> &[PathBuf] {
+        &self.links_out
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
@@ -235,6 +325,21 @@ impl Source for FolderSource {
         self.decode(index).map_err(|kind| self.fail(index, kind))
     }
 
+    fn orientation(&self, index: usize) -> Orientation {
+        match self.locations.get(index) {
+            Some(Location::File(path, Format::Picture)) => {
+                let file = regular_file::open(&self.root.join(path));
+                file.map_or(Orientation::default(), |file| Orientation::of(BufReader::new(Retrying(file))))
+            }
+            _ => Orientation::default(),
+        }
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        let metadata = self.locations.get(index).map(|location| std::fs::metadata(self.root.join(location.path())));
+        metadata.and_then(Result::ok).map_or(0, |metadata| metadata.len())
+    }
+
     fn stamp(&self, index: usize) -> String {
         self.locations.get(index).map_or(String::new(), |location| stamp_of(&self.root.join(location.path())))
     }
@@ -243,6 +348,8 @@ impl Source for FolderSource {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::PassedOverReason;
+    use crate::set::Split;
 
     fn image(height: u32, width: u32, channels: u32) -> Image {
         let geometry = Geometry::new(height, width, channels).unwrap();
@@ -261,7 +368,7 @@ mod tests {
         let opened = crate::set::open(root).unwrap();
         assert!(opened.manifest.is_none());
         assert_eq!(opened.source.classes(), ["a", "b"]);
-        assert_eq!(opened.source.ignored(), [PathBuf::from("val/notes.txt")]);
+        assert_eq!(opened.source.ignored(), [PassedOver::new("val/notes.txt", PassedOverReason::Ending)]);
         let items: Vec<(&str, Split, Option<u32>)> =
             opened.source.items().iter().map(|i| (i.name.as_str(), i.split, i.label)).collect();
         assert_eq!(
@@ -272,9 +379,13 @@ mod tests {
                 ("val/b/3", Split::Val, Some(1)),
             ]
         );
-        // An image outside of the splits: the folders are then classes.
+        // An image outside of the splits is in none, and the folders are still splits.
         std::fs::create_dir(root.join("other")).unwrap();
         std::fs::write(root.join("other/4.png"), &png).unwrap();
-        assert_eq!(crate::set::open(root).unwrap().source.classes(), ["other", "train", "val"]);
+        let opened = crate::set::open(root).unwrap();
+        assert_eq!(opened.source.classes(), ["a", "b"]);
+        let other = &opened.source.items()[0];
+        assert_eq!((other.name.as_str(), other.split, other.label), ("other/4", Split::All, None));
+        assert!(opened.remarks[0].to_string().starts_with("1 image lies beside the splits (in `other`)"));
     }
 }

@@ -9,8 +9,9 @@ mod scan;
 mod shard_list;
 mod sink;
 mod source;
+mod told;
 mod verify;
 
 pub(super) use shard_list::{is_folder_of_shards, is_pattern};
 pub use sink::ShardSink;
-pub(super) use source::open;
+pub(super) use source::{encrypted, open};

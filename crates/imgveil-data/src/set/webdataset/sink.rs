@@ -9,15 +9,15 @@ use crate::format::picture;
 use crate::format::tar::TarMembers;
 use crate::offset_io::{self, FileRange};
 use crate::set::sink::{Sink, Stored};
-use crate::set::staging::{STAGED, system_words};
-use crate::set::{Manifest, Member, SetError, Slot, Split, remove};
+use crate::set::staging::{Staging, system_words};
+use crate::set::{Manifest, Member, SetError, Slot, Split, is_manifest};
 use imgveil::internal::image::Image;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::BufWriter;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// An encoded image's kind.
@@ -62,7 +62,7 @@ impl Shard {
 /// images will not arrive count too, so several processes can write different shards of one set into one folder. Images
 /// should arrive roughly in the order of their slots, because every incomplete shard keeps a file open.
 pub struct ShardSink {
-    work: PathBuf,
+    staging: Staging,
     slots: Vec<Slot>,
     keys: Vec<String>,
     /// The shard of each slot.
@@ -71,11 +71,11 @@ pub struct ShardSink {
 }
 
 impl ShardSink {
-    /// A sink that writes shards of `per_shard` images into the existing folder `work`.
+    /// A sink that writes shards of `per_shard` images into an existing folder.
     ///
     /// # Errors
     /// If two images of a split have names that give the same key.
-    pub fn create(work: &Path, slots: Vec<Slot>, per_shard: usize) -> Result<Self, SetError> {
+    pub fn create(staging: Staging, slots: Vec<Slot>, per_shard: usize) -> Result<Self, SetError> {
         let keys = keys(&slots)?;
         let mut counts: HashMap<Split, usize> = HashMap::new();
         let mut numbers: HashMap<(Split, usize), usize> = HashMap::new();
@@ -97,7 +97,7 @@ impl ShardSink {
             }
             locations.push(place);
         }
-        Ok(Self { work: work.to_owned(), slots, keys, locations, shards })
+        Ok(Self { staging, slots, keys, locations, shards })
     }
 
     fn shard(&self, slot: usize) -> Option<&Shard> {
@@ -129,13 +129,13 @@ impl ShardSink {
 
     /// Writes the members of a WebDataset sample to the spool of its shard.
     fn spool(&self, shard: &Shard, members: &[Member]) -> Result<Vec<(String, Range<u64>)>, SetError> {
-        let write = SetError::writing(&self.work);
+        let write = SetError::writing(self.staging.root());
         let size: u64 = members.iter().map(|member| member.bytes.len() as u64).sum();
         let (file, mut at) = {
             let mut state = shard.state();
             let file = match &state.spool {
                 Some(file) => Arc::clone(file),
-                None => Arc::new(tempfile::tempfile_in(&self.work).map_err(|e| write(system_words(e)))?),
+                None => Arc::new(tempfile::tempfile_in(self.staging.root()).map_err(|e| write(system_words(e)))?),
             };
             state.spool = Some(Arc::clone(&file));
             let at = state.spooled;
@@ -167,17 +167,17 @@ impl ShardSink {
 
     /// Writes a shard whose slots are all settled.
     fn complete(&self, shard: &Shard, state: &State) -> Result<Vec<Stored>, SetError> {
-        let path = self.work.join(&shard.name);
         if state.held.is_empty() {
             // An earlier run may have left this shard.
-            remove(&path).map_err(SetError::writing(&path))?;
+            self.staging.discard(&shard.name)?;
             return Ok(Vec::new());
         }
         // Without a spool, the whole shard survived from an earlier run.
         if let Some(spool) = &state.spool {
-            let half = self.staged(shard);
-            self.write(&path, &half, state, spool).map_err(SetError::writing(&half))?;
-            std::fs::rename(&half, &path).map_err(SetError::writing(&path))?;
+            let half = self.staging.begin(&shard.name)?;
+            let path = || self.staging.root().join(&shard.name);
+            self.write(shard, half.as_file(), state, spool).map_err(|e| SetError::writing(&path())(e))?;
+            self.staging.finish(half, &shard.name)?;
         }
         let stored = state.held.iter().filter_map(|(&slot, held)| match held {
             Held::Spooled { hash, .. } => Some(Stored { slot, hash: *hash }),
@@ -186,18 +186,13 @@ impl ShardSink {
         Ok(stored.collect())
     }
 
-    /// The staged file of a shard. Its name contains the shard's name, so that no process removes the file of another.
-    fn staged(&self, shard: &Shard) -> PathBuf {
-        self.work.join(format!("{STAGED}{}", shard.name))
-    }
-
-    fn write(&self, earlier: &Path, path: &Path, state: &State, spool: &File) -> std::io::Result<()> {
+    fn write(&self, shard: &Shard, file: &File, state: &State, spool: &File) -> std::io::Result<()> {
         let kept = if state.held.values().any(|held| matches!(held, Held::Kept(_))) {
-            Some(File::open(earlier)?)
+            Some(self.staging.open(&shard.name)?)
         } else {
             None
         };
-        let mut tar = tar::Builder::new(BufWriter::new(File::create(path)?));
+        let mut tar = tar::Builder::new(BufWriter::new(file));
         for (&slot, held) in &state.held {
             match (held, &kept) {
                 (Held::Spooled { members, .. }, _) => {
@@ -225,7 +220,7 @@ impl ShardSink {
 
     /// The WebDataset samples of a shard that an earlier run left, if they are exactly those that were stored.
     fn inspect(&self, shard: &Shard, stored: &HashMap<usize, blake3::Hash>) -> Option<BTreeMap<usize, Held>> {
-        let file = File::open(self.work.join(&shard.name)).ok()?;
+        let file = self.staging.open(&shard.name).ok()?;
         let length = file.metadata().ok()?.len();
         let by_key: HashMap<&str, usize> = shard.slots.iter().map(|&slot| (self.key(slot), slot)).collect();
         let mut samples: BTreeMap<usize, Range<u64>> = BTreeMap::new();
@@ -302,10 +297,9 @@ impl Sink for ShardSink {
             if shard.state().waiting.is_empty() && !shard.slots.iter().any(|slot| stored.contains_key(slot)) {
                 return Ok(Vec::new());
             }
-            let (path, half) = (self.work.join(&shard.name), self.staged(shard));
-            remove(&half).map_err(SetError::writing(&half))?;
             let Some(kept) = self.inspect(shard, &stored).filter(|kept| !kept.is_empty()) else {
-                remove(&path).map_err(SetError::writing(&path))?;
+                self.staging.discard(&shard.name)?;
+                self.staging.check_kind(&shard.name)?;
                 return Ok(Vec::new());
             };
             let slots: Vec<usize> = kept.keys().copied().collect();
@@ -316,6 +310,9 @@ impl Sink for ShardSink {
         };
         let slots: Result<Vec<Vec<usize>>, SetError> = self.shards.par_iter().map(survivors).collect();
         let slots: HashSet<usize> = slots?.into_iter().flatten().collect();
+        // A shard of images that are no longer in the input must not stay.
+        let names: HashSet<&str> = self.shards.iter().map(|shard| shard.name.as_str()).collect();
+        self.staging.discard_others(|path| names.contains(path) || is_manifest(path))?;
         Ok(earlier.iter().map(|stored| stored.slot).filter(|slot| slots.contains(slot)).collect())
     }
 

@@ -1,8 +1,10 @@
 //! Shards that are written in any order and after interruptions.
 
 use super::*;
+use crate::set::staging::Staging;
 use crate::set::{self, Item};
 use proptest::prelude::*;
+use std::path::Path;
 
 /// Slots of two splits. Every third slot has no class, and the images of those in `absent` will not arrive.
 fn slots(train: usize, test: usize, absent: &[usize]) -> Vec<Slot> {
@@ -39,7 +41,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Everything written in order, in one run.
 fn whole(slots: &[Slot], per_shard: usize, came: &[usize]) -> BTreeMap<String, Vec<u8>> {
     let work = tempfile::tempdir().unwrap();
-    let sink = ShardSink::create(work.path(), slots.to_vec(), per_shard).unwrap();
+    let sink = ShardSink::create(Staging::alone(work.path()), slots.to_vec(), per_shard).unwrap();
     for slot in 0..slots.len() {
         if came.contains(&slot) {
             store(&sink, slot)
@@ -53,7 +55,7 @@ fn whole(slots: &[Slot], per_shard: usize, came: &[usize]) -> BTreeMap<String, V
 #[test]
 fn shards_read_back() {
     let (work, slots) = (tempfile::tempdir().unwrap(), slots(5, 1, &[]));
-    let sink = ShardSink::create(work.path(), slots.clone(), 2).unwrap();
+    let sink = ShardSink::create(Staging::alone(work.path()), slots.clone(), 2).unwrap();
     assert_eq!(sink.path(3), "train-000001.tar/x_3.png");
     assert!(store(&sink, 1).is_empty());
     let stored = store(&sink, 0);
@@ -112,7 +114,7 @@ fn processes_write_different_shards_of_one_folder() {
     let expected = whole(&slots(6, 0, &[]), 2, &[0, 1, 2, 3, 4, 5]);
     let others = |mine: &Range<usize>| (0..6).filter(|slot| !mine.contains(slot)).collect::<Vec<usize>>();
     for mine in [0..2, 2..6] {
-        let sink = ShardSink::create(work.path(), slots(6, 0, &others(&mine)), 2).unwrap();
+        let sink = ShardSink::create(Staging::alone(work.path()), slots(6, 0, &others(&mine)), 2).unwrap();
         // Files of the other process are not removed.
         sink.surviving(&[]).unwrap();
         mine.for_each(|slot| drop(store(&sink, slot)));
@@ -124,21 +126,20 @@ fn processes_write_different_shards_of_one_folder() {
 fn whole_shards_survive_a_kill_and_others_are_written_anew() {
     let (work, slots) = (tempfile::tempdir().unwrap(), slots(7, 0, &[]));
     let expected = whole(&slots, 2, &[0, 1, 2, 3, 4, 5, 6]);
-    let sink = ShardSink::create(work.path(), slots.clone(), 2).unwrap();
+    let sink = ShardSink::create(Staging::alone(work.path()), slots.clone(), 2).unwrap();
     let mut stored: Vec<Stored> = [0, 1, 2, 3].into_iter().flat_map(|slot| store(&sink, slot)).collect();
     store(&sink, 5);
     // Image 4 cannot be read in this run, so its shard holds only image 5.
     stored.extend(sink.give_up(4).unwrap());
     drop(sink);
     assert_eq!(slots_of(&stored), [0, 1, 2, 3, 5]);
-    std::fs::write(work.path().join(".imgveil-train-000003.tar"), b"half").unwrap();
     std::fs::write(work.path().join("train-000003.tar"), b"never noted").unwrap();
     // One byte of one shard is changed.
     let path = work.path().join("train-000001.tar");
     let mut damaged = std::fs::read(&path).unwrap();
     damaged[520] ^= 1;
     std::fs::write(&path, damaged).unwrap();
-    let sink = ShardSink::create(work.path(), slots, 2).unwrap();
+    let sink = ShardSink::create(Staging::alone(work.path()), slots, 2).unwrap();
     assert_eq!(sink.surviving(&stored).unwrap(), [0, 1, 5]);
     assert!(!path.exists() && !work.path().join("train-000003.tar").exists());
     // Now image 4 can be read: the shard is made of both images.
@@ -152,13 +153,13 @@ fn whole_shards_survive_a_kill_and_others_are_written_anew() {
 #[test]
 fn a_truncated_shard_survives_whole_or_not_at_all() {
     let (work, slots) = (tempfile::tempdir().unwrap(), slots(2, 0, &[]));
-    let sink = ShardSink::create(work.path(), slots.clone(), 2).unwrap();
+    let sink = ShardSink::create(Staging::alone(work.path()), slots.clone(), 2).unwrap();
     let stored: Vec<Stored> = [0, 1].into_iter().flat_map(|slot| store(&sink, slot)).collect();
     let path = work.path().join("train-000000.tar");
     let whole = std::fs::read(&path).unwrap();
     for length in (0..whole.len()).step_by(97) {
         std::fs::write(&path, &whole[..length]).unwrap();
-        let sink = ShardSink::create(work.path(), slots.clone(), 2).unwrap();
+        let sink = ShardSink::create(Staging::alone(work.path()), slots.clone(), 2).unwrap();
         let survivors = sink.surviving(&stored).unwrap();
         // The second of the two empty blocks at the end may be missing.
         let expected: &[usize] = if length < whole.len() - 512 { &[] } else { &[0, 1] };
@@ -187,10 +188,10 @@ proptest! {
             order.iter().flat_map(settle).collect()
         };
         // Interrupted at some point, and started again.
-        let sink = ShardSink::create(work.path(), slots.clone(), per_shard).unwrap();
+        let sink = ShardSink::create(Staging::alone(work.path()), slots.clone(), per_shard).unwrap();
         let mut stored = run(&sink, &order[..cut.min(order.len())]);
         drop(sink);
-        let sink = ShardSink::create(work.path(), slots.clone(), per_shard).unwrap();
+        let sink = ShardSink::create(Staging::alone(work.path()), slots.clone(), per_shard).unwrap();
         let survivors = sink.surviving(&stored).unwrap();
         prop_assert_eq!(&survivors, &slots_of(&stored));
         let rest: Vec<usize> = order.into_iter().filter(|slot| !survivors.contains(slot)).collect();

@@ -4,16 +4,16 @@ use super::member_name::{CLASS, key_and_kind};
 use super::scan::{Shard, harmless};
 use crate::format::tar::TarMembers;
 use crate::offset_io;
+use crate::regular_file;
 use crate::set::Beside;
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
 
 /// Compares the members of a shard of an encrypted set, except its images, with the manifest. `stated` are the labels
 /// in the manifest by key. Members that were carried over belong to an image and have no hash.
 pub(super) fn beside(shard: &Shard, stated: &HashMap<&str, Option<u32>>) -> Beside {
     let mut beside = Beside::default();
     // Damage is reported with the images that it affects.
-    let Ok((file, length)) = File::open(&shard.path).and_then(|f| f.metadata().map(|m| (f, m.len()))) else {
+    let Ok((file, length)) = regular_file::open(&shard.path).and_then(|f| f.metadata().map(|m| (f, m.len()))) else {
         return beside;
     };
     let mut without: BTreeSet<&str> = stated.iter().filter(|(_, label)| label.is_some()).map(|(&key, _)| key).collect();

@@ -2,6 +2,7 @@
 
 use crate::format::picture::plausible::{DEFLATE, plausible};
 use crate::format::{Header, ReadErrorKind};
+use crate::limits::MOST_IMAGES_OF_A_FILE;
 use crate::text::one_line;
 use imgveil::internal::image::{Depth, Geometry};
 use std::collections::HashSet;
@@ -43,6 +44,7 @@ pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, Read
     let mut decoder = Decoder::new(reader).map_err(wrong)?;
     let mut pages: Vec<Page> = Vec::new();
     let mut directories = HashSet::new();
+    let mut strips = Strips { left: length.max(FREE_STRIPS) };
     loop {
         let directory = decoder.ifd_pointer().map_or(0, |pointer| pointer.0);
         if !directories.insert(directory) {
@@ -51,7 +53,11 @@ pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, Read
         // Bit 0: the same page in a lower resolution. Bit 2: a mask.
         let kind: u32 = decoder.find_tag_unsigned(Tag::NewSubfileType).map_err(wrong)?.unwrap_or(0);
         if pages.is_empty() || kind & 0b101 == 0 {
-            pages.push(page(&mut decoder, directory, length)?);
+            if pages.len() == MOST_IMAGES_OF_A_FILE {
+                let (count, most) = (pages.len() + 1, MOST_IMAGES_OF_A_FILE);
+                return Err(ReadErrorKind::ManyImages { count, most });
+            }
+            pages.push(page(&mut decoder, directory, length, &mut strips)?);
         }
         if let [first, .., last] = pages[..]
             && first.geometry != last.geometry
@@ -90,7 +96,12 @@ fn unlisted(decoder: &mut Decoder<impl Read + Seek>, listed: usize) -> Result<()
 }
 
 /// Describes the decoder's current page.
-fn page(decoder: &mut Decoder<impl Read + Seek>, directory: u64, length: u64) -> Result<Page, ReadErrorKind> {
+fn page(
+    decoder: &mut Decoder<impl Read + Seek>,
+    directory: u64,
+    length: u64,
+    strips: &mut Strips,
+) -> Result<Page, ReadErrorKind> {
     let number = |decoder: &mut Decoder<_>, tag| decoder.find_tag_unsigned::<u16>(tag).map_err(wrong);
     let (width, height) = decoder.dimensions().map_err(wrong)?;
     let stored_as =
@@ -135,7 +146,7 @@ fn page(decoder: &mut Decoder<impl Read + Seek>, directory: u64, length: u64) ->
     };
     let geometry = Geometry::new(height, width, channels)?.with_depth(depth);
     let row = (u64::from(width) * u64::from(bits) * u64::from(samples)).div_ceil(8);
-    plausible(row * u64::from(height), stored_bytes(decoder, length)?, ratio)?;
+    plausible(row * u64::from(height), stored_bytes(decoder, length, strips)?, ratio)?;
     Ok(Page { directory, geometry, colour })
 }
 
@@ -172,14 +183,36 @@ fn largest_ratio(method: CompressionMethod) -> Option<u64> {
     }
 }
 
+/// As many strips as this may be read, however short the file is.
+const FREE_STRIPS: u64 = 1 << 16;
+
+/// How many strips and tiles the pages may still list. Each is listed by bytes of the file, so that they are fewer than
+/// its bytes. Pages that share one long list would take the square of its length.
+struct Strips {
+    left: u64,
+}
+
+impl Strips {
+    fn take(&mut self, count: usize) -> Result<(), ReadErrorKind> {
+        let shared = || ReadErrorKind::Damaged("its pages list more strips than the file has bytes".into());
+        self.left = self.left.checked_sub(count as u64).ok_or_else(shared)?;
+        Ok(())
+    }
+}
+
 /// The number of bytes that the page's strips or tiles take in the file.
-fn stored_bytes(decoder: &mut Decoder<impl Read + Seek>, length: u64) -> Result<u64, ReadErrorKind> {
+fn stored_bytes(
+    decoder: &mut Decoder<impl Read + Seek>,
+    length: u64,
+    strips: &mut Strips,
+) -> Result<u64, ReadErrorKind> {
     let (offsets, counts) = match decoder.get_chunk_type() {
         ChunkType::Strip => (Tag::StripOffsets, Tag::StripByteCounts),
         ChunkType::Tile => (Tag::TileOffsets, Tag::TileByteCounts),
     };
     let offsets = decoder.find_tag_unsigned_vec::<u64>(offsets).map_err(wrong)?.unwrap_or_default();
     let counts = decoder.find_tag_unsigned_vec::<u64>(counts).map_err(wrong)?.unwrap_or_default();
+    strips.take(offsets.len().max(counts.len()))?;
     let here = offsets.iter().zip(&counts).map(|(&at, &count)| count.min(length.saturating_sub(at)));
     Ok(here.fold(0, u64::saturating_add))
 }

@@ -1,0 +1,230 @@
+//! The seal of `imgveil.json`: what is refused once anything of it was changed.
+
+use crate::common::sandbox::*;
+use crate::runs::done;
+use serde_json::{Value, json};
+
+const FORGED: &str = "was changed after it was written: its seal does not fit. Nothing of it was used; restore it from \
+                      the copy that you were given";
+
+/// Two splits, two classes.
+fn pictures(sandbox: &Sandbox) {
+    sandbox.greys(&[
+        "in/train/ill/Doe.png",
+        "in/train/ill/Roe.png",
+        "in/train/well/Poe.png",
+        "in/test/ill/Coe.png",
+        "in/test/well/Moe.png",
+    ]);
+}
+
+fn exchange(images: &mut Value, field: &str) {
+    let (one, two) = (images[0][field].clone(), images[1][field].clone());
+    (images[0][field], images[1][field]) = (two, one);
+}
+
+type Edit = (&'static str, fn(&mut Value));
+
+const EDITS: [Edit; 14] = [
+    ("names exchanged", |m| exchange(&mut m["images"], "name")),
+    ("files exchanged", |m| {
+        exchange(&mut m["images"], "path");
+        exchange(&mut m["images"], "blake3");
+    }),
+    ("a label flipped", |m| m["images"][0]["label"] = json!(1 - m["images"][0]["label"].as_u64().unwrap())),
+    ("a split moved", |m| m["images"][0]["split"] = "val".into()),
+    ("an entry dropped", |m| drop(m["images"].as_array_mut().unwrap().pop())),
+    ("all entries dropped", |m| m["images"] = json!([])),
+    ("entries reordered", |m| m["images"].as_array_mut().unwrap().swap(0, 1)),
+    ("an entry added", |m| {
+        let mut entry = m["images"][0].clone();
+        (entry["name"], entry["path"]) = ("new".into(), "new.png".into());
+        m["images"].as_array_mut().unwrap().push(entry);
+    }),
+    ("another encoding", |m| m["encoding"] = json!({"format": "jpeg", "quality": 90})),
+    ("no scheme", |m| m["scheme"] = json!({"name": "none", "stages": []})),
+    ("another scheme", |m| m["scheme"]["stages"] = json!(["keystream key=image"])),
+    ("another size", |m| m["images"][0]["geometry"] = "4x16x1".into()),
+    ("class names exchanged", |m| m["classes"] = json!(["1", "0"])),
+    ("another seal", |m| m["seal"] = "0".repeat(64).into()),
+];
+
+#[test]
+fn every_change_of_the_manifest_is_refused_before_anything_is_used() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    done(&sandbox, "encrypt neutral -k k.key in out");
+    let whole = sandbox.manifest("out");
+    for (what, edit) in EDITS {
+        let mut changed = whole.clone();
+        edit(&mut changed);
+        assert_ne!(changed, whole, "{what}");
+        sandbox.write("out/imgveil.json", changed.to_string().as_bytes());
+        for line in
+            ["decrypt -k k.key out back", "decrypt -k k.key --names out.names.csv out back", "verify -k k.key out"]
+        {
+            let before = sandbox.tree("");
+            let done = sandbox.run(line);
+            let right = format!("error: out/imgveil.json {FORGED}\n");
+            assert_eq!(
+                (done.code, done.out.as_str(), done.err.as_str()),
+                (DATASET, "", right.as_str()),
+                "{what}: {line}"
+            );
+            assert_same(&before, &sandbox.tree(""));
+        }
+        // The run that wrote the set does not add to it either.
+        let again = sandbox.run("encrypt neutral -k k.key --retry-failed in out");
+        assert_eq!(again.code, DATASET, "{what}: {}", again.err);
+    }
+    // The same facts in another layout are the same manifest.
+    sandbox.write("out/imgveil.json", whole.to_string().as_bytes());
+    done(&sandbox, "verify -k k.key out");
+}
+
+#[test]
+fn fields_that_are_not_known_or_come_twice_are_refused() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    done(&sandbox, "encrypt neutral -k k.key in out");
+    let whole = String::from_utf8(sandbox.read("out/imgveil.json")).unwrap();
+    for (from, to, words) in [
+        ("\"tool\"", "\"note\": 1, \"tool\"", "unknown field `note`"),
+        ("\"split\"", "\"note\": 1, \"split\"", "unknown field `note`"),
+        ("\"split\"", "\"plain\": \"\", \"split\"", "duplicate field `plain`"),
+        ("\"format\": 2", "\"format\": 1", "has format 1, but it has a salt or a seal"),
+        ("\"seal\"", "\"run\"", "duplicate field `run`"),
+    ] {
+        assert!(whole.contains(from));
+        sandbox.write("out/imgveil.json", whole.replacen(from, to, 1).as_bytes());
+        for line in ["decrypt -k k.key out back", "verify -k k.key out", "verify out", "inspect out"] {
+            sandbox.refuses_like(line, DATASET, |said| said.contains(words));
+        }
+    }
+}
+
+#[test]
+fn a_changed_fingerprint_is_told_from_a_wrong_key() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    done(&sandbox, "encrypt neutral -k k.key in out");
+    let mut manifest = sandbox.manifest("out");
+    manifest["key"] = "0123456789abcdef".into();
+    sandbox.write("out/imgveil.json", manifest.to_string().as_bytes());
+    // The seal still fits: the key is right.
+    for line in ["decrypt -k k.key out back", "verify -k k.key out"] {
+        sandbox.refuses(line, DATASET, &format!("out/imgveil.json {FORGED}"));
+    }
+    sandbox.key("other.key", &key(1), 0o600);
+    sandbox.refuses_like("decrypt -k other.key out back", KEY, |said| said.contains("with key 0123456789abcdef"));
+}
+
+#[test]
+fn the_file_of_names_is_checked_with_the_key() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    done(&sandbox, "encrypt neutral -k k.key in out");
+    let names = String::from_utf8(sandbox.read("out.names.csv")).unwrap();
+    let line = "decrypt -k k.key --names changed.csv out back";
+    let exchanged = names.replace("Doe", "*").replace("Roe", "Doe").replace('*', "Roe");
+    sandbox.write("changed.csv", exchanged.as_bytes());
+    sandbox.refuses_like(line, DATASET, |said| said.contains("and the key says that it is not: the file was changed"));
+    let shorter: Vec<&str> = names.lines().filter(|line| !line.contains("Poe")).collect();
+    sandbox.write("changed.csv", shorter.join("\n").as_bytes());
+    sandbox.refuses_like(line, DATASET, |said| said.contains("changed.csv has no line for `"));
+    let twice = format!("{names}{}\n", names.lines().last().unwrap());
+    sandbox.write("changed.csv", twice.as_bytes());
+    sandbox.refuses_like(line, DATASET, |said| said.contains("two lines for `"));
+    // The names of another set with the same images.
+    done(&sandbox, "encrypt random-salt neutral -k k.key in other");
+    let line = "decrypt -k k.key --names other.names.csv out back";
+    sandbox.refuses_like(line, DATASET, |said| said.contains("has no line for `"));
+    // The order of the lines means nothing.
+    let mut lines: Vec<&str> = names.lines().skip(1).collect();
+    lines.reverse();
+    sandbox.write("changed.csv", format!("id,name,class\n{}\n", lines.join("\n")).as_bytes());
+    done(&sandbox, "decrypt -k k.key --names changed.csv out back");
+    assert_eq!(sandbox.pixels("back/train/ill/Doe.png"), sandbox.pixels("in/train/ill/Doe.png"));
+}
+
+#[test]
+fn without_the_key_nothing_is_said_about_the_manifest() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    done(&sandbox, "encrypt neutral -k k.key in out");
+    let vouched = "Without the key this vouches for the files, and not for imgveil.json";
+    assert!(done(&sandbox, "verify out").err.contains(vouched));
+    assert!(done(&sandbox, "inspect out").err.contains("for which nothing vouches without the key"));
+    assert_eq!(done(&sandbox, "verify -k k.key out").err, "");
+    assert_eq!(done(&sandbox, "verify --strict -k k.key out").err, "");
+    let told = |line: &str| serde_json::from_str::<Value>(&done(&sandbox, line).out).unwrap();
+    assert_eq!(told("verify --json out")["manifest"], "no-key");
+    assert_eq!(told("verify --json -k k.key out")["manifest"], "sealed");
+    assert_eq!(told("inspect --json out")["encrypted"]["manifest"], "no-key");
+}
+
+/// Two sets of the same images under one key have nothing in common that tells so.
+#[test]
+fn two_sets_of_the_same_images_cannot_be_linked() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    // The same picture again, under another name.
+    sandbox.write("in/train/ill/Zoe.png", &sandbox.read("in/train/ill/Doe.png"));
+    for set in ["one", "two"] {
+        done(&sandbox, &format!("encrypt random-salt neutral -k k.key -s keystream in {set}"));
+    }
+    let values = |set: &str, field: &str| -> Vec<String> {
+        let images = sandbox.manifest(set)["images"].as_array().unwrap().clone();
+        images.iter().map(|entry| entry[field].as_str().unwrap().to_owned()).collect()
+    };
+    for field in ["name", "path", "id", "plain", "blake3"] {
+        let (one, mut both) = (values("one", field), values("one", field));
+        both.extend(values("two", field));
+        let count = both.len();
+        both.sort_unstable();
+        both.dedup();
+        assert_eq!(both.len(), count, "{field}");
+        // Within a set, too, nothing shows that two images are the same.
+        assert_eq!(one.len() * 2, count);
+    }
+    // The order is that of the neutral ids, which says nothing about the names.
+    let ids: Vec<String> = values("one", "name").iter().map(|n| n.rsplit('/').next().unwrap().to_owned()).collect();
+    let mut sorted = ids.clone();
+    sorted.sort_unstable();
+    assert_eq!(ids, sorted);
+}
+
+#[test]
+fn arrays_come_back_in_their_own_order_with_the_names() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    done(&sandbox, "encrypt -s none -k k.key in plain.npz");
+    done(&sandbox, "decrypt -k k.key plain.npz arrays.npz");
+    done(&sandbox, "encrypt random-salt neutral -k k.key arrays.npz out.npz");
+    done(&sandbox, "decrypt -k k.key --names out.npz.names.csv out.npz back.npz");
+    assert!(sandbox.read("back.npz") == sandbox.read("arrays.npz"));
+}
+
+/// Tables of few bits: nothing in the set can be computed from the tables alone.
+#[test]
+fn tables_without_a_salt_get_one_beside_them() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    let flips: Vec<u32> = (0..16).map(|i| i % 2).collect();
+    sandbox.key("t.json", &json!({"flip": {"shape": [16], "values": flips}}).to_string(), 0o600);
+    let bare = imgveil_data::tables_file::load(&sandbox.path("t.json")).unwrap().tables.key().fingerprint();
+    done(&sandbox, "encrypt --dry-run --tables t.json -s np in out");
+    assert!(!sandbox.path("t.json.salt").exists());
+    let said = done(&sandbox, "encrypt --tables t.json -s np in out").err;
+    assert!(said.contains("the salt of these tables: t.json.salt (keep it with them"), "{said}");
+    assert_ne!(sandbox.manifest("out")["key"], bare.to_string());
+    assert_eq!(done(&sandbox, "encrypt --tables t.json -s np in again").err, "");
+    assert_eq!(sandbox.manifest("again")["key"], sandbox.manifest("out")["key"]);
+    done(&sandbox, "verify --tables t.json out");
+    done(&sandbox, "decrypt --tables t.json out back");
+    std::fs::rename(sandbox.path("t.json.salt"), sandbox.path("lost")).unwrap();
+    sandbox.refuses_like("decrypt --tables t.json out lost", KEY, |said| said.contains("was encrypted with key"));
+    // Another salt is another secret.
+    done(&sandbox, "encrypt --tables t.json -s np in other");
+    assert_ne!(sandbox.manifest("other")["key"], sandbox.manifest("out")["key"]);
+}

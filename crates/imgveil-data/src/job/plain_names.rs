@@ -1,0 +1,85 @@
+//! The file of names of a decryption: which name an image had before it was encrypted. The key checks every line,
+//! because the neutral name of an image is a keyed hash of its name.
+
+use super::error::JobError;
+use crate::set::names::{self, Name};
+use crate::set::{Manifest, SetError, is_inside};
+use imgveil::internal::key::Key;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The names of the images of a set before it was encrypted.
+pub(super) struct PlainNames {
+    /// The names by the names in the set.
+    names: HashMap<String, String>,
+    /// The name of every image of the set, in the order of the manifest.
+    of_images: Vec<String>,
+}
+
+impl PlainNames {
+    /// Reads a file of names, which must have the right name of every image.
+    pub fn read(path: &Path, key: &Key, manifest: &Manifest) -> Result<Self, JobError> {
+        let wrong = |reason: String| SetError::Names { path: path.to_owned(), reason };
+        let mut names = HashMap::new();
+        for Name { id, name, .. } in names::read(path)? {
+            // A file of names is input: its names must not lead out of the output.
+            if !is_inside(&name) {
+                return Err(wrong(format!("it names `{name}`, which lies outside of the set")).into());
+            }
+            if names.insert(id.clone(), name).is_some() {
+                return Err(wrong(format!("it has two lines for `{id}`")).into());
+            }
+        }
+        let mut of_images = Vec::with_capacity(manifest.images.len());
+        for entry in &manifest.images {
+            let id = entry.name.clone();
+            let Some(name) = names.get(&id).cloned() else {
+                return Err(JobError::NoName { path: path.to_owned(), id });
+            };
+            if !names::belongs(key, manifest.salt, &id, &name) {
+                return Err(JobError::ForgedName { path: path.to_owned(), id, name });
+            }
+            of_images.push(name);
+        }
+        Ok(Self { names, of_images })
+    }
+
+    /// The name of the image that the set calls `id`.
+    pub fn of(&self, id: &str) -> Option<&str> {
+        self.names.get(id).map(String::as_str)
+    }
+
+    /// The images of the manifest in the order of their names, which replaces that of the neutral names. Images of an
+    /// array, which are called `SPLIT/CLASS/NUMBER`, are in the order of the array.
+    pub fn order(&self) -> Vec<usize> {
+        let number = |name: &str| -> Option<usize> {
+            let last = name.rsplit('/').next().filter(|last| last.len() >= 6)?;
+            last.bytes().all(|byte| byte.is_ascii_digit()).then(|| last.parse().ok())?
+        };
+        let numbers: Option<Vec<usize>> = self.of_images.iter().map(|name| number(name)).collect();
+        let mut order: Vec<usize> = (0..self.of_images.len()).collect();
+        match numbers {
+            Some(numbers) => order.sort_by_key(|&index| {
+                let split = self.of_images[index].split('/').next().unwrap_or_default();
+                (split, numbers[index], &self.of_images[index])
+            }),
+            None => order.sort_by_key(|&index| self.of_images[index].split('/').collect::<Vec<_>>()),
+        }
+        order
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn images_of_an_array_are_in_its_order_and_others_in_that_of_their_folders() {
+        let order = |names: &[&str]| {
+            let of_images: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            PlainNames { names: HashMap::new(), of_images }.order()
+        };
+        assert_eq!(order(&["train/1/000002", "test/0/000009", "train/0/000003"]), [1, 0, 2]);
+        assert_eq!(order(&["a/b", "a-b", "a/a"]), [2, 0, 1]);
+    }
+}

@@ -1,0 +1,251 @@
+//! A signed set in hostile hands: thousands of single edits of its manifest, its image files, shards and arrays, and of
+//! its file of names. Each is refused by a verification and a decryption with the key, or changes nothing.
+
+mod common;
+
+use common::tree;
+use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil::internal::image::{Geometry, Image};
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::{Options, Preset};
+use imgveil_data::format::picture;
+use imgveil_data::job::{DecryptOptions, EncryptOptions, VerifyRequest};
+use imgveil_data::{
+    DecryptRequest, DecryptRun, Encoding, EncryptRequest, EncryptRun, ErrorKind, Memory, VerifyRun, merge,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Edits of every set.
+const EDITS: usize = 400;
+
+fn key() -> Key {
+    Key::from_bytes([9; 32])
+}
+
+fn cpu() -> Device {
+    Device::open(&DeviceChoice::Cpu).unwrap()
+}
+
+/// Eight grey images in two splits and two classes.
+fn input(folder: &Path) -> PathBuf {
+    let input = folder.join("in");
+    for i in 0..8u8 {
+        let samples = (0..64u8).map(|p| p.wrapping_mul(i * 2 + 3).wrapping_add(i)).collect();
+        let image = Image::new(Geometry::new(8, 8, 1).unwrap(), samples).unwrap();
+        let class = input.join(["train", "test"][usize::from(i % 4 == 3)]).join(["ill", "well"][usize::from(i % 2)]);
+        std::fs::create_dir_all(&class).unwrap();
+        std::fs::write(class.join(format!("patient{i}.png")), picture::encode_png(&image).unwrap()).unwrap();
+    }
+    input
+}
+
+fn encrypt(input: &Path, output: &Path, encoding: Encoding, partition: Option<&str>) {
+    let options = EncryptOptions {
+        encoding: Some(encoding),
+        partition: partition.map(|text| text.parse().unwrap()),
+        ..EncryptOptions::default()
+    };
+    let request = EncryptRequest {
+        input: input.to_owned(),
+        output: output.to_owned(),
+        secret: key().into(),
+        scheme: Preset::ShuffleFlip.scheme(Options::default()).unwrap(),
+        options,
+    };
+    EncryptRun::new(request, cpu()).run().unwrap();
+}
+
+/// The decrypted images that a decryption with names writes, and how many it set aside.
+fn decrypt(set: &Path, names: &Path) -> Result<(BTreeMap<String, Vec<u8>>, usize), ErrorKind> {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("back");
+    let (encoding, names) = (Some(Encoding::Png), Some(names.to_owned()));
+    let options = DecryptOptions { encoding, names, ..DecryptOptions::default() };
+    let request = DecryptRequest { input: set.to_owned(), output: output.clone(), secret: key().into(), options };
+    let summary = DecryptRun::new(request, cpu()).run().map_err(|error| error.kind())?;
+    Ok((tree(&output), summary.failed.len()))
+}
+
+/// How many faults a verification with the key finds.
+fn verify(set: &Path) -> Result<usize, ErrorKind> {
+    let (secret, memory) = (Some(key().into()), Memory::default());
+    let request = VerifyRequest { input: set.to_owned(), secret, spot_check: None, memory };
+    let found = VerifyRun::new(request, cpu()).run().map_err(|error| error.kind())?;
+    Ok(found.failed.len() + found.labels.len() + found.strangers.len())
+}
+
+struct Draw(ChaCha20Rng);
+
+impl Draw {
+    fn below(&mut self, n: usize) -> usize {
+        self.0.next_u32() as usize % n.max(1)
+    }
+
+    /// One edit of bytes.
+    fn bytes(&mut self, bytes: &mut Vec<u8>) {
+        let at = self.below(bytes.len());
+        match self.below(6) {
+            0 => bytes[at] ^= 1 << self.below(8),
+            1 => bytes[at] = self.below(256) as u8,
+            2 => bytes.insert(at, self.below(256) as u8),
+            3 => drop(bytes.remove(at)),
+            4 => bytes.truncate(at),
+            _ => {
+                let (end, other) = ((at + 16).min(bytes.len()), self.below(bytes.len()));
+                let chunk = bytes[at..end].to_vec();
+                bytes.splice(other..other, chunk);
+            }
+        }
+    }
+
+    /// One edit of a manifest by somebody who knows what it is.
+    fn manifest(&mut self, text: &mut Vec<u8>) {
+        let Ok(mut manifest) = serde_json::from_slice::<Value>(text) else { return };
+        let count = manifest["images"].as_array().map_or(0, Vec::len);
+        let (i, j) = (self.below(count), self.below(count));
+        let fields = ["name", "path", "split", "label", "geometry", "id", "plain", "blake3"];
+        let field = fields[self.below(fields.len())];
+        let images = manifest["images"].as_array_mut().unwrap();
+        match self.below(12) {
+            0 | 1 => {
+                let (one, other) = (images[i][field].clone(), images[j][field].clone());
+                (images[i][field], images[j][field]) = (other, one);
+            }
+            2 => images[i][field] = images[j][field].clone(),
+            3 => images.swap(i, j),
+            4 => drop(images.remove(i)),
+            5 => images.insert(i, images[j].clone()),
+            6 => drop(images[i].as_object_mut().unwrap().remove(field)),
+            7 => {
+                let formats = [r#"{"format":"png"}"#, r#"{"format":"npz"}"#, r#"{"format":"jpeg","quality":90}"#];
+                manifest["encoding"] = serde_json::from_str(formats[self.below(formats.len())]).unwrap();
+            }
+            8 => {
+                let stages: [&[&str]; 3] = [&[], &["keystream key=image"], &["sign-flip block=4x4 key=shared"]];
+                manifest["scheme"]["stages"] = serde_json::json!(stages[self.below(stages.len())]);
+            }
+            9 => manifest["format"] = 1.into(),
+            10 => {
+                let names = ["seal", "salt", "run", "part", "parts", "classes", "tool"];
+                drop(manifest.as_object_mut().unwrap().remove(names[self.below(names.len())]));
+            }
+            _ => manifest["classes"] = serde_json::json!(["1", "0"]),
+        }
+        *text = serde_json::to_vec_pretty(&manifest).unwrap();
+    }
+}
+
+/// Copies the files of a set.
+fn copy(files: &BTreeMap<PathBuf, Vec<u8>>) {
+    for (path, bytes) in files {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
+fn edited(name: &str, encoding: Encoding, merged: bool) {
+    let folder = tempfile::tempdir().unwrap();
+    let input = input(folder.path());
+    let set = folder.path().join(name);
+    if merged {
+        ["1/2", "2/2"].iter().for_each(|part| encrypt(&input, &set, encoding, Some(part)));
+        merge(&set).unwrap();
+    } else {
+        encrypt(&input, &set, encoding, None);
+    }
+    let names = folder.path().join(format!("{name}.names.csv"));
+    let mut whole: BTreeMap<PathBuf, Vec<u8>> = if set.is_dir() {
+        let files = tree(&set).into_iter().filter(|(name, _)| !set.join(name).is_dir());
+        files.map(|(name, bytes)| (set.join(name), bytes)).collect()
+    } else {
+        BTreeMap::from([(set.clone(), std::fs::read(&set).unwrap())])
+    };
+    whole.insert(names.clone(), std::fs::read(&names).unwrap());
+    let (right, failed) = decrypt(&set, &names).unwrap();
+    assert_eq!((failed, verify(&set)), (0, Ok(0)));
+    let manifest = set.join("imgveil.json");
+    let others: Vec<PathBuf> = whole.keys().filter(|path| **path != manifest).cloned().collect();
+    let mut draw = Draw(ChaCha20Rng::seed_from_u64(name.bytes().map(u64::from).sum()));
+    let mut refused = 0;
+    for number in 0..EDITS {
+        // Half of the edits are of the manifest, half of these by somebody who knows what it is.
+        let path = match (whole.get(&manifest), number % 2) {
+            (Some(_), 0) => manifest.clone(),
+            _ => others[draw.below(others.len())].clone(),
+        };
+        let mut bytes = whole[&path].clone();
+        if path == manifest && number % 4 == 0 {
+            draw.manifest(&mut bytes)
+        } else {
+            draw.bytes(&mut bytes)
+        };
+        std::fs::write(&path, &bytes).unwrap();
+        let what = format!("edit {number} of {}", path.display());
+        // A fingerprint that was changed looks like a wrong key.
+        let says_so = |kind: ErrorKind| [ErrorKind::InvalidSet, ErrorKind::WrongKey].contains(&kind);
+        let decrypted = decrypt(&set, &names);
+        let verified = verify(&set);
+        match &decrypted {
+            Ok((images, failed)) => {
+                for (name, bytes) in images {
+                    assert!(right.get(name) == Some(bytes), "{what}: {name} came back as another image");
+                }
+                let pictures =
+                    |images: &BTreeMap<String, Vec<u8>>| images.keys().filter(|n| n.ends_with("png")).count();
+                assert_eq!(pictures(images) + failed, pictures(&right), "{what}: images are lost in silence");
+                refused += usize::from(*failed > 0);
+                // A verification does not look at the file of names.
+                if *failed > 0 {
+                    assert!(verified.as_ref().map_or_else(|&kind| says_so(kind), |&faults| faults > 0), "{what}");
+                }
+            }
+            Err(kind) => {
+                refused += 1;
+                assert!(says_so(*kind), "{what}: {kind:?}");
+                if path != names {
+                    assert!(verified.as_ref().map_or_else(|&kind| says_so(kind), |&faults| faults > 0), "{what}");
+                }
+            }
+        }
+        if let Err(kind) = verified {
+            assert!(says_so(kind), "{what}: {kind:?}");
+        }
+        copy(&BTreeMap::from([(path.clone(), whole[&path].clone())]));
+    }
+    // Most edits must hit something, or the test tells nothing.
+    assert!(refused * 3 > EDITS, "{refused} of {EDITS} edits were refused");
+}
+
+#[test]
+fn edits_of_a_folder_are_refused_or_change_nothing() {
+    edited("folder", Encoding::Png, false);
+}
+
+#[test]
+fn edits_of_jpeg_files_are_refused_or_change_nothing() {
+    edited("jpeg", Encoding::Jpeg { quality: 90 }, false);
+}
+
+#[test]
+fn edits_of_a_merged_set_are_refused_or_change_nothing() {
+    edited("merged", Encoding::Png, true);
+}
+
+#[test]
+fn edits_of_shards_are_refused_or_change_nothing() {
+    edited("shards", Encoding::WebDataset { per_shard: 3 }, false);
+}
+
+#[test]
+fn edits_of_arrays_are_refused_or_change_nothing() {
+    edited("arrays", Encoding::Npy, false);
+}
+
+#[test]
+fn edits_of_an_archive_are_refused_or_change_nothing() {
+    edited("set.npz", Encoding::Npz, false);
+}
