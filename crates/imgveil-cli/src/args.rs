@@ -205,10 +205,6 @@ pub struct ReadArgs {
     /// NIfTI: the axis along which a volume is cut into slices: x, y or z
     #[arg(long, value_name = "AXIS", default_value = "z")]
     pub axis: Axis,
-    /// Samples of more than 8 bits: how many bits they use, 9 to 16; flips stay within them [default: what headers say,
-    /// else as many as the largest sample of the set needs]
-    #[arg(long, value_name = "BITS", value_parser = depth)]
-    pub depth: Option<Depth>,
     /// Follow links that lead out of IN
     #[arg(long)]
     pub follow_links: bool,
@@ -219,6 +215,15 @@ pub struct ReadArgs {
     pub pixels: PixelArgs,
     #[command(flatten)]
     pub memory: MemoryArgs,
+}
+
+/// How many bits samples use.
+#[derive(clap::Args)]
+pub struct DepthArgs {
+    /// Samples of more than 8 bits: how many bits they use, 9 to 16; flips stay within them [default: what headers say,
+    /// else as many as the largest sample needs]
+    #[arg(long, value_name = "BITS", value_parser = depth)]
+    pub depth: Option<Depth>,
 }
 
 /// How pixels are changed when they are read.
@@ -238,7 +243,6 @@ impl ReadArgs {
         ReadOptions {
             window: self.window,
             axis: self.axis,
-            depth: self.depth,
             labels: self.labels.clone(),
             follow_links: self.follow_links,
             memory: self.memory.bound(),
@@ -255,7 +259,7 @@ impl PixelArgs {
 }
 
 /// Reads a depth of more than 8 bits.
-pub fn depth(text: &str) -> Result<Depth, String> {
+fn depth(text: &str) -> Result<Depth, String> {
     let bits = text.parse().ok().filter(|bits| (9..=16).contains(bits));
     bits.and_then(Depth::new).ok_or_else(|| "write a number of bits from 9 to 16".to_owned())
 }

@@ -1,6 +1,6 @@
 //! `imgveil encrypt`.
 
-use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
 use crate::output::{
     ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
@@ -46,6 +46,8 @@ pub struct Args {
     fit: ResizeArgs,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    depth: DepthArgs,
     #[command(flatten)]
     format: FormatArgs,
     /// Members of webdataset samples to carry over as they are, such as json,txt: look at what they hold first
@@ -95,7 +97,7 @@ impl Args {
         };
         Ok(EncryptOptions {
             resize: self.fit.fit(),
-            read: ReadOptions { members: self.keep_members.clone(), ..self.read.reading() },
+            read: ReadOptions { members: self.keep_members.clone(), depth: self.depth.depth, ..self.read.reading() },
             naming,
             names: self.names.clone(),
             encoding: Some(self.format.encoding(&self.output)?),

@@ -1,11 +1,10 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, MemoryArgs, PixelArgs, depth, load_key};
+use crate::args::{DepthArgs, DeviceArgs, MemoryArgs, PixelArgs, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
 use crate::scheme_file::{is_scheme_file, read_scheme};
-use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
 use imgveil_data::format::ReadOptions;
@@ -34,9 +33,8 @@ pub struct Args {
     /// names
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
-    /// Samples of more than 8 bits: how many bits they use, 9 to 16 [default: as many as the largest sample needs]
-    #[arg(long, value_name = "BITS", value_parser = depth)]
-    depth: Option<Depth>,
+    #[command(flatten)]
+    depth: DepthArgs,
     #[command(flatten)]
     memory: MemoryArgs,
     #[command(flatten)]
@@ -61,7 +59,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => Key::generate()?,
     };
     let device = args.device.open(out)?;
-    let reading = ReadOptions { memory: args.memory.bound(), depth: args.depth, ..args.pixels.reading() };
+    let reading = ReadOptions { memory: args.memory.bound(), depth: args.depth.depth, ..args.pixels.reading() };
     let bar = ImageBar::new("encrypting");
     let request = PreviewRequest {
         image: &args.image,
