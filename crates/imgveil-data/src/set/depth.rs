@@ -154,11 +154,7 @@ impl Source for AtDepth {
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
         let image = self.source.read(index)?;
-        let found = image.geometry().depth();
-        let depth = self.depth(index, found);
-        if depth == found {
-            return Ok(image);
-        }
+        let depth = self.depth(index, image.geometry().depth());
         let wrong = |kind| ReadError::new(&self.source.items()[index].name, kind);
         image.at_depth(depth).map_err(|sample| wrong(ReadErrorKind::TooDeep { sample, max: depth.max() as u16 }))
     }

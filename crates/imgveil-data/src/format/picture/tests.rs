@@ -43,15 +43,32 @@ fn pngs_say_how_many_bits_are_used() {
 
 #[test]
 fn deep_pnm_samples_are_read_as_they_are_stored() {
-    for (max, bits) in [(256u32, 9), (1000, 10), (4095, 12), (40_000, 16), (65_535, 16)] {
-        let values: Vec<u16> = (0..64).map(|i| (i * max / 63) as u16).collect();
+    // Scaled to 16 bits in single precision and back, 21,882 of 65,402 would be another sample.
+    for (max, bits) in [(256u32, 9), (1000, 10), (4095, 12), (40_000, 16), (65_402, 16), (65_534, 16), (65_535, 16)] {
+        let height = max / 256 + 1;
+        let values: Vec<u16> = (0..256 * height).map(|value| value.min(max) as u16).collect();
         let stored: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
-        let pgm = [format!("P5 8 8 {max}\n").as_bytes(), &stored].concat();
+        let pgm = [format!("P5 256 {height} {max}\n").as_bytes(), &stored].concat();
         let geometry = header(Cursor::new(&pgm)).unwrap().geometry;
         assert_eq!(geometry.depth().bits(), bits);
-        let samples = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        assert_eq!(decode(&pgm).unwrap(), Image::new(geometry, samples).unwrap(), "{max}");
+        let samples: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let image = Image::new(geometry, samples).unwrap();
+        assert!(decode(&pgm).unwrap() == image, "{max}");
+        let words: Vec<String> = values.iter().map(u16::to_string).collect();
+        let plain = format!("P2\n# a comment\n256 {height}\n{max}\n{}\n", words.join("\n"));
+        assert!(decode(plain.as_bytes()).unwrap() == image, "{max}");
+        let opaque: Vec<u8> = values.iter().flat_map(|value| [*value, max as u16]).flat_map(u16::to_be_bytes).collect();
+        let pam = |alpha: &[u8]| {
+            let head =
+                format!("P7\nWIDTH 256\nHEIGHT {height}\nDEPTH 2\nMAXVAL {max}\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n");
+            [head.as_bytes(), alpha].concat()
+        };
+        assert!(decode(&pam(&opaque)).unwrap() == image, "{max}");
+        let translucent = [&opaque[..2], &[0, 1], &opaque[4..]].concat();
+        assert!(decode(&pam(&translucent)).unwrap_err().to_string().contains("translucent"));
     }
+    let large = decode(b"P6 1 1 1000\n\x00\x01\x03\xe9\x00\x02").unwrap_err().to_string();
+    assert!(large.contains("a sample is 1001, and its header says that 1000 is the largest"), "{large}");
 }
 
 /// The image in every format that some program writes, with the name of the format.
