@@ -242,6 +242,7 @@ impl ReadArgs {
     pub fn reading(&self) -> ReadOptions {
         ReadOptions {
             window: self.window,
+            range: None,
             axis: self.axis,
             labels: self.labels.clone(),
             follow_links: self.follow_links,

@@ -5,10 +5,10 @@ use crate::feed::Split;
 use imgveil::internal::engine::Program;
 use imgveil::internal::key::{Fingerprint, Key};
 use imgveil::internal::scheme::{Scheme, Secret};
+use imgveil_data::ErrorKind;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::set::mixtures::MixtureSet;
 use imgveil_data::set::{self, LoadError, Resize, Source};
-use imgveil_data::{ErrorKind, Memory};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,18 +58,41 @@ pub fn training_set(
     secret: Option<Secret>,
     resize: Resize,
 ) -> Result<TrainingSet, Error> {
-    Ok(open(path, scheme, secret, resize)?)
+    training_set_with(path, scheme, secret, resize, &ReadOptions::default())
 }
 
-fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Resize) -> Result<TrainingSet, DataError> {
+/// As [`training_set`], with a choice of how plain images are read. A set that is encrypted already takes none.
+///
+/// # Errors
+/// As [`training_set`].
+pub fn training_set_with(
+    path: &Path,
+    scheme: Option<Scheme>,
+    secret: Option<Secret>,
+    resize: Resize,
+    reading: &ReadOptions,
+) -> Result<TrainingSet, Error> {
+    Ok(open(path, scheme, secret, resize, reading)?)
+}
+
+fn open(
+    path: &Path,
+    scheme: Option<Scheme>,
+    secret: Option<Secret>,
+    resize: Resize,
+    reading: &ReadOptions,
+) -> Result<TrainingSet, DataError> {
+    // How much memory there is matters for encrypted sets too.
+    let changed = ReadOptions { memory: reading.memory, ..ReadOptions::default() } != *reading;
+    let is_for_plain = secret.is_some() || scheme.is_some() || resize != Resize::default() || changed;
     // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
     let opened = match secret.as_ref().map(Secret::key) {
-        Some(key) => set::open_sealed(path, &ReadOptions::default(), key),
-        None => set::open(path),
+        Some(key) => set::open_sealed(path, reading, key),
+        None => set::open_with(path, reading),
     };
     let opened = match opened {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
-            if secret.is_some() || scheme.is_some() || resize != Resize::default() {
+            if is_for_plain {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
             return mixtures(path);
@@ -80,7 +103,7 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
     let (seen, applied, fingerprint) = match opened.manifest {
         Some(manifest) => {
-            if secret.is_some() || scheme.is_some() || resize != Resize::default() {
+            if is_for_plain {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
             (manifest.scheme, plain_scheme(), Some(manifest.key))
@@ -91,8 +114,10 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
         }
     };
     // One depth for all splits: the network sees samples scaled by it.
-    let source =
-        if encrypted { opened.source } else { set::at_used_depth(opened.source, None, &applied, Memory::default()) };
+    let source = match encrypted {
+        true => opened.source,
+        false => set::at_used_depth(opened.source, reading.depth, &applied, reading.memory),
+    };
     let source = source.as_ref();
     let classes = source.classes().to_vec();
     if classes.len() < 2 {

@@ -52,7 +52,7 @@ pub use backend::Backend;
 pub use checkpoint::describe;
 pub use checkpoint::{ModelInfo, load_checkpoint};
 pub use config::Config;
-pub use data::{TrainingSet, training_set};
+pub use data::{TrainingSet, training_set, training_set_with};
 pub use error::{Error, ErrorDetail, ErrorKind};
 pub use evaluate::Evaluation;
 pub use feed::{Batch, Batches, Feed, FeedError, Labels, Split};

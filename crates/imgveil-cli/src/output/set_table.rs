@@ -23,7 +23,7 @@ pub fn division(splits: &Counts, classes: &Counts, plain: &BTreeMap<String, Stri
     let both = |name: &str| match plain.get(name) {
         // `00` is the class `0`.
         Some(plain) if plain != name && plain.parse::<u32>().ok() != name.parse().ok() => {
-            format!("{name} = {}", plain.escape_debug())
+            format!("{name} = {plain}")
         }
         _ => name.to_owned(),
     };

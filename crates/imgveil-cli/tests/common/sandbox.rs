@@ -38,6 +38,14 @@ pub struct Done {
 }
 
 impl Done {
+    /// What a command printed and ended with.
+    pub fn of(code: i32, out: String, err: &str) -> Self {
+        let (set, err): (Vec<&str>, Vec<&str>) = err
+            .split_inclusive('\n')
+            .partition(|line| line.starts_with("  splits   ") || line.starts_with("  classes  "));
+        Self { code, out, err: err.concat(), set: set.concat() }
+    }
+
     #[track_caller]
     pub fn is(self, code: i32, out: &str, err: &str) {
         assert_eq!((self.code, self.out.as_str(), self.err.as_str()), (code, out, err));
@@ -117,11 +125,7 @@ impl Sandbox {
         let output = self.command(folder, line).output().unwrap();
         let text = |bytes: Vec<u8>| stable(&String::from_utf8(bytes).unwrap(), self.0.path());
         let code = output.status.code().expect("ended by a signal");
-        let (set, err): (Vec<String>, Vec<String>) = text(output.stderr)
-            .split_inclusive('\n')
-            .map(str::to_owned)
-            .partition(|line| line.starts_with("  splits   ") || line.starts_with("  classes  "));
-        Done { code, out: text(output.stdout), err: err.concat(), set: set.concat() }
+        Done::of(code, text(output.stdout), &text(output.stderr))
     }
 
     pub fn run(&self, line: &str) -> Done {

@@ -133,7 +133,7 @@ mod tests {
     fn a_signal_is_no_damage() {
         let grey = DynamicImage::ImageLuma8(image::GrayImage::from_fn(8, 6, |x, y| image::Luma([(x * y) as u8])));
         let rgb = DynamicImage::ImageRgb8(grey.to_rgb8());
-        let header = Header { count: 1, geometry: "6x8x1".parse().unwrap() };
+        let header = Header::new(1, "6x8x1".parse().unwrap());
         let coloured = Header { geometry: "6x8x3".parse().unwrap(), ..header };
         let options = ReadOptions::default();
         let check = |bytes: Vec<u8>, format: Format, expected: Header, what: &str| {

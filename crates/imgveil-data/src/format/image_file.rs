@@ -2,15 +2,28 @@
 //! (its frames), a volume (its slices).
 
 use super::error::ReadErrorKind;
+use super::scale::Scale;
 use imgveil::internal::image::{Geometry, Image};
 
 /// What a file's header says, before a pixel is decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Header {
     /// The number of images.
     pub count: usize,
     /// The geometry of every image.
     pub geometry: Geometry,
+    /// What the samples mean.
+    pub scale: Scale,
+    /// The bits of a sample that may differ from 0. Fewer than the geometry's depth where a file states that it uses
+    /// fewer.
+    pub used_bits: u32,
+}
+
+impl Header {
+    /// A header of images whose samples have no stated meaning and use all of their bits.
+    pub(super) fn new(count: usize, geometry: Geometry) -> Self {
+        Self { count, geometry, scale: Scale::Unknown, used_bits: 8 * geometry.depth().bytes() as u32 }
+    }
 }
 
 /// An opened file.

@@ -6,12 +6,14 @@ mod detect;
 pub mod dicom;
 mod error;
 mod image_file;
+mod jpeg;
 pub mod nifti;
 #[doc(hidden)]
 pub mod npy;
 mod passed_over;
 pub mod picture;
 mod read_options;
+mod scale;
 pub(crate) mod tar;
 mod window;
 
@@ -21,6 +23,7 @@ pub use error::{ReadError, ReadErrorKind};
 pub use image_file::{Header, ImageFile};
 pub use passed_over::PassedOverReason;
 pub use read_options::{Axis, ExifOrientation, ReadOptions};
+pub use scale::Scale;
 pub use window::Window;
 #[doc(hidden)]
 pub use window::linear;

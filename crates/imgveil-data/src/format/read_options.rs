@@ -11,6 +11,10 @@ use std::path::PathBuf;
 pub struct ReadOptions {
     /// DICOM and NIfTI: the grey values that are converted to 8 bits. `None` keeps the full depth.
     pub window: Option<Window>,
+    /// NIfTI without a window: the values in the modality's units that become 0 and 65,535 in every file. `None` scales
+    /// each file that needs it by its own smallest and largest value. A set with such files is opened with the range
+    /// of all of them.
+    pub range: Option<(f64, f64)>,
     /// NIfTI: the axis along which a volume is cut into slices.
     pub axis: Axis,
     /// The bits that samples of more than 8 bits use, 9 to 16. `None` means as many as headers say, or as samples use.

@@ -12,7 +12,7 @@ use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
 use super::salt;
 use super::summary::{Failure, in_order};
-use crate::format::{ExifOrientation, ReadError};
+use crate::format::{ExifOrientation, ReadError, Scale};
 use crate::set::names::Naming;
 use crate::set::remark::counted;
 use crate::set::{
@@ -88,6 +88,8 @@ pub(super) struct Preflighted {
     pub turned: usize,
     /// The depth of the images whose samples have more than 8 bits, if there are any.
     pub depth: Option<Depth>,
+    /// The meanings of samples in the set, each with the first image that has it.
+    scales: Vec<(Scale, usize)>,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -177,6 +179,7 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
         classes,
         mine,
         failed: Vec::new(),
+        scales: Vec::new(),
         notes: opened.remarks,
         turned: 0,
         depth: None,
@@ -235,7 +238,7 @@ impl Preflighted {
     fn scan(&mut self, request: &EncryptRequest) {
         let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
         let sizes = |index: usize| {
-            let geometry = self.source.geometry(index)?;
+            let (geometry, scale) = self.source.scaled(index)?;
             let sizes =
                 resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
             let name = &self.source.items()[index].name;
@@ -244,16 +247,20 @@ impl Preflighted {
             let length = self.source.length(index).saturating_add((geometry.bytes() as u64).saturating_mul(OF_SAMPLES));
             let length = if geometry == resized { self.source.length(index) } else { length };
             cost::check(memory, resized, &request.scheme, length, name)?;
-            Ok((resized, original))
+            Ok((resized, original, scale))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
         let turned = |&index: &usize| !self.source.orientation(index).is_upright();
         self.turned = wanted.par_iter().copied().filter(turned).count();
-        let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
+        let headers: Vec<Result<(Geometry, Geometry, Scale), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
             match header {
-                Ok((resized, original)) => {
+                Ok((resized, original, scale)) => {
+                    let known = self.scales.iter().any(|(other, _)| *other == scale);
+                    if !known && scale != Scale::Unknown && self.scales.len() < 2 {
+                        self.scales.push((scale, index));
+                    }
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
@@ -346,6 +353,7 @@ impl Preflighted {
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
+        self.notes.extend(self.incomparable());
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
             self.notes.extend(idle.iter().map(|(stage, why)| Remark::new(format!("{stage} does nothing here: {why}"))));
@@ -387,6 +395,20 @@ impl Preflighted {
             remarks.push(Remark::new(words).with(Advice::Size));
         }
         remarks
+    }
+
+    /// A note, if equal samples of two images are not equal values.
+    fn incomparable(&self) -> Option<Remark> {
+        let name = |index: usize| self.source.items().get(index).map_or("", |item| item.name.as_str());
+        let of = |&(scale, index): &(Scale, usize)| format!("in `{}` a value is {scale}", name(index));
+        let what = match self.scales.as_slice() {
+            [one @ (Scale::Several, _)] => of(one),
+            [one, two, ..] => format!("{}, {}", of(one), of(two)),
+            _ => return None,
+        };
+        let way = "a window of a centre and a width reads all of them on one scale";
+        let words = "samples of different images cannot be compared";
+        Some(Remark::new(format!("{words}: {what} (slope, intercept or sign differ); {way}")))
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

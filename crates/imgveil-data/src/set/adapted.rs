@@ -4,7 +4,7 @@ use super::item::{Item, Member};
 use super::passed_over::PassedOver;
 use super::source::{Beside, Source};
 use crate::format::picture::Orientation;
-use crate::format::{Channels, ExifOrientation, ReadError, ReadOptions};
+use crate::format::{Channels, ExifOrientation, ReadError, ReadOptions, Scale};
 use imgveil::internal::image::{Geometry, GeometryError, Image};
 use std::path::PathBuf;
 
@@ -70,6 +70,11 @@ impl Source for Adapted {
         let unfit = self.unfit(index);
         let geometry = Adapted::orientation(self, index).geometry(geometry).map_err(&unfit)?;
         self.channels.map_or(Ok(geometry), |channels| channels.geometry(geometry)).map_err(unfit)
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        let (_, scale) = self.source.scaled(index)?;
+        Ok((self.geometry(index)?, scale))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

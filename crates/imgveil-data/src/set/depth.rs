@@ -6,7 +6,7 @@ use super::passed_over::PassedOver;
 use super::source::{Beside, Source};
 use crate::Memory;
 use crate::format::picture::Orientation;
-use crate::format::{ReadError, ReadErrorKind};
+use crate::format::{ReadError, ReadErrorKind, Scale};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::scheme::Scheme;
 use rayon::prelude::*;
@@ -150,6 +150,11 @@ impl Source for AtDepth {
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         let geometry = self.source.geometry(index)?;
         Ok(geometry.with_depth(self.depth(index, geometry.depth())))
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        let (geometry, scale) = self.source.scaled(index)?;
+        Ok((geometry.with_depth(self.depth(index, geometry.depth())), scale))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

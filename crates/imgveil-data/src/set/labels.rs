@@ -12,8 +12,8 @@ use super::remark::{Advice, Remark, counted, listed};
 use super::source::Source;
 use super::split::Split;
 use crate::Memory;
-use crate::format::ReadError;
 use crate::format::picture::Orientation;
+use crate::format::{ReadError, Scale};
 use crate::limits::MOST_CLASSES;
 use crate::text::one_line;
 use imgveil::internal::image::{Geometry, Image};
@@ -313,6 +313,10 @@ impl Source for Labelled {
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.source.geometry(index)
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        self.source.scaled(index)
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

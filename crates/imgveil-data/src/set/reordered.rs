@@ -3,8 +3,8 @@
 use super::item::{Item, Member};
 use super::passed_over::PassedOver;
 use super::source::{Beside, Source};
-use crate::format::ReadError;
 use crate::format::picture::Orientation;
+use crate::format::{ReadError, Scale};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -48,6 +48,10 @@ impl Source for Reordered {
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.source.geometry(self.of(index))
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        self.source.scaled(self.of(index))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

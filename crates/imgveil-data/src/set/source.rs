@@ -4,8 +4,8 @@ use super::item::{Item, Member};
 use super::manifest::Manifest;
 use super::passed_over::PassedOver;
 use super::remark::Remark;
-use crate::format::ReadError;
 use crate::format::picture::Orientation;
+use crate::format::{ReadError, Scale};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -32,6 +32,14 @@ pub trait Source: Send + Sync {
     /// # Errors
     /// If the header cannot be read or the geometry is not supported.
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError>;
+
+    /// The geometry of image `index`, and what its samples mean, from its header alone.
+    ///
+    /// # Errors
+    /// As [`geometry`](Self::geometry).
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        Ok((self.geometry(index)?, Scale::Unknown))
+    }
 
     /// Decodes image `index`.
     ///

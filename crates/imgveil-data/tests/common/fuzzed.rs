@@ -201,7 +201,7 @@ pub fn picture(data: &[u8]) -> bool {
 fn image_file(header: Result<Header, ReadErrorKind>, opened: Result<Box<dyn ImageFile>, ReadErrorKind>) -> bool {
     let (header, opened) = (accepted(header), accepted(opened));
     let Some(opened) = opened else { return false };
-    let Header { count, geometry } = opened.header();
+    let Header { count, geometry, .. } = opened.header();
     assert_eq!(header, Some(opened.header()));
     let read = [0, count / 2, count.saturating_sub(1)].map(|index| {
         let image = accepted(opened.image(index));

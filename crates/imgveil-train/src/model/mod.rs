@@ -202,7 +202,7 @@ impl ModelConfig {
 pub struct Network {
     /// What is done with the input first.
     #[module(skip)]
-    normalise: Normalise,
+    pub(crate) normalise: Normalise,
     /// The adaptation network.
     pub adaptation: Option<Adaptation>,
     /// The network that gives the logits.

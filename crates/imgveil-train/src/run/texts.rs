@@ -47,3 +47,41 @@ pub mod resize {
         Ok(Resize { size: resize, pad, crop })
     }
 }
+
+/// The options of reading as a structure of texts. Members of shards are not read for training.
+pub mod reading {
+    use imgveil::internal::image::Depth;
+    use imgveil_data::format::ReadOptions;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::path::PathBuf;
+
+    #[derive(Serialize, Deserialize)]
+    struct Fields {
+        window: Option<String>,
+        range: Option<(f64, f64)>,
+        axis: String,
+        #[serde(default)]
+        depth: Option<u32>,
+        labels: Option<PathBuf>,
+    }
+
+    /// Writes the fields.
+    pub fn serialize<S: Serializer>(reading: &ReadOptions, serializer: S) -> Result<S::Ok, S::Error> {
+        let ReadOptions { window, range, axis, depth, labels, .. } = reading;
+        let window = window.map(|window| window.to_string());
+        let (axis, depth) = (axis.to_string(), depth.map(Depth::bits));
+        Fields { window, range: *range, axis, depth, labels: labels.clone() }.serialize(serializer)
+    }
+
+    /// Parses the fields.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ReadOptions, D::Error> {
+        let Fields { window, range, axis, depth, labels } = Fields::deserialize(deserializer)?;
+        let window = window.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?;
+        let axis = axis.parse().map_err(serde::de::Error::custom)?;
+        let depth = match depth {
+            Some(bits) => Some(Depth::new(bits).ok_or_else(|| serde::de::Error::custom("no depth of 8 to 16 bits"))?),
+            None => None,
+        };
+        Ok(ReadOptions { window, range, axis, depth, labels, ..ReadOptions::default() })
+    }
+}

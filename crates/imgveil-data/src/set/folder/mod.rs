@@ -2,6 +2,7 @@
 
 mod division;
 mod file_names;
+mod nifti_range;
 mod open_files;
 mod sink;
 mod source;

@@ -3,10 +3,11 @@
 
 use super::division::Division;
 use super::file_names::unique;
+use super::nifti_range::{common_range, note};
 use super::open_files::OpenFiles;
 use crate::OutOfMemory;
 use crate::format::picture::Orientation;
-use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
 use crate::limits::MOST_CLASSES;
 use crate::memory::Listing;
 use crate::regular_file::{self, Retrying};
@@ -52,6 +53,8 @@ enum Location {
         image: usize,
         /// The geometry that the header states.
         geometry: Geometry,
+        /// What the header says about the meaning of samples.
+        scale: Scale,
     },
     /// A dangling link, or a folder that may not be read, with the system's message.
     Unreadable(PathBuf, String),
@@ -91,7 +94,8 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &Read
 
 /// Opens a folder of plain images, or a single file of them.
 pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let (source, remarks) = FolderSource::walk(path, options)?;
+    let (source, mut remarks) = FolderSource::walk(path, options)?;
+    remarks.extend(source.options.range.filter(|_| options.range.is_none()).map(note).map(Remark::new));
     Ok(Opened { source: Box::new(source), manifest: None, remarks })
 }
 
@@ -208,6 +212,15 @@ impl FolderSource {
             Item { name, split: division.place(file.folders()).0, label }
         };
         let (mut items, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
+        let paths: Vec<(PathBuf, Format)> = files
+            .iter()
+            .filter_map(|file| match &file.location {
+                Location::File(path, format) => Some((root.join(path), *format)),
+                _ => None,
+            })
+            .collect();
+        let paths: Vec<(&Path, Format)> = paths.iter().map(|(path, format)| (path.as_path(), *format)).collect();
+        let options = &ReadOptions { range: common_range(&paths, options), ..options.clone() };
         let headers: Vec<Option<Header>> =
             files.par_iter().map(|file| of_several(root, &file.location, options, &listing)).collect();
         listing.check().map_err(large)?;
@@ -235,11 +248,12 @@ impl FolderSource {
         ReadError { path, kind }
     }
 
-    fn header(&self, index: usize) -> Result<Geometry, ReadErrorKind> {
+    fn header(&self, index: usize) -> Result<(Geometry, Scale), ReadErrorKind> {
         match self.location(index)? {
-            Location::Image { geometry, .. } => Ok(*geometry),
+            Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
             Location::File(path, format) => {
-                self.stated.check(index, format.header(&self.root.join(path), &self.options)?.geometry)
+                let header = format.header(&self.root.join(path), &self.options)?;
+                Ok((self.stated.check(index, header.geometry)?, header.scale))
             }
             Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
             Location::NotText(_) => Err(ReadErrorKind::Name),
@@ -292,8 +306,8 @@ fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: 
 /// The images of a file.
 fn images(file: usize, location: &Location, header: Option<Header>) -> Vec<Location> {
     match (location, header) {
-        (Location::File(path, format), Some(Header { count, geometry })) => {
-            let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry };
+        (Location::File(path, format), Some(Header { count, geometry, scale, .. })) => {
+            let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry, scale };
             (0..count).map(image).collect()
         }
         _ => vec![location.clone()],
@@ -318,6 +332,10 @@ impl Source for FolderSource {
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
+        self.scaled(index).map(|(geometry, _)| geometry)
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
         self.header(index).map_err(|kind| self.fail(index, kind))
     }
 
@@ -341,7 +359,15 @@ impl Source for FolderSource {
     }
 
     fn stamp(&self, index: usize) -> String {
-        self.locations.get(index).map_or(String::new(), |location| stamp_of(&self.root.join(location.path())))
+        let Some(location) = self.locations.get(index) else { return String::new() };
+        let stamp = stamp_of(&self.root.join(location.path()));
+        match (location, self.options.range) {
+            // Another file of the set may change the samples of this one.
+            (Location::File(_, Format::Nifti) | Location::Image { format: Format::Nifti, .. }, Some((low, high))) => {
+                format!("{stamp} {low} {high}")
+            }
+            _ => stamp,
+        }
     }
 }
 
