@@ -7,7 +7,7 @@ use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
 use imgveil::internal::tables::Tables;
-use imgveil_data::format::{Axis, ReadOptions, Window};
+use imgveil_data::format::{Axis, Channels, ExifOrientation, ReadOptions, Window};
 use imgveil_data::set::{Encoding, Resize, Side};
 use imgveil_data::{Memory, key_file, tables_file};
 use std::path::{Path, PathBuf};
@@ -211,7 +211,20 @@ pub struct ReadArgs {
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
     #[command(flatten)]
+    pub pixels: PixelArgs,
+    #[command(flatten)]
     pub memory: MemoryArgs,
+}
+
+/// How pixels are changed when they are read.
+#[derive(clap::Args, Clone, Copy)]
+pub struct PixelArgs {
+    /// Give all images one number of channels: 1 (RGB becomes grey by its luma) or 3 (grey is repeated)
+    #[arg(long, value_name = "N")]
+    pub channels: Option<Channels>,
+    /// Pictures that their EXIF orientation says to turn: keep them as they are stored, or apply it
+    #[arg(long, value_name = "WHAT", default_value = "keep")]
+    pub exif_orientation: ExifOrientation,
 }
 
 impl ReadArgs {
@@ -219,12 +232,20 @@ impl ReadArgs {
     pub fn reading(&self) -> ReadOptions {
         ReadOptions {
             window: self.window,
+            range: None,
             axis: self.axis,
             labels: self.labels.clone(),
-            members: Vec::new(),
             follow_links: self.follow_links,
             memory: self.memory.bound(),
+            ..self.pixels.reading()
         }
+    }
+}
+
+impl PixelArgs {
+    /// The request for imgveil-data.
+    pub fn reading(self) -> ReadOptions {
+        ReadOptions { channels: self.channels, exif_orientation: self.exif_orientation, ..ReadOptions::default() }
     }
 }
 

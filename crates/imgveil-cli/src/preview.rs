@@ -10,8 +10,8 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
-use imgveil_data::Memory;
-use imgveil_data::format::picture::read_image;
+use imgveil_data::format::ReadOptions;
+use imgveil_data::format::picture::read_image_with;
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
@@ -122,6 +122,8 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
     pub image: &'a Path,
+    /// How it is read.
+    pub reading: &'a ReadOptions,
     /// The sheet to write: a new PNG file.
     pub output: &'a Path,
     /// The key.
@@ -132,8 +134,6 @@ pub struct PreviewRequest<'a> {
     pub exhibits: &'a [Exhibit],
     /// The device that runs them.
     pub device: &'a Device,
-    /// How much memory may be used.
-    pub memory: Memory,
 }
 
 /// What was shown.
@@ -183,7 +183,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     }
     // The tables of a scheme, and what every exhibit keeps: its image, and its picture in colour.
     let factor = TABLES + KEPT * request.exhibits.len() as u64;
-    let image = read_image(request.image, request.memory, factor).map_err(Error::unreadable)?;
+    let image = read_image_with(request.image, request.reading, factor).map_err(Error::unreadable)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {
@@ -409,12 +409,12 @@ mod tests {
             let exhibits = Exhibit::all();
             let request = PreviewRequest {
                 image: &image,
+                reading: &ReadOptions::default(),
                 output: &output,
                 key: &key,
                 throwaway: true,
                 exhibits: &exhibits,
                 device: &Device::cpu(),
-                memory: Memory::default(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
             let lossy: Vec<&str> =
@@ -449,12 +449,12 @@ mod tests {
         let (image, output) = (PathBuf::new(), PathBuf::new());
         let request = PreviewRequest {
             image: &image,
+            reading: &ReadOptions::default(),
             output: &output,
             key: &key,
             throwaway: false,
             exhibits: &[],
             device: &Device::cpu(),
-            memory: Memory::default(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();
         let weights = mixing.weights(id, geometry.samples());

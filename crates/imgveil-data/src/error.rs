@@ -140,7 +140,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
     match error {
         SetError::Missing(_) => ErrorKind::NotFound,
         SetError::OutputExists(_) | SetError::InTheWay { .. } => ErrorKind::AlreadyExists,
-        SetError::Collision(_) | SetError::Unmerged(_) => ErrorKind::InvalidRequest,
+        SetError::Collision(_) | SetError::Unmerged(_) | SetError::Layout { .. } => ErrorKind::InvalidRequest,
         SetError::Labels { .. } => ErrorKind::InvalidList,
         SetError::Mixtures { .. } => ErrorKind::Mixtures,
         SetError::Empty { .. }

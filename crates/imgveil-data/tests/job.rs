@@ -121,3 +121,88 @@ fn real_chest_x_rays_are_equal_on_both_engines_and_come_back_exactly() {
     }
     assert_eq!(set::open(&input).unwrap().source.items().len(), 280);
 }
+
+/// A set of grey DICOM objects of 16 bits with these intercepts.
+fn scans(folder: &Path, intercepts: &[&str]) {
+    for (number, intercept) in intercepts.iter().enumerate() {
+        let element = |group: u8, [low, high]: [u8; 2], kind: &[u8; 2], value: &[u8]| {
+            let length = (value.len() as u16).to_le_bytes();
+            [&[group, 0, low, high], kind.as_slice(), &length, value].concat()
+        };
+        let word = |place, value: u8| element(0x28, place, b"US", &[value, 0]);
+        let file = [
+            vec![0; 128],
+            b"DICM".to_vec(),
+            element(2, [0x10, 0], b"UI", b"1.2.840.10008.1.2.1\0"),
+            element(0x28, [4, 0], b"CS", b"MONOCHROME2 "),
+            word([0x10, 0], 1),
+            word([0x11, 0], 2),
+            word([0, 1], 16),
+            word([1, 1], 16),
+            word([3, 1], 0),
+            element(0x28, [0x52, 0x10], b"DS", intercept.as_bytes()),
+            [&[0xe0, 0x7f, 0x10, 0, b'O', b'W', 0, 0, 4, 0, 0, 0][..], &[1, 2, 3, 4]].concat(),
+        ];
+        std::fs::write(folder.join(format!("{number}.dcm")), file.concat()).unwrap();
+    }
+}
+
+#[test]
+fn values_that_cannot_be_compared_are_told_before_anything_is_written() {
+    let notes = |intercepts: &[&str], window: Option<&str>| {
+        let folder = tempfile::tempdir().unwrap();
+        scans(folder.path(), intercepts);
+        let window = window.map(|window| window.parse().unwrap());
+        let read = imgveil_data::format::ReadOptions { window, ..Default::default() };
+        imgveil_data::preflight(&EncryptRequest {
+            input: folder.path().to_owned(),
+            output: folder.path().with_extension("out"),
+            secret: key().into(),
+            scheme: Preset::None.scheme(Options::default()).unwrap(),
+            options: EncryptOptions { read, ..EncryptOptions::default() },
+        })
+        .unwrap()
+        .notes
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+    };
+    let told = notes(&["0 ", "0 ", "-1024 "], None);
+    let words = "in `0` a value is 1 x sample + 0, in `2` a value is 1 x sample - 1024";
+    let is_told = |note: &String| note.contains("cannot be compared") && note.contains(words);
+    assert!(told.iter().any(is_told), "{told:?}");
+    assert!(notes(&["-1024 ", "-1024 "], None).is_empty());
+    assert!(notes(&["0 ", "-1024 "], Some("40,400")).is_empty());
+}
+
+#[test]
+fn pages_that_are_left_out_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    std::fs::create_dir(&input).unwrap();
+    let mut encoder = tiff::encoder::TiffEncoder::new(std::fs::File::create(input.join("scan.tif")).unwrap()).unwrap();
+    for (side, kind) in [(4, 1u32), (16, 0)] {
+        let mut page = encoder.new_image::<tiff::encoder::colortype::Gray8>(side, side).unwrap();
+        page.encoder().write_tag(tiff::tags::Tag::NewSubfileType, kind).unwrap();
+        page.write_data(&vec![7; (side * side) as usize]).unwrap();
+    }
+    let request = EncryptRequest {
+        input,
+        output,
+        secret: key().into(),
+        scheme: Preset::None.scheme(Options::default()).unwrap(),
+        options: EncryptOptions::default(),
+    };
+    let before = imgveil_data::preflight(&request).unwrap();
+    assert!(
+        before
+            .notes
+            .iter()
+            .map(ToString::to_string)
+            .any(|note| note.starts_with("TIFF files that hold smaller copies") && note.ends_with(": 1")),
+        "{:?}",
+        before.notes
+    );
+    let summary = EncryptRun::new(request, Device::cpu()).run().unwrap();
+    assert_eq!((summary.images, summary.notes), (1, before.notes));
+}

@@ -3,6 +3,7 @@
 use crate::augment::Augment;
 use crate::loss::Balance;
 use crate::model::{AdaptationKind, ModelKind};
+use crate::normalise::Normalise;
 use crate::optimiser::OptimiserKind;
 use crate::precision::Precision;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Config {
     /// patch.
     #[serde(default)]
     pub patch: Option<[usize; 2]>,
+    /// What the network does with its input first.
+    #[serde(default)]
+    pub normalise: Normalise,
     /// Passes over the training images.
     pub epochs: usize,
     /// Images of a batch.
@@ -70,6 +74,7 @@ impl Config {
             adapt: None,
             weights: None,
             patch: None,
+            normalise: Normalise::None,
             epochs: 10,
             batch: 64,
             accumulate: 1,

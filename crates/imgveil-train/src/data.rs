@@ -58,29 +58,52 @@ pub fn training_set(
     secret: Option<Secret>,
     resize: Resize,
 ) -> Result<TrainingSet, Error> {
-    Ok(open(path, scheme, secret, resize)?)
+    training_set_with(path, scheme, secret, resize, &ReadOptions::default())
 }
 
-fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Resize) -> Result<TrainingSet, DataError> {
+/// As [`training_set`], with a choice of how plain images are read. A set that is encrypted already takes none.
+///
+/// # Errors
+/// As [`training_set`].
+pub fn training_set_with(
+    path: &Path,
+    scheme: Option<Scheme>,
+    secret: Option<Secret>,
+    resize: Resize,
+    reading: &ReadOptions,
+) -> Result<TrainingSet, Error> {
+    Ok(open(path, scheme, secret, resize, reading)?)
+}
+
+fn open(
+    path: &Path,
+    scheme: Option<Scheme>,
+    secret: Option<Secret>,
+    resize: Resize,
+    reading: &ReadOptions,
+) -> Result<TrainingSet, DataError> {
+    // How much memory may be used is no choice of what is read.
+    let usual = ReadOptions { memory: reading.memory, ..ReadOptions::default() };
+    let is_for_plain = secret.is_some() || scheme.is_some() || resize != Resize::default() || *reading != usual;
     // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
     let opened = match secret.as_ref().map(Secret::key) {
-        Some(key) => set::open_sealed(path, &ReadOptions::default(), key),
-        None => set::open(path),
+        Some(key) => set::open_sealed(path, reading, key),
+        None => set::open_with(path, reading),
     };
     let opened = match opened {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
-            if secret.is_some() || scheme.is_some() || resize != Resize::default() {
+            if is_for_plain {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
             return mixtures(path);
         }
         opened => opened?,
     };
-    let encrypted = opened.manifest.is_some();
+    let (encrypted, remarks) = (opened.manifest.is_some(), opened.remarks);
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
     let (seen, applied, fingerprint) = match opened.manifest {
         Some(manifest) => {
-            if secret.is_some() || scheme.is_some() || resize != Resize::default() {
+            if is_for_plain {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
             (manifest.scheme, plain_scheme(), Some(manifest.key))
@@ -118,15 +141,15 @@ fn open(path: &Path, scheme: Option<Scheme>, secret: Option<Secret>, resize: Res
         None => return Err(DataError::NoKey(applied.name)),
     };
     let evaluation = Arc::new(program.without_mixing());
-    let mut note = division.note;
+    let mut notes: Vec<String> = remarks.iter().map(ToString::to_string).chain(division.notes).collect();
     if program.mixing().is_some() {
-        let words = "training images are mixed anew in every epoch; validation and test images are shown unmixed";
-        note = Some(note.map_or(words.to_owned(), |note| format!("{note}; {words}")));
+        notes
+            .push("training images are mixed anew in every epoch; validation and test images are shown unmixed".into());
     }
     if let links @ 1.. = opened.source.links_out().len() {
-        let words = format!("{links} links lead out of {} and were not followed", path.display());
-        note = Some(note.map_or(words.clone(), |note| format!("{note}; {words}")));
+        notes.push(format!("{links} links lead out of {} and were not followed", path.display()));
     }
+    let note = (!notes.is_empty()).then(|| notes.join("; "));
     let (program, key) = (Arc::new(program), key.cloned());
     Ok(TrainingSet { train, val, test, classes, program, evaluation, key, fingerprint, scheme: seen, encrypted, note })
 }
@@ -175,7 +198,7 @@ struct Division {
     train: Vec<usize>,
     val: Vec<usize>,
     test: Vec<usize>,
-    note: Option<String>,
+    notes: Vec<String>,
 }
 
 /// Assigns the images to the splits.
@@ -185,9 +208,21 @@ fn divide(source: &dyn Source) -> Division {
         items.filter(|(_, item)| item.split == split).map(|(index, _)| index).collect()
     };
     let mut train = of(set::Split::Train);
-    train.extend(of(set::Split::All));
+    let mut outside = of(set::Split::All);
+    let mut notes = Vec::new();
+    if !train.is_empty() {
+        // Images beside the splits that have no class: a stray picture, or a folder without labels.
+        let before = outside.len();
+        outside.retain(|&index| source.items()[index].label.is_some());
+        if outside.len() < before {
+            notes.push(format!(
+                "{} images are in no split and have no class: they are left out",
+                before - outside.len()
+            ));
+        }
+    }
+    train.extend(outside);
     let (mut val, test) = (of(set::Split::Val), of(set::Split::Test));
-    let mut note = None;
     if val.is_empty() {
         // Every fifth of each class in the set's fixed order: the same division in every run and on every machine.
         let mut seen = vec![0usize; source.classes().len()];
@@ -199,11 +234,11 @@ fn divide(source: &dyn Source) -> Division {
             })
         };
         (val, train) = train.into_iter().partition(held_out);
-        note = Some(format!(
+        notes.push(format!(
             "no validation images: every fifth image of each class is held out for validation ({} of {})",
             val.len(),
             val.len() + train.len()
         ));
     }
-    Division { train, val, test, note }
+    Division { train, val, test, notes }
 }

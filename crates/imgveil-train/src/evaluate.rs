@@ -26,18 +26,24 @@ pub struct Evaluation {
     pub auc: Option<f64>,
     /// The confusion matrix: rows are true classes, columns are predicted classes.
     pub confusion: Vec<Vec<u64>>,
+    /// The classes without an image, by their numbers. Balanced accuracy and AUC leave them out.
+    #[serde(default)]
+    pub absent: Vec<usize>,
 }
 
 impl Evaluation {
     /// The metrics of these scores.
     pub(super) fn of(scores: &Scores) -> Self {
+        let confusion = scores.confusion();
+        let is_absent = |class: &usize| confusion[*class].iter().all(|&images| images == 0);
         Self {
+            absent: (0..confusion.len()).filter(is_absent).collect(),
             images: scores.labels.len(),
             loss: scores.log_loss(),
             accuracy: scores.accuracy(),
             balanced_accuracy: scores.balanced_accuracy(),
             auc: scores.auc(),
-            confusion: scores.confusion(),
+            confusion,
         }
     }
 
@@ -89,4 +95,18 @@ fn fetch<const D: usize>(backend: &Backend, tensor: Tensor<D>) -> Result<Vec<f32
         gpu.traffic().add_down(size_of_val(&values[..]) as u64);
     }
     Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_without_an_image_are_named() {
+        let row = [0.2f32, 0.5, 0.1, 0.2];
+        let scores = Scores::new(4, [row; 3].concat(), vec![1, 3, 1]).unwrap();
+        let evaluation = Evaluation::of(&scores);
+        assert_eq!(evaluation.absent, [0, 2]);
+        assert_eq!(evaluation.confusion[1], [0, 2, 0, 0]);
+    }
 }

@@ -93,7 +93,7 @@ fn matched(request: &KeyMatchedRequest<'_>) -> Result<Geometry, KeyMatchedError>
     if let Some(position) = weights.tensors.get_mut(POSITION) {
         moves.position(position, request.direction);
     }
-    write_atomically(request.output, &encode(&weights.tensors)?)?;
+    write_atomically(request.output, &encode(&weights.tensors, None)?)?;
     Ok(geometry)
 }
 
@@ -272,7 +272,7 @@ mod tests {
         let write = |patches: usize| {
             let tensors = [(EMBEDDING, tensor(&[2, 3, 4, 4])), (POSITION, tensor(&[1, 1 + patches, 2]))];
             let tensors = tensors.into_iter().map(|(name, tensor)| (name.to_owned(), tensor)).collect();
-            std::fs::write(input, encode(&tensors).unwrap()).unwrap();
+            std::fs::write(input, encode(&tensors, None).unwrap()).unwrap();
         };
         let words = |scheme: &Scheme, geometry: Option<Geometry>| {
             let (secret, direction) = (&secret(1), Direction::Encrypt);
@@ -298,8 +298,11 @@ mod tests {
         assert_eq!(words(vit, None), "");
         assert!(output.exists());
         std::fs::remove_file(output).unwrap();
-        std::fs::write(input, encode(&[("conv1.weight".to_owned(), tensor(&[1])); 1].into_iter().collect()).unwrap())
-            .unwrap();
+        std::fs::write(
+            input,
+            encode(&[("conv1.weight".to_owned(), tensor(&[1])); 1].into_iter().collect(), None).unwrap(),
+        )
+        .unwrap();
         assert!(words(vit, None).contains("no vision transformer"));
     }
 }

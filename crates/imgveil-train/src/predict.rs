@@ -101,7 +101,7 @@ fn predict_classes(
         None => set::open_with(request.data, request.reading)?,
     };
     let path = || request.data.to_owned();
-    let mut notes: Vec<String> = opened.note.into_iter().collect();
+    let mut notes: Vec<String> = opened.remarks.iter().map(ToString::to_string).collect();
     let plain_network = info.scheme.stages.is_empty();
     let compared = request.weights.is_none();
     let (fingerprint, scheme) = match &opened.manifest {

@@ -128,6 +128,7 @@ mod tests {
                 balanced_accuracy: fraction(),
                 auc: (epoch > 2).then(&mut fraction),
                 confusion: vec![vec![3, 1], vec![0, 3]],
+                absent: vec![],
             }),
             images_per_second: fraction() * 1e5,
             seconds: fraction(),

@@ -1,8 +1,10 @@
 //! `imgveil encrypt`.
 
 use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
-use crate::exit::{DONE, Failure, Outcome, PARTLY};
-use crate::output::{ImageBar, Output, continued, counted, links_out, report, set_aside, set_table};
+use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
+use crate::output::{
+    ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
+};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
@@ -130,19 +132,17 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
     if args.json {
         out.json(preflight)?;
     } else {
-        let Preflight { images, bytes, encoding, splits, classes, sizes, .. } = preflight;
+        let Preflight { images, bytes, encoding, splits, classes, plain_classes, sizes, .. } = preflight;
         let mb = *bytes as f64 / 1e6;
         let output = args.output.display();
         out.say(&format!(
             "would encrypt {} ({mb:.1} MB of pixels) to {output} as {encoding}",
             counted(*images, "image")
         ));
-        set_table(splits, classes, sizes, out);
-        preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
+        set_table(splits, classes, plain_classes, sizes, out);
+        preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}{}", advice(note))));
         links_out(&preflight.links_out, out);
-        if preflight.ignored > 0 {
-            out.note(&format!("would pass over {}", counted(preflight.ignored, "other file")));
-        }
+        passed_over(WOULD, &preflight.passed_over, out);
     }
     if preflight.failed.is_empty() {
         return Ok(DONE);

@@ -5,6 +5,7 @@ use crate::exit::{DONE, Outcome};
 use crate::output::{Output, counted, links_out, set_table};
 use imgveil_data::job::inspect;
 use imgveil_data::set::Trust;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -54,7 +55,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         }
         None => out.say(&format!("{set}: not encrypted, {images} ({mb:.1} MB of pixels)")),
     }
-    set_table(&found.splits, &found.classes, &found.sizes, out);
+    set_table(&found.splits, &found.classes, &BTreeMap::new(), &found.sizes, out);
     if found.unreadable > 0 {
         out.note(&format!("{} cannot be read", counted(found.unreadable, "image")));
     }

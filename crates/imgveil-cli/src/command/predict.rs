@@ -3,7 +3,7 @@
 use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
 use crate::command::output::{ImageBar, Output, counted};
-use crate::command::train::{confusion, scores};
+use crate::command::train::{absent, confusion, scores};
 use imgveil_data::set::{Split, write_atomically};
 use imgveil_train::{Backend, PredictRequest, Predictions, predict};
 use std::path::PathBuf;
@@ -118,6 +118,9 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     if let Some(evaluation) = evaluation {
         out.say(&scores("scores", evaluation));
+        if let Some(words) = absent("note: the images", &info.classes, evaluation) {
+            out.say(&words);
+        }
         out.say_lines(&confusion(&info.classes, &evaluation.confusion));
     }
     out.say(&format!("wrote {}: {}", args.output.display(), counted(rows.len(), "image")));
@@ -139,7 +142,8 @@ fn table(predictions: &Predictions) -> Result<Vec<u8>, Failure> {
             row.label.clone().unwrap_or_default(),
             classes.get(row.predicted).cloned().unwrap_or_default(),
         ];
-        record.extend(row.probabilities.iter().map(|p| format!("{p:.6}")));
+        // The shortest text that gives the same number again: rounding would make ties, and change an AUC.
+        record.extend(row.probabilities.iter().map(f32::to_string));
         write(record)?;
     }
     csv.into_inner().map_err(|e| failed(e.to_string()))

@@ -1,12 +1,13 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, MemoryArgs, load_key};
+use crate::args::{DeviceArgs, MemoryArgs, PixelArgs, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
 use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
+use imgveil_data::format::ReadOptions;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -39,6 +40,8 @@ pub struct Args {
     /// New PNG file for the sheet
     #[arg(short, long, default_value = "preview.png", value_name = "FILE")]
     output: PathBuf,
+    #[command(flatten)]
+    pixels: PixelArgs,
     /// Print what is on the sheet as JSON
     #[arg(long)]
     json: bool,
@@ -54,15 +57,16 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => Key::generate()?,
     };
     let device = args.device.open(out)?;
+    let reading = ReadOptions { memory: args.memory.bound(), ..args.pixels.reading() };
     let bar = ImageBar::new("encrypting");
     let request = PreviewRequest {
         image: &args.image,
+        reading: &reading,
         output: &args.output,
         key: &key,
         throwaway: args.key.is_none(),
         exhibits: &exhibits,
         device: &device,
-        memory: args.memory.bound(),
     };
     let result = preview(&request, &bar);
     bar.finish();

@@ -1,16 +1,17 @@
 //! `imgveil train`.
 
-use crate::args::{DeviceArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
-use crate::command::output::{Output, counted, plain};
+use crate::command::output::{Output, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
 use imgveil::internal::scheme::Block;
 use imgveil_train::model::{AdaptationKind, ModelKind};
 use imgveil_train::study::{not_negative, positive};
 use imgveil_train::{Augment, Config, Epoch, Evaluation, ImageCounts, Message, OptimiserKind, PreparedRun, Progress};
-use imgveil_train::{RunSpec, RunSummary, SUMMARY};
+use imgveil_train::{RunSpec, RunSummary, SUMMARY, TrainingSet};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub struct Args {
     scheme: SchemeArgs,
     #[command(flatten)]
     fit: ResizeArgs,
+    #[command(flatten)]
+    read: ReadArgs,
     /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
@@ -127,6 +130,7 @@ impl Args {
             scheme,
             secret,
             resize: self.fit.fit(),
+            reading: self.read.reading(),
             device: self.device.device.clone(),
             device_memory: u64::from(self.device_memory) << 20,
             folder: self.output.clone(),
@@ -192,6 +196,7 @@ fn tell(prepared: &PreparedRun, out: &Output) {
             out.note(&format!("note: {stage} does nothing here: {why}"));
         }
     }
+    table(set).iter().for_each(|line| out.note(line));
     let ImageCounts { train, val, test } = prepared.images();
     let state = if set.encrypted { "encrypted before" } else { "scheme" };
     out.note(&format!(
@@ -200,6 +205,21 @@ fn tell(prepared: &PreparedRun, out: &Output) {
         set.classes.len(),
         set.scheme
     ));
+}
+
+/// The lines about splits and classes.
+fn table(set: &TrainingSet) -> Vec<String> {
+    let parts = [("train", Some(&set.train)), ("val", set.val.as_ref()), ("test", set.test.as_ref())];
+    let (mut splits, mut classes) = (BTreeMap::new(), BTreeMap::new());
+    for (name, part) in parts {
+        let Some(part) = part else { continue };
+        splits.insert(name.to_owned(), part.labels.len());
+        for &label in &part.labels {
+            let class = set.classes.get(label as usize).cloned().unwrap_or_default();
+            *classes.entry(class).or_default() += 1;
+        }
+    }
+    division(&splits, &classes, &BTreeMap::new())
 }
 
 /// Prints the result of a run.
@@ -219,9 +239,15 @@ fn conclude(summary: &RunSummary, out: &Output) {
     ));
     if let Some(val) = &summary.val {
         out.say(&scores("validation", val));
+        if let Some(words) = absent("note: the validation images", &summary.classes, val) {
+            out.say(&words);
+        }
     }
     if let Some(test) = &summary.test {
         out.say(&scores("test", test));
+        if let Some(words) = absent("note: the test images", &summary.classes, test) {
+            out.say(&words);
+        }
         out.say_lines(&confusion(&summary.classes, &test.confusion));
     }
     if let Some(traffic) = &summary.traffic {
@@ -240,6 +266,13 @@ pub fn scores(name: &str, evaluation: &Evaluation) -> String {
         "{name}: AUC {auc}, accuracy {:.3}, balanced accuracy {:.3}, loss {:.3} ({} images)",
         evaluation.accuracy, evaluation.balanced_accuracy, evaluation.loss, evaluation.images
     )
+}
+
+/// Names the classes without an image, if there are any.
+pub fn absent(name: &str, classes: &[String], evaluation: &Evaluation) -> Option<String> {
+    let names: Vec<String> = evaluation.absent.iter().filter_map(|&class| classes.get(class)).cloned().collect();
+    let words = format!("{name} have no image of {}: the scores leave these classes out", names.join(", "));
+    (!names.is_empty()).then_some(words)
 }
 
 /// The confusion matrix as a table.

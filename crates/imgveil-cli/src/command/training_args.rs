@@ -1,7 +1,7 @@
 //! Flags of `imgveil train` that say how the network learns, beyond optimiser and epochs.
 
 use imgveil_train::study::{not_negative, share};
-use imgveil_train::{Balance, Config, Precision};
+use imgveil_train::{Balance, Config, Normalise, Precision};
 
 /// How the network learns.
 #[derive(clap::Args)]
@@ -25,6 +25,10 @@ pub struct TrainingArgs {
     /// is shown equally often)
     #[arg(long, default_value = "none", value_name = "HOW")]
     balance: Balance,
+    /// What the network does with its input first: none (pixels from -1 to 1) or imagenet (what weights of torchvision
+    /// and timm expect)
+    #[arg(long, default_value = "none", value_name = "NAME")]
+    normalise: Normalise,
     /// What the network computes in while it learns: f32, or mixed (16-bit floats where the device has them; weights
     /// stay 32 bits wide)
     #[arg(long, default_value = "f32", value_name = "NAME")]
@@ -41,6 +45,7 @@ impl TrainingArgs {
             clip: Some(self.clip).filter(|&limit| limit > 0.0),
             patience: self.patience.map(|epochs| epochs as usize),
             balance: self.balance,
+            normalise: self.normalise,
             precision: self.precision,
             ..config
         }

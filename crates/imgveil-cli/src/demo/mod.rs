@@ -13,7 +13,7 @@ use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{KeyScope, Options, Preset, Scheme, Secret, compile};
-use imgveil_data::Memory;
+use imgveil_data::format::ReadOptions;
 use imgveil_data::format::picture::encode_png;
 use imgveil_data::job::{
     DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, NoProgress, Summary,
@@ -153,7 +153,7 @@ fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Fa
         throwaway: false,
         exhibits: &exhibits,
         device,
-        memory: Memory::default(),
+        reading: &ReadOptions::default(),
     };
     preview(&request, &NoProgress)?;
     Ok(output)

@@ -12,6 +12,10 @@ use imgveil_data::{Detail, Error, ErrorKind};
 const ONE_SIZE: &str =
     "; bring them to one size with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand";
 
+/// As [`ONE_SIZE`], for commands that have the flag for channels.
+const ONE_GEOMETRY: &str = "; bring them to one size with --resize HEIGHTxWIDTH, to one number of channels with \
+                            --channels, and to one depth beforehand";
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error.detail() {
@@ -42,8 +46,9 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::TablesFile(TablesFileError::Invalid { source: TablesError::Foreign, .. }) => {
             "; numpy.savez writes one, `imgveil key export-tables` both"
         }
-        Detail::Load(LoadError::Mixed(_)) | Detail::Job(JobError::Mixed(_)) => ONE_SIZE,
-        Detail::Job(JobError::MixedArray(_)) => return format!("{words}{ONE_SIZE}, or write a folder of files"),
+        Detail::Load(LoadError::Mixed(_)) => ONE_SIZE,
+        Detail::Job(JobError::Mixed(_)) => ONE_GEOMETRY,
+        Detail::Job(JobError::MixedArray(_)) => return format!("{words}{ONE_GEOMETRY}, or write a folder of files"),
         Detail::Job(JobError::PartitionOfArray) => ": leave --partition out, or write png, jpeg or webdataset",
         Detail::Job(JobError::JpegDepth(_)) => ": write png, or bring 8 bits out of it with --window",
         Detail::Job(JobError::NoRoomForMembers) => ": leave --keep-members out, or add --format webdataset",
@@ -52,6 +57,10 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::Job(JobError::OldSet(_)) => "; encrypt the input into a new output",
         Detail::Job(JobError::NotEncrypted(_)) => "; give the folder or .npz that `imgveil encrypt` wrote",
         Detail::Job(JobError::Worker) => "; please report this with the command that you ran",
+        Detail::Set(SetError::Layout { .. }) => {
+            "; rename them, give the folder that holds the splits, or say what is what with --labels FILE (columns \
+             name, label, split)"
+        }
         Detail::Set(SetError::OnlyLinksOut { .. }) => "; --follow-links follows them",
         Detail::Job(JobError::NamesInside { .. }) => "; name another place with --names",
         Detail::Set(SetError::Unfinished(_)) => "; run the same command again to complete it",

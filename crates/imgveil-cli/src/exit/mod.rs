@@ -3,8 +3,11 @@
 mod core;
 mod data;
 mod own;
+mod remark;
 #[cfg(feature = "train")]
 mod train;
+
+pub use remark::advice;
 
 /// Finished.
 pub const DONE: u8 = 0;

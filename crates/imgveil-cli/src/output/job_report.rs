@@ -28,7 +28,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
     if json {
         out.json(summary)?;
     } else {
-        let Summary { images, bytes, seconds, device, key, scheme, ignored, resumed, .. } = summary;
+        let Summary { images, bytes, seconds, device, key, scheme, resumed, .. } = summary;
         let (rate, mb) = ((*images - *resumed) as f64 / seconds.max(1e-9), *bytes as f64 / 1e6);
         let before = if *resumed > 0 { format!(", {resumed} of them in an earlier run") } else { String::new() };
         out.say(&format!(
@@ -40,10 +40,7 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         if let Some(names) = &summary.names {
             out.note(&format!("which image is which: {} (keep it with the key)", names.display()));
         }
-        if *ignored > 0 {
-            let is = if *ignored == 1 { "is no image" } else { "are no images" };
-            out.note(&format!("passed over {} that {is}", counted(*ignored, "file")));
-        }
+        super::passed_over("passed over", &summary.passed_over, out);
     }
     let list = beside(output, list);
     // Good images of a set that was changed are written, and the exit code says that it was changed.

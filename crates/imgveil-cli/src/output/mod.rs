@@ -2,14 +2,18 @@
 //! Nothing is printed as it came from others: see [`plain`].
 
 mod job_report;
+mod passed_over;
 mod plain;
 mod progress;
 mod set_table;
 
 pub use job_report::{continued, list, report, set_aside};
+pub use passed_over::{WOULD, passed_over};
 pub use plain::{is_plain, plain, plain_lines};
 pub use progress::{ImageBar, links_out};
-pub use set_table::set_table;
+#[cfg(feature = "train")]
+pub use set_table::division;
+pub use set_table::{contents_lines, set_table};
 
 use crate::exit::{FAILED, Failure};
 use std::io::Write;

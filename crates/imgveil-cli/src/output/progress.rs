@@ -1,7 +1,8 @@
 //! The progress of a job: a bar on a terminal, otherwise a line from time to time.
 
-use super::{Output, duration, plain};
-use imgveil_data::job::{Busy, Note, Progress};
+use super::{Output, contents_lines, duration, plain};
+use crate::exit::advice as advice_on;
+use imgveil_data::job::{Busy, Contents, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -76,6 +77,7 @@ pub fn links_out(links: &[String], out: &Output) {
 /// The flag that helps.
 fn advice(note: &Note) -> &'static str {
     match note {
+        Note::About(remark) => advice_on(remark),
         Note::AlreadyComplete(_) => "; --retry-failed tries what it set aside",
         Note::LinksOut(_) => "; --follow-links follows them",
         _ => "",
@@ -124,6 +126,14 @@ impl Progress for ImageBar {
 
     fn busy(&self, busy: &Busy) {
         self.change(|state| state.busy = *busy);
+    }
+
+    fn contents(&self, contents: &Contents) {
+        self.bar.suspend(|| {
+            for line in contents_lines(contents) {
+                let _ = writeln!(std::io::stderr(), "{}", plain(&line));
+            }
+        });
     }
 
     fn note(&self, note: &Note) {

@@ -256,10 +256,12 @@ fn eight_and_sixteen_bits_together_are_no_array() {
     sandbox.greys(&["in/a.png"]);
     sandbox.picture("in/b.png", DynamicImage::new_luma16(8, 8));
     let words = "images differ: a is 8x8x1 (height x width x channels), b is 8x8x1x16; bring them to one size with \
-    --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files";
+    --resize HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files";
     sandbox.refuses("encrypt -k k.key in out.npz", USAGE, words);
     sandbox.refuses("encrypt -k k.key --format npy in out", USAGE, words);
-    sandbox.does("encrypt -k k.key in out", 2, "0.0", "shuffle-flip");
+    let words = "note: images differ in depth (1 of 8 bits, 1 of 16 bits), and training takes one depth\n";
+    sandbox.run("encrypt -k k.key in out").is(0, &did("encrypt", 2, "0.0", "shuffle-flip"), words);
     sandbox.does("decrypt -k k.key out back", 2, "0.0", "shuffle-flip");
     assert_eq!(
         [sandbox.pixels("back/a.png"), sandbox.pixels("back/b.png")],
@@ -289,9 +291,11 @@ fn several_sizes_are_no_array_and_resizing_helps() {
         "encrypt -k k.key in out.npz",
         USAGE,
         "images differ: x/a is 8x8x1 (height x width x channels), y/c is 16x12x1; bring them to one size with --resize \
-         HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files",
+         HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files",
     );
-    sandbox.does("encrypt -k k.key in mixed", 3, "0.0", "shuffle-flip");
+    let words = "note: images have 2 sizes, and training takes one; --resize HEIGHTxWIDTH makes them alike\n";
+    sandbox.run("encrypt -k k.key in mixed").is(0, &did("encrypt", 3, "0.0", "shuffle-flip"), words);
     sandbox.does("decrypt -k k.key mixed same", 3, "0.0", "shuffle-flip");
     assert_eq!(sandbox.pixels("same/y/c.png"), sandbox.pixels("in/y/c.png"));
     sandbox.does("encrypt -k k.key --resize 8 in out", 3, "0.0", "shuffle-flip");
@@ -315,9 +319,28 @@ fn grey_and_rgb_together_are_no_array() {
         "encrypt -k k.key in out.npz",
         USAGE,
         "images differ: a is 8x8x1 (height x width x channels), b is 8x8x3; bring them to one size with --resize \
-         HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a folder of files",
+         HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files",
     );
-    sandbox.does("encrypt -k k.key in out", 2, "0.0", "shuffle-flip");
+    let words = "note: images differ in channels (1 grey, 1 RGB), and training takes one number of them; --channels 1 \
+    or --channels 3 makes them alike\n";
+    sandbox.run("encrypt -k k.key in out").is(0, &did("encrypt", 2, "0.0", "shuffle-flip"), words);
+    // An option gives all of them one number of channels.
+    for (channels, bytes) in [("1", 64), ("3", 192)] {
+        let npz = format!("{channels}.npz");
+        sandbox.does(&format!("encrypt -k k.key --channels {channels} in {npz}"), 2, "0.0", "shuffle-flip");
+        sandbox.does(&format!("decrypt -k k.key {npz} {channels}"), 2, "0.0", "shuffle-flip");
+        let (a, b) = (sandbox.pixels(&format!("{channels}/a.png")).2, sandbox.pixels(&format!("{channels}/b.png")).2);
+        assert_eq!((a.len(), b.len()), (bytes, bytes));
+        let (grey, rgb) = (sandbox.pixels("in/a.png").2, sandbox.pixels("in/b.png").2);
+        if channels == "3" {
+            assert_eq!((a, b), (grey.iter().flat_map(|&v| [v; 3]).collect(), rgb));
+        } else {
+            let luma = |p: &[u8]| imgveil_data::format::luma(p[0].into(), p[1].into(), p[2].into()) as u8;
+            assert_eq!((a, b), (grey, rgb.chunks(3).map(luma).collect()));
+        }
+    }
+    assert_eq!(sandbox.run("encrypt -k k.key --channels 2 in no").code, USAGE);
 }
 
 #[test]
@@ -368,10 +391,18 @@ fn an_image_smaller_than_a_block_is_not_told_to_be_cut() {
 }
 
 #[test]
-fn two_images_of_one_name_are_refused() {
+fn images_that_differ_in_their_endings_are_all_kept() {
     let sandbox = Sandbox::new();
-    sandbox.greys(&["in/a/x.png", "in/a/x.jpg", "in/b/x.png"]);
-    let words = "`a/x` is the name of two images (such as x.png and x.jpg in one folder): rename one of them";
-    sandbox.refuses("encrypt -k k.key in out", USAGE, words);
-    sandbox.refuses("encrypt -k k.key in out.npz", USAGE, words);
+    sandbox.greys(&["in/a/x.png", "in/b/x.png"]);
+    sandbox.does("encrypt -k k.key in before", 2, "0.0", "shuffle-flip");
+    sandbox.greys(&["in/a/x.jpg"]);
+    let told = sandbox.run("encrypt -k k.key in out");
+    let words = "note: 1 image is called like another one but for the ending: such names keep it\n";
+    told.is(0, &did("encrypt", 3, "0.0", "shuffle-flip"), words);
+    assert_eq!(sandbox.files("out"), ["a/x.jpg.png", "a/x.png", "b/x.png", "imgveil.json"]);
+    assert_eq!(sandbox.read("out/a/x.png"), sandbox.read("before/a/x.png"));
+    sandbox.does("decrypt -k k.key out back", 3, "0.0", "shuffle-flip");
+    for (back, plain) in [("a/x.png", "a/x.png"), ("a/x.jpg.png", "a/x.jpg")] {
+        assert_eq!(sandbox.pixels(&format!("back/{back}")), sandbox.pixels(&format!("in/{plain}")));
+    }
 }

@@ -31,7 +31,7 @@ fn run(sandbox: &Sandbox, words: &[&str]) -> Done {
     command = fresh;
     let output = command.output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    Done::of(output.status.code().unwrap(), text(output.stdout), &text(output.stderr))
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn labels_come_from_a_file() {
     assert!(told.err.starts_with(words), "{}", told.err);
     for (csv, words) in [
         ("name,label\na,0\nb,1\na.png,0\n", "line 4 names `a.png` a second time"),
-        ("name,label,split\na,0,dev\n", "line 2: `dev` is no split: write train, val or test"),
+        ("name,label,split\na,0,fold\n", "line 2: `fold` is no split: write train, val or test"),
         ("name,label\nx,0\n", "it names none of the images; they are called as this one is: a"),
         ("name,label\n,0\n", "line 2 names no image"),
         ("label,split\n0,train\n", "its first line has no column `name`"),
@@ -85,4 +85,50 @@ fn a_run_does_not_go_on_with_other_labels_where_one_was_cut() {
     done(&sandbox, "encrypt --keep-names -k k.key --labels labels.csv in others");
     let (others, out) = (sandbox.manifest("others"), sandbox.manifest("out"));
     assert_eq!(others["images"], out["images"]);
+}
+
+#[test]
+fn labels_are_read_as_spreadsheets_and_tables_have_them() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/p/1.png", "in/p/2.png", "in/p/3.png"]);
+    let classes = |csv: &str| counted(&sandbox, csv).1.to_string();
+    let named = r#"{"a":2,"b":1}"#;
+    for csv in [
+        "file_name,label\np/1.png,a\np/2.png,b\np/3.png,a\n",
+        "Image Index;Class\r\np/1.png;a\r\np/2.png;b\r\np/3.png;a\r\n",
+        "image_id\tdiagnosis\np/1\ta\np/2\tb\np/3\ta\n",
+        "\u{feff}\"name\";\"label\"\n\"./p/1.png\";\"a\"\n\"././p/2\";\"b\"\n\"p\\3.png\";\"a\"\n",
+    ] {
+        assert_eq!(classes(csv), named, "{csv}");
+    }
+    let utf16: Vec<u8> = [0xff, 0xfe]
+        .into_iter()
+        .chain("name\tlabel\np/1\ta\np/2\tb\np/3\ta\n".encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    sandbox.write("labels.csv", &utf16);
+    assert_eq!(summary(&sandbox, "inspect --json --labels labels.csv in")["classes"].to_string(), named);
+    assert_eq!(classes("name,label\np/1,0.0\np/2,10.0\np/3,2\n"), r#"{"0":1,"10":1,"2":1}"#);
+    let (splits, _) = counted(&sandbox, "name,label,Subset\np/1,a,TRAIN\np/2,b,dev\np/3,a,Testing\n");
+    assert_eq!(splits.to_string(), r#"{"test":1,"train":1,"val":1}"#);
+    // What is lost or changed is told.
+    let told = |csv: &str| {
+        sandbox.write("labels.csv", csv.as_bytes());
+        done(&sandbox, "encrypt -k k.key --dry-run --labels labels.csv in out").err
+    };
+    assert_eq!(
+        told("name,label\np/1,a\np/2,\np/3,NaN\np/4,b\n"),
+        "note: 1 line of labels.csv names no image of the set: `p/4`\nnote: 2 images have an empty label in \
+        labels.csv, \
+         or one that stands for none (NaN, NA, null): no class\nnote: class `b` has no image\n\
+         note: all labelled images are of one class, `a`\n"
+    );
+    assert_eq!(
+        told("name,label\np/1,-1\np/2,0\np/3,1\n"),
+        "note: classes are numbered anew, from 0 on: -1 becomes 0, 0 becomes 1, 1 becomes 2\n"
+    );
+    assert_eq!(told("name,label\np/1,b\np/2,a\np/3,a\n"), "");
+    // Numbers sort as numbers among names too.
+    sandbox.write("labels.csv", b"name,label\np/1,10.5\np/2,2.5\np/3,x\n");
+    done(&sandbox, "encrypt -k k.key --labels labels.csv in out");
+    assert_eq!(sandbox.manifest("out")["classes"].to_string(), r#"["2.5","10.5","x"]"#);
 }

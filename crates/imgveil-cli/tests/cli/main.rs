@@ -14,6 +14,7 @@ mod decrypt;
 mod demo;
 mod devices;
 mod disk;
+mod divisions;
 mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;

@@ -173,10 +173,13 @@ fn json_says_what_is_documented() {
         let names = ["c.png", "d.png"];
         let aside: Vec<Value> =
             names[..failed].iter().map(|name| serde_json::json!({ "path": name, "reason": FOREIGN })).collect();
+        let passed_over: Vec<Value> =
+            [serde_json::json!({ "path": "notes.txt", "reason": "no-image" })][..ignored].to_vec();
         let stages = ["pixel-shuffling block=4x4 key=shared", "sign-flip block=4x4 key=shared"];
         let expected = serde_json::json!({
             "images": 2, "resumed": 0, "encoding": { "format": "png" }, "names": null, "bytes": 128, "failed": aside,
-            "ignored": ignored, "key": FINGERPRINT,
+            "ignored": ignored, "key": FINGERPRINT, "splits": { "all": 2 }, "classes": { "": 2 }, "turned": 0,
+            "passed_over": passed_over,
             "scheme": { "name": "shuffle-flip", "stages": stages },
         });
         assert_eq!(json, expected, "{line}");

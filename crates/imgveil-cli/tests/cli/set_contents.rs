@@ -87,8 +87,8 @@ fn an_array_holds_images_of_one_size_and_says_so() {
     sandbox.picture("in/train/c.png", grey(8, 16, 1));
     for line in ["encrypt neutral -k k.key in out.npz", "encrypt neutral -k k.key --format npy in out"] {
         let words = "images differ: train/a is 8x8x1 (height x width x channels), train/c is 8x16x1; bring them to \
-        one size with --resize HEIGHTxWIDTH, and to one number of channels and one depth beforehand, or write a \
-        folder of files";
+        one size with --resize HEIGHTxWIDTH, to one number of channels with --channels, and to one depth beforehand, \
+        or write a folder of files";
         sandbox.refuses(line, USAGE, words);
     }
     done(&sandbox, "encrypt neutral -k k.key in tree");

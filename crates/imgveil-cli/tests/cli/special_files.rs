@@ -26,7 +26,7 @@ fn ends(sandbox: &Sandbox, line: &str) -> Done {
     }
     let output = child.wait_with_output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Done { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    Done::of(output.status.code().unwrap(), text(output.stdout), &text(output.stderr))
 }
 
 const PIPE: &str = "it is a named pipe, and not a regular file";

@@ -38,7 +38,7 @@ pub fn within_limits(sandbox: &Sandbox, line: &str) -> Option<Done> {
     let code = code.unwrap_or_else(|| panic!("`{line}` was ended by a signal: {}", err.escape_debug()));
     assert!(!err.contains("panicked"), "`{line}`: {err}");
     assert!(took < limit, "`{line}` took {took:?}: {err}");
-    Some(Done { code, out, err })
+    Some(Done::of(code, out, &err))
 }
 
 /// Runs a command that must be refused within the limits, with one of these exit codes and these words.

@@ -2,6 +2,7 @@
 
 use super::error::ReadErrorKind;
 use super::image_file::{Header, ImageFile};
+use super::passed_over::PassedOverReason;
 use super::read_options::ReadOptions;
 use super::{dicom, nifti, picture};
 use crate::limits::check_images_of_a_file;
@@ -22,20 +23,34 @@ pub(crate) enum Format {
 const START: u64 = 132;
 
 impl Format {
-    /// The format by the file's name or else by its first bytes. `None` for files that are not images.
-    pub fn of(path: &Path) -> Option<Self> {
+    /// The format by the file's name or else by its first bytes. DICOM is known by them whatever the name is, and a
+    /// picture if the name has no ending.
+    ///
+    /// # Errors
+    /// Why the file is passed over.
+    pub fn of(path: &Path) -> Result<Self, PassedOverReason> {
         if picture::is_picture_name(path) {
-            return Some(Self::Picture);
+            return Ok(Self::Picture);
         }
         if nifti::is_nifti_name(path) {
-            return Some(Self::Nifti);
+            return Ok(Self::Nifti);
         }
         if has_extension(path, &["dcm", "dicom", "ima"]) {
-            return Some(Self::Dicom);
+            return Ok(Self::Dicom);
         }
         let mut start = Vec::new();
-        regular_file::open(path).ok()?.take(START).read_to_end(&mut start).ok()?;
-        dicom::is_dicom(&start).then_some(Self::Dicom)
+        let read = regular_file::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+        if read.is_ok() && dicom::is_dicom(&start) {
+            return Ok(Self::Dicom);
+        }
+        if picture::is_picture(&start) {
+            return if path.extension().is_none() { Ok(Self::Picture) } else { Err(PassedOverReason::Ending) };
+        }
+        if has_extension(path, &["tar", "npy", "npz"]) {
+            return Err(PassedOverReason::Set);
+        }
+        let other = has_extension(path, &["gif", "heic", "heif", "avif", "jp2", "j2k", "jxl", "exr", "psd", "svg"]);
+        Err(if other { PassedOverReason::Format } else { PassedOverReason::NoImage })
     }
 
     /// Whether a file of this format may hold several images, so that its header must be read to list a set.
@@ -118,7 +133,7 @@ mod tests {
     fn a_signal_is_no_damage() {
         let grey = DynamicImage::ImageLuma8(image::GrayImage::from_fn(8, 6, |x, y| image::Luma([(x * y) as u8])));
         let rgb = DynamicImage::ImageRgb8(grey.to_rgb8());
-        let header = Header { count: 1, geometry: "6x8x1".parse().unwrap() };
+        let header = Header::new(1, "6x8x1".parse().unwrap());
         let coloured = Header { geometry: "6x8x3".parse().unwrap(), ..header };
         let options = ReadOptions::default();
         let check = |bytes: Vec<u8>, format: Format, expected: Header, what: &str| {

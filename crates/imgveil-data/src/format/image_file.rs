@@ -2,15 +2,31 @@
 //! (its frames), a volume (its slices).
 
 use super::error::ReadErrorKind;
+use super::scale::Scale;
 use imgveil::internal::image::{Geometry, Image};
 
 /// What a file's header says, before a pixel is decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Header {
     /// The number of images.
     pub count: usize,
     /// The geometry of every image.
     pub geometry: Geometry,
+    /// What the samples mean.
+    pub scale: Scale,
+    /// The bits of a sample that may differ from 0. Fewer than the geometry's depth where a file states that it uses
+    /// fewer.
+    pub used_bits: u32,
+    /// How many pages are no images of their own: copies of another page in a lower resolution, and masks.
+    pub left_out: usize,
+}
+
+impl Header {
+    /// A header of images whose samples have no stated meaning and use all of their bits.
+    pub(super) fn new(count: usize, geometry: Geometry) -> Self {
+        let used_bits = 8 * geometry.depth().bytes() as u32;
+        Self { count, geometry, scale: Scale::Unknown, used_bits, left_out: 0 }
+    }
 }
 
 /// An opened file.

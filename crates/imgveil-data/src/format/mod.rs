@@ -1,22 +1,29 @@
 //! Formats of single files. Each format has a file or a folder here. An [`ImageFile`] gives the images of one file and
 //! does not know where the file is in a set.
 
+mod channels;
 mod detect;
 pub mod dicom;
 mod error;
 mod image_file;
+mod jpeg;
 pub mod nifti;
 #[doc(hidden)]
 pub mod npy;
+mod passed_over;
 pub mod picture;
 mod read_options;
+mod scale;
 pub(crate) mod tar;
 mod window;
 
+pub use channels::{Channels, luma};
 pub(crate) use detect::Format;
 pub use error::{ReadError, ReadErrorKind};
 pub use image_file::{Header, ImageFile};
-pub use read_options::{Axis, ReadOptions};
+pub use passed_over::PassedOverReason;
+pub use read_options::{Axis, ExifOrientation, ReadOptions};
+pub use scale::Scale;
 pub use window::Window;
 #[doc(hidden)]
 pub use window::linear;

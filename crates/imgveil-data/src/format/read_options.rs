@@ -1,5 +1,6 @@
 //! Options for sets whose format can be read in several ways.
 
+use super::channels::Channels;
 use super::window::Window;
 use crate::Memory;
 use std::path::PathBuf;
@@ -9,16 +10,39 @@ use std::path::PathBuf;
 pub struct ReadOptions {
     /// DICOM and NIfTI: the grey values that are converted to 8 bits. `None` keeps the full depth.
     pub window: Option<Window>,
+    /// NIfTI without a window: the values in the modality's units that become 0 and 65,535 in every file. `None` scales
+    /// each file that needs it by its own smallest and largest value. A set with such files is opened with the range
+    /// of all of them.
+    pub range: Option<(f64, f64)>,
     /// NIfTI: the axis along which a volume is cut into slices.
     pub axis: Axis,
     /// A CSV file of labels (and splits) that replaces those of folders and arrays.
     pub labels: Option<PathBuf>,
+    /// The number of channels that all images get. `None` keeps them as they are.
+    pub channels: Option<Channels>,
+    /// Pictures: whether they are turned as their EXIF orientation says.
+    pub exif_orientation: ExifOrientation,
     /// WebDataset: extensions of the members (`json`, `txt`) that are carried over with the image and its class.
     pub members: Vec<String>,
     /// Folders of images: also follow links that lead out of the folder.
     pub follow_links: bool,
     /// How much memory may be used.
     pub memory: Memory,
+}
+
+/// What is done about the EXIF orientation of pictures.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, strum::Display, strum::EnumString)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = no_orientation)]
+pub enum ExifOrientation {
+    /// Nothing: rows and columns stay as they are stored.
+    #[default]
+    Keep,
+    /// Pictures are turned and mirrored as it says.
+    Apply,
+}
+
+fn no_orientation(text: &str) -> String {
+    format!("`{text}` is neither keep nor apply")
 }
 
 /// An axis of a volume, as the file stores it.

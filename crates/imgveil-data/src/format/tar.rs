@@ -11,12 +11,17 @@ use tar::{EntryType, Header};
 /// The unit of a tar file.
 const BLOCK: u64 = 512;
 
+/// The longest run of zeros that is skipped between two archives in one file, or behind the last one.
+const LONGEST_GAP: u64 = 64 << 20;
+
 /// The longest name or PAX header that is read.
 const LONGEST_EXTENSION: u64 = 1 << 20;
 
-/// A member that is a regular file.
+/// A member that is a regular file, or a link in place of one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct TarMember {
+    /// Whether it is a link, which has no data.
+    pub(crate) is_link: bool,
     /// Its path. `None` if the path is not UTF-8.
     pub(crate) path: Option<String>,
     /// The range of its data.
@@ -68,16 +73,19 @@ impl<'a> TarMembers<'a> {
     }
 
     /// The header at the current offset and the range of its data. `None` at the end.
-    fn header(&self) -> Result<Option<(Header, Range<u64>)>, Damage> {
+    fn header(&mut self) -> Result<Option<(Header, Range<u64>)>, Damage> {
         if self.at == self.end && !self.marked {
             return Ok(None);
         }
         if self.end - self.at < BLOCK {
             return Err(self.damage("it is cut: the end of a tar file is missing"));
         }
-        let block = self.read(&(self.at..self.at + BLOCK))?;
-        if block.iter().all(|&byte| byte == 0) {
-            return Ok(None);
+        let mut block = self.read(&(self.at..self.at + BLOCK))?;
+        if is_zero(&block) {
+            // Archives that were concatenated have an end each.
+            let Some(next) = self.after_gap()? else { return Ok(None) };
+            self.at = next;
+            block = self.read(&(next..next + BLOCK))?;
         }
         let mut header = Header::new_old();
         header.as_mut_bytes().copy_from_slice(&block);
@@ -95,6 +103,26 @@ impl<'a> TarMembers<'a> {
         }
     }
 
+    /// The offset of the block that follows the zeros at the current offset. `None` if there are only zeros.
+    fn after_gap(&self) -> Result<Option<u64>, Damage> {
+        let mut at = self.at;
+        while at < self.end {
+            if at - self.at > LONGEST_GAP {
+                return Err(self.damage("more than 64 MiB of zeros follow its end"));
+            }
+            let chunk = self.read(&(at..self.end.min(at + 64 * BLOCK)))?;
+            if let Some(place) = chunk.chunks(BLOCK as usize).position(|block| !is_zero(block)) {
+                let next = at + place as u64 * BLOCK;
+                return match self.end - next < BLOCK {
+                    true => Err(self.damage("something else than a tar file follows its end")),
+                    false => Ok(Some(next)),
+                };
+            }
+            at += chunk.len() as u64;
+        }
+        Ok(None)
+    }
+
     /// The data of a header that extends the header after it.
     fn extension(&self, data: &Range<u64>) -> Result<Vec<u8>, Damage> {
         if data.end - data.start > LONGEST_EXTENSION {
@@ -105,8 +133,14 @@ impl<'a> TarMembers<'a> {
     }
 
     fn member(&mut self) -> Result<Option<TarMember>, Damage> {
-        let (mut start, mut name) = (self.at, None);
+        let (mut start, mut name) = (None, None);
+        let mut before = self.at;
         while let Some((header, data)) = self.header()? {
+            if self.at != before && name.is_some() {
+                break;
+            }
+            // A gap may lie before the first header.
+            let first = *start.get_or_insert(self.at);
             let size = data.end - data.start;
             let next = data.end.checked_next_multiple_of(BLOCK).filter(|&next| next <= self.end);
             let next = next.ok_or_else(|| self.damage("it is cut: it ends before a member does"))?;
@@ -127,21 +161,26 @@ impl<'a> TarMembers<'a> {
                 }
                 EntryType::GNULongLink => {}
                 EntryType::GNUSparse => return Err(self.damage("it holds a sparse file, which is not supported")),
-                EntryType::Regular | EntryType::Continuous => {
+                EntryType::Regular | EntryType::Continuous | EntryType::Link | EntryType::Symlink => {
+                    let is_link = matches!(entry_type, EntryType::Link | EntryType::Symlink);
                     let path = name.unwrap_or_else(|| header.path_bytes().into_owned());
-                    let (path, blocks) = (String::from_utf8(path).ok(), start..next);
+                    let (path, blocks) = (String::from_utf8(path).ok(), first..next);
                     self.at = next;
                     // The oldest tar files mark directories in this way.
                     if size == 0 && path.as_ref().is_some_and(|path| path.ends_with('/')) {
-                        (start, name) = (next, None);
+                        (start, name, before) = (None, None, next);
                         continue;
                     }
-                    return Ok(Some(TarMember { path, data, blocks }));
+                    // Some readers skip the data of a link, and others do not.
+                    if is_link && size > 0 {
+                        return Err(self.damage("it holds a link with data, which is not supported"));
+                    }
+                    return Ok(Some(TarMember { is_link, path, data, blocks }));
                 }
-                // Directories, links, devices.
-                _ => (start, name) = (next, None),
+                // Directories, devices.
+                _ => (start, name) = (None, None),
             }
-            self.at = next;
+            (self.at, before) = (next, next);
         }
         match name {
             Some(_) => Err(self.damage("it is cut: a member has a name and nothing else")),
@@ -174,6 +213,10 @@ impl<'a> TarMembers<'a> {
     }
 }
 
+fn is_zero(block: &[u8]) -> bool {
+    block.iter().all(|&byte| byte == 0)
+}
+
 impl Iterator for TarMembers<'_> {
     type Item = Result<TarMember, Damage>;
 
@@ -203,7 +246,11 @@ mod tests {
         let file = file(bytes);
         let found: Result<Vec<TarMember>, Damage> = TarMembers::of_file(&file, bytes.len() as u64).collect();
         let data = |range: Range<u64>| bytes[range.start as usize..range.end as usize].to_vec();
-        Ok(found?.into_iter().map(|member| (member.path.unwrap(), data(member.data))).collect())
+        Ok(found?
+            .into_iter()
+            .filter(|member| !member.is_link)
+            .map(|member| (member.path.unwrap(), data(member.data)))
+            .collect())
     }
 
     fn header(kind: EntryType, size: u64) -> Header {
@@ -249,6 +296,40 @@ mod tests {
         // Links and directories are not files.
         assert_eq!(members(&extended(EntryType::Directory, b"")).unwrap().len(), 1);
         assert_eq!(members(&extended(EntryType::Symlink, b"")).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn archives_that_were_concatenated_are_read_to_their_end() {
+        let both = [archive(&[("a.png", b"one")]), archive(&[("b.png", b"two"), ("a.cls", b"0")])].concat();
+        let named = |names: &[(&str, &[u8])]| -> Vec<(String, Vec<u8>)> {
+            names.iter().map(|(name, data)| (name.to_string(), data.to_vec())).collect()
+        };
+        let all = named(&[("a.png", b"one"), ("b.png", b"two"), ("a.cls", b"0")]);
+        assert_eq!(members(&both).unwrap(), all);
+        // Padding to a record of 10,240 bytes.
+        let padded = [vec![0; 9_216 - 1_024], archive(&[("b.png", b"two")])].concat();
+        let both = [archive(&[("a.png", b"one")]), padded, vec![0; 20_480]].concat();
+        assert_eq!(members(&both).unwrap(), named(&[("a.png", b"one"), ("b.png", b"two")]));
+        // Something else behind the end is damage, and no name reaches over a gap.
+        let with = |rest: &[u8]| members(&[&archive(&[("a.png", b"one")])[..], rest].concat()).unwrap_err().reason;
+        assert!(with(&[7; 512]).contains("something else"));
+        assert!(with(&[7; 5]).contains("something else"));
+        let mut name = extended(EntryType::GNULongName, b"x.png\0");
+        name.truncate(1_024);
+        name.extend([0; 1_024]);
+        name.extend(archive(&[("a.png", b"one")]));
+        assert!(members(&name).unwrap_err().reason.contains("a name and nothing else"));
+    }
+
+    #[test]
+    fn links_are_named_and_have_no_data() {
+        for kind in [EntryType::Link, EntryType::Symlink] {
+            let bytes = extended(kind, b"");
+            let file = file(&bytes);
+            let found: Vec<TarMember> = TarMembers::of_file(&file, bytes.len() as u64).map(Result::unwrap).collect();
+            assert_eq!(found.iter().map(|member| member.is_link).collect::<Vec<_>>(), [true, false]);
+            assert!(members(&extended(kind, b"ab")).unwrap_err().reason.contains("a link with data"));
+        }
     }
 
     #[test]

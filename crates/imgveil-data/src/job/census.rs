@@ -13,6 +13,18 @@ pub struct Size {
     pub images: usize,
 }
 
+/// What a set holds, for a user to compare with what is expected of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Contents {
+    /// The number of images by split.
+    pub splits: BTreeMap<String, usize>,
+    /// The number of images by the class's name in the output. Images without a class are under the empty name.
+    pub classes: BTreeMap<String, usize>,
+    /// The classes' names in the input, by their names in the output.
+    pub plain_classes: BTreeMap<String, String>,
+}
+
 /// Counts of images.
 #[derive(Default)]
 pub(super) struct Census {

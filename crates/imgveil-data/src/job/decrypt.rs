@@ -1,5 +1,6 @@
 //! Decrypts an encrypted set.
 
+use super::census::Census;
 use super::encrypted_set::{Decryption, EncryptedSet};
 use super::error::{JobError, check_apart};
 use super::identity;
@@ -118,12 +119,22 @@ impl DecryptRun {
         if !finished.strangers.is_empty() {
             progress.note(&Note::Strangers(finished.strangers));
         }
+        let mut census = Census::default();
+        for Slot { item, geometry } in whole.iter().map(|&slot| &slots[slot]) {
+            let bytes = geometry.map_or(0, |geometry| geometry.bytes() as u64);
+            census.add(item.split, item.label, &manifest.classes, String::new(), bytes);
+        }
         Ok(Summary {
             images,
             resumed,
-            bytes: whole.iter().filter_map(|&slot| slots[slot].geometry).map(|geometry| geometry.bytes() as u64).sum(),
+            bytes: census.bytes,
             failed: in_order(failed),
             ignored: 0,
+            passed_over: Vec::new(),
+            turned: 0,
+            splits: census.splits,
+            classes: census.classes,
+            notes: Vec::new(),
             key: manifest.key.to_string(),
             scheme: encrypted.manifest.scheme,
             device: self.device.name(),

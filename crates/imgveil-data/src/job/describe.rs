@@ -1,5 +1,6 @@
 //! The manifest and the summary of an encryption, whether or not its scheme mixes images.
 
+use super::census::Census;
 use super::identity;
 use super::names_file;
 use super::preflight::Preflighted;
@@ -46,12 +47,21 @@ pub(super) fn summary(
     manifest: Manifest,
     tally: Tally,
 ) -> Summary {
+    let mut census = Census::default();
+    for entry in &manifest.images {
+        census.add(entry.split, entry.label, &manifest.classes, String::new(), entry.geometry.bytes() as u64);
+    }
     Summary {
         images: manifest.images.len(),
         resumed: tally.resumed,
-        bytes: manifest.images.iter().map(|entry| entry.geometry.bytes() as u64).sum(),
+        bytes: census.bytes,
         failed: in_order(tally.failed),
         ignored: set.source.ignored().len(),
+        passed_over: set.source.ignored().to_vec(),
+        turned: set.turned,
+        splits: census.splits,
+        classes: census.classes,
+        notes: set.notes.clone(),
         scheme: manifest.scheme,
         key: manifest.key.to_string(),
         device,

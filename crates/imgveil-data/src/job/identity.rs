@@ -14,6 +14,8 @@
 //! window=40,400                     auto, CENTRE,WIDTH or `full`
 //! axis=z                            x, y or z
 //! labels=/data/labels.csv           the path as given, or nothing
+//! channels=3                        1 or 3; no line if channels are kept
+//! orientation=apply                 no line if the EXIF orientation is not applied
 //! members=json                      one line for each kind, in the order given
 //! names=neutral                     neutral, classes or kept
 //! encoding=webdataset 1000          png, jpeg QUALITY, npz, npy or webdataset IMAGES-PER-SHARD
@@ -33,7 +35,7 @@
 //! and nobody else should learn the input's path.
 
 use super::request::{DecryptRequest, EncryptRequest};
-use crate::format::Window;
+use crate::format::{ExifOrientation, Window};
 use crate::set::names::Naming;
 use crate::set::{Encoding, Item, Manifest, encoding_text};
 use imgveil::internal::scheme::Secret;
@@ -86,6 +88,12 @@ fn encryption_text(request: &EncryptRequest, encoding: Encoding) -> String {
     text.line("window", &options.read.window.map_or("full".to_owned(), |window: Window| window.to_string()));
     text.line("axis", &options.read.axis.to_string());
     text.path("labels", options.read.labels.as_deref());
+    if let Some(channels) = options.read.channels {
+        text.line("channels", &channels.to_string());
+    }
+    if options.read.exif_orientation == ExifOrientation::Apply {
+        text.line("orientation", "apply");
+    }
     for kind in &options.read.members {
         text.line("members", kind);
     }
@@ -135,7 +143,7 @@ pub(super) fn keyed(secret: &Secret, purpose: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::{Axis, ReadOptions};
+    use crate::format::{Axis, Channels, ReadOptions};
     use crate::job::EncryptOptions;
     use crate::set::Resize;
     use imgveil::internal::key::Key;
@@ -169,6 +177,8 @@ mod tests {
                 window: Some("40,400".parse().unwrap()),
                 axis: Axis::X,
                 labels: Some("labels.csv".into()),
+                channels: Some(Channels::Rgb),
+                exif_orientation: ExifOrientation::Apply,
                 members: vec!["json".into(), "txt".into()],
                 follow_links: true,
                 ..ReadOptions::default()
@@ -180,7 +190,8 @@ mod tests {
             encryption_text(&request, Encoding::WebDataset { per_shard: 7 }),
             format!(
                 "imgveil run identity 2\njob=encrypt\ninput=/nowhere\nscheme={scheme}\nsize=192x256\nfit=pad\n\
-                 window=40,400\naxis=x\nlabels=labels.csv\nmembers=json\nmembers=txt\nnames=classes\n\
+                 window=40,400\naxis=x\nlabels=labels.csv\nchannels=3\n\
+                 orientation=apply\nmembers=json\nmembers=txt\nnames=classes\n\
                  encoding=webdataset 7\n"
             )
         );

@@ -36,7 +36,7 @@ mod salt;
 mod summary;
 mod verify;
 
-pub use census::Size;
+pub use census::{Contents, Size};
 pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;

@@ -1,7 +1,7 @@
 //! What an encryption will do, from headers alone: which images there are, which sizes they have, and which cannot be
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
-use super::census::{Census, Size};
+use super::census::{Census, Contents, Size};
 use super::check;
 use super::cost::{self, OF_SAMPLES};
 use super::error::{JobError, check_apart};
@@ -10,16 +10,17 @@ use super::pipeline::{Batch, batches};
 use super::request::EncryptRequest;
 use super::salt;
 use super::summary::{Failure, in_order};
-use crate::format::ReadError;
+use crate::format::{ExifOrientation, ReadError, Scale};
 use crate::set::names::Naming;
-use crate::set::{Encoding, Item, Mixed, Reordered, Slot, Source, Split, names, open_set};
+use crate::set::remark::counted;
+use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Reordered, Slot, Source, Split, names, open_set};
 use crate::{Error, Memory};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::sealed::Salt;
 use rayon::prelude::*;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What an encryption will do.
 #[derive(Clone, Debug, Serialize)]
@@ -39,13 +40,20 @@ pub struct Preflight {
     pub sizes: Vec<Size>,
     /// Images that will be set aside.
     pub failed: Vec<Failure>,
-    /// The number of files that are not images.
+    /// The number of files that are passed over.
     pub ignored: usize,
+    /// The files that are passed over.
+    pub passed_over: Vec<PassedOver>,
+    /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
+    pub turned: usize,
     /// Links that lead out of the input's folder and will not be followed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links_out: Vec<String>,
     /// What the user should know.
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
+    /// The classes' names in the input, by their names in the output.
+    #[serde(skip)]
+    pub plain_classes: BTreeMap<String, String>,
 }
 
 /// A set whose headers have been read.
@@ -68,7 +76,11 @@ pub(super) struct Preflighted {
     pub mine: Vec<bool>,
     /// Images that cannot be read, by their number in the order of the input.
     pub failed: Vec<(usize, Failure)>,
-    pub notes: Vec<String>,
+    pub notes: Vec<Remark>,
+    /// The number of images that are to be turned.
+    pub turned: usize,
+    /// The meanings of samples in the set, each with the first image that has it.
+    scales: Vec<(Scale, usize)>,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -77,11 +89,8 @@ pub(super) struct Preflighted {
 /// The errors that the run would end with before it writes.
 pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
     let set = look(request)?;
-    let mut census = Census::default();
-    for Slot { item, geometry } in &set.slots {
-        let Some(geometry) = geometry else { continue };
-        census.add(item.split, item.label, &set.classes, geometry.to_string(), geometry.bytes() as u64);
-    }
+    let census = set.census();
+    let plain_classes = set.plain_classes();
     let sizes = census.sizes();
     let Census { images, bytes, splits, classes, .. } = census;
     Ok(Preflight {
@@ -93,8 +102,11 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         sizes,
         failed: in_order(set.failed),
         ignored: set.source.ignored().len(),
+        passed_over: set.source.ignored().to_vec(),
+        turned: set.turned,
         links_out: links_out(set.source.as_ref()),
         notes: set.notes,
+        plain_classes,
     })
 }
 
@@ -149,7 +161,9 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
         classes,
         mine,
         failed: Vec::new(),
-        notes: opened.note.into_iter().collect(),
+        scales: Vec::new(),
+        notes: opened.remarks,
+        turned: 0,
         source,
     };
     set.scan(request);
@@ -176,11 +190,31 @@ fn ordered(request: &EncryptRequest, salt: Option<Salt>, source: Box<dyn Source>
 }
 
 impl Preflighted {
+    fn census(&self) -> Census {
+        let mut census = Census::default();
+        for Slot { item, geometry } in &self.slots {
+            let Some(geometry) = geometry else { continue };
+            census.add(item.split, item.label, &self.classes, geometry.to_string(), geometry.bytes() as u64);
+        }
+        census
+    }
+
+    /// The names of the classes in the input by those in the output.
+    fn plain_classes(&self) -> BTreeMap<String, String> {
+        self.classes.iter().cloned().zip(self.source.classes().iter().cloned()).collect()
+    }
+
+    /// What the set holds.
+    pub fn contents(&self) -> Contents {
+        let Census { splits, classes, .. } = self.census();
+        Contents { splits, classes, plain_classes: self.plain_classes() }
+    }
+
     /// Reads the headers.
     fn scan(&mut self, request: &EncryptRequest) {
         let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
         let sizes = |index: usize| {
-            let geometry = self.source.geometry(index)?;
+            let (geometry, scale) = self.source.scaled(index)?;
             let sizes =
                 resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
             let name = &self.source.items()[index].name;
@@ -189,14 +223,20 @@ impl Preflighted {
             let length = self.source.length(index).saturating_add((geometry.bytes() as u64).saturating_mul(OF_SAMPLES));
             let length = if geometry == resized { self.source.length(index) } else { length };
             cost::check(memory, resized, &request.scheme, length, name)?;
-            Ok((resized, original))
+            Ok((resized, original, scale))
         };
         let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
-        let headers: Vec<Result<(Geometry, Geometry), ReadError>> =
+        let turned = |&index: &usize| !self.source.orientation(index).is_upright();
+        self.turned = wanted.par_iter().copied().filter(turned).count();
+        let headers: Vec<Result<(Geometry, Geometry, Scale), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
             match header {
-                Ok((resized, original)) => {
+                Ok((resized, original, scale)) => {
+                    let known = self.scales.iter().any(|(other, _)| *other == scale);
+                    if !known && scale != Scale::Unknown && self.scales.len() < 2 {
+                        self.scales.push((scale, index));
+                    }
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
@@ -245,19 +285,76 @@ impl Preflighted {
         {
             return Err(JobError::JpegDepth(self.source.items()[*index].name.clone()));
         }
+        self.notes.extend(self.differences());
+        if self.turned > 0 {
+            let (images, are) = (counted(self.turned, "image"), if self.turned == 1 { "is" } else { "are" });
+            self.notes.push(match request.options.read.exif_orientation {
+                ExifOrientation::Apply => Remark::new(format!("{images} {are} turned as the EXIF orientation says")),
+                ExifOrientation::Keep => Remark::new(format!(
+                    "{images} {are} to be turned by the EXIF orientation, and {are} encrypted as stored"
+                ))
+                .with(Advice::Orientation),
+            });
+        }
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
+        self.notes.extend(self.incomparable());
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
-            self.notes.extend(idle.iter().map(|(stage, why)| format!("{stage} does nothing here: {why}")));
+            self.notes.extend(idle.iter().map(|(stage, why)| Remark::new(format!("{stage} does nothing here: {why}"))));
             let jpeg = request.scheme.jpeg(geometry);
             if !self.encoding.is_exact() && !jpeg.friendly {
                 let words = "JPEG will damage these images beyond what decryption or training can use";
-                self.notes.push(format!("{words}: {}", jpeg.why));
+                self.notes.push(Remark::new(format!("{words}: {}", jpeg.why)));
             }
         }
         Ok(())
+    }
+
+    /// Remarks if images differ in what training wants to be one: channels, depths and sizes.
+    fn differences(&self) -> Vec<Remark> {
+        let mut channels: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut depths: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut sizes: BTreeSet<(usize, usize)> = BTreeSet::new();
+        for geometry in self.slots.iter().filter_map(|slot| slot.geometry) {
+            *channels.entry(geometry.channels()).or_default() += 1;
+            *depths.entry(geometry.depth().bytes()).or_default() += 1;
+            sizes.insert((geometry.height(), geometry.width()));
+        }
+        let mut remarks = Vec::new();
+        let counts = |counts: &BTreeMap<usize, usize>, names: [&str; 2]| {
+            let both: Vec<String> = counts.values().zip(names).map(|(count, name)| format!("{count} {name}")).collect();
+            both.join(", ")
+        };
+        if channels.len() > 1 {
+            let found = counts(&channels, ["grey", "RGB"]);
+            let words = format!("images differ in channels ({found}), and training takes one number of them");
+            remarks.push(Remark::new(words).with(Advice::Channels));
+        }
+        if depths.len() > 1 {
+            let found = counts(&depths, ["of 8 bits", "of 16 bits"]);
+            remarks.push(Remark::new(format!("images differ in depth ({found}), and training takes one depth")));
+        }
+        if sizes.len() > 1 {
+            let words = format!("images have {} sizes, and training takes one", sizes.len());
+            remarks.push(Remark::new(words).with(Advice::Size));
+        }
+        remarks
+    }
+
+    /// A note, if equal samples of two images are not equal values.
+    fn incomparable(&self) -> Option<Remark> {
+        let name = |index: usize| self.source.items().get(index).map_or("", |item| item.name.as_str());
+        let of = |&(scale, index): &(Scale, usize)| format!("in `{}` a value is {scale}", name(index));
+        let what = match self.scales.as_slice() {
+            [one @ (Scale::Several, _)] => of(one),
+            [one, two, ..] => format!("{}, {}", of(one), of(two)),
+            _ => return None,
+        };
+        let way = "a window of a centre and a width reads all of them on one scale";
+        let words = "samples of different images cannot be compared";
+        Some(Remark::new(format!("{words}: {what} (slope, intercept or sign differ); {way}")))
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

@@ -1,5 +1,7 @@
 //! How a job reports its progress.
 
+use super::census::Contents;
+use crate::set::Remark;
 use crate::text::first_few;
 use serde::{Serialize, Serializer};
 use std::fmt;
@@ -16,6 +18,8 @@ pub trait Progress: Send + Sync {
     fn set_aside(&self) {}
     /// How long each stage has worked so far. The stage that worked longest limits the speed.
     fn busy(&self, _busy: &Busy) {}
+    /// The splits and classes of the set, before anything is written.
+    fn contents(&self, _contents: &Contents) {}
     /// Something that the user should know.
     fn note(&self, _note: &Note) {}
 }
@@ -34,7 +38,7 @@ impl Progress for NoProgress {
 #[non_exhaustive]
 pub enum Note {
     /// About the input or the scheme.
-    About(String),
+    About(Remark),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
     /// Links that lead out of the input's folder. They were not followed.
@@ -54,7 +58,7 @@ const FORMAT_1: &str = "the set is of format 1, whose imgveil.json has no seal: 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::About(words) => f.write_str(words),
+            Self::About(remark) => remark.fmt(f),
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
             }

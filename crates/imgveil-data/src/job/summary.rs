@@ -2,9 +2,10 @@
 
 use super::progress::Busy;
 use crate::format::{ReadError, ReadErrorKind};
-use crate::set::Encoding;
+use crate::set::{Encoding, PassedOver, Remark};
 use imgveil::internal::scheme::Scheme;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -56,8 +57,19 @@ pub struct Summary {
     pub bytes: u64,
     /// The images that were set aside.
     pub failed: Vec<Failure>,
-    /// The number of files that were skipped because they are not images.
+    /// The number of files that were passed over.
     pub ignored: usize,
+    /// The files that were passed over.
+    pub passed_over: Vec<PassedOver>,
+    /// The number of images in the output by split.
+    pub splits: BTreeMap<String, usize>,
+    /// The number of images by the class's name in the output. Images without a class are under the empty name.
+    pub classes: BTreeMap<String, usize>,
+    /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
+    pub turned: usize,
+    /// What the user should know about how the set was read, such as the range of values that became samples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Remark>,
     /// The scheme.
     pub scheme: Scheme,
     /// The key's fingerprint.

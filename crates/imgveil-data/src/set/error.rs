@@ -53,6 +53,14 @@ pub enum SetError {
         /// How many files of other kinds it holds.
         ignored: usize,
     },
+    /// The folders of a set can be read in two ways.
+    #[error("it is not clear what the folders of {path} mean: {reason}; nothing was written")]
+    Layout {
+        /// The folder.
+        path: PathBuf,
+        /// What is not clear.
+        reason: String,
+    },
     /// The folder holds no image besides links that lead out of it.
     #[error(
         "{path} holds no image besides what is behind links that lead out of it, which were not followed: {}",
@@ -133,7 +141,7 @@ pub enum SetError {
         what: &'static str,
     },
     /// Two images would be written to one file.
-    #[error("`{0}` is the name of two images (such as x.png and x.jpg in one folder): rename one of them")]
+    #[error("`{0}` is the name of two images: rename one of them")]
     Collision(String),
     /// The manifest is damaged or is not a manifest.
     #[error("{path}: {source}")]

@@ -2,8 +2,10 @@
 //! folder for each form in which sets are stored ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
 //! encrypts.
 
+mod adapted;
 #[doc(hidden)]
 pub mod arrays;
+mod classes;
 mod completeness;
 mod encoding;
 mod error;
@@ -21,7 +23,9 @@ mod manifest_text;
 pub mod mixtures;
 pub mod names;
 mod open;
+mod passed_over;
 mod paths;
+pub(crate) mod remark;
 mod reordered;
 mod resize;
 mod seal;
@@ -44,8 +48,10 @@ pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use open::{open, open_sealed, open_with};
+pub use passed_over::PassedOver;
 #[doc(hidden)]
 pub use paths::{beside, is_npz};
+pub use remark::{Advice, Remark};
 pub use resize::{Resize, Side};
 pub use seal::Trust;
 pub use source::{Beside, Opened, Source};

@@ -1,5 +1,6 @@
 //! Opens a set of any format.
 
+use super::adapted::adapted;
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::manifest::MANIFEST;
@@ -39,20 +40,23 @@ pub fn open_sealed(path: &Path, options: &ReadOptions, key: &Key) -> Result<Open
 
 /// As [`open_with`] or [`open_sealed`], with the error of sets.
 pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
-    let opened = open_any(path, options, key)?;
-    match &options.labels {
-        Some(labels) if opened.manifest.is_none() => {
-            let (source, note) = labels::apply(opened.source, labels, options.memory)?;
-            Ok(Opened { source, note, ..opened })
-        }
-        _ => Ok(opened),
+    let mut opened = open_any(path, options, key)?;
+    if opened.manifest.is_some() {
+        return Ok(opened);
     }
+    if let Some(labels) = &options.labels {
+        let (source, told) = labels::apply(opened.source, labels, options.memory)?;
+        opened.source = source;
+        opened.remarks.extend(told);
+    }
+    opened.source = adapted(opened.source, options);
+    Ok(opened)
 }
 
 fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
     let memory = options.memory;
     if webdataset::is_pattern(path) {
-        return webdataset::open(path, memory);
+        return webdataset::open(path, options);
     }
     if !path.exists() {
         return Err(SetError::Missing(path.to_owned()));
@@ -62,8 +66,8 @@ fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Ope
         return match extension.as_deref() {
             Some("npz") => arrays::npz::open(path, memory, key),
             Some("npy") => arrays::npy::open(path, memory),
-            Some("tar") => webdataset::open(path, memory),
-            _ if Format::of(path).is_some() => folder::plain(path, options),
+            Some("tar") => webdataset::open(path, options),
+            _ if Format::of(path).is_ok() => folder::plain(path, options),
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }
@@ -77,10 +81,10 @@ fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Ope
                 Encoding::WebDataset { .. } => webdataset::encrypted(path, &manifest, memory)?,
                 Encoding::Png | Encoding::Jpeg { .. } => Box::new(folder::encrypted(path, &manifest, options)),
             };
-            Ok(Opened { source, manifest: Some(manifest), note: None })
+            Ok(Opened { source, manifest: Some(manifest), remarks: Vec::new() })
         }
         None if arrays::npy::is_folder_of_arrays(path) => arrays::npy::open(path, memory),
-        None if webdataset::is_folder_of_shards(path) => webdataset::open(path, memory),
+        None if webdataset::is_folder_of_shards(path, options.follow_links) => webdataset::open(path, options),
         None => folder::plain(path, options),
     }
 }

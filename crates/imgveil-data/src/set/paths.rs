@@ -22,13 +22,15 @@ pub fn beside(path: &Path, what: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
+/// The extensions of image formats.
+pub(crate) const EXTENSIONS: [&str; 20] = [
+    "png", "jpg", "jpeg", "tif", "tiff", "bmp", "dib", "webp", "pbm", "pgm", "ppm", "pnm", "pam", "dcm", "dicom",
+    "ima", "nii", "gz", "jpe", "jfif",
+];
+
 /// A file's name without the extension of an image format. Other dots are part of the name: the names of DICOM objects
 /// are numbers with dots.
 pub(crate) fn stem(name: &str) -> &str {
-    const EXTENSIONS: [&str; 18] = [
-        "png", "jpg", "jpeg", "tif", "tiff", "bmp", "dib", "webp", "pbm", "pgm", "ppm", "pnm", "pam", "dcm", "dicom",
-        "ima", "nii", "gz",
-    ];
     let cut = |name: &'_ str| name.rsplit_once('.').map(|(stem, end)| (stem.len(), end.to_ascii_lowercase()));
     match cut(name) {
         Some((length, end)) if end == "gz" => match cut(&name[..length]) {
@@ -44,6 +46,14 @@ pub(crate) fn stem(name: &str) -> &str {
 pub(crate) fn is_inside(path: &str) -> bool {
     let inside = |part| matches!(part, std::path::Component::Normal(_));
     !path.is_empty() && Path::new(path).components().all(inside)
+}
+
+/// Whether a link leads out of a folder. A dangling link leads nowhere.
+pub(super) fn leads_out(folder: &Path, link: &Path) -> bool {
+    match (folder.canonicalize(), link.canonicalize()) {
+        (Ok(folder), Ok(target)) => !target.starts_with(folder),
+        (_, target) => target.is_ok(),
+    }
 }
 
 /// Removes a file if it exists.

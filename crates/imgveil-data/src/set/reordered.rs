@@ -1,8 +1,10 @@
 //! A set whose images are listed in another order.
 
 use super::item::{Item, Member};
+use super::passed_over::PassedOver;
 use super::source::{Beside, Source};
-use crate::format::ReadError;
+use crate::format::picture::Orientation;
+use crate::format::{ReadError, Scale};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -36,16 +38,28 @@ impl Source for Reordered {
         self.source.classes()
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         self.source.ignored()
+    }
+
+    fn links_out(&self) -> &[PathBuf] {
+        self.source.links_out()
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         self.source.geometry(self.of(index))
     }
 
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        self.source.scaled(self.of(index))
+    }
+
     fn read(&self, index: usize) -> Result<Image, ReadError> {
         self.source.read(self.of(index))
+    }
+
+    fn orientation(&self, index: usize) -> Orientation {
+        self.source.orientation(self.of(index))
     }
 
     fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<Member>, ReadError> {
@@ -54,6 +68,10 @@ impl Source for Reordered {
 
     fn beside(&self) -> Beside {
         self.source.beside()
+    }
+
+    fn length(&self, index: usize) -> u64 {
+        self.source.length(self.of(index))
     }
 
     fn stamp(&self, index: usize) -> String {

@@ -2,7 +2,10 @@
 
 use super::item::{Item, Member};
 use super::manifest::Manifest;
-use crate::format::ReadError;
+use super::passed_over::PassedOver;
+use super::remark::Remark;
+use crate::format::picture::Orientation;
+use crate::format::{ReadError, Scale};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -14,8 +17,8 @@ pub trait Source: Send + Sync {
     /// Names of the classes. Empty if the set has no classes.
     fn classes(&self) -> &[String];
 
-    /// Files that were skipped because they are not images.
-    fn ignored(&self) -> &[PathBuf] {
+    /// Files that were passed over.
+    fn ignored(&self) -> &[PassedOver] {
         &[]
     }
 
@@ -30,11 +33,24 @@ pub trait Source: Send + Sync {
     /// If the header cannot be read or the geometry is not supported.
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError>;
 
+    /// The geometry of image `index`, and what its samples mean, from its header alone.
+    ///
+    /// # Errors
+    /// As [`geometry`](Self::geometry).
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+        Ok((self.geometry(index)?, Scale::Unknown))
+    }
+
     /// Decodes image `index`.
     ///
     /// # Errors
     /// If the image cannot be read, is damaged, or is of a kind that is not supported.
     fn read(&self, index: usize) -> Result<Image, ReadError>;
+
+    /// How image `index` is to be turned, if its file says so. Reading it does not turn it.
+    fn orientation(&self, _index: usize) -> Orientation {
+        Orientation::default()
+    }
 
     /// The files of these kinds that are stored with image `index`.
     ///
@@ -77,5 +93,5 @@ pub struct Opened {
     /// The manifest of an encrypted set.
     pub manifest: Option<Manifest>,
     /// What the user should know about how the set was read.
-    pub note: Option<String>,
+    pub remarks: Vec<Remark>,
 }

@@ -307,6 +307,7 @@ fn dicoms() -> Vec<Vec<u8>> {
     let mut near = Vec::new();
     jpegls::encode(&(0..24).map(|i| i * 170).collect::<Vec<u16>>(), 6, 4, &mut near).unwrap();
     let wavelets: [u8; 124] = imgveil::internal::hex::decode(JPEG_2000).unwrap();
+    let deep = |syntax: &[u8], stream: &[u8]| dicom(syntax, b"MONOCHROME2 ", (1, 12), (12, 16), &fragment(stream));
     let grey_file = |syntax: &[u8], bits, pixels: &[u8]| dicom(syntax, b"MONOCHROME2 ", (1, bits), (4, 6), pixels);
     vec![
         grey_file(b"1.2.840.10008.1.2.1\0", 8, &native(grey.samples())),
@@ -316,6 +317,8 @@ fn dicoms() -> Vec<Vec<u8>> {
         grey_file(b"1.2.840.10008.1.2.5\0", 8, &fragment(&packed)),
         grey_file(b"1.2.840.10008.1.2.4.50", 8, &fragment(&encode_jpeg(&grey, 90).unwrap())),
         grey_file(b"1.2.840.10008.1.2.4.80", 12, &fragment(&near)),
+        deep(b"1.2.840.10008.1.2.4.51", include_bytes!("../codestreams/extended-12.jpg")),
+        deep(b"1.2.840.10008.1.2.4.70", include_bytes!("../codestreams/lossless-restarts.jpg")),
         grey_file(b"1.2.840.10008.1.2.4.90", 8, &fragment(&wavelets)),
     ]
 }
@@ -368,6 +371,9 @@ fn pictures() -> Vec<Vec<u8>> {
         encode_png(&image(3, 5, 1, Depth::U16)).unwrap(),
         encode_png(&colour).unwrap(),
         encode_jpeg(&colour, 80).unwrap(),
+        include_bytes!("../codestreams/420-progressive.jpg").to_vec(),
+        include_bytes!("../codestreams/420-arithmetic.jpg").to_vec(),
+        include_bytes!("../codestreams/wide-chroma.jpg").to_vec(),
         encoded(ImageFormat::Bmp),
         encoded(ImageFormat::WebP),
         encoded(ImageFormat::Pnm),

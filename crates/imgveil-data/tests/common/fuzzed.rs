@@ -154,7 +154,7 @@ pub fn labels_csv(data: &[u8]) -> bool {
     let options = ReadOptions { labels: Some(labels), ..ReadOptions::default() };
     let Some(opened) = accepted(set::open_with(&path, &options)) else { return false };
     assert_eq!(opened.source.items().len(), 3);
-    opened.note.iter().for_each(one_line);
+    opened.remarks.iter().for_each(|remark| one_line(&remark.to_string()));
     look_at(&opened)
 }
 
@@ -201,7 +201,7 @@ pub fn picture(data: &[u8]) -> bool {
 fn image_file(header: Result<Header, ReadErrorKind>, opened: Result<Box<dyn ImageFile>, ReadErrorKind>) -> bool {
     let (header, opened) = (accepted(header), accepted(opened));
     let Some(opened) = opened else { return false };
-    let Header { count, geometry } = opened.header();
+    let Header { count, geometry, .. } = opened.header();
     assert_eq!(header, Some(opened.header()));
     let read = [0, count / 2, count.saturating_sub(1)].map(|index| {
         let image = accepted(opened.image(index));

@@ -22,7 +22,7 @@ impl ModelConfig {
     /// # Errors
     /// What is wrong with the description.
     pub(crate) fn check(&self, length: u64) -> Result<(), String> {
-        let Self { kind, channels, size, classes, patch, adaptation } = self;
+        let Self { kind, channels, size, classes, patch, adaptation, normalise: _ } = self;
         if !matches!(channels, 1 | 3) {
             return Err(format!("its images have {channels} channels, and only 1 or 3 are supported"));
         }

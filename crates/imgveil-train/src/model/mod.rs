@@ -28,6 +28,7 @@ pub use resnet::ResNet;
 pub use vit::Vit;
 pub use xception::Xception;
 
+use crate::normalise::Normalise;
 use crate::parameters::{self, ParameterVisitor};
 use crate::unknown::unknown;
 use burn::module::{Module, Param};
@@ -137,6 +138,9 @@ pub struct ModelConfig {
     /// The adaptation network in front of it, if any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptation: Option<AdaptationConfig>,
+    /// What the network does with its input first.
+    #[serde(default, skip_serializing_if = "Normalise::is_none")]
+    pub normalise: Normalise,
 }
 
 impl ModelConfig {
@@ -160,7 +164,8 @@ impl ModelConfig {
         // A patch larger than the image would leave an empty map.
         let patch = patch.map(|[h, w]| [h.min(size[0]), w.min(size[1])]);
         let adaptation = adaptation.map(|kind| AdaptationConfig::new(kind, block));
-        Self { kind, channels: geometry.channels(), size, classes, patch, adaptation }
+        let normalise = Normalise::None;
+        Self { kind, channels: geometry.channels(), size, classes, patch, adaptation, normalise }
     }
 
     /// A network with weights drawn from `seed`. They are the same on every device.
@@ -188,13 +193,16 @@ impl ModelConfig {
             ModelKind::VitSmall => Classifier::Vit(Vit::new_small(behind, device)),
             ModelKind::ConvMixer => Classifier::ConvMixer(ConvMixer::new(behind, device)),
         };
-        Network { adaptation, classifier }
+        Network { normalise: self.normalise, adaptation, classifier }
     }
 }
 
 /// A classifier, with or without an adaptation network in front of it.
 #[derive(Module, Debug)]
 pub struct Network {
+    /// What is done with the input first.
+    #[module(skip)]
+    pub(crate) normalise: Normalise,
     /// The adaptation network.
     pub adaptation: Option<Adaptation>,
     /// The network that gives the logits.
@@ -237,6 +245,7 @@ impl Classifier {
 impl Network {
     /// Computes logits (N, classes) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let images = self.normalise.apply(images);
         let maps = match &self.adaptation {
             Some(adaptation) => adaptation.forward(images),
             None => images,
@@ -246,6 +255,7 @@ impl Network {
 
     /// Like [`Network::forward`], and also returns the penalty that is added to the cross-entropy of these images.
     pub fn forward_with_penalty(&self, images: Tensor<4>) -> (Tensor<2>, Option<Tensor<1>>) {
+        let images = self.normalise.apply(images);
         let Some(adaptation) = &self.adaptation else { return (self.classifier.forward(images), None) };
         let maps = adaptation.forward(images);
         (self.classifier.forward(maps.clone()), adaptation.penalty(maps))

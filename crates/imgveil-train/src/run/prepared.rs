@@ -2,7 +2,7 @@
 
 use super::spec::{RunSpec, SecretSource};
 use crate::backend::Backend;
-use crate::data::{TrainingSet, training_set};
+use crate::data::{TrainingSet, training_set_with};
 use crate::error::Error;
 use crate::feed::Split;
 use crate::progress::Progress;
@@ -44,7 +44,7 @@ impl RunSpec {
             Some(source) => Some(source.load(hear)?),
             None => None,
         };
-        let set = training_set(&self.data, self.scheme.clone(), secret, self.resize)?;
+        let set = training_set_with(&self.data, self.scheme.clone(), secret, self.resize, &self.reading)?;
         let notes = check(&set, &self.config)?;
         let device = Device::open(&self.device)?;
         hear(Message::Detail(format!("device: {device}")));

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use imgveil::internal::engine::DeviceChoice;
 use imgveil::internal::scheme::Scheme;
+use imgveil_data::format::ReadOptions;
 use imgveil_data::set::Resize;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -23,6 +24,9 @@ pub struct RunSpec {
     /// How plain images are brought to size.
     #[serde(with = "super::texts::resize")]
     pub resize: Resize,
+    /// How plain images are read where their format allows several readings.
+    #[serde(default, with = "super::texts::reading")]
+    pub reading: ReadOptions,
     /// How the network learns.
     pub config: Config,
     /// The device to train on.
@@ -56,6 +60,7 @@ impl RunSpec {
             scheme: None,
             secret: None,
             resize: Resize::default(),
+            reading: ReadOptions::default(),
             config,
             device: DeviceChoice::default(),
             device_memory: DEVICE_MEMORY,
@@ -87,6 +92,13 @@ mod tests {
             scheme: Some(Preset::Etc.scheme(Options::default()).unwrap()),
             secret: Some(SecretSource::Key("k.key".into())),
             resize: Resize { size: Some("192x256".parse().unwrap()), pad: true, crop: false },
+            reading: ReadOptions {
+                window: Some("40,400".parse().unwrap()),
+                axis: "x".parse().unwrap(),
+                labels: Some("labels.csv".into()),
+                follow_links: true,
+                ..ReadOptions::default()
+            },
             folder: Some("runs/a".into()),
             resume: true,
             ..spec.clone()

@@ -47,3 +47,37 @@ pub mod resize {
         Ok(Resize { size: resize, pad, crop })
     }
 }
+
+/// The options of reading as a structure of texts. Members of shards are not read for training. How much memory may be
+/// used is left out: it belongs to the machine, and a run may be resumed on another one.
+pub mod reading {
+    use imgveil_data::format::ReadOptions;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::path::PathBuf;
+
+    #[derive(Serialize, Deserialize)]
+    struct Fields {
+        window: Option<String>,
+        range: Option<(f64, f64)>,
+        axis: String,
+        labels: Option<PathBuf>,
+        #[serde(default)]
+        follow_links: bool,
+    }
+
+    /// Writes the fields.
+    pub fn serialize<S: Serializer>(reading: &ReadOptions, serializer: S) -> Result<S::Ok, S::Error> {
+        let &ReadOptions { window, range, axis, ref labels, follow_links, .. } = reading;
+        let window = window.map(|window| window.to_string());
+        let fields = Fields { window, range, axis: axis.to_string(), labels: labels.clone(), follow_links };
+        fields.serialize(serializer)
+    }
+
+    /// Parses the fields.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ReadOptions, D::Error> {
+        let Fields { window, range, axis, labels, follow_links } = Fields::deserialize(deserializer)?;
+        let window = window.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?;
+        let axis = axis.parse().map_err(serde::de::Error::custom)?;
+        Ok(ReadOptions { window, range, axis, labels, follow_links, ..ReadOptions::default() })
+    }
+}

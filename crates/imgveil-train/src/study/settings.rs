@@ -96,7 +96,7 @@ struct Parts {
 
 impl Parts {
     const SWITCHES: [&str; 4] = ["pad", "crop", "scramble", "sign-flip"];
-    const VALUES: [&str; 23] = [
+    const VALUES: [&str; 24] = [
         "resize",
         "block",
         "key-scope",
@@ -105,6 +105,7 @@ impl Parts {
         "adapt",
         "weights",
         "patch",
+        "normalise",
         "epochs",
         "batch",
         "optimiser",
@@ -163,6 +164,7 @@ impl Parts {
                 let patch: Block = parsed(text)?;
                 config.patch = Some([patch.height as usize, patch.width as usize]);
             }
+            "normalise" => config.normalise = parsed(text)?,
             "epochs" => config.epochs = whole(text, 1)? as usize,
             "batch" => config.batch = whole(text, 2)? as usize,
             "optimiser" => config.optimiser = parsed(text)?,

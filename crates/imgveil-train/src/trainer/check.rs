@@ -52,6 +52,7 @@ pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>,
 pub(super) fn model(set: &TrainingSet, config: &Config) -> ModelConfig {
     let (classes, block) = (set.classes.len(), set.scheme.block());
     let mut model = ModelConfig::new(config.model, config.adapt, set.train.geometry, classes, block);
+    model.normalise = config.normalise;
     if config.patch.is_some() {
         model.patch = config.patch;
     }

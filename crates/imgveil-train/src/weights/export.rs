@@ -9,7 +9,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use imgveil_data::set::write_atomically;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Writes a checkpoint (`best.bpk` or `last.bpk`) of a run's folder as a new safetensors file.
@@ -25,7 +25,7 @@ fn exported(folder: &Path, file: &str, output: &Path) -> Result<ModelInfo, Weigh
         return Err(WeightsError::Exists(output.to_owned()));
     }
     let (info, network) = read_checkpoint(folder, file, &Device::flex())?;
-    write_atomically(output, &bytes(&info.model, &network)?)?;
+    write_atomically(output, &bytes(&info.model, &network, Some(described_by(&info)))?)?;
     Ok(info)
 }
 
@@ -34,20 +34,51 @@ fn exported(folder: &Path, file: &str, output: &Path) -> Result<ModelInfo, Weigh
 /// # Errors
 /// When a tensor cannot be fetched from the device.
 pub fn export_weights(config: &ModelConfig, network: &Network) -> Result<Vec<u8>, Error> {
-    Ok(bytes(config, network)?)
+    Ok(bytes(config, network, None)?)
 }
 
-fn bytes(config: &ModelConfig, network: &Network) -> Result<Vec<u8>, WeightsError> {
+/// What a reader of the file must know: the network, its classes, and the scale of its input.
+fn described_by(info: &ModelInfo) -> HashMap<String, String> {
+    let (model, scheme) = (&info.model, info.scheme.to_string());
+    let input = "x = (2 p - max) / max, p from 0 to max (255, or the largest of the images' depth), channels first";
+    let mut metadata: HashMap<String, String> = [
+        // PyTorch's own readers ask for it.
+        ("format", "pt".to_owned()),
+        ("tool", imgveil_data::set::manifest::TOOL.to_owned()),
+        ("model", model.kind.name().to_owned()),
+        ("size", format!("{}x{}x{}", model.size[0], model.size[1], model.channels)),
+        ("classes", serde_json::json!(info.classes).to_string()),
+        ("scheme", scheme),
+        ("input", input.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into();
+    if !model.normalise.is_none() {
+        let (factors, summands) = model.normalise.scale(model.channels);
+        let words = serde_json::json!({ "factor": factors, "summand": summands }).to_string();
+        metadata.insert("normalise".into(), words);
+    }
+    metadata
+}
+
+fn bytes(
+    config: &ModelConfig,
+    network: &Network,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, WeightsError> {
     let mut collect = Collect { config, tensors: BTreeMap::new(), error: None };
     parameters::visit(network, &mut collect);
     match collect.error {
         Some(error) => Err(WeightsError::Encode(error)),
-        None => encode(&collect.tensors),
+        None => encode(&collect.tensors, metadata),
     }
 }
 
 /// Tensors as the bytes of a safetensors file.
-pub(crate) fn encode(tensors: &BTreeMap<String, HostTensor>) -> Result<Vec<u8>, WeightsError> {
+pub(crate) fn encode(
+    tensors: &BTreeMap<String, HostTensor>,
+    metadata: Option<HashMap<String, String>>,
+) -> Result<Vec<u8>, WeightsError> {
     let wrong = |e: SafeTensorError| WeightsError::Encode(e.to_string());
     // The format is little-endian.
     let bytes: BTreeMap<&String, Vec<u8>> = tensors
@@ -58,7 +89,7 @@ pub(crate) fn encode(tensors: &BTreeMap<String, HostTensor>) -> Result<Vec<u8>, 
         TensorView::new(Dtype::F32, tensor.shape.clone(), &bytes[name]).map(|view| (name, view)).map_err(wrong)
     });
     let views = views.collect::<Result<Vec<_>, _>>()?;
-    safetensors::serialize(views, None).map_err(wrong)
+    safetensors::serialize(views, metadata).map_err(wrong)
 }
 
 /// Fetches a network's tensors.

@@ -2,11 +2,12 @@
 //! libraries. The size that a codestream states is compared with the header before a library sees it. The result is
 //! stored samples, interleaved, least significant byte first. Colours are not converted.
 
-use super::codestream::{Jpeg2000Head, JpegHead, code_blocks};
+use super::codestream::{Jpeg2000Head, code_blocks, is_reversible};
 use super::description::{Description, Photometric};
 use super::interleave::{interleaved, pairs_apart};
 use super::syntax::{CONVERT, Coding};
 use crate::format::ReadErrorKind;
+use crate::format::jpeg::{Colours, Failed, JpegHead, decode_8, decode_12, decode_lossless};
 use crate::text::one_line;
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -33,6 +34,25 @@ fn unsupported(words: &str) -> ReadErrorKind {
     ReadErrorKind::Unsupported(format!("{words}; {CONVERT}"))
 }
 
+/// Why a JPEG frame is not decoded.
+fn not_decoded(failed: Failed) -> ReadErrorKind {
+    match failed {
+        Failed::Short => damaged("JPEG: a frame ends before its pixels do"),
+        Failed::Damaged(words) => damaged(format!("JPEG: {words}")),
+        Failed::Unsupported(what) => unsupported(&what),
+    }
+}
+
+/// Whether a JPEG frame holds colour differences, if its markers say. They go before the photometric interpretation, as
+/// in other readers: many writers compress colours and leave the header as it was.
+fn differences(head: &JpegHead) -> Option<bool> {
+    match head.adobe {
+        None if head.has_rgb_ids() => Some(false),
+        _ if head.jfif => Some(true),
+        transform => transform.map(|transform| transform != 0),
+    }
+}
+
 impl Description {
     fn frame_samples(&self) -> usize {
         self.frame_pixels() as usize * self.samples
@@ -56,7 +76,7 @@ impl Description {
             }
             Coding::Deflated => self.unwrapped(Cow::Owned(self.inflated(&frame)?)),
             Coding::Rle => Cow::Owned(self.run_lengths(&frame)?),
-            Coding::Jpeg { .. } => {
+            Coding::Jpeg => {
                 let (samples, known) = self.jpeg(&frame)?;
                 differences = known;
                 Cow::Owned(samples)
@@ -121,38 +141,32 @@ impl Description {
     fn jpeg(&self, frame: &[u8]) -> Result<(Vec<u8>, Option<bool>), ReadErrorKind> {
         let head = JpegHead::read(frame).ok_or_else(|| damaged("JPEG: no usable header before the pixels"))?;
         self.same_size("JPEG", u32::from(head.width), u32::from(head.height), usize::from(head.components))?;
-        if head.lossless && (head.restarts || head.point_transform != 0 || head.subsampled) {
-            return Err(unsupported("lossless JPEG with restart intervals, a point transform or subsampled colours"));
-        }
-        if !head.lossless && head.precision != 8 {
-            return Err(unsupported(&format!("lossy JPEG of {} bits a sample", head.precision)));
-        }
         if u32::from(head.precision) > self.allocated {
             return Err(damaged("JPEG: its samples have more bits than the header says"));
         }
-        // The decoder silently fills missing pixels with grey, and a network would learn from them.
-        if !frame.get(head.scan..).unwrap_or_default().windows(2).any(|pair| pair == [0xff, 0xd9]) {
-            return Err(damaged("JPEG: a frame ends before its pixels do"));
-        }
-        let mut decoder = jpeg_decoder::Decoder::new(frame);
-        if self.samples == 3 {
-            // `RGB` means that nothing is converted, whatever the markers say. (`None` means planes. It panics if the
-            // width is not a multiple of the block's width.)
-            decoder.set_color_transform(jpeg_decoder::ColorTransform::RGB);
-        }
-        decoder.set_max_decoding_buffer_size(self.frame_samples() * 2);
-        let samples = decoder.decode().map_err(|error| failed("JPEG", error))?;
-        // The decoder gives bytes for lossy images of up to 8 bits and for lossless ones of exactly 8 bits.
-        let wide = head.lossless && head.precision != 8;
-        let samples = match (wide, self.sample_bytes()) {
-            (true, 1) => samples.as_chunks().0.iter().map(|word| u16::from_ne_bytes(*word) as u8).collect(),
-            (true, _) => {
-                samples.as_chunks().0.iter().flat_map(|word| u16::from_ne_bytes(*word).to_le_bytes()).collect()
+        let stated = matches!(self.photometric, Photometric::Ybr | Photometric::Ybr422);
+        let differences = self.samples == 3 && differences(&head).unwrap_or(stated);
+        // Lossy colours are converted by the decoder, which does it as the encoders of JPEG expect.
+        let colours = if differences { Colours::Converted } else { Colours::Stored };
+        let samples = match (head.process, head.precision) {
+            (0xc3, _) => {
+                let samples = decode_lossless(frame, &head).map_err(not_decoded)?;
+                return Ok((self.words(samples), Some(differences)));
             }
-            (false, 1) => samples,
-            (false, _) => samples.into_iter().flat_map(|byte| [byte, 0]).collect(),
+            (0xc0..=0xc2 | 0xc9 | 0xca, 8) => match decode_8(frame, &head, colours).map_err(not_decoded)? {
+                samples if self.sample_bytes() == 1 => samples,
+                samples => self.words(samples.into_iter().map(u16::from)),
+            },
+            (0xc0 | 0xc1, 12) => self.words(decode_12(frame, &head, colours).map_err(not_decoded)?),
+            (_, bits) => return Err(unsupported(&format!("JPEG of {bits} bits in a process that is not read"))),
         };
-        Ok((samples, head.adobe.filter(|_| self.samples == 3).map(|transform| transform != 0)))
+        Ok((samples, Some(false)))
+    }
+
+    /// Samples in as many bytes as the header says.
+    fn words(&self, samples: impl IntoIterator<Item = u16>) -> Vec<u8> {
+        let bytes = self.sample_bytes();
+        samples.into_iter().flat_map(|sample| sample.to_le_bytes().into_iter().take(bytes)).collect()
     }
 
     fn jpeg_ls(&self, frame: &[u8]) -> Result<Vec<u8>, ReadErrorKind> {
@@ -163,10 +177,7 @@ impl Description {
         }
         let decoded = jpegls::decode(frame, self.columns, self.rows);
         let (samples, _, _) = decoded.map_err(|error| failed("JPEG-LS", error))?;
-        Ok(match self.sample_bytes() {
-            1 => samples.into_iter().map(|sample| sample as u8).collect(),
-            _ => samples.into_iter().flat_map(u16::to_le_bytes).collect(),
-        })
+        Ok(self.words(samples))
     }
 
     fn jpeg_2000(&self, frame: &[u8]) -> Result<Vec<u8>, ReadErrorKind> {
@@ -193,10 +204,10 @@ impl Description {
         if components.len() != self.samples {
             return Err(damaged("JPEG 2000: more or fewer colours than the header says"));
         }
-        let bytes = self.sample_bytes();
+        let (bytes, exact) = (self.sample_bytes(), is_reversible(codestream));
         let mut samples = vec![0; self.frame_samples() * bytes];
         for (at, component) in components.iter().enumerate() {
-            let word = self.jpeg_2000_word(component.bit_depth(), head.signed);
+            let word = self.jpeg_2000_word(component.bit_depth(), head.signed, exact);
             let pixels = samples.chunks_exact_mut(bytes * self.samples).filter_map(|p| p.get_mut(at * bytes..));
             for (pixel, sample) in pixels.zip(component.samples()) {
                 for (to, from) in pixel.iter_mut().zip(word(*sample).to_le_bytes()).take(bytes) {
@@ -208,11 +219,13 @@ impl Description {
     }
 
     /// Converts the decoder's levels, which begin at 0 for signed samples too, to stored words.
-    fn jpeg_2000_word(&self, precision: u8, signed: bool) -> impl Fn(f32) -> i32 {
+    fn jpeg_2000_word(&self, precision: u8, signed: bool, exact: bool) -> impl Fn(f32) -> i32 {
         let top = (1i32 << precision.min(24)) - 1;
         let middle = if signed { 1 << (precision.clamp(1, 24) - 1) } else { 0 };
-        // Lossy samples may overshoot. If header and codestream agree on the sign, such samples are clamped.
+        // Lossy samples may overshoot. If header and codestream agree on the sign, such samples are clamped. Exact ones
+        // do not: bits beyond the stored ones are an overlay's, and are masked later.
         let (least, most) = match (signed, self.signed) {
+            _ if exact => (i32::MIN, i32::MAX),
             (false, true) | (true, false) => (i32::MIN, i32::MAX),
             (false, false) => (0, (1i32 << self.stored.min(24)) - 1),
             (true, true) => (-(1i32 << (self.stored.min(24) - 1)), (1i32 << (self.stored.min(24) - 1)) - 1),

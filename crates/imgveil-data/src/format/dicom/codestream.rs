@@ -1,63 +1,4 @@
-//! The facts in the headers of JPEG, JPEG-LS and JPEG 2000 codestreams, read before a decoder sees them.
-
-/// The header of a JPEG or JPEG-LS codestream, up to the first scan.
-#[derive(Debug, Default)]
-pub(super) struct JpegHead {
-    pub(super) lossless: bool,
-    pub(super) precision: u8,
-    pub(super) height: u16,
-    pub(super) width: u16,
-    pub(super) components: u8,
-    pub(super) subsampled: bool,
-    /// The colour transform in Adobe's marker: none, YCbCr, YCCK.
-    pub(super) adobe: Option<u8>,
-    pub(super) restarts: bool,
-    pub(super) point_transform: u8,
-    /// Where the scan begins.
-    pub(super) scan: usize,
-}
-
-impl JpegHead {
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let mut head = Self::default();
-        let mut at = 2;
-        while let [0xff, kind, rest @ ..] = bytes.get(at..)? {
-            // A fill byte may precede a marker.
-            if *kind == 0xff {
-                at += 1;
-                continue;
-            }
-            let length = usize::from(u16::from_be_bytes(*rest.first_chunk()?));
-            let segment = rest.get(2..length)?;
-            match kind {
-                0xc4 | 0xc8 | 0xcc => {}
-                0xc0..=0xcf | 0xf7 => head.frame(*kind, segment)?,
-                0xdd => head.restarts = segment.iter().any(|&byte| byte != 0),
-                0xee if segment.starts_with(b"Adobe") => head.adobe = segment.get(11).copied(),
-                0xda => {
-                    head.point_transform = segment.last()? & 15;
-                    head.scan = at;
-                    return (head.width > 0).then_some(head);
-                }
-                _ => {}
-            }
-            at += 2 + length;
-        }
-        None
-    }
-
-    fn frame(&mut self, kind: u8, segment: &[u8]) -> Option<()> {
-        let (&[precision, y1, y0, x1, x0, components], each) = segment.split_first_chunk()?;
-        self.lossless = kind == 0xc3;
-        self.precision = precision;
-        self.height = u16::from_be_bytes([y1, y0]);
-        self.width = u16::from_be_bytes([x1, x0]);
-        self.components = components;
-        let factors: Vec<u8> = each.as_chunks::<3>().0.iter().map(|[_, factors, _]| *factors).collect();
-        self.subsampled = factors.windows(2).any(|pair| pair.first() != pair.last());
-        Some(())
-    }
-}
+//! The facts in the headers of JPEG 2000 codestreams, read before a decoder sees them.
 
 /// The first segment of a JPEG 2000 codestream.
 pub(super) struct Jpeg2000Head {
@@ -102,7 +43,13 @@ pub(super) fn code_blocks(codestream: &[u8], columns: u32, rows: u32, components
     blocks.saturating_mul(components as u64)
 }
 
-/// How a component is divided, as exponents of sides.
+/// Whether samples are transformed without rounding, in all coding styles of a codestream.
+pub(super) fn is_reversible(codestream: &[u8]) -> bool {
+    let styles = coding_styles(codestream);
+    !styles.is_empty() && styles.iter().all(|style| style.reversible)
+}
+
+/// How a component is divided, as exponents of sides, and transformed.
 #[derive(Debug, PartialEq, Eq)]
 struct CodingStyle {
     /// The number of decompositions. There is one resolution more.
@@ -111,15 +58,18 @@ struct CodingStyle {
     block: (u8, u8),
     /// Width and height of the precincts of each resolution, the smallest first. Empty if there are no precincts.
     precincts: Vec<(u8, u8)>,
+    /// Whether the wavelet is the one of integers.
+    reversible: bool,
 }
 
 impl CodingStyle {
     /// Parses the common part of the default style and a component's style. Precincts are at its end.
     fn read(with_precincts: bool, part: &[u8]) -> Option<Self> {
-        let (&[levels, width, height, _, _], sizes) = part.split_first_chunk()?;
+        let (&[levels, width, height, _, wavelet], sizes) = part.split_first_chunk()?;
         let sizes = if with_precincts { sizes } else { &[] };
         let precincts = sizes.iter().map(|size| (size & 15, size >> 4)).collect();
-        Some(Self { levels, block: ((width & 15) + 2, (height & 15) + 2), precincts })
+        let block = ((width & 15) + 2, (height & 15) + 2);
+        Some(Self { levels, block, precincts, reversible: wavelet == 1 })
     }
 
     fn blocks(&self, columns: u32, rows: u32) -> u64 {
@@ -178,7 +128,7 @@ mod tests {
         let tile = [0xff, 0x90, 0, 10, 0, 0, 0, 0, 0, 30, 0, 1];
         let small = [0xff, 0x52, 0, 13, 1, 0, 0, 1, 0, 0, 4, 4, 0, 1, 0];
         let stream = |parts: &[&[u8]]| [&[0xff, 0x4f], parts.concat().as_slice()].concat();
-        let plain = CodingStyle { levels: 2, block: (6, 6), precincts: vec![] };
+        let plain = CodingStyle { levels: 2, block: (6, 6), precincts: vec![], reversible: true };
         assert_eq!(coding_styles(&stream(&[&default, &tile, &[0xff, 0x93]])), [plain]);
         // 4x4 + 1 at the top, 2x2 + 1 below it (three bands each), then 2x2 + 1.
         assert_eq!(code_blocks(&stream(&[&default]), 512, 512, 1), 3 * 25 + 3 * 9 + 9);

@@ -3,7 +3,7 @@
 use super::elements::PixelElement;
 use super::syntax::{CONVERT, Coding, Syntax};
 use super::voi::{Lut, Voi};
-use crate::format::{Header, ReadErrorKind, ReadOptions};
+use crate::format::{Header, ReadErrorKind, ReadOptions, Scale};
 use imgveil::internal::image::{Depth, Geometry};
 use std::ops::Range;
 
@@ -33,6 +33,17 @@ pub(super) enum Number {
     Double,
 }
 
+/// What the values of a frame mean.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Values {
+    /// Units of the modality in a step of stored values.
+    pub slope: f64,
+    /// Units of the modality of the stored value 0.
+    pub intercept: f64,
+    /// Which values are shown.
+    pub voi: Option<Voi>,
+}
+
 /// What a header says about the pixels.
 #[derive(Clone, Debug)]
 pub(super) struct Description {
@@ -54,10 +65,11 @@ pub(super) struct Description {
     pub photometric: Photometric,
     /// Red, green and blue of each index.
     pub palette: Option<[Lut; 3]>,
-    pub slope: f64,
-    pub intercept: f64,
+    /// What values mean in frames that do not say it themselves.
+    pub values: Values,
+    /// What values mean in each frame, as far as frames say it themselves.
+    pub frame_values: Vec<Values>,
     pub modality: Option<Lut>,
-    pub voi: Option<Voi>,
     pub pixels: PixelElement,
     /// The table of 64-bit offsets of frames among the fragments, if there is one.
     pub offsets: Option<Range<usize>>,
@@ -84,12 +96,9 @@ impl Description {
         }
         let packed = match self.syntax.coding {
             Coding::Native | Coding::Encapsulated | Coding::Deflated => return Ok(()),
-            Coding::Jpeg { extended: true } if self.allocated > 8 && self.stored > 8 => {
-                "lossy JPEG of 12 bits a sample"
-            }
             Coding::JpegLs if self.samples != 1 => "JPEG-LS in colour",
             Coding::Rle if self.allocated == 32 => return Ok(()),
-            Coding::Rle | Coding::Jpeg { .. } | Coding::JpegLs | Coding::Jpeg2000 => match self.allocated {
+            Coding::Rle | Coding::Jpeg | Coding::JpegLs | Coding::Jpeg2000 => match self.allocated {
                 8 | 16 => return Ok(()),
                 _ => "compressed samples of more than 16 bits, or of one",
             },
@@ -116,6 +125,19 @@ impl Description {
         self.frame_pixels() * samples * u64::from(self.allocated)
     }
 
+    /// What grey samples at full depth mean. That small samples may be the bright ones is left out: it is the same for
+    /// all files once they are read.
+    fn scale(&self) -> Scale {
+        if self.modality.is_some() {
+            return Scale::Unknown;
+        }
+        let half = if self.signed { (1u64 << (self.stored - 1)) as f64 } else { 0.0 };
+        let of = |values: &Values| (values.slope, values.intercept - values.slope * half);
+        let mut each = self.frame_values.iter().take(self.frames).map(of);
+        let (slope, offset) = each.next().unwrap_or(of(&self.values));
+        if each.all(|other| other == (slope, offset)) { Scale::Linear { slope, offset } } else { Scale::Several }
+    }
+
     /// The header of the images that are read with these options.
     pub(super) fn header(&self, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
         let grey = matches!(self.photometric, Photometric::Grey { .. });
@@ -135,6 +157,9 @@ impl Description {
                 return Err(ReadErrorKind::Damaged(words));
             }
         }
-        Ok(Header { count: self.frames, geometry })
+        let header = Header::new(self.frames, geometry);
+        let scale = if grey && !windowed { self.scale() } else { Scale::Unknown };
+        let used_bits = if windowed || self.stored == 1 { header.used_bits } else { header.used_bits.min(self.stored) };
+        Ok(Header { scale, used_bits, ..header })
     }
 }

@@ -47,7 +47,7 @@ pub(super) struct PixelElement {
     pub words: bool,
 }
 
-/// The wanted values in their order of appearance. For a sequence, only the first item.
+/// The wanted values in their order of appearance. For a sequence, the first item, or every item if all are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct DataSet {
     values: Vec<(Tag, Range<usize>)>,
@@ -62,7 +62,12 @@ impl DataSet {
 
     /// The first item of a sequence.
     pub(super) fn item(&self, tag: Tag) -> Option<&DataSet> {
-        self.items.iter().find(|(t, _)| *t == tag).map(|(_, item)| item)
+        self.items(tag).next()
+    }
+
+    /// The items of a sequence of which all are wanted.
+    pub(super) fn items(&self, tag: Tag) -> impl Iterator<Item = &DataSet> {
+        self.items.iter().filter(move |(t, _)| *t == tag).map(|(_, item)| item)
     }
 }
 
@@ -70,8 +75,10 @@ impl DataSet {
 pub(super) struct Wanted {
     /// Elements with a value.
     pub values: &'static [Tag],
-    /// Sequences.
+    /// Sequences of which the first item is kept.
     pub sequences: &'static [Tag],
+    /// Sequences of which every item is kept.
+    pub lists: &'static [Tag],
 }
 
 const ITEM: Tag = 0xfffe_e000;
@@ -174,18 +181,19 @@ impl<'a> Walker<'a> {
 
     /// Keeps the value of an element if it is wanted, and skips it otherwise.
     fn content(&mut self, element: &Element, set: &mut DataSet, depth: usize) -> Result<(), Stop> {
-        let keep = self.wanted.sequences.contains(&element.tag);
+        let most = match element.tag {
+            tag if self.wanted.lists.contains(&tag) => usize::MAX,
+            tag => usize::from(self.wanted.sequences.contains(&tag)),
+        };
         let Some(length) = element.length else {
-            if let Some(first) = self.sequence(element, keep, depth)? {
-                set.items.push((element.tag, first));
-            }
+            let items = self.sequence(element, most, depth)?;
+            set.items.extend(items.into_iter().map(|item| (element.tag, item)));
             return Ok(());
         };
         let range = self.step(length)?;
-        if keep {
-            if let Some(first) = self.inside(&range).sequence(element, keep, depth).map_err(inner)? {
-                set.items.push((element.tag, first));
-            }
+        if most > 0 {
+            let items = self.inside(&range).sequence(element, most, depth).map_err(inner)?;
+            set.items.extend(items.into_iter().map(|item| (element.tag, item)));
         } else if self.wanted.values.contains(&element.tag) {
             set.values.push((element.tag, range));
         }
@@ -198,8 +206,8 @@ impl<'a> Walker<'a> {
         Walker { bytes, at: range.start, encoding: self.encoding, wanted: self.wanted }
     }
 
-    /// Walks the items of a sequence to its end mark or the end of the bytes. Returns the first one if it is wanted.
-    fn sequence(&mut self, element: &Element, keep: bool, depth: usize) -> Result<Option<DataSet>, Stop> {
+    /// Walks the items of a sequence to its end mark or the end of the bytes. Returns the first ones, at most `most`.
+    fn sequence(&mut self, element: &Element, most: usize, depth: usize) -> Result<Vec<DataSet>, Stop> {
         if depth > DEEPEST {
             return Err(Stop::Broken("its sequences lie too deep in each other"));
         }
@@ -208,7 +216,7 @@ impl<'a> Walker<'a> {
         if element.kind == *b"UN" {
             self.encoding = Encoding::IMPLICIT_LITTLE;
         }
-        let mut first = None;
+        let mut items = Vec::new();
         while element.length.is_none() || self.at < self.bytes.len() {
             let item = self.element()?;
             match (item.tag, item.length) {
@@ -216,19 +224,21 @@ impl<'a> Walker<'a> {
                 // Unwanted items may be fragments of a thumbnail, which are not data sets.
                 (ITEM, Some(length)) => {
                     let range = self.step(length)?;
-                    if keep && first.is_none() {
-                        first = Some(self.inside(&range).item(false, depth).map_err(inner)?);
+                    if items.len() < most {
+                        items.push(self.inside(&range).item(false, depth).map_err(inner)?);
                     }
                 }
                 (ITEM, None) => {
                     let item = self.item(true, depth)?;
-                    first = first.or(keep.then_some(item));
+                    if items.len() < most {
+                        items.push(item);
+                    }
                 }
                 _ => return Err(Stop::Broken("a sequence in its header holds something that is no item")),
             }
         }
         self.encoding = outer;
-        Ok(first)
+        Ok(items)
     }
 
     /// Walks the elements of an item to its end mark, or else to the end of the bytes.
@@ -255,7 +265,7 @@ fn inner(stop: Stop) -> Stop {
 
 /// The fragments of a pixel element without a length. The first one is the table of offsets.
 pub(super) fn fragments(bytes: &[u8], start: usize, encoding: Encoding) -> Result<Vec<Range<usize>>, Stop> {
-    let nothing = Wanted { values: &[], sequences: &[] };
+    let nothing = Wanted { values: &[], sequences: &[], lists: &[] };
     let mut walker = Walker::new(bytes, start, encoding, &nothing);
     let mut found = Vec::new();
     // Some writers omit the end mark. Then the end of the file ends the fragments.

@@ -1,6 +1,6 @@
 //! The elements that describe how to read pixels, typed and checked.
 
-use super::description::{Description, Number, Photometric, unsupported};
+use super::description::{Description, Number, Photometric, Values, unsupported};
 use super::elements::{DataSet, Encoding, PIXELS, PixelElement, Tag, Wanted};
 use super::syntax::Syntax;
 use super::voi::{Function, Lut, Voi};
@@ -63,12 +63,26 @@ pub(super) const WANTED: Wanted = Wanted {
         LUT_DATA,
         OFFSETS,
     ],
-    sequences: &[MODALITY_LUT, VOI_LUT, FRAME_VOI, VALUE_TRANSFORMATION, SHARED, PER_FRAME],
+    sequences: &[MODALITY_LUT, VOI_LUT, FRAME_VOI, VALUE_TRANSFORMATION, SHARED],
+    lists: &[PER_FRAME],
 };
 
 /// A value as text, without its padding.
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim_matches([' ', '\0']).to_owned()
+}
+
+/// A palette with the bits that its entries have. Some writers state 16 bits and store entries of 8, or the reverse.
+fn with_true_bits(mut palette: [Lut; 3]) -> [Lut; 3] {
+    let largest = palette.iter().flat_map(|lut| &lut.table).max().copied().unwrap_or(0);
+    for lut in &mut palette {
+        lut.bits = match lut.bits {
+            16 if largest <= 255 => 8,
+            bits if u32::from(largest) >> bits.min(16) > 0 => 16,
+            bits => bits,
+        };
+    }
+    palette
 }
 
 /// The values of a data set or an item, by their types.
@@ -135,13 +149,6 @@ impl<'a> Fields<'a> {
         let stored = self.number(STORED).filter(|&bits| (1..=allocated).contains(&bits)).unwrap_or(allocated);
         let high = self.number(HIGH_BIT).filter(|&bit| bit < allocated && bit + 1 >= stored);
         let frames = self.decimal(FRAMES).filter(|&n| n >= 1.0 && n <= f64::from(i32::MAX)).map_or(1, |n| n as usize);
-        let groups = || [SHARED, PER_FRAME].into_iter().filter_map(|tag| self.item(tag));
-        let transformation = groups().find_map(|group| group.item(VALUE_TRANSFORMATION));
-        let frame_voi = groups().find_map(|group| group.item(FRAME_VOI));
-        let rescale = |tag| self.decimal(tag).or_else(|| transformation.as_ref()?.decimal(tag));
-        let intercept = rescale(INTERCEPT).unwrap_or(0.0);
-        // The first value of a VOI table is in the modality's units.
-        let transformed = Self { signed: self.signed || intercept < 0.0, ..self };
         let description = Description {
             syntax,
             rows: self.needed(ROWS, "its rows")?,
@@ -157,10 +164,9 @@ impl<'a> Fields<'a> {
             number,
             photometric,
             palette: if photometric == Photometric::Palette { Some(self.palette()?) } else { None },
-            slope: rescale(SLOPE).unwrap_or(1.0),
-            intercept,
+            values: self.values(None),
+            frame_values: self.set.items(PER_FRAME).map(|set| self.values(Some(Fields { set, ..self }))).collect(),
             modality: self.item(MODALITY_LUT).and_then(|item| item.lut(LUT_LAYOUT, LUT_DATA)),
-            voi: transformed.voi().or_else(|| frame_voi?.voi()),
             pixels,
             offsets: self.set.value(OFFSETS),
         };
@@ -168,8 +174,22 @@ impl<'a> Fields<'a> {
         Ok(description)
     }
 
+    /// What the values of a frame mean: what the frame's own group says, or else the group that all frames share, or
+    /// else the object.
+    fn values(&self, frame: Option<Self>) -> Values {
+        let groups = || frame.into_iter().chain(self.item(SHARED));
+        let transformations = || groups().filter_map(|group| group.item(VALUE_TRANSFORMATION)).chain([*self]);
+        let rescale = |tag| transformations().find_map(|fields| fields.decimal(tag));
+        let intercept = rescale(INTERCEPT).unwrap_or(0.0);
+        // The first value of a VOI table is in the modality's units.
+        let signed = self.signed || intercept < 0.0;
+        let windows = groups().filter_map(|group| group.item(FRAME_VOI)).chain([*self]);
+        let voi = windows.filter_map(|fields| Fields { signed, ..fields }.voi()).next();
+        Values { slope: rescale(SLOPE).unwrap_or(1.0), intercept, voi }
+    }
+
     fn photometric(&self, samples: u32) -> Result<Photometric, ReadErrorKind> {
-        let name = self.text(PHOTOMETRIC).unwrap_or_default();
+        let name = self.text(PHOTOMETRIC).unwrap_or_default().to_ascii_uppercase();
         let found = match name.as_str() {
             "MONOCHROME1" => Photometric::Grey { inverted: true },
             "MONOCHROME2" => Photometric::Grey { inverted: false },
@@ -199,7 +219,7 @@ impl<'a> Fields<'a> {
         }
         let colour = |i| self.lut(PALETTE_LAYOUT + i, PALETTE_DATA + i);
         match (colour(0), colour(1), colour(2)) {
-            (Some(red), Some(green), Some(blue)) => Ok([red, green, blue]),
+            (Some(red), Some(green), Some(blue)) => Ok(with_true_bits([red, green, blue])),
             _ => Err(ReadErrorKind::Damaged("its palette is missing or shorter than it says".into())),
         }
     }

@@ -1,7 +1,7 @@
 //! From stored samples to grey images: at their full depth, or as 8 bits through a window as DICOM PS3.3 C.11 defines
 //! it (modality transformation, then values of interest).
 
-use super::description::{Description, Number, Photometric};
+use super::description::{Description, Number, Photometric, Values};
 use super::voi::{Function, Voi};
 use crate::format::Window;
 use imgveil::internal::image::Depth;
@@ -38,11 +38,11 @@ impl Description {
     }
 
     /// The value of a stored word in the modality's units.
-    fn modality_value(&self, word: u64) -> f64 {
+    fn modality_value(&self, word: u64, values: &Values) -> f64 {
         let value = self.value(word);
         match &self.modality {
             Some(lut) => f64::from(lut.entry(value as i64)),
-            None => value * self.slope + self.intercept,
+            None => value * values.slope + values.intercept,
         }
     }
 
@@ -70,14 +70,20 @@ impl Description {
         samples
     }
 
-    /// A frame as 8 bits through a window.
-    pub(super) fn windowed(&self, frame: &[u8], window: Window) -> Vec<u8> {
+    /// What the values of frame `index` mean.
+    fn frame_values(&self, index: usize) -> &Values {
+        self.frame_values.get(index).unwrap_or(&self.values)
+    }
+
+    /// Frame `index` as 8 bits through a window.
+    pub(super) fn windowed(&self, index: usize, frame: &[u8], window: Window) -> Vec<u8> {
+        let values = self.frame_values(index);
         let voi = match window {
             Window::Linear { centre, width } => Voi::Window { function: Function::Linear, centre, width },
-            Window::Auto => self.voi.clone().unwrap_or_else(|| self.range(frame)),
+            Window::Auto => values.voi.clone().unwrap_or_else(|| self.range(frame, values)),
         };
         let turned = if self.inverted() { 255 } else { 0 };
-        let grey = |word| voi.grey(self.modality_value(word)) ^ turned;
+        let grey = |word| voi.grey(self.modality_value(word, values)) ^ turned;
         let mut samples = Vec::with_capacity(frame.len());
         if self.number == Number::Integer && self.stored <= 16 && frame.len() >> self.stored > 0 {
             // A table pays, because there are about as many pixels as values, or more.
@@ -91,10 +97,10 @@ impl Description {
     }
 
     /// A window from a frame's smallest to its largest value.
-    fn range(&self, frame: &[u8]) -> Voi {
+    fn range(&self, frame: &[u8], values: &Values) -> Voi {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         each_word(frame, self.allocated, |word| {
-            let value = self.modality_value(word);
+            let value = self.modality_value(word, values);
             if value.is_finite() {
                 (least, most) = (least.min(value), most.max(value));
             }

@@ -160,7 +160,7 @@ impl ImageFile for Dicom {
         let frame = self.frames.bytes(description, &self.bytes, index)?;
         let frame = description.decode(frame)?;
         let samples = match (description.photometric, self.reading.window) {
-            (Photometric::Grey { .. }, Some(window)) => description.windowed(&frame.samples, window),
+            (Photometric::Grey { .. }, Some(window)) => description.windowed(index, &frame.samples, window),
             (Photometric::Grey { .. }, None) => description.full_depth(&frame.samples, geometry.depth()),
             _ => description.rgb(frame, geometry.depth()),
         };
@@ -169,5 +169,9 @@ impl ImageFile for Dicom {
     }
 }
 
+#[cfg(test)]
+mod codestream_tests;
+#[cfg(test)]
+mod frame_value_tests;
 #[cfg(test)]
 mod tests;

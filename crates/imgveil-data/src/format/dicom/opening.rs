@@ -29,22 +29,32 @@ pub(super) fn opening(bytes: &[u8]) -> Result<Opening, Problem> {
         }
     }
     let start = walker.position();
+    let first = || bytes.get(start..start.saturating_add(6)).ok_or(Stop::Short);
     let syntax = match uid {
         Some(uid) => Syntax::named(&uid).map_err(Problem::Refused)?,
-        None => guess(bytes.get(start..start.saturating_add(6)).ok_or(Stop::Short)?),
+        None => guess(first()?),
+    };
+    // Some writers state the implicit syntax and write the explicit one.
+    let syntax = match syntax.encoding {
+        Encoding::IMPLICIT_LITTLE if is_typed(first()?) => Syntax { encoding: Encoding::EXPLICIT_LITTLE, ..syntax },
+        _ => syntax,
     };
     Ok(Opening { syntax, start })
 }
 
 /// The syntax of a data set that does not state it, from its first element, which belongs to group 8.
 fn guess(first: &[u8]) -> Syntax {
-    let typed = first.get(4..6).is_some_and(|letters| letters.iter().all(u8::is_ascii_uppercase));
-    let encoding = match (typed, first) {
+    let encoding = match (is_typed(first), first) {
         (true, [0, ..]) => Encoding::EXPLICIT_BIG,
         (true, _) => Encoding::EXPLICIT_LITTLE,
         (false, _) => Encoding::IMPLICIT_LITTLE,
     };
     Syntax { encoding, coding: Coding::Native, deflated: false }
+}
+
+/// Whether an element has the two letters of its value representation.
+fn is_typed(element: &[u8]) -> bool {
+    element.get(4..6).is_some_and(|letters| letters.iter().all(u8::is_ascii_uppercase))
 }
 
 /// Why a header cannot be used.

@@ -14,8 +14,8 @@ pub(super) enum Coding {
     Deflated,
     /// Run lengths of byte planes.
     Rle,
-    /// JPEG of the first standard; the extended kind may have 12 bits.
-    Jpeg { extended: bool },
+    /// JPEG of the first standard.
+    Jpeg,
     /// JPEG-LS.
     JpegLs,
     /// JPEG 2000, without its high-throughput coder.
@@ -51,8 +51,7 @@ impl Syntax {
             ".1.98" => explicit(Coding::Encapsulated),
             ".8.1" => explicit(Coding::Deflated),
             ".5" => explicit(Coding::Rle),
-            ".4.51" => explicit(Coding::Jpeg { extended: true }),
-            ".4.50" | ".4.57" | ".4.70" => explicit(Coding::Jpeg { extended: false }),
+            ".4.50" | ".4.51" | ".4.57" | ".4.70" => explicit(Coding::Jpeg),
             ".4.80" | ".4.81" => explicit(Coding::JpegLs),
             ".4.90" | ".4.91" => explicit(Coding::Jpeg2000),
             _ => return Err(unknown_syntax(uid)),

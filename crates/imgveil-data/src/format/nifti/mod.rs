@@ -5,11 +5,12 @@
 //! the reader allocate or unpack more than the stated size.
 //!
 //! Without a window, samples of 8 and 16 bits are exact: unsigned samples are kept, and 128 or 32,768 is added to
-//! signed ones. Integers of 32 and 64 bits and floats are scaled so that the file's smallest to largest finite value
+//! signed ones. Integers of 32 and 64 bits and floats are scaled so that the smallest to largest finite value of a set
 //! become 0 to 65,535, and NaN becomes 0. With a window, values are converted to the modality's units (by the header's
 //! slope and intercept) and then to 8 bits. RGB is kept. Slices are never rotated or flipped. Only sizes are kept from
 //! the header.
 
+mod gzip;
 mod slices;
 mod volume;
 
@@ -17,7 +18,7 @@ use super::error::ReadErrorKind;
 use super::image_file::{Header, ImageFile};
 use super::read_options::ReadOptions;
 use crate::Memory;
-use flate2::bufread::MultiGzDecoder;
+use gzip::Members;
 use slices::{Greys, Nifti};
 use std::io::{BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -37,9 +38,7 @@ pub fn is_nifti_name(path: &Path) -> bool {
 pub fn header(mut reader: impl BufRead + Seek, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
     let length = reader.seek(SeekFrom::End(0)).map_err(ReadErrorKind::Io)?;
     reader.rewind().map_err(ReadErrorKind::Io)?;
-    let compressed = is_gzip(reader.fill_buf().map_err(ReadErrorKind::Io)?);
-    let start = if compressed { start(MultiGzDecoder::new(reader))? } else { start(reader)? };
-    let volume = Volume::parse(&start)?;
+    let (compressed, volume) = opened(reader)?;
     volume.check_length(length, compressed)?;
     volume.header(reading)
 }
@@ -53,8 +52,35 @@ pub fn open(bytes: Vec<u8>, reading: &ReadOptions) -> Result<Box<dyn ImageFile>,
     let (volume, bytes) =
         if is_gzip(&bytes) { unpack(&bytes, reading.memory)? } else { (Volume::parse(&bytes)?, bytes) };
     let mut opened = Nifti { bytes, header, volume, axis: reading.axis, greys: Greys::Stored };
-    opened.greys = opened.greys(reading.window)?;
+    opened.greys = opened.greys(reading)?;
     Ok(Box::new(opened))
+}
+
+/// Whether samples of 16 bits cannot hold the voxels of a volume, so that they are scaled.
+///
+/// # Errors
+/// If it is not a NIfTI file, or its header cannot be read.
+pub(crate) fn is_wide(reader: impl BufRead) -> Result<bool, ReadErrorKind> {
+    Ok(opened(reader)?.1.is_wide())
+}
+
+/// The smallest and the largest finite value of a volume in the modality's units. `None` for colours.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn extremes(bytes: Vec<u8>, memory: Memory) -> Result<Option<(f64, f64)>, ReadErrorKind> {
+    let reading = ReadOptions::default();
+    let header = header(Cursor::new(&bytes), &reading)?;
+    let (volume, bytes) = if is_gzip(&bytes) { unpack(&bytes, memory)? } else { (Volume::parse(&bytes)?, bytes) };
+    let opened = Nifti { bytes, header, volume, axis: reading.axis, greys: Greys::Stored };
+    (header.geometry.channels() == 1).then(|| opened.extremes(|value| volume.scaled(value))).transpose()
+}
+
+/// Whether a file is compressed, and the header of its volume.
+fn opened(mut reader: impl BufRead) -> Result<(bool, Volume), ReadErrorKind> {
+    let compressed = is_gzip(reader.fill_buf().map_err(ReadErrorKind::Io)?);
+    let start = if compressed { start(Members::new(reader))? } else { start(reader)? };
+    Ok((compressed, Volume::parse(&start)?))
 }
 
 fn is_gzip(bytes: &[u8]) -> bool {
@@ -70,7 +96,7 @@ fn start(reader: impl Read) -> Result<Vec<u8>, ReadErrorKind> {
 
 /// Unpacks a compressed file, but no more bytes than its header states.
 fn unpack(bytes: &[u8], memory: Memory) -> Result<(Volume, Vec<u8>), ReadErrorKind> {
-    let volume = Volume::parse(&start(MultiGzDecoder::new(bytes))?)?;
+    let volume = Volume::parse(&start(Members::new(bytes))?)?;
     let length = volume.check_length(bytes.len() as u64, true)?;
     // Two files are open at a time.
     memory.check(length.saturating_add(bytes.len() as u64).saturating_mul(2))?;
@@ -78,7 +104,7 @@ fn unpack(bytes: &[u8], memory: Memory) -> Result<(Volume, Vec<u8>), ReadErrorKi
     let memory =
         |_| ReadErrorKind::Damaged(format!("its header promises {length} bytes, more than there is memory for"));
     unpacked.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX)).map_err(memory)?;
-    let mut decoder = MultiGzDecoder::new(bytes);
+    let mut decoder = Members::new(bytes);
     decoder.by_ref().take(length).read_to_end(&mut unpacked).map_err(packed)?;
     if unpacked.len() as u64 != length {
         return Err(truncated());

@@ -2,7 +2,7 @@
 
 use super::volume::{Kind, Volume, bits, truncated};
 use crate::format::window::{linear, spread};
-use crate::format::{Axis, Header, ImageFile, ReadErrorKind, Window};
+use crate::format::{Axis, Header, ImageFile, ReadErrorKind, ReadOptions, Window};
 use imgveil::internal::image::Image;
 
 /// How values become samples.
@@ -12,6 +12,8 @@ pub(super) enum Greys {
     Stored,
     /// The range from the smallest to the largest value is scaled to 16 bits.
     Spread(f64, f64),
+    /// A range in the modality's units is scaled to 16 bits.
+    Range(f64, f64),
     /// The values for black and white in the modality's units.
     Shown(f64, f64),
     /// Centre and width in the modality's units.
@@ -28,18 +30,20 @@ pub(super) struct Nifti {
 }
 
 impl Nifti {
-    pub(super) fn greys(&self, window: Option<Window>) -> Result<Greys, ReadErrorKind> {
-        Ok(match (self.volume.kind, window) {
-            (Kind::Rgb, _) | (Kind::U8 | Kind::I8 | Kind::U16 | Kind::I16, None) => Greys::Stored,
-            (_, None) => {
+    pub(super) fn greys(&self, reading: &ReadOptions) -> Result<Greys, ReadErrorKind> {
+        Ok(match (self.volume.kind, reading.window, reading.range) {
+            (Kind::Rgb, _, _) => Greys::Stored,
+            (_, None, Some((low, high))) => Greys::Range(low, high),
+            (Kind::U8 | Kind::I8 | Kind::U16 | Kind::I16, None, None) => Greys::Stored,
+            (_, None, None) => {
                 let (low, high) = self.extremes(|value| value)?;
                 Greys::Spread(low, high)
             }
-            (_, Some(Window::Linear { centre, width })) => Greys::Window(centre, width),
-            (_, Some(Window::Auto)) => match self.volume.shown {
+            (_, Some(Window::Linear { centre, width }), _) => Greys::Window(centre, width),
+            (_, Some(Window::Auto), _) => match self.volume.shown {
                 (low, high) if low.is_finite() && high.is_finite() && low < high => Greys::Shown(low, high),
                 _ => {
-                    let (low, high) = self.extremes(|value| self.scaled(value))?;
+                    let (low, high) = self.extremes(|value| self.volume.scaled(value))?;
                     Greys::Shown(low, high)
                 }
             },
@@ -47,7 +51,7 @@ impl Nifti {
     }
 
     /// The smallest and the largest finite value.
-    fn extremes(&self, of: impl Fn(f64) -> f64) -> Result<(f64, f64), ReadErrorKind> {
+    pub(super) fn extremes(&self, of: impl Fn(f64) -> f64) -> Result<(f64, f64), ReadErrorKind> {
         let voxels =
             usize::try_from(self.volume.offset).ok().and_then(|at| self.bytes.get(at..)).ok_or_else(truncated)?;
         let size = self.volume.kind.bytes();
@@ -65,15 +69,6 @@ impl Nifti {
 
     fn value(&self, voxel: &[u8]) -> f64 {
         self.volume.kind.value(self.bits(voxel))
-    }
-
-    /// A value in the modality's units. A slope of 0 means that the header states none.
-    fn scaled(&self, value: f64) -> f64 {
-        let Volume { slope, intercept, .. } = self.volume;
-        if slope == 0.0 || !slope.is_finite() || !intercept.is_finite() {
-            return value;
-        }
-        value * slope + intercept
     }
 
     /// The voxels of a slice, row by row.
@@ -119,11 +114,15 @@ impl ImageFile for Nifti {
                 let grey = spread(low, high, u16::MAX.into(), self.value(voxel)) as u16;
                 grey.to_le_bytes().into_iter().for_each(&mut byte);
             }),
+            (Greys::Range(low, high), _) => voxels.for_each(|voxel| {
+                let grey = spread(low, high, u16::MAX.into(), self.volume.scaled(self.value(voxel))) as u16;
+                grey.to_le_bytes().into_iter().for_each(&mut byte);
+            }),
             (Greys::Shown(low, high), _) => voxels.for_each(|voxel| {
-                byte(spread(low, high, u8::MAX.into(), self.scaled(self.value(voxel))) as u8);
+                byte(spread(low, high, u8::MAX.into(), self.volume.scaled(self.value(voxel))) as u8);
             }),
             (Greys::Window(centre, width), _) => {
-                voxels.for_each(|voxel| byte(linear(centre, width, self.scaled(self.value(voxel)))));
+                voxels.for_each(|voxel| byte(linear(centre, width, self.volume.scaled(self.value(voxel)))));
             }
         }
         Image::new(geometry, samples).ok_or_else(truncated)

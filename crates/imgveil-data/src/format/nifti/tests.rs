@@ -214,3 +214,42 @@ fn names_are_known_in_any_case() {
     }
     assert!(!is_nifti_name(Path::new("a.nii.lut")) && !is_nifti_name(Path::new("a.gz")));
 }
+
+#[test]
+fn what_other_readers_overlook_is_overlooked() {
+    let voxels: Vec<u8> = (0..12).collect();
+    let made = |bits| Made::new([3, 3, 2, 1, 1, 1, 1, 1], (4, bits)).file(&voxels);
+    let expected = slices(&made(16), &ReadOptions::default());
+    // No bits of a voxel, and no place of the first one.
+    assert_eq!(slices(&made(0), &ReadOptions::default()), expected);
+    let mut nowhere = made(16);
+    nowhere[108..112].fill(0);
+    assert_eq!(slices(&nowhere, &ReadOptions::default()), expected);
+    assert!(refused(&made(8)).contains("its header says 8"));
+    // Zeros behind a member, and between two.
+    let packed = gzip(&made(16));
+    let zeros = [0; 9000];
+    assert_eq!(slices(&[packed.as_slice(), &zeros].concat(), &ReadOptions::default()), expected);
+    let (first, second) = (gzip(&made(16)[..355]), gzip(&made(16)[355..]));
+    assert_eq!(slices(&[&first[..], &zeros, &second, &zeros].concat(), &ReadOptions::default()), expected);
+    let garbage = open([packed.as_slice(), b"garbage"].concat(), &ReadOptions::default()).map(|_| ());
+    assert!(matches!(garbage, Err(ReadErrorKind::Damaged(_))));
+}
+
+#[test]
+fn a_range_of_values_is_the_same_in_every_file() {
+    let reading = ReadOptions { range: Some((-10.0, 90.0)), ..ReadOptions::default() };
+    let words = |file: &[u8]| -> Vec<u16> {
+        let image = slices(file, &reading).remove(0);
+        image.samples().as_chunks().0.iter().map(|word| u16::from_le_bytes(*word)).collect()
+    };
+    let floats: Vec<u8> = [40.0f32, -10.0, f32::NAN, 500.0].iter().flat_map(|f| f.to_le_bytes()).collect();
+    let floats = Made::new([2, 2, 2, 1, 1, 1, 1, 1], (16, 32)).file(&floats);
+    assert_eq!(words(&floats), [32_768, 0, 0, 65_535]);
+    // 8 bits with a slope of 2 and an intercept of -10.
+    let bytes = Made { scale: (2.0, -10.0), ..Made::new([2, 2, 2, 1, 1, 1, 1, 1], (2, 8)) }.file(&[25, 0, 50, 255]);
+    assert_eq!(words(&bytes), [32_768, 0, 65_535, 65_535]);
+    assert_eq!(extremes(bytes, Memory::default()).unwrap(), Some((-10.0, 500.0)));
+    assert_eq!(extremes(floats.clone(), Memory::default()).unwrap(), Some((-10.0, 500.0)));
+    assert!(is_wide(Cursor::new(floats)).unwrap());
+}

@@ -1,6 +1,6 @@
 //! The header of a volume: its sides, the type of its voxels, and where they begin.
 
-use crate::format::{Axis, Header, ReadErrorKind, ReadOptions};
+use crate::format::{Axis, Header, ReadErrorKind, ReadOptions, Scale};
 use imgveil::internal::image::{Depth, Geometry, GeometryError};
 
 /// Bytes of a NIfTI-1 header.
@@ -154,7 +154,8 @@ impl Volume {
             _ => return Err(ReadErrorKind::Foreign),
         }
         let volume = if length == NIFTI_1 { Self::nifti_1(&fields)? } else { Self::nifti_2(&fields)? };
-        // At least 4 bytes between header and voxels state whether there are extensions.
+        // At least 4 bytes between header and voxels state whether there are extensions. Some writers state nothing.
+        let volume = if volume.offset == 0 { Self { offset: length + 4, ..volume } } else { volume };
         if volume.offset < length + 4 {
             return Err(ReadErrorKind::Damaged("its voxels begin inside of its header".into()));
         }
@@ -217,13 +218,42 @@ impl Volume {
         let (height, width) = (side(rows), side(columns));
         let (channels, depth) = match (self.kind, reading.window) {
             (Kind::Rgb, _) => (3, Depth::U8),
-            (Kind::U8 | Kind::I8, None) | (_, Some(_)) => (1, Depth::U8),
+            (_, Some(_)) => (1, Depth::U8),
+            (Kind::U8 | Kind::I8, None) if reading.range.is_none() => (1, Depth::U8),
             (_, None) => (1, Depth::U16),
         };
         let too_large = || GeometryError::TooLarge { height, width, channels };
         let count = slices.count.checked_mul(self.volumes).and_then(|count| usize::try_from(count).ok());
         let count = count.ok_or_else(too_large)?;
-        Ok(Header { count, geometry: Geometry::new(height, width, channels)?.with_depth(depth) })
+        let header = Header::new(count, Geometry::new(height, width, channels)?.with_depth(depth));
+        Ok(Header { scale: self.scale(reading), ..header })
+    }
+
+    /// Whether samples of 16 bits cannot hold all values of a voxel.
+    pub(super) fn is_wide(&self) -> bool {
+        self.kind.bytes() > 3
+    }
+
+    /// A value in the modality's units. A slope of 0 means that the header states none.
+    pub(super) fn scaled(&self, value: f64) -> f64 {
+        let Self { slope, intercept, .. } = *self;
+        if slope == 0.0 || !slope.is_finite() || !intercept.is_finite() {
+            return value;
+        }
+        value * slope + intercept
+    }
+
+    /// What samples mean that are read with these options.
+    fn scale(&self, reading: &ReadOptions) -> Scale {
+        let (low, high) = match (self.kind, reading.window, reading.range) {
+            (Kind::Rgb, _, _) | (_, Some(_), _) => return Scale::Unknown,
+            (_, None, Some(range)) => range,
+            (Kind::U8 | Kind::U16, ..) => (self.scaled(0.0), self.scaled(65_535.0)),
+            (Kind::I8, ..) => (self.scaled(-128.0), self.scaled(65_535.0 - 128.0)),
+            (Kind::I16, ..) => (self.scaled(-32_768.0), self.scaled(32_767.0)),
+            _ => return Scale::Unknown,
+        };
+        Scale::Linear { slope: (high - low) / 65_535.0, offset: low }
     }
 
     /// The positions of slices in the file.
@@ -274,7 +304,8 @@ fn sizes(dim: [i64; 8]) -> Result<([u64; 3], u64), ReadErrorKind> {
 
 fn kind(number: u64, bits: u64) -> Result<Kind, ReadErrorKind> {
     let kind = Kind::named(number as u16)?;
-    if bits != 8 * kind.bytes() as u64 {
+    // Some writers leave the bits out. The type says them too.
+    if bits != 0 && bits != 8 * kind.bytes() as u64 {
         let wrong = format!("its data type has {} bits a voxel, and its header says {bits}", 8 * kind.bytes());
         return Err(ReadErrorKind::Damaged(wrong));
     }

@@ -21,7 +21,7 @@ use std::io::{BufRead, Read, Seek, SeekFrom};
 pub fn header(mut reader: impl BufRead + Seek) -> Result<Header, ReadErrorKind> {
     let length = reader.seek(SeekFrom::End(0)).map_err(ReadErrorKind::Io)?;
     let start = start(&mut reader).map_err(ReadErrorKind::Io)?;
-    let one = |geometry| Header { count: 1, geometry };
+    let one = |geometry| Header::new(1, geometry);
     match format(&start)? {
         ImageFormat::Tiff => tiff::header(reader, length),
         ImageFormat::Jpeg => {
@@ -49,6 +49,8 @@ pub(super) fn format(start: &[u8]) -> Result<ImageFormat, ReadErrorKind> {
             | ImageFormat::Pnm),
         ) => Ok(format),
         _ if is_big_tiff(start) => Ok(ImageFormat::Tiff),
+        // Behind the start marker there may be bytes that belong to no segment, which libjpeg skips.
+        _ if start.starts_with(&[0xff, 0xd8]) => Ok(ImageFormat::Jpeg),
         _ => Err(ReadErrorKind::Foreign),
     }
 }

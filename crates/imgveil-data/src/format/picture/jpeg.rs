@@ -1,14 +1,9 @@
-//! JPEG: the frame header, and the pixels. A damaged image is refused, never filled up. JPEG has no checksum: damage
-//! that leaves its codes valid cannot be detected.
+//! JPEG files: the frame header from as little of the file as possible, and the pixels.
 
 use crate::format::ReadErrorKind;
-use crate::text::one_line;
+use crate::format::jpeg::{Colours, Failed, JpegHead, decode_8};
 use imgveil::internal::image::Geometry;
 use std::io::{BufRead, ErrorKind, Seek};
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
 /// The geometry that the frame header states.
 pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, ReadErrorKind> {
@@ -24,9 +19,10 @@ pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, Read
     };
     match (kind, precision) {
         (0xc0..=0xc2, 8) => {}
+        // Data that were cut look like a whole image.
+        (0xc9 | 0xca, _) => return unsupported("arithmetic"),
         (0xc3 | 0xc7 | 0xcb | 0xcf, _) => return unsupported("lossless"),
-        (0xc9..=0xca | 0xcd..=0xce, _) => return unsupported("arithmetically coded"),
-        (0xc5..=0xc6, _) => return unsupported("hierarchical"),
+        (0xc5..=0xc6 | 0xcd..=0xce, _) => return unsupported("hierarchical"),
         (_, bits) => return unsupported(&format!("{bits}-bit")),
     }
     let channels = match components {
@@ -41,37 +37,29 @@ pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, Read
 
 /// The samples of an image whose geometry has been checked to be plausible.
 pub(super) fn decode(bytes: &[u8], geometry: Geometry) -> Result<Vec<u8>, ReadErrorKind> {
-    // The decoder silently fills missing pixels with grey, and a network would learn from them. In strict mode it
-    // reports damage, but a truncated file may still look whole to it.
-    if !has_end_of_image(bytes) {
-        return Err(ReadErrorKind::Damaged("the file ends before the image does (truncated JPEG)".into()));
+    let head = JpegHead::read(bytes).ok_or_else(|| ReadErrorKind::Damaged("the JPEG has no usable header".into()))?;
+    let stated = (usize::from(head.height), usize::from(head.width), usize::from(head.components));
+    if stated != (geometry.height(), geometry.width(), geometry.channels()) {
+        return Err(ReadErrorKind::Damaged("the JPEG has two frame headers".into()));
     }
-    let colour = if geometry.channels() == 1 { ColorSpace::Luma } else { ColorSpace::RGB };
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(geometry.width())
-        .set_max_height(geometry.height())
-        .jpeg_set_out_colorspace(colour);
-    JpegDecoder::new_with_options(ZCursor::new(bytes), options)
-        .decode()
-        .map_err(|error| ReadErrorKind::Damaged(one_line(&error.to_string())))
+    decode_8(bytes, &head, Colours::Marked).map_err(|failed| match failed {
+        Failed::Short => ReadErrorKind::Damaged("the file ends before the image does (truncated JPEG)".into()),
+        Failed::Damaged(words) => ReadErrorKind::Damaged(words),
+        Failed::Unsupported(what) => ReadErrorKind::Unsupported(format!("a JPEG with {what}; convert it to PNG")),
+    })
 }
 
-/// The marker and the beginning of the frame header, if there is one before the pixels.
+/// The marker and the beginning of the frame header, if there is one before the pixels. Bytes that belong to no segment
+/// are skipped, as libjpeg does.
 fn frame(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<(u8, [u8; 6])>> {
     let mut pair = [0; 2];
     reader.read_exact(&mut pair)?;
     loop {
-        reader.read_exact(&mut pair)?;
-        let [0xff, mut kind] = pair else { return Ok(None) };
-        // Fill bytes may precede a marker.
-        while kind == 0xff {
-            let mut byte = [0];
-            reader.read_exact(&mut byte)?;
-            [kind] = byte;
-        }
-        if matches!(kind, 0xd8..=0xda) {
-            return Ok(None);
+        let kind = marker(reader)?;
+        match kind {
+            0xd8..=0xda => return Ok(None),
+            0x01 | 0xd0..=0xd7 => continue,
+            _ => {}
         }
         reader.read_exact(&mut pair)?;
         let length = u16::from_be_bytes(pair);
@@ -84,16 +72,22 @@ fn frame(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Option<(u8, [u8;
     }
 }
 
-/// Whether there is an end marker after the first scan. A thumbnail in the header has an end marker of its own.
-fn has_end_of_image(bytes: &[u8]) -> bool {
-    // Segments after the start marker: ff, kind, length (of itself and the payload).
-    let mut at = 2;
-    while let [0xff, kind, high, low, ..] = bytes[at.min(bytes.len())..] {
-        if kind == 0xda {
-            return bytes[at..].windows(2).rev().any(|pair| pair == [0xff, 0xd9]);
+/// The next marker.
+fn marker(reader: &mut impl BufRead) -> std::io::Result<u8> {
+    let mut byte = || -> std::io::Result<u8> {
+        let mut byte = [0];
+        reader.read_exact(&mut byte)?;
+        Ok(byte[0])
+    };
+    loop {
+        while byte()? != 0xff {}
+        let mut kind = byte()?;
+        // Fill bytes may precede a marker.
+        while kind == 0xff {
+            kind = byte()?;
         }
-        // A fill byte may precede a marker.
-        at += if kind == 0xff { 1 } else { 2 + usize::from(u16::from_be_bytes([high, low])) };
+        if kind != 0 {
+            return Ok(kind);
+        }
     }
-    false
 }

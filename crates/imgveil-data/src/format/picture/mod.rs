@@ -8,19 +8,23 @@ mod decode;
 mod encode;
 mod header;
 mod jpeg;
+mod orientation;
 mod plausible;
 mod tiff;
 
 pub use encode::{encode_jpeg, encode_png};
 pub use header::header;
+pub use orientation::Orientation;
 
 use super::error::{ReadError, ReadErrorKind};
 use super::image_file::ImageFile;
+use super::read_options::{ExifOrientation, ReadOptions};
 use crate::Memory;
+use crate::regular_file::{self, Retrying};
 use decode::Picture;
 use image::ImageFormat;
-use imgveil::internal::image::Image;
-use std::io::Cursor;
+use imgveil::internal::image::{GeometryError, Image};
+use std::io::{BufReader, Cursor};
 use std::path::Path;
 
 /// Whether a file's name says that it is a picture.
@@ -28,8 +32,31 @@ pub fn is_picture_name(path: &Path) -> bool {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
     matches!(
         extension.as_deref(),
-        Some("png" | "jpg" | "jpeg" | "tif" | "tiff" | "bmp" | "dib" | "webp" | "pbm" | "pgm" | "ppm" | "pnm" | "pam")
+        Some(
+            "png"
+                | "jpg"
+                | "jpeg"
+                | "jpe"
+                | "jfif"
+                | "tif"
+                | "tiff"
+                | "bmp"
+                | "dib"
+                | "webp"
+                | "pbm"
+                | "pgm"
+                | "ppm"
+                | "pnm"
+                | "pam"
+        )
     )
+}
+
+/// Whether a file whose name says nothing is a picture, by its first bytes. The formats whose marks are two letters are
+/// left out: texts may begin with them.
+pub(crate) fn is_picture(start: &[u8]) -> bool {
+    let marked = !start.starts_with(b"BM") && !start.starts_with(b"P");
+    marked && header::format(start).is_ok()
 }
 
 /// Opens the contents of a file.
@@ -51,15 +78,34 @@ pub fn open(bytes: Vec<u8>) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
 /// If it cannot be read, does not fit, is damaged, of a kind that is not supported, or holds several.
 pub fn read_image(path: &Path, memory: Memory, factor: u64) -> Result<Image, ReadError> {
     let read = || {
-        let file = crate::regular_file::open(path).map_err(ReadErrorKind::Io)?;
+        let file = regular_file::open(path).map_err(ReadErrorKind::Io)?;
         let length = file.metadata().map_err(ReadErrorKind::Io)?.len();
         memory.check(length)?;
-        let file = open(crate::regular_file::read_all(file).map_err(ReadErrorKind::Io)?)?;
+        let file = open(regular_file::read_all(file).map_err(ReadErrorKind::Io)?)?;
         let samples = file.header().geometry.bytes() as u64;
         memory.check(samples.saturating_mul(factor).saturating_add(length))?;
         single(file.as_ref())
     };
     read().map_err(|kind| ReadError { path: path.display().to_string(), kind })
+}
+
+/// As [`read_image`], turned and with the number of channels that the options ask for.
+///
+/// # Errors
+/// As [`read_image`].
+pub fn read_image_with(path: &Path, options: &ReadOptions, factor: u64) -> Result<Image, ReadError> {
+    let image = read_image(path, options.memory, factor)?;
+    let wrong = |error: GeometryError| ReadError { path: path.display().to_string(), kind: error.into() };
+    let turned = match (options.exif_orientation, regular_file::open(path)) {
+        (ExifOrientation::Apply, Ok(file)) => {
+            Orientation::of(BufReader::new(Retrying(file))).apply(image).map_err(wrong)?
+        }
+        _ => image,
+    };
+    match options.channels {
+        Some(channels) => channels.apply(turned).map_err(wrong),
+        None => Ok(turned),
+    }
 }
 
 /// The only image of a file.

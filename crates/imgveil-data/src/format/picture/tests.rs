@@ -170,7 +170,7 @@ fn jpegs_of_other_kinds_are_named() {
     let frame = whole.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
     // Colour at full resolution: every component is sampled 1x1.
     assert_eq!([whole[frame + 11], whole[frame + 14], whole[frame + 17]], [0x11; 3]);
-    for (at, byte, words) in [(1, 0xc3, "lossless"), (1, 0xc9, "arithmetically"), (4, 12, "12-bit"), (9, 4, "CMYK")] {
+    for (at, byte, words) in [(1, 0xc3, "lossless"), (1, 0xc5, "hierarchical"), (4, 12, "12-bit"), (9, 4, "CMYK")] {
         let mut other = whole.clone();
         other[frame + at] = byte;
         let error = open(other).map(|_| ()).unwrap_err().to_string();

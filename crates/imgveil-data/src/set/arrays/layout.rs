@@ -43,6 +43,15 @@ pub(crate) fn is_labels(name: &str) -> bool {
     SPLITS.into_iter().any(|split| name == labels_file(split))
 }
 
+/// What an array of volumes is, and what helps.
+fn volumes(header: &Header) -> String {
+    format!(
+        "its shape is {}: volumes, and images are read; cut them into slices, such as numpy's \
+         array.reshape(-1, array.shape[2], array.shape[3]), and give every slice the label of its volume",
+        header.shape_text()
+    )
+}
+
 impl ArrayLayout {
     /// Reads the layout from an array's header, if the array holds images.
     pub(super) fn of(header: &Header) -> Result<Self, String> {
@@ -59,6 +68,15 @@ impl ArrayLayout {
         let side = |n: u64| u32::try_from(n).map_err(|_| format!("a side of {n} is too large"));
         let (count, geometry) = match *header.shape() {
             [count, height, width] => (count, Geometry::new(side(height)?, side(width)?, 1)),
+            [_, channels @ (1 | 3), _, width] if width != 1 && width != 3 => {
+                return Err(format!(
+                    "its shape is {}: channels first, and N x H x W x {channels} is read; numpy's \
+                     array.transpose(0, 2, 3, 1) makes that of it",
+                    header.shape_text()
+                ));
+            }
+            [_, _, _, depth] if depth != 1 && depth != 3 && depth > 4 => return Err(volumes(header)),
+            [_, _, _, _, _] => return Err(volumes(header)),
             [count, height, width, channels] => (count, Geometry::new(side(height)?, side(width)?, side(channels)?)),
             _ => return Err(format!("its shape is {}; expected N x H x W or N x H x W x 3", header.shape_text())),
         };

@@ -6,11 +6,12 @@ use super::labels::{labels, longest_labels};
 use super::layout::{ArrayLayout, file_name, images_name, labels_name};
 use super::source::{ArraySource, check_list};
 use crate::Memory;
+use crate::format::PassedOverReason;
 use crate::format::npy::Header;
 use crate::limits::check_images;
 use crate::regular_file::{self, Retrying};
 use crate::set::completeness::is_unfinished;
-use crate::set::{MANIFEST, Manifest, Opened, SPLITS, SetError, Source, Split, parent};
+use crate::set::{MANIFEST, Manifest, Opened, PassedOver, SPLITS, SetError, Source, Split, parent};
 use crate::stamp::stamp;
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
@@ -47,7 +48,7 @@ fn open_file(path: &Path, memory: Memory) -> Result<Opened, SetError> {
     let arrays = BTreeMap::from([(Split::All, array(path)?)]);
     check_list(&arrays, path, memory)?;
     let source = ArraySource::new(arrays, &BTreeMap::new(), None).map_err(|reason| bad(path, reason))?;
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
 /// The source of an encrypted folder.
@@ -74,11 +75,11 @@ fn open_folder(root: &Path, manifest: Option<&Manifest>, memory: Memory) -> Resu
     check_list(&arrays, root, memory)?;
     let source = ArraySource::new(arrays, &all_labels, manifest).map_err(|reason| bad(root, reason))?;
     let source = source.with_ignored(others(root, &known)?);
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: Vec::new() })
 }
 
 /// The other files in the folder, without hidden ones.
-fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
+fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PassedOver>, SetError> {
     let mut others = Vec::new();
     for entry in root.read_dir().map_err(SetError::reading(root))? {
         let entry = entry.map_err(SetError::reading(root))?;
@@ -88,7 +89,7 @@ fn others(root: &Path, known: &[PathBuf]) -> Result<Vec<PathBuf>, SetError> {
         }
     }
     others.sort_unstable();
-    Ok(others)
+    Ok(others.into_iter().map(|path: PathBuf| PassedOver::new(path, PassedOverReason::NoImage)).collect())
 }
 
 fn array(path: &Path) -> Result<ImageArray, SetError> {
@@ -177,7 +178,7 @@ mod tests {
         write(".hidden", b"");
         let source = open_at(folder.path()).unwrap().source;
         assert_eq!(source.items()[1], Item { name: "images/1/000001".into(), split: Split::All, label: Some(1) });
-        assert_eq!(source.ignored(), [PathBuf::from("notes.txt")]);
+        assert_eq!(source.ignored(), [PassedOver::new("notes.txt", PassedOverReason::NoImage)]);
         write("labels.npy", &npy_file(&[3], 3));
         let error = open_at(folder.path()).map(|_| ()).unwrap_err().to_string();
         assert!(error.ends_with("images has 2 images but 3 labels"), "{error}");

@@ -64,7 +64,7 @@ fn open_within(path: &Path, memory: Memory, mut held: u64, key: Option<&Key>) ->
         Some(_) => source.with_strangers(strangers(&zip)),
         None => source,
     };
-    Ok(Opened { source: Box::new(source), manifest, note: None })
+    Ok(Opened { source: Box::new(source), manifest, remarks: Vec::new() })
 }
 
 /// Members that do not belong to an encrypted set.

@@ -5,10 +5,10 @@ use super::layout::{file_name, images_name, labels_name, position};
 use crate::Memory;
 use crate::format::{ReadError, ReadErrorKind};
 use crate::set::stated::StatedSizes;
-use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, SPLITS, SetError, Source, Split};
+use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, PassedOver, SPLITS, SetError, Source, Split};
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// An opened set of arrays.
 pub(super) struct ArraySource {
@@ -20,7 +20,7 @@ pub(super) struct ArraySource {
     /// BLAKE3 of each image's samples as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
     stated: StatedSizes,
-    ignored: Vec<PathBuf>,
+    ignored: Vec<PassedOver>,
     beside: Beside,
 }
 
@@ -50,7 +50,7 @@ impl ArraySource {
     }
 
     /// Adds the files beside the arrays that are not arrays.
-    pub(super) fn with_ignored(self, ignored: Vec<PathBuf>) -> Self {
+    pub(super) fn with_ignored(self, ignored: Vec<PassedOver>) -> Self {
         Self { ignored, ..self }
     }
 
@@ -73,6 +73,9 @@ impl ArraySource {
                 items.push(Item { name, split, label });
                 positions.push((split, i));
             }
+        }
+        if items.is_empty() {
+            return Err("its arrays hold no image".into());
         }
         let classes = match labels.values().flatten().max() {
             Some(&largest) => (0..=largest).map(|class| class.to_string()).collect(),
@@ -144,7 +147,7 @@ impl Source for ArraySource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
     }
 

@@ -1,20 +1,26 @@
-//! A folder of image files to read from, in class folders, or in `train/ val/ test/`. A file of several images is
-//! listed as that many items.
+//! A folder of image files to read from, in class folders, or in `train/ val/ test/`: see [`Division`]. A file of
+//! several images is listed as that many items.
 
+use super::division::Division;
+use super::file_names::unique;
+use super::nifti_range::{common_range, note};
 use super::open_files::OpenFiles;
 use crate::OutOfMemory;
-use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, picture};
+use crate::format::picture::Orientation;
+use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
 use crate::limits::MOST_CLASSES;
 use crate::memory::Listing;
-use crate::regular_file;
-use crate::set::paths::stem;
+use crate::regular_file::{self, Retrying};
+use crate::set::paths::leads_out;
+use crate::set::remark::{Remark, counted};
 use crate::set::stated::StatedSizes;
-use crate::set::{Entry, Item, Manifest, Opened, SetError, Source, Split};
+use crate::set::{Entry, Item, Manifest, Opened, PassedOver, SetError, Source};
 use crate::stamp::stamp_of;
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// A folder of images.
@@ -24,8 +30,10 @@ pub struct FolderSource {
     items: Vec<Item>,
     locations: Vec<Location>,
     classes: Vec<String>,
-    ignored: Vec<PathBuf>,
+    ignored: Vec<PassedOver>,
     links_out: Vec<PathBuf>,
+    /// The number of files with pages that are no images of their own.
+    left_out: usize,
     open: OpenFiles,
     /// BLAKE3 of each file as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
@@ -47,6 +55,8 @@ enum Location {
         image: usize,
         /// The geometry that the header states.
         geometry: Geometry,
+        /// What the header says about the meaning of samples.
+        scale: Scale,
     },
     /// A dangling link, or a folder that may not be read, with the system's message.
     Unreadable(PathBuf, String),
@@ -78,6 +88,7 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &Read
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
         links_out: Vec::new(),
+        left_out: 0,
         open: OpenFiles::default(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         stated: StatedSizes::of(manifest),
@@ -86,8 +97,16 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &Read
 
 /// Opens a folder of plain images, or a single file of them.
 pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let source = FolderSource::walk(path, options)?;
-    Ok(Opened { source: Box::new(source), manifest: None, note: None })
+    let (source, mut remarks) = FolderSource::walk(path, options)?;
+    let range = source.options.range.filter(|_| options.range.is_none()).map(note);
+    remarks.extend([range, left_out(source.left_out)].into_iter().flatten().map(Remark::new));
+    Ok(Opened { source: Box::new(source), manifest: None, remarks })
+}
+
+/// What the user should know about files with pages that are left out.
+fn left_out(files: usize) -> Option<String> {
+    let words = "hold smaller copies of their pages, or masks, which were left out";
+    (files > 0).then(|| format!("TIFF files that {words}: {files}"))
 }
 
 /// A file found in the tree.
@@ -96,8 +115,44 @@ struct File {
     location: Location,
 }
 
+impl File {
+    /// The folders in which it lies.
+    fn folders(&self) -> &[String] {
+        self.parts.split_last().map_or(&[], |(_, folders)| folders)
+    }
+
+    /// Whether it tells something about the set's layout. A file that cannot be read does not.
+    fn tells(&self) -> bool {
+        !matches!(self.location, Location::Unreadable(..))
+    }
+
+    fn class<'a>(&'a self, division: &Division) -> Option<&'a str> {
+        division.place(self.folders()).1
+    }
+}
+
+/// The splits and classes of a folder. If labels come from a file, folders that can be read in two ways say nothing.
+fn divide(input: &Path, files: &[File], options: &ReadOptions) -> Result<(Division, Vec<Remark>), SetError> {
+    let folders: Vec<&[String]> = files.iter().filter(|file| file.tells()).map(File::folders).collect();
+    match Division::of(&folders) {
+        // The file of labels is compared with the images.
+        Ok(division) if options.labels.is_some() => Ok((division, Vec::new())),
+        Ok(mut division) => {
+            let remarks = std::mem::take(&mut division.remarks);
+            Ok((division, remarks))
+        }
+        Err(_) if options.labels.is_some() => Ok((Division::nothing(), Vec::new())),
+        Err(reason) => Err(SetError::Layout { path: input.to_owned(), reason }),
+    }
+}
+
+/// `1 image is called`, `2 images are called`.
+fn counted_called(number: usize) -> String {
+    format!("{} {} called", counted(number, "image"), if number == 1 { "is" } else { "are" })
+}
+
 impl FolderSource {
-    fn walk(input: &Path, options: &ReadOptions) -> Result<Self, SetError> {
+    fn walk(input: &Path, options: &ReadOptions) -> Result<(Self, Vec<Remark>), SetError> {
         let (mut files, mut ignored) = (Vec::new(), Vec::new());
         let listing = Listing::new(options.memory);
         let large = |source: OutOfMemory| SetError::Memory { path: input.to_owned(), source };
@@ -106,16 +161,10 @@ impl FolderSource {
         // The root itself may be hidden: the user named it.
         let visible =
             |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
-        let inside = |link: &Path| {
-            // A dangling link leads nowhere. It is set aside with the system's message.
-            let target = link.canonicalize();
-            options.follow_links
-                || target.is_err()
-                || root.canonicalize().is_ok_and(|r| target.is_ok_and(|t| t.starts_with(r)))
-        };
         let links_out = RefCell::new(Vec::new());
         let wanted = |entry: &walkdir::DirEntry| {
-            let wanted = entry.depth() == 0 || !entry.path_is_symlink() || inside(entry.path());
+            let followed = options.follow_links || entry.depth() == 0 || !entry.path_is_symlink();
+            let wanted = followed || !leads_out(root, entry.path());
             if !wanted {
                 links_out.borrow_mut().push(entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned());
             }
@@ -138,10 +187,10 @@ impl FolderSource {
             let parts: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
             let location = match (problem, Format::of(path)) {
                 (Some(problem), _) => Location::Unreadable(relative, problem),
-                (None, Some(_)) if relative.to_str().is_none() => Location::NotText(relative),
-                (None, Some(format)) => Location::File(relative, format),
-                (None, None) => {
-                    ignored.push(relative);
+                (None, Ok(_)) if relative.to_str().is_none() => Location::NotText(relative),
+                (None, Ok(format)) => Location::File(relative, format),
+                (None, Err(reason)) => {
+                    ignored.push(PassedOver::new(relative, reason));
                     continue;
                 }
             };
@@ -155,31 +204,39 @@ impl FolderSource {
         if files.is_empty() {
             return Err(SetError::Empty { path: input.to_owned(), ignored: ignored.len() });
         }
-        // Files that cannot be read tell nothing about the set's layout.
-        let readable = || files.iter().filter(|file| !matches!(file.location, Location::Unreadable(..)));
-        // The folders are splits only if every image is in one of them, because a class may be called "test".
-        let in_split =
-            |file: &File| file.parts.len() > 1 && file.parts.first().is_some_and(|p| Split::named(p).is_some());
-        let has_splits = readable().all(in_split);
-        let class_at = usize::from(has_splits);
-        let class = |file: &File| file.parts.get(class_at).filter(|_| file.parts.len() > class_at + 1).cloned();
-        let classes: BTreeSet<String> = readable().filter_map(class).collect();
+        let (division, mut remarks) = divide(input, &files, options)?;
+        let classes: BTreeSet<&str> =
+            files.iter().filter(|file| file.tells()).filter_map(|file| file.class(&division)).collect();
         if classes.len() > MOST_CLASSES {
             return Err(SetError::Classes { path: input.to_owned(), classes: classes.len() });
         }
-        let classes: Vec<String> = classes.into_iter().collect();
-        let item = |file: &File| {
-            let name = file.parts.join("/");
-            let split = has_splits.then(|| file.parts.first().and_then(|part| Split::named(part))).flatten();
-            let label = class(file).and_then(|class| classes.binary_search(&class).ok()).map(|label| label as u32);
-            Item { name: stem(&name).to_owned(), split: split.unwrap_or(Split::All), label }
+        let classes: Vec<String> = classes.into_iter().map(str::to_owned).collect();
+        let (names, twice) = unique(&files.iter().map(|file| file.parts.as_slice()).collect::<Vec<_>>());
+        if twice > 0 {
+            let words = format!("{} like another one but for the ending: such names keep it", counted_called(twice));
+            remarks.push(Remark::new(words));
+        }
+        let item = |file: &File, name: String| {
+            let class = file.class(&division).map(str::to_owned);
+            let label = class.and_then(|class| classes.binary_search(&class).ok()).map(|label| label as u32);
+            Item { name, split: division.place(file.folders()).0, label }
         };
         let (mut items, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
+        let paths: Vec<(PathBuf, Format)> = files
+            .iter()
+            .filter_map(|file| match &file.location {
+                Location::File(path, format) => Some((root.join(path), *format)),
+                _ => None,
+            })
+            .collect();
+        let paths: Vec<(&Path, Format)> = paths.iter().map(|(path, format)| (path.as_path(), *format)).collect();
+        let options = &ReadOptions { range: common_range(&paths, options), ..options.clone() };
         let headers: Vec<Option<Header>> =
             files.par_iter().map(|file| of_several(root, &file.location, options, &listing)).collect();
         listing.check().map_err(large)?;
-        for (number, (file, header)) in files.iter().zip(headers).enumerate() {
-            let item = item(file);
+        let left_out = headers.iter().flatten().filter(|header| header.left_out > 0).count();
+        for (number, ((file, name), header)) in files.iter().zip(names).zip(headers).enumerate() {
+            let item = item(file, name);
             let images = images(number, &file.location, header);
             match images.len() {
                 1 => items.push(item),
@@ -191,7 +248,9 @@ impl FolderSource {
         }
         let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
         let (hashes, stated) = (Vec::new(), StatedSizes::default());
-        Ok(Self { root, options, items, locations, classes, ignored, links_out, open, hashes, stated })
+        let source =
+            Self { root, options, items, locations, classes, ignored, links_out, left_out, open, hashes, stated };
+        Ok((source, remarks))
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
@@ -202,11 +261,11 @@ impl FolderSource {
         ReadError { path, kind }
     }
 
-    fn header(&self, index: usize) -> Result<Geometry, ReadErrorKind> {
+    fn header(&self, index: usize) -> Result<(Geometry, Scale), ReadErrorKind> {
         match self.location(index)? {
-            Location::Image { geometry, .. } => Ok(*geometry),
+            Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
             Location::File(path, format) => match format.header(&self.root.join(path), &self.options) {
-                Ok(header) => self.stated.check(index, header.geometry),
+                Ok(header) => Ok((self.stated.check(index, header.geometry)?, header.scale)),
                 // What imgveil wrote has a header: the hash tells that the file was changed.
                 Err(kind @ (ReadErrorKind::Foreign | ReadErrorKind::Damaged(_))) if !self.hashes.is_empty() => {
                     Err(self.decode(index).err().unwrap_or(kind))
@@ -249,14 +308,14 @@ impl FolderSource {
     }
 }
 
-/// The header of a file that holds several images. A file whose header cannot be read is listed as one image. Reading
+/// The header of a file of a kind that may hold several images. A file whose header cannot be read is listed as one image. Reading
 /// that image gives the reason.
 fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: &Listing) -> Option<Header> {
     let Location::File(path, format) = location else { return None };
     if !format.may_be_several(path) {
         return None;
     }
-    let header = format.header(&root.join(path), options).ok().filter(|header| header.count > 1)?;
+    let header = format.header(&root.join(path), options).ok().filter(|header| header.count > 0)?;
     // What does not fit is refused once all files are counted.
     listing.add(header.count - 1).ok().map(|()| header)
 }
@@ -264,8 +323,8 @@ fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: 
 /// The images of a file.
 fn images(file: usize, location: &Location, header: Option<Header>) -> Vec<Location> {
     match (location, header) {
-        (Location::File(path, format), Some(Header { count, geometry })) => {
-            let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry };
+        (Location::File(path, format), Some(Header { count, geometry, scale, .. })) if count > 1 => {
+            let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry, scale };
             (0..count).map(image).collect()
         }
         _ => vec![location.clone()],
@@ -281,7 +340,7 @@ impl Source for FolderSource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
     }
 
@@ -290,11 +349,25 @@ impl Source for FolderSource {
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
+        self.scaled(index).map(|(geometry, _)| geometry)
+    }
+
+    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
         self.header(index).map_err(|kind| self.fail(index, kind))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
         self.decode(index).map_err(|kind| self.fail(index, kind))
+    }
+
+    fn orientation(&self, index: usize) -> Orientation {
+        match self.locations.get(index) {
+            Some(Location::File(path, Format::Picture)) => {
+                let file = regular_file::open(&self.root.join(path));
+                file.map_or(Orientation::default(), |file| Orientation::of(BufReader::new(Retrying(file))))
+            }
+            _ => Orientation::default(),
+        }
     }
 
     fn length(&self, index: usize) -> u64 {
@@ -303,13 +376,23 @@ impl Source for FolderSource {
     }
 
     fn stamp(&self, index: usize) -> String {
-        self.locations.get(index).map_or(String::new(), |location| stamp_of(&self.root.join(location.path())))
+        let Some(location) = self.locations.get(index) else { return String::new() };
+        let stamp = stamp_of(&self.root.join(location.path()));
+        match (location, self.options.range) {
+            // Another file of the set may change the samples of this one.
+            (Location::File(_, Format::Nifti) | Location::Image { format: Format::Nifti, .. }, Some((low, high))) => {
+                format!("{stamp} {low} {high}")
+            }
+            _ => stamp,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::PassedOverReason;
+    use crate::set::Split;
 
     fn image(height: u32, width: u32, channels: u32) -> Image {
         let geometry = Geometry::new(height, width, channels).unwrap();
@@ -328,7 +411,7 @@ mod tests {
         let opened = crate::set::open(root).unwrap();
         assert!(opened.manifest.is_none());
         assert_eq!(opened.source.classes(), ["a", "b"]);
-        assert_eq!(opened.source.ignored(), [PathBuf::from("val/notes.txt")]);
+        assert_eq!(opened.source.ignored(), [PassedOver::new("val/notes.txt", PassedOverReason::Ending)]);
         let items: Vec<(&str, Split, Option<u32>)> =
             opened.source.items().iter().map(|i| (i.name.as_str(), i.split, i.label)).collect();
         assert_eq!(
@@ -339,9 +422,13 @@ mod tests {
                 ("val/b/3", Split::Val, Some(1)),
             ]
         );
-        // An image outside of the splits: the folders are then classes.
+        // An image outside of the splits is in none, and the folders are still splits.
         std::fs::create_dir(root.join("other")).unwrap();
         std::fs::write(root.join("other/4.png"), &png).unwrap();
-        assert_eq!(crate::set::open(root).unwrap().source.classes(), ["other", "train", "val"]);
+        let opened = crate::set::open(root).unwrap();
+        assert_eq!(opened.source.classes(), ["a", "b"]);
+        let other = &opened.source.items()[0];
+        assert_eq!((other.name.as_str(), other.split, other.label), ("other/4", Split::All, None));
+        assert!(opened.remarks[0].to_string().starts_with("1 image lies beside the splits (in `other`)"));
     }
 }

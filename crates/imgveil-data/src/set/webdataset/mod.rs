@@ -9,6 +9,7 @@ mod scan;
 mod shard_list;
 mod sink;
 mod source;
+mod told;
 mod verify;
 
 pub(super) use shard_list::{is_folder_of_shards, is_pattern};

@@ -1,12 +1,15 @@
 //! One pass over the headers of a shard finds its samples.
 
-use super::class::{Class, class};
-use super::member_name::{CLASS, is_image, key_and_kind};
+use super::class::{Stated, class, is_number};
+use super::member_name::{CLASSES, PERHAPS_CLASSES, is_hidden, is_image, is_image_with_word, key_and_kind};
+use crate::format::PassedOverReason;
 use crate::format::tar::{Damage, TarMember, TarMembers};
 use crate::memory::Listing;
 use crate::regular_file;
-use crate::set::Split;
+use crate::set::split::SplitName;
+use crate::set::{PassedOver, Split};
 use crate::stamp::stamp_of;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::ops::Range;
 use std::path::{Component, Path, PathBuf};
@@ -17,25 +20,41 @@ const LONGEST_IMAGE: u64 = 8 << 30;
 /// A tar file of the set.
 pub(super) struct Shard {
     pub(super) path: PathBuf,
-    /// Its file's name.
+    /// The file, relative to the set.
     pub(super) name: String,
     pub(super) stamp: String,
+    /// The split that its name or its folders mean.
+    pub(super) split: Split,
 }
 
 impl Shard {
-    pub(super) fn new(path: PathBuf) -> Self {
+    /// A shard of an encrypted set, whose manifest states the splits.
+    pub(super) fn of_manifest(path: PathBuf) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let stamp = stamp_of(&path);
-        Self { path, name, stamp }
+        Self::new(path, name)
+    }
+
+    /// A shard with its path relative to the set.
+    pub(super) fn new(path: PathBuf, name: String) -> Self {
+        let (stamp, split) = (stamp_of(&path), split_of(&name));
+        Self { path, name, stamp, split }
     }
 
     pub(super) fn stem(&self) -> &str {
         self.name.rsplit_once('.').map_or(&self.name, |(stem, _)| stem)
     }
+}
 
-    pub(super) fn split(&self) -> Split {
-        let word: String = self.name.chars().take_while(char::is_ascii_alphabetic).collect();
-        Split::named(&word.to_ascii_lowercase()).unwrap_or(Split::All)
+/// The split that a shard's path means: by a word of its file name, or else by the last folder that is called like a
+/// split.
+fn split_of(name: &str) -> Split {
+    let mut parts = name.rsplit('/');
+    let file = parts.next().unwrap_or_default();
+    let file = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    match Split::of_name(file) {
+        SplitName::Certain(split) | SplitName::Possible(split) => split,
+        SplitName::Several => Split::All,
+        SplitName::None => parts.find_map(Split::named).unwrap_or(Split::All),
     }
 }
 
@@ -56,7 +75,7 @@ pub(super) enum Location {
 pub(super) struct ShardSample {
     pub(super) key: String,
     pub(super) location: Location,
-    pub(super) class: Option<Class>,
+    pub(super) stated: Stated,
 }
 
 /// The result of one pass over a shard.
@@ -64,7 +83,11 @@ pub(super) struct ShardSample {
 pub(super) struct Scan {
     pub(super) samples: Vec<ShardSample>,
     /// Members and WebDataset samples without an image.
-    pub(super) ignored: Vec<PathBuf>,
+    pub(super) ignored: Vec<PassedOver>,
+    /// Kinds of the members of WebDataset samples without an image.
+    pub(super) kinds: BTreeSet<String>,
+    /// The number of samples whose members are not next to each other.
+    pub(super) scattered: usize,
     /// Why the pass ended early.
     pub(super) damage: Option<String>,
 }
@@ -74,49 +97,120 @@ struct Group {
     key: String,
     sample: Range<u64>,
     image: Option<Range<u64>>,
-    class: Option<Range<u64>>,
+    /// An image that is the sample's if it has no other.
+    second_choice: Option<Range<u64>>,
+    /// Its place among the kinds, and where it lies.
+    class: Option<(usize, Range<u64>)>,
     json: Option<Range<u64>>,
+    /// Members that may hold a class and are not read.
+    perhaps: Option<(String, Range<u64>)>,
+    kinds: Vec<String>,
+    scattered: bool,
     wrong: Option<String>,
     not_text: bool,
 }
 
+/// What a member is to its sample.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Image,
+    SecondChoice,
+    Class(usize),
+    Json,
+    Perhaps,
+    Other,
+}
+
+impl Role {
+    fn of(kind: &str) -> Self {
+        match CLASSES.iter().position(|class| *class == kind) {
+            Some(place) => Self::Class(place),
+            None if kind == "json" => Self::Json,
+            None if is_image(kind) => Self::Image,
+            None if is_image_with_word(kind) => Self::SecondChoice,
+            None if PERHAPS_CLASSES.contains(&kind) => Self::Perhaps,
+            None => Self::Other,
+        }
+    }
+}
+
 impl Group {
     fn new(key: String, at: u64) -> Self {
-        let (image, class, json, wrong) = (None, None, None, None);
-        Self { key, sample: at..at, image, class, json, wrong, not_text: false }
+        Self {
+            key,
+            sample: at..at,
+            image: None,
+            second_choice: None,
+            class: None,
+            json: None,
+            perhaps: None,
+            kinds: Vec::new(),
+            scattered: false,
+            wrong: None,
+            not_text: false,
+        }
     }
 
-    fn add(&mut self, kind: &str, member: &TarMember) {
-        let place = match kind {
-            CLASS => &mut self.class,
-            "json" => &mut self.json,
-            kind if is_image(kind) => &mut self.image,
-            _ => return,
-        };
-        if place.is_some() {
+    /// Whether the sample has a member that this one would be a second of.
+    fn has(&self, role: Role) -> bool {
+        match role {
+            Role::Image => self.image.is_some(),
+            Role::Class(place) => self.class.as_ref().is_some_and(|(other, _)| *other == place),
+            Role::Json => self.json.is_some(),
+            Role::SecondChoice | Role::Perhaps | Role::Other => false,
+        }
+    }
+
+    fn add(&mut self, kind: String, role: Role, member: &TarMember) {
+        self.sample.end = member.blocks.end;
+        if self.has(role) {
             self.wrong = Some(format!("its sample has a second member .{kind}, or a second image: keep one"));
         }
-        *place = Some(member.data.clone());
+        if member.is_link && role != Role::Other {
+            self.wrong = Some(format!("its member .{kind} is a link, which is not followed: store the file itself"));
+        }
+        let data = member.data.clone();
+        match role {
+            Role::Image => self.image = Some(data),
+            Role::SecondChoice => {
+                self.second_choice.get_or_insert(data);
+            }
+            Role::Class(place) if self.class.as_ref().is_none_or(|(other, _)| place <= *other) => {
+                self.class = Some((place, data));
+            }
+            Role::Json => self.json = Some(data),
+            Role::Perhaps => self.perhaps = Some((kind.clone(), data)),
+            Role::Class(_) | Role::Other => {}
+        }
+        self.kinds.push(kind);
     }
 
-    /// The WebDataset sample, or its key if it has no image. The class is not read for an encrypted set, whose manifest
-    /// states it.
-    fn finish(self, file: &File, with_class: bool) -> Result<ShardSample, String> {
-        let Some(image) = self.image else { return Err(self.key) };
-        let class = if with_class { class(file, self.class, self.json) } else { Ok(None) };
-        let (class, wrong) = class.map_or_else(|wrong| (None, Some(wrong)), |class| (class, None));
+    /// The WebDataset sample, or its key and kinds if it has no image. The class is not read for an encrypted set,
+    /// whose manifest states it.
+    fn finish(self, file: &File, with_class: bool) -> Result<ShardSample, (String, Vec<String>)> {
+        let Some(image) = self.image.or(self.second_choice) else { return Err((self.key, self.kinds)) };
+        let of_kind = self.class.map(|(place, range)| (CLASSES[place], range));
+        let stated = if with_class { class(file, of_kind, self.json) } else { Ok(Stated::default()) };
+        let (mut stated, wrong) = stated.map_or_else(|wrong| (Stated::default(), Some(wrong)), |stated| (stated, None));
+        if with_class
+            && stated == Stated::default()
+            && let Some((kind, range)) = self.perhaps
+            && is_number(file, &range)
+        {
+            stated.unread = Some(format!(".{kind}"));
+        }
         let location = match self.wrong.or(wrong) {
             _ if self.not_text => Location::NotText,
             Some(reason) => Location::Damaged(reason),
             None if image.end - image.start > LONGEST_IMAGE => Location::Damaged("it is larger than any image".into()),
             None => Location::Here { image, sample: self.sample },
         };
-        Ok(ShardSample { key: self.key, location, class })
+        Ok(ShardSample { key: self.key, location, stated })
     }
 }
 
 /// A member's path without `./`. `None` if it leads out of the folder.
-fn inside(path: &str) -> Option<String> {
+pub(super) fn inside(path: &str) -> Option<String> {
     let mut parts = Vec::new();
     for part in Path::new(path).components() {
         match part {
@@ -152,6 +246,7 @@ pub(super) fn scan(shard: &Shard, with_class: bool, listing: &Listing) -> Scan {
     found
 }
 
+/// Finds the samples. The members of a sample are usually next to each other, and may lie anywhere.
 fn scan_file(
     shard: &Shard,
     file: &File,
@@ -160,48 +255,83 @@ fn scan_file(
     listing: &Listing,
     found: &mut Scan,
 ) -> Result<(), Damage> {
-    let mut group: Option<Group> = None;
-    let mut finish = |group: Option<Group>, ignored: &mut Vec<PathBuf>| match group.map(|g| g.finish(file, with_class))
-    {
-        Some(Ok(sample)) => found.samples.push(sample),
-        Some(Err(key)) => ignored.push(Path::new(&shard.name).join(key)),
-        None => {}
-    };
-    let mut ignored = Vec::new();
-    let mut unnamed = 0;
+    let mut groups: Vec<Group> = Vec::new();
+    let read = collect(shard, file, length, listing, &mut groups, &mut found.ignored);
+    let has_label = |group: &Group| group.class.is_some() || group.json.is_some();
+    let labelled = read.is_err() && groups.iter().any(has_label);
+    for mut group in groups {
+        found.scattered += usize::from(group.scattered);
+        if labelled && !has_label(&group) {
+            group.wrong = Some("its label may be lost with the rest of its shard".into());
+        }
+        match group.finish(file, with_class) {
+            Ok(sample) => found.samples.push(sample),
+            Err((key, kinds)) => {
+                found.ignored.push(PassedOver::new(Path::new(&shard.name).join(key), PassedOverReason::NoSample));
+                found.kinds.extend(kinds);
+            }
+        }
+    }
+    read
+}
+
+/// Collects the members of each sample, in the order in which the samples begin. A sample that is interrupted by damage
+/// is left out, because it may lack its label.
+fn collect(
+    shard: &Shard,
+    file: &File,
+    length: u64,
+    listing: &Listing,
+    groups: &mut Vec<Group>,
+    ignored: &mut Vec<PassedOver>,
+) -> Result<(), Damage> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let (mut last, mut unnamed) = (None, 0);
     for member in TarMembers::of_file(file, length) {
-        // A WebDataset sample that the damage interrupts may lack its label, so it is left out.
-        let member = member.inspect_err(|_| found.ignored.append(&mut ignored))?;
+        let member = match member {
+            Ok(member) => member,
+            Err(damage) => {
+                if let Some(last) = last {
+                    groups.remove(last);
+                }
+                return Err(damage);
+            }
+        };
         // A member that is no image takes part of the list too.
         if listing.add(1).is_err() {
             break;
         }
         let Some(path) = &member.path else {
-            finish(group.take(), &mut ignored);
             unnamed += 1;
             let mut one = Group::new(format!("not UTF-8 ({unnamed})"), member.blocks.start);
             (one.image, one.not_text) = (Some(member.data), true);
-            finish(Some(one), &mut ignored);
+            groups.push(one);
+            last = None;
             continue;
         };
         let safe = inside(path);
         let shown = safe.clone().unwrap_or_else(|| harmless(path));
-        let Some((key, kind)) = key_and_kind(&shown) else {
-            finish(group.take(), &mut ignored);
-            ignored.push(Path::new(&shard.name).join(&shown));
+        let hidden = is_hidden(&shown);
+        let Some((key, kind)) = key_and_kind(&shown).filter(|_| !hidden) else {
+            let reason = if hidden { PassedOverReason::Hidden } else { PassedOverReason::NoImage };
+            ignored.push(PassedOver::new(Path::new(&shard.name).join(&shown), reason));
             continue;
         };
-        if group.as_ref().is_none_or(|group| group.key != key) {
-            finish(group.take(), &mut ignored);
-        }
-        let here = group.get_or_insert_with(|| Group::new(key.to_owned(), member.blocks.start));
-        here.sample.end = member.blocks.end;
-        here.add(&kind, &member);
+        let role = Role::of(&kind);
+        let known = places.get(key).copied();
+        // Farther away, a second image is of a second sample with the same name.
+        let place = known.filter(|&place| last == Some(place) || !groups[place].has(role)).unwrap_or_else(|| {
+            groups.push(Group::new(key.to_owned(), member.blocks.start));
+            places.insert(key.to_owned(), groups.len() - 1);
+            groups.len() - 1
+        });
+        let group = &mut groups[place];
+        group.scattered |= known == Some(place) && last != known;
+        group.add(kind, role, &member);
         if safe.is_none() {
-            here.wrong = Some("its name leads out of the shard, or is no single line: rename it".into());
+            group.wrong = Some("its name leads out of the shard, or is no single line: rename it".into());
         }
+        last = Some(place);
     }
-    finish(group.take(), &mut ignored);
-    found.ignored.append(&mut ignored);
     Ok(())
 }

@@ -1,6 +1,9 @@
 //! Which tar files a path means: one file, a folder of them, or a pattern.
 
 use crate::format::picture;
+use crate::set::paths::leads_out;
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// The largest number of shards that a pattern may expand to.
@@ -16,21 +19,79 @@ pub(in crate::set) fn is_pattern(path: &Path) -> bool {
     is_shard(path) && path.to_str().is_some_and(|text| text.contains('{')) && !path.exists()
 }
 
-/// Whether a folder holds shards, and neither images nor folders.
-pub(in crate::set) fn is_folder_of_shards(path: &Path) -> bool {
-    let Ok(entries) = path.read_dir() else { return false };
-    let mut shards = false;
-    for entry in entries.flatten() {
-        let name = PathBuf::from(entry.file_name());
-        if name.to_string_lossy().starts_with('.') {
+/// How deep below a folder shards are looked for.
+const DEEPEST: usize = 4;
+
+/// The files of a folder of shards, relative to it.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) shards: Vec<PathBuf>,
+    pub(super) others: Vec<PathBuf>,
+    /// Dangling links, and folders that may not be read.
+    pub(super) unreadable: Vec<PathBuf>,
+    /// Links that lead out of the folder and were not followed.
+    pub(super) links_out: Vec<PathBuf>,
+}
+
+/// Whether a folder holds shards, itself or in its folders, and no pictures. Links to shards count, also those that are
+/// not followed.
+pub(in crate::set) fn is_folder_of_shards(path: &Path, follow_links: bool) -> bool {
+    let is_link_out = |found: &Found| found.links_out.iter().any(|link| is_shard(link));
+    find(path, follow_links).is_some_and(|found| !found.shards.is_empty() || is_link_out(&found))
+}
+
+/// The shards of a folder and of its folders, and all other files. `None` if one of them is a picture, or the folder
+/// cannot be read.
+pub(super) fn find(root: &Path, follow_links: bool) -> Option<Found> {
+    let visible =
+        |entry: &walkdir::DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+    let walk = walkdir::WalkDir::new(root).follow_links(true).max_depth(DEEPEST).sort_by_file_name();
+    let links_out = RefCell::new(Vec::new());
+    let wanted = |entry: &walkdir::DirEntry| {
+        let followed = follow_links || entry.depth() == 0 || !entry.path_is_symlink();
+        let wanted = followed || !leads_out(root, entry.path());
+        if !wanted {
+            links_out.borrow_mut().push(entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned());
+        }
+        wanted
+    };
+    let mut found = Found::default();
+    for entry in walk.into_iter().filter_entry(|entry| visible(entry) && wanted(entry)) {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) if error.depth() == 0 => return None,
+            Err(error) => {
+                let path = error.path().and_then(|path| path.strip_prefix(root).ok());
+                found.unreadable.extend(path.map(Path::to_owned));
+                continue;
+            }
+        };
+        let path = entry.path().strip_prefix(root).unwrap_or(entry.path()).to_owned();
+        if entry.file_type().is_dir() {
             continue;
         }
-        if entry.path().is_dir() || picture::is_picture_name(&name) {
-            return false;
+        if picture::is_picture_name(&path) {
+            return None;
         }
-        shards |= is_shard(&name);
+        if is_shard(&path) { found.shards.push(path) } else { found.others.push(path) }
     }
-    shards
+    found.links_out = links_out.take();
+    Some(found)
+}
+
+/// The names of shards relative to the folder that holds them all, with `/` between the parts. File names alone, if no
+/// two are alike.
+pub(super) fn names(shards: &[PathBuf]) -> Vec<String> {
+    let file = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let files: Vec<String> = shards.iter().map(file).collect();
+    if files.iter().collect::<HashSet<_>>().len() == files.len() {
+        return files;
+    }
+    let parts = |path: &PathBuf| path.iter().map(|part| part.to_string_lossy().into_owned()).collect::<Vec<_>>();
+    let all: Vec<Vec<String>> = shards.iter().map(parts).collect();
+    let shared = |place: &usize| all.iter().all(|path| path.len() > place + 1 && path[*place] == all[0][*place]);
+    let common = (0..).take_while(shared).count();
+    all.iter().map(|path| path[common..].join("/")).collect()
 }
 
 /// Expands a pattern, in order: `{000000..000099}` is a range, with leading zeros if it has some, and `{a,b}` a list.

@@ -1,24 +1,30 @@
 //! Reads a set of shards. Images are read in place, so that memory does not grow with the set.
 //!
-//! A sample's class is the number or name in its `.cls`, or in its `.json` (`label`, `class`, `cls`, or a lone number).
-//! A shard's split is the word that its name begins with (`train`, `val`, `test`). If a shard is damaged, the samples
-//! before the damage are read, and the damage is listed as an image that cannot be read.
+//! A sample's class is the number or name in its `.cls` (or `.class`, `.label`, `.target`), or in its `.json` (`label`,
+//! `class`, `cls`, or a lone number). A shard's split is the one that a word of its name means, or else its folder. If
+//! a shard is damaged, the samples before the damage are read, and the damage is listed as an image that cannot be
+//! read.
 
 use super::class::{Class, LONGEST_TEXT};
 use super::member_name::{CLASS, is_image, key_and_kind};
-use super::scan::{Location, Scan, Shard, scan};
-use super::shard_list::{expand, is_pattern, is_shard};
+use super::scan::{Location, Scan, Shard, inside, scan};
+use super::shard_list::{expand, find, is_pattern, names};
+use super::told::remarks;
 use super::verify::beside;
 use crate::Memory;
+use crate::format::picture::Orientation;
 use crate::format::tar::TarMembers;
-use crate::format::{ReadError, ReadErrorKind, picture};
+use crate::format::{PassedOverReason, ReadError, ReadErrorKind, ReadOptions, picture};
 use crate::limits::MOST_CLASSES;
 use crate::memory::Listing;
 use crate::offset_io::{self, FileRange};
 use crate::regular_file;
+use crate::set::classes::{order, renumbered};
 use crate::set::completeness::is_unfinished;
 use crate::set::stated::StatedSizes;
-use crate::set::{Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, SetError, Source, parent};
+use crate::set::{
+    Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, parent,
+};
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -32,9 +38,9 @@ fn bad(path: &Path, reason: String) -> SetError {
 }
 
 /// Opens a set of plain shards.
-pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetError> {
+pub(in crate::set) fn open(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     if path.is_dir() {
-        return plain_folder(path, memory);
+        return plain_folder(path, options);
     }
     let shards = if is_pattern(path) {
         expand(&path.to_string_lossy()).map_err(|reason| bad(path, reason))?
@@ -55,26 +61,31 @@ pub(in crate::set) fn open(path: &Path, memory: Memory) -> Result<Opened, SetErr
             return Err(bad(path, format!("it belongs to an encrypted set: give its folder {}", folder.display())));
         }
     }
-    Ok(Opened { source: Box::new(plain(path, shards, Vec::new(), memory)?), manifest: None, note: None })
+    let named = names(&shards);
+    let shards = shards.into_iter().zip(named).map(|(path, name)| Shard::new(path, name)).collect();
+    let source = Listed { shards, ignored: Vec::new(), links_out: Vec::new() };
+    plain(path, source, options.memory)
 }
 
-fn plain_folder(root: &Path, memory: Memory) -> Result<Opened, SetError> {
-    let read = |source| SetError::Read { path: root.to_owned(), source };
-    let (mut shards, mut ignored) = (Vec::new(), Vec::new());
-    for entry in root.read_dir().map_err(read)? {
-        let name = PathBuf::from(entry.map_err(read)?.file_name());
-        if name.to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if is_shard(&name) {
-            shards.push(root.join(name));
-        } else {
-            ignored.push(name);
-        }
+/// The shards of a set, and what else lies beside them.
+struct Listed {
+    shards: Vec<Shard>,
+    ignored: Vec<PassedOver>,
+    links_out: Vec<PathBuf>,
+}
+
+fn plain_folder(root: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
+    let found = find(root, options.follow_links).unwrap_or_default();
+    if found.shards.is_empty() && !found.links_out.is_empty() {
+        let links = found.links_out.iter().map(|link| link.display().to_string()).collect();
+        return Err(SetError::OnlyLinksOut { path: root.to_owned(), links });
     }
-    shards.sort_unstable();
-    ignored.sort_unstable();
-    Ok(Opened { source: Box::new(plain(root, shards, ignored, memory)?), manifest: None, note: None })
+    let name = |path: &PathBuf| path.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+    // What cannot be read may be a shard: it is set aside with the system's message.
+    let shards = found.shards.iter().chain(&found.unreadable);
+    let shards = shards.map(|path| Shard::new(root.join(path), name(path))).collect();
+    let ignored = found.others.into_iter().map(|path| PassedOver::new(path, PassedOverReason::NoImage)).collect();
+    plain(root, Listed { shards, ignored, links_out: found.links_out }, options.memory)
 }
 
 /// A set of shards.
@@ -84,7 +95,8 @@ struct ShardSource {
     /// The shard and the location of each item.
     locations: Vec<(usize, Location)>,
     classes: Vec<String>,
-    ignored: Vec<PathBuf>,
+    ignored: Vec<PassedOver>,
+    links_out: Vec<PathBuf>,
     /// BLAKE3 of each image's member as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
     /// The key of each image as the manifest states it. Empty for a plain set.
@@ -92,30 +104,26 @@ struct ShardSource {
     stated: StatedSizes,
 }
 
-fn plain(
-    path: &Path,
-    shards: Vec<PathBuf>,
-    mut ignored: Vec<PathBuf>,
-    memory: Memory,
-) -> Result<ShardSource, SetError> {
+fn plain(path: &Path, listed: Listed, memory: Memory) -> Result<Opened, SetError> {
+    let Listed { shards, mut ignored, links_out } = listed;
     let listing = Listing::new(memory);
-    let shards: Vec<Shard> = shards.into_iter().map(Shard::new).collect();
     let scans: Vec<Scan> = shards.par_iter().map(|shard| scan(shard, true, &listing)).collect();
     listing.check().map_err(|source| SetError::Memory { path: path.to_owned(), source })?;
     if scans.iter().all(|scan| scan.samples.is_empty()) {
         let damaged = shards.iter().zip(&scans).find_map(|(shard, scan)| Some((shard, scan.damage.clone()?)));
         return Err(match damaged {
             Some((shard, damage)) => bad(&shard.path, damage),
-            None => bad(path, "no sample in it has an image: a member KEY.png or KEY.jpg".into()),
+            None => bad(path, no_image(&scans)),
         });
     }
+    let mut told = remarks(&shards, &scans);
     let (mut items, mut locations, mut stated) = (Vec::new(), Vec::new(), Vec::new());
     for (number, (shard, found)) in shards.iter().zip(scans).enumerate() {
-        let split = shard.split();
+        let split = shard.split;
         for sample in found.samples {
             items.push(Item { name: format!("{}/{}", shard.stem(), sample.key), split, label: None });
             locations.push((number, sample.location));
-            stated.push(sample.class);
+            stated.push(sample.stated.class);
         }
         if let Some(damage) = found.damage {
             items.push(Item { name: format!("{}/damaged", shard.stem()), split, label: None });
@@ -129,25 +137,32 @@ fn plain(
         return Err(bad(path, format!("two samples are called {}: rename one of them", twice.name)));
     }
     drop(names);
-    let classes = label(&mut items, &mut locations, &stated).map_err(|reason| bad(path, reason))?;
-    Ok(ShardSource {
-        shards,
-        items,
-        locations,
-        classes,
-        ignored,
-        hashes: Vec::new(),
-        keys: Vec::new(),
-        stated: StatedSizes::default(),
-    })
+    let (classes, remark) = label(&mut items, &mut locations, &stated).map_err(|reason| bad(path, reason))?;
+    told.extend(remark);
+    let (hashes, keys, stated) = (Vec::new(), Vec::new(), StatedSizes::default());
+    let source = ShardSource { shards, items, locations, classes, ignored, links_out, hashes, keys, stated };
+    Ok(Opened { source: Box::new(source), manifest: None, remarks: told })
 }
 
-/// Sets the label of every item and returns the names of the classes. The names are numbers if every class is one.
+/// Why no sample has an image.
+fn no_image(scans: &[Scan]) -> String {
+    let kinds: BTreeSet<&str> = scans.iter().flat_map(|scan| &scan.kinds).map(String::as_str).collect();
+    let members = if kinds.is_empty() {
+        String::new()
+    } else {
+        let kinds: Vec<String> = kinds.into_iter().take(5).map(|kind| format!("KEY.{}", kind.escape_debug())).collect();
+        format!("; its members are called {}", kinds.join(", "))
+    };
+    format!("no sample in it has an image: a member KEY.png, KEY.jpg or KEY.input.jpg{members}")
+}
+
+/// Sets the label of every item and returns the names of the classes. The names are numbers if every class is one. Also
+/// returns a remark if classes that are numbers get others.
 fn label(
     items: &mut [Item],
     locations: &mut [(usize, Location)],
     stated: &[Option<Class>],
-) -> Result<Vec<String>, String> {
+) -> Result<(Vec<String>, Option<Remark>), String> {
     let named = stated.iter().flatten().any(|class| matches!(class, Class::Name(_)));
     let text = |class: &Class| match class {
         Class::Number(number) => number.to_string(),
@@ -158,12 +173,14 @@ fn label(
         if names.len() > MOST_CLASSES {
             return Err(format!("its samples name {} classes, and {MOST_CLASSES} are the most", names.len()));
         }
-        let names: Vec<String> = names.into_iter().collect();
+        let mut names: Vec<String> = names.into_iter().collect();
+        names.sort_by(|one, other| order(one, other));
+        let numbers: HashMap<&str, u32> = names.iter().map(String::as_str).zip(0..).collect();
         for (item, class) in items.iter_mut().zip(stated) {
-            let place = class.as_ref().and_then(|class| names.binary_search(&text(class)).ok());
-            item.label = place.map(|place| place as u32);
+            item.label = class.as_ref().and_then(|class| numbers.get(text(class).as_str()).copied());
         }
-        return Ok(names);
+        let remark = renumbered(&names);
+        return Ok((names, remark));
     }
     for ((item, (_, location)), class) in items.iter_mut().zip(locations).zip(stated) {
         let Some(Class::Number(number)) = class else { continue };
@@ -173,7 +190,7 @@ fn label(
         }
     }
     let largest = items.iter().filter_map(|item| item.label).max();
-    Ok(largest.map_or(Vec::new(), |largest| (0..=largest).map(|class| class.to_string()).collect()))
+    Ok((largest.map_or(Vec::new(), |largest| (0..=largest).map(|class| class.to_string()).collect()), None))
 }
 
 /// The contents of a shard of an encrypted set.
@@ -194,7 +211,7 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory
         member.map_or(String::new(), |(key, _)| key.to_owned())
     };
     let names: BTreeSet<String> = manifest.images.iter().map(shard_of).collect();
-    let shards: Vec<Shard> = names.into_iter().map(|name| Shard::new(root.join(name))).collect();
+    let shards: Vec<Shard> = names.into_iter().map(|name| Shard::of_manifest(root.join(name))).collect();
     let find = |(number, shard): (usize, &Shard)| {
         let scan = scan(shard, false, &listing);
         let samples = scan.samples.into_iter().map(|sample| (sample.key, sample.location)).collect();
@@ -215,6 +232,7 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory
         locations,
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
+        links_out: Vec::new(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         keys: manifest.images.iter().map(key_of).collect(),
         stated: StatedSizes::of(manifest),
@@ -231,6 +249,16 @@ impl ShardSource {
             None => format!("image {index}"),
         };
         ReadError { path, kind }
+    }
+
+    /// The key of an image.
+    fn key(&self, index: usize) -> &str {
+        if let Some(key) = self.keys.get(index) {
+            return key;
+        }
+        let shard = self.locations.get(index).and_then(|(shard, _)| self.shards.get(*shard));
+        let name = self.items.get(index).map_or("", |item| item.name.as_str());
+        shard.and_then(|shard| name.strip_prefix(shard.stem())?.strip_prefix('/')).unwrap_or(name)
     }
 
     /// Opens the shard of an image. Also returns the ranges of the image and of its WebDataset sample.
@@ -267,8 +295,12 @@ impl Source for ShardSource {
         &self.classes
     }
 
-    fn ignored(&self) -> &[PathBuf] {
+    fn ignored(&self) -> &[PassedOver] {
         &self.ignored
+    }
+
+    fn links_out(&self) -> &[PathBuf] {
+        &self.links_out
     }
 
     fn beside(&self) -> Beside {
@@ -320,8 +352,13 @@ impl Source for ShardSource {
         let mut found: HashMap<String, Range<u64>> = HashMap::new();
         for member in TarMembers::of_range(&file, sample.clone()) {
             let member = member.map_err(|damage| damaged(damage.to_string()))?;
-            if let Some((_, kind)) = member.path.as_deref().and_then(key_and_kind) {
-                found.entry(kind).or_insert(member.data);
+            // The members of other samples may lie between those of this one.
+            let Some(path) = member.path.as_deref().and_then(inside) else { continue };
+            match key_and_kind(&path) {
+                Some((key, kind)) if key == self.key(index) && !member.is_link => {
+                    found.entry(kind).or_insert(member.data);
+                }
+                _ => {}
             }
         }
         let mut members = Vec::new();
@@ -333,6 +370,12 @@ impl Source for ShardSource {
             members.push(Member { kind: kind.to_ascii_lowercase(), bytes: self.bytes(index, &file, range)? });
         }
         Ok(members)
+    }
+
+    fn orientation(&self, index: usize) -> Orientation {
+        self.open(index).map_or(Orientation::default(), |(file, image, _)| {
+            Orientation::of(BufReader::new(FileRange::new(&file, image.clone())))
+        })
     }
 
     fn length(&self, index: usize) -> u64 {

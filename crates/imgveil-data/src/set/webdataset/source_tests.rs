@@ -66,7 +66,11 @@ fn samples_of_a_pattern_of_shards_are_found_with_their_classes() {
     assert_eq!(found(&*source), [("train-00/a", Some(1)), ("train-00/b/c", Some(0)), ("train-01/a", None)]);
     assert!(source.items().iter().all(|item| item.split == Split::Train));
     assert_eq!(source.classes(), ["0", "1"]);
-    assert_eq!(source.ignored(), [PathBuf::from("train-01.tar/readme"), PathBuf::from("train-01.tar/d")]);
+    let passed_over = [
+        PassedOver::new("train-01.tar/readme", PassedOverReason::NoImage),
+        PassedOver::new("train-01.tar/d", PassedOverReason::NoSample),
+    ];
+    assert_eq!(source.ignored(), passed_over);
     assert_eq!((source.read(0).unwrap().samples(), source.read(2).unwrap().samples()), (&[1; 2][..], &[2; 2][..]));
     assert_eq!(source.geometry(1).unwrap(), "1x2x1".parse().unwrap());
     let kinds = ["seg.png".to_owned(), "txt".to_owned(), "png".to_owned()];
@@ -80,7 +84,7 @@ fn samples_of_a_pattern_of_shards_are_found_with_their_classes() {
     // As a folder that also holds another file. Images beside the shards take precedence.
     std::fs::write(folder.path().join("notes.txt"), b"").unwrap();
     let source = open_at(folder.path()).unwrap().source;
-    assert_eq!((source.items().len(), &source.ignored()[0]), (3, &PathBuf::from("notes.txt")));
+    assert_eq!((source.items().len(), &source.ignored()[0].path), (3, &PathBuf::from("notes.txt")));
     std::fs::write(folder.path().join("x.png"), &one).unwrap();
     assert_eq!(open_at(folder.path()).unwrap().source.items().len(), 1);
 }
@@ -218,4 +222,148 @@ fn an_encrypted_folder_is_read_by_its_manifest() {
     std::fs::write(folder.path().join(".imgveil-partial"), b"").unwrap();
     assert!(matches!(alone(&shard), SetError::Unfinished(_)));
     assert!(matches!(alone(folder.path()), SetError::Unfinished(_)));
+}
+
+/// The items of a shard with their labels, and the remarks.
+fn told(name: &str, files: &[(&str, &[u8])]) -> (Vec<(String, Option<u32>)>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), tar(files)).unwrap();
+    let opened = open_at(&folder.path().join(name)).unwrap();
+    let items = opened.source.items().iter().map(|item| (item.name.clone(), item.label)).collect();
+    (items, opened.remarks.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+}
+
+#[test]
+fn members_of_a_sample_may_lie_anywhere() {
+    let image = png(1);
+    let expected = [("x/a".to_owned(), Some(0)), ("x/b".to_owned(), Some(1))];
+    let (a, b) = (("a.png", image.as_slice()), ("b.png", image.as_slice()));
+    let (a_cls, b_cls) = (("a.cls", &b"0"[..]), ("b.cls", &b"1"[..]));
+    for files in [[a, b, a_cls, b_cls], [a_cls, b_cls, a, b], [a, b, b_cls, a_cls]] {
+        let (items, remarks) = told("x.tar", &files);
+        assert_eq!(items, expected);
+        assert!(remarks.contains("members that are not next to each other"), "{remarks}");
+    }
+    assert_eq!(told("x.tar", &[a, a_cls, b, b_cls]), (expected.to_vec(), String::new()));
+    // Members that are hidden or have no key lie between those of a sample.
+    let files = [("._a.png", &b"mac"[..]), a, ("._a.cls", b"mac"), ("notes", b""), (".x", b""), a_cls, b, b_cls];
+    assert_eq!(told("x.tar", &files), (expected.to_vec(), String::new()));
+    // And are not mixed up when they are carried over.
+    let source = opened(&[a, b, ("b.txt", b"of b"), ("a.txt", b"of a"), a_cls, b_cls]).unwrap();
+    assert_eq!(source.items().len(), 2);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tar");
+    std::fs::write(&path, tar(&[a, b, ("b.txt", b"of b"), ("a.txt", b"of a")])).unwrap();
+    let source = open_at(&path).unwrap().source;
+    assert_eq!(source.members(0, &["txt".to_owned()]).unwrap()[0].bytes, b"of a");
+    assert_eq!(source.members(1, &["txt".to_owned()]).unwrap()[0].bytes, b"of b");
+}
+
+#[test]
+fn a_class_is_read_from_members_that_hold_one_or_is_told() {
+    let image = png(1);
+    let one = |kind: &str, text: &[u8]| {
+        let (a, b) = (format!("a.{kind}"), format!("b.{kind}"));
+        let (items, remarks) = told("x.tar", &[("a.png", image.as_slice()), (&a, text), ("b.png", &image), (&b, b"1")]);
+        (items[0].1, remarks)
+    };
+    for kind in ["cls", "class", "label", "target", "target.cls", "output.cls", "CLS"] {
+        assert_eq!(one(kind, b"0"), (Some(0), String::new()), "{kind}");
+    }
+    assert_eq!(one("cls", b"1.0"), (Some(1), String::new()));
+    let (label, remarks) = one("cls", b"nan");
+    assert_eq!((label, remarks.as_str()), (None, "1 of 2 samples has no class"));
+    for kind in ["txt", "index", "y"] {
+        let (label, remarks) = one(kind, b"0");
+        assert!(
+            label.is_none() && remarks.starts_with(&format!("2 samples have no class, and .{kind} may")),
+            "{remarks}"
+        );
+    }
+    assert_eq!(one("txt", b"a caption").0, None);
+    let json = |text: &str| told("x.tar", &[("a.png", image.as_slice()), ("a.json", text.as_bytes())]).1;
+    assert!(json("{\"target\": 3}").contains("the field `target` of .json may hold one"));
+    assert_eq!(json("{\"similarity\": NaN, \"caption\": \"x\"}"), "");
+    // Names that are numbers sort by their value, and new numbers are told.
+    let (items, remarks) = told("x.tar", &[("a.png", &image), ("a.cls", b"10"), ("b.png", &image), ("b.cls", b"c")]);
+    assert_eq!((items[0].1, remarks.as_str()), (Some(0), "classes are numbered anew, from 0 on: 10 becomes 0"));
+}
+
+#[test]
+fn the_image_of_a_sample_may_have_a_word_in_its_name() {
+    let image = png(1);
+    let found =
+        told("x.tar", &[("a.input.png", &image), ("a.output.cls", b"0"), ("b.png", &image), ("b.img.png", &image)]);
+    assert_eq!(found.0, [("x/a".to_owned(), Some(0)), ("x/b".to_owned(), None)]);
+    let error = opened(&[("a.left.png", &image), ("a.cls", b"0")]).map(|_| ()).unwrap_err().to_string();
+    assert!(
+        error.ends_with("a member KEY.png, KEY.jpg or KEY.input.jpg; its members are called KEY.cls, KEY.left.png"),
+        "{error}"
+    );
+}
+
+#[test]
+fn splits_of_shards_are_words_of_their_names_or_folders() {
+    let image = png(1);
+    for (name, split) in [
+        ("imagenet1k-train-0000", Split::Train),
+        ("imagenet1k-validation-00", Split::Val),
+        ("TEST_01", Split::Test),
+        ("train000", Split::Train),
+        ("part-0", Split::All),
+        ("trainer-0", Split::All),
+        ("train-test-0", Split::All),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("{name}.tar"));
+        std::fs::write(&path, tar(&[("a.png", &image)])).unwrap();
+        assert_eq!(open_at(&path).unwrap().source.items()[0].split, split, "{name}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    for shard in ["Train/00000.tar", "val/00000.tar", "val/00001.tar", "00000.tar"] {
+        let path = folder.path().join(shard);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, tar(&[("a.png", &image)])).unwrap();
+    }
+    let opened = open_at(folder.path()).unwrap();
+    let items: Vec<(&str, Split)> = opened.source.items().iter().map(|i| (i.name.as_str(), i.split)).collect();
+    assert_eq!(
+        items,
+        [
+            ("00000/a", Split::All),
+            ("Train/00000/a", Split::Train),
+            ("val/00000/a", Split::Val),
+            ("val/00001/a", Split::Val)
+        ]
+    );
+    assert!(opened.remarks[0].to_string().starts_with("the names of `00000.tar` mean no split"));
+    let items = open_at(&folder.path().join("{Train,val}/00000.tar")).unwrap().source.items().to_vec();
+    assert_eq!((items[0].name.as_str(), items[0].split), ("Train/00000/a", Split::Train));
+    // A folder that the user named is not a split.
+    let items = open_at(&folder.path().join("val/00001.tar")).unwrap().source.items().to_vec();
+    assert_eq!((items[0].name.as_str(), items[0].split), ("00001/a", Split::All));
+}
+
+#[test]
+fn links_and_concatenated_shards_cost_no_image_in_silence() {
+    let image = png(1);
+    let mut builder = tar::Builder::new(Vec::new());
+    for (path, kind) in [("a.png", tar::EntryType::Regular), ("b.png", tar::EntryType::Link)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        let data = if kind == tar::EntryType::Link { &[][..] } else { &image };
+        header.set_size(data.len() as u64);
+        header.set_path(path).unwrap();
+        header.set_cksum();
+        builder.append(&header, data).unwrap();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.tar");
+    std::fs::write(&path, builder.into_inner().unwrap()).unwrap();
+    let source = open_at(&path).unwrap().source;
+    assert!(source.read(0).is_ok());
+    assert!(source.read(1).unwrap_err().to_string().contains("its member .png is a link"));
+    let both = [tar(&[("a.png", &image), ("a.cls", b"0")]), tar(&[("b.png", &image), ("b.cls", b"1")])].concat();
+    std::fs::write(&path, both).unwrap();
+    assert_eq!(found(&*open_at(&path).unwrap().source), [("x/a", Some(0)), ("x/b", Some(1))]);
 }

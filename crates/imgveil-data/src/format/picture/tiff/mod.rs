@@ -4,6 +4,7 @@
 
 mod pages;
 mod patched;
+mod swapped;
 
 use super::decode::{mismatch, opaque, stored};
 use super::plausible::room;
@@ -22,8 +23,8 @@ pub(super) fn header(reader: impl BufRead + Seek, length: u64) -> Result<Header,
 
 /// Opens the contents of a file.
 pub(super) fn open(bytes: Vec<u8>) -> Result<Box<dyn ImageFile>, ReadErrorKind> {
-    let Pages { header, pages } = pages(Cursor::new(&bytes), bytes.len() as u64)?;
-    Ok(Box::new(Tiff { bytes, header, pages }))
+    let Pages { header, pages, patches } = pages(Cursor::new(&bytes), bytes.len() as u64)?;
+    Ok(Box::new(Tiff { bytes, header, pages, patches }))
 }
 
 /// An opened file.
@@ -31,6 +32,8 @@ struct Tiff {
     bytes: Vec<u8>,
     header: Header,
     pages: Vec<Page>,
+    /// What makes the file readable by the decoder.
+    patches: Vec<(u64, u8)>,
 }
 
 impl ImageFile for Tiff {
@@ -41,7 +44,8 @@ impl ImageFile for Tiff {
     fn image(&self, index: usize) -> Result<Image, ReadErrorKind> {
         let page = *self.pages.get(index).ok_or_else(mismatch)?;
         let file = TiffBytes(&self.bytes);
-        let mut patches = file.first_page(page.directory);
+        let mut patches = self.patches.clone();
+        patches.extend(file.first_page(page.directory));
         if !matches!(page.colour, Colour::Samples { .. }) {
             // The decoder does not support palettes. Their indices are read as grey.
             let black_is_zero = PhotometricInterpretation::BlackIsZero.to_u16();
@@ -122,7 +126,8 @@ fn spread<const N: usize>(packed: &[u8], bits: u8, width: usize, value: impl Fn(
     packed.chunks_exact(row).flat_map(samples).flat_map(value).collect()
 }
 
-/// The palette. A file stores all reds, all greens, all blues with 16 bits each, of which the upper 8 are used.
+/// The palette. A file stores all reds, all greens, all blues with 16 bits each, of which the upper 8 are used. If none
+/// of them is larger than 8 bits, the writer stored 8, as libtiff takes it too.
 fn palette(decoder: &mut Decoder<impl Read + Seek>, bits: u8) -> Result<Vec<[u8; 3]>, ReadErrorKind> {
     let map = decoder.find_tag_unsigned_vec::<u16>(Tag::ColorMap).map_err(wrong)?.unwrap_or_default();
     let colours = 1 << bits;
@@ -130,7 +135,8 @@ fn palette(decoder: &mut Decoder<impl Read + Seek>, bits: u8) -> Result<Vec<[u8;
         let found = map.len() / 3;
         return Err(ReadErrorKind::Damaged(format!("its palette holds {found} colours instead of {colours}")));
     }
-    let upper = |at: usize| (map[at] >> 8) as u8;
+    let shift = if map.iter().all(|&colour| colour < 256) { 0 } else { 8 };
+    let upper = |at: usize| (map[at] >> shift) as u8;
     Ok((0..colours).map(|i| [upper(i), upper(i + colours), upper(i + 2 * colours)]).collect())
 }
 

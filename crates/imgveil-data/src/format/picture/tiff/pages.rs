@@ -1,5 +1,7 @@
 //! The pages of a TIFF file, from their directories. Pages that the decoder would misread are refused here.
 
+use super::patched::Patched;
+use super::swapped;
 use crate::format::picture::plausible::{DEFLATE, plausible};
 use crate::format::{Header, ReadErrorKind};
 use crate::limits::MOST_IMAGES_OF_A_FILE;
@@ -38,10 +40,15 @@ pub(super) struct Page {
 pub(super) struct Pages {
     pub(super) header: Header,
     pub(super) pages: Vec<Page>,
+    /// The bytes that the decoder must read instead of those of the file.
+    pub(super) patches: Vec<(u64, u8)>,
 }
 
-pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, ReadErrorKind> {
-    let mut decoder = Decoder::new(reader).map_err(wrong)?;
+pub(super) fn pages(mut reader: impl Read + Seek, length: u64) -> Result<Pages, ReadErrorKind> {
+    let patches = swapped::patches(&mut reader);
+    let mut decoder = Decoder::new(Patched { inner: reader, patches: patches.clone() }).map_err(wrong)?;
+    // The first page that is a copy of another one, which counts only if the file holds nothing else.
+    let (mut copy, mut copies) = (None, 0);
     let mut pages: Vec<Page> = Vec::new();
     let mut directories = HashSet::new();
     let mut strips = Strips { left: length.max(FREE_STRIPS) };
@@ -50,14 +57,17 @@ pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, Read
         if !directories.insert(directory) {
             return Err(ReadErrorKind::Damaged("its pages lead in a circle".into()));
         }
-        // Bit 0: the same page in a lower resolution. Bit 2: a mask.
-        let kind: u32 = decoder.find_tag_unsigned(Tag::NewSubfileType).map_err(wrong)?.unwrap_or(0);
-        if pages.is_empty() || kind & 0b101 == 0 {
+        if is_own_page(&mut decoder)? {
             if pages.len() == MOST_IMAGES_OF_A_FILE {
                 let (count, most) = (pages.len() + 1, MOST_IMAGES_OF_A_FILE);
                 return Err(ReadErrorKind::ManyImages { count, most });
             }
             pages.push(page(&mut decoder, directory, length, &mut strips)?);
+        } else {
+            copies += 1;
+            if copy.is_none() {
+                copy = Some(page(&mut decoder, directory, length, &mut strips));
+            }
         }
         if let [first, .., last] = pages[..]
             && first.geometry != last.geometry
@@ -74,10 +84,22 @@ pub(super) fn pages(reader: impl Read + Seek, length: u64) -> Result<Pages, Read
         }
         decoder.next_image().map_err(wrong)?;
     }
+    if let (true, Some(copy)) = (pages.is_empty(), copy) {
+        pages.push(copy?);
+        copies -= 1;
+    }
     let Some(first) = pages.first() else { return Err(ReadErrorKind::Damaged("it has no page".into())) };
-    let header = Header { count: pages.len(), geometry: first.geometry };
+    let header = Header { left_out: copies, ..Header::new(pages.len(), first.geometry) };
     unlisted(&mut decoder, pages.len())?;
-    Ok(Pages { header, pages })
+    Ok(Pages { header, pages, patches })
+}
+
+/// Whether a page is neither the same page in a lower resolution, such as a thumbnail, nor a mask.
+fn is_own_page(decoder: &mut Decoder<impl Read + Seek>) -> Result<bool, ReadErrorKind> {
+    let kind: Option<u32> = decoder.find_tag_unsigned(Tag::NewSubfileType).map_err(wrong)?;
+    // The tag of older files, in which 2 is a lower resolution.
+    let old: Option<u32> = decoder.find_tag_unsigned(Tag::SubfileType).map_err(wrong)?;
+    Ok(kind.map_or(old != Some(2), |kind| kind & 0b101 == 0))
 }
 
 /// Refuses large stacks of ImageJ. They list only their first image and state the number of images in the description.

@@ -23,7 +23,7 @@ fn every_page_is_an_image() {
     let file = written(&[(5, 4), (5, 4), (5, 4)], Compression::Lzw);
     let stack = open(file.clone()).unwrap();
     let geometry = Geometry::new(4, 5, 3).unwrap().with_depth(Depth::U16);
-    assert_eq!(stack.header(), Header { count: 3, geometry });
+    assert_eq!(stack.header(), Header::new(3, geometry));
     assert_eq!(header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
     for number in 0..3 {
         let page: Vec<u8> = samples(60).iter().flat_map(|s| (s ^ number).to_le_bytes()).collect();
@@ -140,4 +140,63 @@ fn imagej_stacks_that_list_one_image_are_refused() {
     page.write_data(&[1, 2]).unwrap();
     let error = open(bytes.into_inner()).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("lists 1 of its 70 images"), "{error}");
+}
+
+#[test]
+fn palettes_of_8_bits_in_16_are_what_they_say() {
+    let mut palette = grey(2, 3);
+    palette.push((320, vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255]));
+    let image = open(by_hand(false, &palette, &[0b0001_1000, 0b1100_0100])).unwrap().image(0).unwrap();
+    assert_eq!(image.samples(), [1, 5, 9, 2, 6, 10, 3, 7, 11, 4, 8, 255, 1, 5, 9, 2, 6, 10]);
+}
+
+/// A file whose pages have these sizes and tags beside.
+fn with_tags(pages: &[(u32, Tag, u32)]) -> Vec<u8> {
+    let mut bytes = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut bytes).unwrap();
+    for &(side, tag, value) in pages {
+        let mut page = encoder.new_image::<colortype::Gray8>(side, side).unwrap();
+        page.encoder().write_tag(tag, value).unwrap();
+        page.write_data(&vec![side as u8; (side * side) as usize]).unwrap();
+    }
+    bytes.into_inner()
+}
+
+#[test]
+fn a_copy_in_a_lower_resolution_is_no_page_wherever_it_stands() {
+    let sides = |file: Vec<u8>| {
+        let stack = open(file.clone()).unwrap();
+        assert_eq!(header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
+        let sides = (0..stack.header().count).map(|page| stack.image(page).unwrap().samples()[0]);
+        (sides.collect::<Vec<u8>>(), stack.header().left_out)
+    };
+    let (new, old) = (Tag::NewSubfileType, Tag::SubfileType);
+    assert_eq!(sides(with_tags(&[(2, new, 1), (9, new, 0)])), (vec![9], 1));
+    assert_eq!(sides(with_tags(&[(9, new, 0), (2, new, 1), (9, new, 2)])), (vec![9, 9], 1));
+    assert_eq!(sides(with_tags(&[(2, old, 2), (9, old, 1)])), (vec![9], 1));
+    // A mask, and a file that holds nothing but a copy.
+    assert_eq!(sides(with_tags(&[(2, new, 4), (9, new, 0)])), (vec![9], 1));
+    assert_eq!(sides(with_tags(&[(2, new, 1)])), (vec![2], 0));
+    assert_eq!(sides(with_tags(&[(2, new, 1), (3, new, 4)])), (vec![2], 1));
+}
+
+#[test]
+fn strips_and_tiles_are_found_under_the_tags_of_the_other() {
+    for big in [false, true] {
+        let file = by_hand(big, &grey(8, 1), &[1, 2, 3, 4, 5, 6]);
+        let pixels = |file: Vec<u8>| open(file).unwrap().image(0).unwrap().samples().to_vec();
+        let renamed = |file: &[u8], from: u16, to: u16| {
+            let mut file = file.to_vec();
+            let start = [from.to_be_bytes(), [0, 3]].concat();
+            let at = file.windows(4).position(|four| four == start).unwrap();
+            file[at..at + 2].copy_from_slice(&to.to_be_bytes());
+            file
+        };
+        let strips = renamed(&renamed(&file, 273, 324), 279, 325);
+        assert_eq!(pixels(strips), [1, 2, 3, 4, 5, 6]);
+        let mut tiled = grey(8, 1);
+        tiled.extend([(322, vec![16]), (323, vec![16])]);
+        let tile: Vec<u8> = (0..=255).collect();
+        assert_eq!(pixels(by_hand(big, &tiled, &tile)), [0, 1, 2, 16, 17, 18]);
+    }
 }
