@@ -430,7 +430,6 @@ mod tests {
                 key: &key,
                 throwaway: true,
                 exhibits: &exhibits,
-                depth: None,
                 device: &Device::cpu(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
@@ -473,7 +472,6 @@ mod tests {
             key: &key,
             throwaway: false,
             exhibits: &[],
-            depth: None,
             device: &Device::cpu(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();

@@ -174,3 +174,35 @@ fn values_that_cannot_be_compared_are_told_before_anything_is_written() {
     assert!(notes(&["-1024 ", "-1024 "], None).is_empty());
     assert!(notes(&["0 ", "-1024 "], Some("40,400")).is_empty());
 }
+
+#[test]
+fn pages_that_are_left_out_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    std::fs::create_dir(&input).unwrap();
+    let mut encoder = tiff::encoder::TiffEncoder::new(std::fs::File::create(input.join("scan.tif")).unwrap()).unwrap();
+    for (side, kind) in [(4, 1u32), (16, 0)] {
+        let mut page = encoder.new_image::<tiff::encoder::colortype::Gray8>(side, side).unwrap();
+        page.encoder().write_tag(tiff::tags::Tag::NewSubfileType, kind).unwrap();
+        page.write_data(&vec![7; (side * side) as usize]).unwrap();
+    }
+    let request = EncryptRequest {
+        input,
+        output,
+        secret: key().into(),
+        scheme: Preset::None.scheme(Options::default()).unwrap(),
+        options: EncryptOptions::default(),
+    };
+    let before = imgveil_data::preflight(&request).unwrap();
+    assert!(
+        before
+            .notes
+            .iter()
+            .map(ToString::to_string)
+            .any(|note| note.starts_with("TIFF files that hold smaller copies") && note.ends_with(": 1")),
+        "{:?}",
+        before.notes
+    );
+    let summary = EncryptRun::new(request, Device::cpu()).run().unwrap();
+    assert_eq!((summary.images, summary.notes), (1, before.notes));
+}

@@ -82,9 +82,9 @@ fn open(
     resize: Resize,
     reading: &ReadOptions,
 ) -> Result<TrainingSet, DataError> {
-    // How much memory there is matters for encrypted sets too.
-    let changed = ReadOptions { memory: reading.memory, ..ReadOptions::default() } != *reading;
-    let is_for_plain = secret.is_some() || scheme.is_some() || resize != Resize::default() || changed;
+    // How much memory may be used is no choice of what is read.
+    let usual = ReadOptions { memory: reading.memory, ..ReadOptions::default() };
+    let is_for_plain = secret.is_some() || scheme.is_some() || resize != Resize::default() || *reading != usual;
     // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
     let opened = match secret.as_ref().map(Secret::key) {
         Some(key) => set::open_sealed(path, reading, key),

@@ -154,7 +154,6 @@ fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Fa
         exhibits: &exhibits,
         reading: &ReadOptions::default(),
         device,
-        reading: &ReadOptions::default(),
     };
     preview(&request, &NoProgress)?;
     Ok(output)

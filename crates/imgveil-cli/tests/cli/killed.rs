@@ -97,7 +97,7 @@ fn decryption_that_is_killed_goes_on() {
 fn a_run_that_was_killed_at_its_very_beginning_goes_on() {
     let sandbox = Sandbox::new();
     sandbox.greys(&["in/a.png", "in/b.png"]);
-    sandbox.write("out/.imgveil-partial", b"{\"journal\":2,\"job\":\"enc");
+    sandbox.write("out/.imgveil-partial", b"{\"journal\":3,\"job\":\"enc");
     sandbox.does("encrypt -k k.key in out", 2, "0.0", "shuffle-flip");
     assert_eq!(sandbox.files("out"), ["a.png", "b.png", "imgveil.json"]);
     sandbox.write("other/.imgveil-Ab12Cd", b"imgveil enc");

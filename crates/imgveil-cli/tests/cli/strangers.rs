@@ -153,7 +153,7 @@ fn an_output_that_is_not_ours_is_refused_whatever_it_holds() {
     let words = |out: &str| {
         format!("{out} exists and is not empty: nothing was written; choose another output or remove it first")
     };
-    for (number, journal) in [&b""[..], b"hello\n", b"{}", b"{\"journal\":2,\"job\":\"other\"}"].iter().enumerate() {
+    for (number, journal) in [&b""[..], b"hello\n", b"{}", b"{\"journal\":3,\"job\":\"other\"}"].iter().enumerate() {
         let out = format!("out{number}");
         sandbox.write(&format!("{out}/.imgveil-partial"), journal);
         sandbox.write(&format!("{out}/notes.txt"), b"mine");

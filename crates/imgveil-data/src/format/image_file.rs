@@ -17,12 +17,15 @@ pub struct Header {
     /// The bits of a sample that may differ from 0. Fewer than the geometry's depth where a file states that it uses
     /// fewer.
     pub used_bits: u32,
+    /// How many pages are no images of their own: copies of another page in a lower resolution, and masks.
+    pub left_out: usize,
 }
 
 impl Header {
     /// A header of images whose samples have no stated meaning and use all of their bits.
     pub(super) fn new(count: usize, geometry: Geometry) -> Self {
-        Self { count, geometry, scale: Scale::Unknown, used_bits: 8 * geometry.depth().bytes() as u32 }
+        let used_bits = 8 * geometry.depth().bytes() as u32;
+        Self { count, geometry, scale: Scale::Unknown, used_bits, left_out: 0 }
     }
 }
 

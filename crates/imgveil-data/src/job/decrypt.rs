@@ -134,6 +134,7 @@ impl DecryptRun {
             turned: 0,
             splits: census.splits,
             classes: census.classes,
+            notes: Vec::new(),
             key: manifest.key.to_string(),
             scheme: encrypted.manifest.scheme,
             device: self.device.name(),

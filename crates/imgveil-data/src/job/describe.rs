@@ -61,6 +61,7 @@ pub(super) fn summary(
         turned: set.turned,
         splits: census.splits,
         classes: census.classes,
+        notes: set.notes.clone(),
         scheme: manifest.scheme,
         key: manifest.key.to_string(),
         device,

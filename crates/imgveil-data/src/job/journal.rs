@@ -57,17 +57,18 @@ fn check(key: &Key, text: &Text) -> String {
     text.keyed(key, "imgveil v2 journal").to_hex().to_string()
 }
 
-/// The head of a journal, to be read before the journal is opened. `None` if there is none.
+/// The head of the journal of a run, to be read before the journal is opened. `None` if there is none, or that of another
+/// run.
 ///
 /// # Errors
 /// If it was changed.
-pub fn peek(path: &Path, key: &Key) -> Result<Option<Head>, JobError> {
+pub fn peek(path: &Path, key: &Key, run: &str) -> Result<Option<Head>, JobError> {
     let Ok(file) = regular_file::open_no_link(path) else { return Ok(None) };
     let mut line = Vec::new();
     // The reader of the whole journal reports what cannot be read.
     let _ = file.take(LONGEST_HEAD).read_to_end(&mut line);
     line.truncate(line.iter().position(|&byte| byte == b'\n').map_or(0, |end| end + 1));
-    match parse(&line).head {
+    match parse(&line).head.filter(|head| head.run == run) {
         Some(head) if head.checked(key) != head.check => Err(JobError::ForgedJournal(path.to_owned())),
         head => Ok(head),
     }
@@ -337,11 +338,12 @@ mod tests {
             assert_eq!(open(&text.replace(from, to)).unwrap(), [written("a"), written("c")]);
         }
         assert!(open(&text.replace("\"plain\":\"00\"", "\"plain\":\"01\"")).unwrap().is_empty());
-        assert_eq!(peek(&path, &key()).unwrap(), Some(head("run")));
+        assert_eq!(peek(&path, &key(), "run").unwrap(), Some(head("run")));
+        assert_eq!(peek(&path, &key(), "other").unwrap(), None);
         let salt = Salt([5; 16]).to_string();
         let changed = text.replace(&salt, &Salt([6; 16]).to_string());
         assert!(matches!(open(&changed), Err(JobError::ForgedJournal(_))));
-        assert!(matches!(peek(&path, &key()), Err(JobError::ForgedJournal(_))));
+        assert!(matches!(peek(&path, &key(), "run"), Err(JobError::ForgedJournal(_))));
         assert_eq!(open(&text).unwrap().len(), 3);
         let other = Head::new(&key(), "encrypt", "run".into(), Some(Salt([6; 16])));
         assert!(matches!(Journal::open(&path, &key(), &other, folder.path()), Err(JobError::Busy(_))));

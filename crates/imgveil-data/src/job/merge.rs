@@ -224,7 +224,10 @@ fn join_names(root: &Path, partitions: &[Partition]) -> Result<Option<PathBuf>, 
     }
     let path = names::beside(root);
     if some {
-        names::write(&path, joined)?;
+        // As in the file of a single run.
+        let plain: Vec<String> = joined.iter().map(|name| name.name.clone()).collect();
+        let order = names::in_order(&plain);
+        names::write(&path, order.into_iter().map(|index| joined[index].clone()))?;
     }
     Ok(some.then_some(path))
 }

@@ -49,37 +49,8 @@ impl PlainNames {
         self.names.get(id).map(String::as_str)
     }
 
-    /// The images of the manifest in the order of their names, which replaces that of the neutral names. Images of an
-    /// array, which are called `SPLIT/CLASS/NUMBER`, are in the order of the array.
+    /// The images of the manifest in the order of their names, which replaces that of the neutral names.
     pub fn order(&self) -> Vec<usize> {
-        let number = |name: &str| -> Option<usize> {
-            let last = name.rsplit('/').next().filter(|last| last.len() >= 6)?;
-            last.bytes().all(|byte| byte.is_ascii_digit()).then(|| last.parse().ok())?
-        };
-        let numbers: Option<Vec<usize>> = self.of_images.iter().map(|name| number(name)).collect();
-        let mut order: Vec<usize> = (0..self.of_images.len()).collect();
-        match numbers {
-            Some(numbers) => order.sort_by_key(|&index| {
-                let split = self.of_images[index].split('/').next().unwrap_or_default();
-                (split, numbers[index], &self.of_images[index])
-            }),
-            None => order.sort_by_key(|&index| self.of_images[index].split('/').collect::<Vec<_>>()),
-        }
-        order
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn images_of_an_array_are_in_its_order_and_others_in_that_of_their_folders() {
-        let order = |names: &[&str]| {
-            let of_images: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-            PlainNames { names: HashMap::new(), of_images }.order()
-        };
-        assert_eq!(order(&["train/1/000002", "test/0/000009", "train/0/000003"]), [1, 0, 2]);
-        assert_eq!(order(&["a/b", "a-b", "a/a"]), [2, 0, 1]);
+        names::in_order(&self.of_images)
     }
 }

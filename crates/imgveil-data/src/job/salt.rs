@@ -36,8 +36,8 @@ fn found(request: &EncryptRequest, encoding: Encoding) -> Result<Option<Option<S
     let run = identity::of_encryption(request, encoding);
     let root = folder(&request.output, encoding);
     let partition = request.options.partition;
-    let head = journal::peek(&root.join(journal_name(partition)), request.secret.key())?;
-    if let Some(salt) = head.filter(|head| head.run == run).and_then(|head| head.salt.parse().ok()) {
+    let head = journal::peek(&root.join(journal_name(partition)), request.secret.key(), &run)?;
+    if let Some(salt) = head.and_then(|head| head.salt.parse().ok()) {
         return Ok(Some(Some(salt)));
     }
     let memory = request.options.read.memory;

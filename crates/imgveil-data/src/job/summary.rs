@@ -2,7 +2,7 @@
 
 use super::progress::Busy;
 use crate::format::{ReadError, ReadErrorKind};
-use crate::set::{Encoding, PassedOver};
+use crate::set::{Encoding, PassedOver, Remark};
 use imgveil::internal::scheme::Scheme;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -67,6 +67,9 @@ pub struct Summary {
     pub classes: BTreeMap<String, usize>,
     /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
     pub turned: usize,
+    /// What the user should know about how the set was read, such as the range of values that became samples.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<Remark>,
     /// The scheme.
     pub scheme: Scheme,
     /// The key's fingerprint.

@@ -6,6 +6,7 @@ use super::files::{check_privately, write_privately_by};
 use super::item::Item;
 use super::list_file;
 use super::paths::parent;
+use super::split::SPLITS;
 use super::staging::STAGED;
 use crate::Memory;
 use crate::text::one_line;
@@ -80,6 +81,29 @@ pub fn renamed(key: &Key, salt: Option<Salt>, item: &Item, classes: &[String], n
     let class = item.label.and_then(|label| classes.get(label as usize)).map(String::as_str);
     let name: Vec<&str> = [item.split.name(), class, Some(id.as_str())].into_iter().flatten().collect();
     Item { name: name.join("/"), ..item.clone() }
+}
+
+/// The numbers of plain names in the order of the input: folder by folder. Images of an array, which are called
+/// `SPLIT/CLASS/NUMBER`, are in the order of the array.
+pub(crate) fn in_order<T: AsRef<str>>(names: &[T]) -> Vec<usize> {
+    let number = |name: &str| -> Option<usize> {
+        let last = name.rsplit('/').next().filter(|last| last.len() >= 6)?;
+        last.bytes().all(|byte| byte.is_ascii_digit()).then(|| last.parse().ok())?
+    };
+    let split = |name: &str| {
+        let first = name.split('/').next();
+        SPLITS.iter().position(|split| split.name() == first)
+    };
+    let numbers: Option<Vec<usize>> = names.iter().map(|name| number(name.as_ref())).collect();
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    match numbers {
+        Some(numbers) => order.sort_by_key(|&index| {
+            let name = names[index].as_ref();
+            (split(name), numbers[index], name)
+        }),
+        None => order.sort_by_key(|&index| names[index].as_ref().split('/').collect::<Vec<_>>()),
+    }
+    order
 }
 
 /// The default file of names: beside the output, because the output may be handed out.
@@ -186,5 +210,11 @@ mod tests {
         std::fs::write(&path, "no,names\n1,2\n").unwrap();
         assert!(matches!(read(&path), Err(SetError::Names { .. })));
         assert!(matches!(read(&folder.path().join("none")), Err(SetError::Missing(_))));
+    }
+
+    #[test]
+    fn images_of_an_array_are_in_its_order_and_others_in_that_of_their_folders() {
+        assert_eq!(in_order(&["test/0/000009", "train/1/000002", "train/0/000003", "train/0/000001"]), [3, 1, 2, 0]);
+        assert_eq!(in_order(&["a/b", "a-b", "a/a"]), [2, 0, 1]);
     }
 }

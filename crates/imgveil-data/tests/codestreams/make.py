@@ -55,6 +55,9 @@ def lossy():
                "arithmetic-progressive": ["-arithmetic", "-progressive"], "scans": ["-scans", scans]}
     for name, words in codings.items():
         jpeg(f"420-{name}", colour, "-sample", "2x2,1x1,1x1", *words)
+        if "arithmetic" in name:
+            # It is refused, so that its pixels are not needed.
+            (HERE / f"420-{name}.png").unlink()
     jpeg("440-scans", colour, "-sample", "1x2,1x1,1x1", "-scans", scans)
     jpeg("large-chroma-progressive", colour, "-sample", "1x1,2x2,2x2", "-progressive")
     jpeg("rgb", colour, "-rgb")

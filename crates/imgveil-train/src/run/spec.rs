@@ -97,6 +97,7 @@ mod tests {
                 axis: "x".parse().unwrap(),
                 depth: imgveil::internal::image::Depth::new(12),
                 labels: Some("labels.csv".into()),
+                follow_links: true,
                 ..ReadOptions::default()
             },
             folder: Some("runs/a".into()),

@@ -48,7 +48,8 @@ pub mod resize {
     }
 }
 
-/// The options of reading as a structure of texts. Members of shards are not read for training.
+/// The options of reading as a structure of texts. Members of shards are not read for training. How much memory may be
+/// used is left out: it belongs to the machine, and a run may be resumed on another one.
 pub mod reading {
     use imgveil::internal::image::Depth;
     use imgveil_data::format::ReadOptions;
@@ -63,25 +64,54 @@ pub mod reading {
         #[serde(default)]
         depth: Option<u32>,
         labels: Option<PathBuf>,
+        #[serde(default)]
+        follow_links: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channels: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exif_orientation: Option<String>,
     }
 
     /// Writes the fields.
     pub fn serialize<S: Serializer>(reading: &ReadOptions, serializer: S) -> Result<S::Ok, S::Error> {
-        let ReadOptions { window, range, axis, depth, labels, .. } = reading;
-        let window = window.map(|window| window.to_string());
-        let (axis, depth) = (axis.to_string(), depth.map(Depth::bits));
-        Fields { window, range: *range, axis, depth, labels: labels.clone() }.serialize(serializer)
+        let &ReadOptions { window, range, axis, depth, ref labels, follow_links, channels, exif_orientation, .. } =
+            reading;
+        let fields = Fields {
+            window: window.map(|window| window.to_string()),
+            range,
+            axis: axis.to_string(),
+            depth: depth.map(Depth::bits),
+            labels: labels.clone(),
+            follow_links,
+            channels: channels.map(|channels| channels.to_string()),
+            exif_orientation: Some(exif_orientation).filter(|it| *it != Default::default()).map(|it| it.to_string()),
+        };
+        fields.serialize(serializer)
     }
 
     /// Parses the fields.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ReadOptions, D::Error> {
-        let Fields { window, range, axis, depth, labels } = Fields::deserialize(deserializer)?;
-        let window = window.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?;
-        let axis = axis.parse().map_err(serde::de::Error::custom)?;
+        let Fields { window, range, axis, depth, labels, follow_links, channels, exif_orientation } =
+            Fields::deserialize(deserializer)?;
+        let wrong = serde::de::Error::custom;
         let depth = match depth {
-            Some(bits) => Some(Depth::new(bits).ok_or_else(|| serde::de::Error::custom("no depth of 8 to 16 bits"))?),
+            Some(bits) => Some(Depth::new(bits).ok_or_else(|| wrong("no depth of 8 to 16 bits".to_owned()))?),
             None => None,
         };
-        Ok(ReadOptions { window, range, axis, depth, labels, ..ReadOptions::default() })
+        Ok(ReadOptions {
+            window: window.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?,
+            range,
+            axis: axis.parse().map_err(serde::de::Error::custom)?,
+            depth,
+            labels,
+            follow_links,
+            channels: channels.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?,
+            exif_orientation: exif_orientation
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(serde::de::Error::custom)?
+                .unwrap_or_default(),
+            ..ReadOptions::default()
+        })
     }
 }

@@ -27,6 +27,9 @@ fn limits(head: &JpegHead) -> DecodeLimits {
 /// Interleaved samples of 8 bits. The caller has checked that the file can hold an image of this size, and that it has
 /// one component or three.
 pub(in crate::format) fn decode_8(bytes: &[u8], head: &JpegHead, colours: Colours) -> Result<Vec<u8>, Failed> {
+    if head.is_arithmetic() {
+        return Err(Failed::Unsupported("arithmetic codes, which do not show where they end".into()));
+    }
     if !scans::are_complete(bytes, head) {
         return Err(Failed::Short);
     }

@@ -76,7 +76,13 @@ impl JpegHead {
 
     /// Whether its process is progressive.
     pub(super) fn is_progressive(&self) -> bool {
-        matches!(self.process, 0xc2 | 0xca)
+        self.process == 0xc2
+    }
+
+    /// Whether its codes are arithmetic. A decoder takes zeros for what is missing at their end, as encoders leave
+    /// zeros out: data that were cut look like a whole image.
+    pub(super) fn is_arithmetic(&self) -> bool {
+        matches!(self.process, 0xc9..=0xcf)
     }
 
     /// Whether components have different sampling factors.

@@ -18,7 +18,9 @@ pub(super) fn geometry(mut reader: impl BufRead + Seek) -> Result<Geometry, Read
         return Err(ReadErrorKind::Damaged("the JPEG has no frame header".into()));
     };
     match (kind, precision) {
-        (0xc0..=0xc2 | 0xc9 | 0xca, 8) => {}
+        (0xc0..=0xc2, 8) => {}
+        // Data that were cut look like a whole image.
+        (0xc9 | 0xca, _) => return unsupported("arithmetic"),
         (0xc3 | 0xc7 | 0xcb | 0xcf, _) => return unsupported("lossless"),
         (0xc5..=0xc6 | 0xcd..=0xce, _) => return unsupported("hierarchical"),
         (_, bits) => return unsupported(&format!("{bits}-bit")),

@@ -32,6 +32,8 @@ pub struct FolderSource {
     classes: Vec<String>,
     ignored: Vec<PassedOver>,
     links_out: Vec<PathBuf>,
+    /// The number of files with pages that are no images of their own.
+    left_out: usize,
     open: OpenFiles,
     /// BLAKE3 of each file as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
@@ -86,6 +88,7 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &Read
         classes: manifest.classes.clone(),
         ignored: Vec::new(),
         links_out: Vec::new(),
+        left_out: 0,
         open: OpenFiles::default(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
         stated: StatedSizes::of(manifest),
@@ -95,8 +98,15 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &Read
 /// Opens a folder of plain images, or a single file of them.
 pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
     let (source, mut remarks) = FolderSource::walk(path, options)?;
-    remarks.extend(source.options.range.filter(|_| options.range.is_none()).map(note).map(Remark::new));
+    let range = source.options.range.filter(|_| options.range.is_none()).map(note);
+    remarks.extend([range, left_out(source.left_out)].into_iter().flatten().map(Remark::new));
     Ok(Opened { source: Box::new(source), manifest: None, remarks })
+}
+
+/// What the user should know about files with pages that are left out.
+fn left_out(files: usize) -> Option<String> {
+    let words = "hold smaller copies of their pages, or masks, which were left out";
+    (files > 0).then(|| format!("TIFF files that {words}: {files}"))
 }
 
 /// A file found in the tree.
@@ -224,6 +234,7 @@ impl FolderSource {
         let headers: Vec<Option<Header>> =
             files.par_iter().map(|file| of_several(root, &file.location, options, &listing)).collect();
         listing.check().map_err(large)?;
+        let left_out = headers.iter().flatten().filter(|header| header.left_out > 0).count();
         for (number, ((file, name), header)) in files.iter().zip(names).zip(headers).enumerate() {
             let item = item(file, name);
             let images = images(number, &file.location, header);
@@ -237,7 +248,9 @@ impl FolderSource {
         }
         let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
         let (hashes, stated) = (Vec::new(), StatedSizes::default());
-        Ok((Self { root, options, items, locations, classes, ignored, links_out, open, hashes, stated }, remarks))
+        let source =
+            Self { root, options, items, locations, classes, ignored, links_out, left_out, open, hashes, stated };
+        Ok((source, remarks))
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
@@ -251,10 +264,14 @@ impl FolderSource {
     fn header(&self, index: usize) -> Result<(Geometry, Scale), ReadErrorKind> {
         match self.location(index)? {
             Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
-            Location::File(path, format) => {
-                let header = format.header(&self.root.join(path), &self.options)?;
-                Ok((self.stated.check(index, header.geometry)?, header.scale))
-            }
+            Location::File(path, format) => match format.header(&self.root.join(path), &self.options) {
+                Ok(header) => Ok((self.stated.check(index, header.geometry)?, header.scale)),
+                // What imgveil wrote has a header: the hash tells that the file was changed.
+                Err(kind @ (ReadErrorKind::Foreign | ReadErrorKind::Damaged(_))) if !self.hashes.is_empty() => {
+                    Err(self.decode(index).err().unwrap_or(kind))
+                }
+                Err(kind) => Err(kind),
+            },
             Location::Unreadable(_, words) => Err(ReadErrorKind::Io(std::io::Error::other(words.clone()))),
             Location::NotText(_) => Err(ReadErrorKind::Name),
         }
@@ -291,14 +308,14 @@ impl FolderSource {
     }
 }
 
-/// The header of a file that holds several images. A file whose header cannot be read is listed as one image. Reading
-/// that image gives the reason.
+/// The header of a file of a kind that may hold several images. A file whose header cannot be read is listed as one
+/// image. Reading that image gives the reason.
 fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: &Listing) -> Option<Header> {
     let Location::File(path, format) = location else { return None };
     if !format.may_be_several(path) {
         return None;
     }
-    let header = format.header(&root.join(path), options).ok().filter(|header| header.count > 1)?;
+    let header = format.header(&root.join(path), options).ok().filter(|header| header.count > 0)?;
     // What does not fit is refused once all files are counted.
     listing.add(header.count - 1).ok().map(|()| header)
 }
@@ -306,7 +323,7 @@ fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: 
 /// The images of a file.
 fn images(file: usize, location: &Location, header: Option<Header>) -> Vec<Location> {
     match (location, header) {
-        (Location::File(path, format), Some(Header { count, geometry, scale, .. })) => {
+        (Location::File(path, format), Some(Header { count, geometry, scale, .. })) if count > 1 => {
             let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry, scale };
             (0..count).map(image).collect()
         }

@@ -48,7 +48,7 @@ pub(super) fn pages(mut reader: impl Read + Seek, length: u64) -> Result<Pages, 
     let patches = swapped::patches(&mut reader);
     let mut decoder = Decoder::new(Patched { inner: reader, patches: patches.clone() }).map_err(wrong)?;
     // The first page that is a copy of another one, which counts only if the file holds nothing else.
-    let mut copy = None;
+    let (mut copy, mut copies) = (None, 0);
     let mut pages: Vec<Page> = Vec::new();
     let mut directories = HashSet::new();
     let mut strips = Strips { left: length.max(FREE_STRIPS) };
@@ -63,8 +63,11 @@ pub(super) fn pages(mut reader: impl Read + Seek, length: u64) -> Result<Pages, 
                 return Err(ReadErrorKind::ManyImages { count, most });
             }
             pages.push(page(&mut decoder, directory, length, &mut strips)?);
-        } else if copy.is_none() {
-            copy = Some(page(&mut decoder, directory, length, &mut strips));
+        } else {
+            copies += 1;
+            if copy.is_none() {
+                copy = Some(page(&mut decoder, directory, length, &mut strips));
+            }
         }
         if let [first, .., last] = pages[..]
             && first.geometry != last.geometry
@@ -83,9 +86,10 @@ pub(super) fn pages(mut reader: impl Read + Seek, length: u64) -> Result<Pages, 
     }
     if let (true, Some(copy)) = (pages.is_empty(), copy) {
         pages.push(copy?);
+        copies -= 1;
     }
     let Some(first) = pages.first() else { return Err(ReadErrorKind::Damaged("it has no page".into())) };
-    let header = Header::new(pages.len(), first.geometry);
+    let header = Header { left_out: copies, ..Header::new(pages.len(), first.geometry) };
     unlisted(&mut decoder, pages.len())?;
     Ok(Pages { header, pages, patches })
 }

@@ -167,15 +167,17 @@ fn a_copy_in_a_lower_resolution_is_no_page_wherever_it_stands() {
     let sides = |file: Vec<u8>| {
         let stack = open(file.clone()).unwrap();
         assert_eq!(header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
-        (0..stack.header().count).map(|page| stack.image(page).unwrap().samples()[0]).collect::<Vec<u8>>()
+        let sides = (0..stack.header().count).map(|page| stack.image(page).unwrap().samples()[0]);
+        (sides.collect::<Vec<u8>>(), stack.header().left_out)
     };
     let (new, old) = (Tag::NewSubfileType, Tag::SubfileType);
-    assert_eq!(sides(with_tags(&[(2, new, 1), (9, new, 0)])), [9]);
-    assert_eq!(sides(with_tags(&[(9, new, 0), (2, new, 1), (9, new, 2)])), [9, 9]);
-    assert_eq!(sides(with_tags(&[(2, old, 2), (9, old, 1)])), [9]);
+    assert_eq!(sides(with_tags(&[(2, new, 1), (9, new, 0)])), (vec![9], 1));
+    assert_eq!(sides(with_tags(&[(9, new, 0), (2, new, 1), (9, new, 2)])), (vec![9, 9], 1));
+    assert_eq!(sides(with_tags(&[(2, old, 2), (9, old, 1)])), (vec![9], 1));
     // A mask, and a file that holds nothing but a copy.
-    assert_eq!(sides(with_tags(&[(2, new, 4), (9, new, 0)])), [9]);
-    assert_eq!(sides(with_tags(&[(2, new, 1)])), [2]);
+    assert_eq!(sides(with_tags(&[(2, new, 4), (9, new, 0)])), (vec![9], 1));
+    assert_eq!(sides(with_tags(&[(2, new, 1)])), (vec![2], 0));
+    assert_eq!(sides(with_tags(&[(2, new, 1), (3, new, 4)])), (vec![2], 1));
 }
 
 #[test]
