@@ -3,6 +3,8 @@
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<vec4<u32>>;
 
+const ALL: u32 = 0xffffffffu;
+
 fn write(position: u32, chunk: u32, words: vec4<u32>) {
     if (position < params.images) {
         encrypted[refs[position].slot * (params.stride / 4u) + chunk] = words;
@@ -11,10 +13,10 @@ fn write(position: u32, chunk: u32, words: vec4<u32>) {
 
 fn write_quad(first: u32, chunk: u32, entries: u32) {
     let rows = select(LANES, 2u * LANES, NIBBLES);
-    let a = four_bytes(entries);
-    let b = four_bytes(entries + rows);
-    let c = four_bytes(entries + 2u * rows);
-    let d = four_bytes(entries + 3u * rows);
+    let a = four_bytes(entries, ALL, UPPER);
+    let b = four_bytes(entries + rows, ALL, UPPER);
+    let c = four_bytes(entries + 2u * rows, ALL, UPPER);
+    let d = four_bytes(entries + 3u * rows, ALL, UPPER);
     write(first, chunk, vec4<u32>(a.x, b.x, c.x, d.x));
     write(first + 1u, chunk, vec4<u32>(a.y, b.y, c.y, d.y));
     write(first + 2u, chunk, vec4<u32>(a.z, b.z, c.z, d.z));

@@ -4,9 +4,12 @@
 
 @group(0) @binding(5) var<storage, read_write> tensor: array<vec4<f32>>;
 
-override DEPTH: u32 = 8u;                    // bits of a sample
+override DEPTH: u32 = 8u;                    // bits that a sample uses
+override BYTES: u32 = (DEPTH + 7u) / 8u;      // of a stored sample
 
-// Bytes 0 to 3 of `low` are four samples; where these have 16 bits, their upper bytes are in `high`.
+const ALL: u32 = 0xffffffffu;
+
+// Bytes 0 to 3 of `low` are four samples; where these have two bytes, their upper bytes are in `high`.
 fn write(position: u32, quad_of_plane: u32, low: u32, high: u32) {
     if (position < params.images) {
         let lower = vec4<u32>(low, low >> 8u, low >> 16u, low >> 24u) & vec4<u32>(255u);
@@ -16,10 +19,10 @@ fn write(position: u32, quad_of_plane: u32, low: u32, high: u32) {
 }
 
 fn write_quad(first: u32, output: u32, entries: u32) {
-    let low = four_bytes(entries);
+    let low = four_bytes(entries, ALL, ALL);
     var high = vec4<u32>(0u);
-    if (DEPTH == 16u) {
-        high = four_bytes(entries + select(LANES, 2u * LANES, NIBBLES));
+    if (BYTES == 2u) {
+        high = four_bytes(entries + select(LANES, 2u * LANES, NIBBLES), UPPER, UPPER);
     }
     write(first, output, low.x, high.x);
     write(first + 1u, output, low.y, high.y);
@@ -33,7 +36,7 @@ fn main(
     @builtin(num_workgroups) groups: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let rows = select(1u, 2u, NIBBLES) * (DEPTH / 8u);
+    let rows = select(1u, 2u, NIBBLES) * BYTES;
     let place = group.x * (4u + 4u * rows) * LANES + lane;
     let first = first_image(group, groups);
     let source = tiles[place].x;

@@ -4,40 +4,58 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The number of bits of a sample. The key schedule includes the depth, so that no two depths share a stream.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Depth {
-    /// 8 bits a sample, one byte.
-    #[default]
-    U8,
-    /// 16 bits a sample, two bytes, the less significant one first.
-    U16,
-}
+/// The bits that the samples of an image use: 8 in one byte, or 9 to 16 in two. A sample `p` is flipped to `max - p`,
+/// so an encrypted image uses the same bits as its plain image. The key schedule includes the depth, so that no two
+/// depths share a stream.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Depth(u8);
 
 impl Depth {
-    /// Bits of one sample.
+    /// 8 bits a sample, one byte.
+    pub const U8: Depth = Depth(8);
+    /// 16 bits a sample, two bytes, the less significant one first.
+    pub const U16: Depth = Depth(16);
+
+    /// A depth of 8 to 16 bits; `None` for any other number.
+    pub fn new(bits: u32) -> Option<Self> {
+        (8..=16).contains(&bits).then_some(Self(bits as u8))
+    }
+
+    /// The smallest depth whose samples go up to `max`.
+    pub fn holding(max: u16) -> Self {
+        Self((16 - max.leading_zeros() as u8).max(8))
+    }
+
+    /// Bits that a sample uses: 8 to 16.
     pub fn bits(self) -> u32 {
-        match self {
-            Depth::U8 => 8,
-            Depth::U16 => 16,
-        }
+        self.0.into()
     }
 
-    /// Bytes of one sample.
+    /// Bits that a sample takes where it is stored: 8 or 16.
+    pub fn stored_bits(self) -> u32 {
+        if self.0 == 8 { 8 } else { 16 }
+    }
+
+    /// Bytes of one stored sample: 1 or 2.
     pub fn bytes(self) -> usize {
-        self.bits() as usize / 8
+        self.stored_bits() as usize / 8
     }
 
-    /// The largest sample: 255 or 65,535. A sample `p` is flipped to `max - p`.
+    /// The largest sample: 255 for 8 bits, 4,095 for 12, 65,535 for 16.
     pub fn max(self) -> u32 {
         (1 << self.bits()) - 1
+    }
+
+    /// The depth whose samples are whole nibbles: 8, 12 or 16 bits.
+    pub fn whole_nibbles(self) -> Self {
+        Self(self.0.next_multiple_of(4))
     }
 
     /// Sample number `sample` of stored bytes.
     pub fn sample(self, bytes: &[u8], sample: usize) -> u16 {
         match self {
             Depth::U8 => u16::from(bytes[sample]),
-            Depth::U16 => u16::from_le_bytes([bytes[2 * sample], bytes[2 * sample + 1]]),
+            _ => u16::from_le_bytes([bytes[2 * sample], bytes[2 * sample + 1]]),
         }
     }
 
@@ -45,8 +63,34 @@ impl Depth {
     pub fn set_sample(self, bytes: &mut [u8], sample: usize, value: u16) {
         match self {
             Depth::U8 => bytes[sample] = value as u8,
-            Depth::U16 => bytes[2 * sample..][..2].copy_from_slice(&value.to_le_bytes()),
+            _ => bytes[2 * sample..][..2].copy_from_slice(&value.to_le_bytes()),
         }
+    }
+
+    /// The first stored sample above [`max`](Self::max). Stored samples of 8 and 16 bits cannot be, and are not read.
+    pub fn first_above(self, bytes: &[u8]) -> Option<u16> {
+        if self.bits() == self.stored_bits() {
+            return None;
+        }
+        let (pairs, max) = (bytes.as_chunks::<2>().0, self.max() as u16);
+        // Without an early end, so that the compiler compares many at a time: nearly all images are within.
+        if pairs.iter().fold(0, |all, &pair| all | u16::from_le_bytes(pair)) <= max {
+            return None;
+        }
+        pairs.iter().map(|&pair| u16::from_le_bytes(pair)).find(|&sample| sample > max)
+    }
+}
+
+impl Default for Depth {
+    fn default() -> Self {
+        Self::U8
+    }
+}
+
+impl fmt::Debug for Depth {
+    /// `U` and the bits, such as `U12`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "U{}", self.0)
     }
 }
 
@@ -138,7 +182,7 @@ impl Geometry {
         self.channels as usize
     }
 
-    /// Bits of one sample.
+    /// The bits that samples use.
     pub fn depth(self) -> Depth {
         self.depth
     }
@@ -165,12 +209,12 @@ impl Geometry {
 }
 
 impl fmt::Display for Geometry {
-    /// `HEIGHTxWIDTHxCHANNELS`, followed by `x16` for 16-bit samples.
+    /// `HEIGHTxWIDTHxCHANNELS`, followed by `x` and the depth if samples use more than 8 bits.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.size())?;
         match self.depth {
             Depth::U8 => Ok(()),
-            Depth::U16 => f.write_str("x16"),
+            depth => write!(f, "x{}", depth.bits()),
         }
     }
 }
@@ -183,7 +227,10 @@ impl FromStr for Geometry {
         let sides: Vec<u32> = text.split('x').map(str::parse).collect::<Result<_, _>>().map_err(|_| syntax())?;
         match sides[..] {
             [height, width, channels] => Self::new(height, width, channels),
-            [height, width, channels, 16] => Ok(Self::new(height, width, channels)?.with_depth(Depth::U16)),
+            [height, width, channels, bits] => {
+                let depth = Depth::new(bits).filter(|&depth| depth != Depth::U8).ok_or_else(syntax)?;
+                Ok(Self::new(height, width, channels)?.with_depth(depth))
+            }
             _ => Err(syntax()),
         }
     }
@@ -212,6 +259,29 @@ impl Image {
     /// Interleaved samples, row by row. A 16-bit sample is two bytes, the less significant one first.
     pub fn samples(&self) -> &[u8] {
         &self.samples
+    }
+
+    /// The same samples at another depth of as many bytes.
+    ///
+    /// # Errors
+    /// The first sample that is larger than the depth holds. Where the depth has another number of bytes: any sample.
+    pub fn at_depth(self, depth: Depth) -> Result<Self, u16> {
+        if depth.bytes() != self.geometry.depth().bytes() {
+            return Err(self.geometry.depth().sample(&self.samples, 0));
+        }
+        match depth.first_above(&self.samples) {
+            Some(sample) => Err(sample),
+            None => Ok(Self { geometry: self.geometry.with_depth(depth), ..self }),
+        }
+    }
+
+    /// The depth that the samples use: 8 bits in one byte, else 9 to 16.
+    pub fn used_depth(&self) -> Depth {
+        if self.geometry.depth() == Depth::U8 {
+            return Depth::U8;
+        }
+        let samples = self.samples.as_chunks::<2>().0.iter().map(|&pair| u16::from_le_bytes(pair));
+        std::cmp::max(Depth::holding(samples.max().unwrap_or_default()), Depth(9))
     }
 
     /// Takes the samples out.
@@ -368,10 +438,14 @@ mod tests {
     #[test]
     fn a_reciprocal_in_two_parts_is_the_division() {
         let power = |exponent: i32| 2f32.powi(exponent);
-        for (depth, factor, high, low) in [
-            (Depth::U8, 257, power(-16), power(-24) + power(-32) + power(-40) + power(-47)),
-            (Depth::U16, 128, power(-23), power(-32) + power(-48)),
-        ] {
+        // 1 / max - 2^-depth, rounded to 24 bits.
+        let rest = |bits: u32| {
+            let max = f64::from((1 << bits) - 1);
+            (bits, 1 << (23 - bits), power(-23), (1.0 / max - 2f64.powi(-(bits as i32))) as f32)
+        };
+        let eight = (8, 257, power(-16), power(-24) + power(-32) + power(-40) + power(-47));
+        for (bits, factor, high, low) in (9..=16).map(rest).chain([eight]) {
+            let depth = Depth::new(bits).unwrap();
             for (p, expected) in (0..=depth.max()).zip(normalised(depth)) {
                 let x = 2 * p as i32 - depth.max() as i32;
                 let (a, b) = ((factor * x) as f32, x as f32);
@@ -389,15 +463,18 @@ mod tests {
         assert!(matches!(Geometry::new(u32::MAX, u32::MAX, 3), Err(GeometryError::TooLarge { .. })));
         assert!(Geometry::new(1 << 15, (1 << 16) - 1, 1).is_ok());
         assert!(matches!("28x28".parse::<Geometry>(), Err(GeometryError::Syntax(_))));
-        assert!(matches!("28x28x1x12".parse::<Geometry>(), Err(GeometryError::Syntax(_))));
-        for text in ["28x30x3", "28x30x1x16"] {
+        for depth in ["0", "7", "8", "17", "012x1", "12x12", "4294967304"] {
+            let text = format!("28x28x1x{depth}");
+            assert!(matches!(text.parse::<Geometry>(), Err(GeometryError::Syntax(_))), "{text}");
+        }
+        for text in ["28x30x3", "28x30x1x9", "28x30x3x12", "28x30x1x16"] {
             assert_eq!(text.parse::<Geometry>().unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn flipping_a_sample_flips_only_the_sign_bit() {
-        for depth in [Depth::U8, Depth::U16] {
+        for depth in (8..=16).filter_map(Depth::new) {
             let (scale, max) = (normalised(depth), depth.max() as usize);
             for p in 0..=max {
                 assert_eq!(scale[max - p].to_bits(), scale[p].to_bits() ^ (1 << 31));
@@ -459,6 +536,40 @@ mod tests {
         assert_eq!(brighter(256, g, &[0, 1, 127, 128]), [0, 2, 254, 255]);
         let wide = Geometry::new(1, 2, 1).unwrap().with_depth(Depth::U16);
         assert_eq!(brighter(256, wide, &[255, 0, 255, 255]), [254, 1, 255, 255]);
+        let twelve = wide.with_depth(Depth::new(12).unwrap());
+        assert_eq!(brighter(256, twelve, &[255, 0, 0, 9]), [254, 1, 255, 15]);
+    }
+
+    #[test]
+    fn depths_know_their_largest_sample_and_what_is_above() {
+        assert_eq!(
+            [7, 8, 9, 12, 16, 17].map(|bits| Depth::new(bits).map(Depth::max)),
+            [None, Some(255), Some(511), Some(4_095), Some(65_535), None]
+        );
+        let holding = |max| Depth::holding(max).bits();
+        assert_eq!([0, 255, 256, 511, 512, 4_095, 4_096, 65_535].map(holding), [8, 8, 9, 9, 10, 12, 13, 16]);
+        let twelve = Depth::new(12).unwrap();
+        assert_eq!((twelve.bytes(), twelve.stored_bits(), Depth::U8.stored_bits()), (2, 16, 8));
+        assert_eq!(
+            (8..=16).map(|bits| Depth::new(bits).unwrap().whole_nibbles().bits()).collect::<Vec<_>>(),
+            [8, 12, 12, 12, 12, 16, 16, 16, 16]
+        );
+        assert_eq!(twelve.first_above(&[255, 15, 0, 0]), None);
+        assert_eq!(twelve.first_above(&[255, 15, 0, 16, 255, 255]), Some(4_096));
+        assert_eq!(Depth::U16.first_above(&[255, 255]), None);
+        assert_eq!(Depth::U8.first_above(&[255, 255]), None);
+    }
+
+    #[test]
+    fn an_image_takes_a_depth_that_holds_its_samples() {
+        let geometry = Geometry::new(1, 2, 1).unwrap();
+        let image = |samples: [u8; 4]| Image::new(geometry.with_depth(Depth::U16), samples.to_vec()).unwrap();
+        let bits = |samples| image(samples).used_depth().bits();
+        assert_eq!([[0; 4], [255, 0, 0, 2], [255, 15, 0, 0], [0, 0, 0, 128]].map(bits), [9, 10, 12, 16]);
+        let twelve = Depth::new(12).unwrap();
+        assert_eq!(image([255, 15, 0, 0]).at_depth(twelve).unwrap().geometry(), geometry.with_depth(twelve));
+        assert_eq!(image([255, 15, 0, 16]).at_depth(twelve), Err(4096));
+        assert_eq!(image([7, 0, 0, 0]).at_depth(Depth::U8), Err(7));
     }
 
     #[test]

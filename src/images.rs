@@ -36,6 +36,17 @@ pub enum BatchError {
         /// The geometry of this one.
         found: Geometry,
     },
+    /// A sample above the largest one of the depth.
+    #[error("image {index} of the batch has a sample of {sample}, and samples of {geometry} go up to {}",
+        .geometry.depth().max())]
+    Sample {
+        /// The index of the image.
+        index: usize,
+        /// The first such sample.
+        sample: u16,
+        /// The geometry.
+        geometry: Geometry,
+    },
     /// The batch has no image.
     #[error("a batch has at least one image")]
     Empty,
@@ -57,14 +68,14 @@ impl Images {
     /// A batch of images with these names.
     ///
     /// # Errors
-    /// When there are not `geometry.bytes()` bytes of samples for each name.
+    /// When there are not `geometry.bytes()` bytes of samples for each name, or a sample exceeds the depth.
     pub fn new(
         geometry: Geometry,
         names: impl IntoIterator<Item = impl Into<String>>,
         samples: Vec<u8>,
     ) -> Result<Self, BatchError> {
         let names: Vec<String> = names.into_iter().map(Into::into).collect();
-        check(geometry, names.len(), samples.len())?;
+        check(geometry, names.len(), &samples)?;
         Ok(Self { geometry, names, samples })
     }
 
@@ -140,14 +151,14 @@ impl Encrypted {
     /// A batch that was encrypted earlier, from its stored parts.
     ///
     /// # Errors
-    /// When there are not `geometry.bytes()` bytes of samples and one id for each name.
+    /// When there are not `geometry.bytes()` bytes of samples and one id for each name, or a sample exceeds the depth.
     pub fn new(
         geometry: Geometry,
         names: Vec<String>,
         ids: Vec<ImageId>,
         samples: Vec<u8>,
     ) -> Result<Self, BatchError> {
-        check(geometry, names.len(), samples.len())?;
+        check(geometry, names.len(), &samples)?;
         if ids.len() != names.len() {
             return Err(BatchError::Ids { images: names.len(), found: ids.len() });
         }
@@ -191,6 +202,15 @@ impl std::fmt::Debug for Encrypted {
     }
 }
 
-fn check(geometry: Geometry, images: usize, found: usize) -> Result<(), BatchError> {
-    if found == images * geometry.bytes() { Ok(()) } else { Err(BatchError::Samples { images, geometry, found }) }
+fn check(geometry: Geometry, images: usize, samples: &[u8]) -> Result<(), BatchError> {
+    let found = samples.len();
+    if found != images * geometry.bytes() {
+        return Err(BatchError::Samples { images, geometry, found });
+    }
+    for (index, image) in samples.chunks_exact(geometry.bytes()).enumerate() {
+        if let Some(sample) = geometry.depth().first_above(image) {
+            return Err(BatchError::Sample { index, sample, geometry });
+        }
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{RunOnce, engines, geometry, gpu, ramp};
+use common::{RunOnce, engines, geometry, gpu, ramp, within};
 use imgveil::Device;
 use imgveil::internal::engine::gpu::Resident;
 use imgveil::internal::engine::{BlockStatistic, EngineError, ImageRef, KERNELS, Keystream, Loaded, Program, Step};
@@ -77,15 +77,20 @@ fn view() -> impl Strategy<Value = Augmentation> {
         .prop_map(|(dy, dx, mirrored, angle, brightness)| Augmentation { dy, dx, mirrored, angle, brightness })
 }
 
+/// Any depth; often one of the usual ones.
+fn depth() -> impl Strategy<Value = Depth> {
+    prop_oneof![Just(8u32), Just(12), Just(16), 9u32..16].prop_map(|bits| Depth::new(bits).unwrap())
+}
+
 /// Any list of stages of any kind, at a geometry that its blocks tile, on a few images.
 fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<ImageRef>, usize)> {
     let block = (1u32..7, 1u32..7, any::<bool>());
     let stages = prop::collection::vec((0..12usize, any::<bool>(), any::<bool>()), 0..5);
     let refs = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), view()), 1..6);
-    (block, 1u32..6, 1u32..6, any::<(bool, bool)>(), stages, 1usize..5, refs, 0..4u8).prop_map(
-        |((bh, bw, square), rows, columns, (rgb, wide), stages, images, refs, views)| {
+    (block, 1u32..6, 1u32..6, (any::<bool>(), depth()), stages, 1usize..5, refs, 0..4u8).prop_map(
+        |((bh, bw, square), rows, columns, (rgb, depth), stages, images, refs, views)| {
             let block = Block { height: bh, width: if square { bh } else { bw } };
-            let depth = if wide { Depth::U16 } else { Depth::U8 };
+            let depth = if stages.iter().any(|(kind, ..)| *kind == 2) { depth.whole_nibbles() } else { depth };
             let (height, width) = (block.height * rows, block.width * columns);
             let geometry = geometry(height, width, if rgb { 3 } else { 1 }).with_depth(depth);
             // Number 11 is signs and then colours with the image's own keys, which fold into one step.
@@ -110,11 +115,15 @@ fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<ImageRef>, usize)> {
     )
 }
 
+fn bits(bits: u32) -> Depth {
+    Depth::new(bits).unwrap()
+}
+
 /// Stored bytes as samples.
 fn unpacked(depth: Depth, bytes: &[u8]) -> Vec<u32> {
     match depth {
         Depth::U8 => bytes.iter().map(|&b| u32::from(b)).collect(),
-        Depth::U16 => bytes.chunks(2).map(|pair| u32::from(pair[0]) + 256 * u32::from(pair[1])).collect(),
+        _ => bytes.chunks(2).map(|pair| u32::from(pair[0]) + 256 * u32::from(pair[1])).collect(),
     }
 }
 
@@ -164,7 +173,9 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
         let before = samples.clone();
         match step {
             Step::Permute(plan) => {
-                let (bits, per_sample) = (plan.bits(), plan.unit().per_sample(depth));
+                // Nibbles of a stored sample.
+                let per_sample = if plan.bits() == 4 { 2 * depth.bytes() } else { 1 };
+                let bits = plan.bits();
                 let ones = (1u32 << bits) - 1;
                 let element = |e: usize| before[e / per_sample] >> (bits as usize * (e % per_sample)) & ones;
                 samples.fill(0);
@@ -220,7 +231,7 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
                 let words: Vec<u32> = (0..geometry.bytes().div_ceil(4)).map(|_| stream.word()).collect();
                 let pad: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
                 let pad = unpacked(depth, &pad[..geometry.bytes()]);
-                samples.iter_mut().zip(pad).for_each(|(sample, pad)| *sample ^= pad);
+                samples.iter_mut().zip(pad).for_each(|(sample, pad)| *sample ^= pad & max);
             }
             Step::Mix(_) => unreachable!("no mixing in these schemes"),
         }
@@ -250,7 +261,7 @@ proptest! {
     fn the_cpu_engine_is_the_definition((geometry, scheme, refs, images) in case(), secret: [u8; 32]) {
         let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
         let size = geometry.bytes();
-        let input = ramp(size * images);
+        let input = within(geometry.depth(), ramp(size * images));
         let (bytes, floats) = run(&Device::cpu(), &program, &input, &refs);
         for (i, image_ref) in refs.iter().enumerate() {
             let image = &input[image_ref.index as usize * size..][..size];
@@ -297,7 +308,7 @@ proptest! {
     #[test]
     fn tiles_are_what_the_simple_kernels_give(
         (bh, bw, square, rows, columns) in (1u32..9, 1u32..9, any::<bool>(), 1u32..9, 1u32..9),
-        (rgb, wide) in (any::<bool>(), any::<bool>()),
+        (rgb, depth) in (any::<bool>(), depth()),
         kinds in prop::collection::vec((0..8usize, any::<bool>(), any::<bool>()), 0..4),
         (images, indices) in (1u32..9, prop::collection::vec(any::<u32>(), 3..21)),
         secret: [u8; 32],
@@ -306,7 +317,7 @@ proptest! {
             // A row of sixteen bytes, and more.
             let block = Block { height: bh, width: if square { bh } else { bw } };
             let width = block.width * columns * 16;
-            let depth = if wide { Depth::U16 } else { Depth::U8 };
+            let depth = if kinds.iter().any(|(kind, ..)| *kind == 2) { depth.whole_nibbles() } else { depth };
             let geometry = geometry(bh * rows, width, if rgb { 3 } else { 1 }).with_depth(depth);
             prop_assume!(geometry.bytes() <= 1 << 18);
             // Nothing here is keyed per image: plans, and nothing else.
@@ -314,7 +325,7 @@ proptest! {
             let stages = kinds.map(|(kind, per_block, order)| stage(kind, block, per_block, order));
             let scheme = Scheme { name: "random".into(), stages: stages.collect() };
             let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
-            let input = ramp(geometry.bytes() * images as usize);
+            let input = within(depth, ramp(geometry.bytes() * images as usize));
             let refs: Vec<ImageRef> = indices.iter().map(|index| ImageRef::new(index % images)).collect();
             let tiled = run(gpu, &program, &input, &refs);
             let mut simple = (Vec::new(), Vec::new());
@@ -332,7 +343,7 @@ proptest! {
     fn the_gpu_engine_is_the_cpu_engine((geometry, scheme, refs, images) in case(), secret: [u8; 32]) {
         if let Some(gpu) = gpu("the_gpu_engine_is_the_cpu_engine") {
             let program = compile(&scheme, &Key::from_bytes(secret), geometry).unwrap();
-            let input = ramp(geometry.bytes() * images);
+            let input = within(geometry.depth(), ramp(geometry.bytes() * images));
             let cpu = Device::cpu();
             let equal = |program: &Program| run(gpu, program, &input, &refs) == run(&cpu, program, &input, &refs);
             prop_assert!(equal(&program), "{}", scheme);
@@ -358,7 +369,7 @@ proptest! {
         let program = compile(&Scheme { name: "test".into(), stages }, &Key::from_bytes(secret), geometry).unwrap();
         let mixing = program.mixing().unwrap();
         let (size, images) = (geometry.samples(), 5);
-        let input = ramp(size * images);
+        let input = within(geometry.depth(), ramp(size * images));
         let mut refs = Vec::new();
         for (id, partner, view) in groups {
             let id = ImageId(id);
@@ -489,8 +500,14 @@ fn real_sizes_are_equal_on_both_engines() {
         (geometry(35, 15, 3), "5"),
         (geometry(24, 40, 1).with_depth(Depth::U16), "8"),
         (geometry(64, 48, 3).with_depth(Depth::U16), "4"),
+        (geometry(64, 48, 3).with_depth(bits(12)), "4"),
+        (geometry(24, 40, 1).with_depth(bits(12)), "8"),
+        (geometry(64, 48, 1).with_depth(bits(10)), "4"),
+        (geometry(24, 40, 3).with_depth(bits(10)), "8"),
+        (geometry(48, 80, 3).with_depth(bits(14)), "16"),
+        (geometry(35, 15, 1).with_depth(bits(14)), "5"),
     ] {
-        let input = ramp(geometry.bytes() * 9);
+        let input = within(geometry.depth(), ramp(geometry.bytes() * 9));
         let refs: Vec<ImageRef> =
             ImageRef::all(9).into_iter().map(|p| p.with_id(ImageId([p.index as u8; 8]))).rev().collect();
         let options = |scope, scramble, sign_flip, statistic, orders| Options {
@@ -503,7 +520,13 @@ fn real_sizes_are_equal_on_both_engines() {
         };
         let plain = options(None, false, false, None, None);
         let mut schemes: Vec<Scheme> = Vec::new();
-        for preset in PRESETS.into_iter().filter(|preset| *preset != Preset::InstaHide) {
+        let whole = geometry.depth() == geometry.depth().whole_nibbles();
+        let fits = |preset: &Preset| match preset {
+            Preset::InstaHide => false,
+            Preset::Le | Preset::Ele => whole,
+            _ => true,
+        };
+        for preset in PRESETS.into_iter().filter(fits) {
             let unblocked = Options { block: None, ..plain };
             schemes.push(preset.scheme(plain).or_else(|_| preset.scheme(unblocked)).unwrap());
         }
@@ -649,16 +672,16 @@ fn grids_go_on_in_strides() {
 fn every_sample_becomes_the_float_that_the_host_makes_of_it() {
     let Some(gpu) = gpu("every_sample_becomes_the_float_that_the_host_makes_of_it") else { return };
     let key = Key::from_bytes([5; 32]);
-    for (geometry, preset) in [
-        (geometry(16, 16, 1), Preset::None),
-        (geometry(16, 16, 3), Preset::None),
-        (geometry(16, 16, 1), Preset::Np),
-        (geometry(256, 256, 1).with_depth(Depth::U16), Preset::None),
-        (geometry(256, 256, 1).with_depth(Depth::U16), Preset::Np),
-    ] {
+    let deep = (9..=16).flat_map(|depth| {
+        let geometry = geometry(16, 1 << (depth - 4), 1).with_depth(bits(depth));
+        [(geometry, Preset::None), (geometry, Preset::Np)]
+    });
+    let eight =
+        [(geometry(16, 16, 1), Preset::None), (geometry(16, 16, 3), Preset::None), (geometry(16, 16, 1), Preset::Np)];
+    for (geometry, preset) in deep.chain(eight) {
         let image: Vec<u8> = match geometry.depth() {
             Depth::U8 => (0..geometry.samples()).map(|i| i as u8).collect(),
-            Depth::U16 => (0..=u16::MAX).flat_map(u16::to_le_bytes).collect(),
+            depth => (0..=depth.max() as u16).flat_map(u16::to_le_bytes).collect(),
         };
         let input = image.repeat(5);
         let program = compile(&preset.scheme(Options::default()).unwrap(), &key, geometry).unwrap();

@@ -49,16 +49,16 @@ fn numbers(value: &Value, field: &str) -> Vec<u32> {
 
 /// The geometry that a case states.
 fn stated_geometry(case: &Value) -> Geometry {
-    let depth = if number(case, "depth") == 16 { Depth::U16 } else { Depth::U8 };
+    let depth = Depth::new(number(case, "depth")).unwrap();
     geometry(number(case, "height"), number(case, "width"), number(case, "channels")).with_depth(depth)
 }
 
-/// The input of every case: 8-bit samples are the ramp's top 8 bits, 16-bit samples its top 16.
+/// The input of every case: samples are as many of the ramp's top bits as they have.
 fn input(geometry: Geometry) -> Vec<u8> {
     match geometry.depth() {
         Depth::U8 => ramp(geometry.samples()),
-        Depth::U16 => (0..geometry.samples() as u32)
-            .flat_map(|j| ((j.wrapping_mul(2_654_435_761) >> 16) as u16).to_le_bytes())
+        depth => (0..geometry.samples() as u32)
+            .flat_map(|j| ((j.wrapping_mul(2_654_435_761) >> (32 - depth.bits())) as u16).to_le_bytes())
             .collect(),
     }
 }

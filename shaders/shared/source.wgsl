@@ -9,11 +9,12 @@
 override AUGMENTED: bool = false;
 // Off: no image is turned, and a sample is looked up once instead of four times.
 override TURNED: bool = false;
-override DEPTH: u32 = 8u;                    // bits of a sample
+override DEPTH: u32 = 8u;                    // bits of a stored sample: 8 or 16
+override MAX: u32 = (1u << DEPTH) - 1u;      // the largest sample: of the 16 bits, it may use as few as 9
 override BITS: u32 = 8u;                     // bits of an element
 override PER_WORD: u32 = 32u / BITS;
 override PER_SAMPLE: u32 = DEPTH / BITS;
-override ONES: u32 = (1u << BITS) - 1u;
+override ONES: u32 = (1u << BITS) - 1u;      // what flips an element: MAX, or 15
 
 fn element_at(image: u32, element: u32) -> u32 {
     let word = pixels[image * params.stride + element / PER_WORD];
@@ -94,7 +95,7 @@ fn augmented(shown: ImageRef, element: u32) -> u32 {
         value = placed(shown, y, x, channel);
     }
     let factor = u32(256 + (bitcast<i32>(shown.how) >> 18u));
-    value = min((value * factor + 128u) >> 8u, (1u << DEPTH) - 1u);
+    value = min((value * factor + 128u) >> 8u, MAX);
     return (value >> ((element % PER_SAMPLE) * BITS)) & ONES;
 }
 

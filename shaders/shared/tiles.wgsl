@@ -12,6 +12,8 @@
 
 // Whether nibbles are moved: two entries to a byte.
 override NIBBLES: bool = false;
+// What flips every second byte of an image, in every byte of the word: the upper byte of a sample of two bytes.
+override UPPER: u32 = 0xffffffffu;
 
 const LANES: u32 = 64u;
 const IMAGES: u32 = 4u;
@@ -79,8 +81,9 @@ fn nibble_at(entry: u32) -> u32 {
     return ((byte_at(entry) >> ((entry >> 8u) & 4u)) ^ flips(entry)) & 0x0f0f0f0fu;
 }
 
-fn sample_of(entry: u32) -> u32 {
-    return byte_at(entry) ^ flips(entry);
+// A byte of four images, of which `ones` flips in each.
+fn sample_of(entry: u32, ones: u32) -> u32 {
+    return byte_at(entry) ^ (flips(entry) & ones);
 }
 
 // A byte of four images from the entries of its two nibbles.
@@ -88,8 +91,9 @@ fn both_nibbles(entries: u32) -> u32 {
     return nibble_at(entries) | (nibble_at(entries >> 16u) << 4u);
 }
 
-// Four bytes of output of four images, a word an image. `place` is that of their entries.
-fn four_bytes(place: u32) -> vec4<u32> {
+// Four bytes of output of four images, a word an image. `place` is that of their entries; `even` and `odd` flip bytes 0
+// and 2, and bytes 1 and 3. A nibble that samples do not use is never flipped.
+fn four_bytes(place: u32, even: u32, odd: u32) -> vec4<u32> {
     let e = tiles[place];
     if (NIBBLES) {
         let f = tiles[place + LANES];
@@ -98,6 +102,6 @@ fn four_bytes(place: u32) -> vec4<u32> {
         ));
     }
     return transposed(vec4<u32>(
-        sample_of(e.x), sample_of(e.x >> 16u), sample_of(e.y), sample_of(e.y >> 16u),
+        sample_of(e.x, even), sample_of(e.x >> 16u, odd), sample_of(e.y, even), sample_of(e.y >> 16u, odd),
     ));
 }

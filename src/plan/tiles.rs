@@ -305,7 +305,7 @@ mod tests {
 
     /// The plan applied element by element, interleaved.
     fn naive(plan: &Plan, image: &[u8]) -> Vec<u8> {
-        let bits = plan.bits() as usize;
+        let bits = if plan.unit() == Unit::Nibble { 4 } else { 8 * plan.geometry().depth().bytes() };
         let mut output = vec![0; image.len()];
         for (i, &entry) in plan.table().iter().enumerate() {
             for b in 0..bits {

@@ -128,15 +128,19 @@ mod tests {
             let scheme = preset.scheme(Options::default()).unwrap();
             for (height, width, channels) in [(16, 16, 1), (16, 16, 3), (18, 16, 3), (2, 2, 1)] {
                 let geometry = Geometry::new(height, width, channels).unwrap();
-                for geometry in [geometry, geometry.with_depth(Depth::U16)] {
+                for depth in (8..=16).filter_map(Depth::new) {
+                    let geometry = geometry.with_depth(depth);
                     let compiled = compile(&scheme, &key, geometry).map(drop);
                     assert_eq!(check(&scheme, geometry), compiled, "{} {geometry}", scheme.name);
                 }
             }
         }
+        let ten = Geometry::new(16, 16, 1).unwrap().with_depth(Depth::new(10).unwrap());
+        let le = Preset::Le.scheme(Options::default()).unwrap();
+        let refused = CompileError::Plan { stage: 0, source: PlanError::PartOfANibble { bits: 10 } };
+        assert_eq!(check(&le, ten), Err(refused));
         // Too large to be tried: two nibbles for each of 1.6 * 10^9 samples.
         let huge = Geometry::new(40_000, 40_000, 1).unwrap();
-        let le = Preset::Le.scheme(Options::default()).unwrap();
         assert!(matches!(check(&le, huge), Err(CompileError::Plan { source: PlanError::TooLarge { .. }, .. })));
         assert_eq!(check(&Preset::ShuffleFlip.scheme(Options::default()).unwrap(), huge), Ok(()));
     }
@@ -154,12 +158,14 @@ mod tests {
         let mut seen = std::collections::HashSet::new();
         for options in [Options::default(), Options { scramble: true, ..Options::default() }] {
             let scheme = Preset::ShuffleFlip.scheme(options).unwrap();
-            for geometry in [Geometry::new(28, 28, 1).unwrap(), Geometry::new(32, 32, 1).unwrap()] {
+            let small = Geometry::new(28, 28, 1).unwrap();
+            let depths = (9..=16).filter_map(Depth::new).map(|depth| small.with_depth(depth));
+            for geometry in depths.chain([small, Geometry::new(32, 32, 1).unwrap()]) {
                 for index in 0..scheme.stages.len() {
                     assert!(seen.insert(*subkey(&key, &descriptor(&scheme, index, geometry))));
                 }
             }
         }
-        assert_eq!(seen.len(), 10);
+        assert_eq!(seen.len(), 50);
     }
 }

@@ -39,7 +39,7 @@ pub use secret::Secret;
 pub use stage::{KINDS, KeyScope, Order, Orders, Shape, Stage, StageError, StageKey};
 pub use text::SchemeTextError;
 
-use crate::image::Geometry;
+use crate::image::{Depth, Geometry};
 use serde::{Deserialize, Serialize};
 
 /// A named list of stages. The stages alone decide the bits; the name is for people.
@@ -103,6 +103,13 @@ impl Scheme {
     /// Whether it mixes images, and so gives floats.
     pub fn mixes(&self) -> bool {
         self.stages.iter().any(Stage::mixes)
+    }
+
+    /// The smallest depth, from `depth` on, that the scheme works on: a stage that cuts samples into nibbles needs
+    /// whole ones.
+    pub fn depth(&self, depth: Depth) -> Depth {
+        let nibbles = self.stages.iter().any(|stage| stage.rules().facts().nibbles);
+        if nibbles { depth.whole_nibbles() } else { depth }
     }
 
     /// The stages that do nothing to images of this geometry, each with the reason.

@@ -76,9 +76,9 @@ impl Tiling {
         offset as usize
     }
 
-    /// Nibbles of a block.
+    /// Nibbles of a block: those that hold bits of the depth.
     pub fn nibbles(&self) -> usize {
-        self.samples() * Unit::Nibble.per_sample(self.geometry.depth())
+        self.samples() * Unit::Nibble.used(self.geometry.depth())
     }
 
     /// The image's nibble that is nibble `i` of block `b`: all lowest nibbles come first.
@@ -101,7 +101,8 @@ impl Tiling {
 
     /// A plan from `entry(b, i)`: what nibble `i` of output block `b` is.
     pub fn nibble_plan(&self, mut entry: impl FnMut(usize, usize) -> u32) -> Result<Plan, PlanError> {
-        let mut table = vec![0; Unit::Nibble.elements(self.geometry)?];
+        // Nibbles above the depth stay where they are.
+        let mut table: Vec<u32> = (0..Unit::Nibble.elements(self.geometry)? as u32).collect();
         for b in 0..self.blocks() {
             for i in 0..self.nibbles() {
                 table[self.nibble(b, i)] = entry(b, i);

@@ -3,6 +3,7 @@
 
 use imgveil::internal::engine::gpu::Gpu;
 use imgveil::internal::engine::{EngineError, ImageRef, Loaded, Pending, Program};
+use imgveil::internal::image::Depth;
 use imgveil::{Device, DeviceChoice, Geometry};
 use std::collections::BTreeSet;
 use std::io::Write;
@@ -87,4 +88,12 @@ pub fn ramp(samples: usize) -> Vec<u8> {
 /// A geometry that is known to be fine.
 pub fn geometry(height: u32, width: u32, channels: u32) -> Geometry {
     Geometry::new(height, width, channels).expect("a valid geometry")
+}
+
+/// Stored bytes with the bits above the depth set to 0.
+pub fn within(depth: Depth, mut bytes: Vec<u8>) -> Vec<u8> {
+    if depth != Depth::U8 {
+        bytes.iter_mut().skip(1).step_by(2).for_each(|upper| *upper &= (depth.max() >> 8) as u8);
+    }
+    bytes
 }

@@ -14,7 +14,7 @@ HASHED = blake3_hash(b"imgveil known answer")
 STREAM_KEY = derive("imgveil known answer stream", HASHED)
 
 PIXELS = ("Input sample j of every case, in stored order from j = 0, is ((j * 2654435761) mod 2^32) >> 24 where "
-          "samples have 8 bits, and >> 16 where they have 16, stored as two bytes, least significant first.")
+          "samples have 8 bits, and >> 32 - depth where they have more, stored as two bytes, least significant first.")
 
 # Outputs of more bytes are told by their hash alone.
 LONGEST = 3072

@@ -70,6 +70,7 @@ def subkeys():
         (COUNT, st.preset("instahide"), 0, (32, 32, 3), 8),
         (HASHED, st.preset("instahide", images=12), 0, (28, 28, 1), 8),
     ]
+    cases += [(COUNT, st.preset("np"), 0, (32, 32, 1), depth) for depth in range(9, 16)]
     out = []
     for secret, stages, number, shape, depth in cases:
         line = schedule.descriptor([s.text() for s in stages], number, *shape, depth)
@@ -166,6 +167,9 @@ def images():
         (HASHED, "gr\u00f6\u00dfe/\u732b.png", 4, 4, 3, 8),
         (COUNT, "digits/00000.png", 2, 3, 1, 16),
         (HASHED, "gr\u00f6\u00dfe/\u732b.png", 4, 4, 3, 16),
+        (COUNT, "digits/00000.png", 2, 3, 1, 12),
+        (HASHED, "gr\u00f6\u00dfe/\u732b.png", 4, 4, 3, 10),
+        (COUNT, "digits/00000.png", 3, 3, 1, 15),
     ]
     out = []
     for secret, name, height, width, channels, depth in cases:

@@ -162,9 +162,14 @@ def tables_secret(arrays, salt=None):
 # Ids and hashes of images
 
 
+def stored(depth):
+    """The bytes of a stored sample ("Stages", first paragraph, of docs/SCHEDULE.md)."""
+    return 1 if depth == 8 else 2
+
+
 def plain_bytes(height, width, channels, pixels, depth):
     """The bytes P ("Ids and hashes of images" of docs/SCHEDULE.md)."""
-    if len(pixels) != height * width * channels * depth // 8:
+    if len(pixels) != height * width * channels * stored(depth):
         raise ValueError("the pixels are not H*W*C samples")
     return struct.pack("<4I", height, width, channels, depth) + bytes(pixels)
 
@@ -194,7 +199,7 @@ def view_id(secret, image, dy, dx, mirrored, angle=0, brightness=0):
 
 def view(pixels, height, width, channels, depth, dy, dx, mirrored, angle, brightness):
     """The samples of a view of an image, both stored bytes ("Views" of docs/SCHEDULE.md)."""
-    size = depth // 8
+    size = stored(depth)
     largest = 2**depth - 1
     c = round(math.cos(math.radians(angle / 100)) * 2**14)
     s = round(math.sin(math.radians(angle / 100)) * 2**14)

@@ -191,6 +191,40 @@ def _custom():
             for number, (stages, shape, depth) in enumerate(lists)]
 
 
+def _depths():
+    """Samples that use some of their 16 bits ("Stages" of docs/SCHEDULE.md)."""
+    cases = []
+    for number, (shape, depth) in enumerate((((24, 40, 1), 12), ((16, 16, 3), 12), ((16, 24, 3), 10),
+                                             ((24, 40, 1), 10), ((16, 16, 3), 14), ((8, 12, 1), 14), ((5, 7, 3), 9),
+                                             ((5, 7, 1), 15), ((7, 5, 1), 11), ((7, 5, 3), 13))):
+        secret, small = (COUNT, HASHED)[number % 2], shape[0] < 8
+        block = (1, 1) if small else (4, 4)
+        square = (8, 8) if shape[0] > 8 else block
+        cases += [case(secret, "shuffle-flip", shape, depth, block=block, key=key, scramble=key == "block")
+                  for key in ("shared", "block")]
+        cases += [case(secret, "skk", shape, depth, key=key) for key in ("shared", "image")]
+        cases += [case(secret, "keystream", shape, depth), case(secret, "np", shape, depth, block=block),
+                  case(secret, "etc", shape, depth, block=square),
+                  case(secret, "skk-filter", shape, depth, block=(5, 3), key="image",
+                       statistic=STATISTICS[number % 4])]
+        if depth == 12:
+            cases += [case(secret, preset, shape, depth, block=block) for preset in ("le", "ele")]
+            cases += [case(secret, "skk-filter", shape, depth, block=(5, 3), key="shared", statistic=statistic)
+                      for statistic in STATISTICS]
+            cases.append(case(secret, "vit", shape, depth, block=square, flip=True))
+            cases.append(case(secret, "none", shape, depth))
+    nibbles = [Stage(s.NIBBLES, (4, 4), key) for key in ("shared", "block")]
+    flip, stream = Stage(s.FLIP, (8, 8), "block"), Stage(s.KEYSTREAM, key="image")
+    lists = [
+        # Plans of samples before and after plans of nibbles.
+        ([flip, nibbles[0], flip, nibbles[1], Stage(s.NEGATIVE, (2, 2))], (16, 16, 3)),
+        ([nibbles[1], Stage(s.ROTATION, (8, 8)), nibbles[0], Stage(s.SCRAMBLING, (8, 8))], (16, 24, 1)),
+        ([nibbles[0], stream, nibbles[1], Stage(s.PIXEL_NEGATIVE, key="image"), flip], (16, 24, 3)),
+    ]
+    return cases + [custom((HASHED, COUNT)[number % 2], stages, shape, 12)
+                    for number, (stages, shape) in enumerate(lists)]
+
+
 def cases():
     """All cases of schemes.json ("Stages" of docs/SCHEDULE.md)."""
-    return _first() + _presets() + _statistics() + _bytes() + _custom()
+    return _first() + _presets() + _statistics() + _bytes() + _custom() + _depths()

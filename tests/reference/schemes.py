@@ -188,7 +188,7 @@ def _statistic(stage, key, shape, depth, samples, backwards):
 
 def _keystream(stage, key, shape, depth, samples, backwards):
     """"Stages", keystream, of docs/SCHEDULE.md."""
-    return unpack(bytes(p ^ k for p, k in zip(pack(samples, depth), key["mask"])), depth)
+    return [p ^ k & 2**depth - 1 for p, k in zip(samples, unpack(key["mask"], depth))]
 
 
 KINDS = {s.SHUFFLING: _shuffling, s.FLIP: _flip, s.NIBBLES: _nibbles, s.ROTATION: _rotation, s.NEGATIVE: _negative,

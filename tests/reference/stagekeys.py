@@ -11,7 +11,7 @@ With a key per block, the first three are lists of one array a block.
 """
 
 import stages as s
-from schedule import Draws, descriptor, stream_id, subkey
+from schedule import Draws, descriptor, stored, stream_id, subkey
 
 
 def geometry(stage, shape):
@@ -23,6 +23,8 @@ def geometry(stage, shape):
 
 def nibbles(depth):
     """The nibbles of a sample ("Stages", nibble shuffling, of docs/SCHEDULE.md)."""
+    if depth % 4:
+        raise ValueError("samples are not whole nibbles")
     return depth // 4
 
 
@@ -100,7 +102,7 @@ def _statistic(stage, draws, shape, depth):
 def _keystream(stage, draws, shape, depth):
     """"Stages", keystream, of docs/SCHEDULE.md."""
     height, width, channels = shape
-    return {"mask": draws.bytes(height * width * channels * depth // 8)}
+    return {"mask": draws.bytes(height * width * channels * stored(depth))}
 
 
 KINDS = {s.SHUFFLING: _shuffling, s.FLIP: _flip, s.NIBBLES: _nibbles, s.ROTATION: _rotation, s.NEGATIVE: _negative,

@@ -151,6 +151,20 @@ def _lists():
     ]
 
 
+def _depths():
+    """As _presets(), of samples that use some of their 16 bits ("Written-out tables" of docs/SCHEDULE.md)."""
+    four, shared = {"block": (4, 4)}, {"block": (4, 4), "key": "shared"}
+    return [
+        ("shuffle-flip", dict(shared, scramble=True), (8, 12, 1), 12,
+         lambda g: {"perm": g.perm(16), "flip": g.flip(16), "blocks": g.perm(6)}),
+        ("le", four, (8, 8, 3), 12, lambda g: {"key": g.perm(144)}),
+        ("ele", four, (8, 8, 1), 12, lambda g: {"keys": g.perm(4, 48), "perm": g.perm(4), "revs": g.flip(4, 48)}),
+        ("np", {"block": (5, 7)}, (10, 14, 3), 10, lambda g: {"key": g.perm(105)}),
+        ("skk", {"key": "shared"}, (9, 7, 3), 14,
+         lambda g: {"flip": g.flip(9, 7, 3), "channel": g.below(6, 9, 7)}),
+    ]
+
+
 def cases():
     """All cases of tables that are imported ("Written-out tables" of docs/SCHEDULE.md)."""
     out = []
@@ -159,6 +173,9 @@ def cases():
         out.append(_case(preset, given, s.preset(preset, **given), shape, depth, drawn, "a.png"))
     for stages, shape, depth, arrays in _lists():
         out.append(_case(None, OPTIONS, stages, shape, depth, arrays(Generator(len(out))), "train/1/000017"))
+    for preset, options, shape, depth, arrays in _depths():
+        given, drawn = dict(OPTIONS, **options), arrays(Generator(len(out)))
+        out.append(_case(preset, given, s.preset(preset, **given), shape, depth, drawn, "a.png"))
     return out
 
 
@@ -210,4 +227,14 @@ def exports():
     for secret, preset, options, shape, depth in cases:
         given = dict(OPTIONS, **options)
         out.append(_export(secret, preset, given, s.preset(preset, **given), shape, depth))
-    return out + [_export(secret, None, OPTIONS, stages, shape, depth) for secret, stages, shape, depth in lists]
+    out += [_export(secret, None, OPTIONS, stages, shape, depth) for secret, stages, shape, depth in lists]
+    # Samples that use some of their 16 bits.
+    for preset, options, shape, depth in (
+            ("shuffle-flip", {"block": (2, 4), "key": "block", "scramble": True}, (4, 8, 1), 12),
+            ("le", {"block": (2, 2)}, (4, 6, 3), 12), ("ele", {"block": (2, 2)}, (4, 6, 1), 12),
+            ("etc", {"block": (2, 2)}, (4, 8, 3), 14), ("np", {"block": (5, 7)}, (5, 7, 1), 10)):
+        given = dict(OPTIONS, **options)
+        out.append(_export(HASHED, preset, given, s.preset(preset, **given), shape, depth))
+    stages = [Stage(s.NIBBLES, (2, 2), "block"), Stage(s.FLIP, (4, 2), "shared"), Stage(s.NEGATIVE, (2, 4)),
+              Stage(s.NIBBLES, (4, 2), "shared")]
+    return out + [_export(COUNT, None, OPTIONS, stages, (4, 8, 1), 12)]

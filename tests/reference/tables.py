@@ -5,6 +5,7 @@ the form of stagekeys.py.
 """
 
 import stages as s
+from schedule import stored
 from schemes import pack, unpack
 from stagekeys import drawn, geometry, nibbles
 
@@ -253,18 +254,24 @@ def exported(secret, preset, stages, shape, depth=8):
 # Plan
 
 
+def per_sample(bits, depth):
+    """The elements of a stored sample ("Written-out tables", `plan`, of docs/SCHEDULE.md)."""
+    return 2 * stored(depth) if bits == 4 else 1
+
+
 def _step(stage, key, shape, depth, bits):
     """One stage as a plan: for every element the source and the flip ("Stages", and "Written-out tables",
     `plan`, of docs/SCHEDULE.md)."""
     height, width, channels = shape
-    per = depth // bits
+    per = per_sample(bits, depth)
     count = height * width * channels
     source, flips = list(range(count * per)), [0] * (count * per)
 
     def sample(j, origin, flip):
         """All elements of sample j come from those of the sample `origin` (no section of docs/SCHEDULE.md)."""
         for low in range(per):
-            source[j * per + low], flips[j * per + low] = origin * per + low, flip
+            used = bits != 4 or low < depth // 4
+            source[j * per + low], flips[j * per + low] = origin * per + low, flip if used else 0
 
     if stage.kind == s.PIXEL_NEGATIVE:
         for j in range(count):
@@ -310,7 +317,7 @@ def plan(keys, stages, shape, depth=8):
         return None, None
     bits = 4 if any(stage.kind == s.NIBBLES for stage in stages) else depth
     height, width, channels = shape
-    source = list(range(height * width * channels * depth // bits))
+    source = list(range(height * width * channels * per_sample(bits, depth)))
     flips = [0] * len(source)
     for stage, key in zip(stages, keys):
         taken, flipped = _step(stage, key, shape, depth, bits)
@@ -321,7 +328,7 @@ def plan(keys, stages, shape, depth=8):
 
 def apply_plan(entries, bits, pixels, depth=8):
     """The encrypted pixels, by the plan alone ("Written-out tables", `plan`, of docs/SCHEDULE.md)."""
-    per, top = depth // bits, (1 << bits) - 1
+    per, top = per_sample(bits, depth), (1 << bits) - 1
     elements = [p >> bits * low & top for p in unpack(pixels, depth) for low in range(per)]
     out = [top - elements[e & 0x7FFFFFFF] if e >> 31 else elements[e] for e in entries]
     return pack([sum(out[j + low] << bits * low for low in range(per)) for j in range(0, len(out), per)], depth)

@@ -115,6 +115,14 @@ def pixels(count):
     return bytes((k * k + 7 * k) % 251 for k in range(count))
 
 
+def within(depth, shape):
+    """Stored pixels of an image (no section of docs/SCHEDULE.md)."""
+    count = shape[0] * shape[1] * shape[2]
+    if depth == 8:
+        return pixels(count)
+    return schemes.pack([p % 2**depth for p in schemes.unpack(pixels(2 * count), 16)], depth)
+
+
 def draws_of(stages, number, shape, depth=8, stream=0):
     """The draws of a stage, for a test to repeat ("Subkeys" of docs/SCHEDULE.md)."""
     line = schedule.descriptor([s.text() for s in stages], number, *shape, depth)
@@ -202,6 +210,8 @@ class Schedule(unittest.TestCase):
             "mixing images=4 key=image"])
         self.assertEqual(schedule.descriptor(["keystream key=image"], 0, 28, 28, 1, 16),
                          "imgveil/1 scheme=[keystream key=image] stage=0 image=28x28x1 depth=16")
+        self.assertEqual(schedule.descriptor(["keystream key=image"], 0, 28, 28, 1, 12),
+                         "imgveil/1 scheme=[keystream key=image] stage=0 image=28x28x1 depth=12")
 
     def test_key_file(self):
         """"Secret and key file" of docs/SCHEDULE.md."""
@@ -337,11 +347,12 @@ class Schemes(unittest.TestCase):
     def test_round_trip(self):
         """Decryption undoes encryption ("Stages" of docs/SCHEDULE.md)."""
         for shape, block, square in self.SHAPES:
-            for depth in (8, 16):
-                plain = pixels(shape[0] * shape[1] * shape[2] * depth // 8)
+            for depth in (8, 12, 16):
+                plain = within(depth, shape)
                 image = schedule.image_id(SECRET, "a", *shape, plain, depth)
                 for stages in self.lists(block, square):
                     hidden = schemes.encrypt(SECRET, stages, shape, plain, image, depth)
+                    self.assertLess(max(schemes.unpack(hidden, depth)), 2**depth)
                     if block != (1, 1) or not stages:
                         self.assertEqual(hidden != plain, bool(stages))
                     self.assertEqual(schemes.decrypt(SECRET, stages, shape, hidden, image, depth), plain)
@@ -445,6 +456,9 @@ class Schemes(unittest.TestCase):
     def test_keystream(self):
         """The key's bytes are the image's own ("Stages", keystream, of docs/SCHEDULE.md)."""
         stages = st.preset("keystream")
+        hidden = schemes.unpack(schemes.encrypt(SECRET, stages, (5, 7, 1), bytes(70), b"\2" + bytes(7), 11), 11)
+        drawn = schemes.unpack(draws_of(stages, 0, (5, 7, 1), 11, 2).bytes(70), 16)
+        self.assertEqual(hidden, [p % 2048 for p in drawn])
         for depth, count in ((8, 35), (16, 70)):
             self.assertEqual(schemes.encrypt(SECRET, stages, (5, 7, 1), bytes(count), b"\2" + bytes(7), depth),
                              draws_of(stages, 0, (5, 7, 1), depth, 2).bytes(count))
@@ -578,8 +592,8 @@ class Tables(unittest.TestCase):
         lists.append((None, st.preset("etc", (2, 2)) + st.preset("ele") + st.preset("vit", (2, 4), flip=True)
                       + st.preset("skk", key="shared") + st.preset("shuffle-flip", (4, 2), "block")))
         for preset, stages in lists:
-            for shape, depth in (((8, 12, 3), 8), ((8, 8, 1), 8), ((4, 8, 3), 16), ((8, 12, 1), 16)):
-                plain = pixels(shape[0] * shape[1] * shape[2] * depth // 8)
+            for shape, depth in (((8, 12, 3), 8), ((8, 8, 1), 8), ((4, 8, 3), 16), ((8, 12, 1), 16), ((4, 8, 3), 12)):
+                plain = within(depth, shape)
                 arrays = tables.exported(SECRET, preset, stages, shape, depth)
                 keys = tables.imported(arrays, preset, stages, shape, depth)
                 entries, bits = tables.plan(keys, stages, shape, depth)

@@ -4,6 +4,7 @@ use crate::exit::{Failure, USAGE};
 use crate::output::Output;
 use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
 use imgveil::internal::tables::Tables;
@@ -216,6 +217,15 @@ pub struct ReadArgs {
     pub memory: MemoryArgs,
 }
 
+/// How many bits samples use.
+#[derive(clap::Args)]
+pub struct DepthArgs {
+    /// Samples of more than 8 bits: how many bits they use, 9 to 16; flips stay within them [default: what headers say,
+    /// else as many as the largest sample needs]
+    #[arg(long, value_name = "BITS", value_parser = depth)]
+    pub depth: Option<Depth>,
+}
+
 /// How pixels are changed when they are read.
 #[derive(clap::Args, Clone, Copy)]
 pub struct PixelArgs {
@@ -247,6 +257,12 @@ impl PixelArgs {
     pub fn reading(self) -> ReadOptions {
         ReadOptions { channels: self.channels, exif_orientation: self.exif_orientation, ..ReadOptions::default() }
     }
+}
+
+/// Reads a depth of more than 8 bits.
+fn depth(text: &str) -> Result<Depth, String> {
+    let bits = text.parse().ok().filter(|bits| (9..=16).contains(bits));
+    bits.and_then(Depth::new).ok_or_else(|| "write a number of bits from 9 to 16".to_owned())
 }
 
 /// The form of the output.

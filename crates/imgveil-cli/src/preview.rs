@@ -10,8 +10,8 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
-use imgveil_data::format::ReadOptions;
 use imgveil_data::format::picture::read_image_with;
+use imgveil_data::format::{ReadError, ReadErrorKind, ReadOptions};
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
@@ -184,6 +184,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     // The tables of a scheme, and what every exhibit keeps: its image, and its picture in colour.
     let factor = TABLES + KEPT * request.exhibits.len() as u64;
     let image = read_image_with(request.image, request.reading, factor).map_err(Error::unreadable)?;
+    let image = at_depth(image, request)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
     for exhibit in request.exhibits {
@@ -251,7 +252,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
         plain = eight_bits(plain);
         notes.push("of the image with 8 bits a sample".to_owned());
     }
-    let geometry = plain.geometry();
+    let geometry = plain.geometry().with_depth(scheme.depth(plain.geometry().depth()));
     let program = compile(&scheme, request.key, geometry)?;
     // `encrypt` names an image of a folder after its file, so both draw the same keys.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
@@ -296,14 +297,29 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     Ok((Shown { scheme, geometry: geometry.to_string(), lossy, idle, notes }, encrypted))
 }
 
-/// The image with 8 bits per sample: for 16 bits, the more significant 8.
+/// The image at the depth that `encrypt` would give it if it were alone.
+fn at_depth(image: Image, request: &PreviewRequest<'_>) -> Result<Image, Failure> {
+    let depth = match request.reading.depth {
+        Some(depth) if image.geometry().depth() != Depth::U8 => depth,
+        // Some headers state it.
+        _ if image.geometry().depth() != Depth::U16 => return Ok(image),
+        _ => image.used_depth(),
+    };
+    let path = request.image.display().to_string();
+    image.at_depth(depth).map_err(|sample| {
+        let kind = ReadErrorKind::TooDeep { sample, max: depth.max() as u16 };
+        Error::unreadable(ReadError::new(path, kind)).into()
+    })
+}
+
+/// The image with 8 bits per sample: the most significant 8.
 fn eight_bits(image: Image) -> Image {
     let geometry = image.geometry().with_depth(Depth::U8);
     match image.geometry().depth() {
         Depth::U8 => image,
-        Depth::U16 => {
-            let shown = image.samples().iter().skip(1).step_by(2).copied().collect();
-            // The second of each sample's two bytes.
+        depth => {
+            let upper = |sample| (depth.sample(image.samples(), sample) >> (depth.bits() - 8)) as u8;
+            let shown = (0..geometry.samples()).map(upper).collect();
             Image::new(geometry, shown).unwrap_or(image)
         }
     }
@@ -431,10 +447,12 @@ mod tests {
     }
 
     #[test]
-    fn deep_images_are_shown_by_their_upper_bytes() {
+    fn deep_images_are_shown_by_their_upper_bits() {
         let geometry = Geometry::new(1, 2, 1).unwrap();
         let deep = Image::new(geometry.with_depth(Depth::U16), vec![1, 2, 3, 255]).unwrap();
         assert_eq!(eight_bits(deep), Image::new(geometry, vec![2, 255]).unwrap());
+        let twelve = Image::new(geometry.with_depth(Depth::new(12).unwrap()), vec![0xf1, 2, 0xff, 15]).unwrap();
+        assert_eq!(eight_bits(twelve), Image::new(geometry, vec![47, 255]).unwrap());
     }
 
     /// One value of the mixture computed by hand: the weighted mean of the copies, and the sign of the stream.

@@ -176,6 +176,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::PartitionOfArray
         | JobError::Unsalted
         | JobError::JpegDepth(_)
+        | JobError::PartitionDepth(_)
         | JobError::NoRoomForMembers
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }

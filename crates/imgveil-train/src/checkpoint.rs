@@ -28,6 +28,9 @@ pub struct ModelInfo {
     /// The fingerprint of the key of the training images, if they were encrypted. It is safe to print.
     #[serde(default)]
     pub key: Option<String>,
+    /// The bits that samples of the training images use, if they have more than 8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u32>,
 }
 
 /// The weights as bytes.
@@ -122,7 +125,8 @@ mod tests {
             let geometry = Geometry::new(8, 8, 1).unwrap();
             let model = ModelConfig::new(ModelKind::Cnn, adaptation, geometry, 2, None);
             let network = model.init(4, &device);
-            let info = ModelInfo { model, classes: vec!["a".into(), "b".into()], scheme: scheme.clone(), key: None };
+            let classes = vec!["a".into(), "b".into()];
+            let info = ModelInfo { model, classes, scheme: scheme.clone(), key: None, depth: Some(12) };
             std::fs::write(folder.path().join(MODEL), serde_json::to_vec(&info).unwrap()).unwrap();
             let bytes = if old {
                 network.classifier.clone().into_record().into_bytes().unwrap().to_vec()

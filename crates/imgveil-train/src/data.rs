@@ -113,7 +113,12 @@ fn open(
             (scheme.clone(), scheme, secret.as_ref().map(|secret| secret.key().fingerprint()))
         }
     };
-    let source = opened.source.as_ref();
+    // One depth for all splits: the network sees samples scaled by it.
+    let source = match encrypted {
+        true => opened.source,
+        false => set::at_used_depth(opened.source, reading.depth, &applied, reading.memory),
+    };
+    let source = source.as_ref();
     let classes = source.classes().to_vec();
     if classes.len() < 2 {
         return Err(DataError::Classes { path: path.to_owned(), classes: classes.len() });
@@ -146,7 +151,7 @@ fn open(
         notes
             .push("training images are mixed anew in every epoch; validation and test images are shown unmixed".into());
     }
-    if let links @ 1.. = opened.source.links_out().len() {
+    if let links @ 1.. = source.links_out().len() {
         notes.push(format!("{links} links lead out of {} and were not followed", path.display()));
     }
     let note = (!notes.is_empty()).then(|| notes.join("; "));

@@ -8,7 +8,7 @@ use crate::feed::{Feed, Split};
 use crate::metrics::{Scores, predicted};
 use crate::weights::Weights;
 use imgveil::internal::engine::Program;
-use imgveil::internal::image::{Geometry, GeometryError};
+use imgveil::internal::image::{Depth, Geometry, GeometryError};
 use imgveil::internal::scheme::Secret;
 use imgveil_data::format::{ReadError, ReadOptions};
 use imgveil_data::job::Progress;
@@ -125,7 +125,16 @@ fn predict_classes(
         let error = PredictError::OtherKey { expected: expected.clone(), found: found.clone() };
         note_or(error, request.anyway, &mut notes)?;
     }
-    let source = opened.source.as_ref();
+    // Samples are scaled as in training, whatever these images use. Runs that do not tell their depth used all 16 bits.
+    let trained = info.depth.and_then(Depth::new).unwrap_or(Depth::U16);
+    let source = match opened.manifest {
+        Some(_) => opened.source,
+        None => {
+            let depth = request.reading.depth.unwrap_or(trained);
+            set::at_used_depth(opened.source, Some(depth), &info.scheme, request.reading.memory)
+        }
+    };
+    let source = source.as_ref();
     let requested: Vec<usize> = (0..source.items().len())
         .filter(|&index| request.split.is_none_or(|split| source.items()[index].split == split))
         .collect();
@@ -142,6 +151,7 @@ fn predict_classes(
     let [height, width] = info.model.size;
     let mut program: Option<(Geometry, Arc<Program>)> = None;
     let mut rows = Vec::with_capacity(requested.len());
+    let mut same_depth = true;
     // Samples are counted with 16 bits, the largest depth.
     let at_once = (ROOM / (2 * height * width * info.model.channels).max(1)).clamp(1, 8192);
     for part in requested.chunks(at_once) {
@@ -151,6 +161,11 @@ fn predict_classes(
             let unfit = |e: GeometryError| LoadError::Read(ReadError::new(name, e.into()));
             let found = source.geometry(index).map_err(LoadError::Read)?;
             let found = request.resize.geometry(found, tile).map_err(unfit)?;
+            if same_depth && found.depth() != Depth::U8 && found.depth() != trained {
+                let (name, expected, found) = (name.clone(), trained.bits(), found.depth().bits());
+                note_or(PredictError::OtherDepth { name, expected, found }, request.anyway, &mut notes)?;
+                same_depth = false;
+            }
             if [found.height(), found.width(), found.channels()] != [height, width, info.model.channels] {
                 let (size, channels, name) = (info.model.size, info.model.channels, name.clone());
                 return Err(PredictError::Size { size, channels, name, found });

@@ -119,10 +119,14 @@ fn move_all(plan: &Plan, columns: &Columns, size: usize, output: &mut [u8]) {
     let table = plan.table();
     match (plan.unit(), plan.geometry().depth()) {
         (Unit::Sample, Depth::U8) => interleaved(size, output, |i| sample(columns, table[i])),
-        (Unit::Sample, Depth::U16) => interleaved(size, output, |i| {
-            let entry = table[i / 2];
-            columns[2 * (entry & !FLIP) as usize + i % 2] ^ SAMPLE[(entry >> 31) as usize]
-        }),
+        (Unit::Sample, depth) => {
+            let upper = u8x16::new([(depth.max() >> 8) as u8; LANES]);
+            let masks = [SAMPLE, [SAMPLE[0], upper]];
+            interleaved(size, output, |i| {
+                let entry = table[i / 2];
+                columns[2 * (entry & !FLIP) as usize + i % 2] ^ masks[i % 2][(entry >> 31) as usize]
+            });
+        }
         (Unit::Nibble, _) => interleaved(size, output, |i| nibbles(columns, table[2 * i], table[2 * i + 1])),
     }
 }
@@ -245,12 +249,13 @@ mod tests {
 
     /// Applies the plan element by element.
     fn naive(plan: &Plan, image: &[u8]) -> Vec<u8> {
-        let bits = plan.bits() as usize;
+        let depth = plan.geometry().depth();
+        let bits = if plan.unit() == Unit::Nibble { 4 } else { depth.stored_bits() as usize };
         let element = |i: usize| (0..bits).map(move |b| image[(i * bits + b) / 8] >> ((i * bits + b) % 8) & 1 == 1);
         let mut output = vec![0; image.len()];
         for (i, &entry) in plan.table().iter().enumerate() {
             for (b, bit) in element((entry & !FLIP) as usize).enumerate() {
-                let bit = bit ^ (entry & FLIP != 0);
+                let bit = bit ^ (entry & FLIP != 0 && b < plan.bits() as usize);
                 output[(i * bits + b) / 8] |= u8::from(bit) << ((i * bits + b) % 8);
             }
         }
@@ -275,13 +280,15 @@ mod tests {
 
         #[test]
         fn lanes_are_the_plan_image_by_image(
-            (h, w, rgb, deep) in (1u32..20, 1u32..20, any::<bool>(), any::<bool>()),
+            (h, w, rgb, bits) in (1u32..20, 1u32..20, any::<bool>(), 8u32..=16),
             nibbles: bool,
             count in 1usize..=LANES,
             seed: u64,
         ) {
             let geometry = Geometry::new(h, w, if rgb { 3 } else { 1 }).unwrap();
-            let geometry = if deep { geometry.with_depth(Depth::U16) } else { geometry };
+            let depth = Depth::new(bits).unwrap();
+            let whole = if bits == 8 { Depth::U8 } else { Depth::U16 };
+            let geometry = geometry.with_depth(if nibbles { whole } else { depth });
             let (plan, size) = (plan(geometry, nibbles, seed), geometry.bytes());
             let mut state = seed | 1;
             let input: Vec<u8> = std::iter::repeat_with(|| {

@@ -22,8 +22,8 @@ pub struct Gpu {
     pub(super) limit: u64,
     pub(super) pipelines: Pipelines,
     pub(super) traffic: Traffic,
-    /// The tables of `normalised` for both depths, each made when it is first used.
-    scales: [OnceLock<wgpu::Buffer>; 2],
+    /// The tables of `normalised` for the depths of 8 to 16 bits, each made when it is first used.
+    scales: [OnceLock<wgpu::Buffer>; 9],
     placeholder: OnceLock<wgpu::Buffer>,
     pub(super) ring: Ring,
     /// In milliseconds.
@@ -223,11 +223,8 @@ impl Gpu {
 
     /// The table that scales samples of a depth. The caller holds an error scope.
     pub(super) fn scale(&self, depth: Depth) -> &wgpu::Buffer {
-        let place = match depth {
-            Depth::U8 => &self.scales[0],
-            Depth::U16 => &self.scales[1],
-        };
-        place.get_or_init(|| self.sent(bytemuck::cast_slice(&normalised(depth)), wgpu::BufferUsages::STORAGE))
+        self.scales[depth.bits() as usize - 8]
+            .get_or_init(|| self.sent(bytemuck::cast_slice(&normalised(depth)), wgpu::BufferUsages::STORAGE))
     }
 
     /// Bound to kernels that can read a plan when there is no plan. The caller holds an error scope.

@@ -4,6 +4,7 @@ use super::device::Gpu;
 use super::kernel::{self, Constants, Kernel};
 use crate::engine::image_ref::ImageRef;
 use crate::image::Geometry;
+use crate::plan::Unit;
 use crate::schedule::Subkey;
 use bytemuck::{Pod, Zeroable};
 
@@ -156,13 +157,20 @@ impl Batch {
         Params { block_height, block_width, block_columns: columns, blocks: rows * columns, ..self.params() }
     }
 
-    /// The constants of `shaders/shared/source.wgsl`, for elements of `bits` bits.
-    pub fn constants(&self, bits: u32) -> Constants {
+    /// The constants of `shaders/shared/source.wgsl`, for elements of a unit.
+    pub fn constants(&self, unit: Unit) -> Constants {
+        let depth = self.geometry.depth();
+        let (bits, ones) = match unit {
+            Unit::Sample => (depth.stored_bits(), depth.max()),
+            Unit::Nibble => (4, 15),
+        };
         vec![
             ("AUGMENTED", u32::from(self.augmented)),
             ("TURNED", u32::from(self.turned)),
-            ("DEPTH", self.geometry.depth().bits()),
+            ("DEPTH", depth.stored_bits()),
+            ("MAX", depth.max()),
             ("BITS", bits),
+            ("ONES", ones),
         ]
     }
 }

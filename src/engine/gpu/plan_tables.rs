@@ -2,8 +2,8 @@
 
 use super::device::Gpu;
 use crate::engine::EngineError;
-use crate::plan::Plan;
 use crate::plan::tiles::{CHUNK, Layout, PLACE, SOURCES, Tiles};
+use crate::plan::{Plan, Unit};
 use std::sync::OnceLock;
 
 /// A tile's kernel works on `IMAGES` of `shaders/shared/tiles.wgsl` at a time. With fewer images than these, half of it
@@ -37,8 +37,8 @@ impl PlanTables {
         Ok(Self { plan, table: OnceLock::new(), bytes: OnceLock::new(), floats: OnceLock::new() })
     }
 
-    pub fn bits(&self) -> u32 {
-        self.plan.bits()
+    pub fn unit(&self) -> Unit {
+        self.plan.unit()
     }
 
     /// The table. The caller holds an error scope.

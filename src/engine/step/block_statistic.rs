@@ -73,6 +73,7 @@ mod on_gpu {
     use super::*;
     use crate::engine::gpu::dispatch::{self, Batch, Dispatch, Params};
     use crate::engine::gpu::kernel::{Kernel, Writes, grid, wgsl};
+    use crate::plan::Unit;
 
     /// From packed words to the statistic of every block and channel.
     pub static BLOCK_STATISTIC: Kernel = Kernel {
@@ -113,7 +114,7 @@ mod on_gpu {
             let parts = u64::from(params.blocks) * u64::from(batch.channels());
             Dispatch {
                 kernel: &BLOCK_STATISTIC,
-                constants: batch.constants(batch.geometry.depth().bits()),
+                constants: batch.constants(Unit::Sample),
                 params,
                 grid: grid(parts, batch.images, 1),
                 plan: None,
@@ -133,7 +134,7 @@ mod on_gpu {
             };
             Dispatch {
                 kernel,
-                constants: batch.constants(batch.geometry.depth().bits()),
+                constants: batch.constants(Unit::Sample),
                 params: batch.params_of_blocks(self.0),
                 grid,
                 plan: None,

@@ -6,7 +6,8 @@ use crate::engine::image_ref::ImageRef;
 use crate::image::Geometry;
 use crate::schedule::{Stream, Subkey};
 
-/// XOR with the image's own ChaCha20 stream under this subkey. The step is its own inverse.
+/// XOR with the image's own ChaCha20 stream under this subkey, within the depth: a sample of 12 bits takes the lowest
+/// 12 of its 16 bits of the stream. The step is its own inverse.
 #[derive(Clone)]
 pub struct Keystream(pub Subkey);
 
@@ -26,6 +27,12 @@ impl Execute for Keystream {
     fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], _: &mut Scratch, images: &mut [u8]) {
         for (shown, image) in refs.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
             Stream::new(&self.0, shown.stream()).xor(image);
+            let depth = geometry.depth();
+            if depth.bits() < depth.stored_bits() {
+                // Of the plain image, these bits are all 0.
+                let upper = (depth.max() >> 8) as u8;
+                image.as_chunks_mut::<2>().0.iter_mut().for_each(|sample| sample[1] &= upper);
+            }
         }
     }
 
@@ -52,6 +59,7 @@ mod on_gpu {
     use super::*;
     use crate::engine::gpu::dispatch::{Batch, Dispatch, Params, Words};
     use crate::engine::gpu::kernel::{Kernel, Writes, grid, wgsl};
+    use crate::plan::Unit;
 
     /// A keystream, packed words to packed words.
     pub static KEYSTREAM_BYTES: Kernel = Kernel {
@@ -77,7 +85,7 @@ mod on_gpu {
         fn dispatch<'a>(&'a self, _: &'a Gpu, batch: &Batch) -> Dispatch<'a> {
             Dispatch {
                 kernel: if batch.floats { &KEYSTREAM_FLOATS } else { &KEYSTREAM_BYTES },
-                constants: batch.constants(batch.geometry.depth().bits()),
+                constants: batch.constants(Unit::Sample),
                 params: Params { key: self.0, ..batch.params() },
                 // A block of ChaCha20 has 16 words.
                 grid: grid(batch.stride().div_ceil(16), batch.images, 1),

@@ -123,6 +123,7 @@ mod on_gpu {
     use super::*;
     use crate::engine::gpu::dispatch::{Batch, Dispatch, Params, Words};
     use crate::engine::gpu::kernel::{Kernel, Writes, grid, wgsl};
+    use crate::plan::Unit;
 
     /// Mixes several images into one, as floats.
     pub static MIX_FLOATS: Kernel = Kernel {
@@ -150,7 +151,7 @@ mod on_gpu {
             let params = Params { key: self.key, group: self.images, images, unit, ..batch.params() };
             Dispatch {
                 kernel: &MIX_FLOATS,
-                constants: batch.constants(batch.geometry.depth().bits()),
+                constants: batch.constants(Unit::Sample),
                 params,
                 // A workgroup handles 2048 samples.
                 grid: grid(u64::from(params.samples).div_ceil(32), u64::from(images), 1),

@@ -58,11 +58,12 @@ fn permute(plan: &Plan, input: &[u8], output: &mut [u8]) {
                 *sample = input[source(entry)] ^ flip(entry) as u8;
             }
         }
-        (Unit::Sample, Depth::U16) => {
+        (Unit::Sample, depth) => {
+            let upper = (depth.max() >> 8) as u8;
             for (sample, &entry) in output.chunks_exact_mut(2).zip(plan.table()) {
                 let from = 2 * source(entry);
                 sample[0] = input[from] ^ flip(entry) as u8;
-                sample[1] = input[from + 1] ^ flip(entry) as u8;
+                sample[1] = input[from + 1] ^ (flip(entry) as u8 & upper);
             }
         }
         (Unit::Nibble, _) => {
@@ -137,22 +138,29 @@ mod on_gpu {
         writes: Writes::Floats,
     };
 
+    /// What flips every second byte of an image, in every byte of a word: the upper byte of a sample of two bytes, or a
+    /// sample of one.
+    fn odd_bytes(depth: Depth) -> u32 {
+        let ones = if depth == Depth::U8 { depth.max() } else { depth.max() >> 8 };
+        ones * 0x0101_0101
+    }
+
     /// A plan on a device; without a plan, copies images unchanged.
     pub struct Permute(pub Option<PlanTables>);
 
     impl GpuStep for Permute {
         fn dispatch<'a>(&'a self, gpu: &'a Gpu, batch: &Batch) -> Dispatch<'a> {
-            let (geometry, depth) = (batch.geometry, batch.geometry.depth().bits());
+            let (geometry, depth) = (batch.geometry, batch.geometry.depth());
             let (images, pixels, stride, channels) = (batch.images, batch.pixels(), batch.stride(), batch.channels());
             let params = batch.params();
-            let bits = self.0.as_ref().map_or(depth, PlanTables::bits);
+            let unit = self.0.as_ref().map_or(Unit::Sample, PlanTables::unit);
             let layout = if batch.floats { Layout::Planar } else { Layout::Interleaved };
             let tables = self.0.as_ref().filter(|_| !batch.augmented);
             if let Some(tiles) = tables.and_then(|tables| tables.tiles(gpu, layout, images as usize)) {
-                let mut constants = vec![("NIBBLES", u32::from(bits == 4))];
+                let mut constants = vec![("NIBBLES", u32::from(unit == Unit::Nibble)), ("UPPER", odd_bytes(depth))];
                 let mut kernel = &PERMUTE_TILES_BYTES;
                 if batch.floats {
-                    constants.push(("DEPTH", depth));
+                    constants.push(("DEPTH", depth.bits()));
                     kernel = &PERMUTE_TILES_FLOATS;
                 }
                 let grid = grid_of_tiles(tiles.count, images);
@@ -161,12 +169,12 @@ mod on_gpu {
             if self.0.is_none() && !batch.augmented && geometry.bytes().is_multiple_of(CHUNK) {
                 let (kernel, parts) =
                     if batch.floats { (&SCALE_FLOATS, pixels / 4) } else { (&COPY_BYTES, stride / 4) };
-                let fits = !batch.floats || depth == 8 && pixels.is_multiple_of(4);
+                let fits = !batch.floats || depth == Depth::U8 && pixels.is_multiple_of(4);
                 if let Some(grid) = grid_without_strides(parts, images).filter(|_| fits) {
                     return Dispatch { kernel, constants: Vec::new(), params, grid, plan: None };
                 }
             }
-            let mut constants = batch.constants(bits);
+            let mut constants = batch.constants(unit);
             constants.push(("PLAN", u32::from(self.0.is_some())));
             let plan = self.0.as_ref().map(|tables| tables.table(gpu));
             let (kernel, grid) = if batch.floats {

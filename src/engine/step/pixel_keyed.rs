@@ -62,7 +62,8 @@ impl Execute for PixelKeys {
 
 /// Keys one image with its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`.
 fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, id: u64, image: &mut [u8]) {
-    let (pixels, channels, bytes) = (geometry.pixels(), geometry.channels(), geometry.depth().bytes());
+    let (pixels, channels, depth) = (geometry.pixels(), geometry.channels(), geometry.depth());
+    let (bytes, max) = (depth.bytes(), depth.max().to_le_bytes());
     let signs: Vec<Vec<bool>> = keys.negative.as_ref().map_or(Vec::new(), |subkey| {
         let mut stream = Stream::new(subkey, id);
         (0..channels).map(|_| stream.bits(pixels)).collect()
@@ -78,8 +79,8 @@ fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, id: u64, image: &mut [u8]) 
             // Output channel j is input channel c, flipped as channel c is. The inverse takes c from j.
             let (from, to) = if keys.inverse { (j, c) } else { (c, j) };
             let flip = if signs.get(c).is_some_and(|plane| plane[p]) { 255 } else { 0 };
-            for byte in 0..bytes {
-                pixel[to * bytes + byte] = before[from * bytes + byte] ^ flip;
+            for (byte, max) in max.into_iter().enumerate().take(bytes) {
+                pixel[to * bytes + byte] = before[from * bytes + byte] ^ (flip & max);
             }
         }
     }
@@ -102,6 +103,7 @@ mod on_gpu {
     use super::*;
     use crate::engine::gpu::dispatch::{Batch, Dispatch, Params, Words};
     use crate::engine::gpu::kernel::{Kernel, Writes, grid, wgsl};
+    use crate::plan::Unit;
 
     /// Signs and channel orders keyed per image, packed words to packed words.
     pub static PIXEL_KEYED_BYTES: Kernel = Kernel {
@@ -141,7 +143,7 @@ mod on_gpu {
 
     impl GpuStep for OnGpu {
         fn dispatch<'a>(&'a self, _: &'a Gpu, batch: &Batch) -> Dispatch<'a> {
-            let mut constants = batch.constants(batch.geometry.depth().bits());
+            let mut constants = batch.constants(Unit::Sample);
             constants.push(("NEGATIVE", u32::from(self.negative.is_some())));
             constants.push(("COLOUR", u32::from(self.colour.is_some())));
             constants.push(("INVERSE", u32::from(self.inverse)));

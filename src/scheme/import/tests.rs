@@ -288,12 +288,12 @@ proptest! {
     /// them.
     #[test]
     fn whatever_the_arrays_hold_nothing_panics(
-        number in 0usize..64, rgb: bool, deep: bool, at in 0usize..8, shape in prop::collection::vec(0u32..20, 0..3),
-        seed: u32, below in 1u32..40,
+        number in 0usize..64, rgb: bool, bits in 8u32..=16, at in 0usize..8,
+        shape in prop::collection::vec(0u32..20, 0..3), seed: u32, below in 1u32..40,
     ) {
         let schemes = schemes();
         let scheme = &schemes[number % schemes.len()];
-        let depth = if deep { Depth::U16 } else { Depth::U8 };
+        let depth = scheme.depth(Depth::new(bits).unwrap());
         let geometry = Geometry::new(16, 16, if rgb { 3 } else { 1 }).unwrap().with_depth(depth);
         let tables = changed(scheme, geometry, |arrays| {
             let name = arrays.keys().nth(at % arrays.len()).unwrap().clone();

@@ -38,7 +38,7 @@ impl fmt::Display for NibbleShuffling {
 
 impl Rules for NibbleShuffling {
     fn facts(&self) -> Facts {
-        Facts { block: Some(self.block), flips: "rev", ..Facts::new(Self::NAME) }
+        Facts { block: Some(self.block), nibbles: true, flips: "rev", ..Facts::new(Self::NAME) }
     }
 
     fn explain(&self) -> String {

@@ -103,6 +103,8 @@ pub(in crate::scheme) struct Facts {
     pub has_inverse: bool,
     /// Whether it mixes several images into one, and so gives floats.
     pub mixes: bool,
+    /// Whether it cuts samples into nibbles of 4 bits.
+    pub nibbles: bool,
     /// Whether it moves or changes blocks as wholes. They stay as smooth inside as they were, and JPEG compresses
     /// nothing else.
     pub whole_blocks: bool,
@@ -122,6 +124,7 @@ impl Facts {
             keyed_per_image: false,
             has_inverse: true,
             mixes: false,
+            nibbles: false,
             whole_blocks: false,
             flips: "flip",
             digits: None,

@@ -1,13 +1,13 @@
 //! `imgveil encrypt`.
 
-use crate::args::{DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
 use crate::output::{
     ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
 };
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
-use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight};
+use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight_with_progress};
 use imgveil_data::set::names::Naming;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ Examples:
   imgveil encrypt -k hospital.key --block 8 --key-scope block --scramble --pad images encrypted
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
+  imgveil encrypt -k hospital.key --depth 12 mri-scans encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
   imgveil encrypt -k hospital.key --partition 2/16 images encrypted
 
@@ -45,6 +46,8 @@ pub struct Args {
     fit: ResizeArgs,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    depth: DepthArgs,
     #[command(flatten)]
     format: FormatArgs,
     /// Members of webdataset samples to carry over as they are, such as json,txt: look at what they hold first
@@ -94,7 +97,7 @@ impl Args {
         };
         Ok(EncryptOptions {
             resize: self.fit.fit(),
-            read: ReadOptions { members: self.keep_members.clone(), ..self.read.reading() },
+            read: ReadOptions { members: self.keep_members.clone(), depth: self.depth.depth, ..self.read.reading() },
             naming,
             names: self.names.clone(),
             encoding: Some(self.format.encoding(&self.output)?),
@@ -116,10 +119,12 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
-    if args.dry_run {
-        return dry_run(&preflight(&request)?, args, out);
-    }
     let bar = Arc::new(ImageBar::new("encrypting"));
+    if args.dry_run {
+        let result = preflight_with_progress(&request, bar.as_ref());
+        bar.finish();
+        return dry_run(&result?, args, out);
+    }
     let result = EncryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let summary = continued(result, &args.output, out)?;

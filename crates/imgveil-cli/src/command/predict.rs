@@ -1,9 +1,10 @@
 //! `imgveil predict`.
 
-use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
 use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{absent, confusion, scores};
+use imgveil_data::format::ReadOptions;
 use imgveil_data::set::{Split, write_atomically};
 use imgveil_train::{Backend, PredictRequest, Predictions, predict};
 use std::path::PathBuf;
@@ -38,6 +39,8 @@ pub struct Args {
     fit: ResizeArgs,
     #[command(flatten)]
     reading: ReadArgs,
+    #[command(flatten)]
+    depth: DepthArgs,
     /// This part of the set only: train, val or test
     #[arg(long, value_name = "NAME", value_parser = split)]
     split: Option<Split>,
@@ -80,7 +83,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let secret = args.secret.load(out)?;
     let backend = Backend::open(args.device.open(out)?)?;
     out.detail(&format!("predicting on {}", backend.name()));
-    let reading = args.reading.reading();
+    let reading = ReadOptions { depth: args.depth.depth, ..args.reading.reading() };
     let bar = ImageBar::new("predicting");
     let request = PredictRequest {
         run: &args.run,

@@ -1,6 +1,6 @@
 //! `imgveil preview`.
 
-use crate::args::{DeviceArgs, MemoryArgs, PixelArgs, load_key};
+use crate::args::{DepthArgs, DeviceArgs, MemoryArgs, PixelArgs, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
 use crate::preview::{Exhibit, PreviewRequest, preview};
@@ -34,6 +34,8 @@ pub struct Args {
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
     #[command(flatten)]
+    depth: DepthArgs,
+    #[command(flatten)]
     memory: MemoryArgs,
     #[command(flatten)]
     device: DeviceArgs,
@@ -57,7 +59,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => Key::generate()?,
     };
     let device = args.device.open(out)?;
-    let reading = ReadOptions { memory: args.memory.bound(), ..args.pixels.reading() };
+    let reading = ReadOptions { memory: args.memory.bound(), depth: args.depth.depth, ..args.pixels.reading() };
     let bar = ImageBar::new("encrypting");
     let request = PreviewRequest {
         image: &args.image,

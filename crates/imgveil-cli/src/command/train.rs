@@ -1,11 +1,12 @@
 //! `imgveil train`.
 
-use crate::args::{DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
 use crate::command::output::{Output, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
 use imgveil::internal::scheme::Block;
+use imgveil_data::format::ReadOptions;
 use imgveil_train::model::{AdaptationKind, ModelKind};
 use imgveil_train::study::{not_negative, positive};
 use imgveil_train::{Augment, Config, Epoch, Evaluation, ImageCounts, Message, OptimiserKind, PreparedRun, Progress};
@@ -47,6 +48,8 @@ pub struct Args {
     fit: ResizeArgs,
     #[command(flatten)]
     read: ReadArgs,
+    #[command(flatten)]
+    depth: DepthArgs,
     /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
@@ -130,7 +133,7 @@ impl Args {
             scheme,
             secret,
             resize: self.fit.fit(),
-            reading: self.read.reading(),
+            reading: ReadOptions { depth: self.depth.depth, ..self.read.reading() },
             device: self.device.device.clone(),
             device_memory: u64::from(self.device_memory) << 20,
             folder: self.output.clone(),

@@ -152,8 +152,8 @@ fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Fa
         key,
         throwaway: false,
         exhibits: &exhibits,
-        device,
         reading: &ReadOptions::default(),
+        device,
     };
     preview(&request, &NoProgress)?;
     Ok(output)

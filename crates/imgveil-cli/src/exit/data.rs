@@ -51,6 +51,7 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::Job(JobError::MixedArray(_)) => return format!("{words}{ONE_GEOMETRY}, or write a folder of files"),
         Detail::Job(JobError::PartitionOfArray) => ": leave --partition out, or write png, jpeg or webdataset",
         Detail::Job(JobError::JpegDepth(_)) => ": write png, or bring 8 bits out of it with --window",
+        Detail::Job(JobError::PartitionDepth(_)) => " with --depth, the same for every partition",
         Detail::Job(JobError::NoRoomForMembers) => ": leave --keep-members out, or add --format webdataset",
         Detail::Job(JobError::OtherNames(_)) => ", or name another file with --names",
         Detail::Job(JobError::NoPartitions(_)) => "; partitions are written by `imgveil encrypt --partition I/N`",

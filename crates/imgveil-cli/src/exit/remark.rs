@@ -8,6 +8,7 @@ pub fn advice(remark: &Remark) -> &'static str {
         Advice::Layout => "; --labels FILE says otherwise (columns name, label, split)",
         Advice::Channels => "; --channels 1 or --channels 3 makes them alike",
         Advice::Size => "; --resize HEIGHTxWIDTH makes them alike",
+        Advice::Depth => "; --depth 16 for the whole range",
         Advice::Orientation => "; --exif-orientation apply turns them",
         _ => "",
     }

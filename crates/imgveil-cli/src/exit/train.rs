@@ -182,6 +182,11 @@ fn predict(error: PredictError) -> Failure {
         PredictError::OtherScheme { .. } => {
             advised(&error, ": encrypt it in the same way, or give --anyway to see what comes of it", USAGE)
         }
+        PredictError::OtherDepth { expected, .. } => advised(
+            &error,
+            &format!(": encrypt or read them with --depth {expected}, or give --anyway to see what comes of it"),
+            USAGE,
+        ),
         PredictError::Size { size: [height, width], .. } => advised(
             &error,
             &format!("; bring plain images to size with --resize {height}x{width} (or --pad, --crop) as in training"),

@@ -17,6 +17,7 @@ pub struct ImageBar {
 }
 
 struct State {
+    verb: &'static str,
     started: Instant,
     told: Instant,
     total: usize,
@@ -39,13 +40,23 @@ impl ImageBar {
         }
         let now = Instant::now();
         let state =
-            State { started: now, told: now, total: 0, images: 0, bytes: 0, set_aside: 0, busy: Busy::default() };
+            State { verb, started: now, told: now, total: 0, images: 0, bytes: 0, set_aside: 0, busy: Busy::default() };
         Self { verb, bar, terminal: std::io::stderr().is_terminal(), state: Mutex::new(state) }
     }
 
     /// Removes the bar.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
+    }
+
+    /// Begins to count images.
+    fn begin(&self, verb: &'static str, total: usize) {
+        self.bar.set_prefix(verb);
+        self.bar.set_length(total as u64);
+        self.change(|state| {
+            (state.verb, state.total, state.started) = (verb, total, Instant::now());
+            (state.images, state.bytes, state.set_aside) = (0, 0, 0);
+        });
     }
 
     fn change(&self, change: impl FnOnce(&mut State)) {
@@ -60,8 +71,8 @@ impl ImageBar {
             self.bar.set_position((state.images + state.set_aside).min(state.total) as u64);
             self.bar.set_message(state.words());
         } else {
-            let State { images, total, .. } = *state;
-            let _ = writeln!(std::io::stderr(), "{}: {images} of {total} images, {}", self.verb, state.words());
+            let State { verb, images, total, .. } = *state;
+            let _ = writeln!(std::io::stderr(), "{verb}: {images} of {total} images, {}", state.words());
         }
     }
 }
@@ -105,12 +116,12 @@ impl State {
 }
 
 impl Progress for ImageBar {
+    fn look(&self, images: usize) {
+        self.begin("looking at", images);
+    }
+
     fn start(&self, images: usize) {
-        self.bar.set_length(images as u64);
-        self.change(|state| {
-            state.total = images;
-            state.started = Instant::now();
-        });
+        self.begin(self.verb, images);
     }
 
     fn advance(&self, images: usize, bytes: u64) {
@@ -154,7 +165,8 @@ mod tests {
         let busy = Busy { encode: Duration::from_secs(7), ..Busy::default() };
         let state = |seconds: u64, images, set_aside, busy| {
             let started = now.checked_sub(Duration::from_secs(seconds)).unwrap();
-            State { started, told: now, total: 2000, images, bytes: images as u64 * 100_000, set_aside, busy }.words()
+            State { verb: "", started, told: now, total: 2000, images, bytes: images as u64 * 100_000, set_aside, busy }
+                .words()
         };
         assert_eq!(state(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10s left, slowest: encode");
         assert_eq!(state(10, 1000, 500, busy), "100 images/s, 10.0 MB/s, 5s left, slowest: encode, 500 set aside");

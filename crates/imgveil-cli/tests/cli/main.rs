@@ -12,6 +12,7 @@ mod custom_schemes;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
+mod depth;
 mod devices;
 mod disk;
 mod divisions;

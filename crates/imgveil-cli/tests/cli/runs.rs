@@ -11,9 +11,10 @@ pub type Tree = BTreeMap<String, Vec<u8>>;
 /// The number of images in the sets of interrupted runs.
 pub const MANY: usize = 180;
 
-/// Images of one size, in two classes and two splits.
+/// Images of one size, in two classes and two splits that both have images of both classes.
 pub fn many(sandbox: &Sandbox) {
-    let name = |i: usize| format!("in/{}/{}/{i:03}.png", ["train", "test"][usize::from(i % 4 == 3)], i % 2);
+    let split = |i: usize| ["train", "test"][usize::from(i % 4 == 3)];
+    let name = |i: usize| format!("in/{}/{}/{i:03}.png", split(i), 2 * i / MANY);
     (0..MANY).for_each(|i| sandbox.picture(&name(i), grey(64, 64, i as u32)));
 }
 

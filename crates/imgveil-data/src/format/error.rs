@@ -50,6 +50,14 @@ pub enum ReadErrorKind {
     /// The samples are not grey or RGB of 8 or 16 bits.
     #[error("holds {0} samples; only grey and RGB of 8 or 16 bits are supported: convert it first")]
     Samples(String),
+    /// A sample that needs more bits than the set's depth.
+    #[error("has a sample of {sample}, and those of this set go up to {max}")]
+    TooDeep {
+        /// The first such sample.
+        sample: u16,
+        /// The largest sample of the depth.
+        max: u16,
+    },
     /// The image is too small or too large.
     #[error("{0}")]
     Geometry(#[from] GeometryError),

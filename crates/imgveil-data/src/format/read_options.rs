@@ -3,6 +3,7 @@
 use super::channels::Channels;
 use super::window::Window;
 use crate::Memory;
+use imgveil::internal::image::Depth;
 use std::path::PathBuf;
 
 /// Options for sets whose format can be read in several ways.
@@ -16,6 +17,8 @@ pub struct ReadOptions {
     pub range: Option<(f64, f64)>,
     /// NIfTI: the axis along which a volume is cut into slices.
     pub axis: Axis,
+    /// The bits that samples of more than 8 bits use, 9 to 16. `None` means as many as headers say, or as samples use.
+    pub depth: Option<Depth>,
     /// A CSV file of labels (and splits) that replaces those of folders and arrays.
     pub labels: Option<PathBuf>,
     /// The number of channels that all images get. `None` keeps them as they are.

@@ -58,7 +58,7 @@ impl EncryptRun {
 
     fn encrypt(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let mut set = look(request)?;
+        let mut set = look(request, progress)?;
         progress.contents(&set.contents());
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
         let links = links_out(set.source.as_ref());

@@ -55,6 +55,12 @@ pub enum JobError {
     /// JPEG has no 16-bit samples.
     #[error("{0} has 16 bits a sample, and JPEG files have 8")]
     JpegDepth(String),
+    /// A partition of images whose headers do not say how many bits they use.
+    #[error(
+        "the header of {0} does not say how many of its 16 bits are used, and all partitions must use the same: give \
+         the depth"
+    )]
+    PartitionDepth(String),
     /// The output's format has no place for other members.
     #[error("only webdataset shards have room for the other members of a sample")]
     NoRoomForMembers,

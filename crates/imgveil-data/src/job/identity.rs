@@ -13,6 +13,7 @@
 //! fit=pad                           pad, crop or none
 //! window=40,400                     auto, CENTRE,WIDTH or `full`
 //! axis=z                            x, y or z
+//! depth=12                          the bits that samples use; no line unless they are given
 //! labels=/data/labels.csv           the path as given, or nothing
 //! channels=3                        1 or 3; no line if channels are kept
 //! orientation=apply                 no line if the EXIF orientation is not applied
@@ -87,6 +88,9 @@ fn encryption_text(request: &EncryptRequest, encoding: Encoding) -> String {
     text.line("fit", fit);
     text.line("window", &options.read.window.map_or("full".to_owned(), |window: Window| window.to_string()));
     text.line("axis", &options.read.axis.to_string());
+    if let Some(depth) = options.read.depth {
+        text.line("depth", &depth.bits().to_string());
+    }
     text.path("labels", options.read.labels.as_deref());
     if let Some(channels) = options.read.channels {
         text.line("channels", &channels.to_string());
@@ -146,6 +150,7 @@ mod tests {
     use crate::format::{Axis, Channels, ReadOptions};
     use crate::job::EncryptOptions;
     use crate::set::Resize;
+    use imgveil::internal::image::Depth;
     use imgveil::internal::key::Key;
     use imgveil::internal::scheme::{Options, Preset};
 
@@ -176,6 +181,7 @@ mod tests {
             read: ReadOptions {
                 window: Some("40,400".parse().unwrap()),
                 axis: Axis::X,
+                depth: Depth::new(12),
                 labels: Some("labels.csv".into()),
                 channels: Some(Channels::Rgb),
                 exif_orientation: ExifOrientation::Apply,
@@ -190,7 +196,7 @@ mod tests {
             encryption_text(&request, Encoding::WebDataset { per_shard: 7 }),
             format!(
                 "imgveil run identity 2\njob=encrypt\ninput=/nowhere\nscheme={scheme}\nsize=192x256\nfit=pad\n\
-                 window=40,400\naxis=x\nlabels=labels.csv\nchannels=3\n\
+                 window=40,400\naxis=x\ndepth=12\nlabels=labels.csv\nchannels=3\n\
                  orientation=apply\nmembers=json\nmembers=txt\nnames=classes\n\
                  encoding=webdataset 7\n"
             )

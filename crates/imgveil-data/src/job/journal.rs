@@ -74,6 +74,15 @@ pub fn peek(path: &Path, key: &Key, run: &str) -> Result<Option<Head>, JobError>
     }
 }
 
+/// The images that a journal lists, to be read before the journal is opened, except those that were changed.
+pub fn listed(path: &Path, key: &Key) -> Vec<Entry> {
+    // The reader of the whole journal reports what cannot be read.
+    let Ok(bytes) = regular_file::open_no_link(path).and_then(regular_file::read_all) else { return Vec::new() };
+    let Contents { head: Some(head), records, .. } = parse(&bytes) else { return Vec::new() };
+    let unchanged = |record: &Record| record.checked(key, &head) == record.check;
+    records.into_iter().filter(unchanged).map(|record| record.entry).collect()
+}
+
 /// An image that is whole in the output.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {

@@ -4,16 +4,20 @@
 use super::census::{Census, Contents, Size};
 use super::check;
 use super::cost::{self, OF_SAMPLES};
+use super::depth;
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
+use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
 use super::salt;
 use super::summary::{Failure, in_order};
 use crate::format::{ExifOrientation, ReadError, Scale};
 use crate::set::names::Naming;
 use crate::set::remark::counted;
-use crate::set::{Advice, Encoding, Item, Mixed, PassedOver, Remark, Reordered, Slot, Source, Split, names, open_set};
+use crate::set::{
+    Advice, Encoding, Item, Mixed, PassedOver, Remark, Reordered, Slot, Source, Split, at_depth, names, open_set,
+};
 use crate::{Error, Memory};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::schedule::ImageId;
@@ -46,6 +50,9 @@ pub struct Preflight {
     pub passed_over: Vec<PassedOver>,
     /// The number of pictures whose EXIF orientation says that they are to be turned or mirrored.
     pub turned: usize,
+    /// The bits that samples use where they have more than 8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<u32>,
     /// Links that lead out of the input's folder and will not be followed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub links_out: Vec<String>,
@@ -79,6 +86,8 @@ pub(super) struct Preflighted {
     pub notes: Vec<Remark>,
     /// The number of images that are to be turned.
     pub turned: usize,
+    /// The depth of the images whose samples have more than 8 bits, if there are any.
+    pub depth: Option<Depth>,
     /// The meanings of samples in the set, each with the first image that has it.
     scales: Vec<(Scale, usize)>,
 }
@@ -88,7 +97,15 @@ pub(super) struct Preflighted {
 /// # Errors
 /// The errors that the run would end with before it writes.
 pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
-    let set = look(request)?;
+    preflight_with_progress(request, &NoProgress)
+}
+
+/// As [`preflight`], and reports the images that are read where their headers do not say how many bits they use.
+///
+/// # Errors
+/// As [`preflight`].
+pub fn preflight_with_progress(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflight, Error> {
+    let set = look(request, progress)?;
     let census = set.census();
     let plain_classes = set.plain_classes();
     let sizes = census.sizes();
@@ -104,6 +121,7 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
         ignored: set.source.ignored().len(),
         passed_over: set.source.ignored().to_vec(),
         turned: set.turned,
+        depth: set.depth.map(Depth::bits),
         links_out: links_out(set.source.as_ref()),
         notes: set.notes,
         plain_classes,
@@ -115,8 +133,8 @@ pub(super) fn links_out(source: &dyn Source) -> Vec<String> {
     source.links_out().iter().map(|link| link.display().to_string()).collect()
 }
 
-/// Opens the set and reads every header.
-pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
+/// Opens the set and reads every header, and every image whose header leaves open how many bits it uses.
+pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflighted, JobError> {
     let options = &request.options;
     let encoding = options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
     if options.partition.is_some() && (encoding.is_array() || request.scheme.mixes()) {
@@ -164,6 +182,7 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
         scales: Vec::new(),
         notes: opened.remarks,
         turned: 0,
+        depth: None,
         source,
     };
     set.scan(request);
@@ -172,6 +191,11 @@ pub(super) fn look(request: &EncryptRequest) -> Result<Preflighted, JobError> {
             return Err(JobError::NothingReadable { images: set.failed.len(), first: first.clone() });
         }
         _ => {}
+    }
+    set.check_sizes(request)?;
+    set.settle_depth(request, progress)?;
+    if let Some(depth) = set.depth {
+        set.source = at_depth(set.source, depth);
     }
     set.check(request)?;
     Ok(set)
@@ -252,16 +276,35 @@ impl Preflighted {
         check::of_image(key, self.salt, item, original, image)
     }
 
-    /// Checks the set as a whole.
-    fn check(&mut self, request: &EncryptRequest) -> Result<(), JobError> {
-        let mut first_of: HashMap<Split, usize> = HashMap::new();
-        let mut geometries: Vec<(Geometry, usize)> = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for (index, slot) in self.slots.iter().enumerate() {
-            let Some(geometry) = slot.geometry else { continue };
-            if seen.insert(geometry) {
-                geometries.push((geometry, index));
+    /// Gives all images of more than 8 bits one depth, which keys and networks need.
+    fn settle_depth(&mut self, request: &EncryptRequest, progress: &dyn Progress) -> Result<(), JobError> {
+        let stated = |slot: &Slot| slot.geometry.map_or(Depth::U8, Geometry::depth);
+        let mut depths: Vec<Depth> = self.slots.iter().map(stated).collect();
+        // Mixing and JPEG take 8 bits and refuse others, whatever they use.
+        let refused = request.scheme.mixes() || matches!(self.encoding, Encoding::Jpeg { .. });
+        if refused || depths.iter().all(|&depth| depth == Depth::U8) {
+            return Ok(());
+        }
+        let used = depth::settled(self.source.as_ref(), &mut depths, &self.mine, request, progress)?;
+        let Some(used) = used else { return Ok(()) };
+        for geometry in self.slots.iter_mut().map(|slot| &mut slot.geometry).chain(&mut self.originals) {
+            if let Some(deep) = geometry.filter(|geometry| geometry.depth() != Depth::U8) {
+                *geometry = Some(deep.with_depth(used.depth));
             }
+        }
+        self.depth = Some(used.depth);
+        self.notes.extend(used.remark());
+        Ok(())
+    }
+
+    /// Refuses images of several sizes where they must have one. Samples of more than 8 bits get one depth later.
+    fn check_sizes(&self, request: &EncryptRequest) -> Result<(), JobError> {
+        let stored = |index: usize| -> Option<Geometry> {
+            let geometry = self.originals[index]?;
+            Some(if geometry.depth() == Depth::U8 { geometry } else { geometry.with_depth(Depth::U16) })
+        };
+        let mut first_of: HashMap<Split, usize> = HashMap::new();
+        for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.geometry.is_some()) {
             // The images of this split must have one size. `All` means the whole set.
             let one_size = match (self.encoding.is_array(), request.scheme.mixes()) {
                 (_, true) => Split::All,
@@ -269,15 +312,26 @@ impl Preflighted {
                 _ => continue,
             };
             let first = *first_of.entry(one_size).or_insert(index);
-            let (Some(first_geometry), Some(other_geometry)) = (self.originals[first], self.originals[index]) else {
-                continue;
-            };
+            let (Some(first_geometry), Some(other_geometry)) = (stored(first), stored(index)) else { continue };
             if first_geometry != other_geometry {
                 let name = |index: usize| self.source.items()[index].name.clone();
                 let (first, other) = (name(first), name(index));
                 let mixed = Mixed { first, first_geometry, other, other_geometry };
                 let mixes = request.scheme.mixes();
                 return Err(if mixes { JobError::Mixed(mixed) } else { JobError::MixedArray(mixed) });
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks the set as a whole.
+    fn check(&mut self, request: &EncryptRequest) -> Result<(), JobError> {
+        let mut geometries: Vec<(Geometry, usize)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(geometry) = slot.geometry else { continue };
+            if seen.insert(geometry) {
+                geometries.push((geometry, index));
             }
         }
         if let Encoding::Jpeg { .. } = self.encoding

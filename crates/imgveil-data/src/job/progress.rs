@@ -10,6 +10,9 @@ use std::time::Duration;
 
 /// Receives the progress of a job. The methods may be called from many threads.
 pub trait Progress: Send + Sync {
+    /// The job first reads this many images, to see how many bits their samples use. [`Progress::advance`] counts them,
+    /// and the job then starts.
+    fn look(&self, _images: usize) {}
     /// The job will work on this many images.
     fn start(&self, images: usize);
     /// This many more images are written, with this many bytes of samples.

@@ -7,6 +7,7 @@ mod adapted;
 pub mod arrays;
 mod classes;
 mod completeness;
+mod depth;
 mod encoding;
 mod error;
 mod files;
@@ -39,6 +40,7 @@ mod stated;
 #[doc(hidden)]
 pub mod webdataset;
 
+pub use depth::{at_depth, at_used_depth};
 pub use encoding::Encoding;
 pub use error::{LoadError, Mixed, SetError};
 pub(crate) use files::check_new_file;
@@ -58,6 +60,7 @@ pub use source::{Beside, Opened, Source};
 pub use split::Split;
 
 pub(crate) use completeness::{PARTITION_MANIFEST, is_manifest};
+pub(crate) use depth::{depth_of_samples, used};
 pub(crate) use ledger::Ledger;
 pub(crate) use load::read_resized;
 pub(crate) use open::open_set;

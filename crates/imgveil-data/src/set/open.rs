@@ -5,7 +5,7 @@ use super::encoding::Encoding;
 use super::error::SetError;
 use super::manifest::MANIFEST;
 use super::source::{Opened, Source};
-use super::{arrays, completeness, folder, labels, webdataset};
+use super::{arrays, completeness, depth, folder, labels, webdataset};
 use crate::Error;
 use crate::format::{Format, ReadOptions};
 use imgveil::internal::key::Key;
@@ -41,7 +41,10 @@ pub fn open_sealed(path: &Path, options: &ReadOptions, key: &Key) -> Result<Open
 /// As [`open_with`] or [`open_sealed`], with the error of sets.
 pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
     let mut opened = open_any(path, options, key)?;
-    if opened.manifest.is_some() {
+    if let Some(manifest) = &opened.manifest {
+        // Files do not always tell how many bits of a sample are used.
+        let depths = manifest.images.iter().map(|entry| entry.geometry.depth()).collect();
+        opened.source = depth::at_depths(opened.source, depths);
         return Ok(opened);
     }
     if let Some(labels) = &options.labels {

@@ -23,6 +23,8 @@ pub enum Advice {
     Channels,
     /// One size for all images.
     Size,
+    /// A stated number of bits, if samples are to be flipped over their whole range.
+    Depth,
     /// Turning images as their files ask for.
     Orientation,
 }

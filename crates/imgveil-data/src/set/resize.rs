@@ -140,9 +140,9 @@ fn resize(image: Image, side: Side) -> Result<Image, GeometryError> {
         (_, Depth::U8) => {
             RgbImage::from_raw(width, height, image.into_samples()).map(|raw| resize(&raw, w, h, filter).into_raw())
         }
-        (1, Depth::U16) => ImageBuffer::<Luma<u16>, Vec<u16>>::from_raw(width, height, wide())
+        (1, _) => ImageBuffer::<Luma<u16>, Vec<u16>>::from_raw(width, height, wide())
             .map(|raw| stored(resize(&raw, w, h, filter).into_raw())),
-        (_, Depth::U16) => ImageBuffer::<Rgb<u16>, Vec<u16>>::from_raw(width, height, wide())
+        (_, _) => ImageBuffer::<Rgb<u16>, Vec<u16>>::from_raw(width, height, wide())
             .map(|raw| stored(resize(&raw, w, h, filter).into_raw())),
     };
     // Neither can fail: an image has as many samples as its geometry states, and resizing gives as many as the

@@ -13,13 +13,16 @@ impl StatedSizes {
         Self(manifest.images.iter().map(|entry| entry.geometry).collect())
     }
 
-    /// Compares what a header says, before the image is decoded.
+    /// Compares what a header says, before the image is decoded. Headers do not always say how many bits of a sample
+    /// are used, so that only the number of its bytes counts.
     ///
     /// # Errors
     /// If the manifest says otherwise.
     pub(super) fn check(&self, index: usize, found: Geometry) -> Result<Geometry, ReadErrorKind> {
         match self.0.get(index) {
-            Some(&stated) if stated != found => Err(ReadErrorKind::Stated { found, stated }),
+            Some(&stated) if stated.with_depth(found.depth()) != found || stated.bytes() != found.bytes() => {
+                Err(ReadErrorKind::Stated { found, stated })
+            }
             _ => Ok(found),
         }
     }

@@ -372,7 +372,7 @@ fn pictures() -> Vec<Vec<u8>> {
         encode_png(&colour).unwrap(),
         encode_jpeg(&colour, 80).unwrap(),
         include_bytes!("../codestreams/420-progressive.jpg").to_vec(),
-        include_bytes!("../codestreams/420-arithmetic.jpg").to_vec(),
+        include_bytes!("../codestreams/440-scans.jpg").to_vec(),
         include_bytes!("../codestreams/wide-chroma.jpg").to_vec(),
         encoded(ImageFormat::Bmp),
         encoded(ImageFormat::WebP),

@@ -174,6 +174,7 @@ impl ErrorDetail {
                 | PredictError::AlreadyEncrypted(_)
                 | PredictError::NoKey { .. }
                 | PredictError::OtherScheme { .. }
+                | PredictError::OtherDepth { .. }
                 | PredictError::Size { .. } => Invalid,
             },
             Self::Grid(GridError::Read { source, .. }) | Self::SchemeFile { source, .. } => read(source),

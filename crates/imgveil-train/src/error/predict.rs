@@ -67,6 +67,16 @@ pub enum PredictError {
         /// The stages of the set.
         found: String,
     },
+    /// Samples of another depth, which have another scale and, under a scheme, another key.
+    #[error("the network learned from samples of {expected} bits, and those of {name} have {found}")]
+    OtherDepth {
+        /// The name of an image.
+        name: String,
+        /// The bits in training.
+        expected: u32,
+        /// The bits of the image.
+        found: u32,
+    },
     /// Images of another size.
     #[error(
         "the network takes images of {}x{} (height x width) with {channels} channel(s), and {name} is {found}",

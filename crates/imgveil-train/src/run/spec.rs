@@ -95,6 +95,7 @@ mod tests {
             reading: ReadOptions {
                 window: Some("40,400".parse().unwrap()),
                 axis: "x".parse().unwrap(),
+                depth: imgveil::internal::image::Depth::new(12),
                 labels: Some("labels.csv".into()),
                 follow_links: true,
                 ..ReadOptions::default()

@@ -51,6 +51,7 @@ pub mod resize {
 /// The options of reading as a structure of texts. Members of shards are not read for training. How much memory may be
 /// used is left out: it belongs to the machine, and a run may be resumed on another one.
 pub mod reading {
+    use imgveil::internal::image::Depth;
     use imgveil_data::format::ReadOptions;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::path::PathBuf;
@@ -60,24 +61,57 @@ pub mod reading {
         window: Option<String>,
         range: Option<(f64, f64)>,
         axis: String,
+        #[serde(default)]
+        depth: Option<u32>,
         labels: Option<PathBuf>,
         #[serde(default)]
         follow_links: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        channels: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        exif_orientation: Option<String>,
     }
 
     /// Writes the fields.
     pub fn serialize<S: Serializer>(reading: &ReadOptions, serializer: S) -> Result<S::Ok, S::Error> {
-        let &ReadOptions { window, range, axis, ref labels, follow_links, .. } = reading;
-        let window = window.map(|window| window.to_string());
-        let fields = Fields { window, range, axis: axis.to_string(), labels: labels.clone(), follow_links };
+        let &ReadOptions { window, range, axis, depth, ref labels, follow_links, channels, exif_orientation, .. } =
+            reading;
+        let fields = Fields {
+            window: window.map(|window| window.to_string()),
+            range,
+            axis: axis.to_string(),
+            depth: depth.map(Depth::bits),
+            labels: labels.clone(),
+            follow_links,
+            channels: channels.map(|channels| channels.to_string()),
+            exif_orientation: Some(exif_orientation).filter(|it| *it != Default::default()).map(|it| it.to_string()),
+        };
         fields.serialize(serializer)
     }
 
     /// Parses the fields.
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ReadOptions, D::Error> {
-        let Fields { window, range, axis, labels, follow_links } = Fields::deserialize(deserializer)?;
-        let window = window.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?;
-        let axis = axis.parse().map_err(serde::de::Error::custom)?;
-        Ok(ReadOptions { window, range, axis, labels, follow_links, ..ReadOptions::default() })
+        let Fields { window, range, axis, depth, labels, follow_links, channels, exif_orientation } =
+            Fields::deserialize(deserializer)?;
+        let wrong = serde::de::Error::custom;
+        let depth = match depth {
+            Some(bits) => Some(Depth::new(bits).ok_or_else(|| wrong("no depth of 8 to 16 bits".to_owned()))?),
+            None => None,
+        };
+        Ok(ReadOptions {
+            window: window.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?,
+            range,
+            axis: axis.parse().map_err(serde::de::Error::custom)?,
+            depth,
+            labels,
+            follow_links,
+            channels: channels.map(|text| text.parse()).transpose().map_err(serde::de::Error::custom)?,
+            exif_orientation: exif_orientation
+                .map(|text| text.parse())
+                .transpose()
+                .map_err(serde::de::Error::custom)?
+                .unwrap_or_default(),
+            ..ReadOptions::default()
+        })
     }
 }

@@ -22,6 +22,7 @@ use crate::weights::Weights;
 use burn::module::Module;
 use burn::optim::{GradientsAccumulator, ModuleOptimizer};
 use burn::tensor::{Bytes, DType, Tensor};
+use imgveil::internal::image::Depth;
 use std::time::Instant;
 
 /// The state of a training run between two epochs.
@@ -92,7 +93,8 @@ impl<'a> TrainingRun<'a> {
         };
         if let Some(folder) = folder {
             let key = set.fingerprint.map(|fingerprint| fingerprint.to_string());
-            folder.model(&ModelInfo { model, classes: set.classes.clone(), scheme: set.scheme.clone(), key })?;
+            let depth = Some(set.train.geometry.depth()).filter(|&depth| depth != Depth::U8).map(Depth::bits);
+            folder.model(&ModelInfo { model, classes: set.classes.clone(), scheme: set.scheme.clone(), key, depth })?;
             if let Some(state) = folder.state()? {
                 folder.follow(&run.title, &state)?;
                 run.restore(state).map_err(|reason| folder.damaged(STATE, reason))?;

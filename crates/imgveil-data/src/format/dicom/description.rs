@@ -148,7 +148,7 @@ impl Description {
         }
         let channels = if grey { 1 } else { 3 };
         let deep = self.stored > 8 && !windowed && self.photometric != Photometric::Palette;
-        let depth = if deep { Depth::U16 } else { Depth::U8 };
+        let depth = if deep { Depth::new(self.stored).unwrap_or(Depth::U16) } else { Depth::U8 };
         let geometry = Geometry::new(self.rows, self.columns, channels)?.with_depth(depth);
         if let Some(length) = self.pixels.length.filter(|_| self.syntax.coding == Coding::Native) {
             let needed = (u128::from(self.frame_bits()) * self.frames as u128).div_ceil(8);

@@ -63,7 +63,7 @@ impl Description {
                 each_word(frame, self.allocated, |word| samples.push(level(word) as u8 * 255))
             }
             Depth::U8 => each_word(frame, self.allocated, |word| samples.push(level(word) as u8)),
-            Depth::U16 => {
+            _ => {
                 each_word(frame, self.allocated, |word| samples.extend((level(word) as u16).to_le_bytes()));
             }
         }

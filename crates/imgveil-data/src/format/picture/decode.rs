@@ -6,7 +6,7 @@ use crate::format::{Header, ImageFile, ReadErrorKind};
 use crate::text::one_line;
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::png::PngDecoder;
-use image::codecs::pnm::PnmDecoder;
+use image::codecs::pnm::{ArbitraryHeader, GraymapHeader, PixmapHeader, PnmDecoder, PnmHeader};
 use image::codecs::webp::WebPDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits};
 use imgveil::internal::image::{Geometry, Image};
@@ -49,16 +49,12 @@ impl Picture {
     fn decode(&self, geometry: Geometry) -> Result<DynamicImage, ReadErrorKind> {
         let mut limits = Limits::no_limits();
         limits.max_alloc = Some(room(geometry) as u64);
-        let mut reader = Cursor::new(self.bytes.as_slice());
+        let reader = Cursor::new(self.bytes.as_slice());
         match self.format {
             ImageFormat::Png => PngDecoder::with_limits(reader, limits.clone()).and_then(|d| pixels(d, limits)),
             ImageFormat::WebP => WebPDecoder::new(reader).and_then(|d| pixels(d, limits)),
             ImageFormat::Bmp => BmpDecoder::new(reader).and_then(|d| pixels(d, limits)),
-            ImageFormat::Pnm => {
-                let image = PnmDecoder::new(&mut reader).and_then(|d| pixels(d, limits)).map_err(|e| wrong(&e))?;
-                no_second_pnm(reader)?;
-                return Ok(image);
-            }
+            ImageFormat::Pnm => return pnm(&self.bytes, limits),
             _ => return Err(ReadErrorKind::Foreign),
         }
         .map_err(|e| wrong(&e))
@@ -68,6 +64,60 @@ impl Picture {
 fn pixels(mut decoder: impl ImageDecoder, limits: Limits) -> Result<DynamicImage, ImageError> {
     decoder.set_limits(limits)?;
     DynamicImage::from_decoder(decoder)
+}
+
+/// Decodes a picture of the PNM family. Samples of two bytes are as they are stored, up to the largest that the header
+/// allows.
+fn pnm(bytes: &[u8], limits: Limits) -> Result<DynamicImage, ReadErrorKind> {
+    let mut reader = Cursor::new(bytes);
+    let decoder = PnmDecoder::new(&mut reader).map_err(|e| wrong(&e))?;
+    let max = decoder.header().maximal_sample();
+    let image = match whole_range(decoder.header()) {
+        None => pixels(decoder, limits).map_err(|e| wrong(&e))?,
+        Some(header) => {
+            drop(decoder);
+            let mut text = Vec::new();
+            header.write(&mut text).map_err(ReadErrorKind::Io)?;
+            let decoder = PnmDecoder::new(Cursor::new(text).chain(&mut reader)).map_err(|e| wrong(&e))?;
+            within(pixels(decoder, limits).map_err(|e| wrong(&e))?, max as u16)?
+        }
+    };
+    no_second_pnm(reader)?;
+    Ok(image)
+}
+
+/// The header of samples of two bytes that may use all 16 bits, if this one has fewer. The decoder scales samples to 16
+/// bits in single precision, which loses some of them: it must see no reason to.
+fn whole_range(header: &PnmHeader) -> Option<PnmHeader> {
+    const ALL: u32 = 65_535;
+    if !(256..ALL).contains(&header.maximal_sample()) {
+        return None;
+    }
+    let grey = header.as_graymap().map(|grey| GraymapHeader { maxwhite: ALL, ..*grey }.into());
+    let colour = header.as_pixmap().map(|colour| PixmapHeader { maxval: ALL, ..*colour }.into());
+    let other = || header.as_arbitrary().map(|other| ArbitraryHeader { maxval: ALL, ..other.clone() }.into());
+    grey.or(colour).or_else(other)
+}
+
+/// Checks that no sample is larger than `max`. Where alpha is `max`, which says that a pixel is opaque, it becomes the
+/// largest number of 16 bits.
+fn within(mut image: DynamicImage, max: u16) -> Result<DynamicImage, ReadErrorKind> {
+    let whole = |alpha: &mut u16| {
+        if *alpha == max {
+            *alpha = u16::MAX;
+        }
+    };
+    let larger = image.as_bytes().as_chunks::<2>().0.iter().map(|&pair| u16::from_ne_bytes(pair)).find(|&s| s > max);
+    if let Some(sample) = larger {
+        let words = format!("a sample is {sample}, and its header says that {max} is the largest");
+        return Err(ReadErrorKind::Damaged(words));
+    }
+    match &mut image {
+        DynamicImage::ImageLumaA16(image) => image.pixels_mut().for_each(|pixel| whole(&mut pixel.0[1])),
+        DynamicImage::ImageRgba16(image) => image.pixels_mut().for_each(|pixel| whole(&mut pixel.0[3])),
+        _ => {}
+    }
+    Ok(image)
 }
 
 /// PNM files may hold several images, of which the decoder reads the first.

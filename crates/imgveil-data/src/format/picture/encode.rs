@@ -17,14 +17,29 @@ pub fn encode_png(image: &Image) -> Result<Vec<u8>, String> {
     // The encoder expects 16-bit samples in the machine's byte order.
     let samples = match geometry.depth() {
         Depth::U8 => Cow::Borrowed(image.samples()),
-        Depth::U16 => {
+        _ => {
             let native = |pair: &[u8]| u16::from_le_bytes([pair[0], pair[1]]).to_ne_bytes();
             Cow::Owned(image.samples().chunks_exact(2).flat_map(native).collect())
         }
     };
     let compression =
         if compresses(geometry, &samples)? { CompressionType::Fast } else { CompressionType::Uncompressed };
-    png(geometry, geometry.height(), &samples, compression)
+    let png = png(geometry, geometry.height(), &samples, compression)?;
+    let bits = geometry.depth().bits();
+    Ok(if bits < geometry.depth().stored_bits() { with_used_bits(&png, bits as u8, geometry.channels()) } else { png })
+}
+
+/// The signature and the first chunk (IHDR) of a PNG.
+const PNG_HEAD: usize = 8 + 25;
+
+/// Adds the chunk that says how many bits of a sample are significant (sBIT, PNG specification, 11.3.2.7).
+fn with_used_bits(png: &[u8], bits: u8, channels: usize) -> Vec<u8> {
+    let (head, rest) = png.split_at(png.len().min(PNG_HEAD));
+    let chunk = [&b"sBIT"[..], [bits, bits, bits].get(..channels).unwrap_or_default()].concat();
+    let mut crc = flate2::Crc::new();
+    crc.update(&chunk);
+    let length = (channels as u32).to_be_bytes();
+    [head, &length, &chunk, &crc.sum().to_be_bytes(), rest].concat()
 }
 
 /// The number of rows on which compression is tried.
@@ -53,8 +68,8 @@ fn png(geometry: Geometry, rows: usize, samples: &[u8], compression: Compression
     let colour = match (geometry.channels(), geometry.depth()) {
         (1, Depth::U8) => ExtendedColorType::L8,
         (_, Depth::U8) => ExtendedColorType::Rgb8,
-        (1, Depth::U16) => ExtendedColorType::L16,
-        (_, Depth::U16) => ExtendedColorType::Rgb16,
+        (1, _) => ExtendedColorType::L16,
+        (_, _) => ExtendedColorType::Rgb16,
     };
     let filter = match compression {
         CompressionType::Uncompressed => FilterType::NoFilter,

@@ -6,7 +6,7 @@ use super::{bmp, jpeg, tiff};
 use crate::format::{Header, ReadErrorKind};
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::png::PngDecoder;
-use image::codecs::pnm::{PnmDecoder, PnmSubtype, SampleEncoding};
+use image::codecs::pnm::{PnmDecoder, PnmHeader, PnmSubtype, SampleEncoding};
 use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder, ImageFormat, Limits};
 use imgveil::internal::image::{Depth, Geometry};
@@ -124,6 +124,7 @@ fn pnm_geometry(mut reader: impl BufRead + Seek, length: u64) -> Result<Geometry
         // The decoder would read one byte per sample instead of two.
         return Err(ReadErrorKind::Unsupported("a PAM of 16 bits that names no TUPLTYPE; add one".into()));
     }
+    let geometry = geometry.with_depth(pnm_depth(geometry, decoder.header()));
     let samples = geometry.pixels() as u64 * u64::from(decoder.color_type().channel_count());
     let needed = match decoder.subtype() {
         PnmSubtype::Bitmap(SampleEncoding::Binary) => geometry.width().div_ceil(8) as u64 * geometry.height() as u64,
@@ -136,6 +137,14 @@ fn pnm_geometry(mut reader: impl BufRead + Seek, length: u64) -> Result<Geometry
     let header = reader.stream_position().map_err(ReadErrorKind::Io)?;
     plausible(needed, length.saturating_sub(header), 1)?;
     Ok(geometry)
+}
+
+/// The depth of a picture of the PNM family, by its largest sample.
+fn pnm_depth(geometry: Geometry, header: &PnmHeader) -> Depth {
+    match u16::try_from(header.maximal_sample()) {
+        Ok(max) if geometry.depth() == Depth::U16 => Depth::holding(max),
+        _ => geometry.depth(),
+    }
 }
 
 /// The geometry that the decoder will give, without alpha.

@@ -26,6 +26,51 @@ fn pngs_of_16_bits_round_trip() {
     }
 }
 
+#[test]
+fn pngs_say_how_many_bits_are_used() {
+    for (channels, bits) in [(1, 12), (3, 9)] {
+        let geometry = Geometry::new(5, 7, channels).unwrap().with_depth(Depth::new(bits).unwrap());
+        let image = Image::new(geometry, [7u8, 1].repeat(geometry.samples())).unwrap();
+        let png = encode_png(&image).unwrap();
+        let said = [&b"sBIT"[..], &vec![bits as u8; channels as usize]].concat();
+        assert_eq!(png[8 + 25..][..4], channels.to_be_bytes());
+        assert_eq!(png[8 + 25 + 4..][..said.len()], said);
+        // Its checksum is right, and what lies behind it is read. Others scale samples up to 16 bits, so that the
+        // samples alone say how many bits they use.
+        assert_eq!(decode(&png).unwrap().at_depth(geometry.depth()).unwrap(), image);
+    }
+}
+
+#[test]
+fn deep_pnm_samples_are_read_as_they_are_stored() {
+    // Scaled to 16 bits in single precision and back, 21,882 of 65,402 would be another sample.
+    for (max, bits) in [(256u32, 9), (1000, 10), (4095, 12), (40_000, 16), (65_402, 16), (65_534, 16), (65_535, 16)] {
+        let height = max / 256 + 1;
+        let values: Vec<u16> = (0..256 * height).map(|value| value.min(max) as u16).collect();
+        let stored: Vec<u8> = values.iter().flat_map(|value| value.to_be_bytes()).collect();
+        let pgm = [format!("P5 256 {height} {max}\n").as_bytes(), &stored].concat();
+        let geometry = header(Cursor::new(&pgm)).unwrap().geometry;
+        assert_eq!(geometry.depth().bits(), bits);
+        let samples: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let image = Image::new(geometry, samples).unwrap();
+        assert!(decode(&pgm).unwrap() == image, "{max}");
+        let words: Vec<String> = values.iter().map(u16::to_string).collect();
+        let plain = format!("P2\n# a comment\n256 {height}\n{max}\n{}\n", words.join("\n"));
+        assert!(decode(plain.as_bytes()).unwrap() == image, "{max}");
+        let opaque: Vec<u8> = values.iter().flat_map(|value| [*value, max as u16]).flat_map(u16::to_be_bytes).collect();
+        let pam = |alpha: &[u8]| {
+            let head =
+                format!("P7\nWIDTH 256\nHEIGHT {height}\nDEPTH 2\nMAXVAL {max}\nTUPLTYPE GRAYSCALE_ALPHA\nENDHDR\n");
+            [head.as_bytes(), alpha].concat()
+        };
+        assert!(decode(&pam(&opaque)).unwrap() == image, "{max}");
+        let translucent = [&opaque[..2], &[0, 1], &opaque[4..]].concat();
+        assert!(decode(&pam(&translucent)).unwrap_err().to_string().contains("translucent"));
+    }
+    let large = decode(b"P6 1 1 1000\n\x00\x01\x03\xe9\x00\x02").unwrap_err().to_string();
+    assert!(large.contains("a sample is 1001, and its header says that 1000 is the largest"), "{large}");
+}
+
 /// The image in every format that some program writes, with the name of the format.
 fn in_every_format(image: &Image) -> Vec<(&'static str, Vec<u8>)> {
     let geometry = image.geometry();

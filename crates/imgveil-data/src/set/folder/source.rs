@@ -308,8 +308,8 @@ impl FolderSource {
     }
 }
 
-/// The header of a file of a kind that may hold several images. A file whose header cannot be read is listed as one image. Reading
-/// that image gives the reason.
+/// The header of a file of a kind that may hold several images. A file whose header cannot be read is listed as one
+/// image. Reading that image gives the reason.
 fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: &Listing) -> Option<Header> {
     let Location::File(path, format) = location else { return None };
     if !format.may_be_several(path) {
