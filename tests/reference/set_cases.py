@@ -16,6 +16,7 @@ def images():
         (COUNT, 1, "train/0/a", "val", 0, "2x3x1", 2, 3, 1, 8),
         (COUNT, 1, "train/0/a", "train", 0, "1x3x1", 2, 3, 1, 8),
         (HASHED, 1, "gr\u00f6\u00dfe/\u732b", "all", 70000, "4x4x3x16", 4, 4, 3, 16),
+        (COUNT, 1, "train/0/a", "train", 0, "2x3x1x12", 2, 3, 1, 12),
     ]
     out = []
     for secret, which, name, split, label, original, height, width, channels, depth in cases:
@@ -81,4 +82,6 @@ def seals():
         part["seal"] = seal
     del merged["run"]
     out.append({"secret": COUNT.hex(), "manifest": merged})
+    deep = _manifest(COUNT, [_entry(1, geometry="8x8x1x12", original="7x5x1x12")])
+    out.append({"secret": COUNT.hex(), "manifest": dict(deep, seal=sets.seal(COUNT, deep))})
     return out

@@ -193,11 +193,12 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
         _ => {}
     }
     set.check_sizes(request)?;
-    set.settle_depth(request, progress)?;
+    let told = set.settle_depth(request, progress)?;
     if let Some(depth) = set.depth {
         set.source = at_depth(set.source, depth);
     }
     set.check(request)?;
+    set.notes.extend(told);
     Ok(set)
 }
 
@@ -276,25 +277,24 @@ impl Preflighted {
         check::of_image(key, self.salt, item, original, image)
     }
 
-    /// Gives all images of more than 8 bits one depth, which keys and networks need.
-    fn settle_depth(&mut self, request: &EncryptRequest, progress: &dyn Progress) -> Result<(), JobError> {
+    /// Gives all images of more than 8 bits one depth, which keys and networks need. Returns what the user should know.
+    fn settle_depth(&mut self, request: &EncryptRequest, progress: &dyn Progress) -> Result<Option<Remark>, JobError> {
         let stated = |slot: &Slot| slot.geometry.map_or(Depth::U8, Geometry::depth);
         let mut depths: Vec<Depth> = self.slots.iter().map(stated).collect();
         // Mixing and JPEG take 8 bits and refuse others, whatever they use.
         let refused = request.scheme.mixes() || matches!(self.encoding, Encoding::Jpeg { .. });
         if refused || depths.iter().all(|&depth| depth == Depth::U8) {
-            return Ok(());
+            return Ok(None);
         }
         let used = depth::settled(self.source.as_ref(), &mut depths, &self.mine, request, progress)?;
-        let Some(used) = used else { return Ok(()) };
+        let Some(used) = used else { return Ok(None) };
         for geometry in self.slots.iter_mut().map(|slot| &mut slot.geometry).chain(&mut self.originals) {
             if let Some(deep) = geometry.filter(|geometry| geometry.depth() != Depth::U8) {
                 *geometry = Some(deep.with_depth(used.depth));
             }
         }
         self.depth = Some(used.depth);
-        self.notes.extend(used.remark());
-        Ok(())
+        Ok(used.remark())
     }
 
     /// Refuses images of several sizes where they must have one. Samples of more than 8 bits get one depth later.
