@@ -282,7 +282,8 @@ fn edits_end_with_the_exit_code_of_a_changed_set_or_change_nothing() {
     }
 }
 
-/// A run that goes on behind an edited journal refuses it and touches nothing, or makes the set that it would have made.
+/// A run that goes on behind an edited journal refuses it and touches nothing, or makes the set that it would have
+/// made.
 #[test]
 fn edits_of_a_journal_are_refused_or_change_nothing() {
     let sandbox = Sandbox::new();

@@ -106,7 +106,8 @@ impl Sandbox {
                 None => words.push("--keep-names"),
             }
         }
-        // Most tests compare runs byte by byte, so that sets get one salt. A line with the word `random-salt` runs without.
+        // Most tests compare runs byte by byte, so that sets get one salt. A line with the word `random-salt` runs
+        // without.
         if words[0] == "encrypt" && !words.contains(&"--salt") {
             match words.iter().position(|word| *word == "random-salt") {
                 Some(at) => drop(words.remove(at)),
@@ -231,8 +232,8 @@ impl Sandbox {
         }
     }
 
-    /// The decoded picture: height, width and interleaved samples. A JPEG by imgveil's own decoder, as others differ by a
-    /// few values.
+    /// The decoded picture: height, width and interleaved samples. A JPEG by imgveil's own decoder, as others differ by
+    /// a few values.
     pub fn pixels(&self, name: &str) -> (u32, u32, Vec<u8>) {
         let bytes = self.read(name);
         if bytes.starts_with(&[0xff, 0xd8]) {
