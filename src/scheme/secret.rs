@@ -26,8 +26,8 @@ impl Secret {
         }
     }
 
-    /// Whether ids, hashes and the fingerprint depend on enough random bits. Those of tables without a salt depend on the
-    /// tables alone, which may be so few that all of them can be tried.
+    /// Whether ids, hashes and the fingerprint depend on enough random bits. Those of tables without a salt depend on
+    /// the tables alone, which may be so few that all of them can be tried.
     pub fn is_hard_to_guess(&self) -> bool {
         match self {
             Self::Key(_) => true,

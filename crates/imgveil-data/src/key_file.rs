@@ -5,12 +5,13 @@ use crate::private_file::{NotWritten, others_can_read, write_private};
 use crate::regular_file;
 pub use crate::secret_error::KeyFileError;
 use imgveil::internal::key::Key;
+use std::io::Read;
 use std::path::Path;
 use std::time::SystemTime;
 use zeroize::Zeroizing;
 
-/// The size limit of a key file, comments included.
-const LONGEST: u64 = 1 << 20;
+/// How much of a key file is read. A whole one is shorter.
+const LONGEST: usize = 8192;
 
 /// A key read from a file.
 pub struct LoadedKey {
@@ -44,7 +45,11 @@ pub fn load(path: &Path) -> Result<LoadedKey, Error> {
         std::io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
         _ => KeyFileError::Io { doing: "read", path: path.to_owned(), source },
     };
-    let text = Zeroizing::new(regular_file::read_named(path, LONGEST).map_err(io)?);
+    // With room for all of it, no copy of the secret stays behind when the buffer grows.
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST));
+    // What is too long for a key is no key: parsing says so.
+    let file = regular_file::open_named(path).map_err(io)?;
+    file.take(LONGEST as u64).read_to_end(&mut text).map_err(io)?;
     let key = Key::parse(&text).map_err(|source| KeyFileError::Invalid { path: path.to_owned(), source })?;
     Ok(LoadedKey { key, warning: others_can_read(path, "key") })
 }

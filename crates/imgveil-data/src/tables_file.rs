@@ -1,8 +1,8 @@
 //! Files of tables: numpy's `.npz` (`numpy.savez`) or JSON. Tables are as secret as a key and stored like one: mode
 //! 0600, written whole or not at all, never over another file.
 //!
-//! Tables may hold a few bits only, so that all of them could be tried. Their salt, 32 random bytes, is the array `salt`
-//! in the file, or for files of other programs a file beside it, `FILE.salt`.
+//! Tables may hold a few bits only, so that all of them could be tried. Their salt, 32 random bytes, is the array
+//! `salt` in the file, or for files of other programs a file beside it, `FILE.salt`.
 
 use crate::Error;
 use crate::Memory;
@@ -78,8 +78,8 @@ pub fn load(path: &Path) -> Result<LoadedTables, Error> {
     Ok(LoadedTables { tables, warning: others_can_read(path, "tables"), salt_file: None })
 }
 
-/// Reads a file of tables to encrypt with. Tables without a salt get one: a new file beside them, which must be kept with
-/// them.
+/// Reads a file of tables to encrypt with. Tables without a salt get one: a new file beside them, which must be kept
+/// with them.
 ///
 /// # Errors
 /// As [`load`]. Also if the salt cannot be written.

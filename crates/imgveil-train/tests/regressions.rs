@@ -1,5 +1,5 @@
-//! What fuzzing guards, without a fuzzer: every target of training on small sound inputs, on those cut anywhere, and with
-//! a byte changed anywhere.
+//! What fuzzing guards, without a fuzzer: every target of training on small sound inputs, on those cut anywhere, and
+//! with a byte changed anywhere.
 
 #[path = "common/fuzzed.rs"]
 mod fuzzed;

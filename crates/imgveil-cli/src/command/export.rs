@@ -11,9 +11,9 @@ Examples:
   imgveil train --data images --model resnet18 --weights model.safetensors -o runs/b
 
 Tensors have the names and the layout of torchvision (resnet18, resnet50, densenet121) and timm (xception, vit-tiny, \
-vit-small, convmixer), so that PyTorch loads them into a model of the same shape. The file's metadata names the network, the classes in the \
-order of its outputs, the scheme, and the scale of its input: x = (2 p - max) / max, from -1 to 1, and the factors of \
---normalise where it was used.";
+vit-small, convmixer), so that PyTorch loads them into a model of the same shape. The file's metadata names the \
+network, the classes in the order of its outputs, the scheme, and the scale of its input: x = (2 p - max) / max, \
+from -1 to 1, and the factors of --normalise where it was used.";
 
 /// Write a run's weights in the safetensors format, for PyTorch or `imgveil train --weights`.
 #[derive(clap::Args)]

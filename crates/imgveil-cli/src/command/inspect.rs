@@ -46,10 +46,12 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             out.say(&format!("  made by  {}", encrypted.tool));
             match encrypted.manifest {
                 Trust::Format1 => out.note(
-                    "imgveil.json is of format 1 and has no seal: whether anything in it was changed cannot be checked.",
+                    "imgveil.json is of format 1 and has no seal: whether anything in it was changed cannot \
+                     be checked.",
                 ),
                 _ => out.note(
-                    "This is what imgveil.json says, for which nothing vouches without the key: `imgveil verify -k KEY`.",
+                    "This is what imgveil.json says, for which nothing vouches without the key: `imgveil \
+                     verify -k KEY`.",
                 ),
             }
         }

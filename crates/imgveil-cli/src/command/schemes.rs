@@ -210,8 +210,8 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
 fn tables_of(bits: f64, at_most: &str) -> String {
     let searched = if bits < 80.0 { ": few enough to try all of them" } else { "" };
     format!(
-        "written out (--tables), the key has {at_most}{} bits{searched}. Names and hashes also depend on the salt of the \
-         tables, which has 256",
+        "written out (--tables), the key has {at_most}{} bits{searched}. Names and hashes also depend on the salt of \
+         the tables, which has 256",
         bits.floor()
     )
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 /// How the lines of a dry run begin.
 pub const WOULD: &str = "would pass over";
 
-/// Prints how many files were passed over, a line for each reason, and which ones if the user asked for details. `begin`
-/// is `passed over` or [`WOULD`].
+/// Prints how many files were passed over, a line for each reason, and which ones if the user asked for details.
+/// `begin` is `passed over` or [`WOULD`].
 pub fn passed_over(begin: &str, files: &[PassedOver], out: &Output) {
     let mut reasons: BTreeMap<PassedOverReason, Vec<&PassedOver>> = BTreeMap::new();
     for file in files {

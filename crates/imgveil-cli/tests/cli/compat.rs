@@ -190,7 +190,8 @@ fn sets_of_0_1_are_decrypted() {
     }
 }
 
-/// Names, ids and manifests are of format 2 now. Where all images share a key, the encrypted pictures are still the same.
+/// Names, ids and manifests are of format 2 now. Where all images share a key, the encrypted pictures are still the
+/// same.
 #[test]
 fn the_same_options_encrypt_the_same_pixels_as_0_1() {
     let folder = copy();

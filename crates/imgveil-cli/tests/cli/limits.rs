@@ -232,7 +232,7 @@ fn dicom_objects_have_a_bounded_number_of_frames() {
         file[at + 6] = frames.len() as u8;
         file.splice(at + 8..at + 10, frames.bytes());
         sandbox.write("in/a.dcm", &file);
-        refused(&sandbox, "encrypt -k k.key -s none in out", &[DATASET], "images, and at most");
+        refused(&sandbox, "encrypt -k k.key -s none in out", &[DATASET], "but it holds 16");
     }
     let at = whole.windows(8).position(|window| window == b"\x28\0\x10\0US\x02\0").unwrap();
     let mut file = whole.clone();

@@ -6,8 +6,8 @@ use crate::runs::{MANY, Tree, done, left, many, records, remove, start, summary}
 use serde_json::Value;
 use std::process::Child;
 
-/// Compares the trees of a run alone and of merged partitions. Merging has no key: a merged manifest has the seals of its
-/// parts in place of its own.
+/// Compares the trees of a run alone and of merged partitions. Merging has no key: a merged manifest has the seals of
+/// its parts in place of its own.
 #[track_caller]
 fn assert_same_but_the_seals(mut one: Tree, mut merged: Tree) {
     let manifest = |tree: &mut Tree| -> Value {

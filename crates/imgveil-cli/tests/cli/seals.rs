@@ -1,7 +1,9 @@
 //! The seal of `imgveil.json`: what is refused once anything of it was changed.
 
 use crate::common::sandbox::*;
-use crate::runs::done;
+use crate::runs::{cut, done, many, remove};
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
 const FORGED: &str = "was changed after it was written: its seal does not fit. Nothing of it was used; restore it from \
@@ -227,4 +229,108 @@ fn tables_without_a_salt_get_one_beside_them() {
     // Another salt is another secret.
     done(&sandbox, "encrypt --tables t.json -s np in other");
     assert_ne!(sandbox.manifest("other")["key"], sandbox.manifest("out")["key"]);
+}
+
+/// One edit of bytes.
+fn edit(draw: &mut ChaCha20Rng, bytes: &mut Vec<u8>) {
+    let mut below = |n: usize| draw.next_u32() as usize % n.max(1);
+    let at = below(bytes.len());
+    match below(4) {
+        0 => bytes[at] ^= 1 << below(8),
+        1 => bytes.insert(at, below(256) as u8),
+        2 => drop(bytes.remove(at)),
+        _ => bytes[at] = b"0123456789abcdef\"{},\n"[below(21)],
+    }
+}
+
+/// `tests/mutations.rs` of the crate `imgveil-data` draws thousands; here, some go through the command.
+#[test]
+fn edits_end_with_the_exit_code_of_a_changed_set_or_change_nothing() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    let mut draw = ChaCha20Rng::seed_from_u64(14);
+    for (format, set) in [("png", "out"), ("webdataset", "shards"), ("npz", "out.npz")] {
+        done(&sandbox, &format!("encrypt neutral -k k.key --format {format} in {set}"));
+        let line = format!("decrypt -k k.key --names {set}.names.csv {set} back");
+        done(&sandbox, &line);
+        let right = sandbox.tree("back");
+        std::fs::remove_dir_all(sandbox.path("back")).unwrap();
+        let all: Vec<String> = sandbox.files("").into_iter().filter(|name| name.starts_with(set)).collect();
+        for number in 0..24 {
+            let name = &all[draw.next_u32() as usize % all.len()];
+            let whole = sandbox.read(name);
+            let mut bytes = whole.clone();
+            edit(&mut draw, &mut bytes);
+            sandbox.write(name, &bytes);
+            let decrypted = sandbox.run(&line);
+            let what = format!("edit {number} of {name}: {} {}", decrypted.code, decrypted.err);
+            assert!([0, DATASET].contains(&decrypted.code), "{what}");
+            if decrypted.code == 0 {
+                assert_same(&right, &sandbox.tree("back"));
+            }
+            let verified = sandbox.run(&format!("verify -k k.key {set}"));
+            assert!([0, DATASET].contains(&verified.code), "{what}: {}", verified.err);
+            // A verification does not look at the file of names.
+            let refused = !name.ends_with(".csv") && decrypted.code != 0;
+            assert!(!refused || verified.code == DATASET, "{what}: {}", verified.err);
+            sandbox.write(name, &whole);
+            for left in ["back", "back.failed.csv"] {
+                let path = sandbox.path(left);
+                let _ = std::fs::remove_dir_all(&path).or_else(|_| std::fs::remove_file(&path));
+            }
+        }
+    }
+}
+
+/// A run that goes on behind an edited journal refuses it and touches nothing, or makes the set that it would have
+/// made.
+#[test]
+fn edits_of_a_journal_are_refused_or_change_nothing() {
+    let sandbox = Sandbox::new();
+    many(&sandbox);
+    done(&sandbox, "encrypt neutral -k k.key in enc");
+    let mut draw = ChaCha20Rng::seed_from_u64(15);
+    let (mut refused, mut forged) = (0, 0);
+    for line in ["encrypt neutral -k k.key in out", "decrypt -k k.key --names enc.names.csv enc back"] {
+        let out = line.rsplit(' ').next().unwrap();
+        done(&sandbox, line);
+        let right = sandbox.tree(out);
+        remove(&sandbox, line);
+        cut(&sandbox, line);
+        let started = sandbox.tree("");
+        let name = format!("{out}/.imgveil-partial");
+        let head = sandbox.read(&name).iter().position(|&byte| byte == b'\n').unwrap();
+        for number in 0..16 {
+            let mut bytes = sandbox.read(&name);
+            if number % 2 == 0 {
+                // The first line decides what the others are worth.
+                let mut first = bytes.drain(..head).collect();
+                edit(&mut draw, &mut first);
+                bytes.splice(..0, first);
+            } else {
+                edit(&mut draw, &mut bytes);
+            }
+            sandbox.write(&name, &bytes);
+            let before = sandbox.tree("");
+            let again = sandbox.run(line);
+            let what = format!("edit {number}: {} {}", again.code, again.err);
+            match again.code {
+                0 => assert_same(&right, &sandbox.tree(out)),
+                // Of another run, or of another version.
+                USAGE | DATASET => assert_same(&before, &sandbox.tree("")),
+                _ => panic!("{what}"),
+            }
+            refused += usize::from(again.code != 0);
+            forged += usize::from(again.code == DATASET);
+            remove(&sandbox, line);
+            for (name, bytes) in started.iter().filter(|(name, _)| name.starts_with(out)) {
+                match name.strip_suffix('/') {
+                    Some(folder) => std::fs::create_dir_all(sandbox.path(folder)).unwrap(),
+                    None => sandbox.write(name, bytes),
+                }
+            }
+        }
+        remove(&sandbox, line);
+    }
+    assert!(refused > 4 && forged > 0, "{refused} were refused, {forged} of them as forged");
 }

@@ -73,7 +73,10 @@ pub enum JobError {
         id: String,
     },
     /// A line of the file of names is about another image.
-    #[error("{path} says that `{id}` is `{}`, and the key says that it is not: the file was changed", .name.escape_debug())]
+    #[error(
+        "{path} says that `{id}` is `{}`, and the key says that it is not: the file was changed",
+        .name.escape_debug()
+    )]
     ForgedName {
         /// The file of names.
         path: PathBuf,
@@ -122,8 +125,8 @@ pub enum JobError {
     ForgedJournal(PathBuf),
     /// Tables without a salt.
     #[error(
-        "these tables have no salt: the names and hashes of the set would depend on the tables alone, and tables of few \
-         bits can all be tried"
+        "these tables have no salt: the names and hashes of the set would depend on the tables alone, and tables of \
+         few bits can all be tried"
     )]
     Unsalted,
     /// A set of an earlier version cannot be added to.

@@ -3,8 +3,8 @@
 //! second process is refused. Its contents are not trusted: files are compared with its hashes before a run continues.
 //!
 //! A journal consists of lines of JSON. The first line is the [`Head`], every other line a [`Record`]. An incomplete
-//! last line is dropped. Each line has a keyed check, because others may write to the output: a changed head is an error,
-//! and the image of a changed record is done again.
+//! last line is dropped. Each line has a keyed check, because others may write to the output: a changed head is an
+//! error, and the image of a changed record is done again.
 
 use super::error::JobError;
 use crate::regular_file;
@@ -57,8 +57,8 @@ fn check(key: &Key, text: &Text) -> String {
     text.keyed(key, "imgveil v2 journal").to_hex().to_string()
 }
 
-/// The head of the journal of a run, to be read before the journal is opened. `None` if there is none, or that of another
-/// run.
+/// The head of the journal of a run, to be read before the journal is opened. `None` if there is none, or that of
+/// another run.
 ///
 /// # Errors
 /// If it was changed.
@@ -188,8 +188,8 @@ impl Journal {
     /// except those that were changed.
     ///
     /// # Errors
-    /// If another process holds it, it is the journal of another run or of another version, its head was changed, or the
-    /// operating system refuses.
+    /// If another process holds it, it is the journal of another run or of another version, its head was changed, or
+    /// the operating system refuses.
     pub fn open(path: &Path, key: &Key, head: &Head, output: &Path) -> Result<(Self, Vec<Record>), JobError> {
         let write = SetError::writing(path);
         loop {

@@ -55,8 +55,8 @@ pub enum Note {
 }
 
 /// What cannot be checked about a set of format 1.
-const FORMAT_1: &str = "the set is of format 1, whose imgveil.json has no seal: whether its names, labels, splits, order \
-                        or options were changed cannot be checked";
+const FORMAT_1: &str = "the set is of format 1, whose imgveil.json has no seal: whether its names, labels, splits, \
+                        order or options were changed cannot be checked";
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -27,8 +27,8 @@ pub(super) fn of_run(request: &EncryptRequest, encoding: Encoding, items: &[Item
     }
 }
 
-/// The salt of what is there already, or `None`. A run that continues takes the salt from the journal, a run that adds to
-/// a complete set from its manifest. A complete set of format 1 has no salt.
+/// The salt of what is there already, or `None`. A run that continues takes the salt from the journal, a run that adds
+/// to a complete set from its manifest. A complete set of format 1 has no salt.
 ///
 /// # Errors
 /// If the journal was changed.

@@ -41,8 +41,8 @@ pub(super) fn at_depths(source: Box<dyn Source>, depths: Vec<Depth>) -> Box<dyn 
 }
 
 /// The depth that holds the samples of all these images, as far as they can be read: of those that have more than 8
-/// bits. All of them are read, as many at a time as fit into memory, unless 16 bits are found to be used. `looked_at` is
-/// called for each image with its bytes.
+/// bits. All of them are read, as many at a time as fit into memory, unless 16 bits are found to be used. `looked_at`
+/// is called for each image with its bytes.
 pub(crate) fn depth_of_samples(
     source: &dyn Source,
     images: &[usize],

@@ -56,8 +56,8 @@ pub struct Manifest {
     pub classes: Vec<String>,
     /// The images, in order.
     pub images: Vec<Entry>,
-    /// The seal: a keyed hash of everything above (see `docs/SCHEDULE.md`). Empty in format 1, in a merged manifest, and
-    /// in one that is not finished.
+    /// The seal: a keyed hash of everything above (see `docs/SCHEDULE.md`). Empty in format 1, in a merged manifest,
+    /// and in one that is not finished.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub seal: String,
 }
@@ -109,7 +109,8 @@ pub struct Entry {
     /// The image's id, which selects the stream of stages that are keyed per image.
     #[serde(with = "hexed")]
     pub id: ImageId,
-    /// The keyed check of the image: a hash of the plain pixels, and in format 2 of its name, split and class with them.
+    /// The keyed check of the image: a hash of the plain pixels, and in format 2 of its name, split and class with
+    /// them.
     pub plain: String,
     /// BLAKE3 of the encrypted file, or of the samples in an `.npz`.
     pub blake3: String,

@@ -1,5 +1,5 @@
-//! Reads the JSON text of a manifest. Format 2 refuses fields that it does not know; format 1 ignores them, as it always
-//! did.
+//! Reads the JSON text of a manifest. Format 2 refuses fields that it does not know; format 1 ignores them, as it
+//! always did.
 
 use super::encoding::Encoding;
 use super::manifest::{Entry, FORMAT, Manifest, ManifestError, PartitionRecord, SealedPart, UNSEALED};

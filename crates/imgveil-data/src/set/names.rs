@@ -55,8 +55,8 @@ fn numbered(class: usize, classes: usize) -> String {
 }
 
 /// The neutral id of an image that is called `name` in the input: a keyed hash of the set's salt and the name. It
-/// reveals nothing without the key, not even the order of the names. Sets of format 1 have no salt, so that an image has
-/// the same id in all of them.
+/// reveals nothing without the key, not even the order of the names. Sets of format 1 have no salt, so that an image
+/// has the same id in all of them.
 pub fn neutral_id(key: &Key, salt: Option<Salt>, name: &str) -> String {
     match salt {
         Some(salt) => neutral_name(key, salt, name),

@@ -74,8 +74,8 @@ impl Manifest {
         self.seal = seal.to_hex().to_string();
     }
 
-    /// Compares the key's fingerprint and the seal, before anything else of the manifest is used. A manifest of format 1
-    /// has no seal.
+    /// Compares the key's fingerprint and the seal, before anything else of the manifest is used. A manifest of format
+    /// 1 has no seal.
     pub(crate) fn authenticate(&self, key: &Key, path: &Path) -> Result<(), SetError> {
         let given = key.fingerprint();
         let forged = || SetError::Forged(path.to_owned());
@@ -108,8 +108,8 @@ impl Manifest {
         })
     }
 
-    /// Whether a merged manifest is what its partitions' manifests said: every part has its seal, and no image is in two
-    /// parts or in none.
+    /// Whether a merged manifest is what its partitions' manifests said: every part has its seal, and no image is in
+    /// two parts or in none.
     fn parts_are_sealed(&self, key: &Key) -> bool {
         let Ok(of) = u32::try_from(self.parts.len()) else { return false };
         let mut owner: Vec<(usize, usize)> = Vec::with_capacity(self.images.len());

@@ -208,7 +208,8 @@ mod tests {
             let found = results(batch_norm(&layer, mine.clone()), mine);
             let expected = results(other.forward(theirs.clone()), theirs);
             for (found, expected) in found.into_iter().zip(expected) {
-                // Sums of at most 64 products of the order of 10, with the rounding of 32 bits; a small variance enlarges it.
+                // Sums of at most 64 products of the order of 10, with the rounding of 32 bits; a small variance
+                // enlarges it.
                 prop_assert!((found - expected).abs().max().into_scalar::<f32>() < 5e-3);
             }
             for (found, expected) in

@@ -2,10 +2,10 @@
 //!
 //! Without its feature `autotune`, burn convolves on a GPU with a kernel that reads every value from memory for each
 //! product, and computes the gradient of the weights as a convolution of the maps by the gradient of the output, with a
-//! kernel as large as the map. On an NVIDIA H100, a 3x3 convolution of 64 images of 64 maps of 56x56 took 8 to 13 ms, and
-//! its gradient of the weights about 40 ms. With `autotune`, burn tries every kernel on every shape, which takes minutes
-//! on a software adapter. Here the windows of the maps become columns, and one product of matrices gives the same sums in
-//! another order. The CPU backend keeps burn's own convolution, which is fast there.
+//! kernel as large as the map. On an NVIDIA H100, a 3x3 convolution of 64 images of 64 maps of 56x56 took 8 to 13 ms,
+//! and its gradient of the weights about 40 ms. With `autotune`, burn tries every kernel on every shape, which takes
+//! minutes on a software adapter. Here the windows of the maps become columns, and one product of matrices gives the
+//! same sums in another order. The CPU backend keeps burn's own convolution, which is fast there.
 
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;

@@ -1,5 +1,6 @@
-//! Limits the gradients of a step (Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural networks",
-//! ICML 2013, section 3.2): if the norm of all gradients together is above a limit, all are scaled down to it.
+//! Limits the gradients of a step (Pascanu, Mikolov & Bengio, "On the difficulty of training recurrent neural
+//! networks", ICML 2013, section 3.2): if the norm of all gradients together is above a limit, all are scaled down to
+//! it.
 //!
 //! The norm stays on the device. Fetching it would make the host wait in every step.
 

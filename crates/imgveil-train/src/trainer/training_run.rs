@@ -186,8 +186,8 @@ impl<'a> TrainingRun<'a> {
         Ok(Epoch { epoch, learning_rate, train_loss, val: None, images_per_second, seconds, device_bytes: None })
     }
 
-    /// Fetches the mean loss of the epoch so far. After the first epoch, which may begin with a few large losses, it must
-    /// not be so large that training cannot recover.
+    /// Fetches the mean loss of the epoch so far. After the first epoch, which may begin with a few large losses, it
+    /// must not be so large that training cannot recover.
     fn mean_loss(&self, sum: Tensor<1>, images: usize, epoch: usize) -> Result<f32, TrainError> {
         let loss = self.finite(sum / images as f32, epoch)?;
         let lost = epoch > 1 && f64::from(loss) > LOST * self.guessing;

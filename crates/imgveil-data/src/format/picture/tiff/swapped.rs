@@ -2,7 +2,7 @@
 //! either tag for either kind. The decoder does not, so such a file is read with the right tags patched in.
 
 use std::collections::HashSet;
-use std::io::{Read, Result, Seek, SeekFrom};
+use std::io::{ErrorKind, Read, Result, Seek, SeekFrom};
 use tiff::tags::Tag;
 
 /// More pages than any file has that is read at once.
@@ -22,18 +22,21 @@ fn found(reader: &mut (impl Read + Seek)) -> Result<Vec<(u64, u8)>> {
     let (word, count_bytes, entry_bytes) = if big { (8, 8, 20) } else { (4, 2, 12) };
     let mut patches = Vec::new();
     let mut seen = HashSet::new();
+    // Directories that share their bytes would take the square of the file's length.
+    let mut left = reader.seek(SeekFrom::End(0))?.max(1 << 20);
     reader.seek(SeekFrom::Start(if big { 8 } else { 4 }))?;
     let mut directory = number(reader, word, big_endian)?;
     while directory != 0 && seen.insert(directory) && seen.len() < PAGES {
         reader.seek(SeekFrom::Start(directory))?;
         let count = number(reader, count_bytes, big_endian)?.min(u16::MAX.into());
+        left = left.checked_sub(count * entry_bytes).ok_or(ErrorKind::InvalidData)?;
         let mut tags = Vec::new();
-        for entry in 0..count {
-            let at = directory + count_bytes as u64 + entry * entry_bytes;
-            reader.seek(SeekFrom::Start(at))?;
-            tags.push((number(reader, 2, big_endian)?, at));
+        let mut entry = vec![0; entry_bytes as usize];
+        let first = directory.saturating_add(count_bytes as u64);
+        for at in (0..count).map(|place| first.saturating_add(place * entry_bytes)) {
+            reader.read_exact(&mut entry)?;
+            tags.push((number(&mut entry.as_slice(), 2, big_endian)?, at));
         }
-        reader.seek(SeekFrom::Start(directory + count_bytes as u64 + count * entry_bytes))?;
         directory = number(reader, word, big_endian)?;
         let place = |tag: Tag| tags.iter().find(|(number, _)| *number == u64::from(tag.to_u16())).map(|&(_, at)| at);
         let strips = [Tag::StripOffsets, Tag::StripByteCounts];
