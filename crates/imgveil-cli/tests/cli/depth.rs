@@ -99,6 +99,10 @@ fn nibbles_need_whole_ones() {
                  4095, 12 bits; --depth 16 for the whole range\n";
     assert_eq!((told.code, told.err.as_str()), (0, words));
     assert_eq!(geometries(&sandbox, "out"), ["8x16x1x12"]);
+    // Rounded up to the whole range, there is nothing to tell.
+    let sandbox = with(&[20_000]);
+    assert_eq!(sandbox.run("encrypt -k k.key -s le in out").err, "");
+    assert_eq!(geometries(&sandbox, "out"), ["8x16x1x16"]);
 }
 
 #[test]
