@@ -34,7 +34,7 @@ const TWELVE: &str = "note: 16-bit samples use 12 bits: flips stay within 4095; 
 
 #[test]
 fn flips_stay_within_the_bits_of_the_set_and_come_back() {
-    for scheme in ["np", "shuffle-flip", "le", "ele", "etc --block 8", "skk", "skk --key-scope image", "keystream"] {
+    for scheme in ["np", "shuffle-flip", "le", "ele", "etc --block 2", "skk", "skk --key-scope image", "keystream"] {
         for format in ["png", "npy", "webdataset", "npz"] {
             let sandbox = with(&[4095, 1000]);
             let out = if format == "npz" { "out.npz" } else { "out" };
@@ -99,6 +99,10 @@ fn nibbles_need_whole_ones() {
                  4095, 12 bits; --depth 16 for the whole range\n";
     assert_eq!((told.code, told.err.as_str()), (0, words));
     assert_eq!(geometries(&sandbox, "out"), ["8x16x1x12"]);
+    // Rounded up to the whole range, there is nothing to tell.
+    let sandbox = with(&[20_000]);
+    assert_eq!(sandbox.run("encrypt -k k.key -s le in out").err, "");
+    assert_eq!(geometries(&sandbox, "out"), ["8x16x1x16"]);
 }
 
 #[test]

@@ -31,8 +31,11 @@ pub(super) struct UsedDepth {
 }
 
 impl UsedDepth {
-    /// What the user should know.
+    /// What the user should know. Nothing if flips use the whole range.
     pub fn remark(&self) -> Option<Remark> {
+        if self.depth == Depth::U16 {
+            return None;
+        }
         let (bits, max) = (self.depth.bits(), self.depth.max());
         let words = if self.before != self.depth {
             let before = self.before.bits();
@@ -40,7 +43,7 @@ impl UsedDepth {
                 "16-bit samples use {before} bits, and this scheme cuts samples into nibbles of 4: flips stay within \
                  {max}, {bits} bits"
             )
-        } else if self.from == From::Images && self.depth != Depth::U16 {
+        } else if self.from == From::Images {
             format!("16-bit samples use {bits} bits: flips stay within {max}")
         } else {
             return None;

@@ -1,6 +1,6 @@
 use super::*;
 use imgveil::internal::hex;
-use imgveil::internal::image::Geometry;
+use imgveil::internal::image::{Depth, Geometry};
 use imgveil::internal::sealed::{Checked, Salt, image_id, neutral_name};
 use imgveil::internal::tables::{Array, Tables};
 use serde_json::Value;
@@ -33,7 +33,7 @@ fn names_ids_and_checks_are_those_of_the_reference() {
         let (key, salt) = (key(case), text(case, "salt").parse::<Salt>().unwrap());
         let side = |field: &str| case[field].as_u64().unwrap() as u32;
         let geometry = Geometry::new(side("height"), side("width"), side("channels")).unwrap();
-        let geometry = if side("depth") == 16 { format!("{geometry}x16").parse().unwrap() } else { geometry };
+        let geometry = geometry.with_depth(Depth::new(side("depth")).unwrap());
         let (name, split) = (text(case, "name"), text(case, "split"));
         let label = case["label"].as_u64().map(|label| label as u32);
         let checked = Checked { salt, name, split, label, original: text(case, "original").parse().unwrap() };

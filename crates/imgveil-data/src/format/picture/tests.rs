@@ -201,8 +201,8 @@ fn the_pnm_family_is_read_as_others_read_it() {
     assert_eq!(read(b"P1 3 2 101 010").unwrap(), [0, 255, 0, 255, 0, 255]);
     assert_eq!(read(b"P4 3 2 \xa0\x40").unwrap(), [0, 255, 0, 255, 0, 255]);
     assert_eq!(read(b"P2 2 1 15 0 15").unwrap(), [0, 255]);
-    // 12 bits are stretched over 16.
-    assert_eq!(read(b"P5 2 1 4095 \x0f\xff\x00\x00").unwrap(), [255, 255, 0, 0]);
+    // 12 bits are not stretched over 16.
+    assert_eq!(read(b"P5 2 1 4095 \x0f\xff\x00\x00").unwrap(), [255, 15, 0, 0]);
     let pam = |tuple: &str| format!("P7\nWIDTH 1\nHEIGHT 1\nDEPTH 1\nMAXVAL 65535\n{tuple}ENDHDR\n\x01\x02");
     assert_eq!(read(pam("TUPLTYPE GRAYSCALE\n").as_bytes()).unwrap(), [2, 1]);
     assert!(read(pam("").as_bytes()).unwrap_err().to_string().contains("TUPLTYPE"));
