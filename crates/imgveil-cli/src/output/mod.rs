@@ -1,5 +1,5 @@
 //! What the command prints. Results go to standard output, everything else to standard error. A closed pipe is ignored.
-//! Nothing is printed as it came from others: see [`plain`].
+//! Nothing is printed as it came from others: see [`plain()`].
 
 mod job_report;
 mod passed_over;

@@ -176,7 +176,7 @@ fn a_manifest_that_inflates_is_refused() {
     edited(&sandbox, "\"tool\": \"", &format!("\"tool\": \"{}", "a".repeat(5000)));
     refused(&sandbox, "inspect set", &[DATASET], "and 4096 are the most");
     sandbox.write("set/imgveil.json", &[b"{\"format\": 1, \"a\": ".to_vec(), vec![b'['; 1 << 20]].concat());
-    refused(&sandbox, "inspect set", &[DATASET], "recursion limit exceeded");
+    refused(&sandbox, "inspect set", &[DATASET], "is damaged or not imgveil's");
 }
 
 #[test]

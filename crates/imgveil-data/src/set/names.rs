@@ -119,7 +119,7 @@ pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), S
     write_staged(path, STAGED, names)
 }
 
-/// As [`write`]. The name of the staged file begins with `staged`.
+/// As [`write()`]. The name of the staged file begins with `staged`.
 pub(crate) fn write_staged(path: &Path, staged: &str, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
     write_privately_by(path, staged, |file| {
         let mut csv = csv::Writer::from_writer(file);
