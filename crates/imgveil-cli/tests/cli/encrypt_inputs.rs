@@ -260,7 +260,8 @@ fn eight_and_sixteen_bits_together_are_no_array() {
         or write a folder of files";
     sandbox.refuses("encrypt -k k.key in out.npz", USAGE, words);
     sandbox.refuses("encrypt -k k.key --format npy in out", USAGE, words);
-    let words = "note: images differ in depth (1 of 8 bits, 1 of 16 bits), and training takes one depth\n";
+    let words = "note: images differ in depth (1 of 8 bits, 1 of 16 bits), and training takes one depth\n\
+                 note: 16-bit samples use 9 bits: flips stay within 511; --depth 16 for the whole range\n";
     sandbox.run("encrypt -k k.key in out").is(0, &did("encrypt", 2, "0.0", "shuffle-flip"), words);
     sandbox.does("decrypt -k k.key out back", 2, "0.0", "shuffle-flip");
     assert_eq!(

@@ -168,7 +168,7 @@ fn samples_of_every_plain_syntax_are_those_that_are_stored() {
         let bytes: Vec<u8> = words.iter().flat_map(|w| maker.u16(*w)).collect();
         let file = maker.pixels(&bytes);
         assert_eq!(plain(&file), little(&words), "{syntax}");
-        assert_eq!(frames(&file, &ReadOptions::default()).unwrap()[0].geometry().to_string(), "2x3x1x16");
+        assert_eq!(frames(&file, &ReadOptions::default()).unwrap()[0].geometry().to_string(), "2x3x1x12");
         let file = Maker::new(syntax, 2, 3, 8, 8).pixels(&[9, 8, 7, 6, 5, 4]);
         assert_eq!(plain(&file), [9, 8, 7, 6, 5, 4], "{syntax}");
     }
