@@ -254,7 +254,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     }
     let geometry = plain.geometry().with_depth(scheme.depth(plain.geometry().depth()));
     let program = compile(&scheme, request.key, geometry)?;
-    // `encrypt` names an image of a folder after its file, so both draw the same keys.
+    // Keys that all images share are those of `encrypt`. Its keys per image depend on the salt of a set.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
     let id = ImageId::new(request.key, &name, geometry, plain.samples());
 

@@ -9,7 +9,7 @@ use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{Scheme, representative};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -86,7 +86,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if !(args.seconds.is_finite() && args.seconds >= 0.0) {
         return Err(Failure { words: format!("--seconds {} is no time", args.seconds), code: USAGE });
     }
-    let before = args.compare.as_ref().map(read).transpose()?;
+    let before = args.compare.as_ref().map(|path| read(path)).transpose()?;
     let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));
     if let Some(folder) = &folder {
         // Better now than after minutes.
@@ -130,7 +130,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(DONE)
 }
 
-fn read(path: &PathBuf) -> Result<Report, Failure> {
+fn read(path: &Path) -> Result<Report, Failure> {
     let text = imgveil_data::regular_file::read(path)
         .map_err(|e| Failure { words: format!("cannot read {}: {e}", path.display()), code: USAGE })?;
     serde_json::from_slice(&text).map_err(|e| Failure {

@@ -126,10 +126,7 @@ fn nor_names_inside_of_archives_and_manifests() {
     assert_eq!(sandbox.run("encrypt -k k.key in set").code, 0);
     let text = String::from_utf8(sandbox.read("set/imgveil.json")).unwrap();
     let hostile = serde_json::to_string(HOSTILE).unwrap();
-    sandbox.write(
-        "set/imgveil.json",
-        text.replacen("\"imgveil ", &format!("{}", &hostile[..hostile.len() - 1]), 1).as_bytes(),
-    );
+    sandbox.write("set/imgveil.json", text.replacen("\"imgveil ", &hostile[..hostile.len() - 1], 1).as_bytes());
     sandbox.run("encrypt neutral -k k.key in out.npz");
     let mut zip = zip::ZipWriter::new_append(
         std::fs::File::options().read(true).write(true).open(sandbox.path("out.npz")).unwrap(),

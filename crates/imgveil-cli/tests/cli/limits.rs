@@ -236,7 +236,8 @@ fn dicom_objects_have_a_bounded_number_of_frames() {
     }
     let at = whole.windows(8).position(|window| window == b"\x28\0\x10\0US\x02\0").unwrap();
     let mut file = whole.clone();
-    (file[at + 8..at + 10].fill(0xff), file[at + 18..at + 20].fill(0x7f));
+    file[at + 8..at + 10].fill(0xff);
+    file[at + 18..at + 20].fill(0x7f);
     sandbox.write("in/a.dcm", &file);
     refused(&sandbox, "encrypt -k k.key -s none in out", &[DATASET], "");
     // A deflated object that inflates to what its header states.
@@ -246,8 +247,8 @@ fn dicom_objects_have_a_bounded_number_of_frames() {
     let body = whole.windows(8).position(|window| window == b"\x28\0\x02\0US\x02\0").unwrap();
     let mut body = whole[body..].to_vec();
     let at = body.windows(4).position(|window| window == b"\x28\0\x10\0").unwrap();
-    (body[at + 8..at + 10].copy_from_slice(&40_000u16.to_le_bytes()));
-    (body[at + 18..at + 20].copy_from_slice(&40_000u16.to_le_bytes()));
+    body[at + 8..at + 10].copy_from_slice(&40_000u16.to_le_bytes());
+    body[at + 18..at + 20].copy_from_slice(&40_000u16.to_le_bytes());
     let at = body.windows(6).position(|window| window == b"\xe0\x7f\x10\0OB").unwrap();
     body.truncate(at + 8);
     body.extend(1_600_000_000u32.to_le_bytes());

@@ -183,7 +183,8 @@ fn a_merged_set_is_authenticated() {
     let words = "out/imgveil.json was changed after it was written: its seal does not fit. Nothing of it was used; \
                  restore it from the copy that you were given";
     let part = |manifest: &mut Value, i: usize, field: &str| manifest["parts"][i][field].take();
-    let edits: [(&str, &dyn Fn(&mut Value)); 7] = [
+    type Edit<'a> = (&'a str, &'a dyn Fn(&mut Value));
+    let edits: [Edit; 7] = [
         ("a part less", &|m| drop(m["parts"].as_array_mut().unwrap().pop())),
         ("parts exchanged", &|m| m["parts"].as_array_mut().unwrap().swap(0, 1)),
         ("a slot moved", &|m| m["parts"][0]["slots"][0] = 9.into()),

@@ -46,7 +46,7 @@ fn shows(sandbox: &Sandbox, sheet: &str, picture: &str) -> bool {
     (0..=sheet_height - height).any(|y| (0..=sheet_width - width).any(|x| (0..height).all(|row| row_is(x, y, row))))
 }
 
-/// A preview names the image as encryption does, so both draw the same keys.
+/// Keys that all images share are the same. Keys per image depend on a set's salt, which a preview does not have.
 #[test]
 fn a_preview_shows_what_encryption_makes() {
     let sandbox = Sandbox::new();
@@ -55,14 +55,7 @@ fn a_preview_shows_what_encryption_makes() {
     sandbox
         .run("preview in/scan.png -k k.key -s shuffle-flip -s own.toml -s skk -s keystream -s none -o sheet.png")
         .is(0, &showed("sheet.png: in/scan.png", "7 schemes", 7, 0), "");
-    for options in [
-        "none",
-        "shuffle-flip",
-        "shuffle-flip --key-scope block --scramble",
-        "own.toml",
-        "skk --key-scope image",
-        "keystream",
-    ] {
+    for options in ["none", "shuffle-flip", "shuffle-flip --key-scope block --scramble", "own.toml"] {
         assert_eq!(sandbox.run(&format!("encrypt -k k.key -s {options} in enc")).code, 0);
         assert!(shows(&sandbox, "sheet.png", "enc/scan.png"), "{options}");
         std::fs::remove_dir_all(sandbox.path("enc")).unwrap();

@@ -42,7 +42,7 @@ fn the_manifest_says_what_is_documented() {
     set(&sandbox, false);
     sandbox.does("encrypt -k k.key --block 2x8 --key-scope block --scramble in enc", 6, "0.0", "shuffle-flip");
     let manifest = sandbox.manifest("enc");
-    assert_eq!(manifest["format"], 1);
+    assert_eq!(manifest["format"], 2);
     assert_eq!(manifest["tool"], concat!("imgveil ", env!("CARGO_PKG_VERSION")));
     assert_eq!(manifest["key"], FINGERPRINT);
     assert_eq!(manifest["classes"], serde_json::json!(["a", "b"]));

@@ -43,6 +43,7 @@ fn images_of_every_size_and_depth_lie_in_one_folder_and_come_back_on_every_engin
             let (input, output) = (at("in"), at(&format!("{number}-{i}")));
             let mut options = imgveil_data::job::EncryptOptions::default();
             options.resize.pad = true;
+            options.salt = Some(imgveil::internal::sealed::Salt([7; 16]));
             let (secret, used) = (secret.clone(), scheme.clone());
             let request =
                 EncryptRequest { input, output: output.clone(), secret: secret.clone(), scheme: used, options };

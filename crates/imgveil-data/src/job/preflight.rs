@@ -305,7 +305,10 @@ impl Preflighted {
             Some(if geometry.depth() == Depth::U8 { geometry } else { geometry.with_depth(Depth::U16) })
         };
         let mut first_of: HashMap<Split, usize> = HashMap::new();
-        for (index, slot) in self.slots.iter().enumerate().filter(|(_, slot)| slot.geometry.is_some()) {
+        // In the order of the input, so that the message names the first image that differs.
+        let mut order: Vec<usize> = (0..self.slots.len()).filter(|&i| self.slots[i].geometry.is_some()).collect();
+        order.sort_by_key(|&index| self.listed[index]);
+        for (index, slot) in order.into_iter().map(|index| (index, &self.slots[index])) {
             // The images of this split must have one size. `All` means the whole set.
             let one_size = match (self.encoding.is_array(), request.scheme.mixes()) {
                 (_, true) => Split::All,
