@@ -294,7 +294,8 @@ impl Preflighted {
             }
         }
         self.depth = Some(used.depth);
-        Ok(used.remark())
+        // A scheme without stages flips nothing.
+        Ok(used.remark().filter(|_| !request.scheme.stages.is_empty()))
     }
 
     /// Refuses images of several sizes where they must have one. Samples of more than 8 bits get one depth later.
