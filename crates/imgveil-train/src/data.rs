@@ -85,12 +85,8 @@ fn open(
     // How much memory may be used is no choice of what is read.
     let usual = ReadOptions { memory: reading.memory, ..ReadOptions::default() };
     let is_for_plain = secret.is_some() || scheme.is_some() || resize != Resize::default() || *reading != usual;
-    // With the key, the manifest of an encrypted set is authenticated before anything of it is used.
-    let opened = match secret.as_ref().map(Secret::key) {
-        Some(key) => set::open_sealed(path, reading, key),
-        None => set::open_with(path, reading),
-    };
-    let opened = match opened {
+    // An encrypted set takes no key here, and is refused below if one is given: no seal is checked.
+    let opened = match set::open_with(path, reading) {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
             if is_for_plain {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));

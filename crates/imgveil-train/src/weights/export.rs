@@ -9,7 +9,7 @@ use burn::module::Param;
 use burn::tensor::{Device, Tensor};
 use imgveil_data::set::write_atomically;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writes a checkpoint (`best.bpk` or `last.bpk`) of a run's folder as a new safetensors file.
@@ -38,10 +38,10 @@ pub fn export_weights(config: &ModelConfig, network: &Network) -> Result<Vec<u8>
 }
 
 /// What a reader of the file must know: the network, its classes, and the scale of its input.
-fn described_by(info: &ModelInfo) -> HashMap<String, String> {
+fn described_by(info: &ModelInfo) -> BTreeMap<String, String> {
     let (model, scheme) = (&info.model, info.scheme.to_string());
     let input = "x = (2 p - max) / max, p from 0 to max (255, or the largest of the images' depth), channels first";
-    let mut metadata: HashMap<String, String> = [
+    let mut metadata: BTreeMap<String, String> = [
         // PyTorch's own readers ask for it.
         ("format", "pt".to_owned()),
         ("tool", imgveil_data::set::manifest::TOOL.to_owned()),
@@ -64,7 +64,7 @@ fn described_by(info: &ModelInfo) -> HashMap<String, String> {
 fn bytes(
     config: &ModelConfig,
     network: &Network,
-    metadata: Option<HashMap<String, String>>,
+    metadata: Option<BTreeMap<String, String>>,
 ) -> Result<Vec<u8>, WeightsError> {
     let mut collect = Collect { config, tensors: BTreeMap::new(), error: None };
     parameters::visit(network, &mut collect);
@@ -77,7 +77,7 @@ fn bytes(
 /// Tensors as the bytes of a safetensors file.
 pub(crate) fn encode(
     tensors: &BTreeMap<String, HostTensor>,
-    metadata: Option<HashMap<String, String>>,
+    metadata: Option<BTreeMap<String, String>>,
 ) -> Result<Vec<u8>, WeightsError> {
     let wrong = |e: SafeTensorError| WeightsError::Encode(e.to_string());
     // The format is little-endian.
@@ -89,7 +89,24 @@ pub(crate) fn encode(
         TensorView::new(Dtype::F32, tensor.shape.clone(), &bytes[name]).map(|view| (name, view)).map_err(wrong)
     });
     let views = views.collect::<Result<Vec<_>, _>>()?;
-    safetensors::serialize(views, metadata).map_err(wrong)
+    let bytes = safetensors::serialize(views, None).map_err(wrong)?;
+    match metadata {
+        Some(metadata) => with_metadata(&bytes, &metadata).ok_or_else(|| WeightsError::Encode("no header".into())),
+        None => Ok(bytes),
+    }
+}
+
+/// Puts metadata into the header of a safetensors file: its length in 8 bytes, and a JSON object. The crate takes a map
+/// without an order, and the same weights would not give the same bytes.
+fn with_metadata(bytes: &[u8], metadata: &BTreeMap<String, String>) -> Option<Vec<u8>> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (header, tensors) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let entries = std::str::from_utf8(header).ok()?.trim_end().strip_prefix('{')?;
+    let comma = if entries == "}" { "" } else { "," };
+    let mut header = format!("{{\"__metadata__\":{}{comma}{entries}", serde_json::json!(metadata));
+    // Tensors begin at a multiple of 8 bytes.
+    header.extend(std::iter::repeat_n(' ', header.len().next_multiple_of(8) - header.len()));
+    Some([&(header.len() as u64).to_le_bytes(), header.as_bytes(), tensors].concat())
 }
 
 /// Fetches a network's tensors.
@@ -109,6 +126,35 @@ impl ParameterVisitor for Collect<'_> {
                 self.tensors.insert(name, HostTensor { shape, values });
             }
             Err(error) => self.error = self.error.take().or(Some(format!("`{name}`: {error}"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use safetensors::SafeTensors;
+
+    #[test]
+    fn metadata_is_read_back_beside_the_tensors() {
+        let tensors = |names: &[&str]| -> BTreeMap<String, HostTensor> {
+            let tensor = |value: f32| HostTensor { shape: vec![3], values: vec![value, 2.0, -1.5] };
+            names.iter().zip(1u8..).map(|(name, value)| ((*name).to_owned(), tensor(value.into()))).collect()
+        };
+        let metadata: BTreeMap<String, String> =
+            [("format", "pt"), ("classes", "[\"a\",\"b\"]")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+        for names in [&["one.weight", "two"][..], &[]] {
+            let bytes = encode(&tensors(names), Some(metadata.clone())).unwrap();
+            let (_, read) = SafeTensors::read_metadata(&bytes).unwrap();
+            let found = read.metadata().clone().unwrap();
+            assert_eq!(found.into_iter().collect::<BTreeMap<_, _>>(), metadata);
+            let (with, without) = (bytes, encode(&tensors(names), None).unwrap());
+            let (with, without) =
+                (SafeTensors::deserialize(&with).unwrap(), SafeTensors::deserialize(&without).unwrap());
+            assert_eq!(with.len(), names.len());
+            for name in names {
+                assert_eq!(with.tensor(name).unwrap().data(), without.tensor(name).unwrap().data());
+            }
         }
     }
 }
