@@ -235,6 +235,13 @@ impl Preflighted {
         Contents { splits, classes, plain_classes: self.plain_classes() }
     }
 
+    /// The images in the order of the input, so that messages name the first image of a kind.
+    fn as_listed(&self) -> impl Iterator<Item = usize> + use<> {
+        let mut order: Vec<usize> = (0..self.slots.len()).collect();
+        order.sort_by_key(|&index| self.listed[index]);
+        order.into_iter()
+    }
+
     /// Reads the headers.
     fn scan(&mut self, request: &EncryptRequest) {
         let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
@@ -250,7 +257,7 @@ impl Preflighted {
             cost::check(memory, resized, &request.scheme, length, name)?;
             Ok((resized, original, scale))
         };
-        let wanted: Vec<usize> = (0..self.slots.len()).filter(|&index| self.mine[index]).collect();
+        let wanted: Vec<usize> = self.as_listed().filter(|&index| self.mine[index]).collect();
         let turned = |&index: &usize| !self.source.orientation(index).is_upright();
         self.turned = wanted.par_iter().copied().filter(turned).count();
         let headers: Vec<Result<(Geometry, Geometry, Scale), ReadError>> =
@@ -305,10 +312,8 @@ impl Preflighted {
             Some(if geometry.depth() == Depth::U8 { geometry } else { geometry.with_depth(Depth::U16) })
         };
         let mut first_of: HashMap<Split, usize> = HashMap::new();
-        // In the order of the input, so that the message names the first image that differs.
-        let mut order: Vec<usize> = (0..self.slots.len()).filter(|&i| self.slots[i].geometry.is_some()).collect();
-        order.sort_by_key(|&index| self.listed[index]);
-        for (index, slot) in order.into_iter().map(|index| (index, &self.slots[index])) {
+        let slots = self.as_listed().map(|index| (index, &self.slots[index]));
+        for (index, slot) in slots.filter(|(_, slot)| slot.geometry.is_some()) {
             // The images of this split must have one size. `All` means the whole set.
             let one_size = match (self.encoding.is_array(), request.scheme.mixes()) {
                 (_, true) => Split::All,
