@@ -93,7 +93,7 @@ fn matched(request: &KeyMatchedRequest<'_>) -> Result<Geometry, KeyMatchedError>
     if let Some(position) = weights.tensors.get_mut(POSITION) {
         moves.position(position, request.direction);
     }
-    write_atomically(request.output, &encode(&weights.tensors, None)?)?;
+    write_atomically(request.output, &encode(&weights.tensors, weights.metadata)?)?;
     Ok(geometry)
 }
 

@@ -18,6 +18,8 @@ use std::path::{Path, PathBuf};
 pub struct Weights {
     path: PathBuf,
     pub(crate) tensors: BTreeMap<String, HostTensor>,
+    /// What the file says about itself, if anything.
+    pub(crate) metadata: Option<BTreeMap<String, String>>,
 }
 
 /// How a tensor of the file fits one of the network.
@@ -60,7 +62,9 @@ impl Weights {
             let values = floats(&view).ok_or_else(kind)?;
             tensors.insert(name.to_owned(), HostTensor { shape: view.shape().to_vec(), values });
         }
-        Ok(Self { path: path.to_owned(), tensors })
+        let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
+        let metadata = header.metadata().clone().map(|entries| entries.into_iter().collect());
+        Ok(Self { path: path.to_owned(), tensors, metadata })
     }
 
     /// Compares the file with the network of `config`. Returns notes on tensors that stay as drawn, that are summed,
