@@ -2,6 +2,7 @@
 //! codes) and [`output`] (text and progress).
 
 mod bench;
+mod check;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
@@ -50,7 +51,7 @@ These schemes hide images from eyes; they are not ciphers. `imgveil encrypt --he
 #[derive(Parser)]
 #[command(name = "imgveil", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// Say more about what is done
+    /// Print details: the device, the scheme as it was understood, every file that is passed over
     #[arg(short, long, global = true)]
     verbose: bool,
     #[command(subcommand)]
@@ -70,6 +71,7 @@ enum Command {
     Devices(devices::Args),
     Schemes(schemes::Args),
     Preview(preview::Args),
+    Check(check::Args),
     Bench(bench::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
@@ -134,6 +136,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),
+        Command::Check(args) => check::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),

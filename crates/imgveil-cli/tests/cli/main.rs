@@ -7,6 +7,7 @@ mod runs;
 mod sets;
 
 mod bench;
+mod check;
 mod compat;
 mod custom_schemes;
 mod decrypt;
