@@ -5,6 +5,7 @@
 
 mod error;
 mod images;
+pub mod metric;
 mod oracle;
 mod progress;
 
