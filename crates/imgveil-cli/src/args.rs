@@ -57,7 +57,6 @@ impl SchemeArgs {
     }
 
     /// Whether any of these flags is on the command line.
-    #[cfg(feature = "train")]
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || self.options.first_given().is_some()
     }

@@ -1,6 +1,7 @@
 //! The command line. Each subcommand has a file. Shared parts are in [`crate::args`] (flags), [`exit`] (errors and exit
 //! codes) and [`output`] (text and progress).
 
+mod attack;
 mod bench;
 mod decrypt;
 #[cfg(feature = "train")]
@@ -70,6 +71,7 @@ enum Command {
     Devices(devices::Args),
     Schemes(schemes::Args),
     Preview(preview::Args),
+    Attack(attack::Args),
     Bench(bench::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
@@ -134,6 +136,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),
+        Command::Attack(args) => attack::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
