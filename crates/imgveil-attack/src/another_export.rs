@@ -10,8 +10,9 @@ use std::io::Cursor;
 /// The quality of the JPEG.
 const QUALITY: u8 = 50;
 
-/// Every image cut by 4 % at the edges and resized back, 5 % brighter, and stored as JPEG of quality 50. The samples keep
-/// their depth, with 8 bits of content.
+/// Every image cut by 4 % at the edges and resized back, 5 % brighter, and stored as JPEG of quality 50.
+///
+/// The samples keep their depth, with 8 bits of content.
 ///
 /// # Errors
 ///

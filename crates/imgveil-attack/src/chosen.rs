@@ -1,8 +1,8 @@
 //! Chosen plaintext: the attacker has a few images of his own encrypted and reads the whole table off the results.
 //!
 //! Attacker: can have images encrypted under the key that is attacked (a service that encrypts what it is sent, a
-//! participant who contributes images). Cost: a few images, and less than a second. Gives back: the table with which all
-//! other images of the key and size are decrypted exactly.
+//! participant who contributes images). Cost: a few images, and less than a second. Gives back: the table, with which
+//! all other images of the key and size are decrypted exactly.
 //!
 //! [`generic`] knows nothing of the scheme. Its images hold the digits of each element's own number, so that every
 //! element of the result says where it came from. The first digit leaves the highest bit clear, which shows the flip.

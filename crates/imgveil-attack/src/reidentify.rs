@@ -6,7 +6,7 @@
 
 use crate::another_export::another_export;
 use crate::auc::auc;
-use crate::statistics::{Statistics, distance};
+use crate::statistics::{Of, Scale, Statistics, distance};
 use crate::{Batch, Error, Progress};
 use rayon::prelude::*;
 
@@ -49,12 +49,19 @@ pub fn reidentify(
     if plain.len() < 2 {
         return Err(Error::TooFewImages { needed: 2, given: plain.len() });
     }
-    let gallery = statistics.of(encrypted)?;
+    let mut gallery = statistics.of(encrypted, Of::Image)?;
+    // Statistics in the order of size vary little at one end and much at the other.
+    let scale = statistics.scrambled.then(|| Scale::of(&gallery));
+    let scaled = |mut images: Vec<Vec<f32>>| {
+        scale.iter().for_each(|scale| scale.apply(&mut images));
+        images
+    };
+    gallery = scaled(gallery);
     progress.report("comparing images", 1, 3);
-    let (same_pixels, _) = found(&statistics.of(plain)?, &gallery);
+    let (same_pixels, _) = found(&scaled(statistics.of(plain, Of::Image)?), &gallery);
     progress.report("comparing images", 2, 3);
     progress.check()?;
-    let (other, nearest) = found(&statistics.of(&another_export(plain)?)?, &gallery);
+    let (other, nearest) = found(&scaled(statistics.of(&another_export(plain)?, Of::Image)?), &gallery);
     progress.report("comparing images", 3, 3);
     Ok(Reidentified { same_pixels, another_export: other, chance: 1.0 / plain.len() as f64, nearest })
 }
@@ -95,34 +102,52 @@ pub struct SamePatient {
     pub different: usize,
     /// The probability that a pair of one patient is nearer than a pair of two; one half is guessing.
     pub auc: f64,
+    /// The same among images of one label only, where labels are told: images of one label look alike.
+    pub within_label: Option<f64>,
 }
 
-/// Tells pairs of encrypted images of one patient from pairs of two. `patient` says whose each image is; images of which
-/// nothing is said are left out.
+/// Tells pairs of encrypted images of one patient from pairs of two.
+///
+/// `patient` says whose each image is; images of which nothing is said are left out. `labels` are their classes; none, if they are not known.
 ///
 /// # Errors
 ///
 /// When there is no pair of one patient or none of two, the numbers differ, or the statistics do not fit the images.
-pub fn same_patient(encrypted: &Batch, patient: &[Option<&str>], statistics: Statistics) -> Result<SamePatient, Error> {
+pub fn same_patient(
+    encrypted: &Batch,
+    patient: &[Option<&str>],
+    labels: &[Option<u32>],
+    statistics: Statistics,
+) -> Result<SamePatient, Error> {
     if patient.len() != encrypted.len() {
         let given = format!("{} names of patients", patient.len());
         return Err(Error::Mismatch(given, format!("{} images", encrypted.len())));
     }
-    let mut features = statistics.of(encrypted)?;
+    let mut features = statistics.of(encrypted, Of::Texture)?;
+    Scale::of(&features).apply(&mut features);
     features.par_iter_mut().for_each(|features| normalise(features));
     let told: Vec<usize> = (0..patient.len()).filter(|&image| patient[image].is_some()).collect();
+    let label = |image: usize| labels.get(image).copied().flatten();
     let (same, different): (Vec<_>, Vec<_>) = told
         .par_iter()
         .enumerate()
         .flat_map_iter(|(number, &a)| told[number + 1..].iter().map(move |&b| (a, b)))
-        .map(|(a, b)| (-distance(&features[a], &features[b]), patient[a] == patient[b]))
-        .partition(|(_, same)| *same);
-    let scores = |pairs: &[(f64, bool)]| pairs.iter().map(|(score, _)| *score).collect::<Vec<f64>>();
-    let area = auc(&scores(&same), &scores(&different)).ok_or_else(|| {
+        .map(|(a, b)| {
+            let one_label = label(a).is_some() && label(a) == label(b);
+            (-distance(&features[a], &features[b]), one_label, patient[a] == patient[b])
+        })
+        .partition(|(_, _, same)| *same);
+    let area = |within: bool| {
+        let scores = |pairs: &[(f64, bool, bool)]| {
+            pairs.iter().filter(|pair| pair.1 || !within).map(|pair| pair.0).collect::<Vec<f64>>()
+        };
+        auc(&scores(&same), &scores(&different))
+    };
+    let all = area(false).ok_or_else(|| {
         let told = if same.is_empty() { "no patient has two images" } else { "all images are of one patient" };
         Error::NotApplicable(told.to_owned())
     })?;
-    Ok(SamePatient { same: same.len(), different: different.len(), auc: area })
+    Ok(SamePatient { same: same.len(), different: different.len(), auc: all, within_label: area(true) })
 }
 
 /// To a mean of 0 and a length of 1: exposure and contrast say nothing about a patient.

@@ -4,7 +4,9 @@ use crate::layout::Level;
 use crate::{Batch, Error, Shape};
 use rayon::prelude::*;
 
-/// A recovered table: element `i` of an encrypted image is element `source[i]` of the plain image, negated if `flip[i]`.
+/// A recovered table.
+///
+/// Element `i` of an encrypted image is element `source[i]` of the plain image, negated if `flip[i]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     pub(crate) shape: Shape,

@@ -54,8 +54,8 @@ pub struct KeyArgs {
 /// A set that was encrypted elsewhere.
 #[derive(clap::Args)]
 pub struct ElsewhereArgs {
-    /// Attack this set, which is encrypted already, by imgveil or by another program; -s says what is known of its scheme
-    /// [default: what its imgveil.json says, else nothing]
+    /// Attack this set, which is encrypted already, by imgveil or by another program; -s says what is known of its
+    /// scheme [default: what its imgveil.json says, else nothing]
     #[arg(long, value_name = "SET", conflicts_with_all = ["input", "secret"])]
     encrypted: Option<PathBuf>,
     /// The plain images of --encrypted

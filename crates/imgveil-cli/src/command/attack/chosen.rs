@@ -19,9 +19,9 @@ const ATTACKER: &str = "can have images of his own encrypted under the key, and 
 
 /// Read the key off a few images of the attacker's choice, and decrypt everything else with it.
 ///
-/// The attacker knows nothing of the scheme: his images hold the digits of each place's own number. What he finds is kept
-/// only if it also predicts how random images are encrypted. With the public structure of the scheme he needs one or two
-/// images; both ways are tried.
+/// The attacker knows nothing of the scheme: his images hold the digits of each place's own number. What he finds is
+/// kept only if it also predicts how random images are encrypted. With the public structure of the scheme he needs one
+/// or two images; both ways are tried.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -72,11 +72,12 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let opened = ways.iter().filter(|way| way.decrypted.is_some()).min_by_key(|way| way.images);
     let verdict = match opened {
         Some(way) if way.exact == plain.len() => format!(
-            "OPEN. {} of the attacker's choice decrypt every other image of this key and size to the byte",
-            counted(way.images, "image")
+            "OPEN. {} of the attacker's choice decrypt{} every other image of this key and size to the byte",
+            counted(way.images, "image"),
+            verb(way.images)
         ),
         Some(way) => format!(
-            "OPEN. {} of the attacker's choice give the table of the scheme away. It loses samples, and the others are \
+            "OPEN. The table of the scheme is found with {} of the attacker's choice. It loses samples; the others are \
              decrypted (mean SSIM {:.3})",
             counted(way.images, "image"),
             way.ssim
@@ -118,6 +119,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     write_report(args.data.output.as_deref(), &target, &columns, &[], &report, out)?;
     Ok(target.code())
+}
+
+/// The ending of a verb.
+fn verb(number: usize) -> &'static str {
+    if number == 1 { "s" } else { "" }
 }
 
 fn way_json(way: &Way) -> Value {

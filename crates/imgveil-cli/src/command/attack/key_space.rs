@@ -15,8 +15,8 @@ Examples:
 
 /// Count the keys of a scheme, and say how long it takes to try them.
 ///
-/// Honestly: a large key space protects against trying keys and against nothing else. Most of these schemes have one, and
-/// fall to attacks that try none.
+/// Honestly: a large key space protects against trying keys and against nothing else. Most of these schemes have one,
+/// and fall to attacks that try none.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

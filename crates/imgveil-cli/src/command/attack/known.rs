@@ -15,8 +15,8 @@ Examples:
   imgveil attack known --encrypted theirs.npz --plain ours.npz -s le
   imgveil attack known -s keystream images                    # the control: it resists";
 
-const ATTACKER: &str = "holds some plain images with their encryptions, which he did not choose, and knows the scheme's \
-                        name and blocks";
+const ATTACKER: &str = "holds some plain images with their encryptions, which he did not choose, and knows the \
+                        scheme's name and blocks";
 
 /// Match the values of a few known images with their encryptions, and decrypt other images with what they tell.
 ///
@@ -53,14 +53,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let pairs = (args.pairs as usize).min(plain.len().saturating_sub(1)).max(1);
     let started = Instant::now();
     let bar = ImageBar::new("matching pairs");
-    let found = measure(
-        plain,
-        &target.encrypted,
-        target.layout_or_unknown(),
-        pairs,
-        args.data.seed,
-        &bar as &dyn imgveil_attack::Progress,
-    );
+    let layout = target.layout_or_unknown();
+    let found = measure(plain, &target.encrypted, layout, pairs, args.data.seed, &bar);
     bar.finish();
     let found = found?;
     let seconds = started.elapsed().as_secs_f64();
@@ -68,20 +62,20 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let enough = found.steps.iter().find(|step| step.ssim >= 0.95);
     let verdict = match enough {
         Some(step) => format!(
-            "OPEN. {} decrypt the others to a mean SSIM of {:.3}, with {:.1} % of the positions determined",
+            "OPEN. With {}, the others are decrypted to a mean SSIM of {:.3}; {:.1} % of the positions are determined",
             counted(step.pairs, "known pair"),
             step.ssim,
             100.0 * step.determined
         ),
         None if last.determined >= 0.01 || last.ssim > found.encrypted.max(0.0) + 0.1 => format!(
-            "OPENS WITH MORE PAIRS. {} determine {:.1} % of the positions and decrypt the others to a mean SSIM of \
-             {:.3}",
+            "OPENS WITH MORE PAIRS. With {}, {:.1} % of the positions are determined, and the others are decrypted to \
+             a mean SSIM of {:.3}",
             counted(last.pairs, "known pair"),
             100.0 * last.determined,
             last.ssim
         ),
         None => format!(
-            "RESISTS this attack. {} determine nothing that other images are decrypted with",
+            "RESISTS this attack. Nothing that decrypts other images is determined by {}",
             counted(last.pairs, "known pair")
         ),
     };

@@ -49,7 +49,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         let words = format!("image `{name}` has no label: give class folders, or --labels FILE");
         return Err(Failure { words, code: USAGE });
     };
-    let found = labels(&target.encrypted, target.plain.as_ref(), &told)?;
+    let found = labels(&target.encrypted, target.plain.as_ref(), &told, target.statistics.level)?;
     let best = found.iter().map(|class| class.encrypted).fold(0.5, f64::max);
     // A standard error of the area for labels that nothing tells (Hanley & McNeil 1982).
     let noise = found.iter().map(|class| chance(class.images, told.len() - class.images)).fold(0.0, f64::max);

@@ -17,14 +17,15 @@ Examples:
   imgveil attack reidentify -s le --resize 224 --patient-pattern 'person([0-9]+)_' images
   imgveil attack key-space -s shuffle-flip --size 224x224x1
 
-An attack sees plain and encrypted samples as a black box gives them, never a key or a plan. Exit code 0 says that it \
-was run, whatever came of it; the last line is the verdict. That a scheme resists one attack says nothing about others.";
+An attack sees plain and encrypted samples as a black box gives them, never a key or a plan. Exit code 0 says that \
+it was run, whatever came of it; the last line is the verdict. That a scheme resists one attack says nothing about \
+others.";
 
 /// Attack a scheme on your own images, to see what it leaks.
 ///
 /// Encrypts the images under a scheme as a black box (with a key made for this run, unless one is given), attacks the
-/// result without the key, and measures what comes back against the plain images. Sets that were encrypted elsewhere, by
-/// any program, are attacked with --encrypted.
+/// result without the key, and measures what comes back against the plain images. Sets that were encrypted elsewhere,
+/// by any program, are attacked with --encrypted.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

@@ -58,7 +58,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let plain = target.plain()?;
     let started = Instant::now();
     let bar = ImageBar::new("comparing");
-    let found = reidentify(plain, &target.encrypted, target.statistics, &bar as &dyn imgveil_attack::Progress);
+    let found = reidentify(plain, &target.encrypted, target.statistics, &bar);
     bar.finish();
     let found = found?;
     let verified = verified(args, listed.as_ref(), &target)?;
@@ -70,8 +70,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             100.0 * other
         ),
         (same, other) if same >= 5.0 * found.chance + 0.02 => format!(
-            "OPEN to whoever has the image itself: found among {count} in {:.1} % of the cases, with another export of it \
-             in {:.1} %",
+            "OPEN to whoever has the image itself: found among {count} in {:.1} % of the cases, with another export of \
+             it in {:.1} %",
             100.0 * same,
             100.0 * other
         ),
@@ -85,10 +85,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     report["same_pixels"] = found_json(&found.same_pixels);
     report["another_export"] = found_json(&found.another_export);
     report["chance"] = json!(found.chance);
-    report["same_patient"] = verified.map_or(
-        Value::Null,
-        |found| json!({ "pairs_of_one_patient": found.same, "pairs_of_two": found.different, "auc": found.auc }),
-    );
+    report["same_patient"] = verified.map_or(Value::Null, |found| {
+        json!({ "pairs_of_one_patient": found.same, "pairs_of_two": found.different, "auc": found.auc,
+                "auc_within_label": found.within_label })
+    });
     report["seconds"] = json!(seconds);
     report["resists"] = json!(verdict.starts_with("RESISTS"));
     report["verdict"] = json!(verdict);
@@ -101,8 +101,9 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.say(&format!("  by guessing: rank 1 {:.1} %", 100.0 * found.chance));
         if let Some(found) = verified {
             out.say(&format!(
-                "  are two encrypted images of one patient: AUC {:.3} ({} of one, {} of two; 0.5 is guessing)",
+                "  are two encrypted images of one patient: AUC {:.3}{} ({} of one, {} of two; 0.5 is guessing)",
                 found.auc,
+                found.within_label.map_or(String::new(), |area| format!(", within one label {area:.3}")),
                 counted(found.same, "pair"),
                 found.different
             ));
@@ -163,7 +164,7 @@ fn verified(
         let words = format!("no image's name tells a patient; the first one is `{}`", target.names[0]);
         return Err(Failure { words, code: USAGE });
     }
-    Ok(Some(same_patient(&target.encrypted, &patients, target.statistics)?))
+    Ok(Some(same_patient(&target.encrypted, &patients, &target.labels, target.statistics)?))
 }
 
 /// A row of a file of patients.
