@@ -1,0 +1,20 @@
+//! Attacks by somebody who has encrypted images of one key and size, and nothing else.
+//!
+//! They know the name of the scheme and its block size. One file an attack; each says what its attacker knows, what it
+//! costs and what it gives back. None of them sees plain images of the set that is attacked, a key, or a plan.
+
+mod arrangement;
+mod borders;
+mod places;
+mod prior;
+mod shared_blocks;
+
+pub use prior::Prior;
+pub use shared_blocks::{Moves, shared_blocks};
+
+use crate::{Batch, Error};
+
+/// Refuses batches of fewer images.
+fn at_least(needed: usize, batch: &Batch) -> Result<(), Error> {
+    if batch.len() < needed { Err(Error::TooFewImages { needed, given: batch.len() }) } else { Ok(()) }
+}
