@@ -3,7 +3,7 @@
 //! Prints, for 1, 4, 16, 64 and all images, the mean SSIM of the encrypted and of the recovered images to the plain
 //! ones, the share of samples that are exact, and the time. The attacks see the encrypted array only.
 
-use imgveil_attack::ciphertext::{self, Moves, Prior};
+use imgveil_attack::ciphertext::{self, BlockChanges, Moves, Prior};
 use imgveil_attack::{Ambiguity, Batch, Error, Shape, metric, nearest_variant};
 use std::time::Instant;
 
@@ -21,11 +21,18 @@ type Attack<'a> = Box<dyn Fn(&Batch) -> Result<Batch, Error> + 'a>;
 /// An attack and what it leaves open.
 fn attack<'a>(name: &str, block: usize, prior: Prior<'a>) -> (Attack<'a>, Ambiguity) {
     let sign = Ambiguity { negative: true, reordered: true, ..Ambiguity::default() };
+    let whole = Ambiguity { turned: true, ..sign };
+    let changes = BlockChanges { turned: true, negated: true, reordered: true };
     let moves = |shuffled, flipped| Moves { shuffled, flipped };
     match name {
         "shuffle-flip" => (Box::new(move |y| ciphertext::shared_blocks(y, block, moves(true, true), prior)), sign),
         "shf" => (Box::new(move |y| ciphertext::shared_blocks(y, block, moves(true, false), prior)), sign),
         "np" => (Box::new(move |y| ciphertext::shared_blocks(y, block, moves(false, true), prior)), sign),
+        "etc" => (Box::new(move |y| ciphertext::turned_blocks(y, block, changes, &())), whole),
+        "scrambled" => {
+            (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, true), prior, &())), whole)
+        }
+        "vit" => (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, false), prior, &())), whole),
         _ => panic!("no attack {name}"),
     }
 }

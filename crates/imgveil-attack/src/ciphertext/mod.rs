@@ -5,12 +5,17 @@
 
 mod arrangement;
 mod borders;
+mod jigsaw;
 mod places;
 mod prior;
+mod scrambled_blocks;
 mod shared_blocks;
+mod turned_blocks;
 
 pub use prior::Prior;
+pub use scrambled_blocks::scrambled_blocks;
 pub use shared_blocks::{Moves, shared_blocks};
+pub use turned_blocks::{BlockChanges, turned_blocks};
 
 use crate::{Batch, Error};
 
