@@ -5,6 +5,7 @@
 
 mod arrangement;
 mod borders;
+mod embedding;
 mod jigsaw;
 mod places;
 mod prior;

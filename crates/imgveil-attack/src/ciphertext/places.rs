@@ -1,12 +1,16 @@
 //! Covariance of the places of blocks, for keys that all blocks share.
 
 use super::arrangement::arrange;
+use super::embedding::arrange_in_plane;
 use super::prior::correlations;
 use crate::elements::Elements;
 use crate::matrix::leading_eigenvector;
 
 /// Where a place of an arranged block comes from, and whether it is negated.
 pub(crate) type Sources = Vec<(usize, bool)>;
+
+/// Up to so many places, random starts find the best arrangement.
+const FEW: usize = 64;
 
 /// The signs of all places that make most correlations positive: those of the leading eigenvector.
 pub(crate) fn signs(correlations: &[f64], side: usize) -> Vec<bool> {
@@ -28,7 +32,11 @@ pub(crate) fn arranged(elements: &Elements, expected: &[f64], shuffled: bool, fl
     found = unsigned(&found, &negative);
     let mut sources: Sources = (0..side).zip(negative.iter().copied()).collect();
     if shuffled {
-        let order = arrange(&found, expected, side, starts, 0);
+        let order = if side > FEW {
+            arrange_in_plane(&found, expected, side).1
+        } else {
+            arrange(&found, expected, side, starts, 0)
+        };
         for (place, &to) in order.iter().enumerate() {
             sources[to] = (place, negative[place]);
         }
