@@ -13,7 +13,9 @@ fn drawn(seed: u64, shape: Shape, max: u16, noise: u64) -> Batch {
         for x in 0..shape.width as i64 {
             for c in 0..shape.channels as i64 {
                 state = (state * 1_664_525 + 1_013_904_223) % (1 << 32);
-                let wave = triangle(3 * x + 5 * y + 20 * c) + triangle(7 * y + 200 - x);
+                let edge = 3 * y > shape.height as i64 && 2 * x > shape.width as i64;
+                let wave = triangle(3 * x + 5 * y + 20 * c) / 2 + triangle(7 * y + 200 - x) / 4;
+                let wave = wave + if edge { 80 } else { 0 };
                 let value = wave * u64::from(max) / 160 + (state >> 16) * noise / 65_536;
                 samples.push((value % (u64::from(max) + 1)) as u16);
             }

@@ -1,0 +1,26 @@
+//! Attacks by somebody who has encrypted images of one key and size, and nothing else.
+//!
+//! They know the name of the scheme and its block size. One file an attack; each says what its attacker knows, what it
+//! costs and what it gives back. None of them sees plain images of the set that is attacked, a key, or a plan.
+
+mod arrangement;
+mod borders;
+mod embedding;
+mod jigsaw;
+mod places;
+mod prior;
+mod scrambled_blocks;
+mod shared_blocks;
+mod turned_blocks;
+
+pub use prior::Prior;
+pub use scrambled_blocks::scrambled_blocks;
+pub use shared_blocks::{Moves, shared_blocks};
+pub use turned_blocks::{BlockChanges, turned_blocks};
+
+use crate::{Batch, Error};
+
+/// Refuses batches of fewer images.
+fn at_least(needed: usize, batch: &Batch) -> Result<(), Error> {
+    if batch.len() < needed { Err(Error::TooFewImages { needed, given: batch.len() }) } else { Ok(()) }
+}
