@@ -33,6 +33,8 @@ fn attack<'a>(name: &str, block: usize, prior: Prior<'a>) -> (Attack<'a>, Ambigu
             (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, true), prior, &())), whole)
         }
         "vit" => (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, false), prior, &())), whole),
+        "skk" => (Box::new(ciphertext::shared_pixels), Ambiguity { negative_channels: true, ..sign }),
+        "fold" => (Box::new(ciphertext::folded_pixels), Ambiguity { negative_channels: true, ..sign }),
         _ => panic!("no attack {name}"),
     }
 }

@@ -5,17 +5,23 @@
 
 mod arrangement;
 mod borders;
+mod contraction;
 mod embedding;
+mod folded_pixels;
 mod jigsaw;
+mod pixel_states;
 mod places;
 mod prior;
 mod scrambled_blocks;
 mod shared_blocks;
+mod shared_pixels;
 mod turned_blocks;
 
+pub use folded_pixels::folded_pixels;
 pub use prior::Prior;
 pub use scrambled_blocks::scrambled_blocks;
 pub use shared_blocks::{Moves, shared_blocks};
+pub use shared_pixels::shared_pixels;
 pub use turned_blocks::{BlockChanges, turned_blocks};
 
 use crate::{Batch, Error};
