@@ -3,9 +3,11 @@
 mod black_box;
 mod pairing;
 mod reading;
+mod recovery;
 mod sheet;
 mod structure;
 mod target;
 
+pub use recovery::Recovery;
 pub use sheet::{Column, write_report};
-pub use target::{Attacked, DataArgs, ElsewhereArgs, KeyArgs, Target};
+pub use target::{Attacked, DataArgs, ElsewhereArgs, KeyArgs, Target, prior_images};

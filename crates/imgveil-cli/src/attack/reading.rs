@@ -52,8 +52,8 @@ pub fn images(path: &Path, reading: &Reading<'_>, progress: &dyn Progress) -> Re
         (Some(_), _) => (source, Resize::default(), Block::square(1)),
         (None, Some(scheme)) => (at_used_depth(source, reading.depth, scheme, reading.memory), reading.fit, tile),
         (None, None) => match reading.depth {
-            Some(depth) => (set::at_depth(source, depth), Resize::default(), tile),
-            None => (source, Resize::default(), tile),
+            Some(depth) => (set::at_depth(source, depth), reading.fit, tile),
+            None => (source, reading.fit, tile),
         },
     };
     let count = source.items().len();

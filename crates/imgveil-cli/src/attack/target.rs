@@ -13,7 +13,7 @@ use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_attack::{Batch, Layout, Statistics};
 use imgveil_data::format::ReadOptions;
-use imgveil_data::set::check_new;
+use imgveil_data::set::{Resize, check_new};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -103,6 +103,18 @@ pub struct Target {
     key: String,
 }
 
+/// Plain images that tell an attacker how neighbours correlate. They are read as those that are attacked.
+pub fn prior_images(path: &Path, data: &DataArgs) -> Result<Batch, Failure> {
+    let options: ReadOptions = data.read.reading();
+    let memory = options.memory;
+    let reading =
+        Reading { options: &options, fit: data.fit.fit(), scheme: None, depth: data.depth.depth, limit: None, memory };
+    let bar = ImageBar::new("reading");
+    let read = reading::images(path, &reading, &bar);
+    bar.finish();
+    Ok(read?.images)
+}
+
 impl Attacked<'_> {
     /// Reads the images, and encrypts them if they are not.
     pub fn open(&self, out: &Output) -> Result<Target, Failure> {
@@ -125,16 +137,10 @@ impl Attacked<'_> {
         Ok(target)
     }
 
-    fn read(&self, path: &Path, scheme: Option<&Scheme>, limit: Option<usize>) -> Result<Read, Failure> {
+    fn read(&self, path: &Path, scheme: Option<&Scheme>, fit: Resize, limit: Option<usize>) -> Result<Read, Failure> {
         let options: ReadOptions = self.data.read.reading();
-        let reading = Reading {
-            options: &options,
-            fit: self.data.fit.fit(),
-            scheme,
-            depth: self.data.depth.depth,
-            limit,
-            memory: options.memory,
-        };
+        let reading =
+            Reading { options: &options, fit, scheme, depth: self.data.depth.depth, limit, memory: options.memory };
         let bar = ImageBar::new("reading");
         let read = reading::images(path, &reading, &bar);
         bar.finish();
@@ -167,7 +173,7 @@ impl Attacked<'_> {
         };
         let device = self.key.device.open(out)?;
         let Read { images, geometry, names, labels, classes, failed, .. } =
-            self.read(input, Some(&scheme), self.limit())?;
+            self.read(input, Some(&scheme), self.data.fit.fit(), self.limit())?;
         secret.check(&scheme, geometry)?;
         let black_box = BlackBox::new(
             Cipher::new(&scheme, secret, geometry, &device)
@@ -201,7 +207,7 @@ impl Attacked<'_> {
         }
         // A limit would take other images of the two sets.
         let limit = if elsewhere.plain.is_some() { None } else { self.limit() };
-        let hidden = self.read(set, None, limit)?;
+        let hidden = self.read(set, None, Resize::default(), limit)?;
         let ours = hidden.manifest.is_some();
         let scheme = told.or_else(|| hidden.manifest.as_ref().map(|manifest| manifest.scheme.clone()));
         let mut target = Target {
@@ -221,7 +227,7 @@ impl Attacked<'_> {
             key: "the key of the set".to_owned(),
         };
         if let Some(path) = &elsewhere.plain {
-            let shown = self.read(path, target.scheme.as_ref(), None)?;
+            let shown = self.read(path, target.scheme.as_ref(), self.data.fit.fit(), None)?;
             let (pairs, pairing) = pairing::pairs(set, &target.names, &shown.names, ours, elsewhere.names.as_deref())?;
             let taken = self.limit().unwrap_or(pairs.len()).min(pairs.len());
             let (left, right): (Vec<usize>, Vec<usize>) =

@@ -1,6 +1,7 @@
 //! `imgveil attack`: one file an attack.
 
 mod chosen;
+mod ciphertext;
 mod key_space;
 mod known;
 mod labels;
@@ -14,6 +15,7 @@ const AFTER_HELP: &str = "\
 Examples:
   imgveil attack chosen -s ele --resize 224 images
   imgveil attack known -s etc --resize 224 --pairs 4 -o report images
+  imgveil attack ciphertext -s shuffle-flip --resize 224 images
   imgveil attack reidentify -s le --resize 224 --patient-pattern 'person([0-9]+)_' images
   imgveil attack key-space -s shuffle-flip --size 224x224x1
 
@@ -38,6 +40,7 @@ enum Attack {
     // The comments on each attack's `Args` are its help.
     Chosen(chosen::Args),
     Known(known::Args),
+    Ciphertext(ciphertext::Args),
     Reidentify(reidentify::Args),
     Labels(labels::Args),
     KeySpace(key_space::Args),
@@ -47,6 +50,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     match &args.attack {
         Attack::Chosen(args) => chosen::run(args, out),
         Attack::Known(args) => known::run(args, out),
+        Attack::Ciphertext(args) => ciphertext::run(args, out),
         Attack::Reidentify(args) => reidentify::run(args, out),
         Attack::Labels(args) => labels::run(args, out),
         Attack::KeySpace(args) => key_space::run(args, out),
