@@ -6,7 +6,9 @@ mod common;
 use common::{RunOnce, engines, geometry, gpu, ramp, within};
 use imgveil::Device;
 use imgveil::internal::engine::gpu::Resident;
-use imgveil::internal::engine::{BlockStatistic, EngineError, ImageRef, KERNELS, Keystream, Loaded, Program, Step};
+use imgveil::internal::engine::{
+    BlockStatistic, EngineError, ImageRef, KERNELS, Keystream, LaplaceNoise, Loaded, Program, Step,
+};
 use imgveil::internal::image::{Augmentation, Depth, Geometry, normalised};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::{ImageId, Stream, Subkey};
@@ -54,6 +56,11 @@ fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Stage {
         6 => stages::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::Permutations }.into(),
         7 => stages::BlockScrambling { block }.into(),
         8 => stages::Keystream.into(),
+        10 => {
+            let (epsilon, m) = if per_block { ("0.5", 16) } else { ("0.01", 900) };
+            let block = Block { height: block.height + 1, width: block.width.max(2) - 1 };
+            stages::LaplaceNoise { block, epsilon: epsilon.parse().unwrap(), m }.into()
+        }
         9 => stages::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::AsPublished }.into(),
         _ => {
             let statistic = match (per_block, rgb_order) {
@@ -85,7 +92,7 @@ fn depth() -> impl Strategy<Value = Depth> {
 /// Any list of stages of any kind, at a geometry that its blocks tile, on a few images.
 fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<ImageRef>, usize)> {
     let block = (1u32..7, 1u32..7, any::<bool>());
-    let stages = prop::collection::vec((0..12usize, any::<bool>(), any::<bool>()), 0..5);
+    let stages = prop::collection::vec((0..13usize, any::<bool>(), any::<bool>()), 0..5);
     let refs = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), view()), 1..6);
     (block, 1u32..6, 1u32..6, (any::<bool>(), depth()), stages, 1usize..5, refs, 0..4u8).prop_map(
         |((bh, bw, square), rows, columns, (rgb, depth), stages, images, refs, views)| {
@@ -233,10 +240,35 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
                 let pad = unpacked(depth, &pad[..geometry.bytes()]);
                 samples.iter_mut().zip(pad).for_each(|(sample, pad)| *sample ^= pad & max);
             }
+            Step::LaplaceNoise(LaplaceNoise { block: (bh, bw), scale, subkey }) => {
+                let (rows, columns) = (h.div_ceil(*bh as usize), w.div_ceil(*bw as usize));
+                let mut stream = Stream::new(subkey, image_ref.id.unwrap().stream());
+                let words: Vec<u32> = (0..rows * columns * c).map(|_| stream.word()).collect();
+                for (i, sample) in samples.iter_mut().enumerate() {
+                    let block = i / c / w / *bh as usize * columns + i / c % w / *bw as usize;
+                    let word = words[block * c + i % c];
+                    let noise = noise(u64::from(*scale), word);
+                    *sample = if word >> 31 == 1 { sample.saturating_sub(noise) } else { max.min(*sample + noise) };
+                }
+            }
             Step::Mix(_) => unreachable!("no mixing in these schemes"),
         }
     }
     packed(depth, &samples)
+}
+
+/// `scale * -log2(u)`, as docs/SCHEDULE.md defines it, in wide numbers.
+fn noise(scale: u64, word: u32) -> u32 {
+    let v = 2 * u64::from(word % (1 << 31)) + 1;
+    let a = u64::from(v.ilog2());
+    let (mut x, mut f) = ((v << (31 - a)) >> 16, 0u64);
+    for _ in 0..16 {
+        let q = x * x;
+        (f, x) = if q >= 1 << 31 { (2 * f + 1, q >> 16) } else { (2 * f, q >> 15) };
+    }
+    let bits = (32 << 16) - ((a << 16) + f);
+    let (u, r) = (bits >> 16, bits % (1 << 16));
+    ((scale * u + (scale / 4096 * r + scale % 4096 * r / 4096) / 16 + 128) / 256) as u32
 }
 
 fn planar(geometry: Geometry, bytes: &[u8]) -> Vec<u32> {
