@@ -37,6 +37,8 @@ fn attack<'a>(name: &str, block: usize, prior: Prior<'a>) -> (Attack<'a>, Ambigu
         "keyed-scrambled" => {
             (Box::new(move |y| ciphertext::keyed_blocks(y, block, moves(true, true), true, prior, &())), whole)
         }
+        "le" => (Box::new(move |y| ciphertext::nibbles(y, block, prior, &())), sign),
+        "ele" => (Box::new(move |y| ciphertext::keyed_nibbles(y, block, true, prior, &())), whole),
         "skk" => (Box::new(ciphertext::shared_pixels), Ambiguity { negative_channels: true, ..sign }),
         "fold" => (Box::new(ciphertext::folded_pixels), Ambiguity { negative_channels: true, ..sign }),
         _ => panic!("no attack {name}"),

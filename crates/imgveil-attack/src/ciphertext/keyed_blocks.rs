@@ -35,17 +35,19 @@ pub fn keyed_blocks(
     let elements = Elements::new(encrypted, block)?;
     let expected = prior.correlations(elements.grid)?;
     let sources = arranged_each(&elements, &expected, moves.flipped, progress)?;
-    Ok(put_together(&elements, sources, scrambled, progress)?.to_images())
+    let (blocks, sources) = put_together(&elements, &sources, scrambled, progress)?;
+    Ok(rearranged_each(&blocks, &sources).to_images())
 }
 
-/// Blocks whose samples are arranged up to a symmetry and a sign, in their places.
+/// From blocks whose samples are arranged up to a symmetry and a sign: all values of the blocks, each block where it
+/// belongs, and the sources of its samples.
 pub(super) fn put_together(
     elements: &Elements,
-    sources: Vec<Sources>,
+    sources: &[Sources],
     scrambled: bool,
     progress: &dyn Progress,
-) -> Result<Elements, Error> {
-    let arranged = rearranged_each(elements, &sources);
+) -> Result<(Elements, Vec<Sources>), Error> {
+    let arranged = rearranged_each(elements, sources);
     let assembly = if scrambled {
         let freedom = Freedom { turned: true, negated: true, reordered: false };
         assemble(&arranged, freedom, progress)?.0
@@ -53,9 +55,9 @@ pub(super) fn put_together(
         oriented(&arranged)
     };
     let blocks = moved(elements, &assembly);
-    let mut sources = turned(elements, &sources, &assembly);
+    let mut sources = turned(elements, sources, &assembly);
     refine(&blocks, &mut sources, progress)?;
-    Ok(rearranged_each(&blocks, &sources))
+    Ok((blocks, sources))
 }
 
 /// All values of the blocks, each block where it belongs.

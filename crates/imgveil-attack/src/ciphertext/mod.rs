@@ -11,6 +11,9 @@ mod embedding;
 mod folded_pixels;
 mod jigsaw;
 mod keyed_blocks;
+mod keyed_nibbles;
+mod lower_nibbles;
+mod nibbles;
 mod orientation;
 mod pixel_states;
 mod places;
@@ -23,6 +26,8 @@ mod turned_blocks;
 
 pub use folded_pixels::folded_pixels;
 pub use keyed_blocks::keyed_blocks;
+pub use keyed_nibbles::keyed_nibbles;
+pub use nibbles::nibbles;
 pub use prior::Prior;
 pub use scrambled_blocks::scrambled_blocks;
 pub use shared_blocks::{Moves, shared_blocks};
