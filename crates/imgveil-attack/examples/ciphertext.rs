@@ -33,6 +33,12 @@ fn attack<'a>(name: &str, block: usize, prior: Prior<'a>) -> (Attack<'a>, Ambigu
             (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, true), prior, &())), whole)
         }
         "vit" => (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, false), prior, &())), whole),
+        "keyed" => (Box::new(move |y| ciphertext::keyed_blocks(y, block, moves(true, true), false, prior, &())), whole),
+        "keyed-scrambled" => {
+            (Box::new(move |y| ciphertext::keyed_blocks(y, block, moves(true, true), true, prior, &())), whole)
+        }
+        "le" => (Box::new(move |y| ciphertext::nibbles(y, block, prior, &())), sign),
+        "ele" => (Box::new(move |y| ciphertext::keyed_nibbles(y, block, true, prior, &())), whole),
         "skk" => (Box::new(ciphertext::shared_pixels), Ambiguity { negative_channels: true, ..sign }),
         "fold" => (Box::new(ciphertext::folded_pixels), Ambiguity { negative_channels: true, ..sign }),
         _ => panic!("no attack {name}"),
@@ -46,7 +52,8 @@ fn main() {
     let prior = arguments.get(4).map(|path| read(path));
     let prior = prior.as_ref().map_or(Prior::Natural, Prior::Images);
     let (run, open) = attack(&arguments[2], block, prior);
-    for count in [1, 2, 4, 8, 16, 64, plain.len()].into_iter().filter(|&count| count <= plain.len()) {
+    let from = std::env::var("FROM").map_or(1, |text| text.parse().expect("a number of images"));
+    for count in [1, 2, 4, 8, 16, 64, plain.len()].into_iter().filter(|&count| (from..=plain.len()).contains(&count)) {
         // Several draws of few images, and what they give on average.
         let draws = if count <= 4 { 6 } else { 1 };
         let (mut before, mut after, mut worst, mut exact, mut time) = (0.0, 0.0, f64::INFINITY, 0.0, 0.0);

@@ -126,23 +126,36 @@ impl Elements {
         Self { places: sources.len(), values, ..*self }
     }
 
-    /// The images, if the values have one place for every sample. `scale` and `offset` turn a value into a sample.
-    pub(crate) fn to_batch(&self, max: u16, scale: f32, offset: f32) -> Batch {
-        let size = self.grid.shape().samples();
-        let mut samples = vec![0; size * self.images];
-        samples.par_chunks_mut(size).enumerate().for_each(|(image, out)| {
-            for block in 0..self.grid.blocks() {
-                for place in 0..self.places {
-                    let value = self.of(place, block)[image] * scale + offset;
-                    out[self.grid.sample(block, place)] = value.round().clamp(0.0, f32::from(max)) as u16;
-                }
-            }
-        });
-        Batch::new(self.grid.shape(), max, samples).expect("as many samples as before, none above the largest")
+    /// The images, if the values have one place for every sample.
+    pub(crate) fn to_images(&self) -> Batch {
+        let max = f32::from(self.max);
+        let sample = |value: f32| (value + max / 2.0).round().clamp(0.0, max) as u16;
+        let samples = self.to_planes().into_par_iter().map(sample).collect();
+        Batch::new(self.grid.shape(), self.max, samples).expect("as many samples as before, none above the largest")
     }
 
-    /// The images of samples that were not cut.
-    pub(crate) fn to_images(&self) -> Batch {
-        self.to_batch(self.max, 1.0, f32::from(self.max) / 2.0)
+    /// The values as images, one after the other, samples in their usual order.
+    pub(crate) fn to_planes(&self) -> Vec<f32> {
+        let size = self.grid.shape().samples();
+        let mut planes = vec![0.0; size * self.images];
+        planes.par_chunks_mut(size).enumerate().for_each(|(image, out)| {
+            for block in 0..self.grid.blocks() {
+                (0..self.places).for_each(|place| out[self.grid.sample(block, place)] = self.of(place, block)[image]);
+            }
+        });
+        planes
+    }
+
+    /// With values from images as [`Elements::to_planes`] gives them.
+    pub(crate) fn with_planes(&self, planes: &[f32]) -> Self {
+        let size = self.grid.shape().samples();
+        let mut values = vec![0.0; self.values.len()];
+        values.par_chunks_mut(self.row_length().max(1)).enumerate().for_each(|(place, out)| {
+            for (block, out) in out.chunks_exact_mut(self.images).enumerate() {
+                let sample = self.grid.sample(block, place);
+                out.iter_mut().enumerate().for_each(|(image, value)| *value = planes[image * size + sample]);
+            }
+        });
+        Self { values, ..self.clone() }
     }
 }

@@ -6,18 +6,28 @@
 mod arrangement;
 mod borders;
 mod contraction;
+mod each_block;
 mod embedding;
 mod folded_pixels;
 mod jigsaw;
+mod keyed_blocks;
+mod keyed_nibbles;
+mod lower_nibbles;
+mod nibbles;
+mod orientation;
 mod pixel_states;
 mod places;
 mod prior;
+mod refinement;
 mod scrambled_blocks;
 mod shared_blocks;
 mod shared_pixels;
 mod turned_blocks;
 
 pub use folded_pixels::folded_pixels;
+pub use keyed_blocks::keyed_blocks;
+pub use keyed_nibbles::keyed_nibbles;
+pub use nibbles::nibbles;
 pub use prior::Prior;
 pub use scrambled_blocks::scrambled_blocks;
 pub use shared_blocks::{Moves, shared_blocks};

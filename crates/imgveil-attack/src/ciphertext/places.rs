@@ -32,14 +32,15 @@ pub(crate) fn arranged(elements: &Elements, expected: &[f64], shuffled: bool, fl
     found = unsigned(&found, &negative);
     let mut sources: Sources = (0..side).zip(negative.iter().copied()).collect();
     if shuffled {
-        let order = if side > FEW {
-            arrange_in_plane(&found, expected, side).1
-        } else {
-            arrange(&found, expected, side, starts, 0)
-        };
+        let order = ordered(&found, expected, side, starts);
         for (place, &to) in order.iter().enumerate() {
             sources[to] = (place, negative[place]);
         }
     }
     sources
+}
+
+/// The arrangement of places that fits the expected correlations best: entry i is where place i belongs.
+pub(crate) fn ordered(found: &[f64], expected: &[f64], side: usize, starts: usize) -> Vec<usize> {
+    if side > FEW { arrange_in_plane(found, expected, side).1 } else { arrange(found, expected, side, starts, 0) }
 }

@@ -1,7 +1,7 @@
 //! Which sides may belong together, the most certain first.
 
 use super::joint::{Freedom, Joint, SIDES};
-use super::sides::{Sides, misfit};
+use super::sides::{Gathered, Sides, misfit};
 use crate::elements::Elements;
 use crate::variants::ORDERS;
 use crate::{Error, Progress};
@@ -23,6 +23,14 @@ pub(super) struct Candidate {
     pub(super) doubt: f32,
 }
 
+/// Sides that may meet: each of the first with each of the second.
+struct Meeting<'a> {
+    firsts: &'a [usize],
+    seconds: &'a [usize],
+    /// The vectors of the second, in the ways in which they may be read.
+    gathered: Vec<(bool, Gathered)>,
+}
+
 /// The candidates of all sides, sorted by doubt.
 pub(super) fn candidates(
     pieces: &Elements,
@@ -39,13 +47,23 @@ pub(super) fn candidates(
     } else {
         vec![(of(1), of(3)), (of(2), of(0)), (of(3), of(1)), (of(0), of(2))]
     };
-    let strips: Vec<(&[usize], &[usize])> =
-        meetings.iter().flat_map(|(first, second)| first.chunks(STRIP).map(|strip| (strip, &second[..]))).collect();
+    let reordered = freedom.reordered && sides.channels == 3;
+    let mirrorings: &[bool] = if freedom.turned { &[false, true] } else { &[false] };
+    let meetings: Vec<Meeting<'_>> = meetings
+        .iter()
+        .map(|(firsts, seconds)| {
+            // Read backwards, unless one of the pieces is mirrored.
+            let gather = |&mirrored: &bool| (mirrored, sides.gathered(seconds, !mirrored, reordered));
+            Meeting { firsts, seconds, gathered: mirrorings.iter().map(gather).collect() }
+        })
+        .collect();
+    let strips: Vec<(&[usize], &Meeting<'_>)> =
+        meetings.iter().flat_map(|meeting| meeting.firsts.chunks(STRIP).map(move |strip| (strip, meeting))).collect();
     let mut partners: Vec<Vec<Candidate>> = vec![Vec::new(); sides.count()];
-    for (done, (strip, seconds)) in strips.iter().enumerate() {
+    for (done, (strip, meeting)) in strips.iter().enumerate() {
         progress.report("comparing the sides of blocks", done, strips.len());
         progress.check()?;
-        for (number, found) in strip.iter().zip(partners_of(pieces, sides, freedom, strip, seconds)) {
+        for (number, found) in strip.iter().zip(partners_of(pieces, sides, freedom, strip, meeting)) {
             partners[*number] = found;
         }
     }
@@ -71,18 +89,19 @@ fn partners_of(
     sides: &Sides,
     freedom: Freedom,
     strip: &[usize],
-    seconds: &[usize],
+    meeting: &Meeting<'_>,
 ) -> Vec<Vec<Candidate>> {
     let reordered = freedom.reordered && sides.channels == 3;
-    let mirrorings: &[bool] = if freedom.turned { &[false, true] } else { &[false] };
+    let seconds = meeting.seconds;
+    let own = sides.gathered(strip, false, reordered);
     let products: Vec<_> =
-        mirrorings.iter().map(|&mirrored| sides.products(strip, seconds, mirrored, reordered)).collect();
+        meeting.gathered.iter().map(|(mirrored, gathered)| (*mirrored, own.products(gathered))).collect();
     let signs: &[bool] = if freedom.negated { &[false, true] } else { &[false] };
     let orders = if reordered { ORDERS.len() } else { 1 };
     let of_side = |(row, &number): (usize, &usize)| {
         // Sorted by distance, at most KEPT.
         let mut best: Vec<(f32, usize, bool, bool, usize)> = Vec::with_capacity(KEPT + 1);
-        for (products, &mirrored) in products.iter().zip(mirrorings) {
+        for &(mirrored, ref products) in &products {
             for (column, &second) in seconds.iter().enumerate() {
                 if second / SIDES == number / SIDES {
                     continue;

@@ -2,31 +2,27 @@
 
 use super::clusters::{Cell, Cluster, Frame};
 use super::joint::{Freedom, Joint, OUTWARD, SIDES, State};
-use super::sides::{Products, Sides};
+use super::sides::{Gathered, Products, Sides};
 use std::collections::{HashMap, HashSet};
 
-/// Distances of one side to all others, computed when first asked for.
-struct Distances<'a> {
-    sides: &'a Sides,
-    freedom: Freedom,
-    all: Vec<usize>,
-    known: HashMap<usize, Vec<Products>>,
+/// The distances of the side of a placed piece to all sides of the pieces that are left.
+struct Distances {
+    first: usize,
+    /// For the ways in which the second side may be read: backwards, and forwards if mirrored.
+    products: Vec<Products>,
 }
 
-impl Distances<'_> {
-    fn prepare(&mut self, number: usize) {
-        let (sides, freedom, all) = (self.sides, self.freedom, &self.all);
-        self.known.entry(number).or_insert_with(|| {
-            let mirrorings: &[bool] = if freedom.turned { &[false, true] } else { &[false] };
-            let reordered = freedom.reordered && sides.channels == 3;
-            mirrorings.iter().map(|&mirrored| sides.products(&[number], all, mirrored, reordered)).collect()
-        });
+impl Distances {
+    /// `left` has the vectors of the sides of all pieces left, in both ways.
+    fn new(sides: &Sides, first: usize, left: &[Gathered], reordered: bool) -> Self {
+        let own = sides.gathered(&[first], false, reordered);
+        Self { first, products: left.iter().map(|left| own.products(left)).collect() }
     }
 
-    fn between(&self, first: usize, second: usize, joint: Joint) -> f32 {
-        let (a, b) = (first * SIDES + joint.first, second * SIDES + joint.second);
-        let product = self.known[&a][usize::from(joint.mirrored)].at(b, joint.order);
-        self.sides.distance(a, b, product, joint.negative).sqrt()
+    /// The distance to a side of piece number `index` of those left.
+    fn to(&self, sides: &Sides, index: usize, piece: usize, joint: Joint) -> f32 {
+        let product = self.products[usize::from(joint.mirrored)].at(index * SIDES + joint.second, joint.order);
+        sides.distance(self.first, piece * SIDES + joint.second, product, joint.negative).sqrt()
     }
 }
 
@@ -36,12 +32,18 @@ pub(super) fn fill(cluster: &mut Cluster, states: &mut [State], sides: &Sides, f
     let placed: HashSet<usize> = cluster.cells.values().copied().collect();
     let mut left: Vec<usize> = (0..pieces).filter(|piece| !placed.contains(piece)).collect();
     let allowed = State::all(freedom);
-    let mut distances = Distances { sides, freedom, all: (0..sides.count()).collect(), known: HashMap::new() };
+    let reordered = freedom.reordered && sides.channels == 3;
+    let gather = |left: &[usize]| -> Vec<Gathered> {
+        let numbers: Vec<usize> = left.iter().flat_map(|piece| piece * SIDES..(piece + 1) * SIDES).collect();
+        let ways: &[bool] = if freedom.turned { &[true, false] } else { &[true] };
+        ways.iter().map(|&backward| sides.gathered(&numbers, backward, reordered)).collect()
+    };
+    let mut vectors = gather(&left);
     // For each empty cell: the best piece, its state and how badly it fits. Dropped when something beside it changes.
     let mut best: HashMap<Cell, (f32, usize, State)> = HashMap::new();
     while !left.is_empty() {
         let empty = empty_cells(cluster, frame);
-        best.retain(|cell, choice| empty.contains(cell) && left.contains(&choice.1));
+        best.retain(|cell, choice| empty.contains(cell) && left.binary_search(&choice.1).is_ok());
         for &cell in &empty {
             if best.contains_key(&cell) {
                 continue;
@@ -53,18 +55,25 @@ pub(super) fn fill(cluster: &mut Cluster, states: &mut [State], sides: &Sides, f
                     cluster.cells.get(&at).map(|&piece| (piece, (row, column)))
                 })
                 .collect();
-            for &(piece, direction) in &neighbours {
-                distances.prepare(piece * SIDES + Joint::of(states[piece], direction, State::UNCHANGED).first);
-            }
+            let distances: Vec<(State, Cell, Distances)> = neighbours
+                .iter()
+                .map(|&(piece, direction)| {
+                    let side = Joint::of(states[piece], direction, State::UNCHANGED).first;
+                    let distances = Distances::new(sides, piece * SIDES + side, &vectors, reordered);
+                    (states[piece], direction, distances)
+                })
+                .collect();
             let mut choice = (f32::INFINITY, left[0], State::UNCHANGED);
-            for &piece in &left {
-                for &state in &allowed {
-                    let misfit = |&(neighbour, direction): &(usize, Cell)| {
-                        distances.between(neighbour, piece, Joint::of(states[neighbour], direction, state))
-                    };
-                    let total: f32 = neighbours.iter().map(misfit).sum();
-                    if total / (neighbours.len() as f32) < choice.0 {
-                        choice = (total / neighbours.len() as f32, piece, state);
+            for &state in &allowed {
+                let joints: Vec<(Joint, &Distances)> = distances
+                    .iter()
+                    .map(|(own, direction, distances)| (Joint::of(*own, *direction, state), distances))
+                    .collect();
+                for (index, &piece) in left.iter().enumerate() {
+                    let misfit = |&(joint, distances): &(Joint, &Distances)| distances.to(sides, index, piece, joint);
+                    let mean = joints.iter().map(misfit).sum::<f32>() / joints.len() as f32;
+                    if mean < choice.0 {
+                        choice = (mean, piece, state);
                     }
                 }
             }
@@ -83,6 +92,7 @@ pub(super) fn fill(cluster: &mut Cluster, states: &mut [State], sides: &Sides, f
         cluster.low = (cluster.low.0.min(cell.0), cluster.low.1.min(cell.1));
         cluster.high = (cluster.high.0.max(cell.0), cluster.high.1.max(cell.1));
         left.retain(|&other| other != piece);
+        vectors = gather(&left);
         best.remove(&cell);
         for (row, column) in OUTWARD {
             best.remove(&(cell.0 + row, cell.1 + column));

@@ -33,7 +33,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(super) const UNCHANGED: Self = Self { symmetry: Symmetry::IDENTITY, negative: false, order: 0 };
+    pub(crate) const UNCHANGED: Self = Self { symmetry: Symmetry::IDENTITY, negative: false, order: 0 };
 
     /// First `other`, then this one.
     pub(super) fn after(self, other: Self) -> Self {

@@ -90,35 +90,38 @@ impl Sides {
         self.squares.len()
     }
 
-    /// The inner products of some sides with all sides, see [`Products`].
-    pub(super) fn products(&self, firsts: &[usize], seconds: &[usize], mirrored: bool, reordered: bool) -> Products {
+    /// The vectors of some sides, channel by channel where channels may be in another order.
+    pub(super) fn gathered(&self, numbers: &[usize], backward: bool, reordered: bool) -> Gathered {
         let length = self.channels * self.part;
-        let all = if mirrored { &self.forward } else { &self.backward };
-        let channel = |source: &[f32], numbers: &[usize], channel: usize| -> Vec<f32> {
-            let of = |&number: &usize| {
-                let start = number * length + channel * self.part;
-                source[start..start + self.part].iter().copied()
-            };
-            numbers.iter().flat_map(of).collect()
+        let source = if backward { &self.backward } else { &self.forward };
+        let parts = if reordered { self.channels } else { 1 };
+        let part = length / parts;
+        let of = |channel: usize, number: usize| {
+            let start = number * length + channel * part;
+            source[start..start + part].iter().copied()
         };
-        let whole = |source: &[f32], numbers: &[usize]| -> Vec<f32> {
-            numbers.iter().flat_map(|&number| source[number * length..(number + 1) * length].iter().copied()).collect()
-        };
-        let products = if reordered {
-            let first: Vec<Vec<f32>> = (0..self.channels).map(|c| channel(&self.forward, firsts, c)).collect();
-            let second: Vec<Vec<f32>> = (0..self.channels).map(|c| channel(all, seconds, c)).collect();
-            let pairs = (0..self.channels).flat_map(|c| (0..self.channels).map(move |d| (c, d)));
-            pairs.map(|(c, d)| inner_products(&first[c], &second[d], self.part)).collect()
-        } else {
-            vec![inner_products(&whole(&self.forward, firsts), &whole(all, seconds), length)]
-        };
-        Products { products }
+        let rows = |channel| numbers.iter().flat_map(|&number| of(channel, number)).collect();
+        Gathered { part, rows: (0..parts).map(rows).collect() }
     }
 
     /// The squared distance of two sides, from their inner product.
     pub(super) fn distance(&self, first: usize, second: usize, product: f32, negative: bool) -> f32 {
         let product = if negative { -product } else { product };
         (self.squares[first] + self.squares[second] - 2.0 * product).max(0.0)
+    }
+}
+
+/// The vectors of some sides: one matrix, or one for each channel.
+pub(super) struct Gathered {
+    part: usize,
+    rows: Vec<Vec<f32>>,
+}
+
+impl Gathered {
+    /// The inner products with the vectors of other sides: index `own * others + other`.
+    pub(super) fn products(&self, others: &Self) -> Products {
+        let pairs = self.rows.iter().flat_map(|own| others.rows.iter().map(move |other| (own, other)));
+        Products { products: pairs.map(|(own, other)| inner_products(own, other, self.part)).collect() }
     }
 }
 
