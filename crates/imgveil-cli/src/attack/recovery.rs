@@ -3,7 +3,8 @@
 use super::structure;
 use imgveil::internal::scheme::{Block, Scheme, Stage};
 use imgveil_attack::ciphertext::{
-    BlockChanges, Moves, Prior, folded_pixels, scrambled_blocks, shared_blocks, shared_pixels, turned_blocks,
+    BlockChanges, Moves, Prior, folded_pixels, keyed_blocks, keyed_nibbles, nibbles, scrambled_blocks, shared_blocks,
+    shared_pixels, turned_blocks,
 };
 use imgveil_attack::{Ambiguity, Batch, Error, Layout, Level, Progress, Within, nearest_variant};
 
@@ -22,9 +23,15 @@ enum Kind {
     SharedBlocks(usize, Moves),
     ScrambledBlocks(usize, Moves),
     TurnedBlocks(usize, BlockChanges),
+    KeyedBlocks(usize, Moves, bool),
+    Nibbles(usize),
+    KeyedNibbles(usize, bool),
     SharedPixels,
     FoldedPixels,
 }
+
+/// All that may happen to the samples of a block.
+const MOST: Moves = Moves { shuffled: true, flipped: true };
 
 /// The side of blocks that an attacker assumes who knows nothing.
 const SIDE: usize = 4;
@@ -36,7 +43,7 @@ impl Recovery {
         let sign = Ambiguity { negative: true, reordered: true, ..Ambiguity::default() };
         let whole = Ambiguity { turned: true, ..sign };
         let channels = Ambiguity { negative_channels: true, ..sign };
-        let all = Kind::SharedBlocks(SIDE, Moves { shuffled: true, flipped: true });
+        let all = Kind::SharedBlocks(SIDE, MOST);
         let usual = Self { kind: all, open: sign, each: false };
         let Some(scheme) = scheme else { return Ok(usual) };
         let has = |is: fn(&Stage) -> bool| scheme.stages.iter().any(is);
@@ -47,9 +54,6 @@ impl Recovery {
         };
         let Layout { level, block: (height, width), within, scrambled } = layout;
         let none = |why: &str| Err(format!("there is no attack on encrypted images alone for {}: {why}", scheme.name));
-        if level == Level::Nibble {
-            return none("samples are cut into nibbles");
-        }
         if height != width {
             return none("its blocks are no squares");
         }
@@ -57,6 +61,12 @@ impl Recovery {
             shuffled: has(|stage| matches!(stage, Stage::PixelShuffling(_))),
             flipped: has(|stage| matches!(stage, Stage::SignFlip(_))),
         };
+        if level == Level::Nibble {
+            return match (within, scrambled) {
+                (Within::Shared, false) => Ok(Self { kind: Kind::Nibbles(height), open: sign, each: false }),
+                _ => Ok(Self { kind: Kind::KeyedNibbles(height, scrambled), open: whole, each: false }),
+            };
+        }
         match (within, scrambled) {
             (Within::Shared, false) => Ok(Self { kind: Kind::SharedBlocks(height, moves), open: sign, each: false }),
             (Within::Shared, true) => Ok(Self { kind: Kind::ScrambledBlocks(height, moves), open: whole, each: false }),
@@ -71,7 +81,11 @@ impl Recovery {
             (Within::PerBlock, false) if scheme.tile() == Block::square(1) => {
                 Ok(Self { kind: Kind::SharedPixels, open: channels, each: false })
             }
-            (Within::PerBlock, _) => none("every block has a key of its own"),
+            (Within::PerBlock, scrambled) => {
+                // Stages of several kinds are some permutation with flips.
+                let moves = if moves.shuffled || moves.flipped { moves } else { MOST };
+                Ok(Self { kind: Kind::KeyedBlocks(height, moves, scrambled), open: whole, each: false })
+            }
         }
     }
 
@@ -83,6 +97,9 @@ impl Recovery {
                 "places of a block arranged by their correlations, then a jigsaw of the blocks"
             }
             Kind::TurnedBlocks(..) => "a jigsaw of the blocks over all images",
+            Kind::KeyedBlocks(..) => "places of every block arranged over all images, and blocks by their borders",
+            Kind::Nibbles(_) => "nibbles of a block sorted into upper and lower, and arranged by their correlations",
+            Kind::KeyedNibbles(..) => "nibbles of every block arranged over all images, and blocks by their borders",
             Kind::SharedPixels => "signs and orders of channels that let neighbours be alike over all images",
             Kind::FoldedPixels => "tones folded at the middle, and regions signed by their borders",
         }
@@ -94,6 +111,11 @@ impl Recovery {
             Kind::SharedBlocks(block, moves) => shared_blocks(encrypted, block, moves, prior),
             Kind::ScrambledBlocks(block, moves) => scrambled_blocks(encrypted, block, moves, prior, progress),
             Kind::TurnedBlocks(block, changes) => turned_blocks(encrypted, block, changes, progress),
+            Kind::KeyedBlocks(block, moves, scrambled) => {
+                keyed_blocks(encrypted, block, moves, scrambled, prior, progress)
+            }
+            Kind::Nibbles(block) => nibbles(encrypted, block, prior, progress),
+            Kind::KeyedNibbles(block, scrambled) => keyed_nibbles(encrypted, block, scrambled, prior, progress),
             Kind::SharedPixels => shared_pixels(encrypted),
             Kind::FoldedPixels => folded_pixels(encrypted),
         }
@@ -130,7 +152,8 @@ mod tests {
         assert_eq!((kind("skk"), kind("skk key=image")), (Ok(Kind::SharedPixels), Ok(Kind::FoldedPixels)));
         assert_eq!(kind("skk-filter"), Ok(Kind::FoldedPixels));
         assert_eq!(kind("keystream"), Ok(Kind::SharedBlocks(4, moves(true, true))));
-        assert!(kind("ele").unwrap_err().contains("nibbles"));
+        assert_eq!((kind("le"), kind("ele block=8")), (Ok(Kind::Nibbles(4)), Ok(Kind::KeyedNibbles(8, true))));
+        assert_eq!(kind("shuffle-flip key=block"), Ok(Kind::KeyedBlocks(4, moves(true, true), false)));
         assert!(kind("shuffle-flip block=4x8").unwrap_err().contains("squares"));
     }
 }

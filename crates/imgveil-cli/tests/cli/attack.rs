@@ -292,7 +292,7 @@ fn misuse_is_refused_with_what_to_do() {
     refuses("reidentify -s le --patient-pattern [ in", "invalid value");
     refuses("reidentify -s le --patient-pattern x([0-9]+) --device cpu in", "no image's name tells a patient");
     refuses("reidentify -s le --patients nowhere.csv --device cpu in", "columns name and patient");
-    refuses("ciphertext -s ele --block 2 --device cpu in", "nibbles");
+    refuses("ciphertext -s shuffle-flip --block 4x8 --device cpu in", "its blocks are no squares");
     sandbox.picture("in/smooth/other.png", image::GrayImage::new(8, 8));
     refuses("chosen -s le --device cpu in", "images differ");
     std::fs::remove_file(sandbox.path("in/smooth/other.png")).unwrap();
