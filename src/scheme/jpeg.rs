@@ -30,6 +30,9 @@ impl Scheme {
             if facts.mixes {
                 return no("mixing gives floats, which are no image".into());
             }
+            if facts.smooth {
+                continue;
+            }
             let Some(block) = facts.block.filter(|_| facts.whole_blocks) else {
                 return no(format!("{} leaves no smooth areas, and JPEG compresses nothing else", facts.name));
             };
@@ -41,6 +44,9 @@ impl Scheme {
             }
         }
         let why = match smallest {
+            None if self.stages.iter().any(|stage| stage.rules().facts().smooth) => {
+                "images stay as smooth as they were".to_owned()
+            }
             None => "nothing is done to the pixels".to_owned(),
             Some(block) => {
                 let subsampling = if geometry.channels() == 3 && !multiple_of(16, block) {

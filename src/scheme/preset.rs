@@ -1,8 +1,8 @@
 //! The schemes by name, and the options of each. `about` has what people should know of them.
 
 use super::stage::{
-    BlockScrambling, BlockStatistic, ColourShuffling, Epsilon, Keystream, LaplaceNoise, Mixing, NegativePositive,
-    NibbleShuffling, PixelNegativePositive, PixelShuffling, RotationInversion, SignFlip,
+    BlockScrambling, BlockStatistic, ColourShuffling, Epsilon, GaussianBlur, Keystream, LaplaceNoise, Mixing,
+    NegativePositive, NibbleShuffling, PixelNegativePositive, PixelShuffling, RotationInversion, SignFlip,
 };
 use super::{Block, KeyScope, Order, Orders, Scheme, Stage, Statistic};
 
@@ -72,6 +72,8 @@ pub enum Preset {
     InstaHide,
     /// Every block filled with its mean: what people do today to hide faces and plates. No key; a control.
     Pixelate,
+    /// A Gaussian blur with a standard deviation of 4.5 pixels. No key; a control.
+    Blur,
     /// DP-Pix (Fan, "Image pixelization with differential privacy", DBSec 2018, its section on the mechanism): every
     /// block filled with its mean and Laplace noise of the scale `max * m / (pixels of a block * epsilon)`, with
     /// epsilon 0.5 and m 16. A control.
@@ -81,7 +83,7 @@ pub enum Preset {
 }
 
 /// All presets, in the order in which they are shown.
-pub const PRESETS: [Preset; 14] = [
+pub const PRESETS: [Preset; 15] = [
     Preset::None,
     Preset::ShuffleFlip,
     Preset::Le,
@@ -94,6 +96,7 @@ pub const PRESETS: [Preset; 14] = [
     Preset::Vit,
     Preset::InstaHide,
     Preset::Pixelate,
+    Preset::Blur,
     Preset::DpPix,
     Preset::Keystream,
 ];
@@ -204,6 +207,7 @@ impl Preset {
             Preset::Vit => "vit",
             Preset::InstaHide => "instahide",
             Preset::Pixelate => "pixelate",
+            Preset::Blur => "blur",
             Preset::DpPix => "dp-pix",
             Preset::Keystream => "keystream",
         }
@@ -215,7 +219,7 @@ impl Preset {
         let block = |side| Some(Block::square(side));
         let none = Has { block: None, scopes: &[], scramble: false, sign_flip: false, statistic: false, orders: false };
         match self {
-            Preset::None | Preset::InstaHide | Preset::Keystream => none,
+            Preset::None | Preset::InstaHide | Preset::Blur | Preset::Keystream => none,
             Preset::ShuffleFlip => Has { block: block(4), scopes: KEYS, scramble: true, ..none },
             Preset::Le | Preset::Ele | Preset::Shf | Preset::Np => Has { block: block(4), ..none },
             Preset::Pixelate => Has { block: block(8), ..none },
@@ -291,6 +295,7 @@ impl Preset {
             }
             Preset::InstaHide => vec![Mixing { images: 4 }.into()],
             Preset::Pixelate => vec![BlockStatistic { block, statistic: Statistic::Mean }.into()],
+            Preset::Blur => vec![GaussianBlur { radius: 4 }.into()],
             Preset::DpPix => {
                 let mean = BlockStatistic { block, statistic: Statistic::Mean }.into();
                 vec![mean, LaplaceNoise { block, epsilon: Epsilon::HALF, m: 16 }.into()]

@@ -39,7 +39,7 @@ const BLOCK: KeyScope = KeyScope::Block;
 const IMAGE: KeyScope = KeyScope::Image;
 
 /// Preset, key scope, whether blocks are scrambled by choice; then encrypted images alone, known pairs, chosen images.
-const TABLE: [Row; 18] = [
+const TABLE: [Row; 19] = [
     (Preset::None, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::ShuffleFlip, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::ShuffleFlip, SHARED, true, [Some((16, 0.997)), Some((2, 0.997)), Some((1, 1.0))]),
@@ -56,6 +56,7 @@ const TABLE: [Row; 18] = [
     (Preset::Np, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Vit, SHARED, false, [Some((4, 0.976)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Pixelate, SHARED, false, [Some((1, 0.7)), None, None]),
+    (Preset::Blur, SHARED, false, [Some((1, 0.7)), None, None]),
     (Preset::DpPix, SHARED, false, [Some((1, 0.3)), None, None]),
     (Preset::Keystream, IMAGE, false, [None, None, None]),
 ];

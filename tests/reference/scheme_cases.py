@@ -242,6 +242,10 @@ def _noise():
         ([laplace((2, 3), "12.25", 7), Stage(s.SHUFFLING, (3, 1), "block"), laplace((64, 64), "3", 900)], (9, 7, 3), 8),
         ([laplace((1, 1), "1", 16)], (40, 40, 3), 8),
     ]
+    for radius, shape, depth in ((1, (1, 1, 3), 8), (2, (13, 11, 3), 16), (64, (9, 7, 1), 16), (3, (24, 20, 1), 12)):
+        lists.append(([Stage(s.BLUR, radius=radius)], shape, depth))
+    lists.append(([Stage(s.FLIP, (1, 1), "block"), Stage(s.BLUR, radius=1), laplace((4, 4), "2", 5)], (16, 12, 3), 8))
+    cases += [case(COUNT, "blur", shape) for shape in ((28, 28, 1), (20, 36, 3))]
     return cases + [custom((HASHED, COUNT)[number % 2], stages, shape, depth)
                     for number, (stages, shape, depth) in enumerate(lists)]
 

@@ -202,6 +202,31 @@ def noise(stage, word, depth):
     return (scale * u + (scale // 4096 * r + scale % 4096 * r // 4096) // 16 + 128) // 256
 
 
+def _blur(stage, key, shape, depth, samples, backwards):
+    """"Stages", Gaussian blur, of docs/SCHEDULE.md."""
+    height, width, channels = shape
+    r = stage.radius
+    whole = (2 * r + 1)**3
+
+    def weight(d):
+        """The weight of a distance ("Stages", Gaussian blur, of docs/SCHEDULE.md)."""
+        return (3 * (2 * r + 1)**2 + 1) // 4 - d * d if d <= r else (3 * r + 1 - d) * (3 * r + 2 - d) // 2
+
+    def one_way(before, dy, dx):
+        """A blur along one direction ("Stages", Gaussian blur, of docs/SCHEDULE.md)."""
+        out = []
+        for j in range(len(before)):
+            y, x, c = j // channels // width, j // channels % width, j % channels
+            total = whole // 2
+            for d in range(-3 * r, 3 * r + 1):
+                yy, xx = min(max(y + d * dy, 0), height - 1), min(max(x + d * dx, 0), width - 1)
+                total += weight(abs(d)) * before[(yy * width + xx) * channels + c]
+            out.append(total // whole)
+        return out
+
+    return one_way(one_way(samples, 0, 1), 1, 0)
+
+
 def _laplace(stage, key, shape, depth, samples, backwards):
     """"Stages", Laplace noise, of docs/SCHEDULE.md."""
     height, width, channels = shape
@@ -222,7 +247,7 @@ def _keystream(stage, key, shape, depth, samples, backwards):
 
 KINDS = {s.SHUFFLING: _shuffling, s.FLIP: _flip, s.NIBBLES: _nibbles, s.ROTATION: _rotation, s.NEGATIVE: _negative,
          s.PIXEL_NEGATIVE: _pixel_negative, s.COLOUR: _colour, s.SCRAMBLING: _scrambling,
-         s.STATISTIC: _statistic, s.LAPLACE: _laplace, s.KEYSTREAM: _keystream}
+         s.STATISTIC: _statistic, s.BLUR: _blur, s.LAPLACE: _laplace, s.KEYSTREAM: _keystream}
 
 
 def encrypt_with(keys, stages, shape, pixels, depth=8):

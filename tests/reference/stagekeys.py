@@ -96,7 +96,7 @@ def _scrambling(stage, draws, shape, depth):
 
 
 def _statistic(stage, draws, shape, depth):
-    """"Stages", block statistic, of docs/SCHEDULE.md."""
+    """"Stages", block statistic and Gaussian blur, of docs/SCHEDULE.md: nothing is drawn."""
     return {}
 
 
@@ -115,7 +115,7 @@ def _keystream(stage, draws, shape, depth):
 
 KINDS = {s.SHUFFLING: _shuffling, s.FLIP: _flip, s.NIBBLES: _nibbles, s.ROTATION: _rotation, s.NEGATIVE: _negative,
          s.PIXEL_NEGATIVE: _pixel_negative, s.COLOUR: _colour, s.SCRAMBLING: _scrambling,
-         s.STATISTIC: _statistic, s.LAPLACE: _laplace, s.KEYSTREAM: _keystream}
+         s.STATISTIC: _statistic, s.BLUR: _statistic, s.LAPLACE: _laplace, s.KEYSTREAM: _keystream}
 
 
 def drawn(secret, stages, shape, depth, image=None):

@@ -15,6 +15,7 @@ STATISTIC = "block-statistic"
 MIXING = "mixing"
 KEYSTREAM = "keystream"
 LAPLACE = "laplace-noise"
+BLUR = "gaussian-blur"
 
 ELEMENTS = "channel-row-column"
 PUBLISHED = "as-published"
@@ -40,11 +41,12 @@ class Stage(NamedTuple):
     images: Optional[int] = None
     epsilon: Optional[str] = None
     m: Optional[int] = None
+    radius: Optional[int] = None
 
     def text(self):
         """The stage's canonical text ("Subkeys" of docs/SCHEDULE.md)."""
         block = None if self.block is None else "%dx%d" % self.block
-        parts = (("block", block), ("images", self.images), ("statistic", self.statistic), ("epsilon", self.epsilon),
+        parts = (("block", block), ("radius", self.radius), ("images", self.images), ("statistic", self.statistic), ("epsilon", self.epsilon),
                  ("m", self.m), ("key", self.key),
                  ("order", self.order), ("orders", self.orders))
         return " ".join([self.kind] + ["%s=%s" % part for part in parts if part[1] is not None])
@@ -54,7 +56,7 @@ class Stage(NamedTuple):
         one where there is one channel, which it does not change."""
         if self.kind == COLOUR:
             return self.orders == PUBLISHED and channels > 1
-        return self.kind in (STATISTIC, MIXING, LAPLACE)
+        return self.kind in (STATISTIC, MIXING, LAPLACE, BLUR)
 
 
 def preset(name, block=None, key=None, scramble=False, flip=False, statistic=None, orders=None, images=4):
@@ -88,6 +90,8 @@ def preset(name, block=None, key=None, scramble=False, flip=False, statistic=Non
         return [Stage(MIXING, key="image", images=images)]
     if name == "pixelate":
         return [Stage(STATISTIC, block, statistic="mean")]
+    if name == "blur":
+        return [Stage(BLUR, radius=4)]
     if name == "dp-pix":
         return [Stage(STATISTIC, block, statistic="mean"), Stage(LAPLACE, block, "image", epsilon="0.5", m=16)]
     if name == "keystream":

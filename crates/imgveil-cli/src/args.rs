@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, pixelate, dp-pix, keystream,
-    /// or a FILE.toml of your own; `imgveil schemes` explains them [default: shuffle-flip]
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, pixelate, blur, dp-pix,
+    /// keystream, or a FILE.toml of your own; `imgveil schemes` explains them [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]

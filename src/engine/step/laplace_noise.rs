@@ -53,8 +53,8 @@ impl Execute for LaplaceNoise {
     }
 }
 
-/// `scale * -log2(u)`, rounded half up to whole samples, for u = (2w + 1) / 2^32 with the lower 31 bits w of a word: the
-/// twin of `magnitude` in `shaders/shared/laplace.wgsl`.
+/// `scale * -log2(u)`, rounded half up to whole samples, for u = (2w + 1) / 2^32 with the lower 31 bits w of a word.
+/// The twin of `magnitude` in `shaders/shared/laplace.wgsl`.
 fn magnitude(scale: u32, word: u32) -> u32 {
     let odd = word << 1 | 1;
     let whole = 31 - odd.leading_zeros();

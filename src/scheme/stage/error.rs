@@ -49,6 +49,9 @@ pub enum StageError {
     /// Not a number of images to mix.
     #[error("`{}` is not a number of images to mix: write 2 to 8", .0.escape_debug())]
     Images(String),
+    /// Not a radius.
+    #[error("`{}` is no radius of a blur: write 1 to 64", .0.escape_debug())]
+    Radius(String),
     /// Not a privacy bound.
     #[error("`{}` is no epsilon: write 0.001 to 1000, with up to three digits behind the point", .0.escape_debug())]
     Epsilon(String),
@@ -102,6 +105,7 @@ impl StageError {
             Self::Orders(_) => Some("orders"),
             Self::Statistic(_) => Some("statistic"),
             Self::Images(_) => Some("images"),
+            Self::Radius(_) => Some("radius"),
             Self::Epsilon(_) => Some("epsilon"),
             Self::Pixels(_) => Some("m"),
             Self::Field { field, .. } => Some(field),

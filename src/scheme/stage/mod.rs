@@ -7,6 +7,7 @@ mod block_statistic;
 mod colour_shuffling;
 mod error;
 mod fields;
+mod gaussian_blur;
 pub(super) mod key;
 mod keystream;
 mod laplace_noise;
@@ -24,6 +25,7 @@ pub use block_scrambling::BlockScrambling;
 pub use block_statistic::BlockStatistic;
 pub use colour_shuffling::{ColourShuffling, Orders};
 pub use error::StageError;
+pub use gaussian_blur::GaussianBlur;
 pub use key::{Shape, StageKey};
 pub use keystream::Keystream;
 pub use laplace_noise::{Epsilon, LaplaceNoise};
@@ -100,6 +102,7 @@ stages! {
     BlockScrambling: "A permutation of the blocks.",
     BlockStatistic: "Every block is filled with a statistic of itself.",
     Mixing: "Several images become one.",
+    GaussianBlur: "Every sample becomes a mean of its neighbours.",
     LaplaceNoise: "Every block gets noise of its own.",
     Keystream: "XOR with a stream of the image's own.",
 }
@@ -196,6 +199,7 @@ mod tests {
             "block-scrambling block=16x16",
             "block-statistic block=4x4 statistic=median",
             "mixing images=4 key=image",
+            "gaussian-blur radius=8",
             "laplace-noise block=16x8 epsilon=0.5 m=16 key=image",
             "keystream key=image",
         ] {
@@ -217,6 +221,9 @@ mod tests {
             "block-scrambling block=4x4 key=shared",
             "block-statistic block=4x4 statistic=mode",
             "block-statistic block=4x4",
+            "gaussian-blur radius=0",
+            "gaussian-blur radius=65",
+            "gaussian-blur radius=08",
             "laplace-noise block=16x16 epsilon=0.50 m=16 key=image",
             "laplace-noise block=16x16 epsilon=0 m=16 key=image",
             "laplace-noise block=16x16 epsilon=0.5 m=0 key=image",

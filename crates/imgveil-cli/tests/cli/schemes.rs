@@ -20,6 +20,7 @@ np            yes      48                       no    no             AprilPyone 
 vit           yes      256 (tables: 7,474)      no    no             Kiya 2023
 instahide     lossy    256                      no    yes            Huang 2020
 pixelate      lossy    0                        yes   no             -
+blur          lossy    0                        yes   no             -
 dp-pix        lossy    256                      yes   yes            Fan 2018
 keystream     yes      256                      no    yes            ChaCha20
 
@@ -49,7 +50,7 @@ fn schemes_are_listed_for_any_size_and_as_json() {
     assert!(done.out.contains("\n- instahide: mixing works on 8-bit samples"), "{}", done.out);
     let done = sandbox.run("schemes --size 28x28x1 --json");
     let list: Vec<Value> = serde_json::from_str(&done.out).unwrap();
-    assert_eq!((done.code, done.err.as_str(), list.len()), (0, "", 14));
+    assert_eq!((done.code, done.err.as_str(), list.len()), (0, "", 15));
     let expected = serde_json::json!({
         "name": "np", "summary": "samples are negated or not by their places in the block, with one key for all blocks",
         "inverse": true, "key_space": { "bits": 16.0, "tables": 16.0 }, "jpeg": false, "key_per_image": "no",
@@ -57,7 +58,7 @@ fn schemes_are_listed_for_any_size_and_as_json() {
     });
     assert_eq!(list[8], expected);
     assert_eq!((&list[4]["key_space"], &list[5]["key_per_image"]), (&Value::Null, &Value::from("option")));
-    assert_eq!(list[13]["key_space"], serde_json::json!({ "bits": 256.0, "tables": null }));
+    assert_eq!(list[14]["key_space"], serde_json::json!({ "bits": 256.0, "tables": null }));
 }
 
 #[test]
