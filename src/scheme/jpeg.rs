@@ -72,9 +72,9 @@ mod tests {
     }
 
     #[test]
-    fn only_etc_leaves_what_jpeg_can_compress() {
+    fn etc_and_the_controls_leave_what_jpeg_can_compress() {
         for preset in PRESETS {
-            let friendly = matches!(preset, Preset::None | Preset::Etc);
+            let friendly = matches!(preset, Preset::None | Preset::Etc | Preset::Pixelate | Preset::Blur | Preset::DpPix);
             assert_eq!(jpeg(preset, None, "224x224x3").friendly, friendly, "{}", preset.name());
             assert!(!jpeg(preset, None, "224x224x3x16").friendly);
         }
