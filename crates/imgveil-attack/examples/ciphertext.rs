@@ -1,11 +1,14 @@
-//! Measures the attacks on encrypted images alone: `ciphertext PLAIN.npy ENCRYPTED.npy ATTACK [BLOCK] [PRIOR.npy]`.
+//! Measures the attacks on encrypted images alone: `ciphertext PLAIN.npy ENCRYPTED.npy SCHEME [BLOCK] [PRIOR.npy]`.
 //!
 //! Prints, for 1, 4, 16, 64 and all images, the mean SSIM of the encrypted and of the recovered images to the plain
 //! ones, the share of samples that are exact, and the time. The attacks see the encrypted array only.
 
-use imgveil_attack::ciphertext::{self, BlockChanges, Moves, Prior};
-use imgveil_attack::{Ambiguity, Batch, Error, Shape, metric, nearest_variant};
+use imgveil_attack::ciphertext::{BlockChanges, Moves, Prior, Structure};
+use imgveil_attack::{Batch, Progress, Shape, metric, nearest_variant};
+use std::sync::{LazyLock, Mutex};
 use std::time::Instant;
+
+static PHASES: LazyLock<Phases> = LazyLock::new(|| Phases(Mutex::new(("start", Instant::now()))));
 
 fn read(path: &str) -> Batch {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{path}: {error}"));
@@ -16,32 +19,44 @@ fn read(path: &str) -> Batch {
     Batch::from_bytes(shape, &array.into_vec::<u8>().expect("bytes")).expect("images")
 }
 
-type Attack<'a> = Box<dyn Fn(&Batch) -> Result<Batch, Error> + 'a>;
+/// Prints when a phase begins.
+struct Phases(Mutex<(&'static str, Instant)>);
 
-/// An attack and what it leaves open.
-fn attack<'a>(name: &str, block: usize, prior: Prior<'a>) -> (Attack<'a>, Ambiguity) {
-    let sign = Ambiguity { negative: true, reordered: true, ..Ambiguity::default() };
-    let whole = Ambiguity { turned: true, ..sign };
+impl Progress for Phases {
+    fn report(&self, phase: &'static str, _done: usize, _total: usize) {
+        let mut last = self.0.lock().expect("no panic");
+        if last.0 != phase {
+            eprintln!("  {:.1} s {}", last.1.elapsed().as_secs_f64(), last.0);
+            *last = (phase, Instant::now());
+        }
+    }
+}
+
+/// What a scheme does.
+fn structure(name: &str, block: usize) -> Structure {
+    let samples = |shuffled, flipped, key_per_block, scrambled| Structure::Samples {
+        block,
+        moves: Moves { shuffled, flipped },
+        key_per_block,
+        scrambled,
+    };
     let changes = BlockChanges { turned: true, negated: true, reordered: true };
-    let moves = |shuffled, flipped| Moves { shuffled, flipped };
     match name {
-        "shuffle-flip" => (Box::new(move |y| ciphertext::shared_blocks(y, block, moves(true, true), prior)), sign),
-        "shf" => (Box::new(move |y| ciphertext::shared_blocks(y, block, moves(true, false), prior)), sign),
-        "np" => (Box::new(move |y| ciphertext::shared_blocks(y, block, moves(false, true), prior)), sign),
-        "etc" => (Box::new(move |y| ciphertext::turned_blocks(y, block, changes, &())), whole),
-        "scrambled" => {
-            (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, true), prior, &())), whole)
-        }
-        "vit" => (Box::new(move |y| ciphertext::scrambled_blocks(y, block, moves(true, false), prior, &())), whole),
-        "keyed" => (Box::new(move |y| ciphertext::keyed_blocks(y, block, moves(true, true), false, prior, &())), whole),
-        "keyed-scrambled" => {
-            (Box::new(move |y| ciphertext::keyed_blocks(y, block, moves(true, true), true, prior, &())), whole)
-        }
-        "le" => (Box::new(move |y| ciphertext::nibbles(y, block, prior, &())), sign),
-        "ele" => (Box::new(move |y| ciphertext::keyed_nibbles(y, block, true, prior, &())), whole),
-        "skk" => (Box::new(ciphertext::shared_pixels), Ambiguity { negative_channels: true, ..sign }),
-        "fold" => (Box::new(ciphertext::folded_pixels), Ambiguity { negative_channels: true, ..sign }),
-        _ => panic!("no attack {name}"),
+        "shuffle-flip" => samples(true, true, false, false),
+        "shf" => samples(true, false, false, false),
+        "np" => samples(false, true, false, false),
+        "scrambled" => samples(true, true, false, true),
+        "vit" => samples(true, false, false, true),
+        "keyed" => samples(true, true, true, false),
+        "keyed-scrambled" => samples(true, true, true, true),
+        "le" => Structure::Nibbles { block, key_per_block: false, scrambled: false },
+        "ele" => Structure::Nibbles { block, key_per_block: true, scrambled: true },
+        "etc" => Structure::Blocks { block, changes },
+        "skk" => Structure::Pixels { key_per_image: false },
+        "skk-image" => Structure::Pixels { key_per_image: true },
+        "skk-filter" => Structure::FilteredPixels { block, key_per_image: false },
+        "skk-filter-image" => Structure::FilteredPixels { block, key_per_image: true },
+        _ => panic!("no scheme {name}"),
     }
 }
 
@@ -51,7 +66,7 @@ fn main() {
     let block = arguments.get(3).map_or(4, |text| text.parse().expect("a block size"));
     let prior = arguments.get(4).map(|path| read(path));
     let prior = prior.as_ref().map_or(Prior::Natural, Prior::Images);
-    let (run, open) = attack(&arguments[2], block, prior);
+    let structure = structure(&arguments[2], block);
     let from = std::env::var("FROM").map_or(1, |text| text.parse().expect("a number of images"));
     for count in [1, 2, 4, 8, 16, 64, plain.len()].into_iter().filter(|&count| (from..=plain.len()).contains(&count)) {
         // Several draws of few images, and what they give on average.
@@ -62,9 +77,9 @@ fn main() {
                 (0..count).map(|k| (k * (plain.len() / count) + draw * 23) % plain.len()).collect();
             let (x, y) = (plain.select(&chosen), encrypted.select(&chosen));
             let start = Instant::now();
-            let recovered = run(&y).expect("an attack");
+            let recovered = structure.recover(&y, prior, &*PHASES).expect("an attack");
             time += start.elapsed().as_secs_f64() / f64::from(draws as u32);
-            let (recovered, scores) = nearest_variant(&recovered, &x, open).expect("scores");
+            let (recovered, scores) = nearest_variant(&recovered, &x, structure.ambiguity()).expect("scores");
             before += metric::mean(&metric::ssim(&y, &x).expect("scores")) / f64::from(draws as u32);
             let score = metric::mean(&scores);
             after += score / f64::from(draws as u32);

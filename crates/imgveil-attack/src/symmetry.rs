@@ -26,6 +26,7 @@ impl Symmetry {
     }
 
     /// Its number in [`Symmetry::ALL`].
+    #[cfg(test)]
     pub(crate) fn index(self) -> usize {
         Self::ALL.iter().position(|&other| other == self).expect("one of the eight")
     }

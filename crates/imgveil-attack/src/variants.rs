@@ -18,17 +18,28 @@ pub struct Ambiguity {
     pub reordered: bool,
     /// Each channel may be negative by itself.
     pub negative_channels: bool,
+    /// All this for every image by itself, not for all images together.
+    pub each_image: bool,
 }
 
 /// The variant of recovered images that is nearest to the plain ones, and its SSIM for each image.
 ///
-/// One variant is chosen for all images together, by the mean SSIM of up to ten of them.
+/// One variant is chosen for all images together, by the mean SSIM of up to ten of them, unless images are open each by
+/// itself.
 ///
 /// # Errors
 ///
 /// If the batches differ, or the images are too small for SSIM.
 pub fn nearest_variant(recovered: &Batch, plain: &Batch, open: Ambiguity) -> Result<(Batch, Vec<f64>), Error> {
     recovered.must_match(plain)?;
+    if open.each_image && plain.len() > 1 {
+        let open = Ambiguity { each_image: false, ..open };
+        let one = |index: usize| nearest_variant(&recovered.select(&[index]), &plain.select(&[index]), open);
+        let found = (0..plain.len()).into_par_iter().map(one).collect::<Result<Vec<_>, _>>()?;
+        let samples = found.iter().flat_map(|(image, _)| image.samples().iter().copied()).collect();
+        let values = found.iter().map(|(_, values)| values[0]).collect();
+        return Ok((Batch::new(plain.shape(), plain.max(), samples)?, values));
+    }
     let few: Vec<usize> = (0..DECIDING.min(plain.len())).map(|k| k * plain.len() / DECIDING.min(plain.len())).collect();
     let (few_recovered, few_plain) = (recovered.select(&few), plain.select(&few));
     let scored = variants(plain.shape(), open).into_par_iter().map(|variant| {
@@ -112,7 +123,8 @@ mod tests {
     fn the_variant_that_was_made_is_found_and_no_other_is_allowed() {
         let shape = Shape { height: 12, width: 12, channels: 3 };
         let plain = Batch::new(shape, 255, (0..shape.samples()).map(|i| (i * i % 251) as u16).collect()).unwrap();
-        let all = Ambiguity { turned: true, negative: true, reordered: true, negative_channels: true };
+        let all =
+            Ambiguity { turned: true, negative: true, reordered: true, negative_channels: true, each_image: false };
         for variant in variants(shape, all) {
             let (_, values) = nearest_variant(&variant.of(&plain), &plain, all).unwrap();
             assert!((values[0] - 1.0).abs() < 1e-12);

@@ -8,6 +8,7 @@ mod borders;
 mod contraction;
 mod each_block;
 mod embedding;
+mod filtered_pixels;
 mod folded_pixels;
 mod jigsaw;
 mod keyed_blocks;
@@ -22,8 +23,10 @@ mod refinement;
 mod scrambled_blocks;
 mod shared_blocks;
 mod shared_pixels;
+mod structure;
 mod turned_blocks;
 
+pub use filtered_pixels::filtered_pixels;
 pub use folded_pixels::folded_pixels;
 pub use keyed_blocks::keyed_blocks;
 pub use keyed_nibbles::keyed_nibbles;
@@ -32,6 +35,7 @@ pub use prior::Prior;
 pub use scrambled_blocks::scrambled_blocks;
 pub use shared_blocks::{Moves, shared_blocks};
 pub use shared_pixels::shared_pixels;
+pub use structure::Structure;
 pub use turned_blocks::{BlockChanges, turned_blocks};
 
 use crate::{Batch, Error};

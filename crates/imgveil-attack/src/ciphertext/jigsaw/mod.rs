@@ -28,11 +28,14 @@ pub(crate) type Assembly = Vec<(usize, State)>;
 pub(crate) fn assemble(pieces: &Elements, freedom: Freedom, progress: &dyn Progress) -> Result<(Assembly, f64), Error> {
     let grid = pieces.grid;
     let frame = Frame { rows: grid.rows as i32, columns: grid.columns as i32, either_way: freedom.turned };
+    progress.report("reading the sides of blocks", 0, 1);
     let sides = sides::Sides::new(pieces);
     let found = candidates::candidates(pieces, &sides, freedom, progress)?;
+    progress.report("joining blocks", 0, 1);
     let (mut cluster, mut states) = clusters::joined(&found, grid.blocks(), frame);
     let share = cluster.cells.len() as f64 / grid.blocks() as f64;
     progress.check()?;
+    progress.report("filling in blocks that are left", 0, 1);
     fill::fill(&mut cluster, &mut states, &sides, freedom, frame);
     // A cluster that lies on its side is turned.
     let height = cluster.high.0 - cluster.low.0 + 1;

@@ -13,7 +13,7 @@ const LOOKED_AT: usize = 40;
 
 /// The sides of all pieces: side s of piece p has number `4 p + s`.
 ///
-/// A vector is what a side promises of the pixels beyond it: `1.5 e0 - 0.5 e1`, with e0 the outermost pixels and e1 those
+/// A vector is what a side promises of its border: `1.5 e0 - 0.5 e1`, with e0 the outermost pixels and e1 those
 /// inside of them; of two sides that meet, both promise the values between them. The vector of a side has one part for
 /// each channel, and each part is the side's pixels times the images.
 pub(super) struct Sides {
@@ -43,6 +43,7 @@ impl Sides {
         let grid = pieces.grid;
         let (block, channels, images) = (grid.block, grid.channels, pieces.images);
         let kept = images.min(LOOKED_AT);
+        let slope = if is_coarse(pieces) { 0.0 } else { 0.5 };
         let part = block * kept;
         let length = channels * part;
         let mut random = ChaCha8Rng::seed_from_u64(0);
@@ -63,7 +64,7 @@ impl Sides {
                         pieces.of((y * block + x) * channels + channel, piece)
                     };
                     let (outer, inner) = (at(0), at(1.min(block - 1)));
-                    let promised = outer.iter().zip(inner).map(|(outer, inner)| 1.5 * outer - 0.5 * inner);
+                    let promised = outer.iter().zip(inner).map(|(outer, inner)| outer + slope * (outer - inner));
                     if kept == images {
                         vector.extend(promised);
                     } else {
@@ -140,11 +141,18 @@ impl Products {
     }
 }
 
-/// How badly two sides fit, over all images: the mean of `sqrt(|2 a0 - a1 - b0| + |2 b0 - b1 - a0|)`. The root keeps a
-/// few strong edges from deciding.
+/// Whether values have so few steps that differences of neighbours say little: nibbles. Then sides are compared as they
+/// are, and promise nothing beyond.
+fn is_coarse(pieces: &Elements) -> bool {
+    pieces.max <= 15
+}
+
+/// How badly two sides fit, over all images: the mean of `sqrt(|2 a0 - a1 - b0| + |2 b0 - b1 - a0|)`, or of `|a0 - b0|`
+/// for coarse values. The root keeps a few strong edges from deciding.
 pub(super) fn misfit(pieces: &Elements, first: usize, second: usize, joint: Joint) -> f32 {
     let (block, channels) = (pieces.grid.block, pieces.grid.channels);
     let sign = if joint.negative { -1.0 } else { 1.0 };
+    let coarse = is_coarse(pieces);
     let mut total = 0.0;
     for k in 0..block {
         let other = if joint.mirrored { k } else { block - 1 - k };
@@ -159,7 +167,11 @@ pub(super) fn misfit(pieces: &Elements, first: usize, second: usize, joint: Join
             let sum: f32 = (0..a0.len())
                 .map(|i| {
                     let (b0, b1) = (sign * b0[i], sign * b1[i]);
-                    ((2.0 * a0[i] - a1[i] - b0).abs() + (2.0 * b0 - b1 - a0[i]).abs()).sqrt()
+                    if coarse {
+                        (a0[i] - b0).abs()
+                    } else {
+                        ((2.0 * a0[i] - a1[i] - b0).abs() + (2.0 * b0 - b1 - a0[i]).abs()).sqrt()
+                    }
                 })
                 .sum();
             total += sum;
