@@ -74,7 +74,8 @@ mod tests {
     #[test]
     fn etc_and_the_controls_leave_what_jpeg_can_compress() {
         for preset in PRESETS {
-            let friendly = matches!(preset, Preset::None | Preset::Etc | Preset::Pixelate | Preset::Blur | Preset::DpPix);
+            let friendly =
+                matches!(preset, Preset::None | Preset::Etc | Preset::Pixelate | Preset::Blur | Preset::DpPix);
             assert_eq!(jpeg(preset, None, "224x224x3").friendly, friendly, "{}", preset.name());
             assert!(!jpeg(preset, None, "224x224x3x16").friendly);
         }

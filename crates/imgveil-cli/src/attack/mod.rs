@@ -8,6 +8,6 @@ mod sheet;
 mod structure;
 mod target;
 
-pub use recovery::Recovery;
+pub use recovery::recovery;
 pub use sheet::{Column, write_report};
 pub use target::{Attacked, DataArgs, ElsewhereArgs, KeyArgs, Target, prior_images};

@@ -1,140 +1,71 @@
-//! Which attack on encrypted images alone goes with which scheme. The attacker knows the stages, which are public.
+//! What a scheme's stages tell an attacker who has encrypted images alone. They are public.
 
 use super::structure;
 use imgveil::internal::scheme::{Block, Scheme, Stage};
-use imgveil_attack::ciphertext::{
-    BlockChanges, Moves, Prior, folded_pixels, keyed_blocks, keyed_nibbles, nibbles, scrambled_blocks, shared_blocks,
-    shared_pixels, turned_blocks,
-};
-use imgveil_attack::{Ambiguity, Batch, Error, Layout, Level, Progress, Within, nearest_variant};
-
-/// An attack that recovers images from encrypted ones of one key and size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recovery {
-    kind: Kind,
-    /// What the result leaves open.
-    open: Ambiguity,
-    /// Whether every image leaves it open by itself.
-    each: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    SharedBlocks(usize, Moves),
-    ScrambledBlocks(usize, Moves),
-    TurnedBlocks(usize, BlockChanges),
-    KeyedBlocks(usize, Moves, bool),
-    Nibbles(usize),
-    KeyedNibbles(usize, bool),
-    SharedPixels,
-    FoldedPixels,
-}
-
-/// All that may happen to the samples of a block.
-const MOST: Moves = Moves { shuffled: true, flipped: true };
+use imgveil_attack::ciphertext::{BlockChanges, Moves, Structure};
+use imgveil_attack::{Layout, Level, Within};
 
 /// The side of blocks that an attacker assumes who knows nothing.
 const SIDE: usize = 4;
 
-impl Recovery {
-    /// The attack for a scheme, or why there is none. Without a scheme, or for one that leaves nothing to hold on to: the
-    /// attack on the most usual scheme, to show that nothing comes of it.
-    pub fn of(scheme: Option<&Scheme>) -> Result<Self, String> {
-        let sign = Ambiguity { negative: true, reordered: true, ..Ambiguity::default() };
-        let whole = Ambiguity { turned: true, ..sign };
-        let channels = Ambiguity { negative_channels: true, ..sign };
-        let all = Kind::SharedBlocks(SIDE, MOST);
-        let usual = Self { kind: all, open: sign, each: false };
-        let Some(scheme) = scheme else { return Ok(usual) };
-        let has = |is: fn(&Stage) -> bool| scheme.stages.iter().any(is);
-        let Some(layout) = structure::layout(scheme) else {
-            // Keys per image, of single pixels, perhaps followed by a statistic.
-            let pixels = has(|stage| matches!(stage, Stage::PixelNegativePositive(_)));
-            return Ok(if pixels { Self { kind: Kind::FoldedPixels, open: channels, each: true } } else { usual });
-        };
-        let Layout { level, block: (height, width), within, scrambled } = layout;
-        let none = |why: &str| Err(format!("there is no attack on encrypted images alone for {}: {why}", scheme.name));
-        if height != width {
-            return none("its blocks are no squares");
-        }
-        let moves = Moves {
-            shuffled: has(|stage| matches!(stage, Stage::PixelShuffling(_))),
-            flipped: has(|stage| matches!(stage, Stage::SignFlip(_))),
-        };
-        if level == Level::Nibble {
-            return match (within, scrambled) {
-                (Within::Shared, false) => Ok(Self { kind: Kind::Nibbles(height), open: sign, each: false }),
-                _ => Ok(Self { kind: Kind::KeyedNibbles(height, scrambled), open: whole, each: false }),
+/// All that may happen to the samples of a block.
+const MOST: Moves = Moves { shuffled: true, flipped: true };
+
+/// The structure of a scheme, which picks the attack; or why there is none.
+///
+/// Without a scheme, or for one that leaves nothing to hold on to, it is the structure of the most usual scheme, to show
+/// that nothing comes of it.
+pub fn recovery(scheme: Option<&Scheme>) -> Result<Structure, String> {
+    let usual = Structure::Samples { block: SIDE, moves: MOST, key_per_block: false, scrambled: false };
+    let Some(scheme) = scheme else { return Ok(usual) };
+    let has = |is: fn(&Stage) -> bool| scheme.stages.iter().any(is);
+    let Some(layout) = structure::layout(scheme) else {
+        // Keys of single pixels, perhaps with a statistic of blocks behind them.
+        let key_per_image = has(Stage::keyed_per_image);
+        let filter = scheme.stages.iter().find_map(|stage| match stage {
+            Stage::BlockStatistic(statistic) => Some(statistic.block),
+            _ => None,
+        });
+        return Ok(match (has(|stage| matches!(stage, Stage::PixelNegativePositive(_))), filter) {
+            (true, None) => Structure::Pixels { key_per_image },
+            (true, Some(block)) => Structure::FilteredPixels { block: square(scheme, block)?, key_per_image },
+            (false, _) => usual,
+        });
+    };
+    let Layout { level, within, scrambled, .. } = layout;
+    let block = square(scheme, scheme.tile())?;
+    let key_per_block = within != Within::Shared;
+    let moves = Moves {
+        shuffled: has(|stage| matches!(stage, Stage::PixelShuffling(_))),
+        flipped: has(|stage| matches!(stage, Stage::SignFlip(_))),
+    };
+    Ok(match (level, within) {
+        (Level::Nibble, _) => Structure::Nibbles { block, key_per_block, scrambled },
+        (Level::Sample, Within::Turned) => {
+            let changes = BlockChanges {
+                turned: has(|stage| matches!(stage, Stage::RotationInversion(_))),
+                negated: has(|stage| matches!(stage, Stage::NegativePositive(_))),
+                reordered: has(|stage| matches!(stage, Stage::ColourShuffling(_))),
             };
+            Structure::Blocks { block, changes }
         }
-        match (within, scrambled) {
-            (Within::Shared, false) => Ok(Self { kind: Kind::SharedBlocks(height, moves), open: sign, each: false }),
-            (Within::Shared, true) => Ok(Self { kind: Kind::ScrambledBlocks(height, moves), open: whole, each: false }),
-            (Within::Turned, _) => {
-                let changes = BlockChanges {
-                    turned: has(|stage| matches!(stage, Stage::RotationInversion(_))),
-                    negated: has(|stage| matches!(stage, Stage::NegativePositive(_))),
-                    reordered: has(|stage| matches!(stage, Stage::ColourShuffling(_))),
-                };
-                Ok(Self { kind: Kind::TurnedBlocks(height, changes), open: whole, each: false })
-            }
-            (Within::PerBlock, false) if scheme.tile() == Block::square(1) => {
-                Ok(Self { kind: Kind::SharedPixels, open: channels, each: false })
-            }
-            (Within::PerBlock, scrambled) => {
-                // Stages of several kinds are some permutation with flips.
-                let moves = if moves.shuffled || moves.flipped { moves } else { MOST };
-                Ok(Self { kind: Kind::KeyedBlocks(height, moves, scrambled), open: whole, each: false })
-            }
+        (Level::Sample, Within::PerBlock) if scheme.tile() == Block::square(1) => {
+            Structure::Pixels { key_per_image: false }
         }
-    }
+        // Stages of several kinds in one block are some permutation with flips.
+        (Level::Sample, Within::PerBlock) if !moves.shuffled && !moves.flipped => {
+            Structure::Samples { block, moves: MOST, key_per_block, scrambled }
+        }
+        (Level::Sample, _) => Structure::Samples { block, moves, key_per_block, scrambled },
+    })
+}
 
-    /// What is done, in words.
-    pub fn method(&self) -> &'static str {
-        match self.kind {
-            Kind::SharedBlocks(..) => "places of a block arranged by their correlations",
-            Kind::ScrambledBlocks(..) => {
-                "places of a block arranged by their correlations, then a jigsaw of the blocks"
-            }
-            Kind::TurnedBlocks(..) => "a jigsaw of the blocks over all images",
-            Kind::KeyedBlocks(..) => "places of every block arranged over all images, and blocks by their borders",
-            Kind::Nibbles(_) => "nibbles of a block sorted into upper and lower, and arranged by their correlations",
-            Kind::KeyedNibbles(..) => "nibbles of every block arranged over all images, and blocks by their borders",
-            Kind::SharedPixels => "signs and orders of channels that let neighbours be alike over all images",
-            Kind::FoldedPixels => "tones folded at the middle, and regions signed by their borders",
-        }
+/// The side of a square block.
+fn square(scheme: &Scheme, block: Block) -> Result<usize, String> {
+    if block.height == block.width {
+        return Ok(block.height as usize);
     }
-
-    /// Recovers images.
-    pub fn run(&self, encrypted: &Batch, prior: Prior<'_>, progress: &dyn Progress) -> Result<Batch, Error> {
-        match self.kind {
-            Kind::SharedBlocks(block, moves) => shared_blocks(encrypted, block, moves, prior),
-            Kind::ScrambledBlocks(block, moves) => scrambled_blocks(encrypted, block, moves, prior, progress),
-            Kind::TurnedBlocks(block, changes) => turned_blocks(encrypted, block, changes, progress),
-            Kind::KeyedBlocks(block, moves, scrambled) => {
-                keyed_blocks(encrypted, block, moves, scrambled, prior, progress)
-            }
-            Kind::Nibbles(block) => nibbles(encrypted, block, prior, progress),
-            Kind::KeyedNibbles(block, scrambled) => keyed_nibbles(encrypted, block, scrambled, prior, progress),
-            Kind::SharedPixels => shared_pixels(encrypted),
-            Kind::FoldedPixels => folded_pixels(encrypted),
-        }
-    }
-
-    /// The recovered images as a person would set them right: turned, negative, channels in order, whichever comes
-    /// nearest to the plain ones; and the SSIM of each.
-    pub fn set_right(&self, recovered: &Batch, plain: &Batch) -> Result<(Batch, Vec<f64>), Error> {
-        if !self.each {
-            return nearest_variant(recovered, plain, self.open);
-        }
-        let (mut samples, mut scores) = (Vec::with_capacity(plain.samples().len()), Vec::new());
-        for index in 0..plain.len() {
-            let (image, score) = nearest_variant(&recovered.select(&[index]), &plain.select(&[index]), self.open)?;
-            samples.extend_from_slice(image.samples());
-            scores.extend(score);
-        }
-        Ok((Batch::new(plain.shape(), plain.max(), samples)?, scores))
-    }
+    Err(format!("there is no attack on encrypted images alone for {}: its blocks are no squares", scheme.name))
 }
 
 #[cfg(test)]
@@ -143,17 +74,23 @@ mod tests {
 
     #[test]
     fn every_preset_has_an_attack_or_says_why_not() {
-        let kind = |text: &str| Recovery::of(Some(&text.parse().unwrap())).map(|recovery| recovery.kind);
-        let moves = |shuffled, flipped| Moves { shuffled, flipped };
-        assert_eq!(kind("shuffle-flip block=8"), Ok(Kind::SharedBlocks(8, moves(true, true))));
-        assert_eq!(kind("np"), Ok(Kind::SharedBlocks(4, moves(false, true))));
-        assert_eq!(kind("vit sign-flip"), Ok(Kind::ScrambledBlocks(16, moves(true, true))));
-        assert!(matches!(kind("etc"), Ok(Kind::TurnedBlocks(16, _))));
-        assert_eq!((kind("skk"), kind("skk key=image")), (Ok(Kind::SharedPixels), Ok(Kind::FoldedPixels)));
-        assert_eq!(kind("skk-filter"), Ok(Kind::FoldedPixels));
-        assert_eq!(kind("keystream"), Ok(Kind::SharedBlocks(4, moves(true, true))));
-        assert_eq!((kind("le"), kind("ele block=8")), (Ok(Kind::Nibbles(4)), Ok(Kind::KeyedNibbles(8, true))));
-        assert_eq!(kind("shuffle-flip key=block"), Ok(Kind::KeyedBlocks(4, moves(true, true), false)));
-        assert!(kind("shuffle-flip block=4x8").unwrap_err().contains("squares"));
+        let of = |text: &str| recovery(Some(&text.parse().unwrap()));
+        let samples = |block, shuffled, flipped, key_per_block, scrambled| {
+            Ok(Structure::Samples { block, moves: Moves { shuffled, flipped }, key_per_block, scrambled })
+        };
+        assert_eq!(of("shuffle-flip block=8"), samples(8, true, true, false, false));
+        assert_eq!(of("shuffle-flip key=block scramble"), samples(4, true, true, true, true));
+        assert_eq!(of("np"), samples(4, false, true, false, false));
+        assert_eq!(of("vit sign-flip"), samples(16, true, true, false, true));
+        assert_eq!(of("le"), Ok(Structure::Nibbles { block: 4, key_per_block: false, scrambled: false }));
+        assert_eq!(of("ele block=8"), Ok(Structure::Nibbles { block: 8, key_per_block: true, scrambled: true }));
+        assert!(matches!(of("etc"), Ok(Structure::Blocks { block: 16, .. })));
+        assert_eq!(of("skk"), Ok(Structure::Pixels { key_per_image: false }));
+        assert_eq!(of("skk key=image"), Ok(Structure::Pixels { key_per_image: true }));
+        let filtered = |block, key_per_image| Ok(Structure::FilteredPixels { block, key_per_image });
+        assert_eq!(of("skk-filter"), filtered(4, false));
+        assert_eq!(of("skk-filter key=image block=8"), filtered(8, true));
+        assert_eq!(of("keystream"), samples(4, true, true, false, false));
+        assert!(of("shuffle-flip block=4x8").unwrap_err().contains("squares"));
     }
 }

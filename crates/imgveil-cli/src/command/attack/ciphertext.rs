@@ -1,10 +1,10 @@
 //! `imgveil attack ciphertext`.
 
-use crate::attack::{Attacked, Column, DataArgs, ElsewhereArgs, KeyArgs, Recovery, prior_images, write_report};
+use crate::attack::{Attacked, Column, DataArgs, ElsewhereArgs, KeyArgs, prior_images, recovery, write_report};
 use crate::exit::{Failure, Outcome, USAGE};
 use crate::output::{ImageBar, Output, counted, wrapped};
 use imgveil_attack::ciphertext::Prior;
-use imgveil_attack::metric;
+use imgveil_attack::{metric, nearest_variant};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -62,7 +62,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let target = attacked.open(out)?;
     let plain = target.plain()?;
-    let recovery = Recovery::of(target.scheme.as_ref()).map_err(|words| Failure { words, code: USAGE })?;
+    let structure = recovery(target.scheme.as_ref()).map_err(|words| Failure { words, code: USAGE })?;
     let known = args.prior.as_deref().map(|path| prior_images(path, &args.data)).transpose()?;
     let prior = known.as_ref().map_or(Prior::Natural, Prior::Images);
     let most = args.images.map_or(plain.len(), |images| (images as usize).min(plain.len()));
@@ -74,9 +74,9 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         let taken: Vec<usize> = (0..count).map(|number| number * plain.len() / count).collect();
         let (shown, hidden) = (plain.select(&taken), target.encrypted.select(&taken));
         let started = Instant::now();
-        let recovered = recovery.run(&hidden, prior, &bar)?;
+        let recovered = structure.recover(&hidden, prior, &bar)?;
         let seconds = started.elapsed().as_secs_f64();
-        let (recovered, scores) = recovery.set_right(&recovered, &shown)?;
+        let (recovered, scores) = nearest_variant(&recovered, &shown, structure.ambiguity())?;
         let exact = recovered.iter().zip(shown.iter()).filter(|(a, b)| a == b).count();
         steps.push(Step { images: count, ssim: metric::mean(&scores), seconds, exact });
         last = Some((taken, recovered, scores));
@@ -104,7 +104,6 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let mut report = target.report("ciphertext", args.data.seed);
     let step =
         |step: &Step| json!({ "images": step.images, "ssim": step.ssim, "exact": step.exact, "seconds": step.seconds });
-    report["method"] = json!(recovery.method());
     report["steps"] = steps.iter().map(step).collect::<Vec<Value>>().into();
     report["encrypted_ssim"] = json!(encrypted);
     report["resists"] = json!(verdict.starts_with("RESISTS"));
@@ -113,7 +112,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.json(&report)?;
     } else {
         target.head(ATTACKER, out);
-        out.say(&format!("  method: {}; encrypted: SSIM {encrypted:.3}", recovery.method()));
+        out.say(&format!("  {} as they are encrypted: SSIM {encrypted:.3}", counted(plain.len(), "image")));
         for step in &steps {
             out.say(&format!(
                 "  {:<20} SSIM {:>6.3}   {} to the byte   {:.2} s",
