@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream, or a FILE.toml of
-    /// your own; `imgveil schemes` explains them [default: shuffle-flip]
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, pixelate, blur, dp-pix,
+    /// keystream, or a FILE.toml of your own; `imgveil schemes` explains them [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub struct SchemeArgs {
 /// Options of the built-in schemes.
 #[derive(clap::Args, Default)]
 pub struct SchemeOptions {
-    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
+    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; pixelate: 8; etc, vit and dp-pix: 16]
     #[arg(long, value_name = "SIZE")]
     pub block: Option<Block>,
     /// One key for all blocks (shared) or one for each (block): shuffle-flip. One for all images (shared) or one for
@@ -57,7 +57,6 @@ impl SchemeArgs {
     }
 
     /// Whether any of these flags is on the command line.
-    #[cfg(feature = "train")]
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || self.options.first_given().is_some()
     }

@@ -2,6 +2,7 @@
 //! Python console script.
 
 mod args;
+mod attack;
 mod command;
 #[cfg(feature = "train")]
 #[doc(hidden)]

@@ -1,6 +1,7 @@
 //! The command line. Each subcommand has a file. Shared parts are in [`crate::args`] (flags), [`exit`] (errors and exit
 //! codes) and [`output`] (text and progress).
 
+mod attack;
 mod bench;
 mod check;
 mod decrypt;
@@ -71,6 +72,7 @@ enum Command {
     Devices(devices::Args),
     Schemes(schemes::Args),
     Preview(preview::Args),
+    Attack(attack::Args),
     Check(check::Args),
     Bench(bench::Args),
     #[cfg(feature = "train")]
@@ -136,6 +138,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),
+        Command::Attack(args) => attack::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]

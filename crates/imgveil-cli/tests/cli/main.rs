@@ -6,6 +6,7 @@ mod common;
 mod runs;
 mod sets;
 
+mod attack;
 mod bench;
 mod check;
 mod compat;
