@@ -25,6 +25,9 @@ copy on the device, `of none` against the same conversion to floats without a sc
 CPU engine before it is timed. A figure is the median of five samples or more, taken when the device is warm; (+-8 \
 %) behind it says that half of the samples lie that far apart, where that is more than 2.5 %.";
 
+/// The longest time for a figure, in seconds.
+const LONGEST: f64 = 3600.0;
+
 /// Measure how fast schemes run here, beside the device's limits.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -83,8 +86,11 @@ struct OfDevice {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    if !(args.seconds.is_finite() && args.seconds >= 0.0) {
-        return Err(Failure { words: format!("--seconds {} is no time", args.seconds), code: USAGE });
+    if !(0.0..=LONGEST).contains(&args.seconds) {
+        return Err(Failure {
+            words: format!("--seconds {} is no time from 0 to {LONGEST}", args.seconds),
+            code: USAGE,
+        });
     }
     let before = args.compare.as_ref().map(|path| read(path)).transpose()?;
     let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));
