@@ -7,7 +7,7 @@ use clap::Subcommand;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::export;
 use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, dimensions};
-use imgveil_data::tables_file;
+use imgveil_data::{Memory, tables_file};
 use std::path::PathBuf;
 
 /// Write out what a key holds, for other programs.
@@ -77,6 +77,7 @@ fn export_tables(args: &ExportTables, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let key = load_key(&args.key, out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
+    tables_file::check_room(&scheme, args.size, Memory::default())?;
     let tables = export(&scheme, &key, args.size)?.with_salt_of(&key);
     tables_file::save(&tables, &args.output)?;
     let fingerprint = tables.key().fingerprint().to_string();

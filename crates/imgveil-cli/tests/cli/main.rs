@@ -31,6 +31,8 @@ mod known_plaintext;
 mod labels;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod limits_headers;
 mod merge;
 mod preview;
 mod privacy;

@@ -42,6 +42,9 @@ CPU engine before it is timed. A figure is the median of five samples or more, t
 The table of bounds at the end says what limits each figure: memory (at least 80 % of the fastest copy), transfers (at \
 least 80 % of what upload and readback allow), launch (the batch takes less than ten dispatches), or the kernel itself.";
 
+/// The longest time for a figure, in seconds.
+const LONGEST: f64 = 3600.0;
+
 /// Measure the speed of every scheme on this machine, and compare it with the device's limits.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
@@ -105,8 +108,11 @@ fn share(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    if !(args.seconds.is_finite() && args.seconds >= 0.0) {
-        return Err(Failure { words: format!("--seconds {} is no time", args.seconds), code: USAGE });
+    if !(0.0..=LONGEST).contains(&args.seconds) {
+        return Err(Failure {
+            words: format!("--seconds {} is no time from 0 to {LONGEST}", args.seconds),
+            code: USAGE,
+        });
     }
     let before = args.compare.as_ref().map(|path| Report::read(path)).transpose()?;
     let folder = (!args.no_disk).then(|| args.disk.clone().unwrap_or_else(std::env::temp_dir));
