@@ -7,6 +7,7 @@ mod traffic;
 mod training_run;
 
 pub use check::check;
+pub(crate) use check::model;
 
 use crate::backend::Backend;
 use crate::config::Config;
