@@ -70,6 +70,8 @@ pub use predict::{PredictRequest, Prediction, Predictions, predict};
 pub use progress::Progress;
 pub use run::{DEVICE_MEMORY, Message, PreparedRun, RunSpec, SecretSource, run};
 #[doc(hidden)]
+pub use run::{Room, StepMemory, StepProbe, Unfit};
+#[doc(hidden)]
 pub use run_folder::identity_of;
 pub use run_folder::{ImageCounts, RunFolder, RunSummary, SUMMARY};
 pub use step_bench::{StepBench, StepFigures, step_bench};

@@ -2,12 +2,13 @@
 
 use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
+use crate::command::memory_check;
 use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{absent, confusion, scores};
 use crate::watched::watched;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::set::{Split, write_atomically};
-use imgveil_train::{Backend, PredictRequest, Predictions, predict};
+use imgveil_train::{Backend, PredictRequest, Predictions, StepProbe, predict};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -86,18 +87,21 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let backend = Backend::open(args.device.open(out)?)?;
     let _watched = watched(&backend);
     out.detail(&format!("predicting on {}", backend.name()));
+    let checkpoint = if args.last { "last.bpk" } else { "best.bpk" };
+    let probe = StepProbe::of_prediction(&args.run, checkpoint, &backend, &args.device.device)?;
+    let batch = memory_check::for_prediction(probe, args.batch as usize, out)?;
     let reading = ReadOptions { depth: args.depth.depth, ..args.reading.reading() };
     let bar = ImageBar::new("predicting");
     let request = PredictRequest {
         run: &args.run,
-        checkpoint: if args.last { "last.bpk" } else { "best.bpk" },
+        checkpoint,
         weights: args.weights.as_deref(),
         data: &args.data,
         reading: &reading,
         secret,
         resize: args.fit.fit(),
         split: args.split,
-        batch: args.batch as usize,
+        batch,
         anyway: args.anyway,
     };
     let predicted = predict(&backend, request, &bar);

@@ -3,6 +3,7 @@
 use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
+use crate::command::memory_check;
 use crate::command::output::{Output, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
 use crate::watched::watched;
@@ -151,6 +152,11 @@ pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
         Message::Detail(words) => out.detail(&words),
         _ => {}
     })?;
+    // Before a folder is made. A run that goes on may be complete already, and has its folder.
+    let resume = prepared.spec().resume;
+    if !resume {
+        memory_check::of_training(&prepared, out)?;
+    }
     let folder = prepared.folder()?;
     if let Some(summary) = folder.finished()? {
         if json {
@@ -160,6 +166,9 @@ pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
             out.say(&format!("the run in {} is complete already: {}", path.display(), file.display()));
         }
         return Ok(DONE);
+    }
+    if resume {
+        memory_check::of_training(&prepared, out)?;
     }
     tell(&prepared, out);
     let config = &prepared.spec().config;

@@ -114,6 +114,11 @@ fn training(error: TrainError) -> Failure {
             words: "this device has no 16-bit floats (--precision mixed): leave --precision out".into(),
             code: DEVICE,
         },
+        TrainError::Disjoint(_) => advised(
+            &error,
+            "; call the folders of a class alike in all splits, or encrypt the set with --labels FILE",
+            DATASET,
+        ),
         TrainError::TooFew(_) => failure(&error, DATASET),
         _ => failure(&error, FAILED),
     }

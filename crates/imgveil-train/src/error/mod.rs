@@ -207,7 +207,7 @@ fn train(error: &TrainError) -> ErrorKind {
         TrainError::Folder(error) => folder(error),
         TrainError::Diverged { .. } | TrainError::Scores(_) => ErrorKind::Diverged,
         TrainError::Weights(error) => weights(error),
-        TrainError::TooFew(_) => ErrorKind::Data,
+        TrainError::TooFew(_) | TrainError::Disjoint(_) => ErrorKind::Data,
         TrainError::Compile(_)
         | TrainError::AugmentEncrypted
         | TrainError::Patch { .. }

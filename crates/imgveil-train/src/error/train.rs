@@ -80,6 +80,9 @@ pub enum TrainError {
     /// 16-bit floats on a device that has none.
     #[error("this device has no 16-bit floats")]
     Precision,
+    /// A split without any of the classes of the training images.
+    #[error("no {0} image is of a class of the training images: its scores would mean nothing")]
+    Disjoint(&'static str),
     /// Fewer than two images.
     #[error("{0} training images are too few: at least two are needed")]
     TooFew(usize),
