@@ -231,10 +231,13 @@ fn a_device_that_is_not_there_leaves_no_run_folder() {
 #[test]
 fn a_batch_that_does_not_fit_into_memory_is_refused_with_one_that_does() {
     let sandbox = Sandbox::new();
-    (0..64).for_each(|i| sandbox.picture(&format!("in/{}/{i}.png", ["a", "b"][i % 2]), grey(64, 64, i as u32)));
+    for i in 0..66 {
+        let split = if i < 64 { "train" } else { "val" };
+        sandbox.picture(&format!("in/{split}/{}/{i}.png", ["a", "b"][i % 2]), grey(64, 64, i as u32));
+    }
     let line =
         |batch: u32, run: &str| format!("train --data in --patch 1 --epochs 1 --batch {batch} --device cpu -o {run}");
-    const MEMORY: u64 = 1 << 30;
+    const MEMORY: u64 = 512 << 20;
     let Some(refused) = in_memory(&sandbox, &line(64, "run"), MEMORY) else { return };
     assert_eq!(refused.code, 1, "{}", refused.err);
     let advice = refused.err.split_once("use --batch ").unwrap_or_else(|| panic!("{}", refused.err)).1;
