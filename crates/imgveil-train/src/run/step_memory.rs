@@ -74,13 +74,20 @@ pub struct Unfit {
 /// so far, and the state of the run while it is written.
 const COPIES: u64 = 7;
 
-/// The most bytes that the small network takes for a place of its maps, in a step with gradients. About a third of it was
-/// measured.
-const OF_A_PLACE: u64 = 24 << 10;
-
-/// Whether the device computes in memory of the machine, which is known.
-pub(super) fn tells_memory(backend: &Backend) -> bool {
-    backend.gpu().is_none_or(Gpu::is_software)
+/// The most bytes that a network takes for a place of its first map, in a step with gradients: about three times what was
+/// measured. `places` is the number of places; attention compares each with all others.
+fn of_a_place(kind: ModelKind, places: u64) -> u64 {
+    let kib = match kind {
+        ModelKind::Cnn => 24,
+        ModelKind::ResNet18 => 20,
+        ModelKind::Xception => 36,
+        ModelKind::ResNet50 => 105,
+        ModelKind::DenseNet121 => 180,
+        ModelKind::VitTiny => 4 * places.max(256),
+        ModelKind::VitSmall => 8 * places.max(256),
+        ModelKind::ConvMixer => 2 << 10,
+    };
+    kib << 10
 }
 
 /// Small steps vary by some MiB, so that steps are made until they differ by so many bytes.
@@ -111,11 +118,12 @@ impl StepProbe {
     pub fn sizes(&self, batch: usize, room: Room) -> Vec<usize> {
         let Some(least) = room.least() else { return Vec::new() };
         let ModelConfig { kind, size, adaptation, patch, channels, .. } = &self.model;
-        if *kind == ModelKind::Cnn && adaptation.is_none() {
+        if adaptation.is_none() {
             let patch = patch.unwrap_or([1, 1]);
             let places = (size[0] / patch[0].max(1) * (size[1] / patch[1].max(1))) as u64;
-            let pixels = (size[0] * size[1] * channels) as u64;
-            if batch as u64 * (places * OF_A_PLACE + pixels * 16) < least / 8 {
+            let of_an_image = places * of_a_place(*kind, places) + (size[0] * size[1] * channels) as u64 * 16;
+            let parameters = 4 * self.model.outline().parameters() as u64;
+            if (batch as u64).saturating_mul(of_an_image) + (2 + COPIES) * parameters < least / 2 {
                 return Vec::new();
             }
         }
@@ -262,9 +270,11 @@ mod tests {
     #[test]
     fn nothing_is_measured_where_it_surely_fits_or_nothing_is_known() {
         assert!(probe(ModelKind::Cnn, 32).sizes(64, room(4 << 30, None)).is_empty());
-        assert!(probe(ModelKind::ResNet18, 32).sizes(64, Room::default()).is_empty());
+        assert!(probe(ModelKind::DenseNet121, 64).sizes(64, Room::default()).is_empty());
+        assert!(probe(ModelKind::ResNet18, 32).sizes(64, room(8 << 30, None)).is_empty());
+        assert!(!probe(ModelKind::DenseNet121, 64).sizes(64, room(64 << 30, None)).is_empty());
         assert_eq!(probe(ModelKind::Cnn, 32).sizes(64, room(64 << 20, None)), [2, 4, 8, 16]);
-        assert_eq!(probe(ModelKind::ResNet18, 32).sizes(3, room(4 << 30, None)), [2, 3]);
+        assert_eq!(probe(ModelKind::ResNet18, 32).sizes(3, room(64 << 20, None)), [2, 3]);
     }
 
     /// The bound below which nothing is measured holds, and larger steps take more.
@@ -275,6 +285,7 @@ mod tests {
         let mut steps = Vec::new();
         probe.measure(&[16, 64], &mut |step| steps.push(step)).unwrap();
         let grown = steps[1].resident - steps[0].resident;
-        assert!(grown > 0 && grown < (64 - 16) * (32 * 32 * OF_A_PLACE + 128 * 128 * 16), "{steps:?}");
+        let bound = 32 * 32 * of_a_place(ModelKind::Cnn, 32 * 32) + 128 * 128 * 16;
+        assert!(grown > 0 && grown < (64 - 16) * bound, "{steps:?}");
     }
 }
