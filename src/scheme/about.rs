@@ -158,6 +158,38 @@ impl Preset {
                     "partners come from the set itself, which the paper calls inside-dataset; not from a public set",
                 ),
             },
+            Preset::Pixelate => About {
+                summary: "every block is filled with its mean, as faces and plates are hidden today: a control",
+                source: "-",
+                reference: "none: it is what others are compared with",
+                broken_by: "eyes, and networks that are trained on pixelated images (McPherson, Shokri & Shmatikov, \
+                            \"Defeating image obfuscation with deep learning\", 2016). There is no key: what is \
+                            left is plain to see",
+                open: None,
+            },
+            Preset::Blur => About {
+                summary: "every sample becomes a mean of its neighbours, as faces are hidden today: a control",
+                source: "-",
+                reference: "none: it is what others are compared with. The weights are those of three box means \
+                            (Wells, \"Efficient synthesis of Gaussian filters by cascaded uniform filters\", IEEE \
+                            TPAMI 8(2), 1986)",
+                broken_by: "eyes, deconvolution, and networks that are trained on blurred images (McPherson, Shokri & \
+                            Shmatikov, \"Defeating image obfuscation with deep learning\", 2016). There is no key",
+                open: None,
+            },
+            Preset::DpPix => About {
+                summary: "every block is filled with its mean and Laplace noise: a control with a privacy bound",
+                source: "Fan 2018",
+                reference: "Fan, \"Image pixelization with differential privacy\", DBSec 2018, its section on the \
+                            mechanism, with epsilon 0.5 and m 16",
+                broken_by: "whoever holds several noisy versions of one image, whose mean has less noise: the same \
+                            image under another name has noise of its own. The bound is on images that differ in 16 \
+                            pixels, and not on the rest: large shapes stay visible",
+                open: Some(
+                    "noise is rounded to whole samples and drawn from 31 bits, which the proof for real numbers does \
+                     not cover. Other bounds are a stage `laplace-noise` in a scheme of your own",
+                ),
+            },
             Preset::Keystream => About {
                 summary: "every byte is XORed with a keystream of the image's own: real encryption, the other control",
                 source: "ChaCha20",
@@ -303,7 +335,10 @@ mod tests {
         let per_image = PRESETS.map(|preset| (preset.name(), preset.keyed_per_image()));
         let not_no: Vec<_> = per_image.into_iter().filter(|(_, is)| *is != PerImage::No).collect();
         let (yes, option) = (PerImage::Yes, PerImage::Option);
-        assert_eq!(not_no, [("skk", option), ("skk-filter", option), ("instahide", yes), ("keystream", yes)]);
+        assert_eq!(
+            not_no,
+            [("skk", option), ("skk-filter", option), ("instahide", yes), ("dp-pix", yes), ("keystream", yes)]
+        );
     }
 
     /// They stand inside sentences and lines that the command line puts together.

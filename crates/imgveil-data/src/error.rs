@@ -94,6 +94,7 @@ impl Error {
                 TablesFileError::Missing(_) | TablesFileError::NoFolder(_) => ErrorKind::NotFound,
                 TablesFileError::Format(_) => ErrorKind::InvalidRequest,
                 TablesFileError::Invalid { .. } => ErrorKind::InvalidSecret,
+                TablesFileError::Memory { .. } => ErrorKind::Memory,
                 TablesFileError::Io { .. } => ErrorKind::Io,
             },
             Detail::Compile(_) => ErrorKind::Scheme,

@@ -83,7 +83,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = VerifyRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let found = result?;
-    let bad = found.failed.len() + found.labels.len() + found.strangers.len();
+    let bad = found.failed.len() + found.labels.len() + found.members.len() + found.strangers.len();
     if args.json {
         out.json(&found)?;
     } else {
@@ -106,6 +106,11 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if !found.labels.is_empty() {
         out.warn(&format!("{} whose labels are not those in imgveil.json:", counted(found.labels.len(), "place")));
         found.labels.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
+    }
+    if !found.members.is_empty() {
+        let samples = counted(found.members.len(), "sample");
+        out.warn(&format!("{samples} whose members beside the image are not those that were carried over:"));
+        found.members.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
     }
     if !found.strangers.is_empty() {
         out.warn(&format!("{} that imgveil.json does not name:", counted(found.strangers.len(), "file")));

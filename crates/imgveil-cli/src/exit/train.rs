@@ -83,6 +83,7 @@ fn folder(error: FolderError) -> Failure {
 fn training(error: TrainError) -> Failure {
     let usage = |words: String| Failure { words, code: USAGE };
     match error {
+        TrainError::Compile(error) => error.into(),
         TrainError::Folder(error) => folder(error),
         TrainError::Weights(error) => weights(error),
         TrainError::Diverged { loss, epoch, guessing, learning_rate } => Failure {

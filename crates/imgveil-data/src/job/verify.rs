@@ -41,6 +41,8 @@ pub struct Verification {
     pub failed: Vec<Failure>,
     /// Where labels (arrays, members of shards) differ from those in the manifest or are missing.
     pub labels: Vec<String>,
+    /// Samples of shards whose files beside the image are not those that were carried over.
+    pub members: Vec<String>,
     /// Files that the manifest does not name. They do not belong to the set and were not encrypted with it.
     pub strangers: Vec<String>,
     /// Seconds that the verification took.
@@ -117,6 +119,7 @@ impl VerifyRun {
             unchecked,
             failed: in_order(failed),
             labels: beside.labels,
+            members: beside.members,
             strangers,
             seconds: started.elapsed().as_secs_f64(),
             busy,

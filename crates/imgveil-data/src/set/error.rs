@@ -246,3 +246,10 @@ pub struct Mixed {
     /// Its geometry.
     pub other_geometry: Geometry,
 }
+
+impl Mixed {
+    /// Two images, by name, with their geometries.
+    pub fn new((first, first_geometry): (String, Geometry), (other, other_geometry): (String, Geometry)) -> Self {
+        Self { first, first_geometry, other, other_geometry }
+    }
+}

@@ -208,7 +208,8 @@ fn train(error: &TrainError) -> ErrorKind {
         TrainError::Diverged { .. } | TrainError::Scores(_) => ErrorKind::Diverged,
         TrainError::Weights(error) => weights(error),
         TrainError::TooFew(_) | TrainError::Disjoint(_) => ErrorKind::Data,
-        TrainError::AugmentEncrypted
+        TrainError::Compile(_)
+        | TrainError::AugmentEncrypted
         | TrainError::Patch { .. }
         | TrainError::Adaptation { .. }
         | TrainError::Warmup { .. }

@@ -3,6 +3,7 @@
 use super::{FolderError, WeightsError};
 use crate::feed::FeedError;
 use crate::metrics::ScoresError;
+use imgveil::internal::scheme::CompileError;
 
 /// Why training failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum TrainError {
     /// No batch could be made.
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// The scheme does not fit the images.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// The run's folder cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),

@@ -8,6 +8,7 @@ mod training_run;
 
 pub use check::check;
 pub(crate) use check::model;
+pub(crate) use traffic::{Passed, counts};
 
 use crate::backend::Backend;
 use crate::config::Config;
