@@ -258,7 +258,7 @@ fn a_split_of_other_classes_than_the_training_images_is_refused() {
     let names: Vec<String> =
         (0..8).map(|i| format!("in/{}/{i}.png", ["train/a", "train/b", "test/c", "test/d"][i % 4])).collect();
     sandbox.greys(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let words = "no test image is of a class of the training images: its scores would mean nothing; call the folders of a \
-                 class alike in all splits, or encrypt the set with --labels FILE";
+    let words = "no test image is of a class of the training images: its scores would mean nothing; call the folders \
+                 of a class alike in all splits, or encrypt the set with --labels FILE";
     sandbox.refuses_like("train --data in -o run", DATASET, |found| found.contains(words));
 }

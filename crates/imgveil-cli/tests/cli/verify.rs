@@ -273,8 +273,8 @@ fn mixtures_are_verified() {
     let sandbox = Sandbox::new();
     (0..6).for_each(|i| sandbox.picture(&format!("in/train/{}/{i}.png", i % 2), grey(16, 16, i)));
     done(&sandbox, "encrypt -k k.key -s instahide in mixed.npz");
-    let shares = "not checked: labels of mixtures are not in imgveil.json: only that they are shares which add up to 1 can \
-                  be checked\n";
+    let shares = "not checked: labels of mixtures are not in imgveil.json: only that they are shares which add up to 1 \
+                  can be checked\n";
     for (line, lossy) in [("verify mixed.npz", false), ("verify -k k.key mixed.npz", true)] {
         let verified = done(&sandbox, line);
         assert!(verified.out.starts_with("6 of 6 images as they were written, in "), "{}", verified.out);

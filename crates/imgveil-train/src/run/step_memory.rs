@@ -1,6 +1,6 @@
 //! How much memory a step takes, so that a batch that does not fit is refused before the first step. An allocation that
-//! fails ends the process without a word, so small steps are measured in a process of their own, and the caller computes
-//! what a large one takes.
+//! fails ends the process without a word, so small steps are measured in a process of their own, and the caller
+//! computes what a large one takes.
 
 use crate::backend::Backend;
 use crate::checkpoint::read_description;
@@ -74,8 +74,8 @@ pub struct Unfit {
 /// so far, and the state of the run while it is written.
 const COPIES: u64 = 7;
 
-/// The most bytes that a network takes for a place of its first map, in a step with gradients: about three times what was
-/// measured. `places` is the number of places; attention compares each with all others.
+/// The most bytes that a network takes for a place of its first map, in a step with gradients: about three times what
+/// was measured. `places` is the number of places; attention compares each with all others.
 fn of_a_place(kind: ModelKind, places: u64) -> u64 {
     let kib = match kind {
         ModelKind::Cnn => 24,
@@ -134,8 +134,8 @@ impl StepProbe {
         sizes
     }
 
-    /// Makes steps of each of these sizes until they take [`ENOUGH`] more than the first, and tells after each how much memory this process has taken since before the
-    /// first. Tells nothing where the system does not say.
+    /// Makes steps of each of these sizes until they take [`ENOUGH`] more than the first, and tells after each how much
+    /// memory this process has taken since before the first. Tells nothing where the system does not say.
     ///
     /// # Errors
     /// When there is no such device.
@@ -172,8 +172,8 @@ impl StepProbe {
         Ok(())
     }
 
-    /// Whether a batch fits, from steps that were measured. `None` if it does, or nothing can be said. The next step may
-    /// have `ended` the process that measured.
+    /// Whether a batch fits, from steps that were measured. `None` if it does, or nothing can be said. The next step
+    /// may have `ended` the process that measured.
     pub fn unfit(&self, batch: usize, measured: &[StepMemory], ended: bool, room: Room) -> Option<Unfit> {
         let parameters = 4 * self.model.outline().parameters() as u64;
         let beside = if self.learns { COPIES * parameters } else { parameters };
