@@ -90,6 +90,11 @@ fn of_a_place(kind: ModelKind, places: u64) -> u64 {
     kib << 10
 }
 
+/// Whether the device computes in memory of the machine, which is known.
+pub(super) fn tells_memory(backend: &Backend) -> bool {
+    backend.gpu().is_none_or(Gpu::is_software)
+}
+
 /// Small steps vary by some MiB, so that steps are made until they differ by so many bytes.
 const ENOUGH: u64 = 128 << 20;
 
