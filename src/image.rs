@@ -1,6 +1,7 @@
 //! Images as the rest of the library sees them: their [`Geometry`], their pixels as interleaved bytes, and the
 //! [`Augmentation`] of an image. This module does not decode, and does not use files or devices.
 
+use crate::plain::Plain;
 use std::fmt;
 use std::str::FromStr;
 
@@ -138,7 +139,7 @@ pub enum GeometryError {
     /// Not of the form `HEIGHTxWIDTHxCHANNELS`.
     #[error(
         "`{}` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as 224x224x3, and x16 behind it for 16-bit samples",
-        .0.escape_debug()
+        .0.plain()
     )]
     Syntax(String),
 }

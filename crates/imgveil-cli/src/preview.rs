@@ -451,6 +451,7 @@ mod tests {
                 output: &output,
                 key: &key,
                 throwaway: true,
+                place: None,
                 exhibits: &exhibits,
                 device: &Device::cpu(),
             };
@@ -493,6 +494,7 @@ mod tests {
             output: &output,
             key: &key,
             throwaway: false,
+            place: None,
             exhibits: &[],
             device: &Device::cpu(),
         };

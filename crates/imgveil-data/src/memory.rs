@@ -1,5 +1,6 @@
 //! How much memory a job may use.
 
+use imgveil::internal::plain::Plain;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -124,7 +125,7 @@ impl FromStr for Memory {
 
     /// `512M`, `2G`, `1.5GiB`, or a number of bytes.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{}` is no size of memory: write 512M or 2G", text.escape_debug());
+        let wrong = || format!("`{}` is no size of memory: write 512M or 2G", text.plain());
         let lower = text.to_ascii_lowercase();
         let short = lower.strip_suffix("ib").or_else(|| lower.strip_suffix('b')).unwrap_or(&lower);
         let unit = UNITS.iter().position(|&unit| short.ends_with(unit));

@@ -5,7 +5,7 @@ use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
 use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{absent, confusion, scores};
 use imgveil_data::format::ReadOptions;
-use imgveil_data::set::{Split, write_atomically};
+use imgveil_data::set::{Split, write_privately};
 use imgveil_train::{Backend, PredictRequest, Predictions, predict};
 use std::path::PathBuf;
 
@@ -101,7 +101,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     bar.finish();
     let predictions = predicted?;
     predictions.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
-    write_atomically(&args.output, &table(&predictions)?)?;
+    write_privately(&args.output, &table(&predictions)?)?;
     let Predictions { info, rows, evaluation, .. } = &predictions;
     if args.json {
         let summary = serde_json::json!({
