@@ -74,6 +74,9 @@ impl Exhibit {
                 (Options { sign_flip: true, ..plain }, "patches shuffled inside, and scrambled; signs flipped"),
             ],
             Preset::InstaHide => vec![(plain, "added up with others of its set, signs flipped")],
+            Preset::Pixelate => vec![(plain, "every block's mean: a control")],
+            Preset::Blur => vec![(plain, "a Gaussian blur of 4.5 pixels: a control")],
+            Preset::DpPix => vec![(plain, "every block's mean and noise: a control")],
             Preset::Keystream => vec![(plain, "real encryption: the other control")],
         };
         let exhibit =
@@ -427,7 +430,7 @@ mod tests {
         for (i, scheme) in schemes.iter().enumerate() {
             assert!(!schemes[i + 1..].contains(scheme), "{scheme}");
         }
-        assert_eq!(all.len(), 19);
+        assert_eq!(all.len(), 22);
     }
 
     /// Images of any size, grey or RGB, under all schemes: nothing panics, and everything with an inverse is decrypted.
@@ -459,10 +462,11 @@ mod tests {
             let lossy: Vec<&str> =
                 shown.iter().filter(|shown| shown.lossy.is_some()).map(|shown| shown.scheme.name.as_str()).collect();
             let filter = ["skk-filter"; 4];
+            const LAST: [&str; 4] = ["instahide", "pixelate", "blur", "dp-pix"];
             match geometry.channels() {
-                1 => assert_eq!(lossy, [&filter[..], &["instahide"]].concat()),
+                1 => assert_eq!(lossy, [&filter[..], &LAST].concat()),
                 // The channel table loses some of the channels. The key decides which ones, and it may lose none.
-                _ => assert!(lossy.ends_with(&["instahide"]) && lossy.len() <= 6, "{lossy:?}"),
+                _ => assert!(lossy.ends_with(&LAST) && lossy.len() <= 9, "{lossy:?}"),
             }
             let sheet = image::open(&output).unwrap();
             assert!(sheet.width() <= 3000 && sheet.height() <= 3000);

@@ -147,6 +147,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         SetError::Empty { .. }
         | SetError::OnlyLinksOut { .. }
         | SetError::Foreign(_)
+        | SetError::Compressed(_)
         | SetError::Unfinished(_)
         | SetError::Npz { .. }
         | SetError::Npy { .. }

@@ -11,7 +11,7 @@ use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::picture;
-use imgveil_data::job::{DecryptOptions, EncryptOptions, VerifyRequest};
+use imgveil_data::job::{DecryptOptions, EncryptOptions, NoProgress, Progress, VerifyRequest};
 use imgveil_data::{
     DecryptRequest, DecryptRun, Encoding, EncryptRequest, EncryptRun, ErrorKind, Memory, VerifyRun, merge,
 };
@@ -20,6 +20,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Edits of every set.
 const EDITS: usize = 400;
@@ -252,6 +253,17 @@ fn edits_of_an_archive_are_refused_or_change_nothing() {
     edited("set.npz", Encoding::Npz, false);
 }
 
+/// Somebody makes a folder once the run has begun.
+struct Obstacle(PathBuf);
+
+impl Progress for Obstacle {
+    fn start(&self, _: usize) {
+        std::fs::create_dir_all(self.0.join("theirs")).unwrap();
+    }
+
+    fn advance(&self, _: usize, _: u64) {}
+}
+
 /// A run that was cut goes on behind its journal and its ledger, or refuses to. It never writes anything else, and never
 /// touches what others put into its output.
 #[test]
@@ -259,20 +271,20 @@ fn edits_of_a_journal_and_a_ledger_change_nothing() {
     const MINE: &str = "mine";
     let folder = tempfile::tempdir().unwrap();
     let input = input(folder.path());
-    let run = |output: &Path| {
+    let run = |output: &Path, progress: Arc<dyn Progress>| {
         let options = EncryptOptions { salt: Some(Salt([5; 16])), ..EncryptOptions::default() };
         let scheme = Preset::ShuffleFlip.scheme(Options::default()).unwrap();
         let (input, output) = (input.clone(), output.to_owned());
-        EncryptRun::new(EncryptRequest { input, output, secret: key().into(), scheme, options }, cpu()).run()
+        let request = EncryptRequest { input, output, secret: key().into(), scheme, options };
+        EncryptRun::new(request, cpu()).with_progress(progress).run()
     };
     let right = folder.path().join("right");
-    run(&right).unwrap();
+    run(&right, Arc::new(NoProgress)).unwrap();
     let right = tree(&right);
     // The run ends where somebody's folder has the name of one of its files.
     let cut = folder.path().join("cut");
     let obstacle = right.keys().rfind(|name| name.ends_with("png")).unwrap();
-    std::fs::create_dir_all(cut.join(obstacle).join("theirs")).unwrap();
-    assert_eq!(run(&cut).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(run(&cut, Arc::new(Obstacle(cut.join(obstacle)))).unwrap_err().kind(), ErrorKind::AlreadyExists);
     std::fs::remove_dir_all(cut.join(obstacle)).unwrap();
     std::fs::write(cut.join("notes.txt"), MINE).unwrap();
     let files = |folder: &Path| -> BTreeMap<String, Vec<u8>> {
@@ -301,7 +313,7 @@ fn edits_of_a_journal_and_a_ledger_change_nothing() {
         }
         std::fs::write(cut.join(name), &bytes).unwrap();
         let what = format!("edit {number} of {name}");
-        let outcome = run(&cut);
+        let outcome = run(&cut, Arc::new(NoProgress));
         assert_eq!(std::fs::read_to_string(cut.join("notes.txt")).unwrap(), MINE, "{what}");
         match outcome {
             Ok(_) => {

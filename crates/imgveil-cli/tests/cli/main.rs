@@ -6,7 +6,9 @@ mod common;
 mod runs;
 mod sets;
 
+mod attack;
 mod bench;
+mod check;
 mod compat;
 mod custom_schemes;
 mod decrypt;

@@ -38,10 +38,13 @@ pub(super) fn samples(geometry: Geometry) -> u64 {
 /// The bytes of the tables that a scheme takes for images of a size.
 fn tables(geometry: Geometry, scheme: &Scheme) -> u64 {
     // Keys per image are drawn where they are used, and a statistic or a mixture has no table.
-    let has_plan = |stage: &&Stage| {
-        !stage.keyed_per_image() && !matches!(stage, Stage::BlockStatistic(_) | Stage::Mixing(_) | Stage::Keystream(_))
+    let has_table = |stage: &&Stage| match stage {
+        Stage::BlockStatistic(_) | Stage::Mixing(_) | Stage::Keystream(_) => false,
+        // They have no table, but sums of several bytes for each sample.
+        Stage::GaussianBlur(_) | Stage::LaplaceNoise(_) => true,
+        moves => !moves.keyed_per_image(),
     };
-    let tables = match scheme.stages.iter().filter(has_plan).count() {
+    let tables = match scheme.stages.iter().filter(has_table).count() {
         0 => return 0,
         1 => TABLES,
         _ => TABLES_OF_SEVERAL,
