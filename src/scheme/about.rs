@@ -90,6 +90,8 @@ impl Preset {
                 broken_by: "encrypted images alone (Chang & Li, \"Attacks on image encryption schemes for \
                             privacy-preserving deep neural networks\", 2020): a negated sample is its own inverse, \
                             and its neighbours give away which one it was; smooth regions and edges stay visible. \
+                            A flip keeps a sample's distance from the middle of the range, so abs(p - 127.5) of a \
+                            single image shows the picture, with a key for every image too. \
                             With one key for all images, one plain image with its encryption gives the key away, and \
                             a network learns to undo it (Sirichotedumrong & Kiya, arXiv 1912.04746, whose attack \
                             failed where every image has its key)",
@@ -101,8 +103,9 @@ impl Preset {
                 reference: "our reading of Huang, Yap, Chiu & Sun, \"Privacy-preserving deep learning with learnable \
                             image encryption on medical images\", IEEE Access 10, 2022, which enhances SKK by \
                             statistical filtering",
-                broken_by: "what breaks SKK: what is left is a small SKK image. With the maximum or minimum, eyes are \
-                            enough: negated or not, the outermost of a block's values shows its shade",
+                broken_by: "what breaks SKK: what is left is a small SKK image. abs(p - 127.5) of a single image shows \
+                            the picture, with the median too. With the maximum or minimum, eyes are enough: negated \
+                            or not, the outermost of a block's values shows its shade",
                 open: Some(
                     "whether the paper filters by blocks or with a sliding window, and of which size, is not public \
                      to us. This one works by blocks, which may be smaller at the edges",
@@ -139,7 +142,9 @@ impl Preset {
                             encrypting images: a vision transformer whose patch and position embeddings are permuted \
                             by the same key gives the \
                             plain model's outputs",
-                broken_by: "one plain image with its encryption gives the key away",
+                broken_by: "encrypted images alone: Chuman & Kiya (arXiv 2211.02369) mostly restored images under block \
+                            and pixel shuffling with a jigsaw puzzle solver. One plain image with its encryption \
+                            gives the key away",
                 open: None,
             },
             Preset::InstaHide => About {

@@ -3,7 +3,7 @@
 use crate::exit::{Failure, USAGE};
 use crate::output::Output;
 use crate::scheme_file::{is_scheme_file, read_scheme};
-use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil::internal::engine::{Device, DeviceChoice, EngineError, NoDevice};
 use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
@@ -328,6 +328,38 @@ pub struct DeviceArgs {
     pub device: DeviceChoice,
     #[command(flatten)]
     pub timeout: DeviceTimeout,
+}
+
+/// The devices of a list of choices, each once. `all` stands for every adapter, and for `with_all` beside them. An empty
+/// list is `auto`.
+pub fn each_device(choices: &[DeviceChoice], with_all: &[DeviceChoice]) -> Result<Vec<DeviceChoice>, Failure> {
+    if choices.is_empty() {
+        return Ok(vec![DeviceChoice::Auto]);
+    }
+    let mut each: Vec<DeviceChoice> = Vec::new();
+    for choice in choices {
+        let named = match choice {
+            DeviceChoice::Name(name) if name == "all" => {
+                let adapters = Device::list()?;
+                with_all
+                    .iter()
+                    .cloned()
+                    .chain(adapters.iter().map(|adapter| DeviceChoice::Index(adapter.index)))
+                    .collect()
+            }
+            choice => vec![choice.clone()],
+        };
+        for choice in named {
+            if !each.contains(&choice) {
+                each.push(choice);
+            }
+        }
+    }
+    if each.is_empty() {
+        let wanted = "`all` names every adapter, and there is none".to_owned();
+        return Err(EngineError::NoDevice(NoDevice { wanted, adapters: Vec::new() }).into());
+    }
+    Ok(each)
 }
 
 /// How long to wait for a device.

@@ -15,5 +15,7 @@ mod output;
 mod preview;
 mod scheme_file;
 mod sheet;
+#[cfg(feature = "train")]
+mod watched;
 
 pub use command::{main, run};

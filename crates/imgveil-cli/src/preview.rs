@@ -10,6 +10,7 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
+use imgveil::internal::sealed::{Salt, image_id, neutral_name};
 use imgveil_data::format::picture::read_image_with;
 use imgveil_data::format::{ReadError, ReadErrorKind, ReadOptions};
 use imgveil_data::job::Progress;
@@ -121,6 +122,22 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     (most.div_ceil(2)..=most).rev().find(tiles).unwrap_or(most)
 }
 
+/// An image's place in an encrypted set, on which its keys depend under schemes with a key for every image.
+pub struct SetPlace {
+    /// The salt of the set.
+    pub salt: Salt,
+    /// The image's name in the manifest. By default its neutral name.
+    pub name: Option<String>,
+}
+
+impl SetPlace {
+    fn id(&self, key: &Key, plain: &str, geometry: Geometry, samples: &[u8]) -> ImageId {
+        let neutral = || neutral_name(key, self.salt, plain);
+        let name = self.name.clone().unwrap_or_else(neutral);
+        image_id(key, self.salt, &name, geometry, samples)
+    }
+}
+
 /// What to show, and where to write it.
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
@@ -133,6 +150,8 @@ pub struct PreviewRequest<'a> {
     pub key: &'a Key,
     /// Whether the key was made for this sheet alone.
     pub throwaway: bool,
+    /// The image's place in a set. Without one, keys per image are those of no set.
+    pub place: Option<SetPlace>,
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
     /// The device that runs them.
@@ -259,7 +278,10 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     let program = compile(&scheme, request.key, geometry)?;
     // Keys that all images share are those of `encrypt`. Its keys per image depend on the salt of a set.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
-    let id = ImageId::new(request.key, &name, geometry, plain.samples());
+    let id = match &request.place {
+        Some(place) => place.id(request.key, &name, geometry, plain.samples()),
+        None => ImageId::new(request.key, &name, geometry, plain.samples()),
+    };
 
     let (encrypted, lossy) = match program.mixing() {
         Some(mixing) => {

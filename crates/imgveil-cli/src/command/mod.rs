@@ -3,6 +3,7 @@
 
 mod attack;
 mod bench;
+mod check;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
@@ -15,6 +16,7 @@ mod fitting_batch;
 mod inspect;
 mod key;
 mod keygen;
+mod memory_check;
 mod merge;
 #[cfg(feature = "train")]
 mod model;
@@ -51,7 +53,7 @@ These schemes hide images from eyes; they are not ciphers. `imgveil encrypt --he
 #[derive(Parser)]
 #[command(name = "imgveil", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// Say more about what is done
+    /// Print details: the device, the scheme as it was understood, every file that is passed over
     #[arg(short, long, global = true)]
     verbose: bool,
     #[command(subcommand)]
@@ -72,6 +74,7 @@ enum Command {
     Schemes(schemes::Args),
     Preview(preview::Args),
     Attack(attack::Args),
+    Check(check::Args),
     Bench(bench::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
@@ -137,6 +140,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),
         Command::Attack(args) => attack::run(args, out),
+        Command::Check(args) => check::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),

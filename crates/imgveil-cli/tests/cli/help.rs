@@ -34,7 +34,7 @@ fn every_subcommand_has_help_with_an_example() {
         [
             &[
                 "keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview",
-                "attack", "bench"
+                "attack", "check", "bench"
             ],
             trains
         ]

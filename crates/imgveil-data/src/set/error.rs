@@ -89,6 +89,9 @@ pub enum SetError {
          images"
     )]
     Foreign(PathBuf),
+    /// The path is a compressed archive.
+    #[error("{0} is a compressed archive, and shards are read uncompressed (.tar): unpack it first")]
+    Compressed(PathBuf),
     /// An `.npz` file is damaged or not in MedMNIST's layout.
     #[error("{path} is not a usable .npz set: {reason}")]
     Npz {
