@@ -44,6 +44,8 @@ mod plan;
 mod schedule;
 mod scheme;
 mod sealed;
+#[cfg(not(target_family = "wasm"))]
+mod self_test;
 mod tables;
 
 pub use cipher::{Cipher, Job};
@@ -83,6 +85,10 @@ pub mod internal {
     }
     pub mod sealed {
         pub use crate::sealed::*;
+    }
+    #[cfg(not(target_family = "wasm"))]
+    pub mod self_test {
+        pub use crate::self_test::*;
     }
     pub mod tables {
         pub use crate::tables::*;

@@ -6,7 +6,9 @@ mod common;
 use common::{RunOnce, engines, geometry, gpu, ramp, within};
 use imgveil::Device;
 use imgveil::internal::engine::gpu::Resident;
-use imgveil::internal::engine::{BlockStatistic, EngineError, ImageRef, KERNELS, Keystream, Loaded, Program, Step};
+use imgveil::internal::engine::{
+    BlockStatistic, EngineError, GaussianBlur, ImageRef, KERNELS, Keystream, LaplaceNoise, Loaded, Program, Step,
+};
 use imgveil::internal::image::{Augmentation, Depth, Geometry, normalised};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::{ImageId, Stream, Subkey};
@@ -54,6 +56,12 @@ fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Stage {
         6 => stages::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::Permutations }.into(),
         7 => stages::BlockScrambling { block }.into(),
         8 => stages::Keystream.into(),
+        12 => stages::GaussianBlur { radius: if per_block { 1 } else { 2 } }.into(),
+        10 => {
+            let (epsilon, m) = if per_block { ("0.5", 16) } else { ("0.01", 900) };
+            let block = Block { height: block.height + 1, width: block.width.max(2) - 1 };
+            stages::LaplaceNoise { block, epsilon: epsilon.parse().unwrap(), m }.into()
+        }
         9 => stages::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::AsPublished }.into(),
         _ => {
             let statistic = match (per_block, rgb_order) {
@@ -85,7 +93,7 @@ fn depth() -> impl Strategy<Value = Depth> {
 /// Any list of stages of any kind, at a geometry that its blocks tile, on a few images.
 fn case() -> impl Strategy<Value = (Geometry, Scheme, Vec<ImageRef>, usize)> {
     let block = (1u32..7, 1u32..7, any::<bool>());
-    let stages = prop::collection::vec((0..12usize, any::<bool>(), any::<bool>()), 0..5);
+    let stages = prop::collection::vec((0..14usize, any::<bool>(), any::<bool>()), 0..5);
     let refs = prop::collection::vec((any::<u32>(), any::<[u8; 8]>(), view()), 1..6);
     (block, 1u32..6, 1u32..6, (any::<bool>(), depth()), stages, 1usize..5, refs, 0..4u8).prop_map(
         |((bh, bw, square), rows, columns, (rgb, depth), stages, images, refs, views)| {
@@ -167,7 +175,7 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
     let geometry = program.geometry();
     let (depth, max) = (geometry.depth(), geometry.depth().max());
     let image = unpacked(depth, image);
-    let (w, c) = (geometry.width(), geometry.channels());
+    let (h, w, c) = (geometry.height(), geometry.width(), geometry.channels());
     let mut samples = naive_view(geometry, &image, image_ref.augmentation);
     for step in program.steps() {
         let before = samples.clone();
@@ -233,10 +241,59 @@ fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
                 let pad = unpacked(depth, &pad[..geometry.bytes()]);
                 samples.iter_mut().zip(pad).for_each(|(sample, pad)| *sample ^= pad & max);
             }
+            Step::LaplaceNoise(LaplaceNoise { block: (bh, bw), scale, subkey }) => {
+                let (rows, columns) = (h.div_ceil(*bh as usize), w.div_ceil(*bw as usize));
+                let mut stream = Stream::new(subkey, image_ref.id.unwrap().stream());
+                let words: Vec<u32> = (0..rows * columns * c).map(|_| stream.word()).collect();
+                for (i, sample) in samples.iter_mut().enumerate() {
+                    let block = i / c / w / *bh as usize * columns + i / c % w / *bw as usize;
+                    let word = words[block * c + i % c];
+                    let noise = noise(u64::from(*scale), word);
+                    *sample = if word >> 31 == 1 { sample.saturating_sub(noise) } else { max.min(*sample + noise) };
+                }
+            }
+            Step::GaussianBlur(GaussianBlur { radius }) => {
+                // A box of 2r + 1 pixels three times over itself, by the definition.
+                let r = *radius as i64;
+                let mut weights = vec![0u64; 6 * *radius as usize + 1];
+                for (a, b, d) in
+                    (0..=2 * r).flat_map(|a| (0..=2 * r).flat_map(move |b| (0..=2 * r).map(move |d| (a, b, d))))
+                {
+                    weights[(a + b + d) as usize] += 1;
+                }
+                let whole: u64 = weights.iter().sum();
+                for down in [false, true] {
+                    let before = samples.clone();
+                    for (i, sample) in samples.iter_mut().enumerate() {
+                        let (y, x) = ((i / c / w) as i64, (i / c % w) as i64);
+                        let at = |d: i64| {
+                            let (dy, dx) = if down { (d, 0) } else { (0, d) };
+                            let (y, x) = ((y + dy).clamp(0, h as i64 - 1), (x + dx).clamp(0, w as i64 - 1));
+                            u64::from(before[(y as usize * w + x as usize) * c + i % c])
+                        };
+                        let sum: u64 = weights.iter().zip(-3 * r..).map(|(weight, d)| weight * at(d)).sum();
+                        *sample = ((sum + whole / 2) / whole) as u32;
+                    }
+                }
+            }
             Step::Mix(_) => unreachable!("no mixing in these schemes"),
         }
     }
     packed(depth, &samples)
+}
+
+/// `scale * -log2(u)`, as docs/SCHEDULE.md defines it, in wide numbers.
+fn noise(scale: u64, word: u32) -> u32 {
+    let v = 2 * u64::from(word % (1 << 31)) + 1;
+    let a = u64::from(v.ilog2());
+    let (mut x, mut f) = ((v << (31 - a)) >> 16, 0u64);
+    for _ in 0..16 {
+        let q = x * x;
+        (f, x) = if q >= 1 << 31 { (2 * f + 1, q >> 16) } else { (2 * f, q >> 15) };
+    }
+    let bits = (32 << 16) - ((a << 16) + f);
+    let (u, r) = (bits >> 16, bits % (1 << 16));
+    ((scale * u + (scale / 4096 * r + scale % 4096 * r / 4096) / 16 + 128) / 256) as u32
 }
 
 fn planar(geometry: Geometry, bytes: &[u8]) -> Vec<u32> {

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{RunOnce, geometry, gpu, ramp};
+use common::{RunOnce, geometry, gpu, ramp, root};
 use imgveil::Device;
 use imgveil::internal::engine::{ImageRef, Program, soft_label};
 use imgveil::internal::hex;
@@ -14,11 +14,6 @@ use imgveil::internal::scheme::{Options, Preset, Scheme, Secret, compile, export
 use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, Tables};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-
-/// The checkout: where this was built, or what `IMGVEIL_CHECKOUT` says on another machine.
-fn root() -> PathBuf {
-    std::env::var_os("IMGVEIL_CHECKOUT").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
-}
 
 fn vectors(name: &str) -> Value {
     let text = std::fs::read(root().join("assets/vectors").join(name)).unwrap();

@@ -25,5 +25,6 @@ pub use program::Program;
 #[cfg(feature = "gpu")]
 pub use step::KERNELS;
 pub use step::{
-    BlockStatistic, COLOUR_ORDERS, Keystream, Lossy, Mixing, PixelKeys, Statistic, Step, WEIGHT_ONE, soft_label,
+    BlockStatistic, COLOUR_ORDERS, GaussianBlur, Keystream, LaplaceNoise, Lossy, Mixing, PixelKeys, Statistic, Step,
+    WEIGHT_ONE, soft_label,
 };

@@ -90,6 +90,8 @@ impl Preset {
                 broken_by: "encrypted images alone (Chang & Li, \"Attacks on image encryption schemes for \
                             privacy-preserving deep neural networks\", 2020): a negated sample is its own inverse, \
                             and its neighbours give away which one it was; smooth regions and edges stay visible. \
+                            A flip keeps a sample's distance from the middle of the range, so abs(p - 127.5) of a \
+                            single image shows the picture, with a key for every image too. \
                             With one key for all images, one plain image with its encryption gives the key away, and \
                             a network learns to undo it (Sirichotedumrong & Kiya, arXiv 1912.04746, whose attack \
                             failed where every image has its key)",
@@ -101,8 +103,9 @@ impl Preset {
                 reference: "our reading of Huang, Yap, Chiu & Sun, \"Privacy-preserving deep learning with learnable \
                             image encryption on medical images\", IEEE Access 10, 2022, which enhances SKK by \
                             statistical filtering",
-                broken_by: "what breaks SKK: what is left is a small SKK image. With the maximum or minimum, eyes are \
-                            enough: negated or not, the outermost of a block's values shows its shade",
+                broken_by: "what breaks SKK: what is left is a small SKK image. abs(p - 127.5) of a single image shows \
+                            the picture, with the median too. With the maximum or minimum, eyes are enough: negated \
+                            or not, the outermost of a block's values shows its shade",
                 open: Some(
                     "whether the paper filters by blocks or with a sliding window, and of which size, is not public \
                      to us. This one works by blocks, which may be smaller at the edges",
@@ -139,7 +142,9 @@ impl Preset {
                             encrypting images: a vision transformer whose patch and position embeddings are permuted \
                             by the same key gives the \
                             plain model's outputs",
-                broken_by: "one plain image with its encryption gives the key away",
+                broken_by: "encrypted images alone: Chuman & Kiya (arXiv 2211.02369) mostly restored images under block \
+                            and pixel shuffling with a jigsaw puzzle solver. One plain image with its encryption \
+                            gives the key away",
                 open: None,
             },
             Preset::InstaHide => About {
@@ -151,6 +156,38 @@ impl Preset {
                             encoding?\", IEEE S&P 2021, recover the images of its public challenge from them",
                 open: Some(
                     "partners come from the set itself, which the paper calls inside-dataset; not from a public set",
+                ),
+            },
+            Preset::Pixelate => About {
+                summary: "every block is filled with its mean, as faces and plates are hidden today: a control",
+                source: "-",
+                reference: "none: it is what others are compared with",
+                broken_by: "eyes, and networks that are trained on pixelated images (McPherson, Shokri & Shmatikov, \
+                            \"Defeating image obfuscation with deep learning\", 2016). There is no key: what is \
+                            left is plain to see",
+                open: None,
+            },
+            Preset::Blur => About {
+                summary: "every sample becomes a mean of its neighbours, as faces are hidden today: a control",
+                source: "-",
+                reference: "none: it is what others are compared with. The weights are those of three box means \
+                            (Wells, \"Efficient synthesis of Gaussian filters by cascaded uniform filters\", IEEE \
+                            TPAMI 8(2), 1986)",
+                broken_by: "eyes, deconvolution, and networks that are trained on blurred images (McPherson, Shokri & \
+                            Shmatikov, \"Defeating image obfuscation with deep learning\", 2016). There is no key",
+                open: None,
+            },
+            Preset::DpPix => About {
+                summary: "every block is filled with its mean and Laplace noise: a control with a privacy bound",
+                source: "Fan 2018",
+                reference: "Fan, \"Image pixelization with differential privacy\", DBSec 2018, its section on the \
+                            mechanism, with epsilon 0.5 and m 16",
+                broken_by: "whoever holds several noisy versions of one image, whose mean has less noise: the same \
+                            image under another name has noise of its own. The bound is on images that differ in 16 \
+                            pixels, and not on the rest: large shapes stay visible",
+                open: Some(
+                    "noise is rounded to whole samples and drawn from 31 bits, which the proof for real numbers does \
+                     not cover. Other bounds are a stage `laplace-noise` in a scheme of your own",
                 ),
             },
             Preset::Keystream => About {
@@ -298,7 +335,10 @@ mod tests {
         let per_image = PRESETS.map(|preset| (preset.name(), preset.keyed_per_image()));
         let not_no: Vec<_> = per_image.into_iter().filter(|(_, is)| *is != PerImage::No).collect();
         let (yes, option) = (PerImage::Yes, PerImage::Option);
-        assert_eq!(not_no, [("skk", option), ("skk-filter", option), ("instahide", yes), ("keystream", yes)]);
+        assert_eq!(
+            not_no,
+            [("skk", option), ("skk-filter", option), ("instahide", yes), ("dp-pix", yes), ("keystream", yes)]
+        );
     }
 
     /// They stand inside sentences and lines that the command line puts together.

@@ -360,7 +360,8 @@ mod tests {
     #[test]
     fn stages_that_are_none_are_refused() {
         let kinds = "pixel-shuffling, sign-flip, nibble-shuffling, rotation-inversion, negative-positive, \
-                     pixel-negative-positive, colour-shuffling, block-scrambling, block-statistic, mixing, keystream";
+                     pixel-negative-positive, colour-shuffling, block-scrambling, block-statistic, mixing, \
+                     gaussian-blur, laplace-noise, keystream";
         refused(
             "[[stage]]\nblock = 4\nstage = \"shuffle\"",
             &format!("4: `shuffle` is not a stage; the stages are {kinds}"),

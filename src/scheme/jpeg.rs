@@ -30,6 +30,9 @@ impl Scheme {
             if facts.mixes {
                 return no("mixing gives floats, which are no image".into());
             }
+            if facts.smooth {
+                continue;
+            }
             let Some(block) = facts.block.filter(|_| facts.whole_blocks) else {
                 return no(format!("{} leaves no smooth areas, and JPEG compresses nothing else", facts.name));
             };
@@ -41,6 +44,9 @@ impl Scheme {
             }
         }
         let why = match smallest {
+            None if self.stages.iter().any(|stage| stage.rules().facts().smooth) => {
+                "images stay as smooth as they were".to_owned()
+            }
             None => "nothing is done to the pixels".to_owned(),
             Some(block) => {
                 let subsampling = if geometry.channels() == 3 && !multiple_of(16, block) {
@@ -66,9 +72,10 @@ mod tests {
     }
 
     #[test]
-    fn only_etc_leaves_what_jpeg_can_compress() {
+    fn etc_and_the_controls_leave_what_jpeg_can_compress() {
         for preset in PRESETS {
-            let friendly = matches!(preset, Preset::None | Preset::Etc);
+            let friendly =
+                matches!(preset, Preset::None | Preset::Etc | Preset::Pixelate | Preset::Blur | Preset::DpPix);
             assert_eq!(jpeg(preset, None, "224x224x3").friendly, friendly, "{}", preset.name());
             assert!(!jpeg(preset, None, "224x224x3x16").friendly);
         }

@@ -1,8 +1,8 @@
 //! The schemes by name, and the options of each. `about` has what people should know of them.
 
 use super::stage::{
-    BlockScrambling, BlockStatistic, ColourShuffling, Keystream, Mixing, NegativePositive, NibbleShuffling,
-    PixelNegativePositive, PixelShuffling, RotationInversion, SignFlip,
+    BlockScrambling, BlockStatistic, ColourShuffling, Epsilon, GaussianBlur, Keystream, LaplaceNoise, Mixing,
+    NegativePositive, NibbleShuffling, PixelNegativePositive, PixelShuffling, RotationInversion, SignFlip,
 };
 use super::{Block, KeyScope, Order, Orders, Scheme, Stage, Statistic};
 
@@ -70,12 +70,20 @@ pub enum Preset {
     /// others of its set, with weights that are normalised half-normal numbers, none above 0.65, then every value's
     /// sign is flipped or not. The labels are mixed alike. Floats come out.
     InstaHide,
+    /// Every block filled with its mean: what people do today to hide faces and plates. No key; a control.
+    Pixelate,
+    /// A Gaussian blur with a standard deviation of 4.5 pixels. No key; a control.
+    Blur,
+    /// DP-Pix (Fan, "Image pixelization with differential privacy", DBSec 2018, its section on the mechanism): every
+    /// block filled with its mean and Laplace noise of the scale `max * m / (pixels of a block * epsilon)`, with
+    /// epsilon 0.5 and m 16. A control.
+    DpPix,
     /// ChaCha20 XOR with a stream per image: real encryption, the other control. Training must fall to chance.
     Keystream,
 }
 
 /// All presets, in the order in which they are shown.
-pub const PRESETS: [Preset; 12] = [
+pub const PRESETS: [Preset; 15] = [
     Preset::None,
     Preset::ShuffleFlip,
     Preset::Le,
@@ -87,6 +95,9 @@ pub const PRESETS: [Preset; 12] = [
     Preset::Np,
     Preset::Vit,
     Preset::InstaHide,
+    Preset::Pixelate,
+    Preset::Blur,
+    Preset::DpPix,
     Preset::Keystream,
 ];
 
@@ -195,6 +206,9 @@ impl Preset {
             Preset::Np => "np",
             Preset::Vit => "vit",
             Preset::InstaHide => "instahide",
+            Preset::Pixelate => "pixelate",
+            Preset::Blur => "blur",
+            Preset::DpPix => "dp-pix",
             Preset::Keystream => "keystream",
         }
     }
@@ -205,9 +219,11 @@ impl Preset {
         let block = |side| Some(Block::square(side));
         let none = Has { block: None, scopes: &[], scramble: false, sign_flip: false, statistic: false, orders: false };
         match self {
-            Preset::None | Preset::InstaHide | Preset::Keystream => none,
+            Preset::None | Preset::InstaHide | Preset::Blur | Preset::Keystream => none,
             Preset::ShuffleFlip => Has { block: block(4), scopes: KEYS, scramble: true, ..none },
             Preset::Le | Preset::Ele | Preset::Shf | Preset::Np => Has { block: block(4), ..none },
+            Preset::Pixelate => Has { block: block(8), ..none },
+            Preset::DpPix => Has { block: block(16), ..none },
             Preset::Etc => Has { block: block(16), orders: true, ..none },
             Preset::Skk => Has { scopes: SETS, ..none },
             Preset::SkkFilter => Has { block: block(4), scopes: SETS, statistic: true, ..none },
@@ -278,6 +294,12 @@ impl Preset {
                 stages
             }
             Preset::InstaHide => vec![Mixing { images: 4 }.into()],
+            Preset::Pixelate => vec![BlockStatistic { block, statistic: Statistic::Mean }.into()],
+            Preset::Blur => vec![GaussianBlur { radius: 4 }.into()],
+            Preset::DpPix => {
+                let mean = BlockStatistic { block, statistic: Statistic::Mean }.into();
+                vec![mean, LaplaceNoise { block, epsilon: Epsilon::HALF, m: 16 }.into()]
+            }
             Preset::Keystream => vec![Keystream.into()],
         };
         if options.scramble {

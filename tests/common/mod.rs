@@ -7,6 +7,7 @@ use imgveil::internal::image::Depth;
 use imgveil::{Device, DeviceChoice, Geometry};
 use std::collections::BTreeSet;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Says, once, that something was left out, past the test harness, which keeps what a passing test prints to itself.
@@ -96,4 +97,9 @@ pub fn within(depth: Depth, mut bytes: Vec<u8>) -> Vec<u8> {
         bytes.iter_mut().skip(1).step_by(2).for_each(|upper| *upper &= (depth.max() >> 8) as u8);
     }
     bytes
+}
+
+/// The checkout: where this was built, or what `IMGVEIL_CHECKOUT` says on another machine.
+pub fn root() -> PathBuf {
+    std::env::var_os("IMGVEIL_CHECKOUT").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }

@@ -225,6 +225,31 @@ def _depths():
                     for number, (stages, shape) in enumerate(lists)]
 
 
+def _noise():
+    """Noise on blocks ("Stages", Laplace noise, of docs/SCHEDULE.md)."""
+    def laplace(block, epsilon, m):
+        """Laplace noise ("Subkeys" of docs/SCHEDULE.md)."""
+        return Stage(s.LAPLACE, block, "image", epsilon=epsilon, m=m)
+
+    cases = []
+    for number, (shape, depth) in enumerate((((28, 28, 1), 8), ((29, 31, 3), 8), ((13, 11, 3), 16), ((24, 40, 1), 12))):
+        secret = (COUNT, HASHED)[number % 2]
+        cases += [case(secret, preset, shape, depth, block=block) for preset in ("pixelate", "dp-pix")
+                  for block in ((8, 8), (5, 3))]
+    lists = [
+        ([laplace((1, 1), "0.001", 1000000)], (9, 7, 3), 16),
+        ([laplace((1, 1), "1000", 1)], (9, 7, 1), 8),
+        ([laplace((2, 3), "12.25", 7), Stage(s.SHUFFLING, (3, 1), "block"), laplace((64, 64), "3", 900)], (9, 7, 3), 8),
+        ([laplace((1, 1), "1", 16)], (40, 40, 3), 8),
+    ]
+    for radius, shape, depth in ((1, (1, 1, 3), 8), (2, (13, 11, 3), 16), (64, (9, 7, 1), 16), (3, (24, 20, 1), 12)):
+        lists.append(([Stage(s.BLUR, radius=radius)], shape, depth))
+    lists.append(([Stage(s.FLIP, (1, 1), "block"), Stage(s.BLUR, radius=1), laplace((4, 4), "2", 5)], (16, 12, 3), 8))
+    cases += [case(COUNT, "blur", shape) for shape in ((28, 28, 1), (20, 36, 3))]
+    return cases + [custom((HASHED, COUNT)[number % 2], stages, shape, depth)
+                    for number, (stages, shape, depth) in enumerate(lists)]
+
+
 def cases():
     """All cases of schemes.json ("Stages" of docs/SCHEDULE.md)."""
-    return _first() + _presets() + _statistics() + _bytes() + _custom() + _depths()
+    return _first() + _presets() + _statistics() + _bytes() + _custom() + _depths() + _noise()

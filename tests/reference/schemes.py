@@ -186,6 +186,60 @@ def _statistic(stage, key, shape, depth, samples, backwards):
     return out
 
 
+def noise(stage, word, depth):
+    """The noise of a word of the stream, without its sign ("Stages", Laplace noise, of docs/SCHEDULE.md)."""
+    whole, _, rest = stage.epsilon.partition(".")
+    e = int(whole + (rest + "000")[:3])
+    top, d = 2**depth - 1, 256 * stage.block[0] * stage.block[1] * e
+    scale = min(2**24, (top * stage.m * 1000 * 45426 + d // 2) // d)
+    v = 2 * (word % 2**31) + 1
+    a = v.bit_length() - 1
+    x, f = v * 2**(31 - a) // 2**16, 0
+    for _ in range(16):
+        q = x * x
+        f, x = (2 * f + 1, q // 2**16) if q >= 2**31 else (2 * f, q // 2**15)
+    u, r = divmod(32 * 2**16 - (a * 2**16 + f), 2**16)
+    return (scale * u + (scale // 4096 * r + scale % 4096 * r // 4096) // 16 + 128) // 256
+
+
+def _blur(stage, key, shape, depth, samples, backwards):
+    """"Stages", Gaussian blur, of docs/SCHEDULE.md."""
+    height, width, channels = shape
+    r = stage.radius
+    whole = (2 * r + 1)**3
+
+    def weight(d):
+        """The weight of a distance ("Stages", Gaussian blur, of docs/SCHEDULE.md)."""
+        return (3 * (2 * r + 1)**2 + 1) // 4 - d * d if d <= r else (3 * r + 1 - d) * (3 * r + 2 - d) // 2
+
+    def one_way(before, dy, dx):
+        """A blur along one direction ("Stages", Gaussian blur, of docs/SCHEDULE.md)."""
+        out = []
+        for j in range(len(before)):
+            y, x, c = j // channels // width, j // channels % width, j % channels
+            total = whole // 2
+            for d in range(-3 * r, 3 * r + 1):
+                yy, xx = min(max(y + d * dy, 0), height - 1), min(max(x + d * dx, 0), width - 1)
+                total += weight(abs(d)) * before[(yy * width + xx) * channels + c]
+            out.append(total // whole)
+        return out
+
+    return one_way(one_way(samples, 0, 1), 1, 0)
+
+
+def _laplace(stage, key, shape, depth, samples, backwards):
+    """"Stages", Laplace noise, of docs/SCHEDULE.md."""
+    height, width, channels = shape
+    bh, bw = stage.block
+    out = []
+    for j, p in enumerate(samples):
+        y, x, c = j // channels // width, j // channels % width, j % channels
+        word = key["words"][(y // bh * -(-width // bw) + x // bw) * channels + c]
+        n = noise(stage, word, depth)
+        out.append(max(0, p - n) if word >> 31 else min(2**depth - 1, p + n))
+    return out
+
+
 def _keystream(stage, key, shape, depth, samples, backwards):
     """"Stages", keystream, of docs/SCHEDULE.md."""
     return [p ^ k & 2**depth - 1 for p, k in zip(samples, unpack(key["mask"], depth))]
@@ -193,7 +247,7 @@ def _keystream(stage, key, shape, depth, samples, backwards):
 
 KINDS = {s.SHUFFLING: _shuffling, s.FLIP: _flip, s.NIBBLES: _nibbles, s.ROTATION: _rotation, s.NEGATIVE: _negative,
          s.PIXEL_NEGATIVE: _pixel_negative, s.COLOUR: _colour, s.SCRAMBLING: _scrambling,
-         s.STATISTIC: _statistic, s.KEYSTREAM: _keystream}
+         s.STATISTIC: _statistic, s.BLUR: _blur, s.LAPLACE: _laplace, s.KEYSTREAM: _keystream}
 
 
 def encrypt_with(keys, stages, shape, pixels, depth=8):

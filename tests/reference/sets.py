@@ -71,6 +71,8 @@ def canonical(manifest, part=None, images=None):
         out += text(entry["name"]) + text(entry["path"]) + text(entry["split"]) + optional(entry.get("label"), u32)
         out += text(entry["geometry"]) + optional(entry.get("original"), text) + bytes.fromhex(entry["id"])
         out += text(entry["plain"]) + text(entry["blake3"])
+    if any("members" in entry for entry in images):
+        out += text("members") + b"".join(optional(entry.get("members"), text) for entry in images)
     return out
 
 

@@ -6,6 +6,7 @@
     symmetry  the turn and mirroring of every block
     channel   the number of every block's order of channels
     mask      the keystream's bytes
+    words     the words of Laplace noise, one for every block and channel
 
 With a key per block, the first three are lists of one array a block.
 """
@@ -95,8 +96,15 @@ def _scrambling(stage, draws, shape, depth):
 
 
 def _statistic(stage, draws, shape, depth):
-    """"Stages", block statistic, of docs/SCHEDULE.md."""
+    """"Stages", block statistic and Gaussian blur, of docs/SCHEDULE.md: nothing is drawn."""
     return {}
+
+
+def _laplace(stage, draws, shape, depth):
+    """"Stages", Laplace noise, of docs/SCHEDULE.md."""
+    height, width, channels = shape
+    bh, bw = stage.block
+    return {"words": [draws.word() for _ in range(-(-height // bh) * -(-width // bw) * channels)]}
 
 
 def _keystream(stage, draws, shape, depth):
@@ -107,7 +115,7 @@ def _keystream(stage, draws, shape, depth):
 
 KINDS = {s.SHUFFLING: _shuffling, s.FLIP: _flip, s.NIBBLES: _nibbles, s.ROTATION: _rotation, s.NEGATIVE: _negative,
          s.PIXEL_NEGATIVE: _pixel_negative, s.COLOUR: _colour, s.SCRAMBLING: _scrambling,
-         s.STATISTIC: _statistic, s.KEYSTREAM: _keystream}
+         s.STATISTIC: _statistic, s.BLUR: _statistic, s.LAPLACE: _laplace, s.KEYSTREAM: _keystream}
 
 
 def drawn(secret, stages, shape, depth, image=None):

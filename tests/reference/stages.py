@@ -14,6 +14,8 @@ SCRAMBLING = "block-scrambling"
 STATISTIC = "block-statistic"
 MIXING = "mixing"
 KEYSTREAM = "keystream"
+LAPLACE = "laplace-noise"
+BLUR = "gaussian-blur"
 
 ELEMENTS = "channel-row-column"
 PUBLISHED = "as-published"
@@ -24,7 +26,7 @@ PUBLISHED_ORDERS = ((0, 1, 2), (1, 1, 2), (2, 1, 2), (0, 2, 2), (2, 2, 2), (1, 2
 
 # The default blocks of the presets that have one ("Stages", the table of presets, of docs/SCHEDULE.md).
 BLOCKS = {"shuffle-flip": (4, 4), "le": (4, 4), "ele": (4, 4), "etc": (16, 16), "skk-filter": (4, 4),
-          "shf": (4, 4), "np": (4, 4), "vit": (16, 16)}
+          "shf": (4, 4), "np": (4, 4), "vit": (16, 16), "pixelate": (8, 8), "dp-pix": (16, 16)}
 
 
 class Stage(NamedTuple):
@@ -37,11 +39,15 @@ class Stage(NamedTuple):
     orders: Optional[str] = None
     statistic: Optional[str] = None
     images: Optional[int] = None
+    epsilon: Optional[str] = None
+    m: Optional[int] = None
+    radius: Optional[int] = None
 
     def text(self):
         """The stage's canonical text ("Subkeys" of docs/SCHEDULE.md)."""
         block = None if self.block is None else "%dx%d" % self.block
-        parts = (("block", block), ("images", self.images), ("statistic", self.statistic), ("key", self.key),
+        parts = (("block", block), ("radius", self.radius), ("images", self.images), ("statistic", self.statistic), ("epsilon", self.epsilon),
+                 ("m", self.m), ("key", self.key),
                  ("order", self.order), ("orders", self.orders))
         return " ".join([self.kind] + ["%s=%s" % part for part in parts if part[1] is not None])
 
@@ -50,7 +56,7 @@ class Stage(NamedTuple):
         one where there is one channel, which it does not change."""
         if self.kind == COLOUR:
             return self.orders == PUBLISHED and channels > 1
-        return self.kind in (STATISTIC, MIXING)
+        return self.kind in (STATISTIC, MIXING, LAPLACE, BLUR)
 
 
 def preset(name, block=None, key=None, scramble=False, flip=False, statistic=None, orders=None, images=4):
@@ -82,6 +88,12 @@ def preset(name, block=None, key=None, scramble=False, flip=False, statistic=Non
                 + [scrambling])
     if name == "instahide":
         return [Stage(MIXING, key="image", images=images)]
+    if name == "pixelate":
+        return [Stage(STATISTIC, block, statistic="mean")]
+    if name == "blur":
+        return [Stage(BLUR, radius=4)]
+    if name == "dp-pix":
+        return [Stage(STATISTIC, block, statistic="mean"), Stage(LAPLACE, block, "image", epsilon="0.5", m=16)]
     if name == "keystream":
         return [Stage(KEYSTREAM, key="image")]
     raise ValueError("no such preset")

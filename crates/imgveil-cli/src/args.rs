@@ -3,7 +3,7 @@
 use crate::exit::{Failure, USAGE};
 use crate::output::Output;
 use crate::scheme_file::{is_scheme_file, read_scheme};
-use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil::internal::engine::{Device, DeviceChoice, EngineError, NoDevice};
 use imgveil::internal::image::Depth;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
@@ -17,8 +17,8 @@ use std::time::Duration;
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, keystream, or a FILE.toml of
-    /// your own; `imgveil schemes` explains them [default: shuffle-flip]
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, pixelate, blur, dp-pix,
+    /// keystream, or a FILE.toml of your own; `imgveil schemes` explains them [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]
@@ -28,7 +28,7 @@ pub struct SchemeArgs {
 /// Options of the built-in schemes.
 #[derive(clap::Args, Default)]
 pub struct SchemeOptions {
-    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; etc and vit: 16]
+    /// Block of the scheme in pixels: 4, or HEIGHTxWIDTH such as 4x8 [default: 4; pixelate: 8; etc, vit and dp-pix: 16]
     #[arg(long, value_name = "SIZE")]
     pub block: Option<Block>,
     /// One key for all blocks (shared) or one for each (block): shuffle-flip. One for all images (shared) or one for
@@ -57,7 +57,6 @@ impl SchemeArgs {
     }
 
     /// Whether any of these flags is on the command line.
-    #[cfg(feature = "train")]
     pub fn is_given(&self) -> bool {
         self.scheme.is_some() || self.options.first_given().is_some()
     }
@@ -329,6 +328,38 @@ pub struct DeviceArgs {
     pub device: DeviceChoice,
     #[command(flatten)]
     pub timeout: DeviceTimeout,
+}
+
+/// The devices of a list of choices, each once. `all` stands for every adapter, and for `with_all` beside them. An empty
+/// list is `auto`.
+pub fn each_device(choices: &[DeviceChoice], with_all: &[DeviceChoice]) -> Result<Vec<DeviceChoice>, Failure> {
+    if choices.is_empty() {
+        return Ok(vec![DeviceChoice::Auto]);
+    }
+    let mut each: Vec<DeviceChoice> = Vec::new();
+    for choice in choices {
+        let named = match choice {
+            DeviceChoice::Name(name) if name == "all" => {
+                let adapters = Device::list()?;
+                with_all
+                    .iter()
+                    .cloned()
+                    .chain(adapters.iter().map(|adapter| DeviceChoice::Index(adapter.index)))
+                    .collect()
+            }
+            choice => vec![choice.clone()],
+        };
+        for choice in named {
+            if !each.contains(&choice) {
+                each.push(choice);
+            }
+        }
+    }
+    if each.is_empty() {
+        let wanted = "`all` names every adapter, and there is none".to_owned();
+        return Err(EngineError::NoDevice(NoDevice { wanted, adapters: Vec::new() }).into());
+    }
+    Ok(each)
 }
 
 /// How long to wait for a device.

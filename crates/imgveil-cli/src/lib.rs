@@ -2,6 +2,7 @@
 //! Python console script.
 
 mod args;
+mod attack;
 mod command;
 #[cfg(feature = "train")]
 #[doc(hidden)]
@@ -14,5 +15,7 @@ mod output;
 mod preview;
 mod scheme_file;
 mod sheet;
+#[cfg(feature = "train")]
+mod watched;
 
 pub use command::{main, run};

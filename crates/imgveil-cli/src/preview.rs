@@ -10,6 +10,7 @@ use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
+use imgveil::internal::sealed::{Salt, image_id, neutral_name};
 use imgveil_data::format::picture::read_image_with;
 use imgveil_data::format::{ReadError, ReadErrorKind, ReadOptions};
 use imgveil_data::job::Progress;
@@ -73,6 +74,9 @@ impl Exhibit {
                 (Options { sign_flip: true, ..plain }, "patches shuffled inside, and scrambled; signs flipped"),
             ],
             Preset::InstaHide => vec![(plain, "added up with others of its set, signs flipped")],
+            Preset::Pixelate => vec![(plain, "every block's mean: a control")],
+            Preset::Blur => vec![(plain, "a Gaussian blur of 4.5 pixels: a control")],
+            Preset::DpPix => vec![(plain, "every block's mean and noise: a control")],
             Preset::Keystream => vec![(plain, "real encryption: the other control")],
         };
         let exhibit =
@@ -118,6 +122,22 @@ fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
     (most.div_ceil(2)..=most).rev().find(tiles).unwrap_or(most)
 }
 
+/// An image's place in an encrypted set, on which its keys depend under schemes with a key for every image.
+pub struct SetPlace {
+    /// The salt of the set.
+    pub salt: Salt,
+    /// The image's name in the manifest. By default its neutral name.
+    pub name: Option<String>,
+}
+
+impl SetPlace {
+    fn id(&self, key: &Key, plain: &str, geometry: Geometry, samples: &[u8]) -> ImageId {
+        let neutral = || neutral_name(key, self.salt, plain);
+        let name = self.name.clone().unwrap_or_else(neutral);
+        image_id(key, self.salt, &name, geometry, samples)
+    }
+}
+
 /// What to show, and where to write it.
 pub struct PreviewRequest<'a> {
     /// A PNG or JPEG file.
@@ -130,6 +150,8 @@ pub struct PreviewRequest<'a> {
     pub key: &'a Key,
     /// Whether the key was made for this sheet alone.
     pub throwaway: bool,
+    /// The image's place in a set. Without one, keys per image are those of no set.
+    pub place: Option<SetPlace>,
     /// The schemes, in order.
     pub exhibits: &'a [Exhibit],
     /// The device that runs them.
@@ -256,7 +278,10 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     let program = compile(&scheme, request.key, geometry)?;
     // Keys that all images share are those of `encrypt`. Its keys per image depend on the salt of a set.
     let name = request.image.file_stem().unwrap_or_default().to_string_lossy();
-    let id = ImageId::new(request.key, &name, geometry, plain.samples());
+    let id = match &request.place {
+        Some(place) => place.id(request.key, &name, geometry, plain.samples()),
+        None => ImageId::new(request.key, &name, geometry, plain.samples()),
+    };
 
     let (encrypted, lossy) = match program.mixing() {
         Some(mixing) => {
@@ -405,7 +430,7 @@ mod tests {
         for (i, scheme) in schemes.iter().enumerate() {
             assert!(!schemes[i + 1..].contains(scheme), "{scheme}");
         }
-        assert_eq!(all.len(), 19);
+        assert_eq!(all.len(), 22);
     }
 
     /// Images of any size, grey or RGB, under all schemes: nothing panics, and everything with an inverse is decrypted.
@@ -436,10 +461,11 @@ mod tests {
             let lossy: Vec<&str> =
                 shown.iter().filter(|shown| shown.lossy.is_some()).map(|shown| shown.scheme.name.as_str()).collect();
             let filter = ["skk-filter"; 4];
+            const LAST: [&str; 4] = ["instahide", "pixelate", "blur", "dp-pix"];
             match geometry.channels() {
-                1 => assert_eq!(lossy, [&filter[..], &["instahide"]].concat()),
+                1 => assert_eq!(lossy, [&filter[..], &LAST].concat()),
                 // The channel table loses some of the channels. The key decides which ones, and it may lose none.
-                _ => assert!(lossy.ends_with(&["instahide"]) && lossy.len() <= 6, "{lossy:?}"),
+                _ => assert!(lossy.ends_with(&LAST) && lossy.len() <= 9, "{lossy:?}"),
             }
             let sheet = image::open(&output).unwrap();
             assert!(sheet.width() <= 3000 && sheet.height() <= 3000);

@@ -94,6 +94,7 @@ impl Error {
                 TablesFileError::Missing(_) | TablesFileError::NoFolder(_) => ErrorKind::NotFound,
                 TablesFileError::Format(_) => ErrorKind::InvalidRequest,
                 TablesFileError::Invalid { .. } => ErrorKind::InvalidSecret,
+                TablesFileError::Memory { .. } => ErrorKind::Memory,
                 TablesFileError::Io { .. } => ErrorKind::Io,
             },
             Detail::Compile(_) => ErrorKind::Scheme,
@@ -146,6 +147,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         SetError::Empty { .. }
         | SetError::OnlyLinksOut { .. }
         | SetError::Foreign(_)
+        | SetError::Compressed(_)
         | SetError::Unfinished(_)
         | SetError::Npz { .. }
         | SetError::Npy { .. }

@@ -57,6 +57,8 @@ mod memory;
 mod offset_io;
 mod private_file;
 #[doc(hidden)]
+pub mod process_memory;
+#[doc(hidden)]
 pub mod regular_file;
 mod secret_error;
 pub mod set;
@@ -70,4 +72,6 @@ pub use job::{
     Progress, Summary, VerifyRequest, VerifyRun, inspect, merge, preflight,
 };
 pub use memory::{Memory, OutOfMemory, workers};
+#[doc(hidden)]
+pub use memory::{Size, available_now};
 pub use set::{Encoding, Item, Manifest, Opened, Source, Split, open};

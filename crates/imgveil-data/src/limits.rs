@@ -11,6 +11,22 @@ pub const MOST_CLASSES: usize = 65_536;
 /// about 100,000 slices.
 pub const MOST_IMAGES_OF_A_FILE: usize = 1 << 18;
 
+/// The most elements of the header of a DICOM object, in all of its sequences. Objects with tens of thousands of frames
+/// have about ten for each.
+pub(crate) const MOST_ELEMENTS: usize = 1 << 21;
+
+/// The most fragments of the pixels of a DICOM object. Most have one for each frame.
+pub(crate) const MOST_FRAGMENTS: usize = 1 << 20;
+
+/// The most bytes before the samples of a PNM file: three numbers, and what somebody wrote about them.
+pub(crate) const LONGEST_PNM_HEADER: u64 = 1 << 16;
+
+/// What a decoder of PNG may take for what lies before the pixels. The largest colour profiles have 4 MiB.
+pub(crate) const LARGEST_PNG_HEADER: u64 = 32 << 20;
+
+/// The most bytes of a line of a CSV file with all of its fields.
+pub(crate) const LONGEST_LINE: usize = 1 << 20;
+
 /// The most images of a set. The largest public sets that are one data set have 15 million.
 pub const MOST_IMAGES: usize = 1 << 26;
 
@@ -19,6 +35,18 @@ const FREE_IMAGES: u64 = 4096;
 
 /// The fewest bytes of a file for each of its images beyond [`FREE_IMAGES`]. Even a compressed black slice takes more.
 const BYTES_OF_AN_IMAGE: u64 = 16;
+
+/// As many pages as this may be in a TIFF file, however few bytes it has.
+const FREE_PAGES: usize = 4096;
+
+/// The fewest bytes of a TIFF file for each of its pages beyond [`FREE_PAGES`]. A directory alone takes more than 100,
+/// and reading it takes as long as decoding an image of this size.
+const BYTES_OF_A_PAGE: u64 = 512;
+
+/// The most pages of a TIFF file of `length` bytes.
+pub(crate) fn most_pages(length: u64) -> usize {
+    usize::try_from(length / BYTES_OF_A_PAGE).unwrap_or(usize::MAX).clamp(FREE_PAGES, MOST_IMAGES_OF_A_FILE)
+}
 
 /// The most partitions of a set. Each is a process of its own.
 pub const MOST_PARTITIONS: u32 = 65_536;

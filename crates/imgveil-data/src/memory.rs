@@ -1,5 +1,6 @@
 //! How much memory a job may use.
 
+use crate::process_memory;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -102,7 +103,7 @@ pub struct OutOfMemory {
 }
 
 /// A number of bytes for people: `512 MiB`, `1.5 GiB`.
-struct Size(u64);
+pub struct Size(pub u64);
 
 impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,14 +145,20 @@ impl FromStr for Memory {
 
 /// The bytes that this process can still take. `None` where the system does not say.
 fn available() -> Option<u64> {
+    // Allocators reserve address space for each thread.
+    let threads = THREADS_OF_A_WORKER * workers() as u64 + 1;
+    let space = process_memory::space_left().map(|left| left.saturating_sub(threads * RESERVED));
+    [available_now(), space].into_iter().flatten().min()
+}
+
+/// The bytes of memory that the machine and the container of this process have available. `None` where the system does
+/// not say.
+pub fn available_now() -> Option<u64> {
     let mut system = System::new();
     system.refresh_memory();
     let machine = Some(system.available_memory()).filter(|&bytes| bytes > 0);
     let container = system.cgroup_limits().map(|group| group.free_memory);
-    // Allocators reserve address space for each thread.
-    let threads = THREADS_OF_A_WORKER * workers() as u64 + 1;
-    let space = address_space::left().map(|left| left.saturating_sub(threads * RESERVED));
-    [machine, container, space].into_iter().flatten().min()
+    [machine, container].into_iter().flatten().min()
 }
 
 /// The address space that the allocator of glibc reserves for a thread.
@@ -166,52 +173,9 @@ pub fn workers() -> usize {
     static WORKERS: OnceLock<usize> = OnceLock::new();
     *WORKERS.get_or_init(|| {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let room = address_space::left().map(|left| left / (2 * (THREADS_OF_A_WORKER + 1) * RESERVED));
+        let room = process_memory::space_left().map(|left| left / (2 * (THREADS_OF_A_WORKER + 1) * RESERVED));
         room.map_or(cores, |room| usize::try_from(room).map_or(cores, |room| room.clamp(1, cores)))
     })
-}
-
-/// The limits of the process itself, which `ulimit` and `prlimit` set.
-mod address_space {
-    /// What is left of the address space.
-    #[cfg(target_os = "linux")]
-    pub(super) fn left() -> Option<u64> {
-        let read = |name: &str| std::fs::read_to_string(format!("/proc/self/{name}")).ok();
-        of(&read("limits")?, &read("status")?)
-    }
-
-    #[cfg(not(target_os = "linux"))]
-    pub(super) fn left() -> Option<u64> {
-        None
-    }
-
-    /// What the limits on address space and data leave, from the texts of `/proc/self/limits` and `/proc/self/status`.
-    #[cfg(any(target_os = "linux", test))]
-    fn of(limits: &str, status: &str) -> Option<u64> {
-        let left = |limit: &str, used: &str| {
-            let line = limits.lines().find_map(|line| line.strip_prefix(limit))?;
-            let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
-            let line = status.lines().find_map(|line| line.strip_prefix(used))?;
-            let used: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-            Some(limit.saturating_sub(used.saturating_mul(1024)))
-        };
-        [left("Max address space", "VmSize:"), left("Max data size", "VmData:")].into_iter().flatten().min()
-    }
-
-    #[cfg(test)]
-    mod tests {
-        use super::*;
-
-        #[test]
-        fn the_smallest_limit_counts() {
-            let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                          Max data size             unlimited            unlimited            bytes     \n\
-                          Max address space         536870912            536870912            bytes     \n";
-            let status = "Name:\tx\nVmSize:\t  102400 kB\nVmData:\t  2048 kB\n";
-            assert_eq!(of(limits, status), Some(536_870_912 - 102_400 * 1024));
-            assert_eq!(of(&limits.replace("536870912", "unlimited"), status), None);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Why a file of a key or of tables cannot be read or written.
 
+use crate::OutOfMemory;
 use crate::format::npy::NpyError;
+use imgveil::internal::image::Geometry;
 use imgveil::internal::key::KeyError;
 use imgveil::internal::tables::ShapeError;
 use std::path::PathBuf;
@@ -59,6 +61,14 @@ pub enum TablesFileError {
     /// The file's name ends in neither `.npz` nor `.json`.
     #[error("cannot tell which format {0} is to have: name it FILE.npz or FILE.json")]
     Format(PathBuf),
+    /// The tables of images of this size do not fit into memory.
+    #[error("the tables of images of {geometry} do not fit: {source}")]
+    Memory {
+        /// The size.
+        geometry: Geometry,
+        /// How much is needed.
+        source: OutOfMemory,
+    },
     /// The operating system refused.
     #[error("cannot {doing} the tables file {path}: {source}")]
     Io {

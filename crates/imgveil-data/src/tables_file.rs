@@ -13,6 +13,8 @@ use crate::regular_file;
 pub use crate::secret_error::{ArrayError, TablesError, TablesFileError};
 use crate::set::beside;
 use imgveil::internal::hex;
+use imgveil::internal::image::Geometry;
+use imgveil::internal::scheme::Scheme;
 use imgveil::internal::tables::{Array, Tables, index, is_derived, random_salt};
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -124,6 +126,25 @@ fn read_salt(path: &Path) -> Result<Option<Zeroizing<[u8; 32]>>, TablesFileError
 
 /// The most bytes of a file of a salt.
 const LONGEST_SALT: u64 = 4096;
+
+/// Bytes for each element of an image and each stage while tables are made: a stage's key as it is drawn and as it is
+/// written, with a permutation and a flip each.
+const OF_STAGE: u64 = 16;
+
+/// Bytes for each element while tables are made: the plan while it is compiled and as it is written, and the file.
+const OF_PLAN: u64 = 48;
+
+/// Checks that the tables of a scheme for images of a size can be made and written.
+///
+/// # Errors
+/// If they do not fit into the memory that may be used.
+pub fn check_room(scheme: &Scheme, geometry: Geometry, memory: Memory) -> Result<(), Error> {
+    let stages = (scheme.stages.len() as u64).saturating_mul(OF_STAGE);
+    // A nibble is half a byte, and may be an element.
+    let elements = 2 * geometry.bytes() as u64;
+    let needed = elements.saturating_mul(stages.saturating_add(OF_PLAN));
+    Ok(memory.check(needed).map_err(|source| TablesFileError::Memory { geometry, source })?)
+}
 
 /// Writes tables to a new file of mode 0600: an archive for numpy or JSON, depending on how its name ends.
 ///

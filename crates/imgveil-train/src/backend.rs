@@ -68,6 +68,14 @@ impl Backend {
         }
     }
 
+    /// The limit of images on a GPU in bytes ([`Backend::limit_images`]). 0 without a GPU.
+    pub(crate) fn image_limit(&self) -> u64 {
+        match self {
+            Self::Wgpu(bridge) => bridge.room.limit.load(Ordering::Relaxed),
+            Self::Flex(_) => 0,
+        }
+    }
+
     /// The bytes that burn's memory pools hold on a GPU, in use or reserved.
     pub fn reserved_bytes(&self) -> Option<u64> {
         match self {
@@ -149,6 +157,11 @@ impl Bridge {
     /// The device, for programs.
     pub(super) fn on(&self) -> &Device {
         &self.on
+    }
+
+    /// The device, for a thread of its own.
+    pub(super) fn shared_gpu(&self) -> Arc<Gpu> {
+        self.gpu.clone()
     }
 
     /// The device, for imgveil's own commands.

@@ -10,7 +10,7 @@ use imgveil_data::json_limits::JsonLimits;
 use imgveil_data::limits::MOST_CLASSES;
 use serde::{Deserialize, Serialize};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The description of a run's network.
 pub const MODEL: &str = "model.json";
@@ -73,6 +73,18 @@ pub(crate) fn read_checkpoint(
     let info = describe(&described, length).map_err(|reason| damaged(MODEL, reason))?;
     let network = load_weights(info.model.init(0, device), weights).map_err(|reason| damaged(file, reason))?;
     Ok((info, network))
+}
+
+/// Reads the description of a checkpoint, without its weights.
+///
+/// # Errors
+/// As [`read_checkpoint`].
+pub(crate) fn read_description(folder: &Path, file: &str) -> Result<ModelInfo, CheckpointError> {
+    let read = |path: PathBuf, source| CheckpointError::Read { path, source };
+    let described = read_short(&folder.join(MODEL))?;
+    let weights = folder.join(file);
+    let length = std::fs::metadata(&weights).map_err(|source| read(weights, source))?.len();
+    describe(&described, length).map_err(|reason| CheckpointError::Damaged { path: folder.join(MODEL), reason })
 }
 
 /// The most bytes of `model.json`: the names of as many classes as there may be.

@@ -88,7 +88,8 @@ pub(super) fn scalar(backend: &Backend, tensor: Tensor<1>) -> Result<f32, TrainE
     Ok(fetch(backend, tensor)?.first().copied().unwrap_or(f32::NAN))
 }
 
-fn fetch<const D: usize>(backend: &Backend, tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
+/// Fetches all values of a tensor.
+pub(super) fn fetch<const D: usize>(backend: &Backend, tensor: Tensor<D>) -> Result<Vec<f32>, TrainError> {
     let data = tensor.try_into_data().map_err(|e| TrainError::Fetch(e.to_string()))?;
     let values = data.try_to_vec::<f32>().map_err(|e| TrainError::Fetch(format!("{e:?}")))?;
     if let Some(gpu) = backend.gpu() {

@@ -40,10 +40,14 @@ mod predict;
 mod progress;
 mod run;
 mod run_folder;
+#[doc(hidden)]
+pub mod self_test;
 mod state;
+mod step_bench;
 pub mod study;
 mod trainer;
 mod unknown;
+mod watchdog;
 mod weights;
 
 pub use augment::Augment;
@@ -66,7 +70,11 @@ pub use predict::{PredictRequest, Prediction, Predictions, predict};
 pub use progress::Progress;
 pub use run::{DEVICE_MEMORY, Message, PreparedRun, RunSpec, SecretSource, run};
 #[doc(hidden)]
+pub use run::{Room, StepMemory, StepProbe, Unfit};
+#[doc(hidden)]
 pub use run_folder::identity_of;
 pub use run_folder::{ImageCounts, RunFolder, RunSummary, SUMMARY};
+pub use step_bench::{StepBench, StepFigures, step_bench};
 pub use trainer::{check, train};
+pub use watchdog::Watchdog;
 pub use weights::{Weights, export_checkpoint, export_weights};

@@ -178,11 +178,7 @@ impl Gpu {
 
     /// Runs `work` and returns the driver's errors. Otherwise they would go to an error handler of another user of the
     /// device, and burn's handler panics. A browser answers later: the next wait returns its errors.
-    pub(in crate::engine) fn guarded<T>(
-        &self,
-        doing: &'static str,
-        work: impl FnOnce() -> T,
-    ) -> Result<T, EngineError> {
+    pub(crate) fn guarded<T>(&self, doing: &'static str, work: impl FnOnce() -> T) -> Result<T, EngineError> {
         let memory = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let validation = self.device.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = self.device.push_error_scope(wgpu::ErrorFilter::Internal);
@@ -204,7 +200,7 @@ impl Gpu {
         }
     }
 
-    pub(in crate::engine) fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
+    pub(crate) fn buffer(&self, bytes: u64, usage: wgpu::BufferUsages) -> wgpu::Buffer {
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("imgveil"),
             size: bytes.next_multiple_of(4).max(4),
@@ -234,12 +230,7 @@ impl Gpu {
 
     /// Copies a buffer to the host.
     #[cfg(not(target_family = "wasm"))]
-    pub(in crate::engine) fn read(
-        &self,
-        buffer: &wgpu::Buffer,
-        bytes: u64,
-        take: impl FnOnce(&[u8]),
-    ) -> Result<(), EngineError> {
+    pub(crate) fn read(&self, buffer: &wgpu::Buffer, bytes: u64, take: impl FnOnce(&[u8])) -> Result<(), EngineError> {
         let (staging, callbacks) = self.begin_read(buffer, bytes)?;
         self.wait_for(&callbacks, None, READING)?;
         self.finish_read(&staging, bytes, take)

@@ -2,13 +2,17 @@
 //! their shaders. The two matches in this file list all steps.
 
 pub mod block_statistic;
+pub mod gaussian_blur;
 pub mod keystream;
+pub mod laplace_noise;
 pub mod mixing;
 pub mod permute;
 pub mod pixel_keyed;
 
 pub use block_statistic::{BlockStatistic, Statistic};
+pub use gaussian_blur::GaussianBlur;
 pub use keystream::Keystream;
+pub use laplace_noise::LaplaceNoise;
 pub use mixing::{Mixing, WEIGHT_ONE, soft_label};
 pub use pixel_keyed::{COLOUR_ORDERS, PixelKeys};
 
@@ -37,6 +41,10 @@ pub enum Step {
     BlockStatistic(BlockStatistic),
     /// XOR with the image's own stream.
     Keystream(Keystream),
+    /// Add noise of the image's own to every block.
+    LaplaceNoise(LaplaceNoise),
+    /// Blur.
+    GaussianBlur(GaussianBlur),
     /// Mix several images into one, as floats. The last step of its program.
     Mix(Mixing),
 }
@@ -79,6 +87,8 @@ impl Step {
             Step::PixelKeyed(keys) => keys,
             Step::BlockStatistic(statistic) => statistic,
             Step::Keystream(keystream) => keystream,
+            Step::LaplaceNoise(noise) => noise,
+            Step::GaussianBlur(blur) => blur,
             Step::Mix(mixing) => mixing,
         }
     }
@@ -121,7 +131,7 @@ impl std::fmt::Debug for Step {
 
 /// Every kernel.
 #[cfg(feature = "gpu")]
-pub static KERNELS: [&Kernel; 16] = [
+pub static KERNELS: [&Kernel; 20] = [
     &permute::PERMUTE_BYTES,
     &permute::PERMUTE_FLOATS,
     &permute::PERMUTE_TILES_BYTES,
@@ -135,6 +145,10 @@ pub static KERNELS: [&Kernel; 16] = [
     &block_statistic::BLOCK_STATISTIC,
     &block_statistic::FILL_BYTES,
     &block_statistic::FILL_FLOATS,
+    &laplace_noise::LAPLACE_BYTES,
+    &laplace_noise::LAPLACE_FLOATS,
+    &gaussian_blur::BLUR_BYTES,
+    &gaussian_blur::BLUR_FLOATS,
     &mixing::MIX_FLOATS,
     &COPY_VECTORS,
     &COPY_WORDS,

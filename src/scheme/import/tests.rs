@@ -55,7 +55,8 @@ fn schemes() -> Vec<Scheme> {
             ]
             .into_iter()
             .filter_map(|options| preset.scheme(options).ok())
-            .filter(|scheme| !scheme.keyed_per_image() && !scheme.stages.is_empty()),
+            // Not those that have no key at all.
+            .filter(|scheme| !scheme.keyed_per_image() && scheme.stages.iter().any(|stage| stage.has_inverse())),
         );
     }
     schemes

@@ -49,6 +49,15 @@ pub enum StageError {
     /// Not a number of images to mix.
     #[error("`{}` is not a number of images to mix: write 2 to 8", .0.escape_debug())]
     Images(String),
+    /// Not a radius.
+    #[error("`{}` is no radius of a blur: write 1 to 64", .0.escape_debug())]
+    Radius(String),
+    /// Not a privacy bound.
+    #[error("`{}` is no epsilon: write 0.001 to 1000, with up to three digits behind the point", .0.escape_debug())]
+    Epsilon(String),
+    /// Not a number of pixels that noise hides.
+    #[error("`{}` is no number of pixels that noise hides: write 1 to 1000000", .0.escape_debug())]
+    Pixels(String),
     /// A block that is not a square, where the stage turns blocks.
     #[error("{stage} turns blocks, so they must be squares, and {block} is none")]
     NotSquare {
@@ -96,6 +105,9 @@ impl StageError {
             Self::Orders(_) => Some("orders"),
             Self::Statistic(_) => Some("statistic"),
             Self::Images(_) => Some("images"),
+            Self::Radius(_) => Some("radius"),
+            Self::Epsilon(_) => Some("epsilon"),
+            Self::Pixels(_) => Some("m"),
             Self::Field { field, .. } => Some(field),
             Self::Missing { .. } | Self::Stage(_) => None,
             Self::Kind { .. } => Some("stage"),

@@ -7,8 +7,10 @@ mod block_statistic;
 mod colour_shuffling;
 mod error;
 mod fields;
+mod gaussian_blur;
 pub(super) mod key;
 mod keystream;
+mod laplace_noise;
 mod mixing;
 mod negative_positive;
 mod nibble_shuffling;
@@ -23,8 +25,10 @@ pub use block_scrambling::BlockScrambling;
 pub use block_statistic::BlockStatistic;
 pub use colour_shuffling::{ColourShuffling, Orders};
 pub use error::StageError;
+pub use gaussian_blur::GaussianBlur;
 pub use key::{Shape, StageKey};
 pub use keystream::Keystream;
+pub use laplace_noise::{Epsilon, LaplaceNoise};
 pub use mixing::Mixing;
 pub use negative_positive::NegativePositive;
 pub use nibble_shuffling::NibbleShuffling;
@@ -98,6 +102,8 @@ stages! {
     BlockScrambling: "A permutation of the blocks.",
     BlockStatistic: "Every block is filled with a statistic of itself.",
     Mixing: "Several images become one.",
+    GaussianBlur: "Every sample becomes a mean of its neighbours.",
+    LaplaceNoise: "Every block gets noise of its own.",
     Keystream: "XOR with a stream of the image's own.",
 }
 
@@ -193,6 +199,8 @@ mod tests {
             "block-scrambling block=16x16",
             "block-statistic block=4x4 statistic=median",
             "mixing images=4 key=image",
+            "gaussian-blur radius=8",
+            "laplace-noise block=16x8 epsilon=0.5 m=16 key=image",
             "keystream key=image",
         ] {
             assert_eq!(text.parse::<Stage>().unwrap().to_string(), text);
@@ -213,6 +221,14 @@ mod tests {
             "block-scrambling block=4x4 key=shared",
             "block-statistic block=4x4 statistic=mode",
             "block-statistic block=4x4",
+            "gaussian-blur radius=0",
+            "gaussian-blur radius=65",
+            "gaussian-blur radius=08",
+            "laplace-noise block=16x16 epsilon=0.50 m=16 key=image",
+            "laplace-noise block=16x16 epsilon=0 m=16 key=image",
+            "laplace-noise block=16x16 epsilon=0.5 m=0 key=image",
+            "laplace-noise block=16x16 epsilon=0.5 m=16",
+            "laplace-noise block=16x16 m=16 key=image",
             "mixing images=1 key=image",
             "mixing images=04 key=image",
         ] {

@@ -108,6 +108,8 @@ pub(in crate::scheme) struct Facts {
     /// Whether it moves or changes blocks as wholes. They stay as smooth inside as they were, and JPEG compresses
     /// nothing else.
     pub whole_blocks: bool,
+    /// Whether it leaves images smooth everywhere, without blocks.
+    pub smooth: bool,
     /// The word for flips in names of arrays that no published experiment gives.
     pub flips: &'static str,
     /// The same word for digits, if the stage has any.
@@ -126,6 +128,7 @@ impl Facts {
             mixes: false,
             nibbles: false,
             whole_blocks: false,
+            smooth: false,
             flips: "flip",
             digits: None,
         }

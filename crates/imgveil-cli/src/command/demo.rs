@@ -4,6 +4,7 @@ use crate::args::DeviceArgs;
 use crate::demo::demo;
 use crate::exit::{DONE, Outcome};
 use crate::output::Output;
+use crate::watched::watched;
 use imgveil_train::Backend;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -34,6 +35,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let device = args.device.open(out)?;
     let backend = Backend::open(device.clone())?;
+    let _watched = watched(&backend);
     out.note(&format!("encrypting on {}; training on {}", device.name(), backend.name()));
     let result = demo(&folder, &backend, &device, &|words| out.note(&format!("  {words}")))?;
     if args.json {

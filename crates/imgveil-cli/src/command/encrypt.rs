@@ -1,10 +1,12 @@
 //! `imgveil encrypt`.
 
 use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::command::schemes::risk_words;
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
 use crate::output::{
     ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
 };
+use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight_with_progress};
@@ -12,7 +14,7 @@ use imgveil_data::set::names::Naming;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-const AFTER_HELP: &str = "\
+const EXAMPLES: &str = "\
 Examples:
   imgveil encrypt -k hospital.key images encrypted
   imgveil encrypt -k hospital.key --dry-run images encrypted
@@ -21,10 +23,18 @@ Examples:
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --depth 12 mri-scans encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
-  imgveil encrypt -k hospital.key --partition 2/16 images encrypted
+  imgveil encrypt -k hospital.key --partition 2/16 images encrypted";
 
-What it does not protect: labels, splits and sizes are kept; whoever holds one plain image with its encryption can \
-read the key of shuffle-flip off it; the histogram of a block stays, up to negation. See the README.";
+/// The examples, and what the default scheme does not protect against.
+fn after_help() -> String {
+    let scheme = Preset::ShuffleFlip.scheme(Options::default());
+    let risks = scheme.map_or(String::new(), |scheme| risk_words(&scheme.risks()));
+    format!(
+        "{EXAMPLES}\n\nWhat it does not protect: labels, splits and sizes are kept; the histogram of a block stays, up \
+         to negation. shuffle-flip, as measured: {risks}. `imgveil schemes NAME` tells of others, `imgveil attack` \
+         measures on your images."
+    )
+}
 
 /// Encrypt a data set.
 ///
@@ -36,7 +46,7 @@ read the key of shuffle-flip off it; the histogram of a block stays, up to negat
 /// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was interrupted
 /// continues when it is started again.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
+#[command(after_help = after_help(), mut_group("secret", |group| group.required(true)))]
 pub struct Args {
     #[command(flatten)]
     secret: SecretArgs,
@@ -118,6 +128,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
+    let risks = scheme.risks();
+    if !risks.is_empty() {
+        out.detail(&format!("risk: {}", risk_words(&risks)));
+    }
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
     let bar = Arc::new(ImageBar::new("encrypting"));
     if args.dry_run {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::export;
 use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, dimensions};
-use imgveil_data::tables_file;
+use imgveil_data::{Memory, tables_file};
 use std::path::PathBuf;
 
 /// Write out what a key holds, for other programs.
@@ -41,10 +41,12 @@ Where it is 4, the elements are nibbles, the low one of a sample first:
 /// Write a scheme's tables: the key's permutations and signs as named arrays.
 ///
 /// The arrays have the names that published code gives them (docs/SCHEDULE.md, "Written-out tables"), so that it can be
-/// run with an imgveil key. `plan` holds the whole scheme as one gather, where it is one: for every element of the
-/// output where it comes from (bits 0 to 30) and whether it is flipped (bit 31). The file is as secret as the key. A
-/// set that is encrypted with it (`imgveil encrypt --tables`) has the pixels that the key would have given, but a
-/// fingerprint of its own: it is decrypted with the tables. Schemes with a key for every image have no tables.
+/// run with an imgveil key. A scheme that only moves and flips samples also gets the array `plan`, which is all of it in
+/// one table: for each element of the output the number of the element of the input (bits 0 to 30) and whether it is
+/// flipped (bit 31). Schemes with a key for every image have no tables.
+///
+/// Keep the file as secret as the key. `imgveil encrypt --tables` gives the same pixels as the key does, but the set
+/// has another fingerprint, so that it must be decrypted with the tables.
 #[derive(clap::Args)]
 #[command(after_help = EXPORT_AFTER_HELP)]
 struct ExportTables {
@@ -75,6 +77,7 @@ fn export_tables(args: &ExportTables, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let key = load_key(&args.key, out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
+    tables_file::check_room(&scheme, args.size, Memory::default())?;
     let tables = export(&scheme, &key, args.size)?.with_salt_of(&key);
     tables_file::save(&tables, &args.output)?;
     let fingerprint = tables.key().fingerprint().to_string();

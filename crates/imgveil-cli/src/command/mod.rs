@@ -1,7 +1,9 @@
 //! The command line. Each subcommand has a file. Shared parts are in [`crate::args`] (flags), [`exit`] (errors and exit
 //! codes) and [`output`] (text and progress).
 
+mod attack;
 mod bench;
+mod check;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
@@ -14,6 +16,7 @@ mod fitting_batch;
 mod inspect;
 mod key;
 mod keygen;
+mod memory_check;
 mod merge;
 #[cfg(feature = "train")]
 mod model;
@@ -50,7 +53,7 @@ These schemes hide images from eyes; they are not ciphers. `imgveil encrypt --he
 #[derive(Parser)]
 #[command(name = "imgveil", version, after_help = AFTER_HELP, max_term_width = 100)]
 struct Cli {
-    /// Say more about what is done
+    /// Print details: the device, the scheme as it was understood, every file that is passed over
     #[arg(short, long, global = true)]
     verbose: bool,
     #[command(subcommand)]
@@ -70,6 +73,8 @@ enum Command {
     Devices(devices::Args),
     Schemes(schemes::Args),
     Preview(preview::Args),
+    Attack(attack::Args),
+    Check(check::Args),
     Bench(bench::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
@@ -134,6 +139,8 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),
+        Command::Attack(args) => attack::run(args, out),
+        Command::Check(args) => check::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),

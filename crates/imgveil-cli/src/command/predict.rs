@@ -2,11 +2,13 @@
 
 use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
+use crate::command::memory_check;
 use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{absent, confusion, scores};
+use crate::watched::watched;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::set::{Split, write_atomically};
-use imgveil_train::{Backend, PredictRequest, Predictions, predict};
+use imgveil_train::{Backend, PredictRequest, Predictions, StepProbe, predict};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -20,10 +22,11 @@ The CSV file has a line for each image: name, split, label (where the set has on
 of every class. Names are those of the set; of an encrypted set they are the neutral ones, which the key's \
 owner can map back.";
 
-/// Say what a trained network sees in images.
+/// Classify images with a trained network.
 ///
-/// Takes the folder of a training run, and images: an encrypted set, or a plain one with the key (encrypted as in
-/// training). Writes probabilities as CSV; where the set has labels, the scores are printed too.
+/// Takes the folder of a training run and a set of images. An encrypted set needs no key; a plain set needs the key, and
+/// is encrypted as in training. Writes the probability of each class as CSV. If the set has labels, prints accuracy and
+/// AUC too.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -41,20 +44,20 @@ pub struct Args {
     reading: ReadArgs,
     #[command(flatten)]
     depth: DepthArgs,
-    /// This part of the set only: train, val or test
+    /// Only the images of this split: train, val or test
     #[arg(long, value_name = "NAME", value_parser = split)]
     split: Option<Split>,
     /// The weights of the last epoch instead of the best one
     #[arg(long)]
     last: bool,
-    /// Weights of the same network instead of the run's, such as from `imgveil model encrypt`; key and scheme are
-    /// then not held against the run's
+    /// Weights of the same network to use instead of the run's, such as those of `imgveil model encrypt`. Key and scheme
+    /// are then not compared with the run's
     #[arg(long, value_name = "FILE", conflicts_with = "last")]
     weights: Option<PathBuf>,
-    /// Go on although the key or the scheme is not that of training, to see what comes of it
+    /// Continue if key or scheme differ from training, to measure what a wrong key gives
     #[arg(long)]
     anyway: bool,
-    /// Images of a batch
+    /// Images per batch
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     #[command(flatten)]
@@ -82,19 +85,23 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     let secret = args.secret.load(out)?;
     let backend = Backend::open(args.device.open(out)?)?;
+    let _watched = watched(&backend);
     out.detail(&format!("predicting on {}", backend.name()));
+    let checkpoint = if args.last { "last.bpk" } else { "best.bpk" };
+    let probe = StepProbe::of_prediction(&args.run, checkpoint, &backend, &args.device.device)?;
+    let batch = memory_check::for_prediction(probe, args.batch as usize, out)?;
     let reading = ReadOptions { depth: args.depth.depth, ..args.reading.reading() };
     let bar = ImageBar::new("predicting");
     let request = PredictRequest {
         run: &args.run,
-        checkpoint: if args.last { "last.bpk" } else { "best.bpk" },
+        checkpoint,
         weights: args.weights.as_deref(),
         data: &args.data,
         reading: &reading,
         secret,
         resize: args.fit.fit(),
         split: args.split,
-        batch: args.batch as usize,
+        batch,
         anyway: args.anyway,
     };
     let predicted = predict(&backend, request, &bar);

@@ -3,10 +3,11 @@
 use crate::args::{DepthArgs, DeviceArgs, MemoryArgs, PixelArgs, load_key};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
-use crate::preview::{Exhibit, PreviewRequest, preview};
+use crate::preview::{Exhibit, PreviewRequest, SetPlace, preview};
 use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
+use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
 use std::path::PathBuf;
 
@@ -33,6 +34,12 @@ pub struct Args {
     /// names
     #[arg(short, long = "scheme", value_name = "NAME")]
     schemes: Vec<String>,
+    /// The salt of an encrypted set, from its imgveil.json: keys per image are then those of the set
+    #[arg(long, value_name = "HEX", requires = "key")]
+    salt: Option<Salt>,
+    /// The image's name in that imgveil.json [default: the neutral name that it has outside of class folders]
+    #[arg(long, value_name = "NAME", requires = "salt")]
+    name: Option<String>,
     #[command(flatten)]
     depth: DepthArgs,
     #[command(flatten)]
@@ -67,6 +74,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         output: &args.output,
         key: &key,
         throwaway: args.key.is_none(),
+        place: args.salt.map(|salt| SetPlace { salt, name: args.name.clone() }),
         exhibits: &exhibits,
         device: &device,
     };

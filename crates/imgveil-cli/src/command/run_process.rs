@@ -1,6 +1,5 @@
 //! Training runs in processes of their own, which the hidden command `imgveil train-run` performs.
 
-use imgveil_train::RunSpec;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
 
@@ -14,11 +13,11 @@ pub fn command() -> std::io::Result<Command> {
     Ok(command)
 }
 
-/// Starts a process of [`command`] and passes the run to it.
+/// Starts a process of [`command`] and passes the run, or what else it is to do, to it.
 ///
 /// # Errors
 /// When the process cannot be started, or the run has a path that is not valid UTF-8.
-pub fn start(command: &mut Command, spec: &RunSpec) -> std::io::Result<Child> {
+pub fn start(command: &mut Command, spec: &impl serde::Serialize) -> std::io::Result<Child> {
     let text = serde_json::to_vec(spec)?;
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {

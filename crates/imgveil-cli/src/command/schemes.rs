@@ -5,7 +5,7 @@ use crate::exit::{DONE, Failure, Outcome, USAGE};
 use crate::output::{Output, wrapped};
 use crate::scheme_file::is_scheme_file;
 use imgveil::internal::image::Geometry;
-use imgveil::internal::scheme::{Choice, CompileError, KeySpace, Options, PRESETS, Preset, Scheme};
+use imgveil::internal::scheme::{Choice, CompileError, KeySpace, Options, PRESETS, Preset, Risk, Scheme};
 use serde_json::{Value, json};
 
 const AFTER_HELP: &str = "\
@@ -134,7 +134,7 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
             "jpeg": { "friendly": jpeg.friendly, "why": jpeg.why },
             "key_space": key_space_json(key_space.as_ref().ok()),
             "options": preset.map(|preset| preset.choices().iter().map(choice_json).collect::<Vec<_>>()),
-            "about": preset.map(|preset| preset.about()),
+            "risks": scheme.risks(), "about": preset.map(|preset| preset.about()),
         }))?;
         return Ok(DONE);
     }
@@ -197,6 +197,10 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     }
     let about = preset.map(|preset| preset.about());
     fact("What breaks it", about.map_or(UNKNOWN, |about| about.broken_by));
+    let risks = scheme.risks();
+    if !risks.is_empty() {
+        fact("Measured", &format!("{} ({MEASURED})", risk_words(&risks)));
+    }
     if let Some(open) = about.and_then(|about| about.open) {
         // The library names the option as the text of a scheme does.
         fact("Left open", &open.replace("orders=as-published", "--channel-table as-published"));
@@ -204,6 +208,14 @@ fn explain(name: &str, args: &Args, out: &Output) -> Outcome {
     out.say("");
     out.say_lines(&wrapped("", &format!("{KEY_SPACE}.")));
     Ok(DONE)
+}
+
+/// On what the figures were measured.
+const MEASURED: &str = "grey X-rays of 224x224; `imgveil attack` measures yours";
+
+/// What attackers get, in one line.
+pub fn risk_words(risks: &[Risk]) -> String {
+    risks.iter().map(Risk::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// How many bits a file of tables holds, and what that means.

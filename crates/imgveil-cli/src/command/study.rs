@@ -41,8 +41,9 @@ on, and the exit code is 3.";
 
 /// Train schemes x networks x seeds, and tabulate what encryption costs in accuracy.
 ///
-/// Every run is an `imgveil train` in a process of its own. What is done already is kept, and a run that was cut goes
-/// on where it was: start a study again with the same command until it is through, also with a grid that has grown.
+/// Every run is one `imgveil train` in a process of its own. If a study is interrupted, start it again with the same
+/// command: complete runs are kept, and an incomplete run continues after its last complete epoch. More schemes,
+/// networks or seeds can be added to the grid in the same way.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

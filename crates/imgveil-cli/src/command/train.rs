@@ -3,8 +3,10 @@
 use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
+use crate::command::memory_check;
 use crate::command::output::{Output, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
+use crate::watched::watched;
 use imgveil::internal::scheme::Block;
 use imgveil_data::format::ReadOptions;
 use imgveil_train::model::{AdaptationKind, ModelKind};
@@ -57,18 +59,18 @@ pub struct Args {
     /// learnable permutation of the blocks)
     #[arg(long, value_name = "NAME")]
     adapt: Option<AdaptationKind>,
-    /// Weights to begin with: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or
+    /// Initial weights: a .safetensors file with the names of torchvision (resnet18, resnet50, densenet121) or
     /// timm (xception, vit-tiny, vit-small, convmixer), or from `imgveil export`
     #[arg(long, value_name = "FILE")]
     weights: Option<PathBuf>,
     /// Kernel and stride of the first convolution: 4, or HEIGHTxWIDTH [default: the scheme's block; with --adapt the
-    /// network's usual one]
+    /// one of the network's paper]
     #[arg(long, value_name = "SIZE")]
     patch: Option<Block>,
     /// Passes over the training images
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     epochs: u32,
-    /// Images of a step
+    /// Images per batch
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(2..))]
     batch: u32,
     /// Optimiser: adamw or sgd (momentum 0.9); the learning rate rises (--warmup), then falls along a cosine
@@ -80,7 +82,7 @@ pub struct Args {
     /// Weight decay [default: 0.01 for adamw, 0.0005 for sgd]
     #[arg(long, value_parser = not_negative)]
     weight_decay: Option<f64>,
-    /// Decides initial weights, order of the images and augmentation
+    /// Seed of the random numbers for initial weights, order of the images and augmentation
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Random views of the plain images: none, or a list of crop, flip, rotate and brightness, such as
@@ -91,14 +93,14 @@ pub struct Args {
     training: TrainingArgs,
     #[command(flatten)]
     device: DeviceArgs,
-    /// Room for images on a GPU, in MiB; sets that do not fit go up batch by batch
+    /// GPU memory for images, in MiB; a set that does not fit is sent to the GPU batch by batch
     #[arg(long, default_value_t = 4096, value_name = "MIB")]
     device_memory: u32,
     /// New folder for the run [default: runs/MODEL-SCHEME-SEED, with --adapt runs/ADAPT-MODEL-SCHEME-SEED]
     #[arg(short, long, value_name = "FOLDER")]
     output: Option<PathBuf>,
-    /// Go on with the run in the folder, which was cut; begin it where there is none. A run that is complete is left
-    /// as it is
+    /// Continue an interrupted run in the folder after its last complete epoch. Starts a new run if there is none; does
+    /// nothing if the run is complete
     #[arg(long)]
     resume: bool,
     /// Print the summary as JSON
@@ -150,6 +152,11 @@ pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
         Message::Detail(words) => out.detail(&words),
         _ => {}
     })?;
+    // Before a folder is made. A run that goes on may be complete already, and has its folder.
+    let resume = prepared.spec().resume;
+    if !resume {
+        memory_check::of_training(&prepared, out)?;
+    }
     let folder = prepared.folder()?;
     if let Some(summary) = folder.finished()? {
         if json {
@@ -160,9 +167,13 @@ pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
         }
         return Ok(DONE);
     }
+    if resume {
+        memory_check::of_training(&prepared, out)?;
+    }
     tell(&prepared, out);
     let config = &prepared.spec().config;
     let mut progress = Bars::new(config.epochs, out);
+    let _watched = watched(prepared.backend());
     let trained = {
         let mut train = || prepared.train(&folder, &mut progress);
         if prepared.backend().gpu().is_some() {

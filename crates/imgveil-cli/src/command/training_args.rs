@@ -6,10 +6,11 @@ use imgveil_train::{Balance, Config, Normalise, Precision};
 /// How the network learns.
 #[derive(clap::Args)]
 pub struct TrainingArgs {
-    /// Batches of a step: their gradients are added up as if they were one batch, for the memory of one
+    /// Number of batches per step. Their gradients are added, as for one batch of N times the size, in the memory of
+    /// a single batch
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     accumulate: u32,
-    /// How much of each label is spread over all classes, 0 to 1
+    /// Share of each label's weight that is spread evenly over all classes, 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = share)]
     label_smoothing: f64,
     /// Epochs in which the learning rate rises in equal steps [default: a tenth of the run]
@@ -18,19 +19,18 @@ pub struct TrainingArgs {
     /// Largest norm of the gradients of a step: larger ones are scaled down to it; 0 sets no limit
     #[arg(long, default_value_t = 1.0, value_name = "NORM", value_parser = not_negative)]
     clip: f64,
-    /// Stop after so many epochs without a better validation score [default: never]
+    /// Stop after this many epochs without a better validation score [default: never]
     #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..))]
     patience: Option<u32>,
-    /// Classes of very different sizes: none, weights (rare classes count more in the loss) or sampler (every class
-    /// is shown equally often)
+    /// How classes of different sizes are balanced: none, weights (rare classes count more in the loss) or sampler
+    /// (every class is drawn equally often)
     #[arg(long, default_value = "none", value_name = "HOW")]
     balance: Balance,
-    /// What the network does with its input first: none (pixels from -1 to 1) or imagenet (what weights of torchvision
-    /// and timm expect)
+    /// Scale of the network's input: none (pixels from -1 to 1) or imagenet (the mean and deviation that weights of
+    /// torchvision and timm expect)
     #[arg(long, default_value = "none", value_name = "NAME")]
     normalise: Normalise,
-    /// What the network computes in while it learns: f32, or mixed (16-bit floats where the device has them; weights
-    /// stay 32 bits wide)
+    /// Number format of training: f32, or mixed (16-bit floats where the device supports them; weights stay f32)
     #[arg(long, default_value = "f32", value_name = "NAME")]
     precision: Precision,
 }

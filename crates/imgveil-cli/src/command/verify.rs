@@ -3,7 +3,7 @@
 use crate::args::{DeviceArgs, MemoryArgs, SecretArgs};
 use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::output::{ImageBar, Output, counted, list};
-use imgveil_data::job::{SpotCheck, VerifyRequest, VerifyRun};
+use imgveil_data::job::{SpotCheck, Unchecked, VerifyRequest, VerifyRun};
 use imgveil_data::set::Trust;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -22,7 +22,8 @@ version (format 1) has no seal: its manifest cannot be checked, and with --stric
 ///
 /// Without a key every file is compared with the hash in imgveil.json and decoded; nothing vouches for imgveil.json
 /// itself. With the key the seal of imgveil.json is checked first, and every image is also decrypted in memory and
-/// compared with its keyed check. Neither can be forged without the key.
+/// compared with its keyed check. Neither can be forged without the key. Of a scheme that cannot be undone (skk-filter,
+/// instahide), images are compared with the hashes in imgveil.json instead, for which the seal vouches.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -82,14 +83,13 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = VerifyRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let found = result?;
-    let bad = found.failed.len() + found.labels.len() + found.strangers.len();
+    let bad = found.failed.len() + found.labels.len() + found.members.len() + found.strangers.len();
     if args.json {
         out.json(&found)?;
     } else {
-        let how = match (found.decrypted, found.exact) {
-            (true, true) => "decrypted to what was encrypted",
-            (true, false) => "as they were written; kept as JPEG, they cannot be held against what was encrypted",
-            (false, _) => "as they were written",
+        let how = match found.unchecked.contains(&Unchecked::Jpeg) {
+            false if found.decrypted => "decrypted to what was encrypted",
+            _ => "as they were written",
         };
         let good = found.checked - found.failed.len();
         let of = format!("{good} of {}", counted(found.checked, "image"));
@@ -107,10 +107,16 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.warn(&format!("{} whose labels are not those in imgveil.json:", counted(found.labels.len(), "place")));
         found.labels.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
     }
+    if !found.members.is_empty() {
+        let samples = counted(found.members.len(), "sample");
+        out.warn(&format!("{samples} whose members beside the image are not those that were carried over:"));
+        found.members.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
+    }
     if !found.strangers.is_empty() {
         out.warn(&format!("{} that imgveil.json does not name:", counted(found.strangers.len(), "file")));
         found.strangers.iter().take(20).for_each(|path| out.note(&format!("  {path}")));
     }
+    found.unchecked.iter().for_each(|unchecked| out.note(&format!("not checked: {unchecked}")));
     if found.manifest == Trust::NoKey {
         out.note(NOT_VOUCHED);
     }

@@ -1,5 +1,6 @@
 //! Exit codes, which other programs rely on, and the code of each error.
 
+mod attack;
 mod core;
 mod data;
 mod own;

@@ -83,6 +83,7 @@ fn folder(error: FolderError) -> Failure {
 fn training(error: TrainError) -> Failure {
     let usage = |words: String| Failure { words, code: USAGE };
     match error {
+        TrainError::Compile(error) => error.into(),
         TrainError::Folder(error) => folder(error),
         TrainError::Weights(error) => weights(error),
         TrainError::Diverged { loss, epoch, guessing, learning_rate } => Failure {
@@ -113,6 +114,11 @@ fn training(error: TrainError) -> Failure {
             words: "this device has no 16-bit floats (--precision mixed): leave --precision out".into(),
             code: DEVICE,
         },
+        TrainError::Disjoint(_) => advised(
+            &error,
+            "; call the folders of a class alike in all splits, or encrypt the set with --labels FILE",
+            DATASET,
+        ),
         TrainError::TooFew(_) => failure(&error, DATASET),
         _ => failure(&error, FAILED),
     }

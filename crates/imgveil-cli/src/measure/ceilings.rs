@@ -75,7 +75,7 @@ const DEVICE_COPIES: [(&str, Copy); 3] = [
 ];
 
 /// The rate of the fastest copy, with which a device's rows are compared, in GiB per second.
-pub(super) fn copy_of(device: &Device, ceilings: &[Ceiling]) -> Option<f64> {
+pub fn fastest_copy(device: &Device, ceilings: &[Ceiling]) -> Option<f64> {
     let is_compared = |ceiling: &&Ceiling| match device.gpu() {
         Some(_) => DEVICE_COPIES.iter().any(|(name, _)| *name == ceiling.name),
         None => ceiling.name == HOST_COPY,

@@ -3,10 +3,12 @@
 
 mod ceilings;
 mod from_disk;
+mod processor;
 mod throughput;
 
-pub use ceilings::{Ceiling, ceilings};
+pub use ceilings::{Ceiling, ceilings, fastest_copy};
 pub use from_disk::work_folder;
+pub use processor::processor;
 pub use throughput::{Extent, Measured, Row, Way, measure};
 
 /// A figure whose samples have a larger spread, in percent of their median, is printed with a warning.

@@ -1,6 +1,6 @@
 //! The throughput of schemes on a device, in images and bytes per second.
 
-use super::ceilings::{Ceiling, copy_of};
+use super::ceilings::{Ceiling, fastest_copy};
 use super::from_disk::from_disk;
 use crate::error::Error;
 use crate::exit::Failure;
@@ -170,7 +170,7 @@ fn rows(
         let gib_per_second = moved / seconds / f64::from(1 << 30);
         let images_per_second = outputs as f64 / seconds;
         let percent = match way {
-            Way::Bytes => copy_of(device, ceilings).map(|copy| 100.0 * gib_per_second / copy),
+            Way::Bytes => fastest_copy(device, ceilings).map(|copy| 100.0 * gib_per_second / copy),
             Way::Floats => {
                 let plain = plain.iter().find(|row| row.way == way && row.geometry == geometry.to_string());
                 plain.map(|plain| 100.0 * images_per_second / plain.images_per_second)

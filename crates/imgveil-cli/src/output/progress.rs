@@ -155,6 +155,14 @@ impl Progress for ImageBar {
     }
 }
 
+impl imgveil_attack::Progress for ImageBar {
+    fn report(&self, phase: &'static str, done: usize, total: usize) {
+        self.bar.set_length(total as u64);
+        self.bar.set_prefix(phase);
+        self.change(|state| (state.verb, state.total, state.images) = (phase, total, done));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,10 @@
 //! Sheets: images with text on one PNG, for people to look at.
 
-#[cfg(feature = "train")]
 mod contact_sheet;
 mod drawing;
 mod gallery;
 mod text;
 
-#[cfg(feature = "train")]
 pub use contact_sheet::{Row, contact_sheet};
 pub use gallery::{Captioned, gallery};
 

@@ -63,6 +63,17 @@ fn a_bench_prints_figures_and_compares_them() {
     assert_eq!(compared.code, 0, "{}", compared.err);
     assert_eq!(compared.out.matches(" times as before").count(), names.len(), "{}", compared.out);
     assert!(compared.out.contains("  left out: instahide on 12x12x1x16: "), "{}", compared.out);
+    // What bounds each row.
+    let bounds = compared.out.split_once("bytes/image").unwrap().1;
+    assert_eq!(
+        bounds
+            .lines()
+            .filter(|line| line.contains(" the kernel") || line.contains(" memory") || line.contains(" the job"))
+            .count(),
+        names.len(),
+        "{}",
+        compared.out
+    );
     sandbox.refuses("bench --compare no.json", USAGE, "cannot read no.json: No such file or directory (os error 2)");
     sandbox.write("no.json", b"{}");
     sandbox.refuses_like("bench --compare no.json", DATASET, |words| {
@@ -125,4 +136,75 @@ fn a_bench_of_an_adapter_has_its_limits_and_the_way_there_and_back() {
         "{}",
         compared.out
     );
+}
+
+/// Figures of this machine now, which must be neither a ten-thousandth nor ten thousand times of those a moment before.
+#[test]
+fn a_bench_fails_if_it_is_slower_than_before_and_compares_only_what_can_be_compared() {
+    let sandbox = Sandbox::new();
+    let line = "bench --device cpu --scheme none --size 8x8x3 --batch 1 --seconds 0 --no-disk";
+    let (text, report) = benched(&sandbox, &format!("{line} --json"));
+    sandbox.write("before.json", &text);
+    let rows = bench_rows(&report).len();
+    let within = sandbox.run(&format!("{line} --compare before.json --fail-under 0.0001"));
+    assert_eq!((within.code, within.err.as_str()), (0, ""), "{}", within.out);
+    let slower = sandbox.run(&format!("{line} --compare before.json --fail-under 10000"));
+    assert_eq!((slower.code, slower.err.matches("slower: none on 8x8x3, ").count()), (1, rows), "{}", slower.err);
+    let other =
+        sandbox.run(&format!("{} --compare before.json --fail-under 0.0001", line.replace("--batch 1", "--batch 2")));
+    assert_eq!(other.code, 1, "{}", other.out);
+    assert!(
+        other.err.contains("of batches of 1 MiB; use --batch 1") && other.err.contains("could be compared"),
+        "{}",
+        other.err
+    );
+    assert_eq!(other.out.matches(" times as before").count(), 0, "{}", other.out);
+    let mut foreign = report.clone();
+    foreign["devices"][0]["device"] = "another card".into();
+    sandbox.write("foreign.json", foreign.to_string().as_bytes());
+    let foreign = sandbox.run(&format!("{line} --compare foreign.json"));
+    assert_eq!(foreign.code, 0, "{}", foreign.err);
+    assert_eq!(foreign.err, "warning: nothing was compared: the earlier figures are of other devices\n");
+    sandbox.refuses_like("bench --fail-under 0.9", USAGE, |words| words.contains("--compare"));
+    sandbox.refuses_like("bench --compare before.json --fail-under 0", USAGE, |words| words.contains("not above 0"));
+}
+
+#[test]
+fn a_report_names_the_machine_and_the_day() {
+    let sandbox = Sandbox::new();
+    let (_, report) =
+        benched(&sandbox, "bench --device cpu --scheme none --size 8x8x1 --batch 1 --seconds 0 --no-disk --json");
+    let date = report["date"].as_str().unwrap();
+    assert!(date.len() == 20 && date.ends_with('Z') && date.as_bytes()[10] == b'T', "{date}");
+    assert!(report["system"].as_str().unwrap().contains(" threads"), "{report}");
+    assert_eq!(report["devices"][0]["batch_mib"], 1);
+}
+
+#[test]
+fn figures_as_csv_have_a_line_a_row() {
+    let sandbox = Sandbox::new();
+    let line = "bench --device cpu --scheme le --size 8x8x3 --batch 1 --seconds 0 --no-disk --csv";
+    let done = sandbox.command("", line).output().unwrap();
+    assert_eq!((done.status.code(), String::from_utf8_lossy(&done.stderr).as_ref()), (Some(0), ""));
+    let mut reader = csv::Reader::from_reader(&done.stdout[..]);
+    let columns = reader.headers().unwrap().clone();
+    assert_eq!(columns.iter().take(4).collect::<Vec<_>>(), ["device", "scheme", "geometry", "way"]);
+    let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
+    let names: Vec<(&str, &str, &str)> = rows.iter().map(|row| (&row[1], &row[2], &row[3])).collect();
+    let way = ["bytes to bytes", "bytes to floats"];
+    assert_eq!(
+        names,
+        [("none", "8x8x3", way[0]), ("none", "8x8x3", way[1]), ("le", "8x8x3", way[0]), ("le", "8x8x3", way[1])]
+    );
+    assert!(rows.iter().all(|row| row[5].parse::<f64>().unwrap() > 0.0));
+}
+
+#[test]
+fn what_would_be_measured_is_described() {
+    let sandbox = Sandbox::new();
+    let done = sandbox.run("bench --device cpu --scheme le --scheme etc --size 16x16x3 --seconds 30 --describe");
+    assert_eq!((done.code, done.err.as_str()), (0, ""));
+    // none, le and etc; three ways; twice 30 s for a figure; two copies.
+    assert!(done.out.contains("schemes: none, le, etc\n") && done.out.contains(" then 9 figures: "), "{}", done.out);
+    assert!(done.out.contains("; in all about 10 min, "), "{}", done.out);
 }

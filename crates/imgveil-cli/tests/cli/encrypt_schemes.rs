@@ -5,7 +5,7 @@ use crate::common::sandbox::*;
 #[test]
 fn an_unknown_scheme_lists_those_there_are() {
     let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
-    np, vit, instahide, keystream";
+    np, vit, instahide, pixelate, blur, dp-pix, keystream";
     Sandbox::new().refuses("encrypt -k k.key -s rot13 in out", USAGE, words);
 }
 
@@ -48,6 +48,9 @@ fn every_scheme_is_undone_or_says_that_it_cannot_be() {
         ("-s skk", None),
         ("-s skk --key-scope image", None),
         ("-s skk-filter --statistic mean", Some(("skk-filter", "the block statistic keeps one value of each block"))),
+        ("-s pixelate", Some(("pixelate", "the block statistic keeps one value of each block"))),
+        ("-s blur", Some(("blur", "a blur rounds what little is left of fine detail"))),
+        ("-s dp-pix --block 4x8", Some(("dp-pix", "the block statistic keeps one value of each block"))),
         ("-s shf", None),
         ("-s np", None),
         ("-s vit --sign-flip", None),

@@ -9,7 +9,7 @@ use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use std::io::Write;
 
 /// So many zeros, compressed.
-fn zeros(count: u64, mut encoder: impl Write) {
+pub fn zeros(count: u64, mut encoder: impl Write) {
     let block = vec![0; 1 << 20];
     let mut left = count;
     while left > 0 {

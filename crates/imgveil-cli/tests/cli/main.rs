@@ -6,7 +6,9 @@ mod common;
 mod runs;
 mod sets;
 
+mod attack;
 mod bench;
+mod check;
 mod compat;
 mod custom_schemes;
 mod decrypt;
@@ -29,6 +31,8 @@ mod known_plaintext;
 mod labels;
 #[cfg(target_os = "linux")]
 mod limits;
+#[cfg(target_os = "linux")]
+mod limits_headers;
 mod merge;
 mod preview;
 mod privacy;

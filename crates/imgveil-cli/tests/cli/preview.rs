@@ -16,10 +16,10 @@ fn a_preview_shows_an_image_under_every_scheme() {
     let sandbox = Sandbox::new();
     sandbox.picture("a.png", rgb(40, 56, 1));
     sandbox.picture("grey.png", grey(28, 28, 1));
-    sandbox.run("preview a.png -k k.key -o sheet.png").is(0, &showed("sheet.png: a.png", "19 schemes", 13, 6), "");
+    sandbox.run("preview a.png -k k.key -o sheet.png").is(0, &showed("sheet.png: a.png", "22 schemes", 13, 9), "");
     // Of a grey image the published channel table loses nothing.
-    sandbox.run("preview grey.png -k k.key").is(0, &showed("preview.png: grey.png", "19 schemes", 14, 5), "");
-    sandbox.run("preview a.png -k k.key -o again.png").is(0, &showed("again.png: a.png", "19 schemes", 13, 6), "");
+    sandbox.run("preview grey.png -k k.key").is(0, &showed("preview.png: grey.png", "22 schemes", 14, 8), "");
+    sandbox.run("preview a.png -k k.key -o again.png").is(0, &showed("again.png: a.png", "22 schemes", 13, 9), "");
     assert!(sandbox.read("sheet.png") == sandbox.read("again.png"));
     // Whether a random key loses a channel with the published table varies, so etc is left out.
     sandbox.run("preview a.png -s le -o random.png").is(0, &showed("random.png: a.png", "2 schemes", 2, 0), RANDOM);
@@ -46,20 +46,38 @@ fn shows(sandbox: &Sandbox, sheet: &str, picture: &str) -> bool {
     (0..=sheet_height - height).any(|y| (0..=sheet_width - width).any(|x| (0..height).all(|row| row_is(x, y, row))))
 }
 
-/// Keys that all images share are the same. Keys per image depend on a set's salt, which a preview does not have.
+/// Keys per image depend on a set's salt and on the image's name there.
 #[test]
 fn a_preview_shows_what_encryption_makes() {
     let sandbox = Sandbox::new();
     sandbox.picture("in/scan.png", grey(296, 304, 1));
     sandbox.write("own.toml", OWN.as_bytes());
-    sandbox
-        .run("preview in/scan.png -k k.key -s shuffle-flip -s own.toml -s skk -s keystream -s none -o sheet.png")
-        .is(0, &showed("sheet.png: in/scan.png", "7 schemes", 7, 0), "");
-    for options in ["none", "shuffle-flip", "shuffle-flip --key-scope block --scramble", "own.toml"] {
+    let schemes = "-s shuffle-flip -s own.toml -s skk -s keystream -s none";
+    let preview = |place: &str, sheet: &str| {
+        sandbox.run(&format!("preview in/scan.png -k k.key {schemes} {place} -o {sheet}")).is(
+            0,
+            &showed(&format!("{sheet}: in/scan.png"), "7 schemes", 7, 0),
+            "",
+        );
+    };
+    preview("", "sheet.png");
+    preview(&format!("--salt {SALT} --name scan"), "placed.png");
+    preview(&format!("--salt {SALT}"), "neutral.png");
+    let shared = ["none", "shuffle-flip", "shuffle-flip --key-scope block --scramble", "own.toml", "skk"];
+    let per_image = ["skk --key-scope image", "keystream"];
+    for options in shared.into_iter().chain(per_image) {
         assert_eq!(sandbox.run(&format!("encrypt -k k.key -s {options} in enc")).code, 0);
-        assert!(shows(&sandbox, "sheet.png", "enc/scan.png"), "{options}");
+        assert!(shows(&sandbox, "placed.png", "enc/scan.png"), "{options}");
+        assert_eq!(shows(&sandbox, "sheet.png", "enc/scan.png"), !per_image.contains(&options), "{options}");
+        assert_eq!(sandbox.run(&format!("encrypt neutral -k k.key -s {options} in neutral")).code, 0);
+        let image = sandbox.files("neutral").into_iter().find(|name| name.ends_with(".png")).unwrap();
+        assert!(shows(&sandbox, "neutral.png", &format!("neutral/{image}")), "{options}");
         std::fs::remove_dir_all(sandbox.path("enc")).unwrap();
+        std::fs::remove_dir_all(sandbox.path("neutral")).unwrap();
+        std::fs::remove_file(sandbox.path("neutral.names.csv")).unwrap();
     }
+    let refused = sandbox.run(&format!("preview in/scan.png --salt {SALT}"));
+    assert!(refused.code == USAGE && refused.err.contains("--key"), "{refused:?}");
     assert_eq!(sandbox.run("encrypt -k k.key -s le in enc").code, 0);
     assert!(!shows(&sandbox, "sheet.png", "enc/scan.png"));
 }
@@ -111,7 +129,7 @@ fn a_preview_is_refused_with_a_reason() {
     sandbox.key("text.key", "no key", 0o600);
     sandbox.refuses_like("preview a.png -k text.key", KEY, |words| words.contains("text.key is not a usable key file"));
     let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
-    np, vit, instahide, keystream";
+    np, vit, instahide, pixelate, blur, dp-pix, keystream";
     sandbox.refuses("preview a.png -s rot13", USAGE, words);
     sandbox.refuses("preview a.png -s no.toml", USAGE, "there is no scheme file no.toml: check the path");
     sandbox.refuses_like("preview a.png -s bad.toml", USAGE, |words| {

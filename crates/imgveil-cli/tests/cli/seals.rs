@@ -334,3 +334,85 @@ fn edits_of_a_journal_are_refused_or_change_nothing() {
     }
     assert!(refused > 4 && forged > 0, "{refused} were refused, {forged} of them as forged");
 }
+
+/// A shard with a picture, its class and what else the sample has.
+fn shard(samples: &[(&str, &[(&str, &[u8])])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (key, members) in samples {
+        for (kind, bytes) in *members {
+            let mut header = tar::Header::new_gnu();
+            (header.set_mode(0o644), header.set_size(bytes.len() as u64));
+            tar.append_data(&mut header, format!("{key}.{kind}"), *bytes).unwrap();
+        }
+    }
+    tar.into_inner().unwrap()
+}
+
+/// Members that `--keep-members` carries over have a hash, which the seal covers.
+#[test]
+fn members_that_are_carried_over_are_under_the_seal() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["a.png", "b.png"]);
+    let (a, b) = (sandbox.read("a.png"), sandbox.read("b.png"));
+    let plain = shard(&[
+        ("a", &[("png", &a), ("cls", b"0"), ("json", b"{}"), ("txt", b"one")]),
+        ("b", &[("png", &b), ("cls", b"1")]),
+    ]);
+    sandbox.write("in.tar", &plain);
+    done(&sandbox, "encrypt -k k.key --keep-members txt,json --format webdataset in.tar out");
+    let whole = sandbox.read("out/images-000000.tar");
+    let mut archive = tar::Archive::new(whole.as_slice());
+    let members: Vec<(String, Vec<u8>)> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| {
+            let mut entry = entry.unwrap();
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+            (entry.path().unwrap().to_str().unwrap().to_owned(), bytes)
+        })
+        .collect();
+    let names: Vec<&str> = members.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["a.png", "a.cls", "a.json", "a.txt", "b.png", "b.cls"]);
+    let manifest = sandbox.manifest("out");
+    assert!(manifest["images"][0]["members"].is_string() && manifest["images"][1].get("members").is_none());
+    let check = |what: &str, members: &[(String, Vec<u8>)], code: i32| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in members {
+            let mut header = tar::Header::new_gnu();
+            (header.set_mode(0o644), header.set_size(bytes.len() as u64));
+            tar.append_data(&mut header, name, bytes.as_slice()).unwrap();
+        }
+        sandbox.write("out/images-000000.tar", &tar.into_inner().unwrap());
+        for line in ["verify out", "verify -k k.key --device cpu out"] {
+            let run = sandbox.run(line);
+            assert_eq!(run.code, code, "{what}: {line}: {}", run.err);
+            let words = "1 sample whose members beside the image are not those that were carried over";
+            assert_eq!(run.err.contains(words), code == DATASET, "{what}: {}", run.err);
+        }
+    };
+    check("nothing", &members, 0);
+    let edited = |edit: fn(&mut Vec<(String, Vec<u8>)>)| {
+        let mut members = members.clone();
+        edit(&mut members);
+        members
+    };
+    check("contents", &edited(|m| m[2].1 = b"[]".to_vec()), DATASET);
+    check("longer", &edited(|m| m[3].1.push(b'!')), DATASET);
+    check("gone", &edited(|m| drop(m.remove(3))), DATASET);
+    check("all gone", &edited(|m| drop(m.drain(2..4))), DATASET);
+    check("exchanged", &edited(|m| (m[2].1, m[3].1) = (b"one".to_vec(), b"{}".to_vec())), DATASET);
+    check("another kind", &edited(|m| m[3].0 = "a.xml".into()), DATASET);
+    check("one more", &edited(|m| m.insert(4, ("a.xml".into(), b"x".to_vec()))), DATASET);
+    check("moved", &edited(|m| m.push(("b.txt".into(), b"x".to_vec()))), DATASET);
+    // The hash itself is under the seal.
+    sandbox.write("out/images-000000.tar", &whole);
+    let mut changed = manifest.clone();
+    changed["images"][0]["members"] = "0".repeat(64).into();
+    sandbox.write("out/imgveil.json", changed.to_string().as_bytes());
+    assert_eq!(sandbox.run("verify -k k.key --device cpu out").code, DATASET);
+    changed["images"][0].as_object_mut().unwrap().remove("members");
+    sandbox.write("out/imgveil.json", changed.to_string().as_bytes());
+    let run = sandbox.run("verify -k k.key --device cpu out");
+    assert!(run.code == DATASET && run.err.contains(FORGED), "{}", run.err);
+}

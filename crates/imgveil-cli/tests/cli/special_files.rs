@@ -122,6 +122,32 @@ fn links_are_followed_inside_the_input_and_elsewhere_only_if_asked() {
     assert!(run.code == DATASET && run.err.contains("--follow-links"), "{run:?}");
 }
 
+/// A link is somebody's, even if it leads nowhere.
+#[test]
+fn no_link_is_replaced() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a.png"]);
+    for name in ["out.names.csv", "names.csv", "sheet.png", "new.key", "tables.npz", "set.npz"] {
+        symlink("nowhere", sandbox.path(name)).unwrap();
+    }
+    for line in [
+        "encrypt neutral -k k.key in out",
+        "encrypt neutral -k k.key --names names.csv in out",
+        "preview -k k.key -s none in/a.png -o sheet.png",
+        "keygen -o new.key",
+        "key export-tables -k k.key -s np --size 8x8x1 -o tables.npz",
+        "encrypt neutral -k k.key --names other.csv in set.npz",
+    ] {
+        let before = sandbox.tree("");
+        let run = sandbox.run(line);
+        assert_eq!(run.code, USAGE, "{line}: {run:?}");
+        assert_same(&before, &sandbox.tree(""));
+    }
+    for name in ["out.names.csv", "names.csv", "sheet.png", "new.key", "tables.npz", "set.npz"] {
+        assert_eq!(std::fs::read_link(sandbox.path(name)).unwrap(), std::path::Path::new("nowhere"), "{name}");
+    }
+}
+
 #[test]
 fn files_that_identify_are_private_and_decrypted_images_if_asked() {
     let sandbox = Sandbox::new();

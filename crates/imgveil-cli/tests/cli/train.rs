@@ -1,5 +1,6 @@
 //! `imgveil train`, `export` and `model`: what is refused, and weights that are exported and used again.
 
+use crate::common::bounded::in_memory;
 use crate::common::sandbox::*;
 
 /// Two classes of six images, plain and encrypted.
@@ -224,4 +225,37 @@ fn a_patch_larger_than_the_images_is_refused() {
 fn a_device_that_is_not_there_leaves_no_run_folder() {
     let right = |words: &str| words.starts_with("error: there is no adapter number 99: ");
     sets().refuses_like("train --data in --device 99 -o runs/a", DEVICE, right);
+}
+
+/// A step that does not fit is refused before anything is written, and the batch that is named fits.
+#[test]
+fn a_batch_that_does_not_fit_into_memory_is_refused_with_one_that_does() {
+    let sandbox = Sandbox::new();
+    (0..64).for_each(|i| sandbox.picture(&format!("in/{}/{i}.png", ["a", "b"][i % 2]), grey(64, 64, i as u32)));
+    let line =
+        |batch: u32, run: &str| format!("train --data in --patch 1 --epochs 1 --batch {batch} --device cpu -o {run}");
+    const MEMORY: u64 = 1 << 30;
+    let Some(refused) = in_memory(&sandbox, &line(64, "run"), MEMORY) else { return };
+    assert_eq!(refused.code, 1, "{}", refused.err);
+    let advice = refused.err.split_once("use --batch ").unwrap_or_else(|| panic!("{}", refused.err)).1;
+    assert!(refused.err.starts_with("error: a step of 64 images needs about "), "{}", refused.err);
+    assert!(!sandbox.path("run").exists());
+    let batch: u32 = advice.split(',').next().unwrap().parse().unwrap();
+    assert!(advice.contains(&format!("--accumulate {}", 64 / batch)), "{advice}");
+    let trained = in_memory(&sandbox, &line(batch, "run"), MEMORY).unwrap();
+    assert_eq!(trained.code, 0, "{}", trained.err);
+    // Predictions take batches that fit.
+    let predicted = in_memory(&sandbox, "predict run --data in --batch 64 --device cpu", MEMORY).unwrap();
+    assert_eq!(predicted.code, 0, "{}", predicted.err);
+}
+
+#[test]
+fn a_split_of_other_classes_than_the_training_images_is_refused() {
+    let sandbox = Sandbox::new();
+    let names: Vec<String> =
+        (0..8).map(|i| format!("in/{}/{i}.png", ["train/a", "train/b", "test/c", "test/d"][i % 4])).collect();
+    sandbox.greys(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let words = "no test image is of a class of the training images: its scores would mean nothing; call the folders of a \
+                 class alike in all splits, or encrypt the set with --labels FILE";
+    sandbox.refuses_like("train --data in -o run", DATASET, |found| found.contains(words));
 }

@@ -238,3 +238,79 @@ fn what_was_changed_in_arrays_and_shards_is_found() {
         done(&sandbox, line);
     }
 }
+
+/// What cannot be undone is compared with the hashes for which the seal vouches, and what cannot be checked is said.
+#[test]
+fn sets_that_cannot_be_undone_are_verified_as_far_as_they_can() {
+    let sandbox = Sandbox::new();
+    (0..4).for_each(|i| sandbox.picture(&format!("in/{}/{i}.png", i % 2), grey(16, 16, i)));
+    done(&sandbox, "encrypt -k k.key -s skk-filter in lossy");
+    let verified = done(&sandbox, "verify -k k.key lossy");
+    let words = "not checked: the scheme cannot be undone, so images cannot be compared with what was encrypted\n";
+    assert!(verified.out.starts_with("4 of 4 images as they were written, in "), "{}", verified.out);
+    assert_eq!(verified.err, words);
+    let json: Value = serde_json::from_str(&done(&sandbox, "verify -k k.key --json lossy").out).unwrap();
+    assert_eq!((&json["decrypted"], &json["unchecked"]), (&false.into(), &serde_json::json!(["lossy"])));
+    let file = format!("lossy/{}", sandbox.files("lossy").into_iter().find(|name| name.ends_with("png")).unwrap());
+    with(
+        &sandbox,
+        &file,
+        |bytes| *bytes.last_mut().unwrap() ^= 1,
+        || finds(&sandbox, "verify -k k.key lossy", &["1 image not", "was changed since it was encrypted"]),
+    );
+    let forge = |bytes: &mut Vec<u8>| {
+        let text =
+            String::from_utf8(bytes.clone()).unwrap().replace("\"statistic\": \"median\"", "\"statistic\": \"max\"");
+        *bytes = text.into_bytes();
+    };
+    let changed = || assert_ne!(sandbox.run("verify -k k.key lossy").code, 0);
+    with(&sandbox, "lossy/imgveil.json", forge, changed);
+    sandbox.run("keygen -o other.key");
+    assert_eq!(sandbox.run("verify -k other.key lossy").code, 4);
+}
+
+#[test]
+fn mixtures_are_verified() {
+    let sandbox = Sandbox::new();
+    (0..6).for_each(|i| sandbox.picture(&format!("in/train/{}/{i}.png", i % 2), grey(16, 16, i)));
+    done(&sandbox, "encrypt -k k.key -s instahide in mixed.npz");
+    let shares = "not checked: labels of mixtures are not in imgveil.json: only that they are shares which add up to 1 can \
+                  be checked\n";
+    for (line, lossy) in [("verify mixed.npz", false), ("verify -k k.key mixed.npz", true)] {
+        let verified = done(&sandbox, line);
+        assert!(verified.out.starts_with("6 of 6 images as they were written, in "), "{}", verified.out);
+        assert!(verified.err.contains(shares), "{}", verified.err);
+        assert_eq!(verified.err.contains("the scheme cannot be undone"), lossy);
+    }
+    // Behind the header of an .npy member, in an archive that is stored. Its checksum is changed with it.
+    let change = |name: &str, place: usize, value: f32| {
+        let (folder, path) = (tempfile::tempdir().unwrap(), sandbox.path("mixed.npz"));
+        let mut zip = zip::ZipArchive::new(std::fs::File::open(&path).unwrap()).unwrap();
+        let other = folder.path().join("other.npz");
+        let mut written = zip::ZipWriter::new(std::fs::File::create(&other).unwrap());
+        for i in 0..zip.len() {
+            let mut member = zip.by_index(i).unwrap();
+            let member_name = member.name().unwrap().to_string();
+            let mut bytes = Vec::new();
+            std::io::Read::read_to_end(&mut member, &mut bytes).unwrap();
+            if member_name == name {
+                let begin = 128 + 4 * place;
+                bytes[begin..begin + 4].copy_from_slice(&value.to_le_bytes());
+            }
+            written.start_file(member_name, zip::write::SimpleFileOptions::default()).unwrap();
+            std::io::Write::write_all(&mut written, &bytes).unwrap();
+        }
+        written.finish().unwrap();
+        std::fs::read(&other).unwrap()
+    };
+    let image = change("train_images.npy", 300, 0.5);
+    let label = change("train_labels.npy", 2, -0.5);
+    for line in ["verify mixed.npz", "verify -k k.key mixed.npz"] {
+        let words = ["1 image not", "train_images[1]", "was changed since it was encrypted"];
+        with(&sandbox, "mixed.npz", |bytes| *bytes = image.clone(), || finds(&sandbox, line, &words));
+        let words = ["1 place whose labels", "train_labels[1]"];
+        with(&sandbox, "mixed.npz", |bytes| *bytes = label.clone(), || finds(&sandbox, line, &words));
+    }
+    sandbox.run("keygen -o other.key");
+    assert_eq!(sandbox.run("verify -k other.key mixed.npz").code, 4);
+}

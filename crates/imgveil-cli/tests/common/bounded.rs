@@ -19,13 +19,21 @@ fn patience() -> Duration {
 pub fn within_limits(sandbox: &Sandbox, line: &str) -> Option<Done> {
     // A driver of a GPU takes more address space than this.
     let device = if line.starts_with("verify") { " --device cpu" } else { "" };
-    let plain = sandbox.command("", &format!("{line}{device}"));
+    let started = Instant::now();
+    let done = in_memory(sandbox, &format!("{line}{device}"), MEMORY)?;
+    let (took, limit) = (started.elapsed(), patience());
+    assert!(took < limit, "`{line}` took {took:?}: {}", done.err);
+    Some(done)
+}
+
+/// Runs a command in so many bytes of address space beside its own program. As [`within_limits`], however long it takes.
+pub fn in_memory(sandbox: &Sandbox, line: &str, bytes: u64) -> Option<Done> {
+    let plain = sandbox.command("", line);
     let mut command = Command::new("prlimit");
     let program = std::fs::metadata(plain.get_program()).unwrap().len();
-    command.arg(format!("--as={}", MEMORY + program)).arg(plain.get_program()).args(plain.get_args());
+    command.arg(format!("--as={}", bytes + program)).arg(plain.get_program()).args(plain.get_args());
     command.current_dir(sandbox.path("")).env_remove("RUST_BACKTRACE").env("NO_COLOR", "1");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let started = Instant::now();
     let output = match command.output() {
         Err(_) if std::env::var_os("IMGVEIL_SKIP_PRLIMIT").is_some() => {
             println!("skipped: `{line}` in little memory, because prlimit is not here");
@@ -33,13 +41,11 @@ pub fn within_limits(sandbox: &Sandbox, line: &str) -> Option<Done> {
         }
         output => output.expect("prlimit (util-linux) runs; IMGVEIL_SKIP_PRLIMIT=1 skips these tests"),
     };
-    let (took, limit) = (started.elapsed(), patience());
     let text = |bytes: Vec<u8>| stable(&String::from_utf8_lossy(&bytes), sandbox.0.path());
     let (out, err) = (text(output.stdout), text(output.stderr));
     let code = output.status.code();
     let code = code.unwrap_or_else(|| panic!("`{line}` was ended by a signal: {}", err.escape_debug()));
     assert!(!err.contains("panicked"), "`{line}`: {err}");
-    assert!(took < limit, "`{line}` took {took:?}: {err}");
     Some(Done::of(code, out, &err))
 }
 

@@ -93,7 +93,11 @@ impl<'a> TarMembers<'a> {
         let mut summed = header.clone();
         summed.set_cksum();
         if stated.is_none() || stated != summed.cksum().ok() {
-            return Err(self.damage("it holds something else than tar headers, or a damaged one"));
+            let words = match compressed_by(&block) {
+                Some(format) if self.at == 0 => format!("it is compressed ({format}): decompress it first"),
+                _ => "it holds something else than tar headers, or a damaged one".to_owned(),
+            };
+            return Err(self.damage(words));
         }
         let size = header.entry_size().map_err(|_| self.damage("a member has no size"))?;
         let start = self.at + BLOCK;
@@ -228,6 +232,13 @@ impl Iterator for TarMembers<'_> {
         self.done = !matches!(member, Some(Ok(_)));
         member
     }
+}
+
+/// The format of a compressed file, from its first bytes.
+fn compressed_by(start: &[u8]) -> Option<&'static str> {
+    const MARKS: [(&[u8], &str); 4] =
+        [(b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "Zstandard")];
+    MARKS.iter().find(|(mark, _)| start.starts_with(mark)).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -382,5 +393,13 @@ mod tests {
                 prop_assert!(member.data.end <= member.blocks.end && member.blocks.end <= bytes.len() as u64);
             }
         }
+    }
+
+    #[test]
+    fn a_compressed_archive_is_called_one() {
+        let mut bytes = archive(&[("a.png", b"one")]);
+        bytes[..2].copy_from_slice(b"\x1f\x8b");
+        let error = members(&bytes).unwrap_err();
+        assert_eq!(error.reason, "it is compressed (gzip): decompress it first");
     }
 }

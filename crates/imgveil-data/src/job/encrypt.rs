@@ -15,7 +15,7 @@ use super::summary::Summary;
 use crate::Error;
 use crate::format::ReadError;
 use crate::set::sink::{Sink, Stored};
-use crate::set::{Entry, SetError, read_resized};
+use crate::set::{Entry, MembersHash, SetError, read_resized};
 use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
@@ -208,6 +208,7 @@ impl Stages for Encryption<'_> {
         let encoded = self.sink.encode(&image);
         let bytes = encoded.map_err(|reason| SetError::Encode { path: PathBuf::from(&path), reason })?;
         drop(image);
+        let hash = MembersHash::of(&members);
         let stored = self.sink.store(index, bytes, members)?;
         let item = &self.set.slots[index].item;
         let entry = Entry {
@@ -221,6 +222,7 @@ impl Stages for Encryption<'_> {
             plain: hex::encode(&plain.hash),
             // The hash is known only when the image is whole on disk.
             blake3: String::new(),
+            members: hash,
         };
         Ok(Ok((entry, stored)))
     }

@@ -29,14 +29,19 @@ pub(super) struct EncryptedSet {
 }
 
 impl EncryptedSet {
-    /// Opens a set whose manifest has the key's fingerprint and its seal.
+    /// Opens a set whose manifest has the key's fingerprint and its seal, and whose scheme has an inverse.
     pub fn open(input: &Path, secret: &Secret, memory: Memory) -> Result<Self, Error> {
+        let encrypted = Self::open_any(input, secret, memory)?;
+        encrypted.check_inverse()?;
+        Ok(encrypted)
+    }
+
+    /// As [`EncryptedSet::open`], whether or not the scheme has an inverse.
+    pub fn open_any(input: &Path, secret: &Secret, memory: Memory) -> Result<Self, Error> {
         let (secret, opened) = open_with(input, secret, memory)?;
         let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(input.to_owned()))?;
         let trust = Trust::of(&manifest, true);
-        let encrypted = Self { source: opened.source, manifest, trust, memory, secret };
-        encrypted.check_inverse()?;
-        Ok(encrypted)
+        Ok(Self { source: opened.source, manifest, trust, memory, secret })
     }
 
     /// Lists image `order[i]` as image `i`.
@@ -54,7 +59,7 @@ impl EncryptedSet {
     /// Checks that the scheme has an inverse, which must be known before anything is written. The sizes in the manifest
     /// are not trusted: a table of gigabytes is not made for a small file that claims to be large. So only the first
     /// image whose file has the size that the manifest says, and that fits into memory, is tried.
-    fn check_inverse(&self) -> Result<(), JobError> {
+    pub fn check_inverse(&self) -> Result<(), JobError> {
         let real = |index: usize| self.check_header(index).is_ok();
         let images = &self.manifest.images;
         let tried = (0..images.len().min(TRIED)).find(|&index| real(index)).and_then(|index| images.get(index));

@@ -8,7 +8,7 @@
 
 use super::error::JobError;
 use crate::regular_file;
-use crate::set::{Entry, SetError, add_entry};
+use crate::set::{Entry, SetError, add_entry, add_members};
 use imgveil::internal::key::Key;
 use imgveil::internal::sealed::{Salt, Text};
 use serde::{Deserialize, Serialize};
@@ -104,6 +104,7 @@ impl Record {
         let mut text = Text::new("record");
         text.text(&head.check).text(&self.stamp);
         add_entry(&mut text, &self.entry);
+        add_members(&mut text, &[&self.entry]);
         check(key, &text)
     }
 }
@@ -304,6 +305,7 @@ mod tests {
             id: ImageId([1; 8]),
             plain: "00".into(),
             blake3: "11".into(),
+            members: None,
         };
         Record::new("22".into(), entry)
     }

@@ -50,4 +50,4 @@ pub use preflight::{Preflight, preflight, preflight_with_progress};
 pub use progress::{Busy, NoProgress, Note, Progress};
 pub use request::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, SpotCheck, VerifyRequest};
 pub use summary::{Failure, Summary};
-pub use verify::{Verification, VerifyRun};
+pub use verify::{Unchecked, Verification, VerifyRun};

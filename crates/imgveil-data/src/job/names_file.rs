@@ -25,6 +25,9 @@ pub(super) fn check(request: &EncryptRequest, set: &Preflighted, earlier: &HashS
     if resolved(&path).starts_with(resolved(&request.output)) {
         return Err(JobError::NamesInside { names: path, output: request.output.clone() });
     }
+    if path.is_symlink() {
+        return Err(JobError::OtherNames(path));
+    }
     if path.exists() {
         let ids: HashSet<&str> = set.slots.iter().map(|slot| slot.item.name.as_str()).collect();
         let known = |name: &Name| ids.contains(name.id.as_str()) || earlier.contains(&name.id);

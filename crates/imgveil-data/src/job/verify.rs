@@ -8,9 +8,9 @@ use super::pipeline::{self, Batch, Budget, Event};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::VerifyRequest;
 use super::summary::{Failure, in_order};
-use crate::Error;
-use crate::format::{ReadError, ReadOptions};
-use crate::set::{Beside, Entry, MANIFEST, Manifest, Source, Trust, open_with};
+use crate::format::{ReadError, ReadErrorKind, ReadOptions};
+use crate::set::{Beside, Entry, MANIFEST, Manifest, SetError, Source, Trust, mixtures, open_with};
+use crate::{Detail, Error};
 use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::{Scheme, Secret};
 use rayon::prelude::*;
@@ -35,16 +35,36 @@ pub struct Verification {
     /// Whether the set is stored exactly. Images that were stored as JPEG are not what was encrypted, and only their
     /// files were checked.
     pub exact: bool,
+    /// What could not be checked, whatever key is given.
+    pub unchecked: Vec<Unchecked>,
     /// The images with which something is wrong.
     pub failed: Vec<Failure>,
     /// Where labels (arrays, members of shards) differ from those in the manifest or are missing.
     pub labels: Vec<String>,
+    /// Samples of shards whose files beside the image are not those that were carried over.
+    pub members: Vec<String>,
     /// Files that the manifest does not name. They do not belong to the set and were not encrypted with it.
     pub strangers: Vec<String>,
     /// Seconds that the verification took.
     pub seconds: f64,
     /// How long each stage worked, if images were decrypted.
     pub busy: Busy,
+}
+
+/// Why a part of a set cannot be checked, even with its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, thiserror::Error)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Unchecked {
+    /// The images are stored as JPEG.
+    #[error("kept as JPEG, images cannot be compared with what was encrypted")]
+    Jpeg,
+    /// The scheme loses a part of the images.
+    #[error("the scheme cannot be undone, so images cannot be compared with what was encrypted")]
+    Lossy,
+    /// The soft labels of mixtures are not in the manifest.
+    #[error("labels of mixtures are not in imgveil.json: only that they are shares which add up to 1 can be checked")]
+    Shares,
 }
 
 /// Verifies a set.
@@ -75,9 +95,14 @@ impl VerifyRun {
         let started = Instant::now();
         let request = &self.request;
         let wanted = |index: usize| request.spot_check.is_none_or(|check| check.includes(index));
-        let Checked { manifest, beside, checked, failed, busy } = match &request.secret {
-            Some(secret) => self.decrypted(secret, wanted)?,
-            None => self.hashed(wanted)?,
+        let checked = match &request.secret {
+            Some(secret) => self.decrypted(secret, &wanted),
+            None => self.hashed(&wanted),
+        };
+        let Checked { manifest, beside, checked, failed, busy, decrypted, unchecked } = match checked {
+            // Mixtures are floats, which no source lists.
+            Err(error) if matches!(error.detail(), Detail::Set(SetError::Mixtures { .. })) => self.mixtures(wanted)?,
+            other => other?,
         };
         let trust = Trust::of(&manifest, request.secret.is_some());
         if trust == Trust::Format1 {
@@ -89,10 +114,12 @@ impl VerifyRun {
             manifest: trust,
             images: manifest.images.len(),
             checked,
-            decrypted: request.secret.is_some(),
+            decrypted,
             exact: manifest.encoding.is_exact(),
+            unchecked,
             failed: in_order(failed),
             labels: beside.labels,
+            members: beside.members,
             strangers,
             seconds: started.elapsed().as_secs_f64(),
             busy,
@@ -101,13 +128,18 @@ impl VerifyRun {
 
     /// Compares files with the hashes in the manifest.
     fn hashed(&self, wanted: impl Fn(usize) -> bool) -> Result<Checked, Error> {
-        let progress = self.progress.as_ref();
         let memory = self.request.memory;
         let opened = open_with(&self.request.input, &ReadOptions { memory, ..ReadOptions::default() })?;
         let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(self.request.input.clone()))?;
+        let unchecked = Vec::new();
+        Ok(Checked { unchecked, ..self.files(opened.source.as_ref(), manifest, wanted) })
+    }
+
+    /// Compares the files of an opened set with the hashes in its manifest.
+    fn files(&self, source: &dyn Source, manifest: Manifest, wanted: impl Fn(usize) -> bool) -> Checked {
+        let (progress, memory) = (self.progress.as_ref(), self.request.memory);
         let indices: Vec<usize> = (0..manifest.images.len()).filter(|&index| wanted(index)).collect();
         progress.start(indices.len());
-        let source: &dyn Source = opened.source.as_ref();
         let budget = Budget::new(memory);
         let plain = Scheme { name: String::new(), stages: Vec::new() };
         let read = |index: usize, entry: &Entry| {
@@ -131,14 +163,47 @@ impl VerifyRun {
             }
         };
         let failed: Vec<(usize, Failure)> = indices.par_iter().filter_map(check).collect();
-        let checked = indices.len();
-        Ok(Checked { beside: source.beside(), manifest, checked, failed, busy: Busy::default() })
+        let (checked, beside) = (indices.len(), source.beside());
+        let unchecked = vec![Unchecked::Lossy];
+        Checked { beside, manifest, checked, failed, busy: Busy::default(), decrypted: false, unchecked }
     }
 
-    /// Decrypts the images and compares them with the keyed hashes of what was encrypted.
+    /// Compares mixtures with the hashes in the manifest.
+    fn mixtures(&self, wanted: impl Fn(usize) -> bool) -> Result<Checked, Error> {
+        let VerifyRequest { input, secret, memory, .. } = &self.request;
+        let (set, faults) = mixtures::read(input, *memory, secret.as_ref().map(Secret::key))?;
+        let labels = set.wrong_labels();
+        let manifest = set.manifest;
+        let indices: Vec<usize> = (0..manifest.images.len()).filter(|&index| wanted(index)).collect();
+        self.progress.start(indices.len());
+        let failure = |&index: &usize| {
+            let error = ReadError::new(&manifest.images[index].path, ReadErrorKind::Changed);
+            (index, Failure::of_set(error))
+        };
+        let failed: Vec<_> = faults.changed.iter().filter(|&&index| wanted(index)).map(failure).collect();
+        failed.iter().for_each(|_| self.progress.set_aside());
+        let bytes = set.geometry.samples() * size_of::<f32>();
+        let good = indices.len() - failed.len();
+        self.progress.advance(good, (good * bytes) as u64);
+        let (beside, checked) = (Beside { labels, strangers: faults.strangers }, indices.len());
+        let unchecked = match secret {
+            Some(_) => vec![Unchecked::Lossy, Unchecked::Shares],
+            None => vec![Unchecked::Shares],
+        };
+        Ok(Checked { manifest, beside, checked, failed, busy: Busy::default(), decrypted: false, unchecked })
+    }
+
+    /// Decrypts the images and compares them with the keyed hashes of what was encrypted. Where the scheme has no inverse,
+    /// compares the files with the hashes in the manifest, for which the seal vouches.
     fn decrypted(&self, secret: &Secret, wanted: impl Fn(usize) -> bool) -> Result<Checked, Error> {
         let progress = self.progress.as_ref();
-        let encrypted = EncryptedSet::open(&self.request.input, secret, self.request.memory)?;
+        let encrypted = EncryptedSet::open_any(&self.request.input, secret, self.request.memory)?;
+        match encrypted.check_inverse() {
+            Err(JobError::Lossy { .. }) => {
+                return Ok(self.files(encrypted.source.as_ref(), encrypted.manifest, wanted));
+            }
+            other => other?,
+        }
         let batches = encrypted.batches(wanted);
         let checked = batches.iter().map(Batch::len).sum();
         progress.start(checked);
@@ -159,7 +224,9 @@ impl VerifyRun {
             }
             Ok(())
         })?;
-        Ok(Checked { beside: encrypted.source.beside(), manifest: encrypted.manifest, checked, failed, busy })
+        let (beside, manifest) = (encrypted.source.beside(), encrypted.manifest);
+        let unchecked = if manifest.encoding.is_exact() { Vec::new() } else { vec![Unchecked::Jpeg] };
+        Ok(Checked { beside, manifest, checked, failed, busy, decrypted: true, unchecked })
     }
 }
 
@@ -170,6 +237,8 @@ struct Checked {
     checked: usize,
     failed: Vec<(usize, Failure)>,
     busy: Busy,
+    decrypted: bool,
+    unchecked: Vec<Unchecked>,
 }
 
 /// Files in the set's folder that the manifest does not name.

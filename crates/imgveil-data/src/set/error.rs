@@ -89,6 +89,9 @@ pub enum SetError {
          images"
     )]
     Foreign(PathBuf),
+    /// The path is a compressed archive.
+    #[error("{0} is a compressed archive, and shards are read uncompressed (.tar): unpack it first")]
+    Compressed(PathBuf),
     /// An `.npz` file is damaged or not in MedMNIST's layout.
     #[error("{path} is not a usable .npz set: {reason}")]
     Npz {
@@ -242,4 +245,11 @@ pub struct Mixed {
     pub other: String,
     /// Its geometry.
     pub other_geometry: Geometry,
+}
+
+impl Mixed {
+    /// Two images, by name, with their geometries.
+    pub fn new((first, first_geometry): (String, Geometry), (other, other_geometry): (String, Geometry)) -> Self {
+        Self { first, first_geometry, other, other_geometry }
+    }
 }

@@ -64,7 +64,8 @@ pub fn check_new(path: &Path) -> Result<(), Error> {
 
 /// As [`check_new`], with the error of sets.
 pub(crate) fn check_new_file(path: &Path) -> Result<(), SetError> {
-    if path.exists() {
+    // A link that leads nowhere is there too.
+    if path.exists() || path.is_symlink() {
         return Err(SetError::OutputExists(path.to_owned()));
     }
     let folder = parent(path);

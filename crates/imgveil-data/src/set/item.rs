@@ -24,6 +24,41 @@ pub struct Slot {
     pub geometry: Option<Geometry>,
 }
 
+/// BLAKE3 of the members that were carried over with an image, while they are added in the order of their kinds. The
+/// length of every part comes before it, so that no two lists of members have one text.
+#[derive(Default)]
+pub(crate) struct MembersHash(Option<blake3::Hasher>);
+
+impl MembersHash {
+    /// Begins a member of this kind that has so many bytes.
+    pub(crate) fn begin(&mut self, kind: &str, length: u64) {
+        let hasher = self.0.get_or_insert_default();
+        hasher.update(&(kind.len() as u64).to_le_bytes()).update(kind.as_bytes()).update(&length.to_le_bytes());
+    }
+
+    /// Adds bytes of the member.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.get_or_insert_default().update(bytes);
+    }
+
+    /// The hash as hex digits. `None` if there was no member.
+    pub(crate) fn finish(self) -> Option<String> {
+        self.0.map(|hasher| hasher.finalize().to_hex().to_string())
+    }
+
+    /// The hash of members in any order.
+    pub(crate) fn of(members: &[Member]) -> Option<String> {
+        let mut members: Vec<&Member> = members.iter().collect();
+        members.sort_by(|one, other| one.kind.cmp(&other.kind));
+        let mut hash = Self::default();
+        for member in members {
+            hash.begin(&member.kind, member.bytes.len() as u64);
+            hash.bytes(&member.bytes);
+        }
+        hash.finish()
+    }
+}
+
 /// A file that belongs to an image but is not an image, carried over unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {

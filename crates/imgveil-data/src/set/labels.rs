@@ -5,7 +5,7 @@
 use super::classes::{is_missing, order, renumbered, whole_number};
 use super::error::SetError;
 use super::item::{Item, Member};
-use super::list_file;
+use super::list_file::{self, Lines};
 use super::passed_over::PassedOver;
 use super::paths::stem;
 use super::remark::{Advice, Remark, counted, listed};
@@ -15,7 +15,6 @@ use crate::Memory;
 use crate::format::picture::Orientation;
 use crate::format::{ReadError, Scale};
 use crate::limits::MOST_CLASSES;
-use crate::text::one_line;
 use imgveil::internal::image::{Geometry, Image};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -194,14 +193,14 @@ impl Columns {
     }
 }
 
-fn reader(bytes: &[u8], delimiter: u8) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).delimiter(delimiter).from_reader(bytes)
+fn lines(bytes: &[u8], delimiter: u8) -> Lines<'_> {
+    Lines::new(csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).delimiter(delimiter), bytes)
 }
 
 /// The lines of the file.
 fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
     let header = |delimiter: u8| {
-        let header = reader(bytes, delimiter).headers().map_err(|e| one_line(&e.to_string()))?.clone();
+        let header = lines(bytes, delimiter).header()?;
         Columns::of(&header).map(|columns| (delimiter, columns))
     };
     // The delimiter is the one with which the first line has the columns.
@@ -212,8 +211,8 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
     };
     // The values of each column of splits mean splits, all of them.
     let mut all_splits: Vec<Option<bool>> = vec![None; columns.splits.len()];
-    for record in reader(bytes, delimiter).records() {
-        let record = record.map_err(|e| one_line(&e.to_string()))?;
+    for record in lines(bytes, delimiter) {
+        let record = record?;
         for (all, &column) in all_splits.iter_mut().zip(&columns.splits) {
             if let Some(value) = value(&record, column) {
                 *all = Some(*all != Some(false) && Split::named(&value).is_some());
@@ -225,8 +224,8 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
     };
     let split_column = all_splits.into_iter().zip(&columns.splits).find_map(is_split);
     let mut rows = Vec::new();
-    for (record, line) in reader(bytes, delimiter).records().zip(2..) {
-        let record = record.map_err(|e| one_line(&e.to_string()))?;
+    for (record, line) in lines(bytes, delimiter).zip(2..) {
+        let record = record?;
         list_file::check(&record, line)?;
         let Some(name) = record.get(columns.name).filter(|name| !name.is_empty()) else {
             return Err(format!("line {line} names no image"));

@@ -114,6 +114,9 @@ pub struct Entry {
     pub plain: String,
     /// BLAKE3 of the encrypted file, or of the samples in an `.npz`.
     pub blake3: String,
+    /// BLAKE3 of the files that were carried over with the image, if there are any. `docs/SCHEDULE.md` says of what.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub members: Option<String>,
 }
 
 /// Why a manifest is refused.
@@ -292,6 +295,7 @@ mod tests {
                 id: ImageId([1, 2, 3, 4, 5, 6, 7, 255]),
                 plain: "00".repeat(16),
                 blake3: "11".repeat(32),
+                members: Some("33".repeat(32)),
             }],
             seal: "22".repeat(32),
         }

@@ -173,7 +173,7 @@ fn unsealed(read: Unsealed) -> Result<Manifest, ManifestError> {
     }
     let entry = |entry: UnsealedEntry| {
         let UnsealedEntry { name, path, split, label, geometry, original, id, plain, blake3 } = entry;
-        Entry { name, path, split, label, geometry, original, id, plain, blake3 }
+        Entry { name, path, split, label, geometry, original, id, plain, blake3, members: None }
     };
     Ok(Manifest {
         format: read.format,

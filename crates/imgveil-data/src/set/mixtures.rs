@@ -4,15 +4,17 @@
 //! whole.
 
 use super::arrays::archive::{self, bad, member, read_manifest};
+use super::arrays::npz;
 use super::arrays::{file_name, images_name, labels_name};
 use super::error::SetError;
-use super::manifest::Manifest;
+use super::manifest::{MANIFEST, Manifest};
 use super::paths::parent;
 use super::split::{SPLITS, Split};
 use super::staging::Staging;
 use crate::format::npy::{self, TypeChar};
 use crate::{Error, Memory};
 use imgveil::internal::image::Geometry;
+use imgveil::internal::key::Key;
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
@@ -49,20 +51,48 @@ pub fn open(path: &Path) -> Result<MixtureSet, Error> {
 /// # Errors
 /// As [`open`], and if the set does not fit.
 pub fn open_within(path: &Path, memory: Memory) -> Result<MixtureSet, Error> {
+    let (set, faults) = read(path, memory, None)?;
+    match faults.changed.first() {
+        None => Ok(set),
+        Some(&index) => {
+            let position = &set.manifest.images[index].path;
+            let words = "was changed since it was written: its hash is not the one in imgveil.json";
+            Err(bad(path, format!("{position} {words}")).into())
+        }
+    }
+}
+
+/// What is wrong with a set of mixtures.
+pub(crate) struct Faults {
+    /// The images that do not have the hash that the manifest states.
+    pub changed: Vec<usize>,
+    /// Members of the archive that do not belong to the set.
+    pub strangers: Vec<String>,
+}
+
+/// Reads a set of mixtures. With the key, the manifest is authenticated before anything else of it is used. Returns the
+/// set, and what is wrong with it.
+///
+/// # Errors
+/// As [`open_within`], and if the set was encrypted with another key or its manifest was changed.
+pub(crate) fn read(path: &Path, memory: Memory, key: Option<&Key>) -> Result<(MixtureSet, Faults), SetError> {
     let bad = |reason: String| bad(path, reason);
     let mut zip = archive::archive(path)?;
     let manifest = read_manifest(&mut zip, path, memory)?.ok_or_else(|| bad("it has no imgveil.json".into()))?;
+    if let Some(key) = key {
+        manifest.authenticate(key, &path.join(MANIFEST))?;
+    }
     let geometry = match manifest.images.first() {
         Some(entry) => entry.geometry,
-        None => return Err(bad("its imgveil.json names no image".into()).into()),
+        None => return Err(bad("its imgveil.json names no image".into())),
     };
     // Every array is in memory as bytes and as floats.
     let values = geometry.samples().saturating_add(manifest.classes.len()).saturating_mul(manifest.images.len());
     let held = (values as u64).saturating_mul(2 * size_of::<f32>() as u64);
     memory.check(held).map_err(|source| SetError::Memory { path: path.to_owned(), source })?;
-    let mut splits = BTreeMap::new();
+    let (mut splits, mut changed) = (BTreeMap::new(), Vec::new());
     for split in SPLITS {
-        let entries: Vec<_> = manifest.images.iter().filter(|entry| entry.split == split).collect();
+        let entries: Vec<_> = manifest.images.iter().enumerate().filter(|(_, entry)| entry.split == split).collect();
         if entries.is_empty() {
             continue;
         }
@@ -73,10 +103,9 @@ pub fn open_within(path: &Path, memory: Memory) -> Result<MixtureSet, Error> {
         let bytes = member(&mut zip, &file_name(&name), longest(expected)).map_err(&bad)?;
         let images = floats(&bytes.ok_or_else(|| bad(member_of(&name)))?, expected)
             .map_err(|reason| bad(format!("array {name}: {reason}")))?;
-        for (i, (entry, image)) in entries.iter().zip(images.chunks_exact(geometry.samples())).enumerate() {
+        for ((index, entry), image) in entries.iter().zip(images.chunks_exact(geometry.samples())) {
             if entry.geometry != geometry || hash(image).to_hex().as_str() != entry.blake3 {
-                let words = "was changed since it was written: its hash is not the one in imgveil.json";
-                return Err(bad(format!("{name}[{i}] {words}")).into());
+                changed.push(*index);
             }
         }
         let name = labels_name(split);
@@ -87,7 +116,24 @@ pub fn open_within(path: &Path, memory: Memory) -> Result<MixtureSet, Error> {
         };
         splits.insert(split, MixtureSplit { images, labels });
     }
-    Ok(MixtureSet { geometry, manifest, splits })
+    changed.sort_unstable();
+    let strangers = npz::strangers(&zip);
+    Ok((MixtureSet { geometry, manifest, splits }, Faults { changed, strangers }))
+}
+
+impl MixtureSet {
+    /// The soft labels that are no shares of classes, by their places in the arrays. Shares are not negative and add up
+    /// to 1.
+    pub(crate) fn wrong_labels(&self) -> Vec<String> {
+        let classes = self.manifest.classes.len().max(1);
+        let is_wrong =
+            |shares: &[f32]| shares.iter().any(|&share| share < 0.0) || (shares.iter().sum::<f32>() - 1.0).abs() > 1e-4;
+        let of_split = |(&split, part): (&Split, &MixtureSplit)| {
+            let rows = part.labels.chunks(classes).enumerate().filter(|(_, shares)| is_wrong(shares));
+            rows.map(|(row, _)| format!("{}[{row}]", labels_name(split))).collect::<Vec<_>>()
+        };
+        self.splits.iter().flat_map(of_split).collect()
+    }
 }
 
 /// The BLAKE3 of one image's floats, least significant byte first.

@@ -46,6 +46,7 @@ pub use error::{LoadError, Mixed, SetError};
 pub(crate) use files::check_new_file;
 #[doc(hidden)]
 pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_privately};
+pub(crate) use item::MembersHash;
 pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
@@ -67,5 +68,5 @@ pub(crate) use open::open_set;
 pub(crate) use paths::{is_inside, parent, remove};
 pub(crate) use reordered::Reordered;
 pub(crate) use resize::unpad;
-pub(crate) use seal::{add_entry, encoding_text};
+pub(crate) use seal::{add_entry, add_members, encoding_text};
 pub(crate) use split::SPLITS;

@@ -4,7 +4,7 @@
 use super::error::SetError;
 use super::files::{check_privately, write_privately_by};
 use super::item::Item;
-use super::list_file;
+use super::list_file::{self, Lines};
 use super::paths::parent;
 use super::split::SPLITS;
 use super::staging::STAGED;
@@ -151,15 +151,14 @@ pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), SetError> {
 pub fn read(path: &Path) -> Result<Vec<Name>, SetError> {
     let bytes = list_file::read(path, Memory::default())?;
     let refused = |reason: String| SetError::Names { path: path.to_owned(), reason };
-    let wrong = |e: csv::Error| refused(one_line(&e.to_string()));
-    let mut csv = csv::Reader::from_reader(bytes.as_slice());
-    let header = csv.headers().map_err(wrong)?.clone();
-    let name = |(record, line): (csv::Result<csv::StringRecord>, usize)| {
-        let record = record.map_err(wrong)?;
+    let mut lines = Lines::new(&csv::ReaderBuilder::new(), &bytes);
+    let header = lines.header().map_err(refused)?;
+    let name = |(record, line): (Result<csv::StringRecord, String>, usize)| {
+        let record = record.map_err(refused)?;
         list_file::check(&record, line).map_err(refused)?;
-        record.deserialize(Some(&header)).map_err(wrong)
+        record.deserialize(Some(&header)).map_err(|error| refused(one_line(&error.to_string())))
     };
-    csv.records().zip(2..).map(name).collect()
+    lines.zip(2..).map(name).collect()
 }
 
 #[cfg(test)]

@@ -71,6 +71,9 @@ fn open_any(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Ope
             Some("npy") => arrays::npy::open(path, memory),
             Some("tar") => webdataset::open(path, options),
             _ if Format::of(path).is_ok() => folder::plain(path, options),
+            Some("gz" | "tgz" | "bz2" | "xz" | "zst" | "zip" | "7z" | "rar") => {
+                Err(SetError::Compressed(path.to_owned()))
+            }
             _ => Err(SetError::Foreign(path.to_owned())),
         };
     }

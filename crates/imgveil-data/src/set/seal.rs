@@ -57,6 +57,19 @@ pub(crate) fn add_entry(text: &mut Text, entry: &Entry) {
     text.bytes(&entry.id.0).text(&entry.plain).text(&entry.blake3);
 }
 
+/// Adds the hashes of members that were carried over, if an entry has one. They come last in a canonical text.
+pub(crate) fn add_members(text: &mut Text, entries: &[&Entry]) {
+    if entries.iter().all(|entry| entry.members.is_none()) {
+        return;
+    }
+    text.text("members");
+    for entry in entries {
+        text.optional(entry.members.as_deref(), |text, hash| {
+            text.text(hash);
+        });
+    }
+}
+
 /// What the manifest of a partition, or of a whole set, says beside what all partitions share.
 struct Own<'a> {
     tool: &'a str,
@@ -158,6 +171,7 @@ impl Manifest {
         });
         text.count(images.len());
         images.iter().for_each(|entry| add_entry(&mut text, entry));
+        add_members(&mut text, images);
         text
     }
 }

@@ -82,6 +82,8 @@ pub trait Source: Send + Sync {
 pub struct Beside {
     /// Where labels are stored that differ from those in the manifest.
     pub labels: Vec<String>,
+    /// Samples of shards whose files beside the image are not those that were carried over.
+    pub members: Vec<String>,
     /// Entries inside the set's files that the manifest does not name.
     pub strangers: Vec<String>,
 }

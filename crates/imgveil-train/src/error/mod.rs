@@ -207,8 +207,9 @@ fn train(error: &TrainError) -> ErrorKind {
         TrainError::Folder(error) => folder(error),
         TrainError::Diverged { .. } | TrainError::Scores(_) => ErrorKind::Diverged,
         TrainError::Weights(error) => weights(error),
-        TrainError::TooFew(_) => ErrorKind::Data,
-        TrainError::AugmentEncrypted
+        TrainError::TooFew(_) | TrainError::Disjoint(_) => ErrorKind::Data,
+        TrainError::Compile(_)
+        | TrainError::AugmentEncrypted
         | TrainError::Patch { .. }
         | TrainError::Adaptation { .. }
         | TrainError::Warmup { .. }

@@ -3,6 +3,7 @@
 use super::{FolderError, WeightsError};
 use crate::feed::FeedError;
 use crate::metrics::ScoresError;
+use imgveil::internal::scheme::CompileError;
 
 /// Why training failed.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +12,9 @@ pub enum TrainError {
     /// No batch could be made.
     #[error(transparent)]
     Feed(#[from] FeedError),
+    /// The scheme does not fit the images.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
     /// The run's folder cannot be written.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -76,6 +80,9 @@ pub enum TrainError {
     /// 16-bit floats on a device that has none.
     #[error("this device has no 16-bit floats")]
     Precision,
+    /// A split without any of the classes of the training images.
+    #[error("no {0} image is of a class of the training images: its scores would mean nothing")]
+    Disjoint(&'static str),
     /// Fewer than two images.
     #[error("{0} training images are too few: at least two are needed")]
     TooFew(usize),

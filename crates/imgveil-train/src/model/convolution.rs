@@ -5,8 +5,9 @@
 //! kernel as large as the map. On an NVIDIA H100, a 3x3 convolution of 64 images of 64 maps of 56x56 took 8 to 13 ms,
 //! and its gradient of the weights about 40 ms. With `autotune`, burn tries every kernel on every shape, which takes
 //! minutes on a software adapter. Here the windows of the maps become columns, and one product of matrices gives the
-//! same sums in another order. The CPU backend keeps burn's own convolution, which is fast there.
+//! same sums in another order. On the CPU, `convolution_cpu` does the same with loops of its own.
 
+use super::convolution_cpu;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
@@ -59,8 +60,18 @@ pub trait Convolution: Backend {
     fn convolution(maps: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions<2>) -> FloatTensor<Self>;
 }
 
-/// A backend that computes the gradient of the weight.
-pub trait WeightGradient: Convolution {
+/// A backend that computes the gradients of a convolution.
+pub trait ConvolutionGradients: Convolution {
+    /// Computes the gradient of the maps from the gradient of the output.
+    fn maps_gradient(
+        maps: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self> {
+        Self::conv2d_x_backward(maps, weight, gradient, options)
+    }
+
     /// Computes the gradient of the weight from the gradient of the output.
     fn weight_gradient(
         maps: FloatTensor<Self>,
@@ -78,22 +89,34 @@ impl Convolution for Cube {
 
 impl Convolution for Flex {
     fn convolution(maps: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions<2>) -> FloatTensor<Self> {
-        Self::conv2d(maps, weight, None, options)
+        let found = convolution_cpu::output(&maps, &weight, &options);
+        found.unwrap_or_else(|| Self::conv2d(maps, weight, None, options))
     }
 }
 
-impl WeightGradient for Flex {
+impl ConvolutionGradients for Flex {
+    fn maps_gradient(
+        maps: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self> {
+        let found = convolution_cpu::maps_gradient(&maps, &weight, &gradient, &options);
+        found.unwrap_or_else(|| Self::conv2d_x_backward(maps, weight, gradient, options))
+    }
+
     fn weight_gradient(
         maps: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
         options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
-        Self::conv2d_weight_backward(maps, weight, gradient, options)
+        let found = convolution_cpu::weight_gradient(&maps, &weight, &gradient, &options);
+        found.unwrap_or_else(|| Self::conv2d_weight_backward(maps, weight, gradient, options))
     }
 }
 
-impl WeightGradient for Cube {
+impl ConvolutionGradients for Cube {
     fn weight_gradient(
         maps: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -104,12 +127,12 @@ impl WeightGradient for Cube {
     }
 }
 
-impl<B: WeightGradient, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
+impl<B: ConvolutionGradients, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
     fn convolution(maps: FloatTensor<Self>, weight: FloatTensor<Self>, options: ConvOptions<2>) -> FloatTensor<Self> {
         #[derive(Debug)]
         struct Convolved;
 
-        impl<B: WeightGradient> Backward<B, 2> for Convolved {
+        impl<B: ConvolutionGradients> Backward<B, 2> for Convolved {
             type State = (NodeId, NodeId, ConvOptions<2>);
 
             fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, checkpointer: &mut Checkpointer) {
@@ -120,7 +143,7 @@ impl<B: WeightGradient, C: CheckpointStrategy> Convolution for Autodiff<B, C> {
                 let weight = checkpointer.retrieve_node_output::<B::FloatTensorPrimitive>(weight);
                 if let Some(node) = of_maps {
                     let (maps, weight) = (maps.clone(), weight.clone());
-                    let found = B::conv2d_x_backward(maps, weight, gradient.clone(), options.clone());
+                    let found = B::maps_gradient(maps, weight, gradient.clone(), options.clone());
                     gradients.register::<B>(node.id, found);
                 }
                 if let Some(node) = of_weight {

@@ -7,6 +7,7 @@ mod batch_norm;
 mod cnn;
 mod convmixer;
 mod convolution;
+mod convolution_cpu;
 mod densenet;
 mod init;
 mod layers;

@@ -2,7 +2,9 @@
 
 mod prepared;
 mod spec;
+mod step_memory;
 mod texts;
 
 pub use prepared::{Message, PreparedRun, run};
 pub use spec::{DEVICE_MEMORY, RunSpec, SecretSource};
+pub use step_memory::{Room, StepMemory, StepProbe, Unfit};

@@ -1,13 +1,14 @@
 //! A run from its description to its summary.
 
 use super::spec::{RunSpec, SecretSource};
+use super::step_memory::{StepProbe, tells_memory};
 use crate::backend::Backend;
 use crate::data::{TrainingSet, training_set_with};
 use crate::error::Error;
 use crate::feed::Split;
 use crate::progress::Progress;
 use crate::run_folder::{ImageCounts, RunFolder, RunSummary};
-use crate::trainer::{check, train};
+use crate::trainer::{check, model, train};
 use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::Secret;
 use imgveil_data::set::manifest;
@@ -119,6 +120,17 @@ impl PreparedRun {
         } else {
             RunFolder::create(&path)?
         })
+    }
+
+    /// What decides the memory of a step, and the images of one. `None` where the memory of the device is not known.
+    pub fn probe(&self) -> Option<(StepProbe, usize)> {
+        if !tells_memory(&self.backend) {
+            return None;
+        }
+        let config = &self.spec.config;
+        let (model, device) = (model(&self.set, config), self.spec.device.clone());
+        let batch = config.batch.min(self.set.train.len());
+        Some((StepProbe { model, precision: config.precision, device, learns: true }, batch))
     }
 
     /// Makes two steps with batches of `images` images and writes nothing.

@@ -5,12 +5,14 @@ use crate::data::TrainingSet;
 use crate::error::{Error, TrainError};
 use crate::model::{AdaptationConfig, ModelConfig};
 use crate::weights::Weights;
+use std::collections::HashSet;
 
 /// Checks whether a set can be trained on with a configuration. [`train`](crate::train) calls it too. Returns notes
 /// on the initial weights.
 ///
 /// # Errors
-/// When an encrypted set is to be augmented, there are fewer than two training images, the first convolution is
+/// When an encrypted set is to be augmented, there are fewer than two training images, a split has none of the classes of
+/// the training images, the first convolution is
 /// larger than the images, the blocks of an adaptation network do not tile them, the initial weights do not fit, the
 /// warm-up is as long as the run, or early stopping has no validation images.
 pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, Error> {
@@ -24,6 +26,13 @@ pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>,
     }
     if set.train.len() < 2 {
         return Err(TrainError::TooFew(set.train.len()));
+    }
+    let learned: HashSet<u32> = set.train.labels.iter().copied().collect();
+    for (name, split) in [("validation", &set.val), ("test", &set.test)] {
+        let labels = split.as_ref().map_or(&[][..], |split| &split.labels);
+        if !labels.is_empty() && !labels.iter().any(|label| learned.contains(label)) {
+            return Err(TrainError::Disjoint(name));
+        }
     }
     let geometry = set.train.geometry;
     if let Some(patch) = config.patch
@@ -49,7 +58,7 @@ pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>,
 }
 
 /// The network for a set.
-pub(super) fn model(set: &TrainingSet, config: &Config) -> ModelConfig {
+pub(crate) fn model(set: &TrainingSet, config: &Config) -> ModelConfig {
     let (classes, block) = (set.classes.len(), set.scheme.block());
     let mut model = ModelConfig::new(config.model, config.adapt, set.train.geometry, classes, block);
     model.normalise = config.normalise;

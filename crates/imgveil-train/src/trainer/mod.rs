@@ -7,6 +7,8 @@ mod traffic;
 mod training_run;
 
 pub use check::check;
+pub(crate) use check::model;
+pub(crate) use traffic::{Passed, counts};
 
 use crate::backend::Backend;
 use crate::config::Config;

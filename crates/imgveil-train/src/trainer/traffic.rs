@@ -6,7 +6,7 @@ use imgveil::internal::engine::gpu::Counts;
 
 /// Traffic so far, and the batches and images that caused it.
 #[derive(Default)]
-pub(super) struct Passed {
+pub(crate) struct Passed {
     counts: Counts,
     batches: usize,
     images: usize,
@@ -33,6 +33,6 @@ impl Passed {
 }
 
 /// The traffic counters of a backend's GPU, or zeros without a GPU.
-pub(super) fn counts(backend: &Backend) -> Counts {
+pub(crate) fn counts(backend: &Backend) -> Counts {
     backend.gpu().map_or_else(Counts::default, |gpu| gpu.traffic().counts())
 }

@@ -2,7 +2,10 @@
 //! are parsed by hand, because lengths must be checked before anything is allocated, and because names, dates and other
 //! personal data must be skipped unread.
 
+use crate::limits::{MOST_ELEMENTS, MOST_FRAGMENTS};
+use std::cell::Cell;
 use std::ops::Range;
+use std::rc::Rc;
 
 /// An element's tag: group and element number.
 pub(super) type Tag = u32;
@@ -95,6 +98,8 @@ pub(super) struct Walker<'a> {
     at: usize,
     encoding: Encoding,
     wanted: &'a Wanted,
+    /// How many elements may still come, here and in every range inside.
+    left: Rc<Cell<usize>>,
 }
 
 /// An element's header.
@@ -107,7 +112,7 @@ struct Element {
 
 impl<'a> Walker<'a> {
     pub(super) fn new(bytes: &'a [u8], at: usize, encoding: Encoding, wanted: &'a Wanted) -> Self {
-        Self { bytes, at, encoding, wanted }
+        Self { bytes, at, encoding, wanted, left: Rc::new(Cell::new(MOST_ELEMENTS)) }
     }
 
     /// Walks the data set up to its pixels, or to the end if it has none.
@@ -162,6 +167,8 @@ impl<'a> Walker<'a> {
     }
 
     fn element(&mut self) -> Result<Element, Stop> {
+        let left = self.left.get().checked_sub(1);
+        self.left.set(left.ok_or(Stop::Broken("its header holds more elements than any object has"))?);
         let tag = Tag::from(self.u16()?) << 16 | Tag::from(self.u16()?);
         // Items and their ends have no value representation. Some writers omit it from single elements too.
         let letters = self.bytes.get(self.at..self.at.saturating_add(2)).ok_or(Stop::Short)?;
@@ -203,7 +210,7 @@ impl<'a> Walker<'a> {
     /// A walker that cannot leave a range of the bytes, so that no byte is read twice, whatever the lengths are.
     fn inside(&self, range: &Range<usize>) -> Walker<'a> {
         let bytes = self.bytes.get(..range.end).unwrap_or(self.bytes);
-        Walker { bytes, at: range.start, encoding: self.encoding, wanted: self.wanted }
+        Walker { bytes, at: range.start, encoding: self.encoding, wanted: self.wanted, left: self.left.clone() }
     }
 
     /// Walks the items of a sequence to its end mark or the end of the bytes. Returns the first ones, at most `most`.
@@ -273,6 +280,9 @@ pub(super) fn fragments(bytes: &[u8], start: usize, encoding: Encoding) -> Resul
         let element = walker.element()?;
         match (element.tag, element.length) {
             (SEQUENCE_END, _) => break,
+            (ITEM, Some(_)) if found.len() > MOST_FRAGMENTS => {
+                return Err(Stop::Broken("its pixels are in more fragments than any object has"));
+            }
             (ITEM, Some(length)) => found.push(walker.step(length)?),
             _ => return Err(Stop::Broken("its compressed pixels hold something that is no fragment")),
         }

@@ -5,6 +5,7 @@ use super::elements::{Stop, fragments};
 use super::syntax::Coding;
 use crate::format::ReadErrorKind;
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::ops::Range;
 
 /// The frames of a file.
@@ -71,8 +72,10 @@ impl Frames {
         // Offsets count from the header of the first fragment.
         let origin = parts.first().map_or(0, |part| part.start);
         let by_offsets = |offsets: Vec<u64>| {
+            let count = offsets.len();
+            let offsets: HashSet<u64> = offsets.into_iter().collect();
             let begins = |part: &Range<usize>| offsets.contains(&((part.start - origin) as u64));
-            (offsets.len() == frames).then(|| grouped(parts, begins)).filter(|groups| groups.len() == frames)
+            (count == frames).then(|| grouped(parts, begins)).filter(|groups| groups.len() == frames)
         };
         let by_beginning = || {
             let begins = |part: &Range<usize>| {

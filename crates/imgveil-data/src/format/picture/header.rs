@@ -4,6 +4,7 @@ use super::decode::wrong;
 use super::plausible::{BMP_RUNS, DEFLATE, JPEG, WEBP, plausible};
 use super::{bmp, jpeg, tiff};
 use crate::format::{Header, ReadErrorKind};
+use crate::limits::{LARGEST_PNG_HEADER, LONGEST_PNM_HEADER};
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::png::PngDecoder;
 use image::codecs::pnm::{PnmDecoder, PnmHeader, PnmSubtype, SampleEncoding};
@@ -70,7 +71,9 @@ fn start(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Vec<u8>> {
 }
 
 fn png_geometry(reader: impl BufRead + Seek, start: &[u8], length: u64) -> Result<Geometry, ReadErrorKind> {
-    let decoder = PngDecoder::with_limits(reader, Limits::default()).map_err(|e| wrong(&e))?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(LARGEST_PNG_HEADER);
+    let decoder = PngDecoder::with_limits(reader, limits).map_err(|e| wrong(&e))?;
     if decoder.is_apng().map_err(|e| wrong(&e))? {
         return Err(ReadErrorKind::Unsupported("an animated PNG; save its frames as images".into()));
     }
@@ -118,7 +121,8 @@ fn bmp_geometry(reader: impl BufRead + Seek, start: &[u8], length: u64) -> Resul
 }
 
 fn pnm_geometry(mut reader: impl BufRead + Seek, length: u64) -> Result<Geometry, ReadErrorKind> {
-    let decoder = PnmDecoder::new(&mut reader).map_err(|e| wrong(&e))?;
+    // The decoder reads a header to its end, however long comments and numbers are.
+    let decoder = PnmDecoder::new(reader.by_ref().take(LONGEST_PNM_HEADER)).map_err(|e| wrong(&e))?;
     let geometry = geometry(&decoder)?;
     if decoder.header().maximal_sample() > 255 && geometry.depth() == Depth::U8 {
         // The decoder would read one byte per sample instead of two.

@@ -68,7 +68,7 @@ fn open_within(path: &Path, memory: Memory, mut held: u64, key: Option<&Key>) ->
 }
 
 /// Members that do not belong to an encrypted set.
-fn strangers(zip: &Archive) -> Vec<String> {
+pub(in crate::set) fn strangers(zip: &Archive) -> Vec<String> {
     let known: Vec<String> = SPLITS
         .into_iter()
         .flat_map(|split| [images_name(split), labels_name(split)])

@@ -111,8 +111,8 @@ fn json_class(bytes: &[u8]) -> Result<Stated, String> {
     let found = |class| Ok(Stated { class, unread: None });
     match stated {
         None => {
-            let unread = field(&PERHAPS).map(|(name, _)| format!("the field `{name}` of .json"));
-            Ok(Stated { class: None, unread })
+            let unread = field(&PERHAPS).map(|(name, _)| name.to_owned()).or_else(|| inner_field(&value));
+            Ok(Stated { class: None, unread: unread.map(|name| format!("the field `{name}` of .json")) })
         }
         Some(Value::Number(number)) => match whole_number(&number.to_string()) {
             Some(number) => found(Some(Class::Number(number))),
@@ -122,6 +122,16 @@ fn json_class(bytes: &[u8]) -> Result<Stated, String> {
         Some(Value::String(name)) if is_class_name(name) => found(named(name)),
         Some(_) => Err("its .json has a label that is neither a class number nor the name of a class".into()),
     }
+}
+
+/// A field that may state the class, in an object that is a field itself: `annotation.label`.
+fn inner_field(value: &Value) -> Option<String> {
+    let fields = value.as_object()?.iter();
+    fields.filter_map(|(outer, value)| Some((outer, value.as_object()?))).find_map(|(outer, inner)| {
+        let name =
+            FIELDS.iter().chain(&PERHAPS).find(|name| inner.get(**name).is_some_and(|value| !value.is_null()))?;
+        Some(format!("{}.{name}", outer.escape_debug()))
+    })
 }
 
 /// A JSON text with `null` in place of `NaN`, `Infinity` and `-Infinity`, which Python writes and JSON does not have.
@@ -168,6 +178,7 @@ mod tests {
         assert!(class(r#"{"label": 2.5}"#).is_err() && class("{NaN}").is_err() && class("{\"a\": Na}").is_err());
         let unread = |text: &str| json_class(text.as_bytes()).unwrap().unread;
         assert_eq!(unread(r#"{"target": 1}"#).unwrap(), "the field `target` of .json");
-        assert_eq!(unread(r#"{"caption": "x", "width": 16}"#), None);
+        assert_eq!(unread(r#"{"meta": {"x": 1, "label": 1}}"#).unwrap(), "the field `meta.label` of .json");
+        assert_eq!(unread(r#"{"caption": "x", "width": 16, "size": {"height": 2}}"#), None);
     }
 }

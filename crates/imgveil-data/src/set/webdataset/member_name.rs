@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+/// The member that holds a sample's image, as imgveil writes it.
+pub(super) const IMAGE: &str = "png";
+
 /// The member that holds a sample's class, as imgveil writes it.
 pub(super) const CLASS: &str = "cls";
 

@@ -4,7 +4,7 @@
 //! owner.
 
 use super::keys::keys;
-use super::member_name::{CLASS, key_and_kind};
+use super::member_name::{CLASS, IMAGE, key_and_kind};
 use crate::format::picture;
 use crate::format::tar::TarMembers;
 use crate::offset_io::{self, FileRange};
@@ -19,9 +19,6 @@ use std::io::BufWriter;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-/// An encoded image's kind.
-const IMAGE: &str = "png";
 
 /// A WebDataset sample that is stored.
 enum Held {

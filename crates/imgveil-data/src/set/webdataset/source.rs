@@ -10,7 +10,7 @@ use super::member_name::{CLASS, is_image, key_and_kind};
 use super::scan::{Location, Scan, Shard, inside, scan};
 use super::shard_list::{expand, find, is_pattern, names};
 use super::told::remarks;
-use super::verify::beside;
+use super::verify::{Stated, beside};
 use crate::Memory;
 use crate::format::picture::Orientation;
 use crate::format::tar::TarMembers;
@@ -21,6 +21,7 @@ use crate::offset_io::{self, FileRange};
 use crate::regular_file;
 use crate::set::classes::{order, renumbered};
 use crate::set::completeness::is_unfinished;
+use crate::set::manifest::UNSEALED;
 use crate::set::stated::StatedSizes;
 use crate::set::{
     Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, parent,
@@ -99,6 +100,8 @@ struct ShardSource {
     links_out: Vec<PathBuf>,
     /// BLAKE3 of each image's member as the manifest states it. Empty for a plain set.
     hashes: Vec<String>,
+    /// The hash of the members that were carried over with each image. Empty if the manifest has no such hashes.
+    carried: Vec<Option<String>>,
     /// The key of each image as the manifest states it. Empty for a plain set.
     keys: Vec<String>,
     stated: StatedSizes,
@@ -139,8 +142,8 @@ fn plain(path: &Path, listed: Listed, memory: Memory) -> Result<Opened, SetError
     drop(names);
     let (classes, remark) = label(&mut items, &mut locations, &stated).map_err(|reason| bad(path, reason))?;
     told.extend(remark);
-    let (hashes, keys, stated) = (Vec::new(), Vec::new(), StatedSizes::default());
-    let source = ShardSource { shards, items, locations, classes, ignored, links_out, hashes, keys, stated };
+    let (hashes, carried, keys, stated) = (Vec::new(), Vec::new(), Vec::new(), StatedSizes::default());
+    let source = ShardSource { shards, items, locations, classes, ignored, links_out, hashes, carried, keys, stated };
     Ok(Opened { source: Box::new(source), manifest: None, remarks: told })
 }
 
@@ -234,6 +237,10 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, memory: Memory
         ignored: Vec::new(),
         links_out: Vec::new(),
         hashes: manifest.images.iter().map(|entry| entry.blake3.clone()).collect(),
+        carried: match manifest.format {
+            UNSEALED => Vec::new(),
+            _ => manifest.images.iter().map(|entry| entry.members.clone()).collect(),
+        },
         keys: manifest.images.iter().map(key_of).collect(),
         stated: StatedSizes::of(manifest),
     };
@@ -307,15 +314,18 @@ impl Source for ShardSource {
         if self.hashes.is_empty() {
             return Beside::default();
         }
-        let mut stated: Vec<HashMap<&str, Option<u32>>> = vec![HashMap::new(); self.shards.len()];
-        for ((item, key), (shard, _)) in self.items.iter().zip(&self.keys).zip(&self.locations) {
+        let mut stated: Vec<HashMap<&str, Stated<'_>>> = self.shards.iter().map(|_| HashMap::new()).collect();
+        for (index, ((item, key), (shard, _))) in self.items.iter().zip(&self.keys).zip(&self.locations).enumerate() {
+            let members = self.carried.get(index);
+            let (members, hashed) = (members.and_then(Option::as_deref), members.is_some());
             if let Some(stated) = stated.get_mut(*shard) {
-                stated.insert(key, item.label);
+                stated.insert(key, Stated { label: item.label, members, hashed });
             }
         }
         let both = self.shards.par_iter().zip(&stated).map(|(shard, stated)| beside(shard, stated));
         both.collect::<Vec<_>>().into_iter().fold(Beside::default(), |mut all, here| {
             all.labels.extend(here.labels);
+            all.members.extend(here.members);
             all.strangers.extend(here.strangers);
             all
         })

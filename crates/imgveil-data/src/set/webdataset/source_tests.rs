@@ -185,6 +185,7 @@ fn an_encrypted_folder_is_read_by_its_manifest() {
         id: ImageId([0; 8]),
         plain: String::new(),
         blake3: blake3::hash(bytes).to_hex().to_string(),
+        members: None,
     };
     let manifest = Manifest {
         format: FORMAT,
@@ -287,6 +288,22 @@ fn a_class_is_read_from_members_that_hold_one_or_is_told() {
     // Names that are numbers sort by their value, and new numbers are told.
     let (items, remarks) = told("x.tar", &[("a.png", &image), ("a.cls", b"10"), ("b.png", &image), ("b.cls", b"c")]);
     assert_eq!((items[0].1, remarks.as_str()), (Some(0), "classes are numbered anew, from 0 on: 10 becomes 0"));
+}
+
+/// Folders inside a shard are parts of keys. That they are neither classes nor splits is told.
+#[test]
+fn folders_inside_a_shard_are_told() {
+    let image = png(1);
+    let (_, remarks) = told("train-0.tar", &[("a/0.png", &image), ("b/0.png", &image)]);
+    let words = "no sample has a class, and the folders inside the shards (`a`, `b`) are not read as classes";
+    assert_eq!(remarks, words);
+    // One folder around everything says nothing, and neither do folders beside classes.
+    assert_eq!(told("x.tar", &[("./a/0.png", &image), ("./a/1.png", &image)]).1, "");
+    let files: [(&str, &[u8]); 4] = [("a/0.png", &image), ("a/0.cls", b"0"), ("b/0.png", &image), ("b/0.cls", b"1")];
+    assert_eq!(told("x.tar", &files).1, "");
+    let files: [(&str, &[u8]); 4] =
+        [("train/0.png", &image), ("train/0.cls", b"0"), ("test/0.png", &image), ("test/0.cls", b"1")];
+    assert_eq!(told("train-0.tar", &files).1, "the folders `test` inside the shards are not read as splits");
 }
 
 #[test]

@@ -38,7 +38,45 @@ pub(super) fn remarks(shards: &[Shard], scans: &[Scan]) -> Vec<Remark> {
         let have = if without == 1 { "has" } else { "have" };
         remarks.push(Remark::new(format!("{without} of {all} samples {have} no class")).with(Advice::Layout));
     }
+    if without == all && unread.is_empty() {
+        remarks.extend(folders_of_classes(scans));
+    }
+    remarks.extend(folders_of_splits(shards, scans));
     remarks
+}
+
+/// The folders in the key of a sample, from the outermost on.
+fn folders(key: &str) -> impl DoubleEndedIterator<Item = &str> {
+    key.rsplit_once('/').into_iter().flat_map(|(folders, _)| folders.split('/')).filter(|name| *name != ".")
+}
+
+/// A remark about samples that have no class and lie in several folders of their shard. A folder is a part of the key
+/// there, and no class.
+fn folders_of_classes(scans: &[Scan]) -> Option<Remark> {
+    let samples = scans.iter().flat_map(|scan| &scan.samples);
+    let names: BTreeSet<&str> = samples.filter_map(|sample| folders(&sample.key).next_back()).collect();
+    let words = || {
+        format!("no sample has a class, and the folders inside the shards ({}) are not read as classes", {
+            listed(names.iter().copied())
+        })
+    };
+    (names.len() > 1).then(|| Remark::new(words()).with(Advice::Layout))
+}
+
+/// A remark about folders inside shards that mean another split than the shard.
+fn folders_of_splits(shards: &[Shard], scans: &[Scan]) -> Option<Remark> {
+    let other = |name: &str, shard: &Shard| match Split::of_name(name) {
+        SplitName::Certain(split) => split != shard.split,
+        _ => false,
+    };
+    let names: BTreeSet<&str> = shards
+        .iter()
+        .zip(scans)
+        .flat_map(|(shard, scan)| scan.samples.iter().map(move |sample| (shard, sample)))
+        .flat_map(|(shard, sample)| folders(&sample.key).filter(move |name| other(name, shard)))
+        .collect();
+    let words = || format!("the folders {} inside the shards are not read as splits", listed(names.iter().copied()));
+    (!names.is_empty()).then(|| Remark::new(words()).with(Advice::Layout))
 }
 
 /// A remark about shards that are in no split although others are.

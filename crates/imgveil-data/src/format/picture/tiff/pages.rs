@@ -4,7 +4,7 @@ use super::patched::Patched;
 use super::swapped;
 use crate::format::picture::plausible::{DEFLATE, plausible};
 use crate::format::{Header, ReadErrorKind};
-use crate::limits::MOST_IMAGES_OF_A_FILE;
+use crate::limits::most_pages;
 use crate::text::one_line;
 use imgveil::internal::image::{Depth, Geometry};
 use std::collections::HashSet;
@@ -50,18 +50,17 @@ pub(super) fn pages(mut reader: impl Read + Seek, length: u64) -> Result<Pages, 
     // The first page that is a copy of another one, which counts only if the file holds nothing else.
     let (mut copy, mut copies) = (None, 0);
     let mut pages: Vec<Page> = Vec::new();
-    let mut directories = HashSet::new();
+    let (mut directories, most) = (HashSet::new(), most_pages(length));
     let mut strips = Strips { left: length.max(FREE_STRIPS) };
     loop {
         let directory = decoder.ifd_pointer().map_or(0, |pointer| pointer.0);
         if !directories.insert(directory) {
             return Err(ReadErrorKind::Damaged("its pages lead in a circle".into()));
         }
+        if directories.len() > most {
+            return Err(ReadErrorKind::ManyImages { count: directories.len(), most });
+        }
         if is_own_page(&mut decoder)? {
-            if pages.len() == MOST_IMAGES_OF_A_FILE {
-                let (count, most) = (pages.len() + 1, MOST_IMAGES_OF_A_FILE);
-                return Err(ReadErrorKind::ManyImages { count, most });
-            }
             pages.push(page(&mut decoder, directory, length, &mut strips)?);
         } else {
             copies += 1;

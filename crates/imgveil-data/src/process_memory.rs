@@ -1,0 +1,84 @@
+//! How much memory this process takes, and the limits that are set on it. Only Linux tells.
+
+/// The memory of a process, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProcessMemory {
+    /// What is in memory now.
+    pub resident: u64,
+    /// The most that was in memory so far.
+    pub most_resident: u64,
+    /// The address space that is taken now.
+    pub space: u64,
+    /// The most address space that was taken so far.
+    pub most_space: u64,
+}
+
+/// The memory of this process. `None` where the system does not say.
+pub fn process_memory() -> Option<ProcessMemory> {
+    of_status(&read("status")?)
+}
+
+/// What the limits on address space and data, which `ulimit` and `prlimit` set, leave to this process. `None` where there
+/// is no limit, or the system does not say.
+pub fn space_left() -> Option<u64> {
+    left(&read("limits")?, &read("status")?)
+}
+
+#[cfg(target_os = "linux")]
+fn read(name: &str) -> Option<String> {
+    std::fs::read_to_string(format!("/proc/self/{name}")).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn read(_name: &str) -> Option<String> {
+    None
+}
+
+/// A figure of `/proc/self/status`, in bytes.
+fn figure(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib.saturating_mul(1024))
+}
+
+fn of_status(status: &str) -> Option<ProcessMemory> {
+    let [resident, most_resident, space, most_space] =
+        ["VmRSS", "VmHWM", "VmSize", "VmPeak"].map(|name| figure(status, name));
+    Some(ProcessMemory { resident: resident?, most_resident: most_resident?, space: space?, most_space: most_space? })
+}
+
+/// What the limits leave, from the texts of `/proc/self/limits` and `/proc/self/status`.
+fn left(limits: &str, status: &str) -> Option<u64> {
+    let left = |limit: &str, used: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(limit))?;
+        let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
+        Some(limit.saturating_sub(figure(status, used)?))
+    };
+    [left("Max address space", "VmSize"), left("Max data size", "VmData")].into_iter().flatten().min()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATUS: &str = "Name:\tx\nVmPeak:\t  204800 kB\nVmSize:\t  102400 kB\nVmHWM:\t  4096 kB\n\
+                          VmRSS:\t  3072 kB\nVmData:\t  2048 kB\n";
+
+    #[test]
+    fn the_smallest_limit_counts() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max data size             unlimited            unlimited            bytes     \n\
+                      Max address space         536870912            536870912            bytes     \n";
+        assert_eq!(left(limits, STATUS), Some(536_870_912 - 102_400 * 1024));
+        assert_eq!(left(&limits.replace("536870912", "unlimited"), STATUS), None);
+    }
+
+    #[test]
+    fn figures_are_bytes() {
+        let expected =
+            ProcessMemory { resident: 3 << 20, most_resident: 4 << 20, space: 100 << 20, most_space: 200 << 20 };
+        assert_eq!(of_status(STATUS), Some(expected));
+        assert_eq!(of_status("Name:\tx\n"), None);
+        assert_eq!(process_memory().is_some(), cfg!(target_os = "linux"));
+    }
+}

@@ -1,0 +1,260 @@
+//! How much memory a step takes, so that a batch that does not fit is refused before the first step. An allocation that
+//! fails ends the process without a word, so small steps are measured in a process of their own, and the caller computes
+//! what a large one takes.
+
+use crate::backend::Backend;
+use crate::checkpoint::read_description;
+use crate::error::{Error, TrainError};
+use crate::model::{ModelConfig, ModelKind};
+use crate::precision::Precision;
+use burn::tensor::{DType, Tensor};
+use imgveil::internal::engine::gpu::Gpu;
+use imgveil::internal::engine::{Device, DeviceChoice};
+use imgveil_data::process_memory::{process_memory, space_left};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// What decides the memory of a step, as plain data for another process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct StepProbe {
+    /// The network.
+    pub model: ModelConfig,
+    /// The number format of a step.
+    pub precision: Precision,
+    /// The device.
+    #[serde(with = "super::texts::device")]
+    pub device: DeviceChoice,
+    /// Whether the step computes gradients.
+    pub learns: bool,
+}
+
+/// The memory that a process has taken at most for steps of so many images, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepMemory {
+    /// The images of a step.
+    pub images: usize,
+    /// The most that was in memory.
+    pub resident: u64,
+    /// The most address space that was taken.
+    pub space: u64,
+}
+
+/// What this process may still take, in bytes. `None` for what has no limit, or is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Of the memory of the machine and the container.
+    pub resident: Option<u64>,
+    /// Of its address space.
+    pub space: Option<u64>,
+}
+
+impl Room {
+    /// What there is now.
+    pub fn now() -> Self {
+        Self { resident: imgveil_data::available_now(), space: space_left() }
+    }
+
+    fn least(self) -> Option<u64> {
+        [self.resident, self.space].into_iter().flatten().min()
+    }
+}
+
+/// A step that does not fit into memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// The bytes that it takes.
+    pub needed: u64,
+    /// The bytes that there are.
+    pub available: u64,
+    /// The most images of a step that fits.
+    pub fits: usize,
+}
+
+/// How many times the parameters are in memory beside a step of training: two states of the optimiser, the best weights
+/// so far, and the state of the run while it is written.
+const COPIES: u64 = 7;
+
+/// The most bytes that the small network takes for a place of its maps, in a step with gradients. About a third of it was
+/// measured.
+const OF_A_PLACE: u64 = 24 << 10;
+
+/// Whether the device computes in memory of the machine, which is known.
+pub(super) fn tells_memory(backend: &Backend) -> bool {
+    backend.gpu().is_none_or(Gpu::is_software)
+}
+
+/// What an image takes over many steps, compared with the first: the allocator does not give back all that is freed.
+const SLACK: f64 = 1.1;
+
+impl StepProbe {
+    /// The probe for predictions of a run's checkpoint. `None` where the memory of the device is not known.
+    ///
+    /// # Errors
+    /// When a file is missing, or the description of the network is damaged.
+    pub fn of_prediction(
+        run: &Path,
+        checkpoint: &str,
+        backend: &Backend,
+        device: &DeviceChoice,
+    ) -> Result<Option<Self>, Error> {
+        if !tells_memory(backend) {
+            return Ok(None);
+        }
+        let model = read_description(run, checkpoint)?.model;
+        Ok(Some(Self { model, precision: Precision::F32, device: device.clone(), learns: false }))
+    }
+
+    /// The sizes of steps to measure for a batch of `batch` images. None if it surely fits into `room`.
+    pub fn sizes(&self, batch: usize, room: Room) -> Vec<usize> {
+        let Some(least) = room.least() else { return Vec::new() };
+        let ModelConfig { kind, size, adaptation, patch, channels, .. } = &self.model;
+        if *kind == ModelKind::Cnn && adaptation.is_none() {
+            let patch = patch.unwrap_or([1, 1]);
+            let places = (size[0] / patch[0].max(1) * (size[1] / patch[1].max(1))) as u64;
+            let pixels = (size[0] * size[1] * channels) as u64;
+            if batch as u64 * (places * OF_A_PLACE + pixels * 16) < least / 8 {
+                return Vec::new();
+            }
+        }
+        if batch <= 2 { vec![batch.max(1)] } else { vec![2, 4.min(batch)] }
+    }
+
+    /// Makes steps of each of these sizes, and tells after each how much memory this process has taken since before the
+    /// first. Tells nothing where the system does not say.
+    ///
+    /// # Errors
+    /// When there is no such device.
+    pub fn measure(&self, sizes: &[usize], tell: &mut dyn FnMut(StepMemory)) -> Result<(), Error> {
+        let Some(before) = process_memory() else { return Ok(()) };
+        let backend = Backend::open(Device::open(&self.device)?)?;
+        let device = if self.learns { backend.device().autodiff() } else { backend.device() };
+        let network = self.model.init(0, &device);
+        let [height, width] = self.model.size;
+        for &images in sizes {
+            let batch = Tensor::<4>::zeros([images, self.model.channels, height, width], &device);
+            let network = self.precision.of_step(&network);
+            let (logits, penalty) = network.forward_with_penalty(self.precision.images(batch));
+            let loss = logits.cast(DType::F32).sum();
+            let loss = penalty.map_or(loss.clone(), |penalty| loss + penalty);
+            if self.learns {
+                drop(self.precision.gradients(loss.clone(), &network));
+            }
+            // Results that are fetched have been computed.
+            let loss = if self.learns { loss.inner() } else { loss };
+            loss.try_into_data().map_err(|e| TrainError::Fetch(e.to_string()))?;
+            let Some(now) = process_memory() else { return Ok(()) };
+            tell(StepMemory {
+                images,
+                resident: now.most_resident.saturating_sub(before.resident),
+                space: now.most_space.saturating_sub(before.space),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether a batch fits, from steps that were measured. `None` if it does, or nothing can be said: `sizes` were asked
+    /// for, and only the steps of `measured` went through.
+    pub fn unfit(&self, batch: usize, sizes: &[usize], measured: &[StepMemory], room: Room) -> Option<Unfit> {
+        let parameters = 4 * self.model.outline().parameters() as u64;
+        let beside = if self.learns { COPIES * parameters } else { parameters };
+        let pixels = (self.model.channels * self.model.size[0] * self.model.size[1]) as u64;
+        // Two batches are made ahead.
+        let ahead = 2 * 4 * pixels;
+        let all = |of: fn(&StepMemory) -> u64, available: Option<u64>| {
+            let line = Line::through(measured, of)?.plus(beside, ahead);
+            let (needed, available) = (line.at(batch), available?);
+            (needed > available).then(|| Unfit { needed, available, fits: line.within(available).min(batch - 1) })
+        };
+        let unfit = [all(|step| step.resident, room.resident), all(|step| step.space, room.space)];
+        let unfit = unfit.into_iter().flatten().min_by_key(|unfit| unfit.fits);
+        if unfit.is_some() || measured.len() == sizes.len() {
+            return unfit;
+        }
+        // A step of the next size ended the process that measured.
+        let fits = measured.last().map_or(0, |step| step.images);
+        let available = room.least()?;
+        (fits < batch).then(|| Unfit { needed: available, available, fits })
+    }
+}
+
+/// Memory as a line over the images of a step.
+struct Line {
+    constant: f64,
+    of_an_image: f64,
+}
+
+impl Line {
+    fn through(measured: &[StepMemory], of: fn(&StepMemory) -> u64) -> Option<Self> {
+        let last = measured.last()?;
+        let first = measured.first().filter(|first| first.images < last.images)?;
+        let (from, to) = (of(first) as f64, of(last) as f64);
+        let of_an_image = ((to - from) / (last.images - first.images) as f64).max(0.0);
+        Some(Self { constant: to - of_an_image * last.images as f64, of_an_image: of_an_image * SLACK })
+    }
+
+    fn plus(self, constant: u64, of_an_image: u64) -> Self {
+        Self { constant: self.constant + constant as f64, of_an_image: self.of_an_image + of_an_image as f64 }
+    }
+
+    fn at(&self, images: usize) -> u64 {
+        (self.constant + self.of_an_image * images as f64).max(0.0) as u64
+    }
+
+    /// The most images within so many bytes.
+    fn within(&self, bytes: u64) -> usize {
+        let rest = bytes as f64 - self.constant;
+        if rest <= 0.0 { 0 } else { (rest / self.of_an_image.max(1.0)) as usize }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imgveil::internal::image::Geometry;
+
+    fn probe(kind: ModelKind, side: u32) -> StepProbe {
+        let model = ModelConfig::new(kind, None, Geometry::new(side, side, 1).unwrap(), 2, None);
+        StepProbe { model, precision: Precision::F32, device: DeviceChoice::Cpu, learns: true }
+    }
+
+    fn room(resident: u64, space: Option<u64>) -> Room {
+        Room { resident: Some(resident), space }
+    }
+
+    #[test]
+    fn the_largest_batch_within_both_limits_is_found() {
+        let probe = probe(ModelKind::Cnn, 32);
+        let step = |images: usize| StepMemory { images, resident: (100 + 50 * images as u64) << 20, space: 1 << 30 };
+        let measured = [step(2), step(4)];
+        let unfit = |room| probe.unfit(64, &[2, 4], &measured, room);
+        assert_eq!(unfit(room(4 << 30, None)), None);
+        assert_eq!(unfit(Room::default()), None);
+        // 100 MiB and something, and 55 MiB an image.
+        let found = unfit(room(2 << 30, None)).unwrap();
+        assert!((33..36).contains(&found.fits) && found.needed > 3500 << 20, "{found:?}");
+        let found = unfit(room(2 << 30, Some(1 << 29))).unwrap();
+        assert_eq!((found.fits, found.available), (0, 1 << 29));
+        // The step of four images ended the process, then also that of two.
+        let ended = |measured: &[StepMemory]| probe.unfit(64, &[2, 4], measured, room(9 << 30, None)).unwrap().fits;
+        assert_eq!((ended(&measured[..1]), ended(&[])), (2, 0));
+    }
+
+    #[test]
+    fn nothing_is_measured_where_it_surely_fits_or_nothing_is_known() {
+        assert!(probe(ModelKind::Cnn, 32).sizes(64, room(4 << 30, None)).is_empty());
+        assert!(probe(ModelKind::ResNet18, 32).sizes(64, Room::default()).is_empty());
+        assert_eq!(probe(ModelKind::Cnn, 32).sizes(64, room(64 << 20, None)), [2, 4]);
+        assert_eq!(probe(ModelKind::ResNet18, 32).sizes(3, room(4 << 30, None)), [2, 3]);
+    }
+
+    /// The bound below which nothing is measured holds, and larger steps take more.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_step_of_the_small_network_takes_less_than_its_bound() {
+        let probe = probe(ModelKind::Cnn, 128);
+        let mut steps = Vec::new();
+        probe.measure(&[16, 64], &mut |step| steps.push(step)).unwrap();
+        let grown = steps[1].resident - steps[0].resident;
+        assert!(grown > 0 && grown < (64 - 16) * (32 * 32 * OF_A_PLACE + 128 * 128 * 16), "{steps:?}");
+    }
+}

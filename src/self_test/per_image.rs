@@ -1,0 +1,35 @@
+//! Stages that draw a key for every image on the device.
+
+use super::draws::Draws;
+use super::{Extent, Fault, compare};
+use crate::engine::Device;
+use crate::image::{Depth, Geometry};
+use crate::key::Key;
+use crate::scheme::{KeyScope, Options, Preset, Statistic, compile};
+
+/// Compares batches of many images, each with a key of its own.
+pub fn check(device: &Device, extent: Extent) -> Result<String, Fault> {
+    let mut draws = Draws::new(extent.seed);
+    let per_image = Options { key_scope: Some(KeyScope::Image), ..Options::default() };
+    let filter = Options { statistic: Some(Statistic::Mean), ..per_image };
+    let schemes = [
+        Preset::Skk.scheme(per_image)?,
+        Preset::SkkFilter.scheme(per_image)?,
+        Preset::SkkFilter.scheme(filter)?,
+        Preset::Keystream.scheme(Options::default())?,
+    ];
+    let mut images = 0;
+    for (height, width, channels, count) in [(28, 28, 1, 300), (32, 32, 3, 300), (224, 224, 3, 8)] {
+        for depth in [Depth::U8, Depth::U16] {
+            let geometry = Geometry::new(height, width, channels)?.with_depth(depth);
+            for scheme in &schemes {
+                let program = compile(scheme, &Key::from_bytes(draws.bytes()), geometry)?;
+                let input = draws.images(geometry, 4);
+                let refs = draws.refs(count, 4, false);
+                compare(device, &program, &input, &refs, || format!("{} on {geometry}", scheme.describe()))?;
+                images += count;
+            }
+        }
+    }
+    Ok(format!("{images} images with a key each"))
+}
