@@ -455,6 +455,7 @@ mod tests {
                 key: &key,
                 throwaway: true,
                 exhibits: &exhibits,
+                place: None,
                 device: &Device::cpu(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
@@ -498,6 +499,7 @@ mod tests {
             key: &key,
             throwaway: false,
             exhibits: &[],
+            place: None,
             device: &Device::cpu(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();
