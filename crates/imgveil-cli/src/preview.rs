@@ -456,7 +456,6 @@ mod tests {
                 throwaway: true,
                 place: None,
                 exhibits: &exhibits,
-                place: None,
                 device: &Device::cpu(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
@@ -501,7 +500,6 @@ mod tests {
             throwaway: false,
             place: None,
             exhibits: &[],
-            place: None,
             device: &Device::cpu(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();
