@@ -28,8 +28,8 @@ fn blurred(shown: ImageRef, pixel: u32, channel: u32) -> u32 {
     for (var d = -reach; d <= reach; d++) {
         // Beyond the edge, the last sample is repeated.
         let place = u32(clamp(at + d, 0, last));
-        let from = select(y * params.width + place, place * params.width + x, down);
-        rest += weight(radius, u32(abs(d))) * augmented(shown, from * params.channels + channel);
+        let source = select(y * params.width + place, place * params.width + x, down);
+        rest += weight(radius, u32(abs(d))) * augmented(shown, source * params.channels + channel);
         quotient += rest / whole;
         rest %= whole;
     }

@@ -50,7 +50,7 @@ fn every_scheme_is_undone_or_says_that_it_cannot_be() {
         ("-s skk-filter --statistic mean", Some(("skk-filter", "the block statistic keeps one value of each block"))),
         ("-s pixelate", Some(("pixelate", "the block statistic keeps one value of each block"))),
         ("-s blur", Some(("blur", "a blur rounds what little is left of fine detail"))),
-        ("-s dp-pix --block 4x8", Some(("dp-pix", "the block statistic keeps one value of each block"))),
+        ("-s dp-pix --block 4x8", Some(("dp-pix", "noise cuts samples off at the ends of their range"))),
         ("-s shf", None),
         ("-s np", None),
         ("-s vit --sign-flip", None),

@@ -161,7 +161,7 @@ bits, so no key reaches more; what written-out tables could do beyond that is gi
 fn what_is_no_scheme_is_not_explained() {
     let sandbox = Sandbox::new();
     let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
-    np, vit, instahide, keystream";
+    np, vit, instahide, pixelate, blur, dp-pix, keystream";
     sandbox.refuses("schemes rot13", USAGE, words);
     sandbox.refuses("schemes own.toml", USAGE, "there is no scheme file own.toml: check the path");
     sandbox.write("own.toml", b"[[stage]]\n");
