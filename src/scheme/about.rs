@@ -142,8 +142,8 @@ impl Preset {
                             encrypting images: a vision transformer whose patch and position embeddings are permuted \
                             by the same key gives the \
                             plain model's outputs",
-                broken_by: "encrypted images alone: Chuman & Kiya (arXiv 2211.02369) mostly restored images under block \
-                            and pixel shuffling with a jigsaw puzzle solver. One plain image with its encryption \
+                broken_by: "encrypted images alone: Chuman & Kiya (arXiv 2211.02369) mostly restored images under \
+                            block and pixel shuffling with a jigsaw puzzle solver. One plain image with its encryption \
                             gives the key away",
                 open: None,
             },

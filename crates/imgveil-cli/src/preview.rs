@@ -454,7 +454,9 @@ mod tests {
                 output: &output,
                 key: &key,
                 throwaway: true,
+                place: None,
                 exhibits: &exhibits,
+                place: None,
                 device: &Device::cpu(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
@@ -497,7 +499,9 @@ mod tests {
             output: &output,
             key: &key,
             throwaway: false,
+            place: None,
             exhibits: &[],
+            place: None,
             device: &Device::cpu(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();

@@ -18,8 +18,8 @@ pub fn process_memory() -> Option<ProcessMemory> {
     of_status(&read("status")?)
 }
 
-/// What the limits on address space and data, which `ulimit` and `prlimit` set, leave to this process. `None` where there
-/// is no limit, or the system does not say.
+/// What the limits on address space and data, which `ulimit` and `prlimit` set, leave to this process. `None` where
+/// there is no limit, or the system does not say.
 pub fn space_left() -> Option<u64> {
     left(&read("limits")?, &read("status")?)
 }

@@ -45,9 +45,9 @@ fn unfit(probe: &StepProbe, batch: usize, out: &Output) -> Option<Unfit> {
     if sizes.is_empty() {
         return None;
     }
-    let measured = measured(probe, &sizes)?;
+    let (measured, ended) = measured(probe, &sizes)?;
     out.detail(&format!("memory of small steps: {measured:?}; {room:?}"));
-    probe.unfit(batch, &sizes, &measured, room)
+    probe.unfit(batch, &measured, ended, room)
 }
 
 fn failure(batch: usize, unfit: Unfit, advice: &str) -> Failure {
@@ -65,17 +65,17 @@ fn halved(batch: usize, fits: usize) -> Option<usize> {
     std::iter::successors(Some(batch), |&size| (size > 1).then_some(size / 2)).find(|&size| size <= fits)
 }
 
-/// Makes steps of these sizes in a process of its own. Fewer come back if the process was ended by a step. `None` if it
-/// failed in another way, which says nothing about memory.
-fn measured(probe: &StepProbe, sizes: &[usize]) -> Option<Vec<StepMemory>> {
+/// Makes steps of these sizes in a process of its own, and tells whether a step ended it. `None` if it failed in another
+/// way, which says nothing about memory.
+fn measured(probe: &StepProbe, sizes: &[usize]) -> Option<(Vec<StepMemory>, bool)> {
     let mut command = run_process::command().ok()?;
     let list: Vec<String> = sizes.iter().map(ToString::to_string).collect();
     command.args(["--memory", &list.join(",")]).stdout(Stdio::piped()).stderr(Stdio::null());
     let output = run_process::start(&mut command, probe).ok()?.wait_with_output().ok()?;
     let lines = output.stdout.split(|&byte| byte == b'\n');
     let steps: Vec<StepMemory> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
-    let was_ended = output.status.code().is_none();
-    (was_ended || steps.len() == sizes.len()).then_some(steps)
+    let ended = output.status.code().is_none();
+    (ended || output.status.success()).then_some((steps, ended))
 }
 
 #[cfg(test)]

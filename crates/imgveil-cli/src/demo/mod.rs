@@ -153,6 +153,7 @@ fn draw_schemes(folder: &Path, key: &Key, device: &Device) -> Result<PathBuf, Fa
         throwaway: false,
         exhibits: &exhibits,
         reading: &ReadOptions::default(),
+        place: None,
         device,
     };
     preview(&request, &NoProgress)?;

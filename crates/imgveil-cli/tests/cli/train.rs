@@ -231,10 +231,13 @@ fn a_device_that_is_not_there_leaves_no_run_folder() {
 #[test]
 fn a_batch_that_does_not_fit_into_memory_is_refused_with_one_that_does() {
     let sandbox = Sandbox::new();
-    (0..64).for_each(|i| sandbox.picture(&format!("in/{}/{i}.png", ["a", "b"][i % 2]), grey(64, 64, i as u32)));
+    for i in 0..66 {
+        let split = if i < 64 { "train" } else { "val" };
+        sandbox.picture(&format!("in/{split}/{}/{i}.png", ["a", "b"][i % 2]), grey(64, 64, i as u32));
+    }
     let line =
         |batch: u32, run: &str| format!("train --data in --patch 1 --epochs 1 --batch {batch} --device cpu -o {run}");
-    const MEMORY: u64 = 1 << 30;
+    const MEMORY: u64 = 512 << 20;
     let Some(refused) = in_memory(&sandbox, &line(64, "run"), MEMORY) else { return };
     assert_eq!(refused.code, 1, "{}", refused.err);
     let advice = refused.err.split_once("use --batch ").unwrap_or_else(|| panic!("{}", refused.err)).1;
@@ -255,7 +258,7 @@ fn a_split_of_other_classes_than_the_training_images_is_refused() {
     let names: Vec<String> =
         (0..8).map(|i| format!("in/{}/{i}.png", ["train/a", "train/b", "test/c", "test/d"][i % 4])).collect();
     sandbox.greys(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let words = "no test image is of a class of the training images: its scores would mean nothing; call the folders of a \
-                 class alike in all splits, or encrypt the set with --labels FILE";
+    let words = "no test image is of a class of the training images: its scores would mean nothing; call the folders \
+                 of a class alike in all splits, or encrypt the set with --labels FILE";
     sandbox.refuses_like("train --data in -o run", DATASET, |found| found.contains(words));
 }

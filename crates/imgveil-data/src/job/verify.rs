@@ -96,8 +96,8 @@ impl VerifyRun {
         let request = &self.request;
         let wanted = |index: usize| request.spot_check.is_none_or(|check| check.includes(index));
         let checked = match &request.secret {
-            Some(secret) => self.decrypted(secret, &wanted),
-            None => self.hashed(&wanted),
+            Some(secret) => self.decrypted(secret, wanted),
+            None => self.hashed(wanted),
         };
         let Checked { manifest, beside, checked, failed, busy, decrypted, unchecked } = match checked {
             // Mixtures are floats, which no source lists.
@@ -185,7 +185,8 @@ impl VerifyRun {
         let bytes = set.geometry.samples() * size_of::<f32>();
         let good = indices.len() - failed.len();
         self.progress.advance(good, (good * bytes) as u64);
-        let (beside, checked) = (Beside { labels, strangers: faults.strangers }, indices.len());
+        let beside = Beside { labels, strangers: faults.strangers, ..Beside::default() };
+        let checked = indices.len();
         let unchecked = match secret {
             Some(_) => vec![Unchecked::Lossy, Unchecked::Shares],
             None => vec![Unchecked::Shares],

@@ -4,10 +4,10 @@
 //! reads the whole gradient once for every channel, and the gradient of the maps on one thread. Here the windows of the
 //! maps become columns (Chellapilla et al., "High Performance Convolutional Neural Networks for Document Processing",
 //! IWFHR 2006), and one product of matrices for some images at a time gives the sums: the output (O, P) is the weight
-//! (O, K) by the columns (K, P). The gradient of the weight is the gradient of the output by the columns, and the columns
-//! of the gradient of the maps are the weight by the gradient of the output. Without strides, the gradient of the maps is
-//! a convolution itself, which needs no sums of columns. P counts the places of the output in all
-//! images, K the channels and places under the kernel.
+//! (O, K) by the columns (K, P). The gradient of the weight is the gradient of the output by the columns, and the
+//! columns of the gradient of the maps are the weight by the gradient of the output. Without strides, the gradient of
+//! the maps is a convolution itself, which needs no sums of columns. P counts the places of the output in all images, K
+//! the channels and places under the kernel.
 
 use burn::backend::ops::FloatTensorOps;
 use burn::backend::tensor::FloatTensor;
@@ -107,8 +107,8 @@ impl Sizes {
         Some(Self { images, channels, outputs, maps, kernel, output, stride, padding })
     }
 
-    /// The convolution of the gradient of the output that gives the gradient of the maps, with the kernel turned by half
-    /// a turn. `None` with strides, which would put zeros between the values.
+    /// The convolution of the gradient of the output that gives the gradient of the maps, with the kernel turned by
+    /// half a turn. `None` with strides, which would put zeros between the values.
     fn turned(&self) -> Option<Self> {
         let padding = [0, 1].map(|axis| (self.kernel[axis] - 1).checked_sub(self.padding[axis]));
         let [Some(top), Some(left)] = padding else { return None };

@@ -1,6 +1,6 @@
 //! How much memory a step takes, so that a batch that does not fit is refused before the first step. An allocation that
-//! fails ends the process without a word, so small steps are measured in a process of their own, and the caller computes
-//! what a large one takes.
+//! fails ends the process without a word, so small steps are measured in a process of their own, and the caller
+//! computes what a large one takes.
 
 use crate::backend::Backend;
 use crate::checkpoint::read_description;
@@ -74,14 +74,29 @@ pub struct Unfit {
 /// so far, and the state of the run while it is written.
 const COPIES: u64 = 7;
 
-/// The most bytes that the small network takes for a place of its maps, in a step with gradients. About a third of it was
-/// measured.
-const OF_A_PLACE: u64 = 24 << 10;
+/// The most bytes that a network takes for a place of its first map, in a step with gradients: about three times what
+/// was measured. `places` is the number of places; attention compares each with all others.
+fn of_a_place(kind: ModelKind, places: u64) -> u64 {
+    let kib = match kind {
+        ModelKind::Cnn => 24,
+        ModelKind::ResNet18 => 20,
+        ModelKind::Xception => 36,
+        ModelKind::ResNet50 => 105,
+        ModelKind::DenseNet121 => 180,
+        ModelKind::VitTiny => 4 * places.max(256),
+        ModelKind::VitSmall => 8 * places.max(256),
+        ModelKind::ConvMixer => 2 << 10,
+    };
+    kib << 10
+}
 
 /// Whether the device computes in memory of the machine, which is known.
 pub(super) fn tells_memory(backend: &Backend) -> bool {
     backend.gpu().is_none_or(Gpu::is_software)
 }
+
+/// Small steps vary by some MiB, so that steps are made until they differ by so many bytes.
+const ENOUGH: u64 = 128 << 20;
 
 /// What an image takes over many steps, compared with the first: the allocator does not give back all that is freed.
 const SLACK: f64 = 1.1;
@@ -108,19 +123,24 @@ impl StepProbe {
     pub fn sizes(&self, batch: usize, room: Room) -> Vec<usize> {
         let Some(least) = room.least() else { return Vec::new() };
         let ModelConfig { kind, size, adaptation, patch, channels, .. } = &self.model;
-        if *kind == ModelKind::Cnn && adaptation.is_none() {
+        if adaptation.is_none() {
             let patch = patch.unwrap_or([1, 1]);
             let places = (size[0] / patch[0].max(1) * (size[1] / patch[1].max(1))) as u64;
-            let pixels = (size[0] * size[1] * channels) as u64;
-            if batch as u64 * (places * OF_A_PLACE + pixels * 16) < least / 8 {
+            let of_an_image = places * of_a_place(*kind, places) + (size[0] * size[1] * channels) as u64 * 16;
+            let parameters = 4 * self.model.outline().parameters() as u64;
+            if (batch as u64).saturating_mul(of_an_image) + (2 + COPIES) * parameters < least / 2 {
                 return Vec::new();
             }
         }
-        if batch <= 2 { vec![batch.max(1)] } else { vec![2, 4.min(batch)] }
+        let doubled = std::iter::successors(Some(2), |&images| Some(2 * images));
+        let mut sizes: Vec<usize> = doubled.take_while(|&images| images <= 4 || 4 * images <= batch).collect();
+        sizes.iter_mut().for_each(|images| *images = (*images).min(batch.max(1)));
+        sizes.dedup();
+        sizes
     }
 
-    /// Makes steps of each of these sizes, and tells after each how much memory this process has taken since before the
-    /// first. Tells nothing where the system does not say.
+    /// Makes steps of each of these sizes until they take [`ENOUGH`] more than the first, and tells after each how much
+    /// memory this process has taken since before the first. Tells nothing where the system does not say.
     ///
     /// # Errors
     /// When there is no such device.
@@ -130,6 +150,7 @@ impl StepProbe {
         let device = if self.learns { backend.device().autodiff() } else { backend.device() };
         let network = self.model.init(0, &device);
         let [height, width] = self.model.size;
+        let mut first = None;
         for &images in sizes {
             let batch = Tensor::<4>::zeros([images, self.model.channels, height, width], &device);
             let network = self.precision.of_step(&network);
@@ -143,34 +164,41 @@ impl StepProbe {
             let loss = if self.learns { loss.inner() } else { loss };
             loss.try_into_data().map_err(|e| TrainError::Fetch(e.to_string()))?;
             let Some(now) = process_memory() else { return Ok(()) };
-            tell(StepMemory {
+            let step = StepMemory {
                 images,
                 resident: now.most_resident.saturating_sub(before.resident),
                 space: now.most_space.saturating_sub(before.space),
-            });
+            };
+            tell(step);
+            if step.resident - first.get_or_insert(step).resident >= ENOUGH {
+                break;
+            }
         }
         Ok(())
     }
 
-    /// Whether a batch fits, from steps that were measured. `None` if it does, or nothing can be said: `sizes` were asked
-    /// for, and only the steps of `measured` went through.
-    pub fn unfit(&self, batch: usize, sizes: &[usize], measured: &[StepMemory], room: Room) -> Option<Unfit> {
+    /// Whether a batch fits, from steps that were measured. `None` if it does, or nothing can be said. The next step
+    /// may have `ended` the process that measured.
+    pub fn unfit(&self, batch: usize, measured: &[StepMemory], ended: bool, room: Room) -> Option<Unfit> {
         let parameters = 4 * self.model.outline().parameters() as u64;
         let beside = if self.learns { COPIES * parameters } else { parameters };
         let pixels = (self.model.channels * self.model.size[0] * self.model.size[1]) as u64;
         // Two batches are made ahead.
         let ahead = 2 * 4 * pixels;
-        let all = |of: fn(&StepMemory) -> u64, available: Option<u64>| {
-            let line = Line::through(measured, of)?.plus(beside, ahead);
-            let (needed, available) = (line.at(batch), available?);
+        let unfit = |line: Option<Line>, available: Option<u64>| {
+            let (line, available) = (line?.plus(beside, ahead), available?);
+            let needed = line.at(batch);
             (needed > available).then(|| Unfit { needed, available, fits: line.within(available).min(batch - 1) })
         };
-        let unfit = [all(|step| step.resident, room.resident), all(|step| step.space, room.space)];
+        let (resident, space) =
+            (Line::through(measured, |step| step.resident), Line::through(measured, |step| step.space));
+        // Allocators reserve address space in large pieces, which hide what a few images take.
+        let space = space.map(|line| line.at_least(resident.as_ref()));
+        let unfit = [unfit(resident, room.resident), unfit(space, room.space)];
         let unfit = unfit.into_iter().flatten().min_by_key(|unfit| unfit.fits);
-        if unfit.is_some() || measured.len() == sizes.len() {
+        if unfit.is_some() || !ended {
             return unfit;
         }
-        // A step of the next size ended the process that measured.
         let fits = measured.last().map_or(0, |step| step.images);
         let available = room.least()?;
         (fits < batch).then(|| Unfit { needed: available, available, fits })
@@ -185,11 +213,16 @@ struct Line {
 
 impl Line {
     fn through(measured: &[StepMemory], of: fn(&StepMemory) -> u64) -> Option<Self> {
-        let last = measured.last()?;
-        let first = measured.first().filter(|first| first.images < last.images)?;
+        // The first steps also take what every process takes once.
+        let [.., first, last] = measured else { return None };
         let (from, to) = (of(first) as f64, of(last) as f64);
         let of_an_image = ((to - from) / (last.images - first.images) as f64).max(0.0);
         Some(Self { constant: to - of_an_image * last.images as f64, of_an_image: of_an_image * SLACK })
+    }
+
+    fn at_least(self, other: Option<&Self>) -> Self {
+        let of_an_image = other.map_or(0.0, |other| other.of_an_image).max(self.of_an_image);
+        Self { of_an_image, ..self }
     }
 
     fn plus(self, constant: u64, of_an_image: u64) -> Self {
@@ -226,7 +259,7 @@ mod tests {
         let probe = probe(ModelKind::Cnn, 32);
         let step = |images: usize| StepMemory { images, resident: (100 + 50 * images as u64) << 20, space: 1 << 30 };
         let measured = [step(2), step(4)];
-        let unfit = |room| probe.unfit(64, &[2, 4], &measured, room);
+        let unfit = |room| probe.unfit(64, &measured, false, room);
         assert_eq!(unfit(room(4 << 30, None)), None);
         assert_eq!(unfit(Room::default()), None);
         // 100 MiB and something, and 55 MiB an image.
@@ -235,16 +268,18 @@ mod tests {
         let found = unfit(room(2 << 30, Some(1 << 29))).unwrap();
         assert_eq!((found.fits, found.available), (0, 1 << 29));
         // The step of four images ended the process, then also that of two.
-        let ended = |measured: &[StepMemory]| probe.unfit(64, &[2, 4], measured, room(9 << 30, None)).unwrap().fits;
+        let ended = |measured: &[StepMemory]| probe.unfit(64, measured, true, room(9 << 30, None)).unwrap().fits;
         assert_eq!((ended(&measured[..1]), ended(&[])), (2, 0));
     }
 
     #[test]
     fn nothing_is_measured_where_it_surely_fits_or_nothing_is_known() {
         assert!(probe(ModelKind::Cnn, 32).sizes(64, room(4 << 30, None)).is_empty());
-        assert!(probe(ModelKind::ResNet18, 32).sizes(64, Room::default()).is_empty());
-        assert_eq!(probe(ModelKind::Cnn, 32).sizes(64, room(64 << 20, None)), [2, 4]);
-        assert_eq!(probe(ModelKind::ResNet18, 32).sizes(3, room(4 << 30, None)), [2, 3]);
+        assert!(probe(ModelKind::DenseNet121, 64).sizes(64, Room::default()).is_empty());
+        assert!(probe(ModelKind::ResNet18, 32).sizes(64, room(8 << 30, None)).is_empty());
+        assert!(!probe(ModelKind::DenseNet121, 64).sizes(64, room(64 << 30, None)).is_empty());
+        assert_eq!(probe(ModelKind::Cnn, 32).sizes(64, room(64 << 20, None)), [2, 4, 8, 16]);
+        assert_eq!(probe(ModelKind::ResNet18, 32).sizes(3, room(64 << 20, None)), [2, 3]);
     }
 
     /// The bound below which nothing is measured holds, and larger steps take more.
@@ -255,6 +290,7 @@ mod tests {
         let mut steps = Vec::new();
         probe.measure(&[16, 64], &mut |step| steps.push(step)).unwrap();
         let grown = steps[1].resident - steps[0].resident;
-        assert!(grown > 0 && grown < (64 - 16) * (32 * 32 * OF_A_PLACE + 128 * 128 * 16), "{steps:?}");
+        let bound = 32 * 32 * of_a_place(ModelKind::Cnn, 32 * 32) + 128 * 128 * 16;
+        assert!(grown > 0 && grown < (64 - 16) * bound, "{steps:?}");
     }
 }
