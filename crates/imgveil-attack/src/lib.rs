@@ -4,6 +4,7 @@
 //! Some can have images encrypted too ([`Oracle`]). Nothing here takes a key or a plan.
 
 mod another_export;
+mod assembly_scores;
 mod assignment;
 mod auc;
 pub mod chosen;
@@ -28,6 +29,7 @@ mod turns;
 mod variants;
 
 pub use another_export::another_export;
+pub use assembly_scores::{AssemblyScores, assembly_scores};
 pub use assignment::assign;
 pub use auc::auc;
 pub use error::Error;

@@ -90,7 +90,7 @@ mod tests {
                 }
             }
         }
-        // A quarter turn takes the right end of the first row to the left end.
-        assert_eq!(Symmetry::ALL[1].source(0, 0, 3, 5), (2, 0));
+        // A quarter turn counter-clockwise takes the right end of the first row to the left one.
+        assert_eq!(Symmetry::ALL[1].source(0, 0, 3, 5), (0, 4));
     }
 }

@@ -6,10 +6,10 @@ use crate::variants::ORDERS;
 use rayon::prelude::*;
 
 /// Turns of the coordinates that are tried over a quarter turn. The square looks the same after that.
-const TURNS: usize = 12;
+const TURNS: usize = 8;
 
 /// The starts that are improved, of all turns those that fit best.
-const IMPROVED: usize = 4;
+const IMPROVED: usize = 2;
 
 /// The best arrangement from starts that lie in a plane, for many places of `channels` channels each.
 ///

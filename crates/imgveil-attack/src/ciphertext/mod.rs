@@ -23,6 +23,7 @@ mod refinement;
 mod scrambled_blocks;
 mod shared_blocks;
 mod shared_pixels;
+mod shared_refinement;
 mod structure;
 mod turned_blocks;
 

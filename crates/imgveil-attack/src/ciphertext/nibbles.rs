@@ -13,6 +13,7 @@ use super::each_block::{connected, part};
 use super::lower_nibbles::completed;
 use super::places::{Sources, ordered, signs, unsigned};
 use super::prior::{Prior, correlations};
+use super::shared_refinement::refined;
 use crate::elements::Elements;
 use crate::{Batch, Error, Progress};
 
@@ -36,6 +37,6 @@ pub fn nibbles(encrypted: &Batch, block: usize, prior: Prior<'_>, progress: &dyn
     for (k, &to) in order.iter().enumerate() {
         sources[to] = (chosen[k], negative[k]);
     }
-    let sources = best_symmetry(&elements, &sources);
+    let sources = refined(&elements, &best_symmetry(&elements, &sources));
     Ok(completed(&elements, &[sources], encrypted.max(), progress)?.to_images())
 }

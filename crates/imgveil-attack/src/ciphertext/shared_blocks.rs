@@ -6,11 +6,13 @@
 //!
 //! Places of a block that were neighbours correlate most. The leading eigenvector of their correlations shows which were
 //! flipped; matching the correlations to expected ones shows where each belongs, up to a symmetry of the square; the
-//! borders of neighbouring blocks show which symmetry.
+//! borders of neighbouring blocks show which symmetry. Then places are exchanged as long as neighbouring pixels become more
+//! alike.
 
 use super::borders::best_symmetry;
 use super::places::arranged;
 use super::prior::Prior;
+use super::shared_refinement::refined;
 use crate::elements::Elements;
 use crate::{Batch, Error};
 
@@ -33,6 +35,6 @@ pub fn shared_blocks(encrypted: &Batch, block: usize, moves: Moves, prior: Prior
     let elements = Elements::new(encrypted, block)?;
     let expected = prior.correlations(elements.grid)?;
     let sources = arranged(&elements, &expected, moves.shuffled, moves.flipped);
-    let sources = if moves.shuffled { best_symmetry(&elements, &sources) } else { sources };
+    let sources = if moves.shuffled { refined(&elements, &best_symmetry(&elements, &sources)) } else { sources };
     Ok(elements.rearranged(&sources).to_images())
 }
