@@ -4,6 +4,7 @@
 mod augmentation;
 mod depth;
 
+use crate::plain::Plain;
 use std::fmt;
 use std::str::FromStr;
 
@@ -54,7 +55,7 @@ pub enum GeometryError {
     /// Not of the form `HEIGHTxWIDTHxCHANNELS`.
     #[error(
         "`{}` is not a geometry; write HEIGHTxWIDTHxCHANNELS, such as 224x224x3, and x16 behind it for 16-bit samples",
-        .0.escape_debug()
+        .0.plain()
     )]
     Syntax(String),
 }

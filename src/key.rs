@@ -1,5 +1,6 @@
 //! The secret key and its text. This module never prints the secret. Every copy of it is wiped when dropped.
 
+use crate::plain::Plain;
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32, Hrp};
 use std::fmt;
@@ -56,7 +57,7 @@ pub enum KeyError {
     /// The fingerprint line belongs to another secret.
     #[error(
         "its fingerprint line says {}, but the secret's fingerprint is {actual}; one of the two lines was changed",
-        .stated.escape_debug()
+        .stated.plain()
     )]
     Mismatch {
         /// As written in the file.
@@ -65,7 +66,7 @@ pub enum KeyError {
         actual: Fingerprint,
     },
     /// Not 16 hex digits.
-    #[error("`{}` is not a fingerprint: 16 lower-case hex digits", .found.escape_debug())]
+    #[error("`{}` is not a fingerprint: 16 lower-case hex digits", .found.plain())]
     Fingerprint {
         /// The text found.
         found: String,

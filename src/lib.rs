@@ -40,6 +40,7 @@ mod hex;
 mod image;
 mod images;
 mod key;
+mod plain;
 mod plan;
 mod schedule;
 mod scheme;
@@ -73,6 +74,9 @@ pub mod internal {
     }
     pub mod key {
         pub use crate::key::*;
+    }
+    pub mod plain {
+        pub use crate::plain::*;
     }
     pub mod plan {
         pub use crate::plan::*;

@@ -5,6 +5,7 @@
 use crate::hex;
 use crate::image::Geometry;
 use crate::key::Key;
+use crate::plain::Plain;
 use crate::schedule::{ImageId, first_8, hash_pixels};
 use std::fmt;
 use std::str::FromStr;
@@ -45,9 +46,7 @@ impl FromStr for Salt {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        hex::decode(text)
-            .map(Self)
-            .ok_or_else(|| format!("`{}` is not a salt: 32 lower-case hex digits", text.escape_debug()))
+        hex::decode(text).map(Self).ok_or_else(|| format!("`{}` is not a salt: 32 lower-case hex digits", text.plain()))
     }
 }
 

@@ -2,6 +2,7 @@
 //! and the secret that is derived from them. The module `scheme` knows the meaning of the arrays; this module does not.
 
 use crate::key::Key;
+use crate::plain::Plain;
 use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
@@ -285,11 +286,10 @@ impl<'de> Deserialize<'de> for Tables {
                         map.next_value::<IgnoredAny>()?;
                         continue;
                     }
-                    let array = map
-                        .next_value()
-                        .map_err(|e| A::Error::custom(format!("array `{}`: {e}", name.escape_debug())))?;
+                    let array =
+                        map.next_value().map_err(|e| A::Error::custom(format!("array `{}`: {e}", name.plain())))?;
                     if arrays.contains_key(&name) {
-                        return Err(A::Error::custom(format!("array `{}` comes twice", name.escape_debug())));
+                        return Err(A::Error::custom(format!("array `{}` comes twice", name.plain())));
                     }
                     arrays.insert(name, array);
                 }

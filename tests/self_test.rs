@@ -3,12 +3,14 @@
 mod common;
 
 use common::{engines, root};
+use imgveil::internal::engine::KERNELS;
 use imgveil::internal::hex;
 use imgveil::internal::image::{Depth, Geometry};
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::Scheme;
 use imgveil::internal::self_test::{ANSWERS, Answer, CHECKS, Extent, answers};
 use serde_json::Value;
+use std::path::PathBuf;
 
 /// The answer that a case of `assets/vectors/schemes.json` states.
 fn stated(case: &Value) -> Answer {
@@ -38,6 +40,34 @@ fn known_answers_are_those_of_the_vectors() {
     }
     assert_eq!(ANSWERS, lines, "see the comment on this test");
     assert_eq!(answers().collect::<Vec<_>>(), expected);
+}
+
+/// The self-test uses every kernel that encrypts or converts, so that it would find a fault in any of them. With
+/// `IMGVEIL_VARIANTS=FOLDER`, writes each variant that was used there, for `tests/backends`.
+#[test]
+fn every_kernel_is_used() {
+    let Some(device) = common::open_gpu() else {
+        return common::say_skipped("every_kernel_is_used: IMGVEIL_SKIP_GPU=1");
+    };
+    for check in CHECKS {
+        check.run(&device, Extent { programs: 300, ..Extent::SHORT }).unwrap_or_else(|e| panic!("{}: {e}", check.name));
+    }
+    let variants = device.gpu().unwrap().variants();
+    for kernel in KERNELS {
+        // Copies are for measurements only.
+        let is_copy = kernel.name.starts_with("copy_vectors") || kernel.name.starts_with("copy_words");
+        assert!(is_copy || variants.iter().any(|variant| variant.kernel == kernel.name), "{} is not used", kernel.name);
+    }
+    if let Some(folder) = std::env::var_os("IMGVEIL_VARIANTS").map(PathBuf::from) {
+        std::fs::create_dir_all(&folder).unwrap();
+        for (number, variant) in variants.iter().enumerate() {
+            let kernel = KERNELS.iter().find(|kernel| kernel.name == variant.kernel).unwrap();
+            let path = folder.join(format!("{}-{number}.wgsl", kernel.name));
+            let constants: String = variant.constants.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
+            std::fs::write(&path, kernel.wgsl).unwrap();
+            std::fs::write(path.with_extension("constants"), constants).unwrap();
+        }
+    }
 }
 
 #[test]

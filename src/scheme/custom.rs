@@ -10,6 +10,7 @@
 
 use super::name::{self, NameError};
 use super::{KINDS, MOST_STAGES, Scheme, Stage, StageError};
+use crate::plain::Plain;
 use std::borrow::Cow;
 use std::path::Path;
 use toml::Spanned;
@@ -45,7 +46,7 @@ pub enum CustomProblem {
     #[error("this is too long for a scheme: more than {LONGEST_SCHEME} bytes")]
     Long,
     /// A key that means nothing.
-    #[error("`{}` means nothing here; a scheme has a name and stages ([[stage]])", .0.escape_debug())]
+    #[error("`{}` means nothing here; a scheme has a name and stages ([[stage]])", .0.plain())]
     Key(String),
     /// Stages in another form.
     #[error("write every stage below a line [[stage]], with two brackets")]

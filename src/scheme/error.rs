@@ -2,6 +2,7 @@
 
 use super::{Block, Stage};
 use crate::image::Geometry;
+use crate::plain::Plain;
 use crate::plan::PlanError;
 use crate::tables::dimensions;
 use std::fmt;
@@ -94,7 +95,7 @@ pub enum ImportError {
     #[error(
         "the tables have an array `{}`, and those of scheme `{scheme}` are {}: remove it, or choose the scheme that \
          the tables are for",
-        .array.escape_debug(), .known.join(", ")
+        .array.plain(), .known.join(", ")
     )]
     Unknown {
         /// Its name.

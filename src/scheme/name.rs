@@ -1,6 +1,7 @@
 //! Names of schemes. Names appear on terminals and in the names of folders, and some come from files that others wrote.
 
 use super::PRESETS;
+use crate::plain::Plain;
 use serde::{Deserialize, Deserializer, de::Error};
 
 /// The most characters that a name may have.
@@ -11,13 +12,13 @@ pub const LONGEST_NAME: usize = 64;
 #[non_exhaustive]
 pub enum NameError {
     /// No name, or one that does not begin well.
-    #[error("the name `{}` does not begin with a letter or digit of ASCII", .0.escape_debug())]
+    #[error("the name `{}` does not begin with a letter or digit of ASCII", .0.plain())]
     Begin(String),
     /// A character that a name must not have.
     #[error(
         "the name `{}` has a `{}`: write letters, digits, `-`, `_` and `.` of ASCII only",
-        .name.escape_debug(),
-        .found.escape_debug()
+        .name.plain(),
+        .found.plain()
     )]
     Character {
         /// The name.

@@ -2,6 +2,7 @@
 
 use super::{KeyScope, Options, Orders, Preset, PresetError, Scheme, Stage, StageError};
 use crate::engine::Statistic;
+use crate::plain::Plain;
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,7 +25,7 @@ pub enum SchemeTextError {
         source: StageError,
     },
     /// A word that is no option of the preset.
-    #[error("`{}` is no option of scheme `{preset}`, which has {}", .word.escape_debug(), either(.known))]
+    #[error("`{}` is no option of scheme `{preset}`, which has {}", .word.plain(), either(.known))]
     Option {
         /// The preset's name.
         preset: &'static str,

@@ -65,7 +65,7 @@ impl Draws {
     fn stage(&mut self, block: Block) -> Stage {
         let scope = if self.coin() { KeyScope::Block } else { KeyScope::Shared };
         let order = if self.coin() { Order::RowColumnChannel } else { Order::ChannelRowColumn };
-        match self.number(0..12) {
+        match self.number(0..14) {
             0 | 1 => stage::PixelShuffling { block, scope, order }.into(),
             2 => stage::SignFlip { block, scope, order }.into(),
             3 => stage::NibbleShuffling { block, scope }.into(),
@@ -81,6 +81,11 @@ impl Draws {
             }
             8 => stage::BlockScrambling { block }.into(),
             9 => stage::Keystream.into(),
+            11 => stage::GaussianBlur { radius: self.number(1..4) }.into(),
+            12 => {
+                let epsilon = stage::Epsilon::thousandths(self.number(100..20_000)).unwrap_or(stage::Epsilon::HALF);
+                stage::LaplaceNoise { block, epsilon, m: self.number(1..20) }.into()
+            }
             10 => stage::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::AsPublished }.into(),
             _ => {
                 let all = [Statistic::Median, Statistic::Mean, Statistic::Max, Statistic::Min];

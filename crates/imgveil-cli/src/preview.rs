@@ -454,8 +454,8 @@ mod tests {
                 output: &output,
                 key: &key,
                 throwaway: true,
-                exhibits: &exhibits,
                 place: None,
+                exhibits: &exhibits,
                 device: &Device::cpu(),
             };
             let shown = preview(&request, &Quiet).unwrap().schemes;
@@ -498,8 +498,8 @@ mod tests {
             output: &output,
             key: &key,
             throwaway: false,
-            exhibits: &[],
             place: None,
+            exhibits: &[],
             device: &Device::cpu(),
         };
         let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();

@@ -1,6 +1,7 @@
 //! How much memory a job may use.
 
 use crate::process_memory;
+use imgveil::internal::plain::Plain;
 use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
@@ -125,7 +126,7 @@ impl FromStr for Memory {
 
     /// `512M`, `2G`, `1.5GiB`, or a number of bytes.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{}` is no size of memory: write 512M or 2G", text.escape_debug());
+        let wrong = || format!("`{}` is no size of memory: write 512M or 2G", text.plain());
         let lower = text.to_ascii_lowercase();
         let short = lower.strip_suffix("ib").or_else(|| lower.strip_suffix('b')).unwrap_or(&lower);
         let unit = UNITS.iter().position(|&unit| short.ends_with(unit));

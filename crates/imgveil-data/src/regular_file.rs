@@ -1,6 +1,7 @@
 //! Opens files for reading. Every file that imgveil reads is opened here: only regular files, and without waiting. A
 //! named pipe in a data set would otherwise be waited for forever, and a device may never end.
 
+use crate::Memory;
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, IsTerminal, Read, Result, Seek, SeekFrom};
 use std::path::Path;
@@ -52,6 +53,17 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 pub fn read_all(mut file: File) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map(|_| bytes)
+}
+
+/// Reads an opened file to its end, if it fits into memory: every byte takes `factor` bytes until it is used.
+///
+/// # Errors
+/// As [`read_all`], and if it does not fit.
+pub(crate) fn read_within(file: &mut File, memory: Memory, factor: u64) -> Result<Vec<u8>> {
+    memory.check(file.metadata()?.len().saturating_mul(factor)).map_err(Error::other)?;
+    let mut bytes = Vec::new();
+    // The file may grow while it is read.
+    file.take(memory.room() / factor.max(1)).read_to_end(&mut bytes).map(|_| bytes)
 }
 
 /// Opens a file that the user named on the command line, such as a key. Besides regular files, it may be an open file

@@ -4,6 +4,7 @@ use crate::OutOfMemory;
 use crate::format::npy::NpyError;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::KeyError;
+use imgveil::internal::plain::Plain;
 use imgveil::internal::tables::ShapeError;
 use std::path::PathBuf;
 
@@ -112,13 +113,13 @@ pub enum TablesError {
     #[error("its archive has two members of one name; take it from its source again")]
     Twice,
     /// A member is not an array.
-    #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.escape_debug())]
+    #[error("it holds `{}`, which is no array: an .npz of tables has members NAME.npy alone", .0.plain())]
     Member(String),
     /// The salt cannot be used.
     #[error("its salt is damaged: a salt is 32 bytes, in a file beside the tables 64 lower-case hex digits")]
     Salt,
     /// An array that cannot be used.
-    #[error("array `{}`: {source}", .array.escape_debug())]
+    #[error("array `{}`: {source}", .array.plain())]
     Array {
         /// Its name.
         array: String,

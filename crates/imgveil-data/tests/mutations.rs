@@ -1,5 +1,6 @@
 //! A signed set in hostile hands: thousands of single edits of its manifest, its image files, shards and arrays, and of
-//! its file of names. Each is refused by a verification and a decryption with the key, or changes nothing.
+//! its file of names. Each is refused by a verification and a decryption with the key, or changes nothing. Edits of the
+//! journal and the ledger of a run that was cut do not change what the next run writes, and what it leaves.
 
 mod common;
 
@@ -8,8 +9,9 @@ use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset};
+use imgveil::internal::sealed::Salt;
 use imgveil_data::format::picture;
-use imgveil_data::job::{DecryptOptions, EncryptOptions, VerifyRequest};
+use imgveil_data::job::{DecryptOptions, EncryptOptions, NoProgress, Progress, VerifyRequest};
 use imgveil_data::{
     DecryptRequest, DecryptRun, Encoding, EncryptRequest, EncryptRun, ErrorKind, Memory, VerifyRun, merge,
 };
@@ -18,6 +20,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Edits of every set.
 const EDITS: usize = 400;
@@ -75,7 +78,7 @@ fn verify(set: &Path) -> Result<usize, ErrorKind> {
     let (secret, memory) = (Some(key().into()), Memory::default());
     let request = VerifyRequest { input: set.to_owned(), secret, spot_check: None, memory };
     let found = VerifyRun::new(request, cpu()).run().map_err(|error| error.kind())?;
-    Ok(found.failed.len() + found.labels.len() + found.strangers.len())
+    Ok(found.failed.len() + found.labels.len() + found.members.len() + found.strangers.len())
 }
 
 struct Draw(ChaCha20Rng);
@@ -248,4 +251,87 @@ fn edits_of_arrays_are_refused_or_change_nothing() {
 #[test]
 fn edits_of_an_archive_are_refused_or_change_nothing() {
     edited("set.npz", Encoding::Npz, false);
+}
+
+/// Somebody makes a folder once the run has begun.
+struct Obstacle(PathBuf);
+
+impl Progress for Obstacle {
+    fn start(&self, _: usize) {
+        std::fs::create_dir_all(self.0.join("theirs")).unwrap();
+    }
+
+    fn advance(&self, _: usize, _: u64) {}
+}
+
+/// A run that was cut goes on behind its journal and its ledger, or refuses to. It never writes anything else, and never
+/// touches what others put into its output.
+#[test]
+fn edits_of_a_journal_and_a_ledger_change_nothing() {
+    const MINE: &str = "mine";
+    let folder = tempfile::tempdir().unwrap();
+    let input = input(folder.path());
+    let run = |output: &Path, progress: Arc<dyn Progress>| {
+        let options = EncryptOptions { salt: Some(Salt([5; 16])), ..EncryptOptions::default() };
+        let scheme = Preset::ShuffleFlip.scheme(Options::default()).unwrap();
+        let (input, output) = (input.clone(), output.to_owned());
+        let request = EncryptRequest { input, output, secret: key().into(), scheme, options };
+        EncryptRun::new(request, cpu()).with_progress(progress).run()
+    };
+    let right = folder.path().join("right");
+    run(&right, Arc::new(NoProgress)).unwrap();
+    let right = tree(&right);
+    // The run ends where somebody's folder has the name of one of its files.
+    let cut = folder.path().join("cut");
+    let obstacle = right.keys().rfind(|name| name.ends_with("png")).unwrap();
+    assert_eq!(run(&cut, Arc::new(Obstacle(cut.join(obstacle)))).unwrap_err().kind(), ErrorKind::AlreadyExists);
+    std::fs::remove_dir_all(cut.join(obstacle)).unwrap();
+    std::fs::write(cut.join("notes.txt"), MINE).unwrap();
+    let files = |folder: &Path| -> BTreeMap<String, Vec<u8>> {
+        tree(folder).into_iter().filter(|(name, _)| !folder.join(name).is_dir()).collect()
+    };
+    let left = files(&cut);
+    let journals: Vec<&String> = left.keys().filter(|name| name.starts_with(".imgveil-")).collect();
+    assert_eq!(journals.len(), 2, "{journals:?}");
+    assert!(left.keys().any(|name| name.ends_with("png")), "{left:?}");
+    let mut draw = Draw(ChaCha20Rng::seed_from_u64(7));
+    let (mut refused, mut done) = (0, 0);
+    for number in 0..EDITS {
+        std::fs::remove_dir_all(&cut).unwrap();
+        copy(&left.iter().map(|(name, bytes)| (cut.join(name), bytes.clone())).collect());
+        let name = journals[number % 2];
+        let mut bytes = left[name].clone();
+        match number % 5 {
+            // Somebody who knows what it is names the user's file as one of the run's.
+            0 => {
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                let files: Vec<&String> = left.keys().filter(|name| name.ends_with("png")).collect();
+                bytes = text.replace(files[draw.below(files.len())].as_str(), "notes.txt").into_bytes();
+            }
+            1 => bytes.extend(b"[\"notes.txt\",\"\",\"\"]\n[\"notes.txt\",\"\"]\n"),
+            _ => draw.bytes(&mut bytes),
+        }
+        std::fs::write(cut.join(name), &bytes).unwrap();
+        let what = format!("edit {number} of {name}");
+        let outcome = run(&cut, Arc::new(NoProgress));
+        assert_eq!(std::fs::read_to_string(cut.join("notes.txt")).unwrap(), MINE, "{what}");
+        match outcome {
+            Ok(_) => {
+                done += 1;
+                let mut found = files(&cut);
+                found.remove("notes.txt");
+                for (name, bytes) in &right {
+                    if !name.ends_with('/') {
+                        assert!(found.get(name) == Some(bytes), "{what}: {name} is another file");
+                    }
+                }
+            }
+            Err(error) => {
+                refused += 1;
+                let kinds = [ErrorKind::InvalidSet, ErrorKind::AlreadyExists, ErrorKind::InvalidRequest];
+                assert!(kinds.contains(&error.kind()), "{what}: {error}");
+            }
+        }
+    }
+    assert!(refused > 10 && done > 10, "{refused} refused, {done} done");
 }

@@ -123,7 +123,7 @@ fn open(
     let tile = applied.tile();
     let key = secret.as_ref().map(Secret::key);
     let load = |indices: &[usize]| {
-        let loaded = set::load(source, indices, resize, tile)?;
+        let loaded = set::load_within(source, indices, resize, tile, reading.memory)?;
         Ok::<_, imgveil_data::Error>(loaded.map(|loaded| Arc::new(Split::new(loaded, classes.len(), key))))
     };
     let train = load(&division.train)?.ok_or_else(|| DataError::NoTraining(path.to_owned()))?;

@@ -22,13 +22,14 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches the GPU of a backend; `None` without a GPU. Its time limit is that of the device
+    /// Watches the GPU of a backend; `None` without a GPU, and for a software adapter: that cannot hang by itself, and its
+    /// compiler may need minutes for one kernel, during which the queue stands still. The time limit is that of the device
     /// ([`imgveil::Device::set_time_limit`]). `hung` runs once, on the watching thread, if the GPU hangs. Whoever waits
     /// for the GPU keeps waiting, so `hung` should end the process.
     pub fn start(backend: &Backend, hung: impl FnOnce(EngineError) + Send + 'static) -> Option<Self> {
         let gpu = match backend {
-            Backend::Wgpu(bridge) => bridge.shared_gpu(),
-            Backend::Flex(_) => return None,
+            Backend::Wgpu(bridge) if !bridge.gpu().is_software() => bridge.shared_gpu(),
+            _ => return None,
         };
         let (stop, stopped) = mpsc::channel();
         let thread = thread::spawn(move || {
@@ -57,12 +58,10 @@ fn watch(gpu: &Gpu, stopped: &mpsc::Receiver<()>) -> Option<EngineError> {
     // When the device last passed a marker, or had none to pass.
     let mut alive = Instant::now();
     while let Err(mpsc::RecvTimeoutError::Timeout) = stopped.recv_timeout(BETWEEN) {
-        let now = passed.load(Ordering::Acquire);
+        let (now, limit) = (passed.load(Ordering::Acquire), gpu.time_limit());
         if now > seen || now == sent {
             (seen, alive) = (now, Instant::now());
-        }
-        let limit = gpu.time_limit();
-        if alive.elapsed() > limit {
+        } else if alive.elapsed() > limit {
             return Some(EngineError::Timeout { device: gpu.name(), doing: "training or predicting", limit });
         }
         let count = passed.clone();
@@ -74,4 +73,65 @@ fn watch(gpu: &Gpu, stopped: &mpsc::Receiver<()>) -> Option<EngineError> {
         let _ = gpu.device().poll(wgpu::PollType::Poll);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imgveil::internal::engine::gpu::Resident;
+    use imgveil::internal::engine::{ImageRef, Loaded};
+    use imgveil::internal::image::Geometry;
+    use imgveil::internal::key::Key;
+    use imgveil::internal::schedule::ImageId;
+    use imgveil::internal::scheme::{Options, Preset, compile};
+    use imgveil::{Device, DeviceChoice};
+
+    /// A device that has nothing to do is alive, however short the time limit. A device that is busy for longer than the
+    /// limit is told. The time limit belongs to the device, so this test opens one of its own.
+    #[test]
+    fn a_busy_device_is_told_and_an_idle_one_is_not() {
+        if std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|v| v == "1") {
+            eprintln!("SKIPPED a_busy_device_is_told_and_an_idle_one_is_not: IMGVEIL_SKIP_GPU=1");
+            return;
+        }
+        let choice = std::env::var("IMGVEIL_TEST_DEVICE").unwrap_or("gpu".into());
+        let device = Device::open(&choice.parse::<DeviceChoice>().unwrap()).unwrap();
+        let gpu = device.gpu().unwrap().clone();
+        let (stop, stopped) = mpsc::channel();
+        let idle = {
+            let gpu = gpu.clone();
+            thread::spawn(move || watch(&gpu, &stopped))
+        };
+        thread::sleep(5 * BETWEEN);
+        stop.send(()).unwrap();
+        assert_eq!(idle.join().unwrap(), None);
+
+        gpu.set_time_limit(Duration::ZERO);
+        let (stop, stopped) = mpsc::channel();
+        let busy = {
+            let gpu = gpu.clone();
+            thread::spawn(move || watch(&gpu, &stopped))
+        };
+        // Work is submitted until it is told: a fast device may finish one batch between two markers.
+        let geometry = Geometry::new(1024, 1024, 3).unwrap();
+        let scheme = Preset::SkkFilter.scheme(Options::default()).unwrap();
+        let loaded = Loaded::new(&device, compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap()).unwrap();
+        let resident = Resident::upload(&gpu, geometry, &vec![7; geometry.bytes()]).unwrap();
+        let refs = [ImageRef::new(0).with_id(ImageId([1; 8])); 8];
+        let output = gpu.device().create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: (geometry.samples() * refs.len() * 4) as u64,
+            usage: wgpu::BufferUsages::STORAGE,
+            mapped_at_creation: false,
+        });
+        let begun = Instant::now();
+        while !busy.is_finished() && begun.elapsed() < Duration::from_secs(300) {
+            loaded.floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
+        }
+        stop.send(()).ok();
+        let told = busy.join().unwrap();
+        assert!(matches!(told, Some(EngineError::Timeout { limit: Duration::ZERO, .. })), "{told:?}");
+        gpu.set_time_limit(Duration::from_secs(600));
+        gpu.wait().unwrap();
+    }
 }

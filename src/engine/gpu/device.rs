@@ -1,6 +1,6 @@
 //! The open device, and what everything on it needs: buffers, errors, waiting, readback.
 
-use super::kernel::Pipelines;
+use super::kernel::{Pipelines, Variant};
 use super::ring::Ring;
 use super::traffic::Traffic;
 use crate::engine::EngineError;
@@ -86,6 +86,11 @@ impl Gpu {
     /// Counters of the transfers between host and device.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// The pipelines that were made so far: each kernel with the values of its constants.
+    pub fn variants(&self) -> Vec<Variant> {
+        self.pipelines.variants()
     }
 
     /// The name for people: adapter, backend, driver.

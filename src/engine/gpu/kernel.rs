@@ -106,6 +106,24 @@ impl Pipelines {
         let made = made.entry((kernel.name, constants));
         made.or_insert_with_key(|(_, constants)| make(device, kernel, constants)).clone()
     }
+
+    /// The pipelines that were made so far, in order.
+    pub fn variants(&self) -> Vec<Variant> {
+        let made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut variants: Vec<Variant> =
+            made.keys().map(|(kernel, constants)| Variant { kernel, constants: constants.clone() }).collect();
+        variants.sort();
+        variants
+    }
+}
+
+/// A pipeline that was made: the kernel and the values of its constants.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Variant {
+    /// The name of the kernel.
+    pub kernel: &'static str,
+    /// The constants that were set.
+    pub constants: Constants,
 }
 
 fn make(device: &wgpu::Device, kernel: &Kernel, constants: &Constants) -> wgpu::ComputePipeline {

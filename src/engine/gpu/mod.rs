@@ -19,7 +19,7 @@ pub(crate) mod timing;
 pub(crate) mod traffic;
 
 pub use device::Gpu;
-pub use kernel::Kernel;
+pub use kernel::{Kernel, Variant};
 pub use resident::Resident;
 #[cfg(not(target_family = "wasm"))]
 pub use streaming::Streaming;

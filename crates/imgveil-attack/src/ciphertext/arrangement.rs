@@ -4,6 +4,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rayon::prelude::*;
 
+/// Steps of an ascent for each place, at most.
+const STEPS: usize = 6;
+
 /// The arrangement p that makes `sum found[i][j] * expected[p[i]][p[j]]` large.
 ///
 /// Both matrices are symmetric with ones on the diagonal. From each of several random starts, the exchange of two
@@ -43,7 +46,7 @@ pub(crate) fn improve(found: &[f64], expected: &[f64], mut order: Vec<usize>) ->
             out.iter_mut().zip(&arranged[k * side..(k + 1) * side]).for_each(|(sum, value)| *sum += weight * value);
         }
     }
-    for _ in 0..20 * side {
+    for _ in 0..STEPS * side {
         let Some((i, j)) = best_exchange(found, &arranged, &sums, side) else { break };
         exchange(found, &mut arranged, &mut sums, side, i, j);
         order.swap(i, j);
@@ -80,9 +83,11 @@ fn exchange(found: &[f64], arranged: &mut [f64], sums: &mut [f64], side: usize, 
         let (a, b) = (found[row * side + i], found[row * side + j]);
         let out = &mut sums[row * side..(row + 1) * side];
         out.iter_mut().zip(&change).for_each(|(sum, change)| *sum += (a - b) * change);
-        // Columns i and j changed as a whole.
-        let products =
-            |column: usize| (0..side).map(|k| found[row * side + k] * arranged[k * side + column]).sum::<f64>();
+        // Columns i and j changed as a whole. Both matrices are symmetric, so that columns are rows.
+        let of_row = &found[row * side..(row + 1) * side];
+        let products = |column: usize| -> f64 {
+            of_row.iter().zip(&arranged[column * side..(column + 1) * side]).map(|(a, b)| a * b).sum()
+        };
         (out[i], out[j]) = (products(i), products(j));
     }
 }

@@ -13,7 +13,6 @@ use super::each_block::{connected, part};
 use super::lower_nibbles::completed;
 use super::places::{Sources, ordered, signs, unsigned};
 use super::prior::{Prior, correlations};
-use super::shared_blocks::starts;
 use crate::elements::Elements;
 use crate::{Batch, Error, Progress};
 
@@ -32,7 +31,7 @@ pub fn nibbles(encrypted: &Batch, block: usize, prior: Prior<'_>, progress: &dyn
     let chosen = connected(&all, elements.places, places);
     let found = part(&all, elements.places, &chosen);
     let negative = signs(&found, places);
-    let order = ordered(&unsigned(&found, &negative), &expected, places, starts(places));
+    let order = ordered(&unsigned(&found, &negative), &expected, places, elements.grid.channels);
     let mut sources: Sources = vec![(0, false); places];
     for (k, &to) in order.iter().enumerate() {
         sources[to] = (chosen[k], negative[k]);

@@ -25,14 +25,14 @@ pub(crate) fn unsigned(found: &[f64], negative: &[bool]) -> Vec<f64> {
 }
 
 /// The places of all blocks in the order that fits the expected correlations, up to a symmetry of the square.
-pub(crate) fn arranged(elements: &Elements, expected: &[f64], shuffled: bool, flipped: bool, starts: usize) -> Sources {
+pub(crate) fn arranged(elements: &Elements, expected: &[f64], shuffled: bool, flipped: bool) -> Sources {
     let side = elements.places;
     let mut found = correlations(elements);
     let negative = if flipped { signs(&found, side) } else { vec![false; side] };
     found = unsigned(&found, &negative);
     let mut sources: Sources = (0..side).zip(negative.iter().copied()).collect();
     if shuffled {
-        let order = ordered(&found, expected, side, starts);
+        let order = ordered(&found, expected, side, elements.grid.channels);
         for (place, &to) in order.iter().enumerate() {
             sources[to] = (place, negative[place]);
         }
@@ -41,6 +41,10 @@ pub(crate) fn arranged(elements: &Elements, expected: &[f64], shuffled: bool, fl
 }
 
 /// The arrangement of places that fits the expected correlations best: entry i is where place i belongs.
-pub(crate) fn ordered(found: &[f64], expected: &[f64], side: usize, starts: usize) -> Vec<usize> {
-    if side > FEW { arrange_in_plane(found, expected, side).1 } else { arrange(found, expected, side, starts, 0) }
+pub(crate) fn ordered(found: &[f64], expected: &[f64], side: usize, channels: usize) -> Vec<usize> {
+    match side {
+        0..=16 => arrange(found, expected, side, 24, 0),
+        17..=FEW => arrange(found, expected, side, 16, 0),
+        _ => arrange_in_plane(found, expected, side, channels),
+    }
 }

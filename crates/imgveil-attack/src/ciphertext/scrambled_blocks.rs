@@ -11,7 +11,7 @@
 use super::jigsaw::{Freedom, assemble, placed};
 use super::places::arranged;
 use super::prior::Prior;
-use super::shared_blocks::{Moves, starts};
+use super::shared_blocks::Moves;
 use crate::elements::Elements;
 use crate::{Batch, Error, Progress};
 
@@ -30,7 +30,7 @@ pub fn scrambled_blocks(
     super::at_least(1, encrypted)?;
     let elements = Elements::new(encrypted, block)?;
     let expected = prior.correlations(elements.grid)?;
-    let sources = arranged(&elements, &expected, moves.shuffled, moves.flipped, starts(elements.places));
+    let sources = arranged(&elements, &expected, moves.shuffled, moves.flipped);
     let pieces = elements.rearranged(&sources);
     let freedom = Freedom { turned: false, negated: false, reordered: false };
     let (assembly, _) = assemble(&pieces, freedom, progress)?;

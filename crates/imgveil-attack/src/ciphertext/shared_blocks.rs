@@ -32,16 +32,7 @@ pub fn shared_blocks(encrypted: &Batch, block: usize, moves: Moves, prior: Prior
     super::at_least(1, encrypted)?;
     let elements = Elements::new(encrypted, block)?;
     let expected = prior.correlations(elements.grid)?;
-    let sources = arranged(&elements, &expected, moves.shuffled, moves.flipped, starts(elements.places));
+    let sources = arranged(&elements, &expected, moves.shuffled, moves.flipped);
     let sources = if moves.shuffled { best_symmetry(&elements, &sources) } else { sources };
     Ok(elements.rearranged(&sources).to_images())
-}
-
-/// How many random starts the matching of correlations gets.
-pub(crate) fn starts(places: usize) -> usize {
-    match places {
-        0..=16 => 24,
-        17..=64 => 16,
-        _ => 4,
-    }
 }

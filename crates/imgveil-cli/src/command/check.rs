@@ -43,6 +43,10 @@ pub struct Args {
     #[cfg(feature = "train")]
     #[arg(long)]
     no_training: bool,
+    /// Do not leave out what takes minutes: a software adapter compiles the kernels of ResNet-18 for that long
+    #[cfg(feature = "train")]
+    #[arg(long)]
+    everything: bool,
     /// Seed of the random programs; other seeds draw other programs
     #[arg(long, default_value_t = Extent::FULL.seed, value_name = "N")]
     seed: u64,
@@ -82,6 +86,8 @@ struct Report {
     /// The adapter and its driver, for the report.
     adapter: Option<Value>,
     checks: Vec<Checked>,
+    /// Checks that were not run.
+    left_out: Vec<&'static str>,
 }
 
 /// One check.
@@ -95,7 +101,8 @@ struct Checked {
 impl Report {
     /// Runs all checks of a device and prints a line for each.
     fn new(args: &Args, device: Device, out: &Output) -> Result<Self, Failure> {
-        let mut report = Self { device: device.to_string(), adapter: adapter(&device), checks: Vec::new() };
+        let mut report =
+            Self { device: device.to_string(), adapter: adapter(&device), checks: Vec::new(), left_out: Vec::new() };
         if !args.json {
             out.say(&format!("checking {}", report.device));
         }
@@ -115,6 +122,10 @@ impl Report {
             let backend = Backend::open(device)?;
             let _watched = crate::watched::watched(&backend);
             for check in TRAINING_CHECKS {
+                if check.is_slow(&backend) && !args.everything {
+                    report.leave_out(check.name, args, out);
+                    continue;
+                }
                 let checked =
                     Checked::of(check.name, || check.run(&backend, args.short).map_err(|fault| fault.to_string()));
                 say(&checked);
@@ -125,6 +136,14 @@ impl Report {
             out.say(&report.verdict());
         }
         Ok(report)
+    }
+
+    #[cfg(feature = "train")]
+    fn leave_out(&mut self, name: &'static str, args: &Args, out: &Output) {
+        if !args.json {
+            out.say(&format!("  -       {name:<34}           left out: it takes minutes in software (--everything)"));
+        }
+        self.left_out.push(name);
     }
 
     fn failed(&self) -> usize {
@@ -138,7 +157,15 @@ impl Report {
     fn verdict(&self) -> String {
         let seconds: f64 = self.checks.iter().map(|check| check.seconds).sum();
         match self.failed() {
-            0 => format!("{}: all {} checks passed in {seconds:.1} s", self.device, self.checks.len()),
+            0 if self.left_out.is_empty() => {
+                format!("{}: all {} checks passed in {seconds:.1} s", self.device, self.checks.len())
+            }
+            0 => format!(
+                "{}: {} checks passed in {seconds:.1} s, {} left out",
+                self.device,
+                self.checks.len(),
+                self.left_out.len()
+            ),
             failed => format!(
                 "{}: {failed} of {} checks FAILED; do not use it for imgveil. `imgveil check --help` says what to report",
                 self.device,
@@ -157,7 +184,7 @@ impl Report {
         };
         json!({
             "device": self.device, "adapter": self.adapter, "passed": self.passed(),
-            "checks": self.checks.iter().map(check).collect::<Vec<_>>(),
+            "checks": self.checks.iter().map(check).collect::<Vec<_>>(), "left_out": self.left_out,
         })
     }
 }

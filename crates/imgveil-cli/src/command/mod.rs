@@ -16,6 +16,7 @@ mod fitting_batch;
 mod inspect;
 mod key;
 mod keygen;
+#[cfg(feature = "train")]
 mod memory_check;
 mod merge;
 #[cfg(feature = "train")]

@@ -7,7 +7,7 @@ use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{absent, confusion, scores};
 use crate::watched::watched;
 use imgveil_data::format::ReadOptions;
-use imgveil_data::set::{Split, write_atomically};
+use imgveil_data::set::{Split, write_privately};
 use imgveil_train::{Backend, PredictRequest, Predictions, StepProbe, predict};
 use std::path::PathBuf;
 
@@ -108,7 +108,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     bar.finish();
     let predictions = predicted?;
     predictions.notes.iter().for_each(|note| out.note(&format!("note: {note}")));
-    write_atomically(&args.output, &table(&predictions)?)?;
+    write_privately(&args.output, &table(&predictions)?)?;
     let Predictions { info, rows, evaluation, .. } = &predictions;
     if args.json {
         let summary = serde_json::json!({

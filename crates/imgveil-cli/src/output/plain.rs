@@ -1,6 +1,7 @@
 //! Texts of others on a terminal: names of files, members and classes, and what files say of themselves. Everything
 //! that the command prints passes through here.
 
+use imgveil::internal::plain::is_unsafe;
 use std::fmt::Write;
 
 /// How the text of a key begins, in lower case.
@@ -45,12 +46,6 @@ fn escaped(text: &str, keep: impl Fn(char) -> bool) -> String {
         if is_unsafe(c) && !keep(c) { plain.extend(c.escape_default()) } else { plain.push(c) }
     }
     plain
-}
-
-/// Control characters, and the marks of Unicode that break lines or reorder text (Unicode TR 36, 3.2).
-fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A text without the texts of keys in it.

@@ -359,7 +359,7 @@ fn members_that_are_carried_over_are_under_the_seal() {
         ("b", &[("png", &b), ("cls", b"1")]),
     ]);
     sandbox.write("in.tar", &plain);
-    done(&sandbox, "encrypt -k k.key --keep-members txt,json --format webdataset in.tar out");
+    done(&sandbox, "encrypt -k k.key --keep-names --keep-members txt,json --format webdataset in.tar out");
     let whole = sandbox.read("out/images-000000.tar");
     let mut archive = tar::Archive::new(whole.as_slice());
     let members: Vec<(String, Vec<u8>)> = archive
@@ -415,4 +415,27 @@ fn members_that_are_carried_over_are_under_the_seal() {
     sandbox.write("out/imgveil.json", changed.to_string().as_bytes());
     let run = sandbox.run("verify -k k.key --device cpu out");
     assert!(run.code == DATASET && run.err.contains(FORGED), "{}", run.err);
+}
+
+/// A set that is rewritten as one of format 1 has no seal, but its keyed checks are those of format 2.
+#[test]
+fn a_set_that_is_rewritten_as_an_older_one_is_refused() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    for (format, set) in [("png", "out"), ("npy", "arrays"), ("webdataset", "shards")] {
+        done(&sandbox, &format!("encrypt neutral -k k.key --format {format} in {set}"));
+        let mut manifest = sandbox.manifest(set);
+        let fields = manifest.as_object_mut().unwrap();
+        fields.remove("salt");
+        fields.remove("seal");
+        manifest["format"] = 1.into();
+        exchange(&mut manifest["images"], "name");
+        sandbox.write(&format!("{set}/imgveil.json"), manifest.to_string().as_bytes());
+        for line in [format!("verify -k k.key --device cpu {set}"), format!("decrypt -k k.key {set} back")] {
+            let run = sandbox.run(&line);
+            assert_eq!(run.code, DATASET, "{line}: {}", run.err);
+            assert!(run.err.contains("does not decrypt to the image that was encrypted"), "{line}: {}", run.err);
+            assert!(!sandbox.path("back").exists(), "{line}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::set::{Mixed, SetError};
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::engine::Lossy;
 use imgveil::internal::key::Fingerprint;
+use imgveil::internal::plain::Plain;
 use imgveil::internal::scheme::CompileError;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,7 @@ pub enum JobError {
     /// A line of the file of names is about another image.
     #[error(
         "{path} says that `{id}` is `{}`, and the key says that it is not: the file was changed",
-        .name.escape_debug()
+        .name.plain()
     )]
     ForgedName {
         /// The file of names.

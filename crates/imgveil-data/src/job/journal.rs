@@ -7,8 +7,8 @@
 //! error, and the image of a changed record is done again.
 
 use super::error::JobError;
-use crate::regular_file;
 use crate::set::{Entry, SetError, add_entry, add_members};
+use crate::{Memory, regular_file};
 use imgveil::internal::key::Key;
 use imgveil::internal::sealed::{Salt, Text};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// The version of the journal's format. In version 1, the identity of a run was the hash of another text; in version 2,
 /// there was no salt and no check.
 const FORMAT: u32 = 3;
+
+/// A byte of a journal takes at most so many bytes: its text, and the values made of it.
+const PARSED: u64 = 4;
 
 /// The size limit of a head.
 const LONGEST_HEAD: u64 = 4096;
@@ -77,7 +80,8 @@ pub fn peek(path: &Path, key: &Key, run: &str) -> Result<Option<Head>, JobError>
 /// The images that a journal lists, to be read before the journal is opened, except those that were changed.
 pub fn listed(path: &Path, key: &Key) -> Vec<Entry> {
     // The reader of the whole journal reports what cannot be read.
-    let Ok(bytes) = regular_file::open_no_link(path).and_then(regular_file::read_all) else { return Vec::new() };
+    let read = |mut file| regular_file::read_within(&mut file, Memory::default(), PARSED);
+    let Ok(bytes) = regular_file::open_no_link(path).and_then(read) else { return Vec::new() };
     let Contents { head: Some(head), records, .. } = parse(&bytes) else { return Vec::new() };
     let unchanged = |record: &Record| record.checked(key, &head) == record.check;
     records.into_iter().filter(unchanged).map(|record| record.entry).collect()
@@ -214,8 +218,8 @@ impl Journal {
             if !path.exists() {
                 continue;
             }
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map_err(&write)?;
+            let read = regular_file::read_within(&mut file, Memory::default(), PARSED);
+            let bytes = read.map_err(SetError::reading(path))?;
             let contents = parse(&bytes);
             if let Some(found) = contents.other_format {
                 return Err(JobError::OtherJournal { output: output.to_owned(), found, expected: FORMAT });

@@ -13,6 +13,7 @@ use crate::set::{
     write_privately,
 };
 use crate::{Error, Memory, regular_file};
+use imgveil::internal::plain::Plain;
 use serde::Serialize;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -190,7 +191,7 @@ pub fn partition_of(name: &str) -> Result<Option<Partition>, String> {
     };
     let Some((index, of)) = number(index).zip(number(of)) else { return Ok(None) };
     if of > u64::from(MOST_PARTITIONS) {
-        let name: String = name.chars().take(80).flat_map(char::escape_debug).collect();
+        let name = name.chars().take(80).collect::<String>().plain();
         return Err(format!("{name} is the manifest of one of {of} partitions, and {MOST_PARTITIONS} are the most"));
     }
     Ok(u32::try_from(index).ok().zip(u32::try_from(of).ok()).and_then(|(index, of)| Partition::new(index, of)))

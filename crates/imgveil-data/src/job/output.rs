@@ -5,10 +5,10 @@ use super::error::JobError;
 use super::journal::{Head, Journal, Record};
 use super::partition::Partition;
 use crate::Memory;
-use crate::regular_file;
 use crate::set::arrays::{NpySink, NpzSink, archive, is_labels, labels_file};
 use crate::set::folder::{FileKind, FolderSink};
 use crate::set::manifest::{PartitionRecord, UNSEALED};
+use crate::set::manifest_file;
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::{JOURNAL, STAGED, Staging};
 use crate::set::webdataset::ShardSink;
@@ -241,19 +241,18 @@ impl Output {
             return Err(exists());
         }
         let path = root.join(manifest_name(place.partition));
-        match regular_file::read(&path) {
-            Ok(text) => match Manifest::parse(&text) {
-                Ok(manifest) if !manifest.run.is_empty() && manifest.run == place.head.run => {
-                    manifest.authenticate(place.key, &path)?;
-                    if place.reopen && manifest.format == UNSEALED {
-                        return Err(JobError::OldSet(place.path.to_owned()));
-                    }
-                    return Ok(Some(manifest));
+        match manifest_file::read(&path, Memory::default()) {
+            Ok(Some(manifest)) if !manifest.run.is_empty() && manifest.run == place.head.run => {
+                manifest.authenticate(place.key, &path)?;
+                if place.reopen && manifest.format == UNSEALED {
+                    return Err(JobError::OldSet(place.path.to_owned()));
                 }
-                _ => return Err(exists()),
-            },
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(SetError::Read { path, source: e }.into()),
+                return Ok(Some(manifest));
+            }
+            Ok(None) => {}
+            // Somebody else's.
+            Ok(Some(_)) | Err(SetError::Manifest { .. }) => return Err(exists()),
+            Err(error) => return Err(error.into()),
         }
         if is_taken(place, root)? { Err(exists()) } else { Ok(None) }
     }
@@ -394,8 +393,8 @@ fn staging(root: &Path, place: &Place<'_>, records: &[Record]) -> Result<Staging
     let identity = place.head.run.get(..16).unwrap_or(&place.head.run);
     let owner = place.partition.map_or(identity.to_owned(), |partition| format!("{identity}-{}", partition.slug()));
     let manifest = manifest_name(place.partition);
-    let text = regular_file::open_no_link(&root.join(&manifest)).and_then(regular_file::read_all);
-    let completed = text.ok().and_then(|text| Manifest::parse(&text).ok());
+    let path = root.join(&manifest);
+    let completed = if path.is_symlink() { None } else { manifest_file::read(&path, Memory::default()).ok().flatten() };
     let completed = completed.filter(|manifest| manifest.run == place.head.run);
     // A completed set of arrays also has labels, which no entry names.
     let of_arrays = completed.iter().filter(|_| place.encoding == Encoding::Npy).flat_map(|manifest| &manifest.images);
@@ -409,7 +408,7 @@ fn staging(root: &Path, place: &Place<'_>, records: &[Record]) -> Result<Staging
     });
     let known = recorded.chain(completed.map(|_| (manifest, None))).chain(labels);
     let path = root.join(format!("{STAGED}{owner}-ledger"));
-    let ledger = Ledger::open(path.clone(), known).map_err(SetError::writing(&path))?;
+    let ledger = Ledger::open(path.clone(), place.key, known).map_err(SetError::writing(&path))?;
     Ok(Staging::of_run(root, &owner, ledger).private(place.private))
 }
 

@@ -23,7 +23,7 @@ const BATCH_IMAGES: usize = 1024;
 /// The number of batches between reading and writing. With less than two, the pipeline could deadlock on its own batch.
 const BATCHES: usize = 8;
 /// The part of the memory that samples between reading and writing may take. What is made of them takes a few times as
-/// much ([`OF_SAMPLES`](super::cost::OF_SAMPLES)), and the tables of their size as much again.
+/// much ([`samples`](super::cost::samples)), and the tables of their size as much again.
 const PART: u64 = 24;
 
 /// The most bytes of samples in one batch.

@@ -3,7 +3,7 @@
 
 use super::census::{Census, Contents, Size};
 use super::check;
-use super::cost::{self, OF_SAMPLES};
+use super::cost;
 use super::depth;
 use super::error::{JobError, check_apart};
 use super::partition::units;
@@ -252,7 +252,7 @@ impl Preflighted {
             let name = &self.source.items()[index].name;
             let (resized, original) = sizes.map_err(|e| ReadError::new(name, e.into()))?;
             // The image is in memory at its own size too.
-            let length = self.source.length(index).saturating_add((geometry.bytes() as u64).saturating_mul(OF_SAMPLES));
+            let length = self.source.length(index).saturating_add(cost::samples(geometry));
             let length = if geometry == resized { self.source.length(index) } else { length };
             cost::check(memory, resized, &request.scheme, length, name)?;
             Ok((resized, original, scale))

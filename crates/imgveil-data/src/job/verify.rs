@@ -185,7 +185,8 @@ impl VerifyRun {
         let bytes = set.geometry.samples() * size_of::<f32>();
         let good = indices.len() - failed.len();
         self.progress.advance(good, (good * bytes) as u64);
-        let (beside, checked) = (Beside { labels, strangers: faults.strangers, members: Vec::new() }, indices.len());
+        let beside = Beside { labels, strangers: faults.strangers, ..Beside::default() };
+        let checked = indices.len();
         let unchecked = match secret {
             Some(_) => vec![Unchecked::Lossy, Unchecked::Shares],
             None => vec![Unchecked::Shares],

@@ -1,12 +1,10 @@
 //! A plain set whose images are turned as their EXIF orientation says, or brought to one number of channels.
 
-use super::item::{Item, Member};
-use super::passed_over::PassedOver;
-use super::source::{Beside, Source};
+use super::source::Source;
+use super::wrapper::Wrapper;
 use crate::format::picture::Orientation;
 use crate::format::{Channels, ExifOrientation, ReadError, ReadOptions, Scale};
 use imgveil::internal::image::{Geometry, GeometryError, Image};
-use std::path::PathBuf;
 
 /// A set with adapted images.
 struct Adapted {
@@ -25,7 +23,8 @@ pub(super) fn adapted(source: Box<dyn Source>, options: &ReadOptions) -> Box<dyn
 }
 
 impl Adapted {
-    fn orientation(&self, index: usize) -> Orientation {
+    /// How an image is turned.
+    fn turning(&self, index: usize) -> Orientation {
         if self.turned { self.source.orientation(index) } else { Orientation::default() }
     }
 
@@ -35,32 +34,16 @@ impl Adapted {
     }
 }
 
-impl Source for Adapted {
-    fn items(&self) -> &[Item] {
-        self.source.items()
-    }
-
-    fn classes(&self) -> &[String] {
-        self.source.classes()
-    }
-
-    fn ignored(&self) -> &[PassedOver] {
-        self.source.ignored()
-    }
-
-    fn links_out(&self) -> &[PathBuf] {
-        self.source.links_out()
-    }
-
-    fn orientation(&self, index: usize) -> Orientation {
-        self.source.orientation(index)
+impl Wrapper for Adapted {
+    fn inner(&self) -> &dyn Source {
+        self.source.as_ref()
     }
 
     /// With the samples of an image that is changed: it is in memory before and after.
     fn length(&self, index: usize) -> u64 {
         let changed = self.source.geometry(index).ok().filter(|stored| {
             let recoloured = self.channels.is_some_and(|channels| channels.geometry(*stored).ok() != Some(*stored));
-            recoloured || !Adapted::orientation(self, index).is_upright()
+            recoloured || !self.turning(index).is_upright()
         });
         self.source.length(index).saturating_add(changed.map_or(0, |stored| stored.bytes() as u64))
     }
@@ -68,34 +51,22 @@ impl Source for Adapted {
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
         let geometry = self.source.geometry(index)?;
         let unfit = self.unfit(index);
-        let geometry = Adapted::orientation(self, index).geometry(geometry).map_err(&unfit)?;
+        let geometry = self.turning(index).geometry(geometry).map_err(&unfit)?;
         self.channels.map_or(Ok(geometry), |channels| channels.geometry(geometry)).map_err(unfit)
     }
 
     fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
         let (_, scale) = self.source.scaled(index)?;
-        Ok((self.geometry(index)?, scale))
+        Ok((Wrapper::geometry(self, index)?, scale))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
         let image = self.source.read(index)?;
         let unfit = self.unfit(index);
-        let image = Adapted::orientation(self, index).apply(image).map_err(&unfit)?;
+        let image = self.turning(index).apply(image).map_err(&unfit)?;
         match self.channels {
             Some(channels) => channels.apply(image).map_err(unfit),
             None => Ok(image),
         }
-    }
-
-    fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<Member>, ReadError> {
-        self.source.members(index, kinds)
-    }
-
-    fn beside(&self) -> Beside {
-        self.source.beside()
-    }
-
-    fn stamp(&self, index: usize) -> String {
-        self.source.stamp(index)
     }
 }

@@ -1,16 +1,13 @@
 //! The bits that samples use. Most 16-bit images of scanners hold 12 bits. If a scheme flipped all 16, anybody could
 //! see which samples are flipped.
 
-use super::item::{Item, Member};
-use super::passed_over::PassedOver;
-use super::source::{Beside, Source};
+use super::source::Source;
+use super::wrapper::Wrapper;
 use crate::Memory;
-use crate::format::picture::Orientation;
 use crate::format::{ReadError, ReadErrorKind, Scale};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::scheme::Scheme;
 use rayon::prelude::*;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where the depths of a set are stated.
@@ -122,29 +119,9 @@ impl AtDepth {
     }
 }
 
-impl Source for AtDepth {
-    fn items(&self) -> &[Item] {
-        self.source.items()
-    }
-
-    fn classes(&self) -> &[String] {
-        self.source.classes()
-    }
-
-    fn ignored(&self) -> &[PassedOver] {
-        self.source.ignored()
-    }
-
-    fn links_out(&self) -> &[PathBuf] {
-        self.source.links_out()
-    }
-
-    fn orientation(&self, index: usize) -> Orientation {
-        self.source.orientation(index)
-    }
-
-    fn length(&self, index: usize) -> u64 {
-        self.source.length(index)
+impl Wrapper for AtDepth {
+    fn inner(&self) -> &dyn Source {
+        self.source.as_ref()
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
@@ -162,18 +139,6 @@ impl Source for AtDepth {
         let depth = self.depth(index, image.geometry().depth());
         let wrong = |kind| ReadError::new(&self.source.items()[index].name, kind);
         image.at_depth(depth).map_err(|sample| wrong(ReadErrorKind::TooDeep { sample, max: depth.max() as u16 }))
-    }
-
-    fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<Member>, ReadError> {
-        self.source.members(index, kinds)
-    }
-
-    fn beside(&self) -> Beside {
-        self.source.beside()
-    }
-
-    fn stamp(&self, index: usize) -> String {
-        self.source.stamp(index)
     }
 }
 

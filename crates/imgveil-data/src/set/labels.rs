@@ -4,20 +4,18 @@
 
 use super::classes::{is_missing, order, renumbered, whole_number};
 use super::error::SetError;
-use super::item::{Item, Member};
+use super::item::Item;
 use super::list_file::{self, Lines};
-use super::passed_over::PassedOver;
 use super::paths::stem;
 use super::remark::{Advice, Remark, counted, listed};
 use super::source::Source;
 use super::split::Split;
+use super::wrapper::Wrapper;
 use crate::Memory;
-use crate::format::picture::Orientation;
-use crate::format::{ReadError, Scale};
 use crate::limits::MOST_CLASSES;
-use imgveil::internal::image::{Geometry, Image};
+use imgveil::internal::plain::Plain;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Names of the column that names the image, in lower case and without anything but letters. The first that exists is
 /// read.
@@ -145,7 +143,7 @@ fn single(items: &[Item], classes: &[String]) -> Option<Remark> {
     match labels.first() {
         Some(&label) if labels.len() == 1 && items.len() > 1 => {
             let class = classes.get(label as usize).map_or("", String::as_str);
-            let words = format!("all labelled images are of one class, `{}`", class.escape_debug());
+            let words = format!("all labelled images are of one class, `{}`", class.plain());
             Some(Remark::new(words).with(Advice::None))
         }
         _ => None,
@@ -231,9 +229,10 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
             return Err(format!("line {line} names no image"));
         };
         let split = match split_column.and_then(|column| value(&record, column)) {
-            Some(split) => Some(Split::named(&split).ok_or_else(|| {
-                format!("line {line}: `{}` is no split: write train, val or test", split.escape_debug())
-            })?),
+            Some(split) => Some(
+                Split::named(&split)
+                    .ok_or_else(|| format!("line {line}: `{}` is no split: write train, val or test", split.plain()))?,
+            ),
             None => None,
         };
         rows.push(Row { line, name: name.to_owned(), label: value(&record, columns.label), split });
@@ -254,7 +253,7 @@ fn by_image(rows: Vec<Row>, items: &[Item]) -> Result<HashMap<String, Row>, Stri
         }
         let name = if names.contains(name) { name } else { stem(name) }.to_owned();
         if found.contains_key(&name) {
-            return Err(format!("line {} names `{}` a second time", row.line, row.name.escape_debug()));
+            return Err(format!("line {} names `{}` a second time", row.line, row.name.plain()));
         }
         found.insert(name, row);
     }
@@ -293,48 +292,16 @@ fn plain_number(label: &str) -> Option<i64> {
     whole_number(label).filter(|number| number.to_string() == digits)
 }
 
-impl Source for Labelled {
+impl Wrapper for Labelled {
+    fn inner(&self) -> &dyn Source {
+        self.source.as_ref()
+    }
+
     fn items(&self) -> &[Item] {
         &self.items
     }
 
     fn classes(&self) -> &[String] {
         &self.classes
-    }
-
-    fn ignored(&self) -> &[PassedOver] {
-        self.source.ignored()
-    }
-
-    fn links_out(&self) -> &[PathBuf] {
-        self.source.links_out()
-    }
-
-    fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
-        self.source.geometry(index)
-    }
-
-    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
-        self.source.scaled(index)
-    }
-
-    fn read(&self, index: usize) -> Result<Image, ReadError> {
-        self.source.read(index)
-    }
-
-    fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<Member>, ReadError> {
-        self.source.members(index, kinds)
-    }
-
-    fn orientation(&self, index: usize) -> Orientation {
-        self.source.orientation(index)
-    }
-
-    fn length(&self, index: usize) -> u64 {
-        self.source.length(index)
-    }
-
-    fn stamp(&self, index: usize) -> String {
-        self.source.stamp(index)
     }
 }

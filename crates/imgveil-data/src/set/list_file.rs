@@ -7,8 +7,8 @@ use crate::{Memory, OutOfMemory, regular_file};
 use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
-/// The memory of a line beside its text: a name, a class and a place in a table.
-const LINE: u64 = 256;
+/// The memory of a line beside its text: a name, a class, and their places in a list and in a table.
+const LINE: u64 = 512;
 
 /// The bytes of the file at `path`.
 ///

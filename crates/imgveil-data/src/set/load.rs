@@ -27,8 +27,22 @@ pub struct Loaded {
 /// # Errors
 /// If an image cannot be read or has no class, or images differ in size.
 pub fn load(source: &dyn Source, wanted: &[usize], resize: Resize, tile: Block) -> Result<Option<Loaded>, Error> {
+    load_within(source, wanted, resize, tile, Memory::default())
+}
+
+/// As [`load`], in no more than this memory.
+///
+/// # Errors
+/// As [`load`], and if the images do not fit.
+pub fn load_within(
+    source: &dyn Source,
+    wanted: &[usize],
+    resize: Resize,
+    tile: Block,
+    memory: Memory,
+) -> Result<Option<Loaded>, Error> {
     let items = source.items();
-    let Some(loaded) = load_unlabelled(source, wanted, resize, tile)? else { return Ok(None) };
+    let Some(loaded) = load_unlabelled_within(source, wanted, resize, tile, memory)? else { return Ok(None) };
     let label = |&i: &usize| items[i].label.ok_or_else(|| LoadError::Unlabelled(items[i].name.clone()));
     let labels = wanted.iter().map(label).collect::<Result<_, LoadError>>()?;
     Ok(Some(Loaded { labels, ..loaded }))

@@ -8,6 +8,7 @@ use super::split::Split;
 use imgveil::internal::hex;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Fingerprint;
+use imgveil::internal::plain::Plain;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::Scheme;
 use imgveil::internal::sealed::Salt;
@@ -136,7 +137,7 @@ pub enum ManifestError {
         found: u32,
     },
     /// A path leads out of the set.
-    #[error("names the file `{}`, which lies outside of the set: it is not to be trusted", .0.escape_debug())]
+    #[error("names the file `{}`, which lies outside of the set: it is not to be trusted", .0.plain())]
     Outside(String),
     /// A manifest of format 2 without its seal or its salt, or one of format 1 with them.
     #[error("has format {format}, but {what}: it was changed after it was written")]
@@ -147,10 +148,10 @@ pub enum ManifestError {
         what: &'static str,
     },
     /// Two entries share a name or a file.
-    #[error("names `{}` twice: it was changed after it was written", .0.escape_debug())]
+    #[error("names `{}` twice: it was changed after it was written", .0.plain())]
     Twice(String),
     /// A label has no class.
-    #[error("gives image `{}` class {label}, but there are {classes} classes", .name.escape_debug())]
+    #[error("gives image `{}` class {label}, but there are {classes} classes", .name.plain())]
     Label {
         /// The image.
         name: String,

@@ -39,6 +39,7 @@ pub mod staging;
 mod stated;
 #[doc(hidden)]
 pub mod webdataset;
+mod wrapper;
 
 pub use depth::{at_depth, at_used_depth};
 pub use encoding::Encoding;
@@ -48,7 +49,7 @@ pub(crate) use files::check_new_file;
 pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_privately};
 pub(crate) use item::MembersHash;
 pub use item::{Item, Member, Slot};
-pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within};
+pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within, load_within};
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use open::{open, open_sealed, open_with};
 pub use passed_over::PassedOver;

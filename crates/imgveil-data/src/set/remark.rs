@@ -1,5 +1,6 @@
 //! What the user should know about a set although it can be used.
 
+use imgveil::internal::plain::Plain;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -67,7 +68,7 @@ pub(crate) fn counted(number: usize, thing: &str) -> String {
 /// The first of a list of names, quoted, and how many more there are.
 pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const SHOWN: usize = 5;
-    let names: Vec<String> = names.into_iter().map(|name| format!("`{}`", name.escape_debug())).collect();
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{}`", name.plain())).collect();
     let more = names.len().saturating_sub(SHOWN);
     let shown = names[..names.len().min(SHOWN)].join(", ");
     if more == 0 { shown } else { format!("{shown} and {more} more") }

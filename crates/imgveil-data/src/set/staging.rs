@@ -344,9 +344,9 @@ impl Staging {
     /// If the operating system refuses.
     pub(crate) fn discard_all(&self) -> Result<(), SetError> {
         self.discard_others(|_| false)?;
-        let Some(path) = self.ledger.as_ref().map(|ledger| ledger.path()) else { return Ok(()) };
+        let Some(ledger) = &self.ledger else { return Ok(()) };
         // What this run entered.
-        let ledger = Ledger::open(path.to_owned(), []).map_err(SetError::writing(path))?;
+        let ledger = ledger.reopened().map_err(SetError::writing(ledger.path()))?;
         Self { ledger: Some(Arc::new(ledger)), ..self.clone() }.discard_others(|_| false)
     }
 

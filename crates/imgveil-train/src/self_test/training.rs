@@ -9,6 +9,9 @@ use imgveil::internal::engine::Device;
 /// How far the device's weights may be from the CPU's, as a share of the way that the CPU's weights went.
 const TOLERANCE: f64 = 0.05;
 
+/// How far the device's mean loss may be from the CPU's.
+const LOSS_TOLERANCE: f64 = 0.02;
+
 /// The small CNN.
 pub fn cnn(backend: &Backend, steps: usize) -> Result<String, TrainingFault> {
     check(backend, ModelKind::Cnn, steps)
@@ -34,17 +37,21 @@ fn check(backend: &Backend, kind: ModelKind, steps: usize) -> Result<String, Tra
         };
         let Trained { loss, weights } = run(backend, watched)?;
         let off = distance(&weights, &cpu.weights) / way.max(f64::MIN_POSITIVE);
-        // Also refuses what is not a number.
-        if !(off <= TOLERANCE) || weights.len() != cpu.weights.len() {
+        if !at_most(off, TOLERANCE) || weights.len() != cpu.weights.len() {
             let found = format!("weights that are off by {:.1} % of their way", 100.0 * off);
             return Err(wrong(what(), found, format!("at most {:.0} %", 100.0 * TOLERANCE)));
         }
-        if !((loss - cpu.loss).abs() <= 0.02) {
+        if !at_most(f64::from((loss - cpu.loss).abs()), LOSS_TOLERANCE) {
             return Err(wrong(what(), format!("a mean loss of {loss:.4}"), format!("{:.4}", cpu.loss)));
         }
         largest = largest.max(off);
     }
     Ok(format!("{steps} steps, twice; weights within {:.2} % of the CPU's way", 100.0 * largest))
+}
+
+/// Whether a value is a number of at most `limit`.
+fn at_most(value: f64, limit: f64) -> bool {
+    value <= limit
 }
 
 /// The Euclidean distance of two lists.

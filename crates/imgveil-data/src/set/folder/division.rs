@@ -7,6 +7,7 @@
 use crate::set::remark::{Advice, Remark, counted, listed};
 use crate::set::split::SplitName;
 use crate::set::{SPLITS, Split};
+use imgveil::internal::plain::Plain;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Names of folders beside splits that hold images without labels.
@@ -298,8 +299,8 @@ fn check(found: &[(Split, Option<&str>)]) -> Result<Vec<Remark>, String> {
     if let Some((one, other)) = differ_in_case(&classes) {
         return Err(format!(
             "the classes `{}` and `{}` differ in their case alone, and no split has both: they are one class",
-            one.escape_debug(),
-            other.escape_debug()
+            one.plain(),
+            other.plain()
         ));
     }
     let without = found.iter().filter(|(split, class)| *split != Split::All && class.is_none()).count();
@@ -310,7 +311,7 @@ fn check(found: &[(Split, Option<&str>)]) -> Result<Vec<Remark>, String> {
             if found.iter().all(|(split, class)| class.is_some() || (divided && *split == Split::All))
                 && found.len() > 1 =>
         {
-            let words = format!("all images are of one class, `{}`", one.escape_debug());
+            let words = format!("all images are of one class, `{}`", one.plain());
             remarks.push(Remark::new(words).with(Advice::Layout));
         }
         _ => {}

@@ -2,6 +2,7 @@
 
 use crate::offset_io;
 use crate::set::classes::{is_missing, whole_number};
+use imgveil::internal::plain::Plain;
 use serde_json::Value;
 use std::fs::File;
 use std::ops::Range;
@@ -130,7 +131,7 @@ fn inner_field(value: &Value) -> Option<String> {
     fields.filter_map(|(outer, value)| Some((outer, value.as_object()?))).find_map(|(outer, inner)| {
         let name =
             FIELDS.iter().chain(&PERHAPS).find(|name| inner.get(**name).is_some_and(|value| !value.is_null()))?;
-        Some(format!("{}.{name}", outer.escape_debug()))
+        Some(format!("{}.{name}", outer.plain()))
     })
 }
 

@@ -27,6 +27,7 @@ use crate::set::{
     Beside, Entry, Item, MANIFEST, Manifest, Member, Opened, PassedOver, Remark, SetError, Source, parent,
 };
 use imgveil::internal::image::{Geometry, Image};
+use imgveil::internal::plain::Plain;
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs::File;
@@ -153,7 +154,7 @@ fn no_image(scans: &[Scan]) -> String {
     let members = if kinds.is_empty() {
         String::new()
     } else {
-        let kinds: Vec<String> = kinds.into_iter().take(5).map(|kind| format!("KEY.{}", kind.escape_debug())).collect();
+        let kinds: Vec<String> = kinds.into_iter().take(5).map(|kind| format!("KEY.{}", kind.plain())).collect();
         format!("; its members are called {}", kinds.join(", "))
     };
     format!("no sample in it has an image: a member KEY.png, KEY.jpg or KEY.input.jpg{members}")
