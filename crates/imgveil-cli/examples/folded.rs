@@ -37,8 +37,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let images = Images::new(geometry, ["phantom"], plain.clone())?;
         Ok(cipher.encrypt(&images)?.samples().to_vec())
     };
-    let skk = encrypted("skk key-scope=image")?;
-    let filtered = encrypted("skk-filter key-scope=image")?;
+    let skk = encrypted("skk key=image")?;
+    let filtered = encrypted("skk-filter key=image")?;
     let panels = [plain.clone(), skk.clone(), folded(&skk), filtered.clone(), folded(&filtered)];
 
     let width = panels.len() * (SIDE + GAP) - GAP;
