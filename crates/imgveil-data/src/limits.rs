@@ -15,6 +15,10 @@ pub const MOST_IMAGES_OF_A_FILE: usize = 1 << 18;
 /// have about ten for each.
 pub(crate) const MOST_ELEMENTS: usize = 1 << 21;
 
+/// As [`MOST_ELEMENTS`], where the object is deflated: a few bytes may inflate to millions of them. Only small objects
+/// are stored so.
+pub(crate) const MOST_DEFLATED_ELEMENTS: usize = 1 << 18;
+
 /// The most fragments of the pixels of a DICOM object. Most have one for each frame.
 pub(crate) const MOST_FRAGMENTS: usize = 1 << 20;
 

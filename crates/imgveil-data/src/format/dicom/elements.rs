@@ -115,6 +115,12 @@ impl<'a> Walker<'a> {
         Self { bytes, at, encoding, wanted, left: Rc::new(Cell::new(MOST_ELEMENTS)) }
     }
 
+    /// With a limit of its own on the number of elements.
+    pub(super) fn at_most(self, elements: usize) -> Self {
+        self.left.set(elements);
+        self
+    }
+
     /// Walks the data set up to its pixels, or to the end if it has none.
     pub(super) fn walk(&mut self) -> Result<(DataSet, Option<PixelElement>), Stop> {
         let mut set = DataSet::default();

@@ -5,6 +5,7 @@ use super::elements::{Encoding, Stop, Walker};
 use super::fields::{Fields, TRANSFER_SYNTAX, WANTED, text};
 use super::syntax::{Coding, Syntax};
 use crate::format::ReadErrorKind;
+use crate::limits::{MOST_DEFLATED_ELEMENTS, MOST_ELEMENTS};
 
 /// The beginning of a file.
 pub(super) struct Opening {
@@ -83,7 +84,8 @@ impl From<ReadErrorKind> for Problem {
 
 /// Reads the header of a data set that begins at `start`. `whole` states that `bytes` is the whole file.
 pub(super) fn describe(bytes: &[u8], start: usize, syntax: Syntax, whole: bool) -> Result<Description, Problem> {
-    let (set, pixels) = Walker::new(bytes, start, syntax.encoding, &WANTED).walk()?;
+    let most = if syntax.deflated { MOST_DEFLATED_ELEMENTS } else { MOST_ELEMENTS };
+    let (set, pixels) = Walker::new(bytes, start, syntax.encoding, &WANTED).at_most(most).walk()?;
     let Some(pixels) = pixels else {
         let nothing = "it holds no pixels (a report, a plan, a directory): leave it out";
         return Err(if whole { unsupported(nothing).into() } else { Problem::Short });
