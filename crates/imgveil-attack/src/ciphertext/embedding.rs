@@ -13,10 +13,10 @@ const IMPROVED: usize = 2;
 
 /// The best arrangement from starts that lie in a plane, for many places of `channels` channels each.
 ///
-/// Classical scaling (Torgerson, "Multidimensional scaling", Psychometrika 17, 1952) of the distances `-ln r` gives both
-/// the places that were found and those expected coordinates in a plane, which agree up to a turn and a mirroring. For
-/// several turns, places are assigned by their distance in the plane. The channels of a pixel lie at one point there; which
-/// is which is decided from neighbour to neighbour. The best starts are improved.
+/// Classical scaling (Torgerson, "Multidimensional scaling", Psychometrika 17, 1952) of the distances `-ln r` gives
+/// both the places that were found and those expected coordinates in a plane, which agree up to a turn and a
+/// mirroring. For several turns, places are assigned by their distance in the plane. The channels of a pixel lie at
+/// one point there; which is which is decided from neighbour to neighbour. The best starts are improved.
 pub(super) fn arrange_in_plane(found: &[f64], expected: &[f64], side: usize, channels: usize) -> Vec<usize> {
     let (from, to) = (coordinates(found, side), coordinates(expected, side));
     let start = |turn: usize| {
