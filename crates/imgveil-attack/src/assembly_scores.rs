@@ -13,8 +13,8 @@ const COMPARED: usize = 8;
 
 /// How well blocks were put together, each from 0 to 1.
 ///
-/// Source: Chuman, Kurihara and Kiya, "On the security of block scrambling-based EtC systems against jigsaw puzzle solver
-/// attacks", ICASSP 2017, after Gallagher, CVPR 2012, and Cho, Avidan and Freeman, CVPR 2010.
+/// Source: Chuman, Kurihara and Kiya, "On the security of block scrambling-based EtC systems against jigsaw puzzle
+/// solver attacks", ICASSP 2017, after Gallagher, CVPR 2012, and Cho, Avidan and Freeman, CVPR 2010.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AssemblyScores {
     /// Dc: the share of blocks in their places, for the turn, sign and order of channels of the whole that is best.
@@ -130,8 +130,7 @@ impl State {
             for y in 0..grid.block {
                 for x in 0..grid.block {
                     let (y, x) = self.symmetry.source(y, x, grid.block, grid.block);
-                    for c in 0..grid.channels {
-                        let channel = if grid.channels == 3 { ORDERS[self.order][c] } else { c };
+                    for &channel in &ORDERS[self.order][..grid.channels] {
                         let sample = image[grid.sample(index, (y * grid.block + x) * grid.channels + channel)];
                         (if self.negative { batch.max() - sample } else { sample }).hash(&mut hasher);
                     }

@@ -4,8 +4,8 @@
 ///
 /// `cost` has `side` rows of `side` finite values. Shortest augmenting paths with potentials, O(side^3).
 ///
-/// Source: Jonker and Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment problems",
-/// Computing 38, 1987.
+/// Source: Jonker and Volgenant, "A shortest augmenting path algorithm for dense and sparse linear assignment
+/// problems", Computing 38, 1987.
 ///
 /// # Panics
 ///

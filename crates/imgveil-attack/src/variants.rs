@@ -7,7 +7,8 @@ use rayon::prelude::*;
 /// Images that decide which variant is nearest, at most.
 const DECIDING: usize = 10;
 
-/// What an attack leaves open. A person who looks at the result sees it at once, so that it does not count as a defence.
+/// What an attack leaves open. A person who looks at the result sees it at once, so that it does not count as a
+/// defence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ambiguity {
     /// All images may be turned or mirrored together.

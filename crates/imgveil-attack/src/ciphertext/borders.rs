@@ -49,7 +49,7 @@ pub(crate) fn best_symmetry(elements: &Elements, sources: &Sources) -> Sources {
             })
             .collect()
     };
-    let all = Symmetry::ALL.map(|symmetry| turned(symmetry));
+    let all = Symmetry::ALL.map(turned);
     let best = all.into_iter().map(|sources| (roughness(elements, &sources), sources));
     best.min_by(|a, b| a.0.total_cmp(&b.0)).expect("eight symmetries").1
 }

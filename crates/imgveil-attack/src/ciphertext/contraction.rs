@@ -7,9 +7,9 @@ pub(super) type Edge = (usize, usize, f32);
 
 /// Signs that satisfy the votes: `true` is negative. The first node of every connected part is positive.
 ///
-/// The two nodes of the strongest vote become one, with parallel votes added up, until there are no edges: greedy additive
-/// edge contraction (Keuper et al., "Efficient decomposition of image and mesh graphs by lifted multicuts", ICCV 2015),
-/// here for signs. Long borders between regions count as wholes, so that few wrong votes do no harm.
+/// The two nodes of the strongest vote become one, with parallel votes added up, until there are no edges: greedy
+/// additive edge contraction (Keuper et al., "Efficient decomposition of image and mesh graphs by lifted multicuts",
+/// ICCV 2015), here for signs. Long borders between regions count as wholes, so that few wrong votes do no harm.
 pub(super) fn signs(nodes: usize, edges: &[Edge]) -> Vec<bool> {
     let mut votes: Vec<HashMap<usize, f32>> = vec![HashMap::new(); nodes];
     for &(a, b, vote) in edges.iter().filter(|edge| edge.0 != edge.1) {

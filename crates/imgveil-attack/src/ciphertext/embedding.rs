@@ -6,17 +6,20 @@ use crate::variants::ORDERS;
 use rayon::prelude::*;
 
 /// Turns of the coordinates that are tried over a quarter turn. The square looks the same after that.
-const TURNS: usize = 8;
+const TURNS: usize = 12;
+
+/// So many places are very many.
+const MANY: usize = 400;
 
 /// The starts that are improved, of all turns those that fit best.
-const IMPROVED: usize = 2;
+const IMPROVED: usize = 4;
 
 /// The best arrangement from starts that lie in a plane, for many places of `channels` channels each.
 ///
-/// Classical scaling (Torgerson, "Multidimensional scaling", Psychometrika 17, 1952) of the distances `-ln r` gives both
-/// the places that were found and those expected coordinates in a plane, which agree up to a turn and a mirroring. For
-/// several turns, places are assigned by their distance in the plane. The channels of a pixel lie at one point there; which
-/// is which is decided from neighbour to neighbour. The best starts are improved.
+/// Classical scaling (Torgerson, "Multidimensional scaling", Psychometrika 17, 1952) of the distances `-ln r` gives
+/// both the places that were found and those expected coordinates in a plane, which agree up to a turn and a
+/// mirroring. For several turns, places are assigned by their distance in the plane. The channels of a pixel lie at
+/// one point there; which is which is decided from neighbour to neighbour. The best starts are improved.
 pub(super) fn arrange_in_plane(found: &[f64], expected: &[f64], side: usize, channels: usize) -> Vec<usize> {
     let (from, to) = (coordinates(found, side), coordinates(expected, side));
     let start = |turn: usize| {
@@ -36,7 +39,8 @@ pub(super) fn arrange_in_plane(found: &[f64], expected: &[f64], side: usize, cha
     };
     let mut starts: Vec<(f64, Vec<usize>)> = (0..TURNS).into_par_iter().map(start).collect();
     starts.sort_by(|a, b| b.0.total_cmp(&a.0));
-    starts.truncate(IMPROVED);
+    // A start of very many places takes seconds to improve.
+    starts.truncate(if side > MANY { 1 } else { IMPROVED });
     let improved = starts.into_par_iter().map(|(_, order)| improve(found, expected, order));
     improved.max_by(|a, b| a.0.total_cmp(&b.0)).expect("one start or more").1
 }

@@ -16,8 +16,8 @@ use rayon::prelude::*;
 /// A block counts as undecided if it is nearer to the middle than this part of its neighbours' mean distance.
 const UNDECIDED: f32 = 0.5;
 
-/// Recovers the tones of images of which only a statistic of each block is left. `shared` says whether all images have one
-/// key.
+/// Recovers the tones of images of which only a statistic of each block is left. `shared` says whether all images
+/// have one key.
 ///
 /// # Errors
 ///

@@ -3,11 +3,11 @@
 //! *Knows*: one encrypted image. *Costs*: a pass over its pixels. *Gives back*: an outline that people recognise, and
 //! often most of the tones. With a key for every image it is all that single images leave.
 //!
-//! A sample p and `max - p` have the same distance from the middle of the scale, so that folding at the middle takes all
-//! flips away (Chang and Li, "Privacy-preserving deep learning: attack on image encryption by feature reconstruction",
-//! 2020). In colour, the order of the channels that makes neighbours most alike is put back. Where the folded image
-//! reaches the middle, tones either go through it or turn back. What goes on more smoothly decides, by the sum over the
-//! whole border of a region.
+//! A sample p and `max - p` have the same distance from the middle of the scale, so that folding at the middle takes
+//! all flips away (Chang and Li, "Privacy-preserving deep learning: attack on image encryption by feature
+//! reconstruction", 2020). In colour, the order of the channels that makes neighbours most alike is put back. Where
+//! the folded image reaches the middle, tones either go through it or turn back. What goes on more smoothly decides,
+//! by the sum over the whole border of a region.
 
 use super::contraction::{Edge, signs};
 use super::pixel_states::{Pixels, states};

@@ -1,12 +1,12 @@
 //! Covariance over images, and borders: shuffle-flip with a key for every block, blocks moved or in their places.
 //!
-//! *Knows*: encrypted images of one key and size, sixteen or more for a clear result, and the block size. *Costs*: a local
-//! search in each block, and the borders of all blocks, or a jigsaw with turned pieces if blocks are moved; seconds.
-//! *Gives back*: the images, up to the sign of the whole and, if blocks are moved, a turn.
+//! *Knows*: encrypted images of one key and size, sixteen or more for a clear result, and the block size. *Costs*: a
+//! local search in each block, and the borders of all blocks, or a jigsaw with turned pieces if blocks are moved;
+//! seconds. *Gives back*: the images, up to the sign of the whole and, if blocks are moved, a turn.
 //!
-//! Over many images the samples of one block correlate most with their neighbours, wherever they were moved. That arranges
-//! every block up to a symmetry and a sign, which the borders to other blocks show. Then samples are exchanged as long as
-//! neighbouring pixels become more alike, borders included.
+//! Over many images the samples of one block correlate most with their neighbours, wherever they were moved. That
+//! arranges every block up to a symmetry and a sign, which the borders to other blocks show. Then samples are
+//! exchanged as long as neighbouring pixels become more alike, borders included.
 
 use super::each_block::{arranged_each, rearranged_each};
 use super::jigsaw::{Assembly, Freedom, assemble};

@@ -3,8 +3,8 @@
 //! *Knows*: encrypted images of one key and size, some dozens for a clear result, and the block size. *Costs*: as
 //! [`keyed_blocks`](super::keyed_blocks). *Gives back*: the images, up to the sign of the whole and a turn.
 //!
-//! As [`keyed_blocks`](super::keyed_blocks), with the nibbles of every block that go most with others as its highest, and
-//! lower ones as in [`nibbles`](super::nibbles).
+//! As [`keyed_blocks`](super::keyed_blocks), with the nibbles of every block that go most with others as its highest,
+//! and lower ones as in [`nibbles`](super::nibbles).
 
 use super::each_block::arranged_each;
 use super::keyed_blocks::put_together;

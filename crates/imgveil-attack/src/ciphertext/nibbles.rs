@@ -4,9 +4,9 @@
 //! [`shared_blocks`](super::shared_blocks), and some rounds of smoothing and assignment; a second. *Gives back*: the
 //! images, up to the sign of all samples and, in colour, the order of the channels.
 //!
-//! The highest nibbles of a block correlate with each other as samples do; the lower ones correlate with next to nothing.
-//! The highest are arranged first. Around a pixel they say roughly what its next nibble must be, which puts that in its
-//! place, too.
+//! The highest nibbles of a block correlate with each other as samples do; the lower ones correlate with next to
+//! nothing. The highest are arranged first. Around a pixel they say roughly what its next nibble must be, which puts
+//! that in its place, too.
 
 use super::borders::best_symmetry;
 use super::each_block::{connected, part};

@@ -4,10 +4,10 @@
 //! a local search; a fraction of a second. *Gives back*: the images, up to the sign of all samples and, in colour, the
 //! order of the channels.
 //!
-//! Places of a block that were neighbours correlate most. The leading eigenvector of their correlations shows which were
-//! flipped; matching the correlations to expected ones shows where each belongs, up to a symmetry of the square; the
-//! borders of neighbouring blocks show which symmetry. Then places are exchanged as long as neighbouring pixels become more
-//! alike.
+//! Places of a block that were neighbours correlate most. The leading eigenvector of their correlations shows which
+//! were flipped; matching the correlations to expected ones shows where each belongs, up to a symmetry of the square;
+//! the borders of neighbouring blocks show which symmetry. Then places are exchanged as long as neighbouring pixels
+//! become more alike.
 
 use super::borders::best_symmetry;
 use super::places::arranged;

@@ -1,7 +1,7 @@
 //! Correlation of neighbouring pixels: skk with a key that all images share.
 //!
-//! *Knows*: encrypted images of one key and size. *Costs*: one pass over pairs of neighbours and a greedy contraction of
-//! the graph of pixels; under a second. *Gives back*: the images, up to the sign of all samples, in colour of each
+//! *Knows*: encrypted images of one key and size. *Costs*: one pass over pairs of neighbours and a greedy contraction
+//! of the graph of pixels; under a second. *Gives back*: the images, up to the sign of all samples, in colour of each
 //! channel, and the order of the channels. From a few images on it is exact.
 //!
 //! Neighbouring pixels are nearly equal. Over several images only one choice of signs (and of orders of channels) lets

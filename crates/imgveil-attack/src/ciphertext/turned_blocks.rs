@@ -1,11 +1,12 @@
 //! Jigsaw of blocks that were moved, turned, mirrored, negated and recoloured: etc, and custom schemes like it.
 //!
-//! *Knows*: encrypted images of one key and size, and the block size. *Costs*: the comparison of all sides of all blocks,
-//! a few seconds at most. *Gives back*: the images, up to a turn, the sign and the order of channels of the whole. One
-//! image gives parts; a few images of the same key give all of it, because their blocks lie in the same places.
+//! *Knows*: encrypted images of one key and size, and the block size. *Costs*: the comparison of all sides of all
+//! blocks, a few seconds at most. *Gives back*: the images, up to a turn, the sign and the order of channels of the
+//! whole. One image gives parts; a few images of the same key give all of it, because their blocks lie in the same
+//! places.
 //!
-//! The greedy assembly follows Gallagher (CVPR 2012); the first attack of this kind is Chuman, Kurihara and Kiya, "On the
-//! security of block scrambling-based EtC systems against jigsaw puzzle solver attacks", ICASSP 2017.
+//! The greedy assembly follows Gallagher (CVPR 2012); the first attack of this kind is Chuman, Kurihara and Kiya, "On
+//! the security of block scrambling-based EtC systems against jigsaw puzzle solver attacks", ICASSP 2017.
 
 use super::jigsaw::{Freedom, assemble, placed};
 use crate::elements::Elements;

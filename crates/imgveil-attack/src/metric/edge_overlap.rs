@@ -3,8 +3,8 @@
 use super::each_pair;
 use crate::{Batch, Error, Shape};
 
-/// How far the edges of every pair of images are in the same places, from 0 to 1: `2 |A and B| / (|A| + |B|)`, with A and
-/// B the pixels on edges. 1 where neither image has edges.
+/// How far the edges of every pair of images are in the same places, from 0 to 1: `2 |A and B| / (|A| + |B|)`, with A
+/// and B the pixels on edges. 1 where neither image has edges.
 ///
 /// A pixel is on an edge if the squared magnitude of its Sobel gradient is above four times the mean of all of them.
 /// Colour is averaged first. The outermost pixels do not count.

@@ -13,10 +13,10 @@ const SMALLEST: usize = 11 << (WEIGHTS.len() - 1);
 
 /// The structural similarity of every pair of images over five scales.
 ///
-/// Scale j + 1 is scale j halved by means of 2x2 pixels; an odd last row or column is left out. With the Gaussian window
-/// of [`ssim_gaussian`](super::ssim_gaussian), the result is the product of `mean(contrast and structure)^w_j` over the
-/// first four scales and `mean(SSIM)^w_5` at the last, w = 0.0448, 0.2856, 0.3001, 0.2363, 0.1333. Negative means count
-/// as 0.
+/// Scale j + 1 is scale j halved by means of 2x2 pixels; an odd last row or column is left out. With the Gaussian
+/// window of [`ssim_gaussian`](super::ssim_gaussian), the result is the product of `mean(contrast and structure)^w_j`
+/// over the first four scales and `mean(SSIM)^w_5` at the last, w = 0.0448, 0.2856, 0.3001, 0.2363, 0.1333. Negative
+/// means count as 0.
 ///
 /// Source: Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment", Asilomar
 /// Conference on Signals, Systems and Computers, 2003.

@@ -12,10 +12,10 @@ const RADIUS: usize = 5;
 
 /// The structural similarity of every pair of images, as scikit-image computes it by default.
 ///
-/// The mean over all windows of 7x7 pixels of
-/// `(2 m_a m_b + c1)(2 s_ab + c2) / ((m_a^2 + m_b^2 + c1)(s_a^2 + s_b^2 + c2))` with means m, sample variances s^2 and
-/// the sample covariance `s_ab` (divided by 48), `c1 = (0.01 max)^2` and `c2 = (0.03 max)^2`. Windows that reach over the
-/// border do not count. 1 for equal images; near 0 for unrelated ones.
+/// The mean over all windows of 7x7 pixels of `(2 m_a m_b + c1)(2 s_ab + c2) / ((m_a^2 + m_b^2 + c1)(s_a^2 + s_b^2 +
+/// c2))` with means m, sample variances s^2 and the sample covariance `s_ab` (divided by 48), `c1 = (0.01 max)^2` and
+/// `c2 = (0.03 max)^2`. Windows that reach over the border do not count. 1 for equal images; near 0 for unrelated
+/// ones.
 ///
 /// Source: Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to structural
 /// similarity", IEEE Transactions on Image Processing 13(4), 2004, with a uniform window.

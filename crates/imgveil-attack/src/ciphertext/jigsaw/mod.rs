@@ -1,4 +1,5 @@
-//! Blocks that were moved, and perhaps turned, mirrored, negated or recoloured, put together over several images at once.
+//! Blocks that were moved, and perhaps turned, mirrored, negated or recoloured, put together over several images at
+//! once.
 //!
 //! All images of one key have their blocks in the same places, so that a block of all images together is one piece. Two
 //! sides that continue each other in all images are much more certain than in one.
@@ -23,8 +24,8 @@ pub(crate) type Assembly = Vec<(usize, State)>;
 
 /// Puts pieces together.
 ///
-/// Returns the assembly, up to a turn, sign and order of channels of the whole, and the share of pieces that the largest
-/// cluster had before the rest was filled in.
+/// Returns the assembly, up to a turn, sign and order of channels of the whole, and the share of pieces that the
+/// largest cluster had before the rest was filled in.
 pub(crate) fn assemble(pieces: &Elements, freedom: Freedom, progress: &dyn Progress) -> Result<(Assembly, f64), Error> {
     let grid = pieces.grid;
     let frame = Frame { rows: grid.rows as i32, columns: grid.columns as i32, either_way: freedom.turned };

@@ -156,12 +156,11 @@ pub(super) fn misfit(pieces: &Elements, first: usize, second: usize, joint: Join
     let mut total = 0.0;
     for k in 0..block {
         let other = if joint.mirrored { k } else { block - 1 - k };
-        for channel in 0..channels {
+        for (channel, &met) in ORDERS[joint.order].iter().enumerate().take(channels) {
             let at = |piece: usize, side: usize, k: usize, depth: usize, channel: usize| {
                 let (y, x) = pixel(block, side, k, depth.min(block - 1));
                 pieces.of((y * block + x) * channels + channel, piece)
             };
-            let met = if channels == 3 { ORDERS[joint.order][channel] } else { channel };
             let (a0, a1) = (at(first, joint.first, k, 0, channel), at(first, joint.first, k, 1, channel));
             let (b0, b1) = (at(second, joint.second, other, 0, met), at(second, joint.second, other, 1, met));
             let sum: f32 = (0..a0.len())
