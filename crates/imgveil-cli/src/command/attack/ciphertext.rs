@@ -86,6 +86,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let best = steps.iter().map(|step| step.ssim).fold(f64::NEG_INFINITY, f64::max);
     let enough = steps.iter().find(|step| step.ssim >= 0.8);
     let verdict = match enough {
+        _ if encrypted >= 0.3 => format!(
+            "PLAIN TO SEE. Encrypted images as they are have a mean SSIM of {encrypted:.3}; what is left of them needs no \
+             attack"
+        ),
         Some(step) => format!(
             "OPEN. With {} and nothing else, images are recovered to a mean SSIM of {:.3}",
             counted(step.images, "encrypted image"),
