@@ -1,7 +1,8 @@
 //! What an attacker gets out of a scheme: the one table from which the command and the documentation take their words.
 //!
-//! Figures are those of `imgveil attack` on 280 chest X-rays of 224x224, grey. Those on encrypted images alone of `ele`
-//! and of scrambled blocks with a key for every block are of its prototypes. Controls without a key count as they are. SSIM is the mean over images that the attacker did not have, up to one negation or turn of all images.
+//! Figures are those of `imgveil attack` on 280 chest X-rays of 224x224, grey. Those on encrypted images alone of
+//! `ele`, and of scrambled blocks with a key for every block, are of its prototypes. Controls without a key count as
+//! they are. SSIM is the mean over images that the attacker did not have, up to one negation or turn of all images.
 
 use super::{KeyScope, Preset, Scheme, Stage};
 use std::fmt;
