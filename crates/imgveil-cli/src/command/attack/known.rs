@@ -80,10 +80,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         ),
     };
     let mut report = target.report("known", args.data.seed);
-    let step = |Step { pairs, determined, ssim, right }: &Step| {
-        json!({ "pairs": pairs, "determined": determined, "ssim": ssim, "right": right })
-    };
-    report["steps"] = found.steps.iter().map(step).collect::<Vec<Value>>().into();
+    report["steps"] = found.steps.iter().map(step_json).collect::<Vec<Value>>().into();
     report["encrypted_ssim"] = json!(found.encrypted);
     report["others"] = json!(found.others.len());
     report["seconds"] = json!(seconds);
@@ -117,4 +114,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     ];
     write_report(args.data.output.as_deref(), &target, &columns, &[], &report, out)?;
     Ok(target.code())
+}
+
+fn step_json(Step { pairs, determined, ssim, right }: &Step) -> Value {
+    json!({ "pairs": pairs, "determined": determined, "ssim": ssim, "right": right })
 }
