@@ -108,7 +108,8 @@ pub struct SamePatient {
 
 /// Tells pairs of encrypted images of one patient from pairs of two.
 ///
-/// `patient` says whose each image is; images of which nothing is said are left out. `labels` are their classes; none, if they are not known.
+/// `patient` says whose each image is; images of which nothing is said are left out. `labels` are their classes; none,
+/// if they are not known.
 ///
 /// # Errors
 ///

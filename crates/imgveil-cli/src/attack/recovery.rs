@@ -13,8 +13,8 @@ const MOST: Moves = Moves { shuffled: true, flipped: true };
 
 /// The structure of a scheme, which picks the attack; or why there is none.
 ///
-/// Without a scheme, or for one that leaves nothing to hold on to, it is the structure of the most usual scheme, to show
-/// that nothing comes of it.
+/// Without a scheme, or for one that leaves nothing to hold on to, it is the structure of the most usual scheme, to
+/// show that nothing comes of it.
 pub fn recovery(scheme: Option<&Scheme>) -> Result<Structure, String> {
     let usual = Structure::Samples { block: SIDE, moves: MOST, key_per_block: false, scrambled: false };
     let Some(scheme) = scheme else { return Ok(usual) };

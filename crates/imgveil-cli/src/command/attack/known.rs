@@ -3,7 +3,7 @@
 use crate::attack::{Attacked, Column, DataArgs, ElsewhereArgs, KeyArgs, write_report};
 use crate::exit::Outcome;
 use crate::output::{ImageBar, Output, counted, wrapped};
-use imgveil_attack::known::measure;
+use imgveil_attack::known::{Step, measure};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -80,8 +80,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         ),
     };
     let mut report = target.report("known", args.data.seed);
-    let step = |step: &imgveil_attack::known::Step| json!({ "pairs": step.pairs, "determined": step.determined, "ssim": step.ssim, "right": step.right });
-    report["steps"] = found.steps.iter().map(step).collect::<Vec<Value>>().into();
+    report["steps"] = found.steps.iter().map(step_json).collect::<Vec<Value>>().into();
     report["encrypted_ssim"] = json!(found.encrypted);
     report["others"] = json!(found.others.len());
     report["seconds"] = json!(seconds);
@@ -115,4 +114,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     ];
     write_report(args.data.output.as_deref(), &target, &columns, &[], &report, out)?;
     Ok(target.code())
+}
+
+fn step_json(Step { pairs, determined, ssim, right }: &Step) -> Value {
+    json!({ "pairs": pairs, "determined": determined, "ssim": ssim, "right": right })
 }
