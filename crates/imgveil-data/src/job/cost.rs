@@ -39,10 +39,8 @@ pub(super) fn samples(geometry: Geometry) -> u64 {
 fn tables(geometry: Geometry, scheme: &Scheme) -> u64 {
     // Keys per image are drawn where they are used, and a statistic or a mixture has no table.
     let has_table = |stage: &&Stage| match stage {
-        Stage::BlockStatistic(_) | Stage::Mixing(_) | Stage::Keystream(_) => false,
-        // They have no table, but sums of several bytes for each sample.
-        Stage::GaussianBlur(_) | Stage::LaplaceNoise(_) => true,
-        moves => !moves.keyed_per_image(),
+        Stage::BlockStatistic(_) | Stage::Mixing(_) | Stage::GaussianBlur(_) => false,
+        other => !other.keyed_per_image(),
     };
     let tables = match scheme.stages.iter().filter(has_table).count() {
         0 => return 0,
@@ -90,6 +88,7 @@ mod tests {
             ("none", scheme(Preset::None, plain), 8, 401),
             ("keystream", scheme(Preset::Keystream, plain), 8, 398),
             ("np", scheme(Preset::Np, plain), 8, 1209),
+            ("skk", scheme(Preset::Skk, plain), 8, 1549),
             ("none", scheme(Preset::None, plain), 16, 708),
             ("keystream", scheme(Preset::Keystream, plain), 16, 577),
             ("shuffle-flip", scheme(Preset::ShuffleFlip, plain), 16, 1104),
