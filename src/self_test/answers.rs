@@ -8,8 +8,8 @@ use crate::key::Key;
 use crate::schedule::ImageId;
 use crate::scheme::{Scheme, compile};
 
-/// The answers as text. `tests/vectors.rs` derives them from `assets/vectors/schemes.json`, which an independent program
-/// made.
+/// The answers as text. `tests/vectors.rs` derives them from `assets/vectors/schemes.json`, which an independent
+/// program made.
 pub const ANSWERS: &str = include_str!("../../assets/answers.txt");
 
 /// A known answer.

@@ -9,7 +9,7 @@ use crate::scheme::{CompileError, PresetError};
 #[non_exhaustive]
 pub enum Fault {
     /// The device gave other values than expected.
-    #[error("{what}: {differing} of {of} values differ{}", first.map_or(String::new(), |i| format!(", the first is number {i}")))]
+    #[error("{what}: {differing} of {of} values differ; the first is number {}", .first.unwrap_or_default())]
     Differs {
         /// What was compared.
         what: String,

@@ -1,4 +1,5 @@
-//! What crosses between host and device when a batch becomes floats on the device: references go up, nothing comes back.
+//! What crosses between host and device when a batch becomes floats on the device: references go up, nothing comes
+//! back.
 
 use super::draws::Draws;
 use super::{Extent, Fault};

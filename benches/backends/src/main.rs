@@ -4,8 +4,8 @@
 //!     imgveil-backends IN OUT
 //!
 //! IN is a folder of variants: `NAME.wgsl`, and `NAME.constants` with a line `CONSTANT=VALUE` for each overridable
-//! constant. `tests/backends` makes it from the pipelines that the self-test used. OUT gets the four texts of each variant.
-//! The options are those that wgpu passes. The exit code is 1 if a variant cannot be translated.
+//! constant. `tests/backends` makes it from the pipelines that the self-test used. OUT gets the four texts of each
+//! variant. The options are those that wgpu passes. The exit code is 1 if a variant cannot be translated.
 
 use naga::back::{PipelineConstants, glsl, hlsl, msl, pipeline_constants::process_overrides, spv};
 use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
@@ -41,7 +41,8 @@ fn main() -> ExitCode {
 
 /// Translates all variants. Returns their number and the number of those that failed.
 fn run(from: &Path, to: &Path) -> Result<(usize, usize), Box<dyn Error>> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(from)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<_>>()?;
+    let entries = std::fs::read_dir(from)?.map(|entry| Ok(entry?.path()));
+    let mut files: Vec<PathBuf> = entries.collect::<std::io::Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|extension| extension == "wgsl"));
     files.sort();
     std::fs::create_dir_all(to)?;

@@ -35,7 +35,7 @@ pub struct Chosen {
 pub fn generic(oracle: &dyn Oracle, shape: Shape, max: u16, seed: u64) -> Result<Chosen, Error> {
     let level = Layout::unknown(shape, max).level;
     let (largest, elements) = (usize::from(level.largest(max)), shape.samples() * level.parts(max));
-    let half = (largest + 1) / 2;
+    let half = largest.div_ceil(2);
     // The first digit is below half of the range, the others use all of it.
     let (mut digits, mut rest): (Vec<Vec<u16>>, Vec<usize>) = (Vec::new(), (0..elements).collect());
     while digits.is_empty() || rest.iter().any(|&rest| rest > 0) {
@@ -110,7 +110,7 @@ struct Marks {
 impl Marks {
     /// `None` if the images are too small to hold marks that differ.
     fn new(layout: &Layout, blocks: &[Vec<u32>], max: u16, seed: u64) -> Option<Self> {
-        let (half, size) = ((u32::from(layout.level.largest(max)) + 1) / 2, blocks[0].len());
+        let (half, size) = (u32::from(layout.level.largest(max)).div_ceil(2), blocks[0].len());
         let mut random = ChaCha20Rng::seed_from_u64(seed);
         match layout.within {
             Within::PerBlock => {
@@ -137,7 +137,7 @@ impl Marks {
 
     /// The elements of the chosen images.
     fn images(&self, blocks: &[Vec<u32>], elements: usize, max: u16, level: Level) -> Vec<Vec<u16>> {
-        let half = (u32::from(level.largest(max)) + 1) / 2;
+        let half = u32::from(level.largest(max)).div_ceil(2);
         let mut images = vec![vec![0; elements]; self.images as usize];
         for (block, marks) in blocks.iter().zip(&self.of_block) {
             for (&element, &mark) in block.iter().zip(marks) {
@@ -160,7 +160,7 @@ impl Marks {
         max: u16,
     ) -> Option<Table> {
         let largest = layout.level.largest(max);
-        let half = (u32::from(largest) + 1) / 2;
+        let half = u32::from(largest).div_ceil(2);
         let flip: Vec<bool> = encrypted[0].iter().map(|&value| u32::from(value) >= half).collect();
         let value = |image: usize, element: usize| {
             let value = encrypted[image][element];

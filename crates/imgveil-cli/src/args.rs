@@ -330,8 +330,8 @@ pub struct DeviceArgs {
     pub timeout: DeviceTimeout,
 }
 
-/// The devices of a list of choices, each once. `all` stands for every adapter, and for `with_all` beside them. An empty
-/// list is `auto`.
+/// The devices of a list of choices, each once. `all` stands for every adapter, and for `with_all` beside them. An
+/// empty list is `auto`.
 pub fn each_device(choices: &[DeviceChoice], with_all: &[DeviceChoice]) -> Result<Vec<DeviceChoice>, Failure> {
     if choices.is_empty() {
         return Ok(vec![DeviceChoice::Auto]);

@@ -264,8 +264,8 @@ impl Progress for Obstacle {
     fn advance(&self, _: usize, _: u64) {}
 }
 
-/// A run that was cut goes on behind its journal and its ledger, or refuses to. It never writes anything else, and never
-/// touches what others put into its output.
+/// A run that was cut goes on behind its journal and its ledger, or refuses to. It never writes anything else, and
+/// never touches what others put into its output.
 #[test]
 fn edits_of_a_journal_and_a_ledger_change_nothing() {
     const MINE: &str = "mine";

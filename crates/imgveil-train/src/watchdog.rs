@@ -22,10 +22,10 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches the GPU of a backend; `None` without a GPU, and for a software adapter: that cannot hang by itself, and its
-    /// compiler may need minutes for one kernel, during which the queue stands still. The time limit is that of the device
-    /// ([`imgveil::Device::set_time_limit`]). `hung` runs once, on the watching thread, if the GPU hangs. Whoever waits
-    /// for the GPU keeps waiting, so `hung` should end the process.
+    /// Watches the GPU of a backend; `None` without a GPU, and for a software adapter: that cannot hang by itself, and
+    /// its compiler may need minutes for one kernel, during which the queue stands still. The time limit is that of the
+    /// device ([`imgveil::Device::set_time_limit`]). `hung` runs once, on the watching thread, if the GPU hangs.
+    /// Whoever waits for the GPU keeps waiting, so `hung` should end the process.
     pub fn start(backend: &Backend, hung: impl FnOnce(EngineError) + Send + 'static) -> Option<Self> {
         let gpu = match backend {
             Backend::Wgpu(bridge) if !bridge.gpu().is_software() => bridge.shared_gpu(),
@@ -86,8 +86,8 @@ mod tests {
     use imgveil::internal::scheme::{Options, Preset, compile};
     use imgveil::{Device, DeviceChoice};
 
-    /// A device that has nothing to do is alive, however short the time limit. A device that is busy for longer than the
-    /// limit is told. The time limit belongs to the device, so this test opens one of its own.
+    /// A device that has nothing to do is alive, however short the time limit. A device that is busy for longer than
+    /// the limit is told. The time limit belongs to the device, so this test opens one of its own.
     #[test]
     fn a_busy_device_is_told_and_an_idle_one_is_not() {
         if std::env::var("IMGVEIL_SKIP_GPU").is_ok_and(|v| v == "1") {

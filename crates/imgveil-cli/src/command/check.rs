@@ -16,12 +16,12 @@ Examples:
   imgveil check --device all         # every adapter
   imgveil check --device 0 --json > check.json
 
-Every check compares the device with known answers of an independent program, or with the CPU. Encryption must be equal \
-to the bit. Trained weights must be within 5 % of the way that the CPU's weights went, because devices round sums \
+Every check compares the device with known answers of an independent program, or with the CPU. Encryption must be \
+equal to the bit. Trained weights must be within 5 % of the way that the CPU's weights went, because devices round sums \
 differently. The exit code is 1 if a check fails.
 
-If a check fails, please report it with the output of `imgveil check --device N --json` and `imgveil devices --json`, the \
-operating system, and the graphics driver's version.";
+If a check fails, please report it with the output of `imgveil check --device N --json` and `imgveil devices --json`, \
+the operating system, and the graphics driver's version.";
 
 /// Check that a device and its driver compute the right bits.
 ///
@@ -167,7 +167,8 @@ impl Report {
                 self.left_out.len()
             ),
             failed => format!(
-                "{}: {failed} of {} checks FAILED; do not use it for imgveil. `imgveil check --help` says what to report",
+                "{}: {failed} of {} checks FAILED; do not use it for imgveil; `imgveil check --help` says what to \
+                 report",
                 self.device,
                 self.checks.len()
             ),

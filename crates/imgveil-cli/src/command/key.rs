@@ -41,8 +41,8 @@ Where it is 4, the elements are nibbles, the low one of a sample first:
 /// Write a scheme's tables: the key's permutations and signs as named arrays.
 ///
 /// The arrays have the names that published code gives them (docs/SCHEDULE.md, "Written-out tables"), so that it can be
-/// run with an imgveil key. A scheme that only moves and flips samples also gets the array `plan`, which is all of it in
-/// one table: for each element of the output the number of the element of the input (bits 0 to 30) and whether it is
+/// run with an imgveil key. A scheme that only moves and flips samples also gets the array `plan`, which is all of it
+/// in one table: for each element of the output the number of the element of the input (bits 0 to 30) and whether it is
 /// flipped (bit 31). Schemes with a key for every image have no tables.
 ///
 /// Keep the file as secret as the key. `imgveil encrypt --tables` gives the same pixels as the key does, but the set

@@ -65,8 +65,8 @@ fn halved(batch: usize, fits: usize) -> Option<usize> {
     std::iter::successors(Some(batch), |&size| (size > 1).then_some(size / 2)).find(|&size| size <= fits)
 }
 
-/// Makes steps of these sizes in a process of its own, and tells whether a step ended it. `None` if it failed in another
-/// way, which says nothing about memory.
+/// Makes steps of these sizes in a process of its own, and tells whether a step ended it. `None` if it failed in
+/// another way, which says nothing about memory.
 fn measured(probe: &StepProbe, sizes: &[usize]) -> Option<(Vec<StepMemory>, bool)> {
     let mut command = run_process::command().ok()?;
     let list: Vec<String> = sizes.iter().map(ToString::to_string).collect();

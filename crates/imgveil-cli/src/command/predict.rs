@@ -24,9 +24,9 @@ owner can map back.";
 
 /// Classify images with a trained network.
 ///
-/// Takes the folder of a training run and a set of images. An encrypted set needs no key; a plain set needs the key, and
-/// is encrypted as in training. Writes the probability of each class as CSV. If the set has labels, prints accuracy and
-/// AUC too.
+/// Takes the folder of a training run and a set of images. An encrypted set needs no key; a plain set needs the key,
+/// and is encrypted as in training. Writes the probability of each class as CSV. If the set has labels, prints accuracy
+/// and AUC too.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -50,8 +50,8 @@ pub struct Args {
     /// The weights of the last epoch instead of the best one
     #[arg(long)]
     last: bool,
-    /// Weights of the same network to use instead of the run's, such as those of `imgveil model encrypt`. Key and scheme
-    /// are then not compared with the run's
+    /// Weights of the same network to use instead of the run's, such as those of `imgveil model encrypt`. Key and
+    /// scheme are then not compared with the run's
     #[arg(long, value_name = "FILE", conflicts_with = "last")]
     weights: Option<PathBuf>,
     /// Continue if key or scheme differ from training, to measure what a wrong key gives

@@ -335,13 +335,17 @@ fn edits_of_a_journal_are_refused_or_change_nothing() {
     assert!(refused > 4 && forged > 0, "{refused} were refused, {forged} of them as forged");
 }
 
+/// A member of a sample: its extension and its bytes.
+type Member<'a> = (&'a str, &'a [u8]);
+
 /// A shard with a picture, its class and what else the sample has.
-fn shard(samples: &[(&str, &[(&str, &[u8])])]) -> Vec<u8> {
+fn shard(samples: &[(&str, &[Member<'_>])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (key, members) in samples {
         for (kind, bytes) in *members {
             let mut header = tar::Header::new_gnu();
-            (header.set_mode(0o644), header.set_size(bytes.len() as u64));
+            header.set_mode(0o644);
+            header.set_size(bytes.len() as u64);
             tar.append_data(&mut header, format!("{key}.{kind}"), *bytes).unwrap();
         }
     }
@@ -380,7 +384,8 @@ fn members_that_are_carried_over_are_under_the_seal() {
         let mut tar = tar::Builder::new(Vec::new());
         for (name, bytes) in members {
             let mut header = tar::Header::new_gnu();
-            (header.set_mode(0o644), header.set_size(bytes.len() as u64));
+            header.set_mode(0o644);
+            header.set_size(bytes.len() as u64);
             tar.append_data(&mut header, name, bytes.as_slice()).unwrap();
         }
         sandbox.write("out/images-000000.tar", &tar.into_inner().unwrap());

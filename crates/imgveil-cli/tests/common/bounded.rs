@@ -26,7 +26,8 @@ pub fn within_limits(sandbox: &Sandbox, line: &str) -> Option<Done> {
     Some(done)
 }
 
-/// Runs a command in so many bytes of address space beside its own program. As [`within_limits`], however long it takes.
+/// Runs a command in so many bytes of address space beside its own program. As [`within_limits`], however long it
+/// takes.
 pub fn in_memory(sandbox: &Sandbox, line: &str, bytes: u64) -> Option<Done> {
     let plain = sandbox.command("", line);
     let mut command = Command::new("prlimit");

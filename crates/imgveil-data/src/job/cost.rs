@@ -17,8 +17,8 @@ const OF_WORDS: u64 = 8;
 /// Bytes of a table's entry.
 const ENTRY: u64 = 4;
 
-/// The tables of a plan that live at one time: the plan, its inverse or the key that it is made of, and that of the size
-/// before.
+/// The tables of a plan that live at one time: the plan, its inverse or the key that it is made of, and that of the
+/// size before.
 const TABLES: u64 = 3;
 
 /// One more while two plans become one.

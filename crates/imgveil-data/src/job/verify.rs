@@ -194,8 +194,8 @@ impl VerifyRun {
         Ok(Checked { manifest, beside, checked, failed, busy: Busy::default(), decrypted: false, unchecked })
     }
 
-    /// Decrypts the images and compares them with the keyed hashes of what was encrypted. Where the scheme has no inverse,
-    /// compares the files with the hashes in the manifest, for which the seal vouches.
+    /// Decrypts the images and compares them with the keyed hashes of what was encrypted. Where the scheme has no
+    /// inverse, compares the files with the hashes in the manifest, for which the seal vouches.
     fn decrypted(&self, secret: &Secret, wanted: impl Fn(usize) -> bool) -> Result<Checked, Error> {
         let progress = self.progress.as_ref();
         let encrypted = EncryptedSet::open_any(&self.request.input, secret, self.request.memory)?;

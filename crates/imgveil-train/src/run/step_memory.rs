@@ -201,7 +201,7 @@ impl StepProbe {
         }
         let fits = measured.last().map_or(0, |step| step.images);
         let available = room.least()?;
-        (fits < batch).then(|| Unfit { needed: available, available, fits })
+        (fits < batch).then_some(Unfit { needed: available, available, fits })
     }
 }
 

@@ -1,4 +1,5 @@
-//! The self-test of a device that burn trains on: what imgveil's kernels hand over to burn, and what burn computes on it.
+//! The self-test of a device that burn trains on: what imgveil's kernels hand over to burn, and what burn computes on
+//! it.
 //! `imgveil::internal::self_test` checks imgveil's own kernels.
 
 mod fault;

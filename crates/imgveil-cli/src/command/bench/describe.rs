@@ -39,8 +39,8 @@ pub fn describe(
         total += limits as f64 * seconds + figures as f64 * seconds * OVERHEAD;
     }
     lines.push(format!(
-        "each figure takes about {seconds} s and is the median of five samples or more; in all about {} min, longer on a \
-         slow device",
+        "each figure takes about {seconds} s and is the median of five samples or more; in all about {} min, longer on \
+         a slow device",
         (total / 60.0).ceil()
     ));
     lines.join("\n")

@@ -40,7 +40,8 @@ CPU engine before it is timed. A figure is the median of five samples or more, t
 %) behind it says that half of the samples lie that far apart, where that is more than 2.5 %.
 
 The table of bounds at the end says what limits each figure: memory (at least 80 % of the fastest copy), transfers (at \
-least 80 % of what upload and readback allow), launch (the batch takes less than ten dispatches), or the kernel itself.";
+least 80 % of what upload and readback allow), launch (the batch takes less than ten dispatches), or the \
+kernel itself.";
 
 /// The longest time for a figure, in seconds.
 const LONGEST: f64 = 3600.0;

@@ -66,8 +66,8 @@ fn lines(of: &OfTraining) -> Vec<String> {
         let share = plain.map_or(String::new(), |plain| format!("{:.1} %", 100.0 * rate / plain));
         let spread = 50.0 * (figures.range[1] - figures.range[0]) / rate;
         lines.push(format!(
-            "  {:40} {rate:>10.1} {share:>9} {:>11.2} s {:>15.1}  (+-{spread:.1} %); {:.1} dispatches a step, {} bytes read \
-             back",
+            "  {:40} {rate:>10.1} {share:>9} {:>11.2} s {:>15.1}  (+-{spread:.1} %); {:.1} dispatches a step, {} bytes \
+             read back",
             figures.scheme,
             figures.first_step_seconds,
             figures.traffic.host_to_device_per_image,

@@ -15,8 +15,8 @@ pub(super) struct Members<R> {
 /// As many members as this may be in a file, however little is in them.
 const FREE_MEMBERS: u64 = 4096;
 
-/// The fewest bytes of each member beyond [`FREE_MEMBERS`], on average. Programs that write several members write 64 KiB
-/// in each. To begin a member takes as long as to unpack many kilobytes.
+/// The fewest bytes of each member beyond [`FREE_MEMBERS`], on average. Programs that write several members write 64
+/// KiB in each. To begin a member takes as long as to unpack many kilobytes.
 const BYTES_OF_A_MEMBER: u64 = 1024;
 
 impl<R: BufRead> Members<R> {
