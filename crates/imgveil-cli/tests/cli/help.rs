@@ -80,13 +80,14 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
         ("attack chosen", "What he finds is kept only if it also predicts how random images are encrypted."),
         ("attack ciphertext", "the result may be turned, negative, or its channels in another order"),
         ("attack key-space", "a large key space protects against trying keys and against nothing else"),
+        ("check", "Encryption must be equal to the bit."),
         ("bench", "Everything is compared with the CPU engine before it is timed."),
         ("schemes", "where it comes from, what breaks it, and how many keys it has for images of a size"),
     ];
     if cfg!(feature = "train") {
         told.push(("train", "The best epoch by validation AUC is kept and scored on the test images."));
-        told.push(("predict", "an encrypted set, or a plain one with the key (encrypted as in training)"));
-        told.push(("study", "What is done already is kept, and a run that was cut goes on where it was"));
+        told.push(("predict", "An encrypted set needs no key; a plain set needs the key, and is encrypted as in training."));
+        told.push(("study", "complete runs are kept, and an incomplete run continues after its last complete epoch"));
         told.push(("export", "for PyTorch or `imgveil train --weights`"));
         told.push(("model encrypt", "Images must be encrypted with the same key, scheme, block and size."));
         told.push(("demo", "trains a small network on each encrypted set without the key"));
@@ -120,6 +121,7 @@ fn examples_are_whole_lines() {
         "attack reidentify",
         "attack labels",
         "attack key-space",
+        "check",
         "bench",
     ];
     let trains: &[&str] = if cfg!(feature = "train") { &["train", "predict", "study"] } else { &[] };

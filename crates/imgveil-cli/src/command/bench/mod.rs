@@ -46,7 +46,7 @@ kernel itself.";
 /// The longest time for a figure, in seconds.
 const LONGEST: f64 = 3600.0;
 
-/// Measure the speed of every scheme on this machine, and compare it with the device's limits.
+/// Measure the speed of every scheme beside the limits of the device.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
