@@ -30,7 +30,7 @@ Examples:
   imgveil bench --device 0 --compare today.json --fail-under 0.9
   imgveil bench --device all --csv > figures.csv
   imgveil bench --device 0 --train resnet18 --size 224x224x3 --scheme ele
-  imgveil bench --describe                                   # what is measured, and how long it takes
+  imgveil bench --describe                                   # what it would measure
 
 For each device, first its limits (copies, transfers to it and back, a dispatch), then every scheme. \
 Rates count the bytes of samples that are read and of output that is written. From memory to memory counts the way to \
