@@ -1,8 +1,9 @@
 //! What an attacker gets out of a scheme: the one table from which the command and the documentation take their words.
 //!
-//! Figures are those of `imgveil attack` on 280 chest X-rays of 224x224, grey. Controls without a key count as they are. SSIM is the mean over images that the attacker did not have, up to one negation or turn of all images.
+//! Figures are those of `imgveil attack` on 280 chest X-rays of 224x224, grey. Controls without a key count as they
+//! are. SSIM is the mean over images that the attacker did not have, up to one negation or turn of all images.
 
-use super::{KeyScope, Preset, Scheme, Stage};
+use super::{KeyScope, Options, Preset, Scheme, Stage};
 use std::fmt;
 
 /// What an attacker has.
@@ -65,7 +66,9 @@ impl Scheme {
     /// and those that mix images.
     pub fn risks(&self) -> Vec<Risk> {
         let Ok(preset) = Preset::named(&self.name) else { return Vec::new() };
-        let scramble = preset.has().scramble && self.stages.iter().any(|s| matches!(s, Stage::BlockScrambling(_)));
+        // Scrambling by choice adds a stage to those of the default.
+        let usual = preset.scheme(Options::default()).map_or(0, |scheme| scheme.stages.len());
+        let scramble = preset.has().scramble && self.stages.len() > usual;
         let scope = match self.stages.iter().find_map(scope) {
             Some(scope) if preset.has().scopes.contains(&scope) || preset == Preset::Keystream => scope,
             _ => SHARED,
@@ -81,14 +84,9 @@ impl Scheme {
     }
 }
 
-/// What has a key of its own in a stage that asks.
+/// What has a key of its own in a stage, as its text says.
 fn scope(stage: &Stage) -> Option<KeyScope> {
-    match stage {
-        Stage::PixelShuffling(stage) => Some(stage.scope),
-        Stage::PixelNegativePositive(stage) if stage.scope == IMAGE => Some(IMAGE),
-        Stage::Keystream(_) => Some(IMAGE),
-        _ => None,
-    }
+    stage.to_string().split(' ').find_map(|word| word.strip_prefix("key=")?.parse().ok())
 }
 
 impl fmt::Display for Risk {

@@ -1,12 +1,16 @@
 //! What the self-test draws: images, geometries, schemes, references.
 
 use super::Fault;
-use crate::engine::{ImageRef, Statistic};
+use crate::engine::ImageRef;
 use crate::image::{Augmentation, Depth, Geometry};
 use crate::schedule::ImageId;
-use crate::scheme::{Block, KeyScope, Order, Orders, Scheme, Stage, stage};
+use crate::scheme::{Block, Scheme, Stage};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// Stages of every kind. `BLOCK` stands for the block that tiles the image, `SQUARE` for the same if it is square, and
+/// `ANY` for one that need not tile it.
+const STAGES: &str = include_str!("../../assets/drawn-stages.txt");
 
 /// A source of random cases. The same seed gives the same cases on every machine.
 pub struct Draws(ChaCha8Rng);
@@ -61,40 +65,15 @@ impl Draws {
         Depth::new(bits).unwrap_or_default()
     }
 
-    /// A stage of any kind that works on this block, and whether it needs whole nibbles.
-    fn stage(&mut self, block: Block) -> Stage {
-        let scope = if self.coin() { KeyScope::Block } else { KeyScope::Shared };
-        let order = if self.coin() { Order::RowColumnChannel } else { Order::ChannelRowColumn };
-        match self.number(0..14) {
-            0 | 1 => stage::PixelShuffling { block, scope, order }.into(),
-            2 => stage::SignFlip { block, scope, order }.into(),
-            3 => stage::NibbleShuffling { block, scope }.into(),
-            4 if block.height == block.width => stage::RotationInversion { block }.into(),
-            4 | 5 => stage::NegativePositive { block }.into(),
-            6 => stage::PixelNegativePositive { scope: if self.coin() { KeyScope::Image } else { KeyScope::Shared } }
-                .into(),
-            7 => {
-                let per_image = self.coin();
-                let block = if per_image { Block::square(1) } else { block };
-                let scope = if per_image { KeyScope::Image } else { KeyScope::Block };
-                stage::ColourShuffling { block, scope, orders: Orders::Permutations }.into()
-            }
-            8 => stage::BlockScrambling { block }.into(),
-            9 => stage::Keystream.into(),
-            11 => stage::GaussianBlur { radius: self.number(1..4) }.into(),
-            12 => {
-                let epsilon = stage::Epsilon::thousandths(self.number(100..20_000)).unwrap_or(stage::Epsilon::HALF);
-                stage::LaplaceNoise { block, epsilon, m: self.number(1..20) }.into()
-            }
-            10 => stage::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::AsPublished }.into(),
-            _ => {
-                let all = [Statistic::Median, Statistic::Mean, Statistic::Max, Statistic::Min];
-                let statistic = all[self.number(0..4) as usize];
-                // A block of its own, which need not tile the image.
-                let block = Block { height: block.height + 1, width: block.width.max(2) - 1 };
-                stage::BlockStatistic { block, statistic }.into()
-            }
-        }
+    /// A stage of any kind that works on this block.
+    fn stage(&mut self, block: Block) -> Result<Stage, Fault> {
+        let is_square = block.height == block.width;
+        let all: Vec<&str> = STAGES.lines().filter(|line| is_square || !line.contains("SQUARE")).collect();
+        let line = all[self.number(0..all.len() as u32) as usize];
+        // Need not tile the image.
+        let any = Block { height: block.height + 1, width: block.width.max(2) - 1 };
+        let text = line.replace("ANY", &any.to_string());
+        Ok(text.replace("BLOCK", &block.to_string()).replace("SQUARE", &block.to_string()).parse()?)
     }
 
     fn augmentation(&mut self) -> Augmentation {
@@ -134,7 +113,8 @@ impl Draws {
         }
         // Wide images of many samples go through other kernels than small ones.
         let (rows, columns) = (self.number(1..7), self.number(1..7) * if self.coin() { 16 } else { 1 });
-        let stages: Vec<Stage> = (0..self.number(0..5)).map(|_| self.stage(block)).collect();
+        let count = self.number(0..5);
+        let stages: Vec<Stage> = (0..count).map(|_| self.stage(block)).collect::<Result<_, _>>()?;
         let scheme = Scheme { name: "random".to_owned(), stages };
         let channels = if self.coin() { 3 } else { 1 };
         let depth = scheme.depth(self.depth());

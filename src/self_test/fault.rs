@@ -2,7 +2,7 @@
 
 use crate::engine::EngineError;
 use crate::image::GeometryError;
-use crate::scheme::{CompileError, PresetError};
+use crate::scheme::{CompileError, PresetError, StageError};
 
 /// Why a check of the self-test failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum Fault {
     /// An image of the self-test has no geometry. This is a fault of this library.
     #[error(transparent)]
     Geometry(#[from] GeometryError),
+    /// A stage of the self-test is none. This is a fault of this library.
+    #[error(transparent)]
+    Stage(#[from] StageError),
     /// A preset does not have the options that the self-test gives it. This is a fault of this library.
     #[error(transparent)]
     Preset(#[from] PresetError),

@@ -17,8 +17,8 @@ Examples:
   imgveil check --device 0 --json > check.json
 
 Every check compares the device with known answers of an independent program, or with the CPU. Encryption must be \
-equal to the bit. Trained weights must be within 5 % of the way that the CPU's weights went, because devices round sums \
-differently. The exit code is 1 if a check fails.
+equal to the bit. Trained weights must be within 5 % of the way that the CPU's weights went, because devices round \
+sums differently. The exit code is 1 if a check fails.
 
 If a check fails, please report it with the output of `imgveil check --device N --json` and `imgveil devices --json`, \
 the operating system, and the graphics driver's version.";
