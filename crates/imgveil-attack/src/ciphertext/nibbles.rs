@@ -1,7 +1,7 @@
 //! Covariance of nibbles: le, with a key that all blocks share.
 //!
 //! *Knows*: encrypted images of one key and size, one or more, and the block size. *Costs*: as
-//! [`shared_blocks`](super::shared_blocks), and some rounds of smoothing and assignment; a second. *Gives back*: the
+//! [`shared_blocks`](super::shared_blocks()), and some rounds of smoothing and assignment; a second. *Gives back*: the
 //! images, up to the sign of all samples and, in colour, the order of the channels.
 //!
 //! The highest nibbles of a block correlate with each other as samples do; the lower ones correlate with next to

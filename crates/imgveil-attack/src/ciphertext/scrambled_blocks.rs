@@ -2,7 +2,7 @@
 //! all blocks.
 //!
 //! *Knows*: encrypted images of one key and size, and the block size. *Costs*: as
-//! [`shared_blocks`](super::shared_blocks) and a jigsaw of blocks that are not turned; seconds. *Gives back*: the
+//! [`shared_blocks`](super::shared_blocks()) and a jigsaw of blocks that are not turned; seconds. *Gives back*: the
 //! images, up to a turn and the sign of the whole and, in colour, the order of the channels.
 //!
 //! The covariance arranges the samples of all blocks up to one symmetry of the square, which then is that of the whole

@@ -8,7 +8,7 @@ use crate::{Batch, Error};
 /// For two encryptions of images that differ in one sample, or under keys that differ in one bit. Independent random
 /// images reach `(max + 2) / (3 (max + 1))`, 0.33464 with 8 bits.
 ///
-/// Source: as [`npcr`](super::npcr).
+/// Source: as [`npcr`](super::npcr()).
 ///
 /// # Errors
 ///

@@ -139,7 +139,7 @@ impl StepProbe {
         sizes
     }
 
-    /// Makes steps of each of these sizes until they take [`ENOUGH`] more than the first, and tells after each how much
+    /// Makes steps of each of these sizes until they take 128 MiB more than the first, and tells after each how much
     /// memory this process has taken since before the first. Tells nothing where the system does not say.
     ///
     /// # Errors
@@ -282,8 +282,8 @@ mod tests {
         assert_eq!(probe(ModelKind::ResNet18, 32).sizes(3, room(64 << 20, None)), [2, 3]);
     }
 
-    /// The bound below which nothing is measured holds, and larger steps take more. Memory is that of the process, in which
-    /// other tests run: so this test starts itself again, alone.
+    /// The bound below which nothing is measured holds, and larger steps take more. Memory is that of the process, in
+    /// which other tests run: so this test starts itself again, alone.
     #[test]
     #[cfg(target_os = "linux")]
     fn a_step_of_the_small_network_takes_less_than_its_bound() {
