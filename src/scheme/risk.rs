@@ -46,7 +46,7 @@ const TABLE: [Row; 19] = [
     (Preset::ShuffleFlip, BLOCK, false, [Some((4, 0.848)), Some((2, 0.979)), Some((1, 1.0))]),
     (Preset::ShuffleFlip, BLOCK, true, [Some((64, 0.979)), Some((2, 0.979)), Some((1, 1.0))]),
     (Preset::Le, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
-    (Preset::Ele, SHARED, false, [Some((64, 0.896)), Some((16, 0.979)), Some((2, 1.0))]),
+    (Preset::Ele, SHARED, false, [Some((64, 0.703)), Some((16, 0.979)), Some((2, 1.0))]),
     (Preset::Etc, SHARED, false, [Some((4, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Skk, SHARED, false, [Some((4, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Skk, IMAGE, false, [Some((1, 0.573)), None, None]),
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(
             words("ele"),
             [
-                "64 encrypted images of one key and size and nothing else give images back with a mean SSIM of 0.896",
+                "64 encrypted images of one key and size and nothing else give images back with a mean SSIM of 0.703",
                 "16 known pairs give images back with a mean SSIM of 0.979",
                 "2 images of the attacker's choice give all others back exactly",
             ]
