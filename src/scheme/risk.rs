@@ -44,7 +44,7 @@ const TABLE: [Row; 19] = [
     (Preset::ShuffleFlip, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::ShuffleFlip, SHARED, true, [Some((4, 0.988)), Some((2, 0.997)), Some((1, 1.0))]),
     (Preset::ShuffleFlip, BLOCK, false, [Some((4, 0.848)), Some((2, 0.979)), Some((1, 1.0))]),
-    (Preset::ShuffleFlip, BLOCK, true, [Some((64, 0.979)), Some((2, 0.979)), Some((1, 1.0))]),
+    (Preset::ShuffleFlip, BLOCK, true, [Some((64, 0.972)), Some((2, 0.979)), Some((1, 1.0))]),
     (Preset::Le, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Ele, SHARED, false, [Some((64, 0.703)), Some((16, 0.979)), Some((2, 1.0))]),
     (Preset::Etc, SHARED, false, [Some((4, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
