@@ -72,7 +72,7 @@ fn typical(target: &Target, told: &[u32]) -> Result<Pictures, Error> {
     let images: Vec<usize> = classes.iter().filter_map(nearest).collect();
     let (mut pictures, images) = Pictures::of(&images, &target.names);
     pictures.notes =
-        images.iter().map(|&image| format!("{}: {:.3}", target.class(told[image]), numbers[image])).collect();
+        images.iter().map(|&image| format!("{} {:.2}", target.class(told[image]), numbers[image])).collect();
     pictures.column("plain", plain, &images);
     pictures.column("encrypted", &target.encrypted, &images);
     Ok(pictures)

@@ -148,7 +148,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         study: study.as_ref().map(|study| study.path.display().to_string()),
         bench: bench.as_ref().map(|bench| format!("{}: {}", bench.path.display(), bench.made_by())),
         study_others: study.as_ref().map_or(Vec::new(), |study| study.others(&schemes)),
-        repeat: repeat(args, &options, &store, &data),
+        repeat: repeat(&options, &store, &data),
         device: device.to_string(),
         date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
@@ -215,13 +215,12 @@ fn options(args: &Args) -> Options {
 }
 
 /// What repeats an attack of the report, behind its name and the scheme.
-fn repeat(args: &Args, options: &Options, store: &Store, data: &Path) -> String {
+fn repeat(options: &Options, store: &Store, data: &Path) -> String {
     let path = |path: &Path| quoted(&path.display().to_string());
     let patients = ["--patient-pattern", "--patients"];
     let mut words = vec!["-k".to_owned(), path(&store.path(KEY))];
     words.extend(options.words(&[&["--data", "--schemes"], &patients[..]].concat()));
     words.push(path(data));
-    let _ = args;
     words.join(" ")
 }
 

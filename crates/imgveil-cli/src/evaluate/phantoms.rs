@@ -9,7 +9,7 @@ use imgveil_data::set::write_atomically;
 use std::path::Path;
 
 /// Side of an image.
-const SIDE: usize = 96;
+const SIDE: usize = 128;
 /// Images of each class.
 const COUNT: u64 = 48;
 

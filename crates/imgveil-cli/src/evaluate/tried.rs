@@ -1,7 +1,7 @@
 //! The attacks that are tried, and how each is run for the report.
 
 use super::cell::{Cell, Done, Figures};
-use super::pictures::{Picture, strips};
+use super::pictures::{Picture, Strip, strips};
 use super::subject::Subject;
 use crate::attack::{self, BlackBox, Finding, Target};
 use crate::error::Error as OwnError;
@@ -202,7 +202,8 @@ pub fn tried(
             let Some(told) = told else {
                 return Ok(Cell::NotApplicable { reason: "the images have no labels".into() });
             };
-            cell!(attack::labels(&target, &told), Figures::Labels, 2)
+            let cell = cell!(attack::labels(&target, &told), Figures::Labels, 2)?;
+            Ok(in_one_strip(cell))
         }
         Tried::Ciphertext => {
             match attack::ciphertext(&target, plain, Prior::Natural, plain.len(), progress) {
@@ -225,12 +226,26 @@ pub fn tried(
     }
 }
 
-fn done<F>(
-    finding: Finding<F>,
-    figures: fn(F) -> Figures,
-    strips: Vec<super::pictures::Strip>,
-    started: Instant,
-) -> Cell {
+/// An image of each class beside each other.
+fn in_one_strip(mut cell: Cell) -> Cell {
+    if let Cell::Done(done) = &mut cell {
+        let captioned = |strip: Strip| {
+            let note = strip.note;
+            strip
+                .pictures
+                .into_iter()
+                .map(move |picture| Picture { caption: format!("{note}, {}", picture.caption), ..picture })
+        };
+        let pictures: Vec<Picture> = std::mem::take(&mut done.strips).into_iter().flat_map(captioned).collect();
+        if !pictures.is_empty() {
+            let name = "a typical image of each class, with its number".to_owned();
+            done.strips = vec![Strip { name, note: String::new(), pictures }];
+        }
+    }
+    cell
+}
+
+fn done<F>(finding: Finding<F>, figures: fn(F) -> Figures, strips: Vec<Strip>, started: Instant) -> Cell {
     let Finding { figures: found, grade, verdict, .. } = finding;
     let seconds = started.elapsed().as_secs_f64();
     Cell::Done(Box::new(Done { grade, verdict, figures: figures(found), seconds, strips }))

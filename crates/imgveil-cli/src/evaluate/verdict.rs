@@ -18,6 +18,8 @@ pub enum Light {
     Undetermined,
     /// There is nothing to attack, or no attack fits.
     NotApplicable,
+    /// He gets it without an attack, as he should.
+    ByDesign,
 }
 
 impl Light {
@@ -29,6 +31,7 @@ impl Light {
             Self::Resists => "resists",
             Self::Undetermined => "not determined",
             Self::NotApplicable => "not applicable",
+            Self::ByDesign => "by design",
         }
     }
 }
@@ -100,9 +103,9 @@ fn with_the_key(subject: &Subject, of: impl Fn(Light, String) -> Verdict) -> Ver
         return of(Light::NotApplicable, "There is no key".to_owned());
     }
     if stages.iter().all(imgveil::internal::scheme::Stage::has_inverse) {
-        return of(Light::Open, "OPEN, as intended. The key decrypts every image exactly".to_owned());
+        return of(Light::ByDesign, "The key decrypts every image exactly".to_owned());
     }
-    of(Light::InPart, "The key undoes what can be undone; what the scheme throws away is gone".to_owned())
+    of(Light::ByDesign, "The key undoes what can be undone; what the scheme throws away is gone".to_owned())
 }
 
 #[cfg(test)]
@@ -144,9 +147,9 @@ mod tests {
     fn whoever_has_the_key_gets_what_the_scheme_keeps() {
         let resists = done(Grade::Resists);
         for (text, light) in [
-            ("le", Light::Open),
-            ("keystream", Light::Open),
-            ("skk-filter", Light::InPart),
+            ("le", Light::ByDesign),
+            ("keystream", Light::ByDesign),
+            ("skk-filter", Light::ByDesign),
             ("none", Light::NotApplicable),
             ("blur", Light::NotApplicable),
             ("pixelate", Light::NotApplicable),

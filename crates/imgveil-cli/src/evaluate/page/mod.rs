@@ -7,11 +7,10 @@ mod parts;
 mod scheme;
 mod tables;
 
-use super::attacker::ATTACKERS;
+use super::attacker::{ATTACKERS, Attacker};
 use super::report::{Evaluation, Provenance};
-use super::verdict::Light;
+use super::verdict::{Light, Verdict};
 use markup::{Markup, el, of};
-use parts::lower;
 
 /// No script, no network: pictures and the style sheet are in the page.
 const POLICY: &str =
@@ -70,7 +69,7 @@ fn opening(evaluation: &Evaluation) -> Markup {
         );
         parts.push(of("p", "warning", &[Markup::text(&words)]));
     }
-    parts.push(el("p", &in_short(evaluation)));
+    parts.push(in_short(evaluation));
     parts.push(el(
         "p",
         "That a scheme resists says that these attacks gave nothing, and nothing about others. No transformation that \
@@ -80,31 +79,24 @@ fn opening(evaluation: &Evaluation) -> Markup {
 }
 
 /// How many schemes are open to whom.
-fn in_short(evaluation: &Evaluation) -> String {
+fn in_short(evaluation: &Evaluation) -> Markup {
     let schemes: Vec<_> = evaluation.schemes.iter().filter(|scheme| !scheme.subject.control).collect();
     let count = |attacker: &str, light: Light| {
-        let is = |scheme: &&&super::report::Evaluated| {
-            scheme.verdicts.iter().any(|verdict| verdict.attacker == attacker && verdict.light == light)
-        };
-        schemes.iter().filter(is).count()
+        let is = |verdict: &&Verdict| verdict.attacker == attacker && verdict.light == light;
+        schemes.iter().flat_map(|scheme| &scheme.verdicts).filter(is).count()
     };
-    let clauses: Vec<String> = ATTACKERS
-        .iter()
-        .filter(|attacker| !attacker.tries.is_empty())
-        .map(|attacker| {
-            let (open, part) = (count(attacker.id, Light::Open), count(attacker.id, Light::InPart));
-            let part = if part > 0 { format!(" and {part} in part") } else { String::new() };
-            format!("{open}{part} to {}", lower(attacker.title))
-        })
-        .collect();
-    let schemes = match schemes.len() {
-        1 => "The scheme is open".to_owned(),
-        count => format!("Of {count} schemes without the controls, open are"),
+    let line = |attacker: &Attacker| {
+        let counts = [Light::Open, Light::InPart, Light::Resists, Light::Undetermined, Light::NotApplicable]
+            .map(|light| (count(attacker.id, light), light.word()));
+        let told: Vec<String> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        el("li", &format!("{}: {}", attacker.title, told.join(", ")))
     };
-    match clauses.split_last() {
-        Some((last, rest)) if schemes.starts_with("Of") => format!("{schemes} {}, and {last}.", rest.join(", ")),
-        _ => "The table has a verdict for each scheme and each attacker.".to_owned(),
-    }
+    let lines = ATTACKERS.iter().filter(|attacker| !attacker.tries.is_empty()).map(line);
+    let count = crate::output::counted(schemes.len(), "scheme");
+    Markup::all([
+        el("p", &format!("In short, of {count} without the controls:")),
+        of("ul", "short-list", &[Markup::all(lines)]),
+    ])
 }
 
 /// What is behind every figure.

@@ -5,23 +5,26 @@ use crate::evaluate::verdict::Light;
 
 /// A light with its word.
 pub fn light_of(light: Light) -> Markup {
-    let (class, mark) = match light {
-        Light::Open => ("open", "●"),
-        Light::InPart => ("in-part", "◐"),
-        Light::Resists => ("resists", "○"),
-        Light::Undetermined => ("undetermined", "–"),
-        Light::NotApplicable => ("not-applicable", "·"),
+    let class = match light {
+        Light::Open => "open",
+        Light::InPart => "in-part",
+        Light::Resists => "resists",
+        Light::Undetermined => "undetermined",
+        Light::NotApplicable => "not-applicable",
+        Light::ByDesign => "by-design",
     };
-    of("span", &format!("light {class}"), &[mark_of(mark), Markup::text(light.word())])
+    marked(class, light.word())
 }
 
 /// The light of an attack that was not run. Its word is another one than that of a verdict.
 pub fn not_reached() -> Markup {
-    of("span", "light undetermined", &[mark_of("–"), Markup::text("not reached")])
+    marked("undetermined", "not reached")
 }
 
-fn mark_of(mark: &str) -> Markup {
-    Markup::element("span", &[("class", "mark"), ("aria-hidden", "true")], &[Markup::text(mark)])
+/// A word with the mark of its class, which the style sheet draws.
+fn marked(class: &str, word: &str) -> Markup {
+    let mark = Markup::element("span", &[("class", "mark"), ("aria-hidden", "true")], &[]);
+    of("span", &format!("light {class}"), &[mark, Markup::text(word)])
 }
 
 /// The first row of a table.

@@ -8,8 +8,20 @@ use crate::evaluate::cell::Cell;
 use crate::evaluate::options::quoted;
 use crate::evaluate::pictures::Strip;
 use crate::evaluate::report::{Evaluated, Provenance, light};
-use crate::evaluate::tried::{TRIED, Tried};
+use crate::evaluate::tried::Tried;
 use imgveil::internal::scheme::{Preset, Stage};
+
+/// The attacks as they are shown: that with the most pictures first, which takes the whole width, and that without
+/// pictures last.
+const ORDER: [Tried; 7] = [
+    Tried::Ciphertext,
+    Tried::Appearance,
+    Tried::Labels,
+    Tried::Known,
+    Tried::Chosen,
+    Tried::Reidentify,
+    Tried::KeySpace,
+];
 
 /// The section of scheme `number`.
 pub fn section(number: usize, scheme: &Evaluated, provenance: &Provenance) -> Markup {
@@ -25,7 +37,7 @@ pub fn section(number: usize, scheme: &Evaluated, provenance: &Provenance) -> Ma
         parts.push(of("p", "soft", &[el("code", &stages.join("; "))]));
     }
     parts.push(verdicts(scheme));
-    let attacks = TRIED.iter().map(|&attack| one(attack, scheme, provenance));
+    let attacks = ORDER.map(|attack| one(attack, scheme, provenance));
     parts.push(of("div", "attacks", &[Markup::all(attacks)]));
     Markup::element("section", &[("class", "scheme"), ("id", &format!("s{number}"))], &[Markup::all(parts)])
 }

@@ -38,10 +38,11 @@ pub fn verdicts(evaluation: &Evaluation) -> Markup {
         let lights = ATTACKERS.iter().zip(&scheme.verdicts);
         lights.map(|(who, verdict)| cell(who.title, &[light_of(verdict.light)])).collect()
     };
-    let has = ATTACKERS.iter().map(|who| format!("{} has {}.", who.title, who.has)).collect::<Vec<_>>().join(" ");
+    let has = ATTACKERS.iter().map(|who| Markup::all([el("dt", who.title), el("dd", who.has)]));
     Markup::all([
         el("h2", "Verdicts"),
-        of("p", "note", &[Markup::text(&has)]),
+        el("p", "Who attacks, and what he has:"),
+        of("dl", "facts note", &[Markup::all(has)]),
         of("table", "cards", &[head(&headings), rows(evaluation, ATTACKERS.len(), cells)]),
     ])
 }
@@ -54,6 +55,7 @@ pub fn rules() -> Markup {
         (Light::Resists, "all attacks that he can make were run, and none got anything"),
         (Light::Undetermined, "an attack was not reached within the budget, and none that was run opened the scheme"),
         (Light::NotApplicable, "there is nothing to attack, or no attack fits"),
+        (Light::ByDesign, "whoever has the key needs no attack"),
     ];
     let line = |(light, words): (Light, &str)| {
         let inside = [
