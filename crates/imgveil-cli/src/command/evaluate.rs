@@ -16,7 +16,7 @@ const AFTER_HELP: &str = "\
 Examples:
   imgveil evaluate                                            # drawn X-rays, the usual schemes
   imgveil evaluate --data images --resize 224 -o report
-  imgveil evaluate --data images --resize 224 --schemes ele,'etc block=8','dp-pix epsilon=1',mine.toml
+  imgveil evaluate --data images --resize 224 --schemes ele,'dp-pix epsilon=1',mine.toml
   imgveil evaluate --data images --resize 224 --study study --bench today.json --budget 1h
   imgveil evaluate --data images --patient-pattern 'person([0-9]+)_' --json
 
@@ -25,9 +25,9 @@ finished attack is a file in cells/: a run that was cut, or whose budget ended, 
 --study and --bench may then be others, every other option must be the same. Exit code 3 says that the budget ended \
 before all attacks were run.";
 
-/// Run every attack on every scheme, and write one report: what each scheme leaks to whom, and what it costs.
+/// Run every attack on every scheme, and write one report.
 ///
-/// Encrypts the images under each scheme as a black box, runs all attacks of `imgveil attack` without the key, and says
+/// What each scheme leaks to whom, and what it costs, on one page. Encrypts the images under each scheme as a black box, runs all attacks of `imgveil attack` without the key, and says
 /// for each kind of attacker what he gets. The schemes none and keystream are always there: they show what the ends of
 /// the scale look like. What the budget does not reach is marked, and is no verdict. The key is made from the seed, so
 /// that the same command gives the same figures.
@@ -98,6 +98,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         for subject in &mut subjects {
             subject.fit(read.geometry, !args.schemes.is_empty())?;
         }
+        patients.of(&read.names)?;
     }
     let device = args.device.open(out)?;
     let (store, _) = Store::open(&args.output, &options)?;

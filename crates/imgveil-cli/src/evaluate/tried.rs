@@ -65,6 +65,11 @@ impl Tried {
         }
     }
 
+    /// Whether it is after images, or after which image is which.
+    pub fn is_after_images(self) -> bool {
+        matches!(self, Self::Ciphertext | Self::Known | Self::Chosen | Self::Reidentify)
+    }
+
     /// The heading of its column.
     pub fn title(self) -> &'static str {
         match self {

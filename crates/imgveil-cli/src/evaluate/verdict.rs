@@ -1,7 +1,7 @@
 //! What the attacks on a scheme mean for each attacker.
 
 use super::attacker::{ATTACKERS, Attacker};
-use super::cell::Cell;
+use super::cell::{Cell, Done};
 use super::subject::Subject;
 use super::tried::Tried;
 use crate::attack::Grade;
@@ -14,7 +14,7 @@ pub enum Light {
     Open,
     InPart,
     Resists,
-    /// Not all was tried, and what was tried did not open it.
+    /// Not all that counts was tried, and what was tried did not open it.
     Undetermined,
     /// There is nothing to attack, or no attack fits.
     NotApplicable,
@@ -76,21 +76,22 @@ fn verdict<'a>(attacker: &Attacker, subject: &Subject, cell: &impl Fn(Tried) -> 
         1 => "one attack was not reached within the budget".to_owned(),
         _ => format!("{missing} attacks were not reached within the budget"),
     };
-    match (worst, missing) {
+    // Resisting the rest says little where an attack that is after images does not fit.
+    let unfit = attacker.tries.iter().zip(&cells).find_map(|(attack, cell)| match cell {
+        Cell::NotApplicable { reason } if attack.is_after_images() => Some(reason),
+        _ => None,
+    });
+    let undetermined = |why: &str, so_far: Option<&Done>| {
+        let so_far = so_far.map_or(String::new(), |worst| format!(". So far: {}", worst.verdict));
+        of(Light::Undetermined, format!("Not determined: {why}{so_far}"))
+    };
+    match (worst.map(Box::as_ref), missing, unfit) {
         // More attacks cannot make it better.
-        (Some(worst), _) if worst.grade == Grade::Open => of(Light::Open, worst.verdict.clone()),
-        (Some(worst), 0) => of(worst.grade.into(), worst.verdict.clone()),
-        (Some(worst), _) => {
-            of(Light::Undetermined, format!("Not determined: {not_reached}. So far: {}", worst.verdict))
-        }
-        (None, 1..) => of(Light::Undetermined, format!("Not determined: {not_reached}")),
-        (None, 0) => {
-            let reason = cells.iter().find_map(|cell| match cell {
-                Cell::NotApplicable { reason } => Some(reason.clone()),
-                _ => None,
-            });
-            of(Light::NotApplicable, reason.unwrap_or_default())
-        }
+        (Some(worst), ..) if worst.grade == Grade::Open => of(Light::Open, worst.verdict.clone()),
+        (worst, 1.., _) => undetermined(&not_reached, worst),
+        (Some(worst), 0, Some(reason)) => undetermined(reason, Some(worst)),
+        (Some(worst), 0, None) => of(worst.grade.into(), worst.verdict.clone()),
+        (None, 0, reason) => of(Light::NotApplicable, reason.cloned().unwrap_or_default()),
     }
 }
 
@@ -112,7 +113,7 @@ fn with_the_key(subject: &Subject, of: impl Fn(Light, String) -> Verdict) -> Ver
 mod tests {
     use super::*;
     use crate::attack::{KeySpace, Keys};
-    use crate::evaluate::cell::{Done, Figures};
+    use crate::evaluate::cell::Figures;
     use crate::evaluate::subject::subjects;
 
     fn done(grade: Grade) -> Cell {
@@ -139,6 +140,11 @@ mod tests {
         assert_eq!(light(done(Grade::Open), not_reached()), Light::Open);
         assert_eq!(light(done(Grade::InPart), not_reached()), Light::Undetermined);
         assert_eq!(light(done(Grade::Resists), not_reached()), Light::Undetermined);
+        // Images without labels are no reason to doubt; an attack on images that does not fit is one.
+        let unfit = || Cell::NotApplicable { reason: "no squares".to_owned() };
+        assert_eq!(light(unfit(), done(Grade::Resists)), Light::Resists);
+        assert_eq!(light(done(Grade::Resists), unfit()), Light::Undetermined);
+        assert_eq!(light(done(Grade::Open), unfit()), Light::Open);
         let words = first([(Tried::Labels, not_reached()), (Tried::Ciphertext, done(Grade::InPart))]).words;
         assert_eq!(words, "Not determined: one attack was not reached within the budget. So far: InPart");
     }

@@ -53,8 +53,11 @@ pub fn rules() -> Markup {
         (Light::Open, "an attack that he can make gets what it is after"),
         (Light::InPart, "no attack does, and at least one gets a part of it"),
         (Light::Resists, "all attacks that he can make were run, and none got anything"),
-        (Light::Undetermined, "an attack was not reached within the budget, and none that was run opened the scheme"),
-        (Light::NotApplicable, "there is nothing to attack, or no attack fits"),
+        (
+            Light::Undetermined,
+            "an attack was not reached within the budget or does not fit, and none that was run opened the scheme",
+        ),
+        (Light::NotApplicable, "there is nothing to attack, or the scheme does not fit the images"),
         (Light::ByDesign, "whoever has the key needs no attack"),
     ];
     let line = |(light, words): (Light, &str)| {
