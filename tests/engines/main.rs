@@ -303,6 +303,7 @@ fn real_sizes_are_equal_on_both_engines() {
             sign_flip,
             statistic,
             orders,
+            ..Options::default()
         };
         let plain = options(None, false, false, None, None);
         let mut schemes: Vec<Scheme> = Vec::new();

@@ -26,7 +26,7 @@ pub fn stage(kind: usize, block: Block, per_block: bool, rgb_order: bool) -> Sta
         6 => stages::ColourShuffling { block, scope: KeyScope::Block, orders: Orders::Permutations }.into(),
         7 => stages::BlockScrambling { block }.into(),
         8 => stages::Keystream.into(),
-        12 => stages::GaussianBlur { radius: if per_block { 1 } else { 2 } }.into(),
+        12 => stages::GaussianBlur { radius: if per_block { "1" } else { "2" }.parse().unwrap() }.into(),
         10 => {
             let (epsilon, m) = if per_block { ("0.5", 16) } else { ("0.01", 900) };
             let block = Block { height: block.height + 1, width: block.width.max(2) - 1 };

@@ -2,7 +2,7 @@
 
 use crate::common::sandbox::*;
 use image::GrayImage;
-use imgveil_cli::demo::phantom::{PhantomClass, phantom};
+use imgveil_cli::phantom::{PhantomClass, phantom};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Stdio;
