@@ -225,6 +225,30 @@ impl Cipher {
         self.cipher.scheme().has_inverse()
     }
 
+    /// Seconds that the engine alone takes for a batch, from memory to memory, for tests of what a call costs: `fresh`
+    /// with memory that is new each time, as `encrypt` without `out` takes it.
+    fn _engine_seconds(&self, images: &Bound<'_, PyAny>, fresh: bool, count: usize) -> PyResult<Vec<f64>> {
+        let py = images.py();
+        let samples = Samples::of(images, self.cipher.geometry())?;
+        let input = samples.bytes()?;
+        let none: [&str; 0] = [];
+        threads::run(py, || {
+            let mut kept = vec![0; if fresh { 0 } else { input.len() }];
+            let timed = |_| {
+                let begun = std::time::Instant::now();
+                if fresh {
+                    let mut output = vec![0; input.len()];
+                    self.cipher.encrypt_into(input, &none, &mut output)?;
+                } else {
+                    self.cipher.encrypt_into(input, &none, &mut kept)?;
+                }
+                Ok::<_, imgveil::Error>(begun.elapsed().as_secs_f64())
+            };
+            (0..count).map(timed).collect::<Result<_, _>>()
+        })
+        .raised(py)
+    }
+
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let Secret::Key(secret) = &self.secret else { return Err(secret_stays("cipher")) };
         if !self.picklable {
