@@ -65,9 +65,14 @@ impl Key {
         Ok(imgveil::Key::parse(text.as_bytes()).raised(py)?.into())
     }
 
-    /// Reads a key file. Warns if other users of the machine can read it.
+    /// Reads a key file, with its `passphrase` if it is sealed with one. Warns if other users of the machine can read it.
     #[staticmethod]
-    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+    #[pyo3(signature = (path, *, passphrase = None))]
+    fn load(py: Python<'_>, path: PathBuf, passphrase: Option<&str>) -> PyResult<Self> {
+        let sealed = py.import("imgveil._sealed")?.call_method1("opened", (&path, passphrase))?;
+        if let Some(text) = sealed.extract::<Option<String>>()? {
+            return Self::from_text(py, &text);
+        }
         let loaded = py.detach(|| key_file::load(&path)).map_err(|e| of_data(py, &e, "InvalidKeyError"))?;
         warn(py, loaded.warning)?;
         Ok(loaded.key.into())
@@ -75,7 +80,17 @@ impl Key {
 
     /// Writes the key to a new file that only its owner can read (mode 0600). A file that exists is never overwritten:
     /// `imgveil.ExistingFileError`, which is a `FileExistsError`.
-    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+    ///
+    /// With a `passphrase` the file is sealed with it, in the format of the program `age`; the package `pyrage` does that.
+    /// The command `imgveil` does not read sealed files: open them by `age --decrypt` for it.
+    #[pyo3(signature = (path, *, passphrase = None))]
+    fn save(&self, py: Python<'_>, path: PathBuf, passphrase: Option<&str>) -> PyResult<()> {
+        if let Some(passphrase) = passphrase {
+            let sealed = py.import("imgveil._sealed")?;
+            let created: String = sealed.call_method0("created")?.extract()?;
+            let text = self.key.to_text(&created);
+            return sealed.call_method1("save", (text.as_str(), path, passphrase)).map(drop);
+        }
         py.detach(|| key_file::save(&self.key, &path)).map_err(|e| of_data(py, &e, "InvalidKeyError"))
     }
 
@@ -167,7 +182,7 @@ pub fn secret(argument: &Bound<'_, PyAny>) -> PyResult<(imgveil::Secret, bool)> 
         return Ok((crate::tables::Tables::new(arrays)?.tables.into(), false));
     }
     if let Ok(path) = argument.extract::<PathBuf>() {
-        return Ok((Key::load(py, path)?.key.into(), false));
+        return Ok((Key::load(py, path, None)?.key.into(), false));
     }
     let text = format!(
         "a key is an imgveil.Key, an imgveil.Tables, a dictionary of tables or the path of a key file, not {}",

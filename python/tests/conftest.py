@@ -1,6 +1,7 @@
 """What the tests share: where the checkout is, and a few images."""
 
 import json
+import os
 import pathlib
 import sys
 
@@ -23,6 +24,22 @@ def ramp(shape, depth=8):
     """The samples of the known answers."""
     numbers = np.arange(int(np.prod(shape)), dtype=np.uint64) * 2654435761 % 2**32
     return (numbers >> np.uint64(32 - depth)).astype(np.uint8 if depth == 8 else np.uint16).reshape(shape)
+
+
+def has_gpu():
+    """Whether tests use an adapter. Only IMGVEIL_SKIP_GPU=1 leaves them out: a machine without an adapter fails them."""
+    import imgveil
+
+    if os.environ.get("IMGVEIL_SKIP_GPU") == "1":
+        return False
+    assert imgveil.devices(), "there is no adapter: install a software Vulkan driver, or set IMGVEIL_SKIP_GPU=1"
+    return True
+
+
+def needs_gpu():
+    """Leaves a test out where adapters are left out."""
+    if not has_gpu():
+        pytest.skip("IMGVEIL_SKIP_GPU=1")
 
 
 @pytest.fixture

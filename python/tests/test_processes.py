@@ -10,6 +10,7 @@ import time
 import imgveil
 import numpy as np
 import pytest
+from conftest import needs_gpu
 
 NO_FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
 
@@ -69,8 +70,7 @@ def test_forks_go_deep(key, images):
 @NO_FORKS
 @pytest.mark.filterwarnings("ignore:This process")
 def test_a_gpu_belongs_to_its_process(key, images):
-    if not imgveil.devices():
-        pytest.skip("there is no adapter")
+    needs_gpu()
     cipher = imgveil.Cipher("le", key, (32, 32, 3), device="gpu")
     cipher.encrypt(images)
 

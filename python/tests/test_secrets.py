@@ -40,6 +40,40 @@ def test_a_key_that_others_can_read_is_warned_about(tmp_path, key):
         assert imgveil.Key.load(path) == key
 
 
+def test_keys_sealed_with_a_passphrase(tmp_path, key):
+    passphrases = pytest.importorskip("pyrage").passphrase
+    path = tmp_path / "sealed.key"
+    key.save(path, passphrase="correct horse")
+    sealed = path.read_bytes()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and key.reveal().encode() not in sealed
+    assert imgveil.Key.load(path, passphrase="correct horse") == key
+    # What another program opens is an ordinary key file.
+    assert imgveil.Key.from_text(passphrases.decrypt(sealed, "correct horse").decode()) == key
+    with pytest.raises(FileExistsError):
+        imgveil.Key.generate().save(path, passphrase="other")
+    assert path.read_bytes() == sealed
+    with pytest.raises(imgveil.InvalidKeyError, match="passphrase is wrong"):
+        imgveil.Key.load(path, passphrase="wrong horse")
+    with pytest.raises(imgveil.InvalidKeyError, match="is sealed"):
+        imgveil.Key.load(path)
+    with pytest.raises(imgveil.InvalidKeyError, match="is sealed"):
+        imgveil.Cipher("le", path, (8, 8))
+    with pytest.raises(imgveil.InvalidKeyError, match="at least one"):
+        key.save(tmp_path / "none.key", passphrase="")
+    with pytest.raises(FileNotFoundError):
+        key.save(tmp_path / "none" / "a.key", passphrase="x")
+    key.save(tmp_path / "plain.key")
+    with pytest.raises(imgveil.InvalidKeyError, match="not sealed"):
+        imgveil.Key.load(tmp_path / "plain.key", passphrase="x")
+    path.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    with pytest.raises(imgveil.InvalidKeyError, match="damaged"):
+        imgveil.Key.load(path, passphrase="correct horse")
+    path.chmod(0o644)
+    path.write_bytes(sealed)
+    with pytest.warns(UserWarning, match="0644"):
+        imgveil.Key.load(path, passphrase="correct horse")
+
+
 def test_keys_differ():
     one, other = imgveil.Key.generate(), imgveil.Key.generate()
     assert one != other and one.fingerprint != other.fingerprint and one != one.fingerprint
