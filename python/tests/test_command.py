@@ -54,7 +54,9 @@ def test_the_command_and_the_package_encrypt_alike(tmp_path, key):
     words = ["encrypt", "-k", tmp_path / "a.key", "-s", "ele", tmp_path / "in.npz", tmp_path / "out.npz"]
     assert imgveil_command(*words).returncode == 0
     encrypted = imgveil.Cipher("ele", key, (16, 16, 3)).encrypt(images)
-    assert np.array_equal(np.load(tmp_path / "out.npz")["train_images"], encrypted)
+    # Sets are in the order of their neutral names.
+    found = np.load(tmp_path / "out.npz")["train_images"]
+    assert sorted(image.tobytes() for image in found) == sorted(image.tobytes() for image in encrypted)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no signals")
@@ -83,15 +85,35 @@ def images(tmp_path_factory):
 
 
 def test_a_study_trains_in_processes_of_its_own(images, tmp_path):
-    words = ["study", "--data", images, "--schemes", "none,shuffle-flip", "--models", "cnn", "--seeds", "1"]
-    words += ["--epochs", "1", "--device", "cpu", "-o", tmp_path / "study"]
+    grid = 'seeds = [1]\nschemes = ["none", "np"]\nmodels = ["cnn"]\n[train]\nepochs = 1\ndevice = "cpu"\n'
+    (tmp_path / "grid.toml").write_text(grid)
+    key = tmp_path / "a.key"
+    imgveil.Key.generate().save(key)
+    words = ["study", tmp_path / "grid.toml", "--data", images, "-k", key, "-o", tmp_path / "study"]
     # A folder of this name in the current one must not come before the package in the processes that are started.
     (tmp_path / "imgveil").mkdir()
     (tmp_path / "imgveil" / "__init__.py").write_text("raise SystemExit('the wrong package')")
     done = imgveil_command(*words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "wrong package" not in done.stderr
-    assert list((tmp_path / "study").rglob("summary.json"))
+    assert len(list((tmp_path / "study").rglob("summary.json"))) == 2
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the limit is that of Linux")
+def test_the_trial_of_a_batch_runs_in_a_process_of_its_own(tmp_path):
+    import resource
+
+    random = np.random.default_rng(1)
+    for number in range(64):
+        path = tmp_path / "images" / ["train", "train", "val", "test"][number % 4] / "ab"[number // 4 % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        PIL.Image.fromarray(random.integers(0, 256, (224, 224, 3)).astype(np.uint8)).save(path)
+    words = ["train", "--data", tmp_path / "images", "--model", "resnet50", "--batch", "32", "--device", "cpu"]
+    limit = 3_000_000_000
+    done = imgveil_command(*words, "-o", tmp_path / "run", preexec_fn=lambda: resource.setrlimit(
+        resource.RLIMIT_AS, (limit, limit)))
+    # Without the trial, training would begin and end with a failed allocation.
+    assert done.returncode == 1 and "needs about" in done.stderr and "use --batch" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("model, options", [("cnn", []), ("resnet18", []), ("vit-tiny", []), ("resnet18", ["none"])])

@@ -2,6 +2,7 @@
 
 import doctest
 import os
+import sysconfig
 
 import imgveil
 import imgveil.errors
@@ -81,5 +82,7 @@ def test_the_guide(tmp_path, monkeypatch):
     pytest.importorskip("torch")
     draw(tmp_path / "images")
     monkeypatch.chdir(tmp_path)
+    # As in an environment that is activated.
+    monkeypatch.setenv("PATH", sysconfig.get_path("scripts"), prepend=os.pathsep)
     results = doctest.testfile(str(ROOT / "docs" / "python.md"), module_relative=False, optionflags=OPTIONS)
     assert results.failed == 0 and results.attempted > 25
