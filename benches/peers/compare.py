@@ -2,11 +2,12 @@
 """imgveil beside the published algorithms as their users run them, in one run.
 
     cargo build --release
-    python3 benches/peers/compare.py      # needs numpy; uses torch and the Python package imgveil where they are installed
+    python3 benches/peers/compare.py      # needs numpy; uses torch and the Python package imgveil where they are there
 
 For every scheme the tables of a key are exported and a batch is encrypted by imgveil and by the peer. Both must give the same
-bytes; then they are timed in turns. Memory is what a first call adds to a process, its result included. The peers work on whole batches with the loops of numpy (or torch), as the published code
-does: blocks are cut by reshaping, keys are applied by indexing. No disk is part of what is timed. imgveil's times are those of
+bytes; then they are timed in turns. Memory is what a first call adds to a process, its result included. The peers work on
+whole batches with the loops of numpy (or torch), as the published code does: blocks are cut by reshaping, keys are applied by
+indexing. No disk is part of what is timed. imgveil's times are those of
 `imgveil bench`, bytes to bytes, from memory to memory.
 """
 

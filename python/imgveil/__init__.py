@@ -1,8 +1,8 @@
 """Learnable image encryption: scramble image batches with a secret key so that people cannot recognise them and a
 network can still learn from them.
 
-These schemes hide images from eyes; they are not ciphers. If a scheme uses one key for all images, an attacker can break
-it with nothing but encrypted images of one key and size.
+These schemes hide images from eyes; they are not ciphers. If a scheme uses one key for all images, an attacker can
+break it with nothing but encrypted images of one key and size.
 
 A `Scheme`, a `Key` and the shape of the images make a `Cipher`, which works on numpy arrays:
 

@@ -1,5 +1,5 @@
-"""Key files that are sealed with a passphrase, in the format of age (age-encryption.org/v1), by the package `pyrage`. The
-program `age` opens them too."""
+"""Key files that are sealed with a passphrase, in the format of age (age-encryption.org/v1), by the package `pyrage`.
+The program `age` opens them too."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def save(text: str, path: "os.PathLike[str]", passphrase: str) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise ExistingFileError(
-            f"{path} exists already; a key is never overwritten, because what it encrypted would be lost: choose another "
-            "name"
+            f"{path} exists already; a key is never overwritten, because what it encrypted would be lost: choose "
+            "another name"
         ) from None
     except FileNotFoundError:
         raise MissingFileError(f"there is no folder for {path}: make it first, or choose another path") from None

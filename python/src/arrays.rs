@@ -231,7 +231,7 @@ fn check_type(array: &Bound<'_, PyUntypedArray>, wanted: &str, what: &str, geome
     Err(dtype(array.py(), &text))
 }
 
-/// Negative strides most often are a picture that was mirrored by a view. As in PyTorch, the copy is left to the caller.
+/// Negative strides most often are pictures that a view mirrored. As in PyTorch, the copy is left to the caller.
 fn check_strides(array: &Bound<'_, PyUntypedArray>, what: &str) -> PyResult<()> {
     let negative = array.strides().iter().zip(array.shape()).any(|(&stride, &length)| stride < 0 && length > 1);
     if negative && !array.shape().contains(&0) {

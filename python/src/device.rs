@@ -154,7 +154,7 @@ pub fn adapters(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
     described.collect()
 }
 
-/// Checks that a device and its driver compute the right bits: known answers, random programs, keys per image, and more.
+/// Checks that a device and its driver compute the right bits: known answers, random programs, keys per image, more.
 /// Returns what each check compared, by its name. Takes a second or a few, and longer with `full`, which draws more
 /// programs. The first check that fails raises `imgveil.DeviceError`.
 ///

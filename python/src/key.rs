@@ -65,7 +65,7 @@ impl Key {
         Ok(imgveil::Key::parse(text.as_bytes()).raised(py)?.into())
     }
 
-    /// Reads a key file, with its `passphrase` if it is sealed with one. Warns if other users of the machine can read it.
+    /// Reads a key file, with its `passphrase` if it is sealed with one. Warns if other users can read it.
     #[staticmethod]
     #[pyo3(signature = (path, *, passphrase = None))]
     fn load(py: Python<'_>, path: PathBuf, passphrase: Option<&str>) -> PyResult<Self> {
@@ -81,7 +81,7 @@ impl Key {
     /// Writes the key to a new file that only its owner can read (mode 0600). A file that exists is never overwritten:
     /// `imgveil.ExistingFileError`, which is a `FileExistsError`.
     ///
-    /// With a `passphrase` the file is sealed with it, in the format of the program `age`; the package `pyrage` does that.
+    /// With a `passphrase` the file is sealed with it, in the format of the program `age`; the package `pyrage` does it.
     /// The command `imgveil` does not read sealed files: open them by `age --decrypt` for it.
     #[pyo3(signature = (path, *, passphrase = None))]
     fn save(&self, py: Python<'_>, path: PathBuf, passphrase: Option<&str>) -> PyResult<()> {

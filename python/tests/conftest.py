@@ -27,7 +27,7 @@ def ramp(shape, depth=8):
 
 
 def has_gpu():
-    """Whether tests use an adapter. Only IMGVEIL_SKIP_GPU=1 leaves them out: a machine without an adapter fails them."""
+    """Whether tests use an adapter. Only IMGVEIL_SKIP_GPU=1 leaves them out; without an adapter they fail."""
     import imgveil
 
     if os.environ.get("IMGVEIL_SKIP_GPU") == "1":

@@ -105,7 +105,8 @@ def test_the_trial_of_a_batch_runs_in_a_process_of_its_own(tmp_path):
 
     random = np.random.default_rng(1)
     for number in range(64):
-        path = tmp_path / "images" / ["train", "train", "val", "test"][number % 4] / "ab"[number // 4 % 2] / f"{number}.png"
+        split, label = ["train", "train", "val", "test"][number % 4], "ab"[number // 4 % 2]
+        path = tmp_path / "images" / split / label / f"{number}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         PIL.Image.fromarray(random.integers(0, 256, (224, 224, 3)).astype(np.uint8)).save(path)
     words = ["train", "--data", tmp_path / "images", "--model", "resnet50", "--batch", "32", "--device", "cpu"]

@@ -1,5 +1,5 @@
-//! The command `imgveil` as a library: [`main`] for its binary, [`main_of`] for processes that another program started for
-//! it, such as a Python console script, and [`run`] for programs that go on.
+//! The command `imgveil` as a library: [`main`] for its binary, [`main_of`] for processes that another program started
+//! for it, such as a Python console script, and [`run`] for programs that go on.
 
 mod args;
 mod attack;

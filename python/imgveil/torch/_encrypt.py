@@ -81,9 +81,9 @@ def _pixels(image: Any) -> Tuple[np.ndarray, str]:
 class Encrypt:
     """A transform that encrypts one image, for `torchvision.transforms.Compose` and data sets.
 
-    It takes a PIL picture (L, RGB or I;16), an array (H, W, C) or (H, W), or a tensor (C, H, W) or (H, W) on the CPU, of
-    uint8, or of uint16 with a `depth` of 9 to 16. It returns the encrypted image as the same. With `floats` it returns a
-    tensor of float32, (C, H, W), with values in [-1, 1]: the input of a network.
+    It takes a PIL picture (L, RGB or I;16), an array (H, W, C) or (H, W), or a tensor (C, H, W) or (H, W) on the CPU,
+    of uint8, or of uint16 with a `depth` of 9 to 16. It returns the encrypted image as the same. With `floats` it
+    returns a tensor of float32, (C, H, W), with values in [-1, 1]: the input of a network.
 
     Augmentations that move pixels come before it. `key` may be the path of a key file: then workers read it themselves,
     and no secret is in a pickle. A scheme that keys every image by itself also needs the image's name:
@@ -137,8 +137,8 @@ class Encrypt:
 class EncryptBatch:
     """A `collate_fn` that stacks images and encrypts them in one call, which is faster than one by one.
 
-    It takes samples `(image, label)`, or `(image, label, name)` where a scheme keys every image by itself. Images are as
-    for `Encrypt`, of one size. It returns `(images, labels)`: with `floats` (the default) float32 (N, C, H, W) in
+    It takes samples `(image, label)`, or `(image, label, name)` where a scheme keys every image by itself. Images are
+    as for `Encrypt`, of one size. It returns `(images, labels)`: with `floats` (the default) float32 (N, C, H, W) in
     [-1, 1], else the encrypted samples (N, H, W, C); labels as `torch.as_tensor` makes them.
 
     >>> import imgveil, numpy as np

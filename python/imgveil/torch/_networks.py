@@ -35,7 +35,7 @@ class Network(nn.Module):
         height, width, channels = (int(side) for side in metadata["size"].split("x"))
         #: The shape of an image, (H, W, C).
         self.shape: Tuple[int, int, int] = (height, width, channels)
-        normalise = json.loads(metadata["normalise"]) if "normalise" in metadata else {"factor": [1.0], "summand": [0.0]}
+        normalise = json.loads(metadata.get("normalise", '{"factor": [1.0], "summand": [0.0]}'))
         self.register_buffer("_factor", torch.tensor(normalise["factor"]).reshape(1, -1, 1, 1), persistent=False)
         self.register_buffer("_summand", torch.tensor(normalise["summand"]).reshape(1, -1, 1, 1), persistent=False)
 
@@ -243,7 +243,7 @@ def _exported(run: str) -> Tuple[Dict[str, torch.Tensor], Dict[str, str]]:
     from .._command import restart
 
     if not _imgveil.has_command:
-        raise Error(f"{run} is a run's folder, and this build cannot read it: pass the file of `imgveil export` instead")
+        raise Error(f"{run} is a run's folder, which this build cannot read: pass the file of `imgveil export` instead")
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "weights.safetensors")
         done = subprocess.run([*restart(), "export", run, "-o", path], capture_output=True, text=True)
@@ -262,8 +262,8 @@ def load(run: Union[str, "os.PathLike[str]"]) -> Network:
     tensors, metadata = _exported(os.fspath(run)) if os.path.isdir(run) else _safetensors(run)
     kind = metadata.get("model")
     if kind not in _FIRST:
-        known = ", ".join(_FIRST)
-        raise Error(f"{os.fspath(run)} holds {'a network ' + kind if kind else 'no network of imgveil'}: known are {known}")
+        held = f"a network {kind}" if kind else "no network of imgveil"
+        raise Error(f"{os.fspath(run)} holds {held}: known are {', '.join(_FIRST)}")
     if any(name.startswith("adaptation.") for name in tensors):
         raise Error(f"{os.fspath(run)} has an adaptation network in front, which is not known here")
     height, width, channels = (int(side) for side in metadata["size"].split("x"))

@@ -20,9 +20,9 @@ class PlanModule(torch.nn.Module):
     `PlanModule(cipher)`, or `PlanModule(scheme, key, shape, depth=8)`; the scheme must be made of moves and flips
     (`Cipher.plan` is not None). With `inverse` it decrypts.
 
-    `forward` takes images (N, C, H, W), or (N, H, W, C) with `layout="NHWC"`, and returns the same shape and type. For a
-    depth of 8 bits they are uint8; for deeper ones int16 (the bits of a uint16), int32 or int64, or uint16 where torch
-    has it. With `floats` it returns float32, (N, C, H, W), with values `(2p - max) / max`, for a network to learn from.
+    `forward` takes images (N, C, H, W), or (N, H, W, C) with `layout="NHWC"`, and returns the same shape and type. For
+    a depth of 8 bits they are uint8; for deeper ones int16 (the bits of a uint16), int32 or int64, or uint16 where
+    torch has it. With `floats` it returns float32, (N, C, H, W), with values `(2p - max) / max`, for a network to learn from.
 
     The tables are buffers: `.to(device)` moves them. They are as secret as the key, so they are not in the module's
     `state_dict`, and the module does not pickle.
@@ -91,7 +91,8 @@ class PlanModule(torch.nn.Module):
         height, width, channels = self.shape
         one = (channels, height, width) if self.layout == "NCHW" else (height, width, channels)
         if images.ndim != 4 or tuple(images.shape[1:]) != one:
-            raise BatchError(f"the images have the shape {tuple(images.shape)}, and the module is for (N, {str(one)[1:]}")
+            found, wanted = tuple(images.shape), f"(N, {str(one)[1:]}"
+            raise BatchError(f"the images have the shape {found}, and the module is for {wanted}")
         samples = self._read(images).reshape(len(images), -1)
         if self.per_sample == 1:
             encrypted = samples[:, self.source[0]] ^ self.flip
@@ -117,7 +118,7 @@ class PlanModule(torch.nn.Module):
             return images
         kinds = [torch.int16, torch.int32, torch.int64, getattr(torch, "uint16", torch.int16)]
         if images.dtype not in kinds:
-            raise DtypeError(f"the images are {images.dtype}, and a module of depth {self.depth} takes samples of 16 bits")
+            raise DtypeError(f"the images are {images.dtype}, and a module of depth {self.depth} takes 16 bits or more")
         if images.dtype == torch.int64:
             return images.to(torch.int32)
         if images.dtype == torch.int32:

@@ -39,7 +39,7 @@ class EncryptedSet(torch.utils.data.Dataset):
     ) -> None:
         self.set = Set(path)
         if self.set.scheme is None and not plain:
-            raise SetError(f"{os.fspath(path)} is not encrypted: it has no imgveil.json. Pass plain=True if that is meant")
+            raise SetError(f"{os.fspath(path)} is not encrypted: it has no imgveil.json. Pass plain=True if that is so")
         splits = self.set.splits
         if split is not None and split not in splits:
             present = sorted(set(splits) - {"all"})

@@ -12,8 +12,8 @@ def largest(depth: int) -> int:
 
 
 def normalised(image: np.ndarray, depth: int = 8) -> torch.Tensor:
-    """Samples `p`, (H, W, C) or (N, H, W, C), as float32 `(2p - max) / max`, planar: (C, H, W) or (N, C, H, W). `max` is
-    the largest sample of the depth. The bits are those of `Cipher.floats` and of `imgveil train`.
+    """Samples `p`, (H, W, C) or (N, H, W, C), as float32 `(2p - max) / max`, planar: (C, H, W) or (N, C, H, W). `max`
+    is the largest sample of the depth. The bits are those of `Cipher.floats` and of `imgveil train`.
 
     >>> import numpy as np
     >>> normalised(np.array([[[0], [255]]], np.uint8)).tolist()
