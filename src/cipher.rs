@@ -2,6 +2,8 @@
 
 use crate::engine::{Device, EngineError, ImageRef, Loaded, Lossy, Pending};
 use crate::image::Geometry;
+#[cfg(not(target_family = "wasm"))]
+use crate::images::{BatchError, check as check_samples};
 use crate::schedule::ImageId;
 use crate::scheme::{Scheme, Secret};
 use crate::{Encrypted, Error, Images};
@@ -120,6 +122,84 @@ impl Cipher {
         Ok(floats)
     }
 
+    /// Whether every image has a key of its own, so that [`Cipher::decrypt_into`] needs ids.
+    pub fn keyed_per_image(&self) -> bool {
+        self.0.forward.program().keyed_per_image()
+    }
+
+    /// Encrypts images that lie in the caller's memory, (N, H, W, C), to `output`, which has as many bytes. Nothing is
+    /// copied.
+    ///
+    /// A scheme that keys every image by itself needs the name of every image. It returns their ids, which are needed
+    /// to decrypt. Any other scheme takes no names, derives no ids and returns none.
+    ///
+    /// # Errors
+    /// When there are not `geometry.bytes()` bytes of samples and of output for each image, a name is missing, a sample
+    /// exceeds the depth, the scheme mixes images into floats, or the device fails.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn encrypt_into(
+        &self,
+        samples: &[u8],
+        names: &[impl AsRef<str>],
+        output: &mut [u8],
+    ) -> Result<Vec<ImageId>, Error> {
+        let (images, ids) = self.ids_of(samples, names)?;
+        self.0.forward.bytes(samples, &refs_of(images, &ids), output)?;
+        Ok(ids)
+    }
+
+    /// As [`Cipher::encrypt_into`], to the floats of [`Cipher::floats`]: planar (N, C, H, W).
+    ///
+    /// # Errors
+    /// As [`Cipher::encrypt_into`].
+    #[cfg(not(target_family = "wasm"))]
+    pub fn floats_into(
+        &self,
+        samples: &[u8],
+        names: &[impl AsRef<str>],
+        output: &mut [f32],
+    ) -> Result<Vec<ImageId>, Error> {
+        let (images, ids) = self.ids_of(samples, names)?;
+        self.0.forward.floats(samples, &refs_of(images, &ids), output)?;
+        Ok(ids)
+    }
+
+    /// Decrypts images that lie in the caller's memory, (N, H, W, C), to `output`, which has as many bytes. Nothing is
+    /// copied. A scheme that keys every image by itself needs the ids that [`Cipher::encrypt_into`] returned; any other
+    /// scheme takes none.
+    ///
+    /// # Errors
+    /// As [`Cipher::encrypt_into`]; also when the scheme loses information ([`Scheme::has_inverse`]).
+    #[cfg(not(target_family = "wasm"))]
+    pub fn decrypt_into(&self, samples: &[u8], ids: &[ImageId], output: &mut [u8]) -> Result<(), Error> {
+        let backward = self.0.backward.as_ref().map_err(|lossy| *lossy)?;
+        let images = samples.len() / self.geometry().bytes();
+        check_samples(self.geometry(), images, samples)?;
+        if self.keyed_per_image() && ids.len() != images {
+            return Err(BatchError::Ids { images, found: ids.len() }.into());
+        }
+        backward.bytes(samples, &refs_of(images, if self.keyed_per_image() { ids } else { &[] }), output)?;
+        Ok(())
+    }
+
+    /// The number of images and, if they are needed, their ids.
+    #[cfg(not(target_family = "wasm"))]
+    fn ids_of(&self, samples: &[u8], names: &[impl AsRef<str>]) -> Result<(usize, Vec<ImageId>), Error> {
+        let (key, geometry) = (self.0.secret.key(), self.geometry());
+        if self.0.forward.program().mixing().is_some() {
+            return Err(EngineError::NeedsPartners.into());
+        }
+        if !self.keyed_per_image() {
+            let images = samples.len() / geometry.bytes();
+            check_samples(geometry, images, samples)?;
+            return Ok((images, Vec::new()));
+        }
+        check_samples(geometry, names.len(), samples)?;
+        let named = names.iter().zip(samples.chunks_exact(geometry.bytes()));
+        let ids = named.map(|(name, samples)| ImageId::new(key, name.as_ref(), geometry, samples)).collect();
+        Ok((names.len(), ids))
+    }
+
     /// Starts to encrypt a batch. A GPU works while the caller does something else; the CPU engine has finished when
     /// this returns. To get the result, call [`Job::wait`] on a thread that may block, or `.await` the job in
     /// asynchronous code and in a browser.
@@ -153,6 +233,12 @@ impl Cipher {
 /// References to all images of a batch, in order.
 fn refs(ids: &[ImageId]) -> Vec<ImageRef> {
     ids.iter().zip(0..).map(|(id, index)| ImageRef::new(index).with_id(*id)).collect()
+}
+
+/// References to all images of a batch, in order, with ids where there are any.
+#[cfg(not(target_family = "wasm"))]
+fn refs_of(images: usize, ids: &[ImageId]) -> Vec<ImageRef> {
+    if ids.is_empty() { ImageRef::all(images) } else { refs(ids) }
 }
 
 impl fmt::Debug for Cipher {

@@ -202,7 +202,8 @@ impl std::fmt::Debug for Encrypted {
     }
 }
 
-fn check(geometry: Geometry, images: usize, samples: &[u8]) -> Result<(), BatchError> {
+/// Checks that these are the samples of so many images.
+pub(crate) fn check(geometry: Geometry, images: usize, samples: &[u8]) -> Result<(), BatchError> {
     let found = samples.len();
     if found != images * geometry.bytes() {
         return Err(BatchError::Samples { images, geometry, found });

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 const PAGES: [&str; 5] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "fuzz/README.md"];
 
 /// A word in backticks that begins with one of these is a path of the repository.
-const FOLDERS: [&str; 10] =
-    ["src/", "shaders/", "tests/", "benches/", "assets/", "crates/", "docs/", "fuzz/", ".ci/", ".github/"];
+const FOLDERS: [&str; 11] =
+    ["src/", "shaders/", "tests/", "benches/", "assets/", "crates/", "docs/", "fuzz/", "python/", ".ci/", ".github/"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -58,7 +58,7 @@ fn paths_that_the_pages_name_exist() {
 fn no_line_is_longer_than_120_columns() {
     let mut long = Vec::new();
     let mut folders: Vec<PathBuf> =
-        ["src", "shaders", "tests", "benches", "crates"].iter().map(|name| root().join(name)).collect();
+        ["src", "shaders", "tests", "benches", "crates", "python"].iter().map(|name| root().join(name)).collect();
     let mut files = 0;
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

@@ -127,6 +127,60 @@ fn a_callers_own_wgpu_device_is_adopted() {
     assert_eq!(of(&adopted), of(&Device::cpu()));
 }
 
+/// The callers' own memory gets what `encrypt`, `floats` and `decrypt` return.
+#[test]
+fn batches_go_from_memory_to_memory() {
+    let images = images(32);
+    let count = images.samples().len();
+    for device in engines("batches_go_from_memory_to_memory") {
+        for preset in PRESETS {
+            let scheme = preset.scheme(Default::default()).unwrap();
+            if scheme.mixes() {
+                continue;
+            }
+            let cipher = Cipher::new(&scheme, key(), images.geometry(), &device).unwrap();
+            let expected = cipher.encrypt(&images).unwrap();
+            let (mut bytes, mut floats) = (vec![0; count], vec![0.0; count]);
+            let ids = cipher.encrypt_into(images.samples(), images.names(), &mut bytes).unwrap();
+            assert!(bytes == expected.samples(), "{preset:?}");
+            assert_eq!(ids, if cipher.keyed_per_image() { expected.ids() } else { &[] }, "{preset:?}");
+            assert_eq!(cipher.floats_into(images.samples(), images.names(), &mut floats).unwrap(), ids);
+            assert!(floats == cipher.floats(&images).unwrap(), "{preset:?}");
+            match cipher.decrypt_into(&expected.samples().to_vec(), &ids, &mut bytes) {
+                Ok(()) => assert!(bytes == images.samples(), "{preset:?}"),
+                Err(error) => assert!(error.kind() == ErrorKind::Lossy && !scheme.has_inverse(), "{preset:?}: {error}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn memory_of_another_size_is_refused() {
+    let images = images(8);
+    let count = images.samples().len();
+    let none: [&str; 0] = [];
+    for (scheme, keyed) in [("le", false), ("keystream", true)] {
+        let cipher = Cipher::new(&scheme.parse().unwrap(), key(), images.geometry(), &Device::cpu()).unwrap();
+        let encrypt = |samples: &[u8], names: &[&str], output: usize| {
+            let result = cipher.encrypt_into(samples, names, &mut vec![0; output]);
+            result.map_err(|error| assert_eq!(error.kind(), ErrorKind::Batch, "{error}"))
+        };
+        let names = ["a", "b", "c"];
+        assert_eq!(encrypt(images.samples(), &names, count).map(|ids| ids.len()), Ok(if keyed { 3 } else { 0 }));
+        assert_eq!(encrypt(images.samples(), &none, count).is_err(), keyed);
+        assert_eq!(encrypt(images.samples(), &["a"], count).is_err(), keyed);
+        assert!(encrypt(&images.samples()[1..], &names, count - 1).is_err());
+        assert!(encrypt(images.samples(), &names, count - 1).is_err());
+        assert_eq!(encrypt(&[], &none, 0), Ok(Vec::new()));
+        let decrypted = cipher.decrypt_into(images.samples(), &[], &mut vec![0; count]);
+        assert_eq!(decrypted.is_err(), keyed);
+    }
+    let deep = images.geometry().with_depth(imgveil::Depth::new(12).unwrap());
+    let cipher = Cipher::new(&"le".parse().unwrap(), key(), deep, &Device::cpu()).unwrap();
+    let error = cipher.encrypt_into(&vec![255; deep.bytes()], &none, &mut vec![0; deep.bytes()]).unwrap_err();
+    assert!(error.to_string().contains("up to 4095"), "{error}");
+}
+
 #[test]
 fn errors_have_kinds_and_nothing_prints_a_secret() {
     let images = images(30);

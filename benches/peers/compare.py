@@ -2,18 +2,21 @@
 """imgveil beside the published algorithms as their users run them, in one run.
 
     cargo build --release
-    python3 benches/peers/compare.py                  # needs numpy; uses torch where it is installed
+    python3 benches/peers/compare.py      # needs numpy; uses torch and the Python package imgveil where they are there
 
 For every scheme the tables of a key are exported and a batch is encrypted by imgveil and by the peer. Both must give the same
-bytes; then they are timed in turns. The peers work on whole batches with the loops of numpy (or torch), as the published code
-does: blocks are cut by reshaping, keys are applied by indexing. No disk is part of what is timed. imgveil's times are those of
+bytes; then they are timed in turns. Memory is what a first call adds to a process, its result included. The peers work on
+whole batches with the loops of numpy (or torch), as the published code does: blocks are cut by reshaping, keys are applied by
+indexing. No disk is part of what is timed. imgveil's times are those of
 `imgveil bench`, bytes to bytes, from memory to memory.
 """
 
 import argparse
+import functools
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -128,6 +131,60 @@ def plan_in_torch(device):
     return prepare, run
 
 
+def wheel(scheme, tables, shape, device):
+    """The Python package on arrays of numpy, with the exported tables in place of the key."""
+    import imgveil
+
+    cipher = imgveil.Cipher(f"{scheme} block={BLOCK}", tables, shape, device=device)
+    return cipher.encrypt
+
+
+def plan_module(scheme, tables, images, device):
+    """The scheme as a module of torch, with images and tables on the device."""
+    import imgveil.torch
+    import torch
+
+    cipher = imgveil.Cipher(f"{scheme} block={BLOCK}", tables, images.shape[1:], device="cpu")
+    module = imgveil.torch.PlanModule(cipher, layout="NHWC").to(device)
+    tensor = torch.from_numpy(images).to(device)
+
+    def run():
+        encrypted = module(tensor)
+        if device != "cpu":
+            torch.cuda.synchronize()
+        return encrypted
+
+    return run
+
+
+def memory_of(make):
+    """Megabytes that one call of what `make` makes adds to a process. None where processes cannot be forked."""
+    if not hasattr(os, "fork"):
+        return None
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        work = make()
+        with open("/proc/self/statm") as file:
+            before = int(file.read().split()[1]) * resource.getpagesize()
+        work()
+        os.write(writer, str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before).encode())
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        text = file.read()
+    os.waitpid(child, 0)
+    return max(int(text), 0) / 1e6 if text else None
+
+
+def has_wheel():
+    try:
+        import imgveil
+    except ImportError:
+        return False
+    return hasattr(imgveil, "Cipher")
+
+
 def torch_devices():
     try:
         import torch
@@ -171,6 +228,29 @@ class Imgveil:
         return next(row["images_per_second"] for row in rows if row["way"] == way)
 
 
+def makers_of(scheme, published, tables, batch, device):
+    """Names of peers, and what makes the work of each. Peers that hold images on a device move them there first."""
+
+    def of_wheel():
+        encrypt = wheel(scheme, tables, batch.shape[1:], device)
+        return lambda: encrypt(batch)
+
+    def of_torch(device):
+        prepare, run = plan_in_torch(device)
+        prepared = prepare(batch, tables)
+        return lambda: run(prepared)
+
+    makers = [("numpy, as published", lambda: lambda: published(batch, tables))]
+    if has_wheel():
+        makers.append((f"our wheel on {device}", of_wheel))
+        makers += [(f"PlanModule on torch {on}", functools.partial(plan_module, scheme, tables, batch, on))
+                   for on in torch_devices()]
+    if int(tables["plan_bits"]) == 8:
+        makers.append(("numpy, one table", lambda: lambda: plan_in_numpy(batch, tables)))
+        makers += [(f"torch on {on}, one table", functools.partial(of_torch, on)) for on in torch_devices()]
+    return makers
+
+
 def timed(work, seconds):
     begun, count = time.perf_counter(), 0
     while count == 0 or time.perf_counter() - begun < seconds:
@@ -196,18 +276,18 @@ def main():
     print(f"images of {args.size}, batches of {args.images}; numpy {np.__version__}; imgveil on {args.device}")
     with tempfile.TemporaryDirectory() as folder:
         ours = Imgveil(args.imgveil, args.device, args.size, folder)
-        print(f"{'scheme':14} {'peer':28} {'peer, images/s':>15} {'imgveil, images/s':>18} {'ratio':>7}")
+        print(f"{'scheme':14} {'peer':28} {'peer, images/s':>15} {'MB':>7} {'imgveil, images/s':>18} {'ratio':>7}")
         batch = images.reshape(len(images), h, w, c)
+        memory, every = {}, []
         for scheme, published in [("shuffle-flip", shuffle_flip), ("le", le), ("ele", ele), ("etc", etc)]:
             tables = ours.tables(scheme)
             expected = ours.encrypted(scheme, images).reshape(batch.shape)
-            peers = [("numpy, as published", lambda: published(batch, tables))]
-            if int(tables["plan_bits"]) == 8:
-                peers.append(("numpy, one table", lambda: plan_in_numpy(batch, tables)))
-                for device in torch_devices():
-                    prepare, run = plan_in_torch(device)
-                    prepared = prepare(batch, tables)
-                    peers.append((f"torch on {device}, one table", lambda run=run, prepared=prepared: run(prepared)))
+            makers = makers_of(scheme, published, tables, batch, args.device)
+            # First of all: a process cannot be forked once torch has threads.
+            memory.update({(scheme, name): memory_of(make) for name, make in makers if "cuda" not in name})
+            every.append((scheme, tables, expected, makers))
+        for scheme, tables, expected, makers in every:
+            peers = [(name, make()) for name, make in makers]
             for name, work in peers:
                 found = work()
                 found = found if isinstance(found, np.ndarray) else found.cpu().numpy()
@@ -221,7 +301,9 @@ def main():
             rate = statistics.median(rates)
             for name, _ in peers:
                 peer = statistics.median(times[name])
-                print(f"{scheme:14} {name:28} {peer:15.0f} {rate:18.0f} {rate / peer:7.1f}")
+                taken = memory.get((scheme, name))
+                taken = "" if taken is None else f"{taken:.0f}"
+                print(f"{scheme:14} {name:28} {peer:15.0f} {taken:>7} {rate:18.0f} {rate / peer:7.1f}")
 
 
 if __name__ == "__main__":

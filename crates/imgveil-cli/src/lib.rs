@@ -1,5 +1,5 @@
-//! The command `imgveil` as a library: [`main`] for its binary, and [`run`] for other programs that start it, such as a
-//! Python console script.
+//! The command `imgveil` as a library: [`main`] for its binary, [`main_of`] for processes that another program started
+//! for it, such as a Python console script, and [`run`] for programs that go on.
 
 mod args;
 mod attack;
@@ -21,4 +21,4 @@ mod sheet;
 #[cfg(feature = "train")]
 mod watched;
 
-pub use command::{main, run};
+pub use command::{main, main_of, run};

@@ -102,6 +102,17 @@ pub fn main() -> ExitCode {
     run(std::env::args_os()).into()
 }
 
+/// Runs a command line in a process that another program started for it, such as Python's interpreter, and returns the
+/// exit code. `restart` are the words that start this command again: the path of this process's program is not enough.
+pub fn main_of(args: impl IntoIterator<Item = OsString>, restart: Vec<OsString>) -> u8 {
+    crate::guard::process();
+    #[cfg(feature = "train")]
+    run_process::restart_by(restart);
+    #[cfg(not(feature = "train"))]
+    drop(restart);
+    run(args)
+}
+
 /// Runs a command line, whose first word is the program's name, and returns the exit code. Results go to standard
 /// output, everything else to standard error.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {

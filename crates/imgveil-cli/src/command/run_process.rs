@@ -1,14 +1,31 @@
 //! Training runs in processes of their own, which the hidden command `imgveil train-run` performs.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+
+/// The words that start this command, where the path of this process's program does not.
+static RESTART: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Says how this command is started again in place of the program that runs now. The first call counts.
+pub fn restart_by(words: Vec<OsString>) {
+    let _ = RESTART.set(words);
+}
 
 /// The command that performs a run in a process of its own. Standard output is discarded.
 ///
 /// # Errors
 /// When the path of this program is not known.
 pub fn command() -> std::io::Result<Command> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = match RESTART.get().and_then(|words| words.split_first()) {
+        Some((program, words)) => {
+            let mut command = Command::new(program);
+            command.args(words);
+            command
+        }
+        None => Command::new(std::env::current_exe()?),
+    };
     command.arg("train-run").stdin(Stdio::piped()).stdout(Stdio::null());
     Ok(command)
 }

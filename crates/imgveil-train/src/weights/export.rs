@@ -53,6 +53,9 @@ fn described_by(info: &ModelInfo) -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into();
+    if let Some([height, width]) = model.patch {
+        metadata.insert("patch".into(), format!("{height}x{width}"));
+    }
     if !model.normalise.is_none() {
         let (factors, summands) = model.normalise.scale(model.channels);
         let words = serde_json::json!({ "factor": factors, "summand": summands }).to_string();

@@ -1,0 +1,5 @@
+"""`python -m imgveil` is the command `imgveil`."""
+
+from ._command import main
+
+main()
