@@ -300,3 +300,30 @@ fn misuse_is_refused_with_what_to_do() {
     std::fs::copy(sandbox.path("in/smooth/p0-0.png"), sandbox.path("one/a.png")).unwrap();
     refuses("labels -s le --device cpu one", "has no label");
 }
+
+/// A network learns what one key does from pairs, and nothing from a keystream. Misuse is refused before it is trained.
+#[cfg(feature = "train")]
+#[test]
+fn a_learned_inverse_opens_one_key_and_no_keystream() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    let small = "--width 8 --discriminator 64 --batch 6 --device cpu";
+    let learned = |scheme: &str, more: &str| report(&sandbox, &format!("learned -s {scheme} {small} {more} in"));
+    let opened = learned("np", "--epochs 40 -o found");
+    let restored = opened["ssim"]["median"].as_f64().unwrap();
+    assert!(restored > opened["mean_image_ssim"]["median"].as_f64().unwrap() + 0.1, "{opened}");
+    assert_eq!((opened["public_images"].as_u64(), opened["attacked_images"].as_u64()), (Some(12), Some(12)));
+    assert_eq!((opened["own_keys"].as_bool(), opened["resists"].as_bool()), (Some(false), Some(false)));
+    assert!(sandbox.path("found/sheet.png").exists());
+    let closed = learned("keystream", "--epochs 10");
+    assert_eq!((closed["own_keys"].as_bool(), closed["resists"].as_bool()), (Some(true), Some(true)), "{closed}");
+    let adversary = learned("np", "--method sia-gan --epochs 2");
+    assert_eq!(adversary["epochs"].as_u64(), Some(2), "{adversary}");
+    // A time that is over at once still ends with whole figures.
+    assert_eq!(learned("np", "--epochs 500 --budget 0s")["epochs"].as_u64(), Some(1));
+    sandbox.refuses("attack learned -s np --discriminator 100 in", USAGE, "--discriminator must be a multiple of 64");
+    sandbox.greys(&["other/a/1.png", "other/b/2.png"]);
+    sandbox.refuses_like("attack learned -s np --public other in", USAGE, |words| {
+        words.contains("the attacker's images are") && words.contains("--resize")
+    });
+}

@@ -92,6 +92,7 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
             "An encrypted set needs no key (with it, nothing of a changed imgveil.json is used); a plain set needs the \
              key, and is encrypted as in training.",
         ));
+        told.push(("attack learned", "what does not exceed the mean image has restored nothing"));
         told.push(("study", "complete runs are kept, and an incomplete run continues after its last complete epoch"));
         told.push(("export", "for PyTorch or `imgveil train --weights`"));
         told.push(("model encrypt", "Images must be encrypted with the same key, scheme, block and size."));
