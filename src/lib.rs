@@ -56,7 +56,7 @@ pub use image::{Augmentation, Depth, Geometry, Image};
 pub use images::{Encrypted, Images};
 pub use key::{Fingerprint, Key};
 pub use schedule::ImageId;
-pub use scheme::{Block, KeyScope, Options, Preset, Scheme, Secret, Statistic};
+pub use scheme::{Block, Epsilon, KeyScope, Options, Preset, Radius, Scheme, Secret, Statistic};
 pub use tables::Tables;
 
 /// Items that the other crates, the tests, the benchmarks and the fuzzers of this project need. None of them is stable.

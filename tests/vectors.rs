@@ -170,6 +170,7 @@ fn stated_scheme(case: &Value) -> Scheme {
         sign_flip: case["flip"].as_bool().unwrap(),
         statistic: case["statistic"].as_str().map(|name| name.parse().unwrap()),
         orders: case["orders"].as_str().map(|name| name.parse().unwrap()),
+        ..Options::default()
     };
     let scheme = Preset::named(preset).unwrap().scheme(options).unwrap();
     assert_eq!(scheme.stages.iter().map(|stage| stage.to_string()).collect::<Vec<_>>(), stated);

@@ -1,7 +1,7 @@
 //! What people should know of a preset before they use it: where it comes from, what breaks it, and what our reading of
 //! its source leaves open. The documentation of presets points here.
 
-use super::{KeyScope, Options, Preset};
+use super::{Epsilon, KeyScope, Options, Preset, Radius};
 use std::fmt;
 
 /// What there is to say of a preset.
@@ -234,6 +234,14 @@ impl Preset {
             let what = "the orders of the channels: permutations, or as-published (cannot be undone)";
             choices.push(choice("orders", what.into(), "permutations"));
         }
+        if has.epsilon {
+            let what = "the privacy bound: a number such as 0.5; less of it is more noise";
+            choices.push(choice("epsilon", what.into(), &Epsilon::HALF.to_string()));
+        }
+        if has.radius {
+            let what = "the radius in pixels, 1 to 64; the blur reaches three times as far";
+            choices.push(choice("radius", what.into(), &Radius::FOUR.to_string()));
+        }
         choices
     }
 
@@ -296,6 +304,8 @@ mod tests {
             "key" => Options { key_scope: default.parse().ok(), ..plain },
             "statistic" => Options { statistic: default.parse().ok(), ..plain },
             "orders" => Options { orders: default.parse().ok(), ..plain },
+            "epsilon" => Options { epsilon: default.parse().ok(), ..plain },
+            "radius" => Options { radius: default.parse().ok(), ..plain },
             other => panic!("{other}"),
         };
         for preset in PRESETS {
@@ -324,6 +334,8 @@ mod tests {
                 ("sign-flip", Options { sign_flip: true, ..plain }),
                 ("statistic", Options { statistic: Some(Statistic::Mean), ..plain }),
                 ("orders", Options { orders: Some(Orders::AsPublished), ..plain }),
+                ("epsilon", Options { epsilon: Some(Epsilon::HALF), ..plain }),
+                ("radius", Options { radius: Some(Radius::FOUR), ..plain }),
             ] {
                 assert_eq!(preset.scheme(options).is_ok(), told.contains(&option), "{} {option}", preset.name());
             }

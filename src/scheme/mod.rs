@@ -38,7 +38,7 @@ pub use preset::{Options, PRESETS, Preset, PresetError};
 pub use representative::representative;
 pub use risk::{Attacker, Risk};
 pub use secret::Secret;
-pub use stage::{KINDS, KeyScope, Order, Orders, Shape, Stage, StageError, StageKey};
+pub use stage::{Epsilon, KINDS, KeyScope, Order, Orders, Radius, Shape, Stage, StageError, StageKey};
 pub use text::SchemeTextError;
 
 use crate::image::{Depth, Geometry};

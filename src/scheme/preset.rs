@@ -2,7 +2,7 @@
 
 use super::stage::{
     BlockScrambling, BlockStatistic, ColourShuffling, Epsilon, GaussianBlur, Keystream, LaplaceNoise, Mixing,
-    NegativePositive, NibbleShuffling, PixelNegativePositive, PixelShuffling, RotationInversion, SignFlip,
+    NegativePositive, NibbleShuffling, PixelNegativePositive, PixelShuffling, Radius, RotationInversion, SignFlip,
 };
 use super::{Block, KeyScope, Order, Orders, Scheme, Stage, Statistic};
 
@@ -21,6 +21,10 @@ pub struct Options {
     pub statistic: Option<Statistic>,
     /// What the orders of the channels are.
     pub orders: Option<Orders>,
+    /// The privacy bound.
+    pub epsilon: Option<Epsilon>,
+    /// The radius of the blur in pixels.
+    pub radius: Option<Radius>,
 }
 
 /// A scheme of the literature, by name. [`Preset::about`] says where it comes from, what breaks it and what our reading
@@ -72,11 +76,11 @@ pub enum Preset {
     InstaHide,
     /// Every block filled with its mean: what people do today to hide faces and plates. No key; a control.
     Pixelate,
-    /// A Gaussian blur with a standard deviation of 4.5 pixels. No key; a control.
+    /// A Gaussian blur, of radius 4 (a standard deviation of 4.5 pixels) unless asked otherwise. No key; a control.
     Blur,
     /// DP-Pix (Fan, "Image pixelization with differential privacy", DBSec 2018, its section on the mechanism): every
     /// block filled with its mean and Laplace noise of the scale `max * m / (pixels of a block * epsilon)`, with
-    /// epsilon 0.5 and m 16. A control.
+    /// epsilon 0.5 unless asked otherwise, and m 16. A control.
     DpPix,
     /// ChaCha20 XOR with a stream per image: real encryption, the other control. Training must fall to chance.
     Keystream,
@@ -149,34 +153,46 @@ pub(super) struct Has {
     pub sign_flip: bool,
     pub statistic: bool,
     pub orders: bool,
+    pub epsilon: bool,
+    pub radius: bool,
 }
 
 impl Has {
-    /// Every combination of the options that it has, with these blocks. Those that leave options out come first.
-    pub fn combinations(&self, blocks: &[Block]) -> Vec<Options> {
-        fn choices<T: Copy>(values: &[T]) -> Vec<Option<T>> {
-            std::iter::once(None).chain(values.iter().copied().map(Some)).collect()
+    /// Every combination of the options that it has, with these values of those that have many. Those that leave
+    /// options out come first.
+    pub fn combinations(&self, many: &Many<'_>) -> Vec<Options> {
+        /// Each of these with the option left out, and then with each of its values.
+        fn with<T: Copy>(all: Vec<Options>, has: bool, values: &[T], set: fn(&mut Options, T)) -> Vec<Options> {
+            let values = if has { values } else { &[] };
+            let each = |options: Options| {
+                let given = values.iter().map(move |&value| {
+                    let mut options = options;
+                    set(&mut options, value);
+                    options
+                });
+                std::iter::once(options).chain(given)
+            };
+            all.into_iter().flat_map(each).collect()
         }
-        let blocks = if self.block.is_some() { blocks } else { &[] };
-        let switch = |has: bool| if has { &[false, true][..] } else { &[false][..] };
-        let statistics: &[Statistic] = if self.statistic { &STATISTICS } else { &[] };
-        let orders: &[Orders] = if self.orders { &[Orders::Permutations, Orders::AsPublished] } else { &[] };
-        let mut combinations = Vec::new();
-        for block in choices(blocks) {
-            for key_scope in choices(self.scopes) {
-                for &scramble in switch(self.scramble) {
-                    for &sign_flip in switch(self.sign_flip) {
-                        for statistic in choices(statistics) {
-                            for orders in choices(orders) {
-                                combinations.push(Options { block, key_scope, scramble, sign_flip, statistic, orders });
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        combinations
+        let all = vec![Options::default()];
+        let all = with(all, self.block.is_some(), many.blocks, |options, block| options.block = Some(block));
+        let all = with(all, true, self.scopes, |options, scope| options.key_scope = Some(scope));
+        let all = with(all, self.scramble, &[true], |options, is| options.scramble = is);
+        let all = with(all, self.sign_flip, &[true], |options, is| options.sign_flip = is);
+        let all = with(all, self.statistic, &STATISTICS, |options, statistic| options.statistic = Some(statistic));
+        let orders = [Orders::Permutations, Orders::AsPublished];
+        let all = with(all, self.orders, &orders, |options, orders| options.orders = Some(orders));
+        let all = with(all, self.epsilon, many.epsilons, |options, epsilon| options.epsilon = Some(epsilon));
+        with(all, self.radius, many.radii, |options, radius| options.radius = Some(radius))
     }
+}
+
+/// Values of the options that have too many to list them all.
+#[derive(Default)]
+pub(super) struct Many<'a> {
+    pub blocks: &'a [Block],
+    pub epsilons: &'a [Epsilon],
+    pub radii: &'a [Radius],
 }
 
 /// All statistics.
@@ -217,13 +233,23 @@ impl Preset {
         const KEYS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Block];
         const SETS: &[KeyScope] = &[KeyScope::Shared, KeyScope::Image];
         let block = |side| Some(Block::square(side));
-        let none = Has { block: None, scopes: &[], scramble: false, sign_flip: false, statistic: false, orders: false };
+        let none = Has {
+            block: None,
+            scopes: &[],
+            scramble: false,
+            sign_flip: false,
+            statistic: false,
+            orders: false,
+            epsilon: false,
+            radius: false,
+        };
         match self {
-            Preset::None | Preset::InstaHide | Preset::Blur | Preset::Keystream => none,
+            Preset::None | Preset::InstaHide | Preset::Keystream => none,
+            Preset::Blur => Has { radius: true, ..none },
             Preset::ShuffleFlip => Has { block: block(4), scopes: KEYS, scramble: true, ..none },
             Preset::Le | Preset::Ele | Preset::Shf | Preset::Np => Has { block: block(4), ..none },
             Preset::Pixelate => Has { block: block(8), ..none },
-            Preset::DpPix => Has { block: block(16), ..none },
+            Preset::DpPix => Has { block: block(16), epsilon: true, ..none },
             Preset::Etc => Has { block: block(16), orders: true, ..none },
             Preset::Skk => Has { scopes: SETS, ..none },
             Preset::SkkFilter => Has { block: block(4), scopes: SETS, statistic: true, ..none },
@@ -244,6 +270,8 @@ impl Preset {
             (options.sign_flip && !has.sign_flip, "sign flips to choose"),
             (options.statistic.is_some() && !has.statistic, "statistic"),
             (options.orders.is_some() && !has.orders, "channel table"),
+            (options.epsilon.is_some() && !has.epsilon, "epsilon"),
+            (options.radius.is_some() && !has.radius, "radius"),
         ];
         if let Some((_, option)) = unknown.into_iter().find(|(is, _)| *is) {
             return Err(PresetError::Option { preset, option });
@@ -295,10 +323,11 @@ impl Preset {
             }
             Preset::InstaHide => vec![Mixing { images: 4 }.into()],
             Preset::Pixelate => vec![BlockStatistic { block, statistic: Statistic::Mean }.into()],
-            Preset::Blur => vec![GaussianBlur { radius: 4 }.into()],
+            Preset::Blur => vec![GaussianBlur { radius: options.radius.unwrap_or(Radius::FOUR) }.into()],
             Preset::DpPix => {
                 let mean = BlockStatistic { block, statistic: Statistic::Mean }.into();
-                vec![mean, LaplaceNoise { block, epsilon: Epsilon::HALF, m: 16 }.into()]
+                let epsilon = options.epsilon.unwrap_or(Epsilon::HALF);
+                vec![mean, LaplaceNoise { block, epsilon, m: 16 }.into()]
             }
             Preset::Keystream => vec![Keystream.into()],
         };

@@ -63,12 +63,16 @@ const TABLE: [Row; 19] = [
 
 impl Scheme {
     /// What attackers get, as measured: one entry an attacker. Empty for schemes that were not measured: a user's own,
-    /// and those that mix images.
+    /// those that mix images, and controls with options of their own.
     pub fn risks(&self) -> Vec<Risk> {
         let Ok(preset) = Preset::named(&self.name) else { return Vec::new() };
+        let usual = preset.scheme(Options::default()).map_or(Vec::new(), |scheme| scheme.stages);
+        // What is left to see under a control follows from its block, its radius and its noise.
+        if matches!(preset, Preset::Pixelate | Preset::Blur | Preset::DpPix) && self.stages != usual {
+            return Vec::new();
+        }
         // Scrambling by choice adds a stage to those of the default.
-        let usual = preset.scheme(Options::default()).map_or(0, |scheme| scheme.stages.len());
-        let scramble = preset.has().scramble && self.stages.len() > usual;
+        let scramble = preset.has().scramble && self.stages.len() > usual.len();
         let scope = match self.stages.iter().find_map(scope) {
             Some(scope) if preset.has().scopes.contains(&scope) || preset == Preset::Keystream => scope,
             _ => SHARED,
@@ -130,6 +134,9 @@ mod tests {
         for preset in PRESETS {
             let risks = preset.scheme(Default::default()).unwrap().risks();
             assert_eq!(risks.is_empty(), preset == Preset::InstaHide, "{}", preset.name());
+        }
+        for other in ["dp-pix epsilon=100", "blur radius=1", "pixelate block=2"] {
+            assert!(other.parse::<Scheme>().unwrap().risks().is_empty(), "{other}");
         }
     }
 

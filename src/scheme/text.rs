@@ -1,5 +1,6 @@
 //! Schemes as text: the name of a preset and its options.
 
+use super::preset::Many;
 use super::{KeyScope, Options, Orders, Preset, PresetError, Scheme, Stage, StageError};
 use crate::engine::Statistic;
 use crate::plain::Plain;
@@ -63,6 +64,8 @@ fn known(preset: Preset) -> Vec<&'static str> {
         (has.sign_flip, "sign-flip"),
         (has.statistic, "statistic=median|mean|max|min"),
         (has.orders, "orders=permutations|as-published"),
+        (has.epsilon, "epsilon=NUMBER"),
+        (has.radius, "radius=PIXELS"),
     ];
     options.into_iter().filter(|(has, _)| *has).map(|(_, option)| option).collect()
 }
@@ -72,7 +75,15 @@ fn origin(scheme: &Scheme) -> Option<(Preset, Options)> {
     let preset = Preset::named(&scheme.name).ok()?;
     let mut blocks: Vec<_> = scheme.stages.iter().filter_map(Stage::block).collect();
     blocks.dedup();
-    let combinations = preset.has().combinations(&blocks);
+    let (mut epsilons, mut radii) = (Vec::new(), Vec::new());
+    for stage in &scheme.stages {
+        match stage {
+            Stage::LaplaceNoise(stage) => epsilons.push(stage.epsilon),
+            Stage::GaussianBlur(stage) => radii.push(stage.radius),
+            _ => {}
+        }
+    }
+    let combinations = preset.has().combinations(&Many { blocks: &blocks, epsilons: &epsilons, radii: &radii });
     let found = combinations.into_iter().find(|&options| preset.scheme(options).as_ref() == Ok(scheme))?;
     Some((preset, found))
 }
@@ -82,7 +93,7 @@ impl fmt::Display for Scheme {
         let Some((preset, options)) = origin(self) else {
             return f.write_str(&self.describe());
         };
-        let Options { block, key_scope, scramble, sign_flip, statistic, orders } = options;
+        let Options { block, key_scope, scramble, sign_flip, statistic, orders, epsilon, radius } = options;
         f.write_str(preset.name())?;
         if let Some(block) = block {
             write!(f, " block={block}")?;
@@ -102,6 +113,12 @@ impl fmt::Display for Scheme {
         if let Some(orders) = orders {
             write!(f, " orders={orders}")?;
         }
+        if let Some(epsilon) = epsilon {
+            write!(f, " epsilon={epsilon}")?;
+        }
+        if let Some(radius) = radius {
+            write!(f, " radius={radius}")?;
+        }
         Ok(())
     }
 }
@@ -112,8 +129,8 @@ impl FromStr for Scheme {
     /// Reads a preset's name and its options, separated by spaces: `shuffle-flip block=4 key=block scramble`.
     ///
     /// Options are those of [`Options`]: `block` (`4` or `4x8`), `key` (`shared`, `block`, `image`), `statistic`
-    /// (`median`, `mean`, `max`, `min`), `orders` (`permutations`, `as-published`), and the words `scramble` and
-    /// `sign-flip`.
+    /// (`median`, `mean`, `max`, `min`), `orders` (`permutations`, `as-published`), `epsilon` (`0.5`), `radius` (`4`),
+    /// and the words `scramble` and `sign-flip`.
     ///
     /// ```
     /// use imgveil::{Options, Preset, Scheme};
@@ -135,6 +152,8 @@ impl FromStr for Scheme {
                 ("key", Some(value)) => set::<KeyScope>(&mut options.key_scope, "key", value)?,
                 ("statistic", Some(value)) => set::<Statistic>(&mut options.statistic, "statistic", value)?,
                 ("orders", Some(value)) => set::<Orders>(&mut options.orders, "orders", value)?,
+                ("epsilon", Some(value)) => set(&mut options.epsilon, "epsilon", value)?,
+                ("radius", Some(value)) => set(&mut options.radius, "radius", value)?,
                 ("scramble", None) => switch(&mut options.scramble, "scramble")?,
                 ("sign-flip", None) => switch(&mut options.sign_flip, "sign-flip")?,
                 _ => {
@@ -163,16 +182,20 @@ fn switch(place: &mut bool, option: &'static str) -> Result<(), SchemeTextError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scheme::{Block, PRESETS};
+    use crate::scheme::{Block, Epsilon, PRESETS, Radius};
     use proptest::prelude::*;
 
     proptest! {
         /// The text of every preset with every combination of its options is read as the same scheme.
         #[test]
-        fn texts_are_read_as_what_was_written(height in 1u32..65_536, width in 1u32..65_536, square: bool) {
+        fn texts_are_read_as_what_was_written(
+            height in 1u32..65_536, width in 1u32..65_536, square: bool, epsilon in 1u32..=1_000_000, radius in 1u32..=64
+        ) {
             let block = if square { Block::square(height) } else { Block { height, width } };
+            let (epsilon, radius) = (Epsilon::thousandths(epsilon).unwrap(), Radius::pixels(radius).unwrap());
+            let many = Many { blocks: &[block, Block::square(1)], epsilons: &[epsilon], radii: &[radius] };
             for preset in PRESETS {
-                for options in preset.has().combinations(&[block, Block::square(1)]) {
+                for options in preset.has().combinations(&many) {
                     let scheme = preset.scheme(options).unwrap();
                     let text = scheme.to_string();
                     prop_assert_eq!(text.parse::<Scheme>(), Ok(scheme), "{} {:?}: {}", preset.name(), options, text);
@@ -190,6 +213,8 @@ mod tests {
             "etc block=4x4 orders=as-published",
             "skk-filter block=3x5 key=image statistic=max",
             "vit sign-flip",
+            "dp-pix block=8x8 epsilon=1.25",
+            "blur radius=8",
         ] {
             assert_eq!(text.parse::<Scheme>().unwrap().to_string(), text);
         }
@@ -211,7 +236,7 @@ mod tests {
                     let name = option.split('=').next().unwrap();
                     let text = match value {
                         "" => format!("{} {name}", preset.name()),
-                        "SIZE" => format!("{} {name}=4", preset.name()),
+                        "SIZE" | "NUMBER" | "PIXELS" => format!("{} {name}=4", preset.name()),
                         value => format!("{} {name}={value}", preset.name()),
                     };
                     assert!(text.parse::<Scheme>().is_ok(), "{text}");
@@ -248,5 +273,12 @@ mod tests {
         assert_eq!(words("le block=4 block=4"), "option `block` is given twice");
         assert!(words("le block=0").starts_with("option `block`: `0` is not a block size"));
         assert!(words("le key=image").contains("le"));
+        assert_eq!(
+            words("dp-pix m=3"),
+            "`m=3` is no option of scheme `dp-pix`, which has block=SIZE and epsilon=NUMBER"
+        );
+        assert!(words("dp-pix epsilon=0").starts_with("option `epsilon`: `0`"));
+        assert_eq!(words("blur radius=65"), "option `radius`: `65` is no radius of a blur: write 1 to 64");
+        assert_eq!(words("le epsilon=1"), "scheme `le` has no epsilon; leave that option out");
     }
 }

@@ -7,7 +7,7 @@
 //! ```
 
 use imgveil::{Cipher, Device, DeviceChoice, Geometry, Images, Key};
-use imgveil_cli::demo::phantom::{PhantomClass, phantom};
+use imgveil_cli::phantom::{PhantomClass, phantom};
 use imgveil_data::format::picture::encode_png;
 
 /// Side of the phantom.

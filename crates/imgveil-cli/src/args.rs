@@ -18,7 +18,8 @@ use std::time::Duration;
 #[derive(clap::Args)]
 pub struct SchemeArgs {
     /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, pixelate, blur, dp-pix,
-    /// keystream, or a FILE.toml of your own; `imgveil schemes` explains them [default: shuffle-flip]
+    /// keystream, or a FILE.toml of your own; `imgveil schemes` explains them. Options may follow the name, such as
+    /// 'dp-pix epsilon=1' or 'blur radius=8' [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]
@@ -63,7 +64,7 @@ impl SchemeArgs {
 }
 
 impl SchemeOptions {
-    /// The scheme of this name or file, with these options.
+    /// The scheme of this name, text or file, with these options.
     pub fn of(&self, scheme: &str) -> Result<Scheme, Failure> {
         if is_scheme_file(scheme) {
             return match self.first_given() {
@@ -77,6 +78,17 @@ impl SchemeOptions {
                 }),
             };
         }
+        if scheme.trim().contains(char::is_whitespace) {
+            return match self.first_given() {
+                None => Ok(scheme.parse::<Scheme>()?),
+                Some(option) => {
+                    let words = format!(
+                        "the options of `{scheme}` follow its name: write all of them there, and leave {option} out"
+                    );
+                    Err(Failure { words, code: USAGE })
+                }
+            };
+        }
         let options = Options {
             block: self.block,
             key_scope: self.key_scope,
@@ -84,6 +96,7 @@ impl SchemeOptions {
             sign_flip: self.sign_flip,
             statistic: self.statistic,
             orders: self.channel_table,
+            ..Options::default()
         };
         Ok(Preset::named(scheme)?.scheme(options)?)
     }

@@ -8,10 +8,13 @@ mod command;
 #[doc(hidden)]
 pub mod demo;
 mod error;
+mod evaluate;
 mod exit;
 mod guard;
 mod measure;
 mod output;
+#[doc(hidden)]
+pub mod phantom;
 mod preview;
 mod scheme_file;
 mod sheet;

@@ -8,17 +8,45 @@ use crate::engine::{self, Step};
 use crate::image::Geometry;
 use crate::scheme::CompileError;
 use std::fmt;
-
-/// The largest radius.
-const MOST: u32 = 64;
+use std::str::FromStr;
 
 /// Every sample becomes a weighted mean of its neighbours in its row, and then in its column: three box means of the
 /// radius in one pass (Wells, "Efficient synthesis of Gaussian filters by cascaded uniform filters", IEEE TPAMI 8(2),
 /// 1986), a Gaussian of the standard deviation sqrt(radius * (radius + 1)). No key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GaussianBlur {
-    /// The radius of the boxes in pixels, 1 to 64. The blur reaches three times as far.
-    pub radius: u32,
+    /// The radius of the boxes. The blur reaches three times as far.
+    pub radius: Radius,
+}
+
+/// A radius in pixels, 1 to 64.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Radius(u32);
+
+impl Radius {
+    /// 4 pixels, a blur with a standard deviation of 4.5 pixels.
+    pub const FOUR: Self = Self(4);
+
+    /// A radius of so many pixels, from 1 to 64.
+    pub fn pixels(number: u32) -> Option<Self> {
+        (1..=64).contains(&number).then_some(Self(number))
+    }
+}
+
+impl FromStr for Radius {
+    type Err = StageError;
+
+    /// A whole number of pixels, such as `4`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let number = text.parse().ok().filter(|number: &u32| number.to_string() == text);
+        number.and_then(Self::pixels).ok_or_else(|| StageError::Radius(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Radius {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 impl Kind for GaussianBlur {
@@ -26,10 +54,7 @@ impl Kind for GaussianBlur {
     const FIELDS: &'static [&'static str] = &["radius"];
 
     fn read(fields: &Fields<'_>) -> Result<Self, StageError> {
-        let text = fields.needed("radius")?;
-        let radius = text.parse().ok().filter(|radius: &u32| radius.to_string() == text);
-        let radius = radius.filter(|radius| (1..=MOST).contains(radius));
-        Ok(Self { radius: radius.ok_or_else(|| StageError::Radius(text.to_owned()))? })
+        Ok(Self { radius: fields.needed("radius")?.parse()? })
     }
 }
 
@@ -45,7 +70,8 @@ impl Rules for GaussianBlur {
     }
 
     fn explain(&self) -> String {
-        let deviation = f64::from(self.radius * (self.radius + 1)).sqrt();
+        let Radius(radius) = self.radius;
+        let deviation = f64::from(radius * (radius + 1)).sqrt();
         format!("every sample becomes a mean of its neighbours, with Gaussian weights of {deviation:.1} pixels")
     }
 
@@ -54,6 +80,6 @@ impl Rules for GaussianBlur {
     }
 
     fn step(&self, _: Keyed<'_>, _: Geometry) -> Result<Step, Unfit> {
-        Ok(Step::GaussianBlur(engine::GaussianBlur { radius: self.radius }))
+        Ok(Step::GaussianBlur(engine::GaussianBlur { radius: self.radius.0 }))
     }
 }

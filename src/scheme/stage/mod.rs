@@ -25,7 +25,7 @@ pub use block_scrambling::BlockScrambling;
 pub use block_statistic::BlockStatistic;
 pub use colour_shuffling::{ColourShuffling, Orders};
 pub use error::StageError;
-pub use gaussian_blur::GaussianBlur;
+pub use gaussian_blur::{GaussianBlur, Radius};
 pub use key::{Shape, StageKey};
 pub use keystream::Keystream;
 pub use laplace_noise::{Epsilon, LaplaceNoise};

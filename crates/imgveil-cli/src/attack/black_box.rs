@@ -41,7 +41,7 @@ impl Oracle for BlackBox {
 }
 
 /// Samples as they are stored.
-fn stored(samples: &[u16], geometry: Geometry) -> Vec<u8> {
+pub(super) fn stored(samples: &[u16], geometry: Geometry) -> Vec<u8> {
     match geometry.depth().bytes() {
         1 => samples.iter().map(|&sample| sample as u8).collect(),
         _ => samples.iter().flat_map(|sample| sample.to_le_bytes()).collect(),

@@ -16,6 +16,7 @@ use std::path::Path;
 const HELD: u64 = 16;
 
 /// The images of a set.
+#[derive(Clone)]
 pub struct Read {
     /// Their samples.
     pub images: Batch,

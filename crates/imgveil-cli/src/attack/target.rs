@@ -2,85 +2,20 @@
 
 use super::black_box::BlackBox;
 use super::pairing::{self, Pairing};
-use super::reading::{self, Read, Reading};
+use super::reading::Read;
 use super::structure;
-use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
-use crate::exit::{Failure, USAGE};
-use crate::output::{ImageBar, Output, counted};
+use crate::exit::{FAILED, Failure, USAGE};
+use crate::output::{Output, counted};
 use imgveil::Cipher;
+use imgveil::internal::engine::Device;
 use imgveil::internal::image::Geometry;
-use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_attack::{Batch, Layout, Statistics};
-use imgveil_data::format::ReadOptions;
-use imgveil_data::set::{Resize, check_new};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-
-/// Which images, under which scheme.
-#[derive(clap::Args)]
-pub struct DataArgs {
-    #[command(flatten)]
-    pub scheme: SchemeArgs,
-    #[command(flatten)]
-    fit: ResizeArgs,
-    #[command(flatten)]
-    read: ReadArgs,
-    #[command(flatten)]
-    depth: DepthArgs,
-    /// Use no more than N images, evenly spread over the set
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    limit: Option<u32>,
-    /// The seed of everything random in the attack: the same seed gives the same figures
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    pub seed: u64,
-    /// New folder for a contact sheet (plain, encrypted, recovered) and report.json
-    #[arg(short, long, value_name = "DIR")]
-    pub output: Option<PathBuf>,
-    /// Print the result as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// The key under which images are encrypted here.
-#[derive(clap::Args)]
-pub struct KeyArgs {
-    #[command(flatten)]
-    secret: SecretArgs,
-    #[command(flatten)]
-    device: DeviceArgs,
-}
-
-/// A set that was encrypted elsewhere.
-#[derive(clap::Args)]
-pub struct ElsewhereArgs {
-    /// Attack this set, which is encrypted already, by imgveil or by another program; -s says what is known of its
-    /// scheme [default: what its imgveil.json says, else nothing]
-    #[arg(long, value_name = "SET", conflicts_with_all = ["input", "secret"])]
-    encrypted: Option<PathBuf>,
-    /// The plain images of --encrypted
-    #[arg(long, value_name = "IN", requires = "encrypted")]
-    plain: Option<PathBuf>,
-    /// The file of names of --encrypted [default: SET.names.csv if it exists]
-    #[arg(long, value_name = "FILE", requires = "encrypted")]
-    names: Option<PathBuf>,
-}
-
-/// What an attack is given.
-pub struct Attacked<'a> {
-    pub data: &'a DataArgs,
-    pub key: &'a KeyArgs,
-    pub elsewhere: Option<&'a ElsewhereArgs>,
-    /// The images that are encrypted here.
-    pub input: Option<&'a Path>,
-    /// Whether plain images are needed too, where the set was encrypted elsewhere.
-    pub needs_plain: bool,
-}
+use std::path::Path;
 
 /// What is attacked, with what the attacker may know and what the result is measured by.
 pub struct Target {
-    /// In words: the scheme and the images.
-    pub what: String,
     /// The plain images, if they are known.
     pub plain: Option<Batch>,
     pub encrypted: Batch,
@@ -93,103 +28,61 @@ pub struct Target {
     pub layout: Option<Layout>,
     /// The statistics of blocks that are compared.
     pub statistics: Statistics,
-    pub geometry: Geometry,
     /// The black box, if the images were encrypted here.
     pub black_box: Option<BlackBox>,
+    geometry: Geometry,
     /// How the images of a set that was encrypted elsewhere were paired.
-    pub pairing: Option<Pairing>,
+    pairing: Option<Pairing>,
     /// Images that could not be read, with the reasons.
-    pub failed: Vec<(String, String)>,
+    failed: Vec<(String, String)>,
     key: String,
 }
 
-/// Plain images that tell an attacker how neighbours correlate. They are read as those that are attacked.
-pub fn prior_images(path: &Path, data: &DataArgs) -> Result<Batch, Failure> {
-    let options: ReadOptions = data.read.reading();
-    let memory = options.memory;
-    let reading =
-        Reading { options: &options, fit: data.fit.fit(), scheme: None, depth: data.depth.depth, limit: None, memory };
-    let bar = ImageBar::new("reading");
-    let read = reading::images(path, &reading, &bar);
-    bar.finish();
-    Ok(read?.images)
+/// What there is to say of a scheme that mixes images.
+pub fn mixtures(scheme: &Scheme) -> String {
+    format!(
+        "scheme `{}` mixes images into floats, and these attacks are on images. What works on it: absolute values undo \
+         its sign flips, and from many mixtures the images come back (Carlini et al., \"Is private learning possible \
+         with instance encoding?\", IEEE S&P 2021). What does not: chosen and known images, because every mixture is \
+         drawn anew. `imgveil attack key-space` counts its keys",
+        scheme.name
+    )
 }
 
-impl Attacked<'_> {
-    /// Reads the images, and encrypts them if they are not.
-    pub fn open(&self, out: &Output) -> Result<Target, Failure> {
-        if let Some(folder) = &self.data.output {
-            check_new(folder)?;
-        }
-        let target = match self.elsewhere.and_then(|elsewhere| Some((elsewhere, elsewhere.encrypted.as_deref()?))) {
-            Some((elsewhere, set)) => self.elsewhere(elsewhere, set)?,
-            None => self.here(out)?,
-        };
-        if let Some(pairing) = target.pairing {
-            out.note(&format!("note: plain and encrypted images are {}", pairing.words()));
-        }
-        for (name, reason) in target.failed.iter().take(20) {
-            out.warn(&format!("{name} was set aside: {reason}"));
-        }
-        if target.failed.len() > 20 {
-            out.warn(&format!("{} more were set aside", target.failed.len() - 20));
-        }
-        Ok(target)
-    }
+/// What there is to say where plain images are needed.
+pub fn no_plain() -> Failure {
+    let words = "this attack is measured with the plain images too: give them with --plain IN";
+    Failure { words: words.to_owned(), code: USAGE }
+}
 
-    fn read(&self, path: &Path, scheme: Option<&Scheme>, fit: Resize, limit: Option<usize>) -> Result<Read, Failure> {
-        let options: ReadOptions = self.data.read.reading();
-        let reading =
-            Reading { options: &options, fit, scheme, depth: self.data.depth.depth, limit, memory: options.memory };
-        let bar = ImageBar::new("reading");
-        let read = reading::images(path, &reading, &bar);
-        bar.finish();
-        read
-    }
+/// The black box of a scheme.
+pub fn black_box(scheme: &Scheme, secret: Secret, geometry: Geometry, device: &Device) -> Result<BlackBox, Failure> {
+    secret.check(scheme, geometry)?;
+    let cipher = Cipher::new(scheme, secret, geometry, device);
+    Ok(BlackBox::new(cipher.map_err(|error| Failure { words: error.to_string(), code: FAILED })?))
+}
 
-    /// Encrypts images as a black box.
-    fn here(&self, out: &Output) -> Result<Target, Failure> {
-        let Some(input) = self.input else {
-            let words = "name the images to encrypt and attack, or a set that is encrypted with --encrypted SET";
-            return Err(Failure { words: words.to_owned(), code: USAGE });
-        };
-        let scheme = self.data.scheme.scheme()?;
-        if scheme.mixes() {
-            let words = format!(
-                "scheme `{}` mixes images into floats, and attacks of this command are on images: `imgveil schemes {}` \
-                 tells what breaks it",
-                scheme.name, scheme.name
-            );
-            return Err(Failure { words, code: USAGE });
-        }
-        let given = self.key.secret.load(out)?;
-        let key = given.as_ref().map_or_else(
-            || "a key made for this run".to_owned(),
-            |secret| format!("key {}", secret.key().fingerprint()),
-        );
-        let secret: Secret = match given {
-            Some(secret) => secret,
-            None => Key::generate()?.into(),
-        };
-        let device = self.key.device.open(out)?;
-        let Read { images, geometry, names, labels, classes, failed, .. } =
-            self.read(input, Some(&scheme), self.data.fit.fit(), self.limit())?;
-        secret.check(&scheme, geometry)?;
-        let black_box = BlackBox::new(
-            Cipher::new(&scheme, secret, geometry, &device)
-                .map_err(|error| Failure { words: error.to_string(), code: crate::exit::FAILED })?,
-        );
+impl Target {
+    /// Encrypts images as a black box. `key` says in words which key that is.
+    pub fn encrypted_here(
+        scheme: &Scheme,
+        secret: Secret,
+        key: String,
+        read: Read,
+        device: &Device,
+    ) -> Result<Self, Failure> {
+        let Read { images, geometry, names, labels, classes, failed, .. } = read;
+        let black_box = black_box(scheme, secret, geometry, device)?;
         let encrypted = black_box.encrypt_named(&images, &names)?;
-        Ok(Target {
-            what: format!("{}, {} of {geometry}", scheme.describe(), counted(images.len(), "image")),
-            layout: structure::layout(&scheme),
-            statistics: structure::statistics(Some(&scheme), images.shape()),
+        Ok(Self {
+            layout: structure::layout(scheme),
+            statistics: structure::statistics(Some(scheme), images.shape()),
             plain: Some(images),
             encrypted,
             names,
             labels,
             classes,
-            scheme: Some(scheme),
+            scheme: Some(scheme.clone()),
             geometry,
             black_box: Some(black_box),
             pairing: None,
@@ -198,20 +91,9 @@ impl Attacked<'_> {
         })
     }
 
-    /// Takes a set that is encrypted.
-    fn elsewhere(&self, elsewhere: &ElsewhereArgs, set: &Path) -> Result<Target, Failure> {
-        let told = self.data.scheme.is_given().then(|| self.data.scheme.scheme()).transpose()?;
-        if self.needs_plain && elsewhere.plain.is_none() {
-            let words = "this attack is measured with the plain images too: give them with --plain IN";
-            return Err(Failure { words: words.to_owned(), code: USAGE });
-        }
-        // A limit would take other images of the two sets.
-        let limit = if elsewhere.plain.is_some() { None } else { self.limit() };
-        let hidden = self.read(set, None, Resize::default(), limit)?;
-        let ours = hidden.manifest.is_some();
-        let scheme = told.or_else(|| hidden.manifest.as_ref().map(|manifest| manifest.scheme.clone()));
-        let mut target = Target {
-            what: String::new(),
+    /// Takes images that are encrypted. `scheme` is what is known of them.
+    pub fn encrypted_elsewhere(scheme: Option<Scheme>, hidden: Read) -> Self {
+        Self {
             plain: None,
             layout: scheme.as_ref().and_then(structure::layout),
             statistics: structure::statistics(scheme.as_ref(), hidden.images.shape()),
@@ -225,41 +107,57 @@ impl Attacked<'_> {
             pairing: None,
             failed: hidden.failed,
             key: "the key of the set".to_owned(),
-        };
-        if let Some(path) = &elsewhere.plain {
-            let shown = self.read(path, target.scheme.as_ref(), self.data.fit.fit(), None)?;
-            let (pairs, pairing) = pairing::pairs(set, &target.names, &shown.names, ours, elsewhere.names.as_deref())?;
-            let taken = self.limit().unwrap_or(pairs.len()).min(pairs.len());
-            let (left, right): (Vec<usize>, Vec<usize>) =
-                (0..taken).map(|number| pairs[number * pairs.len() / taken]).unzip();
-            let plain = shown.images.select(&right);
-            target.encrypted = target.encrypted.select(&left);
-            plain.must_match(&target.encrypted)?;
-            target.names = right.iter().map(|&index| shown.names[index].clone()).collect();
-            target.labels = right.iter().map(|&index| shown.labels[index]).collect();
-            target.classes = shown.classes;
-            target.failed.extend(shown.failed);
-            target.plain = Some(plain);
-            target.pairing = Some(pairing);
         }
-        let scheme = target.scheme.as_ref().map_or("a scheme of which nothing is known".to_owned(), Scheme::describe);
-        let images = counted(target.encrypted.len(), "image");
-        target.what = format!("{scheme}, {images} of {}, encrypted elsewhere", target.geometry);
-        Ok(target)
     }
 
-    fn limit(&self) -> Option<usize> {
-        self.data.limit.map(|limit| limit as usize)
+    /// Adds the plain images, and keeps those that are in both sets, `limit` at most. `ours` says that imgveil
+    /// encrypted the set `set`, and `file` which images are which.
+    pub fn pair(
+        &mut self,
+        set: &Path,
+        shown: Read,
+        ours: bool,
+        file: Option<&Path>,
+        limit: Option<usize>,
+    ) -> Result<(), Failure> {
+        let (pairs, pairing) = pairing::pairs(set, &self.names, &shown.names, ours, file)?;
+        let taken = limit.unwrap_or(pairs.len()).min(pairs.len());
+        let (left, right): (Vec<usize>, Vec<usize>) =
+            (0..taken).map(|number| pairs[number * pairs.len() / taken]).unzip();
+        let plain = shown.images.select(&right);
+        self.encrypted = self.encrypted.select(&left);
+        plain.must_match(&self.encrypted)?;
+        self.names = right.iter().map(|&index| shown.names[index].clone()).collect();
+        self.labels = right.iter().map(|&index| shown.labels[index]).collect();
+        self.classes = shown.classes;
+        self.failed.extend(shown.failed);
+        self.plain = Some(plain);
+        self.pairing = Some(pairing);
+        Ok(())
     }
-}
 
-impl Target {
+    /// The geometry of the images.
+    #[cfg(feature = "train")]
+    pub fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    /// Keeps every second image, and returns the plain form of the others.
+    #[cfg(feature = "train")]
+    pub fn keep_every_second(&mut self) -> Result<Batch, Failure> {
+        let kept: Vec<usize> = (1..self.names.len()).step_by(2).collect();
+        let others: Vec<usize> = (0..self.names.len()).step_by(2).collect();
+        let others = self.plain()?.select(&others);
+        self.encrypted = self.encrypted.select(&kept);
+        self.plain = self.plain.as_ref().map(|plain| plain.select(&kept));
+        self.names = kept.iter().map(|&index| self.names[index].clone()).collect();
+        self.labels = kept.iter().map(|&index| self.labels[index]).collect();
+        Ok(others)
+    }
+
     /// The plain images.
     pub fn plain(&self) -> Result<&Batch, Failure> {
-        self.plain.as_ref().ok_or_else(|| Failure {
-            words: "this attack is measured with the plain images too: give them with --plain IN".to_owned(),
-            code: USAGE,
-        })
+        self.plain.as_ref().ok_or_else(no_plain)
     }
 
     /// The structure of the scheme; where nothing is known, that anything may go anywhere.
@@ -267,9 +165,34 @@ impl Target {
         self.layout.unwrap_or_else(|| Layout::unknown(self.encrypted.shape(), self.encrypted.max()))
     }
 
+    /// The name of a class.
+    pub fn class(&self, class: u32) -> String {
+        self.classes.get(class as usize).cloned().unwrap_or_else(|| class.to_string())
+    }
+
+    /// In words: the scheme and the images.
+    pub fn what(&self) -> String {
+        let scheme = self.scheme.as_ref().map_or("a scheme of which nothing is known".to_owned(), Scheme::describe);
+        let elsewhere = if self.black_box.is_none() { ", encrypted elsewhere" } else { "" };
+        format!("{scheme}, {} of {}{elsewhere}", counted(self.encrypted.len(), "image"), self.geometry)
+    }
+
+    /// Tells how images were paired, and what was set aside.
+    pub fn tell(&self, out: &Output) {
+        if let Some(pairing) = self.pairing {
+            out.note(&format!("note: plain and encrypted images are {}", pairing.words()));
+        }
+        for (name, reason) in self.failed.iter().take(20) {
+            out.warn(&format!("{name} was set aside: {reason}"));
+        }
+        if self.failed.len() > 20 {
+            out.warn(&format!("{} more were set aside", self.failed.len() - 20));
+        }
+    }
+
     /// The first lines of what is printed.
     pub fn head(&self, attacker: &str, out: &Output) {
-        out.say(&format!("attacked: {}, under {}", self.what, self.key));
+        out.say(&format!("attacked: {}, under {}", self.what(), self.key));
         out.say(&format!("attacker: {attacker}"));
     }
 

@@ -9,6 +9,7 @@ mod decrypt;
 mod demo;
 mod devices;
 mod encrypt;
+mod evaluate;
 #[cfg(feature = "train")]
 mod export;
 #[cfg(feature = "train")]
@@ -75,6 +76,7 @@ enum Command {
     Schemes(schemes::Args),
     Preview(preview::Args),
     Attack(attack::Args),
+    Evaluate(evaluate::Args),
     Check(check::Args),
     Bench(bench::Args),
     #[cfg(feature = "train")]
@@ -152,6 +154,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),
         Command::Attack(args) => attack::run(args, out),
+        Command::Evaluate(args) => evaluate::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Bench(args) => bench::run(args, out),
         #[cfg(feature = "train")]

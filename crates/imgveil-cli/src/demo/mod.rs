@@ -1,11 +1,9 @@
 //! The work of `imgveil demo`: draws a set of images, encrypts and decrypts it under several schemes, trains on each
 //! encrypted set, and draws sheets. It only needs a folder to write to.
 
-pub mod phantom;
-
-use crate::demo::phantom::{PhantomClass, phantom};
 use crate::error::Error;
 use crate::exit::Failure;
+use crate::phantom::{PhantomClass, phantom};
 use crate::preview::{Exhibit, PreviewRequest, preview};
 use crate::sheet::{Row, contact_sheet, picture, png};
 use imgveil::internal::engine::{Device, ImageRef, Loaded};

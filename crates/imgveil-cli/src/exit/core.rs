@@ -3,10 +3,16 @@
 use super::{DEVICE, FAILED, Failure, KEY, USAGE, failure};
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::key::KeyError;
-use imgveil::internal::scheme::{CompileError, CustomError, PresetError};
+use imgveil::internal::scheme::{CompileError, CustomError, PresetError, SchemeTextError};
 
 impl From<PresetError> for Failure {
     fn from(error: PresetError) -> Self {
+        failure(&error, USAGE)
+    }
+}
+
+impl From<SchemeTextError> for Failure {
+    fn from(error: SchemeTextError) -> Self {
         failure(&error, USAGE)
     }
 }

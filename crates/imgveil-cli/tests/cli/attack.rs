@@ -23,7 +23,7 @@ fn picture(seed: u32, rough: bool) -> GrayImage {
 }
 
 /// A folder of 24 pictures: smooth and rough ones, two of each patient.
-fn pictures(sandbox: &Sandbox) {
+pub fn pictures(sandbox: &Sandbox) {
     for seed in 0..24 {
         let (class, rough) = if seed % 4 < 2 { ("smooth", false) } else { ("rough", true) };
         sandbox.picture(&format!("in/{class}/p{}-{seed}.png", seed / 2), picture(seed, rough));

@@ -34,7 +34,7 @@ fn every_subcommand_has_help_with_an_example() {
         [
             &[
                 "keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview",
-                "attack", "check", "bench"
+                "attack", "evaluate", "check", "bench"
             ],
             trains
         ]
@@ -80,6 +80,7 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
         ("attack chosen", "What he finds is kept only if it also predicts how random images are encrypted."),
         ("attack ciphertext", "the result may be turned, negative, or its channels in another order"),
         ("attack key-space", "a large key space protects against trying keys and against nothing else"),
+        ("evaluate", "What the budget does not reach is marked, and is no verdict."),
         ("check", "Encryption must be equal to the bit."),
         ("bench", "Everything is compared with the CPU engine before it is timed."),
         ("schemes", "where it comes from, what breaks it, and how many keys it has for images of a size"),
@@ -88,7 +89,8 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
         told.push(("train", "The best epoch by validation AUC is kept and scored on the test images."));
         told.push((
             "predict",
-            "An encrypted set needs no key; a plain set needs the key, and is encrypted as in training.",
+            "An encrypted set needs no key (with it, nothing of a changed imgveil.json is used); a plain set needs the \
+             key, and is encrypted as in training.",
         ));
         told.push(("study", "complete runs are kept, and an incomplete run continues after its last complete epoch"));
         told.push(("export", "for PyTorch or `imgveil train --weights`"));
@@ -124,6 +126,7 @@ fn examples_are_whole_lines() {
         "attack reidentify",
         "attack labels",
         "attack key-space",
+        "evaluate",
         "check",
         "bench",
     ];

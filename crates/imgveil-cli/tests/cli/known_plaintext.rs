@@ -5,7 +5,7 @@ use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset, compile};
-use imgveil_cli::demo::phantom::{PhantomClass, phantom};
+use imgveil_cli::phantom::{PhantomClass, phantom};
 
 const SIDE: usize = 128;
 const BLOCK: usize = 4;

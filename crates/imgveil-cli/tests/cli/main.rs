@@ -21,6 +21,7 @@ mod divisions;
 mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;
+mod evaluate;
 mod help;
 mod hostile_names;
 mod interruption;

@@ -1,11 +1,11 @@
 //! `imgveil attack key-space`.
 
 use crate::args::SchemeArgs;
-use crate::exit::{DONE, Outcome};
+use crate::attack::{Grade, key_space};
+use crate::exit::{DONE, FAILED, Failure, Outcome};
 use crate::output::{Output, wrapped};
 use imgveil::internal::image::Geometry;
-use imgveil_attack::key_space::{KEYS_PER_SECOND, Search, search};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -32,46 +32,32 @@ pub struct Args {
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
-    let space = scheme.key_space(args.size)?;
-    let key = search(space.bits());
-    let tables = space.tables.filter(|tables| *tables != space.bits()).map(search);
-    let verdict = if key.feasible() {
-        format!("OPEN. Trying all keys ends {}", time(&key))
-    } else {
-        format!(
-            "RESISTS this attack: trying keys takes {}. That says nothing about attacks which try none: see `imgveil \
-             attack chosen` and `imgveil schemes {}`",
-            time(&key),
-            scheme.name
-        )
-    };
-    let of = |search: &Search| json!({ "bits": search.bits, "log10_years": search.log10_years });
+    let finding = key_space(&scheme, args.size)?;
+    let figures = &finding.figures;
     if args.json {
-        out.json(&json!({
+        let mut report = json!({
             "tool": imgveil_data::set::manifest::TOOL, "attack": "key-space", "scheme": scheme,
-            "geometry": args.size.to_string(), "keys_per_second": KEYS_PER_SECOND, "key": of(&key),
-            "tables": tables.as_ref().map(of), "resists": !key.feasible(), "verdict": verdict,
-        }))?;
+            "geometry": args.size.to_string(), "resists": finding.grade == Grade::Resists, "verdict": finding.verdict,
+        });
+        let figures = serde_json::to_value(figures)
+            .map_err(|error| Failure { words: format!("cannot write JSON: {error}"), code: FAILED })?;
+        if let (Value::Object(report), Value::Object(figures)) = (&mut report, figures) {
+            report.extend(figures);
+        }
+        out.json(&report)?;
         return Ok(DONE);
     }
     out.say(&format!("attacked: {}, images of {}", scheme.describe(), args.size));
-    out.say(&format!("attacker: tries keys on one encrypted image, {KEYS_PER_SECOND:.0e} a second"));
+    out.say(&format!("attacker: tries keys on one encrypted image, {:.0e} a second", figures.keys_per_second));
     for stage in &scheme.stages {
         let bits = stage.key_space(args.size)?;
         out.say(&format!("  {:<60} {bits} bits", stage.to_string()));
     }
-    out.say(&format!("  keys that do different things: 2^{:.1}; trying half of them: {}", key.bits, time(&key)));
-    if let Some(tables) = tables {
+    let (bits, time) = (figures.key.bits, figures.key.time());
+    out.say(&format!("  keys that do different things: 2^{bits:.1}; trying half of them: {time}"));
+    if let Some(tables) = &figures.tables {
         out.say(&format!("  written-out tables: 2^{:.1}", tables.bits));
     }
-    out.say_lines(&wrapped("verdict:  ", &verdict));
+    out.say_lines(&wrapped("verdict:  ", &finding.verdict));
     Ok(DONE)
-}
-
-fn time(search: &Search) -> String {
-    match search.log10_years {
-        None => "at once: there is one key".to_owned(),
-        Some(years) if years > 0.0 => format!("10^{years:.1} years"),
-        Some(_) => "within a year".to_owned(),
-    }
 }

@@ -5,6 +5,8 @@ mod ciphertext;
 mod key_space;
 mod known;
 mod labels;
+#[cfg(feature = "train")]
+mod learned;
 mod reidentify;
 
 use crate::exit::Outcome;
@@ -43,6 +45,8 @@ enum Attack {
     Ciphertext(ciphertext::Args),
     Reidentify(reidentify::Args),
     Labels(labels::Args),
+    #[cfg(feature = "train")]
+    Learned(learned::Args),
     KeySpace(key_space::Args),
 }
 
@@ -53,6 +57,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         Attack::Ciphertext(args) => ciphertext::run(args, out),
         Attack::Reidentify(args) => reidentify::run(args, out),
         Attack::Labels(args) => labels::run(args, out),
+        #[cfg(feature = "train")]
+        Attack::Learned(args) => learned::run(args, out),
         Attack::KeySpace(args) => key_space::run(args, out),
     }
 }
