@@ -93,7 +93,7 @@ class PlanModule(torch.nn.Module):
         if images.ndim != 4 or tuple(images.shape[1:]) != one:
             found, wanted = tuple(images.shape), f"(N, {str(one)[1:]}"
             raise BatchError(f"the images have the shape {found}, and the module is for {wanted}")
-        samples = self._read(images).reshape(len(images), -1)
+        samples = self._read(images).flatten(1)
         if self.per_sample == 1:
             encrypted = self._moved(samples, 0) ^ self.flip
         else:
