@@ -214,8 +214,9 @@ class Imgveil:
     def encrypted(self, scheme, images):
         plain, out = self.folder / "plain.npz", self.folder / f"{scheme}-encrypted.npz"
         np.savez(plain, images=images)
-        self.run("encrypt", "-k", str(self.key), "-s", scheme, "--block", str(BLOCK), "--device", self.device, str(plain),
-                 str(out))
+        # With neutral names the images would be in the order of those.
+        self.run("encrypt", "--keep-names", "-k", str(self.key), "-s", scheme, "--block", str(BLOCK),
+                 "--device", self.device, str(plain), str(out))
         return np.load(out)["images"]
 
     def rate(self, scheme, seconds):

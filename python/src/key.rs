@@ -81,8 +81,8 @@ impl Key {
     /// Writes the key to a new file that only its owner can read (mode 0600). A file that exists is never overwritten:
     /// `imgveil.ExistingFileError`, which is a `FileExistsError`.
     ///
-    /// With a `passphrase` the file is sealed with it, in the format of the program `age`; the package `pyrage` does it.
-    /// The command `imgveil` does not read sealed files: open them by `age --decrypt` for it.
+    /// With a `passphrase` the file is sealed with it, in the format of the program `age`, by the package `pyrage`. The
+    /// command `imgveil` does not read sealed files: open them by `age --decrypt` for it.
     #[pyo3(signature = (path, *, passphrase = None))]
     fn save(&self, py: Python<'_>, path: PathBuf, passphrase: Option<&str>) -> PyResult<()> {
         if let Some(passphrase) = passphrase {

@@ -50,6 +50,13 @@ def test_plans_take_bits_of_uint16_as_int16(key):
         assert np.array_equal(plan(torch.from_numpy(images)).numpy(), cipher.encrypt(images))
 
 
+def test_plans_take_no_images_and_many(key):
+    plan = it.PlanModule("ele", key, (8, 8, 3))
+    assert plan(torch.zeros(0, 3, 8, 8, dtype=torch.uint8)).shape == (0, 3, 8, 8)
+    images = torch.from_numpy(ramp((70, 8, 8, 3))).permute(0, 3, 1, 2)
+    assert torch.equal(plan(images)[69:], plan(images[69:]))
+
+
 def test_plans_keep_their_secret(key):
     plan = it.PlanModule("le", key, (8, 8, 3))
     model = torch.nn.Sequential(plan, torch.nn.Flatten())

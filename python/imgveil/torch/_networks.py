@@ -277,9 +277,8 @@ def load(run: Union[str, "os.PathLike[str]"]) -> Network:
         stated = metadata.get("patch")
         of_blocks = tuple(int(side) for side in stated.split("x")) if stated else None
         body = _ResNet(channels, size, classes, of_blocks, kind == "resnet50")
-    missing = body.load_state_dict(tensors, strict=False)
-    # Counters of batches are torch's own.
-    missing_keys = [name for name in missing.missing_keys if not name.endswith("num_batches_tracked")]
-    if missing_keys or missing.unexpected_keys:
-        raise Error(f"{os.fspath(run)} lacks {missing_keys} and has {missing.unexpected_keys}: it is damaged")
+    try:
+        body.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise Error(f"the weights of {os.fspath(run)} are not those of its network: {error}") from error
     return Network(body, metadata).eval()

@@ -93,14 +93,14 @@ class PlanModule(torch.nn.Module):
         if images.ndim != 4 or tuple(images.shape[1:]) != one:
             found, wanted = tuple(images.shape), f"(N, {str(one)[1:]}"
             raise BatchError(f"the images have the shape {found}, and the module is for {wanted}")
-        samples = self._read(images).reshape(len(images), -1)
+        samples = self._read(images).flatten(1)
         if self.per_sample == 1:
-            encrypted = samples[:, self.source[0]] ^ self.flip
+            encrypted = self._moved(samples, 0) ^ self.flip
         else:
             encrypted = self.flip.expand(len(images), -1)
             part = (1 << self.bits) - 1
             for number in range(self.per_sample):
-                moved = (samples[:, self.source[number]] >> self.shift[number]) & part
+                moved = (self._moved(samples, number) >> self.shift[number]) & part
                 encrypted = encrypted ^ (moved << (self.bits * number))
         encrypted = encrypted.reshape(images.shape)
         if not self.floats:
@@ -110,6 +110,10 @@ class PlanModule(torch.nn.Module):
         top = float(largest(self.depth))
         # As `Cipher.floats`: a product that is exact, a difference that is exact, one division.
         return (2.0 * encrypted.to(torch.float32) - top) / top
+
+    def _moved(self, samples: torch.Tensor, part: int) -> torch.Tensor:
+        # On the CPU `gather` takes a quarter of the time of indexing; the index is not copied for every image.
+        return samples.gather(1, self.source[part].expand(len(samples), -1))
 
     def _read(self, images: torch.Tensor) -> torch.Tensor:
         if self.depth == 8:
