@@ -72,8 +72,10 @@ pub(crate) fn read_within(file: &mut File, memory: Memory, factor: u64) -> Resul
 /// # Errors
 /// As [`open`].
 pub fn open_named(path: &Path) -> Result<File> {
-    if !is_passed_on(path) {
-        return open(path);
+    let Some(number) = passed_on(path) else { return open(path) };
+    // Reading from the pipe that this process writes to would wait for ever.
+    if is_output(number) {
+        return Err(Error::new(ErrorKind::InvalidInput, "it is open for writing only, and not for reading"));
     }
     let file = File::open(path)?;
     let metadata = file.metadata()?;
@@ -125,12 +127,20 @@ impl<R: Seek> Seek for Retrying<R> {
     }
 }
 
-/// Whether a path names an open file of this process.
-fn is_passed_on(path: &Path) -> bool {
-    let number = |rest: &Path| rest.to_str().is_some_and(|rest| rest.parse::<u32>().is_ok());
-    path == Path::new("/dev/stdin")
-        || path.strip_prefix("/dev/fd").is_ok_and(number)
-        || path.strip_prefix("/proc/self/fd").is_ok_and(number)
+/// The number of the open file of this process that a path names.
+fn passed_on(path: &Path) -> Option<u32> {
+    if path == Path::new("/dev/stdin") {
+        return Some(0);
+    }
+    let number = path.strip_prefix("/dev/fd").or_else(|_| path.strip_prefix("/proc/self/fd")).ok()?;
+    number.to_str()?.parse().ok()
+}
+
+/// Whether an open file of this process is one of its outputs. Linux tells how a file was opened.
+fn is_output(number: u32) -> bool {
+    let told = std::fs::read_to_string(format!("/proc/self/fdinfo/{number}")).unwrap_or_default();
+    let flags = told.lines().find_map(|line| u32::from_str_radix(line.strip_prefix("flags:")?.trim(), 8).ok());
+    matches!(number, 1 | 2) || flags.is_some_and(|flags| flags & 0o3 == 0o1)
 }
 
 /// What a file that is not regular is, with its article.
@@ -229,14 +239,32 @@ mod tests {
 
     #[test]
     fn what_the_caller_passed_on_is_read_up_to_a_limit() {
-        let passed = ["/dev/stdin", "/dev/fd/63", "/proc/self/fd/0"];
-        assert!(passed.iter().all(|path| is_passed_on(Path::new(path))));
-        let others = ["/dev/zero", "/dev/fd", "/dev/fd/../zero", "/dev/fd/1/2", "key"];
-        assert!(!others.iter().any(|path| is_passed_on(Path::new(path))));
+        let passed = ["/dev/stdin", "/dev/fd/63", "/proc/self/fd/0"].map(|path| passed_on(Path::new(path)));
+        assert_eq!(passed, [Some(0), Some(63), Some(0)]);
+        for other in ["/dev/zero", "/dev/fd", "/dev/fd/../zero", "/dev/fd/1/2", "key"] {
+            assert_eq!(passed_on(Path::new(other)), None, "{other}");
+        }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, b"12345").unwrap();
         assert_eq!(read_named(&path, 5).unwrap(), b"12345");
         assert_eq!(read_named(&path, 4).unwrap_err().to_string(), "it is larger than 4 bytes");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_outputs_of_this_process_are_not_read() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"bytes").unwrap();
+        let path = |number: i32| format!("/dev/fd/{number}");
+        for number in [1, 2, writer.as_raw_fd()] {
+            let error = open_named(Path::new(&path(number))).unwrap_err();
+            assert_eq!(error.to_string(), "it is open for writing only, and not for reading");
+        }
+        let mut bytes = [0; 5];
+        open_named(Path::new(&path(reader.as_raw_fd()))).unwrap().read_exact(&mut bytes).unwrap();
+        assert_eq!(&bytes, b"bytes");
     }
 }

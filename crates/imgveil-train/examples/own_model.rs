@@ -4,7 +4,7 @@
 //!
 //! The images are drawn, so that nothing is downloaded. It takes some seconds on a CPU.
 
-#[path = "../../imgveil-cli/src/phantom.rs"]
+#[path = "../../imgveil-cli/src/phantom/mod.rs"]
 #[allow(dead_code)]
 mod phantom;
 

@@ -8,7 +8,7 @@ use imgveil::internal::scheme::{Scheme, Secret};
 use imgveil_data::ErrorKind;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::set::mixtures::MixtureSet;
-use imgveil_data::set::{self, LoadError, Resize, Source};
+use imgveil_data::set::{self, LoadError, Resize, Source, Trust};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,7 +46,35 @@ impl TrainingSet {
     }
 }
 
-/// Opens a set for training. `scheme` and `secret` encrypt a plain set; a set that is encrypted already takes neither.
+/// What a set for training is opened with.
+#[derive(Clone, Debug)]
+pub struct TrainingSetRequest<'a> {
+    /// The set, plain or encrypted.
+    pub path: &'a Path,
+    /// The scheme that encrypts a plain set. A set that is encrypted already takes none.
+    pub scheme: Option<Scheme>,
+    /// The scheme for a plain set that comes with a key or tables and without [`scheme`](Self::scheme). `None`: its
+    /// images are taken as they are.
+    pub default_scheme: Option<Scheme>,
+    /// What encrypts a plain set. With an encrypted set it must be the key of the set, or its tables: the manifest is
+    /// authenticated before anything else of it is used.
+    pub secret: Option<Secret>,
+    /// How plain images are brought to size. A set that is encrypted already takes no resizing.
+    pub resize: Resize,
+    /// How plain images are read. A set that is encrypted already takes no choice.
+    pub reading: ReadOptions,
+}
+
+impl<'a> TrainingSetRequest<'a> {
+    /// The set as it is: without a scheme, a key or resizing.
+    pub fn new(path: &'a Path) -> Self {
+        let (resize, reading) = (Resize::default(), ReadOptions::default());
+        Self { path, scheme: None, default_scheme: None, secret: None, resize, reading }
+    }
+}
+
+/// Opens a set for training. `scheme` and `secret` encrypt a plain set. A set that is encrypted already takes no
+/// scheme; with a secret, its manifest is authenticated.
 ///
 /// Where there are no validation images, every fifth training image of each class is held out for them.
 ///
@@ -58,57 +86,54 @@ pub fn training_set(
     secret: Option<Secret>,
     resize: Resize,
 ) -> Result<TrainingSet, Error> {
-    training_set_with(path, scheme, secret, resize, &ReadOptions::default())
+    training_set_with(TrainingSetRequest { scheme, secret, resize, ..TrainingSetRequest::new(path) })
 }
 
-/// As [`training_set`], with a choice of how plain images are read. A set that is encrypted already takes none.
+/// As [`training_set`], with everything that can be chosen.
 ///
 /// # Errors
-/// As [`training_set`].
-pub fn training_set_with(
-    path: &Path,
-    scheme: Option<Scheme>,
-    secret: Option<Secret>,
-    resize: Resize,
-    reading: &ReadOptions,
-) -> Result<TrainingSet, Error> {
-    Ok(open(path, scheme, secret, resize, reading)?)
+/// As [`training_set`]. Also if an encrypted set comes with the key of another set, or its manifest was changed.
+pub fn training_set_with(request: TrainingSetRequest<'_>) -> Result<TrainingSet, Error> {
+    Ok(open(request)?)
 }
 
-fn open(
-    path: &Path,
-    scheme: Option<Scheme>,
-    secret: Option<Secret>,
-    resize: Resize,
-    reading: &ReadOptions,
-) -> Result<TrainingSet, DataError> {
+fn open(request: TrainingSetRequest<'_>) -> Result<TrainingSet, DataError> {
+    let TrainingSetRequest { path, scheme, default_scheme, secret, resize, reading } = request;
     // How much memory may be used is no choice of what is read.
     let usual = ReadOptions { memory: reading.memory, ..ReadOptions::default() };
-    let is_for_plain = secret.is_some() || scheme.is_some() || resize != Resize::default() || *reading != usual;
-    // An encrypted set takes no key here, and is refused below if one is given: no seal is checked.
-    let opened = match set::open_with(path, reading) {
+    let is_for_plain = scheme.is_some() || resize != Resize::default() || reading != usual;
+    let key = secret.as_ref().map(Secret::key);
+    let opened = match key {
+        Some(key) => set::open_sealed(path, &reading, key),
+        None => set::open_with(path, &reading),
+    };
+    let opened = match opened {
         Err(error) if error.kind() == ErrorKind::Mixtures => {
             if is_for_plain {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
-            return mixtures(path);
+            return mixtures(path, key);
         }
         opened => opened?,
     };
-    let (encrypted, remarks) = (opened.manifest.is_some(), opened.remarks);
+    let encrypted = opened.manifest.is_some();
+    let mut notes: Vec<String> = opened.remarks.iter().map(ToString::to_string).collect();
     let plain_scheme = || Scheme { name: "none".into(), stages: Vec::new() };
     let (seen, applied, fingerprint) = match opened.manifest {
         Some(manifest) => {
             if is_for_plain {
                 return Err(DataError::AlreadyEncrypted(path.to_owned()));
             }
+            notes.extend(key.map(|_| Trust::of(&manifest, true).to_string()));
             (manifest.scheme, plain_scheme(), Some(manifest.key))
         }
         None => {
-            let scheme = scheme.unwrap_or_else(plain_scheme);
+            let scheme = scheme.or(default_scheme.filter(|_| secret.is_some())).unwrap_or_else(plain_scheme);
             (scheme.clone(), scheme, secret.as_ref().map(|secret| secret.key().fingerprint()))
         }
     };
+    // An encrypted set is used as one that came without its key.
+    let key = key.filter(|_| !encrypted);
     // One depth for all splits: the network sees samples scaled by it.
     let source = match encrypted {
         true => opened.source,
@@ -121,7 +146,6 @@ fn open(
     }
     let division = divide(source);
     let tile = applied.tile();
-    let key = secret.as_ref().map(Secret::key);
     let load = |indices: &[usize]| {
         let loaded = set::load_within(source, indices, resize, tile, reading.memory)?;
         Ok::<_, imgveil_data::Error>(loaded.map(|loaded| Arc::new(Split::new(loaded, classes.len(), key))))
@@ -137,12 +161,12 @@ fn open(
         }
     }
     let program = match &secret {
-        Some(secret) => secret.compile(&applied, train.geometry)?,
-        None if applied.stages.is_empty() => Program::identity(train.geometry),
-        None => return Err(DataError::NoKey(applied.name)),
+        Some(secret) if !encrypted => secret.compile(&applied, train.geometry)?,
+        _ if applied.stages.is_empty() => Program::identity(train.geometry),
+        _ => return Err(DataError::NoKey(applied.name)),
     };
     let evaluation = Arc::new(program.without_mixing());
-    let mut notes: Vec<String> = remarks.iter().map(ToString::to_string).chain(division.notes).collect();
+    notes.extend(division.notes);
     if program.mixing().is_some() {
         notes
             .push("training images are mixed anew in every epoch; validation and test images are shown unmixed".into());
@@ -156,8 +180,13 @@ fn open(
 }
 
 /// A set whose images were mixed before training. All its parts are mixtures.
-fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
-    let MixtureSet { geometry, manifest, splits: mut parts } = set::mixtures::open(path)?;
+fn mixtures(path: &Path, key: Option<&Key>) -> Result<TrainingSet, DataError> {
+    let set = match key {
+        Some(key) => set::mixtures::open_sealed(path, key)?,
+        None => set::mixtures::open(path)?,
+    };
+    let trust = key.map(|_| Trust::of(&set.manifest, true).to_string());
+    let MixtureSet { geometry, manifest, splits: mut parts } = set;
     let classes = manifest.classes;
     if classes.len() < 2 {
         return Err(DataError::Classes { path: path.to_owned(), classes: classes.len() });
@@ -171,9 +200,10 @@ fn mixtures(path: &Path) -> Result<TrainingSet, DataError> {
         |split| parts.remove(&split).map(|part| Arc::new(Split::of_mixtures(geometry, &part, classes.len())));
     let (train, val) = (take(set::Split::Train), take(set::Split::Val));
     let (test, all) = (take(set::Split::Test), take(set::Split::All));
-    let mut notes = vec!["all images are mixtures; their label is the class with the largest share"];
+    let mut notes = vec!["all images are mixtures; their label is the class with the largest share".to_owned()];
+    notes.extend(trust);
     if val.is_none() {
-        notes.push("no validation images: the last epoch counts as the best");
+        notes.push("no validation images: the last epoch counts as the best".to_owned());
     }
     let note = Some(notes.join("; "));
     let train = train.or(all).ok_or_else(|| DataError::NoTraining(path.to_owned()))?;

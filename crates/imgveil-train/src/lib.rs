@@ -27,6 +27,8 @@ mod data;
 pub mod error;
 mod evaluate;
 mod feed;
+#[doc(hidden)]
+pub mod inverse;
 mod key_matched;
 mod loss;
 pub mod metrics;
@@ -56,7 +58,7 @@ pub use backend::Backend;
 pub use checkpoint::describe;
 pub use checkpoint::{ModelInfo, load_checkpoint};
 pub use config::Config;
-pub use data::{TrainingSet, training_set, training_set_with};
+pub use data::{TrainingSet, TrainingSetRequest, training_set, training_set_with};
 pub use error::{Error, ErrorDetail, ErrorKind};
 pub use evaluate::Evaluation;
 pub use feed::{Batch, Batches, Feed, FeedError, Labels, Split};

@@ -12,7 +12,7 @@ use imgveil::internal::image::{Depth, Geometry, GeometryError};
 use imgveil::internal::scheme::Secret;
 use imgveil_data::format::{ReadError, ReadOptions};
 use imgveil_data::job::Progress;
-use imgveil_data::set::{self, LoadError, Loaded, Resize};
+use imgveil_data::set::{self, LoadError, Loaded, Resize, Trust};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +29,8 @@ pub struct PredictRequest<'a> {
     pub data: &'a Path,
     /// How the images are read.
     pub reading: &'a ReadOptions,
-    /// The key or tables that encrypt plain images under the run's scheme.
+    /// The key or tables that encrypt plain images under the run's scheme. With an encrypted set they must be those of
+    /// the set: its manifest is authenticated before anything else of it is used.
     pub secret: Option<Secret>,
     /// How plain images are brought to size.
     pub resize: Resize,
@@ -95,21 +96,26 @@ fn predict_classes(
         }
         network = weights.put(&info.model, network)?;
     }
-    // An encrypted set takes no key here, and is refused below if one is given: no seal is checked.
-    let opened = set::open_with(request.data, request.reading)?;
+    let opened = match request.secret.as_ref().map(Secret::key) {
+        Some(key) => set::open_sealed(request.data, request.reading, key)?,
+        None => set::open_with(request.data, request.reading)?,
+    };
     let path = || request.data.to_owned();
     let mut notes: Vec<String> = opened.remarks.iter().map(ToString::to_string).collect();
+    if let (Some(manifest), true) = (&opened.manifest, request.secret.is_some()) {
+        notes.push(Trust::of(manifest, true).to_string());
+    }
+    // Encrypted images are not encrypted again.
+    let secret = request.secret.as_ref().filter(|_| opened.manifest.is_none());
     let plain_network = info.scheme.stages.is_empty();
     let compared = request.weights.is_none();
     let (fingerprint, scheme) = match &opened.manifest {
-        Some(_) if request.secret.is_some() || request.resize != Resize::default() => {
-            return Err(PredictError::AlreadyEncrypted(path()));
-        }
+        Some(_) if request.resize != Resize::default() => return Err(PredictError::AlreadyEncrypted(path())),
         Some(manifest) => (Some(manifest.key.to_string()), &manifest.scheme),
-        None if request.secret.is_none() && !plain_network => {
+        None if secret.is_none() && !plain_network => {
             return Err(PredictError::NoKey { path: path(), scheme: info.scheme.describe() });
         }
-        None => (request.secret.as_ref().map(|secret| secret.key().fingerprint().to_string()), &info.scheme),
+        None => (secret.map(|secret| secret.key().fingerprint().to_string()), &info.scheme),
     };
     if compared && scheme.stages != info.scheme.stages {
         let (expected, found) = (info.scheme.describe(), scheme.describe());
@@ -139,7 +145,7 @@ fn predict_classes(
         return Err(PredictError::Empty { path: path(), split: request.split.and_then(set::Split::name) });
     }
     progress.start(requested.len());
-    let key = request.secret.as_ref().map(Secret::key);
+    let key = secret.map(Secret::key);
     let tile = match opened.manifest {
         Some(_) => imgveil::internal::scheme::Block::square(1),
         None => info.scheme.tile(),
@@ -173,7 +179,7 @@ fn predict_classes(
         let Some(loaded) = loaded else { continue };
         let geometry = loaded.geometry;
         if program.as_ref().is_none_or(|(of, _)| *of != geometry) {
-            let compiled = match &request.secret {
+            let compiled = match secret {
                 Some(secret) if !plain_network => secret.compile(&info.scheme, geometry)?.without_mixing(),
                 _ => Program::identity(geometry),
             };

@@ -45,10 +45,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             out.say(&format!("  key      {}", encrypted.key));
             out.say(&format!("  made by  {}", encrypted.tool));
             match encrypted.manifest {
-                Trust::Format1 => out.note(
-                    "imgveil.json is of format 1 and has no seal: whether anything in it was changed cannot \
-                     be checked.",
-                ),
+                Trust::Format1 => out.note(&format!("{}.", Trust::Format1)),
                 _ => out.note(
                     "This is what imgveil.json says, for which nothing vouches without the key: `imgveil \
                      verify -k KEY`.",

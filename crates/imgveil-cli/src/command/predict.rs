@@ -24,9 +24,9 @@ owner can map back.";
 
 /// Classify images with a trained network.
 ///
-/// Takes the folder of a training run and a set of images. An encrypted set needs no key; a plain set needs the key,
-/// and is encrypted as in training. Writes the probability of each class as CSV. If the set has labels, prints accuracy
-/// and AUC too.
+/// Takes the folder of a training run and a set of images. An encrypted set needs no key (with it, nothing of a changed
+/// imgveil.json is used); a plain set needs the key, and is encrypted as in training. Writes the probability of each
+/// class as CSV. If the set has labels, prints accuracy and AUC too.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {

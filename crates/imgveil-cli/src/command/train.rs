@@ -34,8 +34,9 @@ and --resume; on the CPU it comes to the same figures as a run that was not cut.
 /// Train a network on plain or encrypted images.
 ///
 /// Takes a plain set, optionally with a key and a scheme (each batch is then encrypted on the device, after
-/// augmentation), or a set that is encrypted already, without a key. On a GPU the images stay on the device; without
-/// one, training runs on the CPU. The best epoch by validation AUC is kept and scored on the test images.
+/// augmentation), or a set that is encrypted already. Such a set needs no key; with it, nothing of a changed
+/// imgveil.json is used. On a GPU the images stay on the device; without one, training runs on the CPU. The best epoch
+/// by validation AUC is kept and scored on the test images.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -129,10 +130,14 @@ impl Args {
             ..Config::new(self.model)
         };
         let secret = self.secret.source();
-        // With a key, the default scheme is the default of `encrypt`. Without a key, images are used as they are.
-        let scheme = if secret.is_none() && !self.scheme.is_given() { None } else { Some(self.scheme.scheme()?) };
+        // With a key, the default scheme of a plain set is the default of `encrypt`. Without a key, images are used as
+        // they are.
+        let scheme = self.scheme.scheme()?;
+        let (scheme, default_scheme) =
+            if self.scheme.is_given() { (Some(scheme), None) } else { (None, secret.is_some().then_some(scheme)) };
         Ok(RunSpec {
             scheme,
+            default_scheme,
             secret,
             resize: self.fit.fit(),
             reading: ReadOptions { depth: self.depth.depth, ..self.read.reading() },

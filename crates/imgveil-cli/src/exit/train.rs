@@ -175,10 +175,9 @@ fn predict(error: PredictError) -> Failure {
         PredictError::Load(error) => error.into(),
         PredictError::Compile(error) => error.into(),
         PredictError::Train(error) => training(error),
-        PredictError::AlreadyEncrypted(path) => Failure {
-            words: format!("{} is encrypted already: leave key, tables and resizing out", path.display()),
-            code: USAGE,
-        },
+        PredictError::AlreadyEncrypted(path) => {
+            Failure { words: format!("{} is encrypted already: leave resizing out", path.display()), code: USAGE }
+        }
         PredictError::NoKey { .. } => {
             advised(&error, ": give the key that they were encrypted with (-k KEY), or the encrypted set", USAGE)
         }

@@ -89,7 +89,8 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
         told.push(("train", "The best epoch by validation AUC is kept and scored on the test images."));
         told.push((
             "predict",
-            "An encrypted set needs no key; a plain set needs the key, and is encrypted as in training.",
+            "An encrypted set needs no key (with it, nothing of a changed imgveil.json is used); a plain set needs the \
+             key, and is encrypted as in training.",
         ));
         told.push(("study", "complete runs are kept, and an incomplete run continues after its last complete epoch"));
         told.push(("export", "for PyTorch or `imgveil train --weights`"));

@@ -135,8 +135,9 @@ fn what_cannot_be_predicted_is_refused() {
     sandbox.refuses_like("predict run --data le", USAGE, |words| {
         words.contains("le is encrypted under le [nibble-shuffling")
     });
-    let encrypted = "other is encrypted already: leave key, tables and resizing out";
-    sandbox.refuses("predict run --data other -k k.key", USAGE, encrypted);
+    let encrypted = "other is encrypted already: leave resizing out";
+    sandbox.refuses("predict run --data other -k other.key --resize 8", USAGE, encrypted);
+    sandbox.refuses_like("predict run --data other -k k.key", KEY, |words| words.contains("with key"));
     sandbox.refuses(
         "predict run --data small -k k.key",
         USAGE,

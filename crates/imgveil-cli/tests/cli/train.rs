@@ -35,16 +35,48 @@ fn tables_are_refused_as_a_key_is() {
         .refuses_like("train --data in --tables t.npz -s keystream -o run", USAGE, |words| words.contains("no tables"));
     sandbox
         .refuses_like("train --data in --tables no.npz -o run", USAGE, |words| words.contains("no tables file no.npz"));
-    sandbox.refuses_like("train --data enc --tables t.npz -o run", USAGE, |words| words.contains("encrypted already"));
+    // The tables of another set.
+    sandbox.refuses_like("train --data enc --tables t.npz -o run", KEY, |words| words.contains("with key"));
 }
 
 #[test]
-fn an_encrypted_set_takes_no_key_scheme_or_size() {
+fn an_encrypted_set_takes_no_scheme_or_size() {
     let sandbox = sets();
-    let words = "enc is encrypted already: train on it without a key, a scheme or resizing (or give the plain set \
-         and the key)";
-    for options in ["-k k.key", "-s none", "--resize 8", "--pad"] {
+    let words =
+        "enc is encrypted already: train on it without a scheme or resizing (or give the plain set and the key)";
+    for options in ["-s none", "-k k.key -s shuffle-flip", "--resize 8", "-k k.key --pad"] {
         sandbox.refuses(&format!("train --data enc {options} -o run"), USAGE, words);
+    }
+}
+
+/// With the key, the manifest is authenticated first; what is learned is the same.
+#[test]
+fn the_key_of_an_encrypted_set_authenticates_its_manifest() {
+    let sandbox = sets();
+    let losses = |run: &str| {
+        let table = String::from_utf8(sandbox.read(&format!("{run}/metrics.csv"))).unwrap();
+        table.lines().map(|line| line.split(',').take(3).collect::<Vec<_>>().join(",")).collect::<Vec<_>>()
+    };
+    let with_key = sandbox.run("train --data enc -k k.key --batch 4 --epochs 1 --device cpu -o sealed");
+    assert!(with_key.code == 0 && with_key.err.contains("the seal of imgveil.json fits the key"), "{}", with_key.err);
+    assert_eq!(sandbox.run("train --data enc --batch 4 --epochs 1 --device cpu -o keyless").code, 0);
+    assert_eq!(losses("sealed"), losses("keyless"));
+    let predicted = sandbox.run("predict sealed --data enc -k k.key -o sealed.csv --device cpu");
+    assert!(predicted.code == 0 && predicted.err.contains("the seal of imgveil.json fits"), "{}", predicted.err);
+    assert_eq!(sandbox.run("predict sealed --data enc -o keyless.csv --device cpu").code, 0);
+    assert_eq!(sandbox.read("sealed.csv"), sandbox.read("keyless.csv"));
+
+    sandbox.key("other.key", &key(1), 0o600);
+    let whole = sandbox.manifest("enc");
+    let mut changed = whole.clone();
+    let label = changed["images"][0]["label"].as_u64().unwrap();
+    changed["images"][0]["label"] = (1 - label).into();
+    for (line, output) in [("train --data enc -o new", "new"), ("predict sealed --data enc -o new.csv", "new.csv")] {
+        sandbox.write("enc/imgveil.json", whole.to_string().as_bytes());
+        sandbox.refuses_like(&format!("{line} -k other.key"), KEY, |words| words.contains("with key 324ea5f0f753f05b"));
+        sandbox.write("enc/imgveil.json", changed.to_string().as_bytes());
+        sandbox.refuses_like(&format!("{line} -k k.key"), DATASET, |words| words.contains("its seal does not fit"));
+        assert!(!sandbox.path(output).exists());
     }
 }
 

@@ -51,7 +51,18 @@ pub fn open(path: &Path) -> Result<MixtureSet, Error> {
 /// # Errors
 /// As [`open`], and if the set does not fit.
 pub fn open_within(path: &Path, memory: Memory) -> Result<MixtureSet, Error> {
-    let (set, faults) = read(path, memory, None)?;
+    unchanged(path, read(path, memory, None)?)
+}
+
+/// As [`open`], for a holder of the key: the manifest is authenticated before anything else of it is used.
+///
+/// # Errors
+/// As [`open`]. Also if the set was made with another key, or its manifest was changed since.
+pub fn open_sealed(path: &Path, key: &Key) -> Result<MixtureSet, Error> {
+    unchanged(path, read(path, Memory::default(), Some(key))?)
+}
+
+fn unchanged(path: &Path, (set, faults): (MixtureSet, Faults)) -> Result<MixtureSet, Error> {
     match faults.changed.first() {
         None => Ok(set),
         Some(&index) => {

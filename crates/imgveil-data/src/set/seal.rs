@@ -7,6 +7,7 @@ use imgveil::internal::key::Key;
 use imgveil::internal::sealed::{Text, manifest_seal};
 use serde::Serialize;
 use std::collections::HashMap;
+use std::fmt;
 use std::path::Path;
 
 /// What vouches for the manifest of an encrypted set.
@@ -24,12 +25,24 @@ pub enum Trust {
 
 impl Trust {
     /// What vouches for a manifest that was opened with or without its key.
-    pub(crate) fn of(manifest: &Manifest, with_key: bool) -> Self {
+    pub fn of(manifest: &Manifest, with_key: bool) -> Self {
         match (manifest.format, with_key) {
             (UNSEALED, _) => Self::Format1,
             (_, true) => Self::Sealed,
             (_, false) => Self::NoKey,
         }
+    }
+}
+
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sealed => "the seal of imgveil.json fits the key",
+            Self::NoKey => "without the key, nothing vouches for imgveil.json",
+            Self::Format1 => {
+                "imgveil.json is of format 1 and has no seal: whether anything in it was changed cannot be checked"
+            }
+        })
     }
 }
 

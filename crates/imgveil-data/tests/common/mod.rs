@@ -3,7 +3,7 @@
 
 #[path = "../../../../tests/common/mod.rs"]
 mod core;
-#[path = "../../../imgveil-cli/src/phantom.rs"]
+#[path = "../../../imgveil-cli/src/phantom/mod.rs"]
 pub mod phantom;
 
 pub use core::*;

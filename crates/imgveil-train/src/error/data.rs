@@ -18,10 +18,8 @@ pub enum DataError {
     /// The scheme does not fit the images.
     #[error(transparent)]
     Compile(#[from] CompileError),
-    /// A key, a scheme or resizing was given for a set that is encrypted already.
-    #[error(
-        "{0} is encrypted already: train on it without a key, a scheme or resizing (or give the plain set and the key)"
-    )]
+    /// A scheme, resizing or a way of reading was given for a set that is encrypted already.
+    #[error("{0} is encrypted already: train on it without a scheme or resizing (or give the plain set and the key)")]
     AlreadyEncrypted(PathBuf),
     /// The scheme needs a key, and there is none.
     #[error("scheme {0} needs a key")]

@@ -38,8 +38,8 @@ pub enum PredictError {
     /// The device failed, or the network's outputs are no probabilities.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// A key was given for a set that is encrypted already.
-    #[error("{0} is encrypted already, and a key, tables or resizing were given")]
+    /// Resizing was asked for with a set that is encrypted already.
+    #[error("{0} is encrypted already, and resizing was asked for")]
     AlreadyEncrypted(PathBuf),
     /// Plain images for a network that learned from encrypted ones.
     #[error("{path} is plain, and the network learned from images under {scheme}")]

@@ -226,7 +226,7 @@ impl EleAdaptNet {
 
 /// Rearranges maps (N, C H W, rows, columns) to maps (N, C, rows H, columns W): Shi et al., CVPR 2016, section 3.2.
 /// Blocks need not be squares.
-fn pixel_shuffle(maps: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+pub(crate) fn pixel_shuffle(maps: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     let [batch, channels, rows, columns] = maps.dims();
     let channels = channels / (height * width);
     maps.reshape([batch, channels, height, width, rows, columns]).permute([0, 1, 4, 2, 5, 3]).reshape([

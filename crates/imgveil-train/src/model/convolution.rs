@@ -28,7 +28,7 @@ const MOST_BYTES: usize = 128 << 20;
 const FEWEST_SUMS: usize = 4 << 20;
 
 /// A convolution as this module computes it.
-pub(super) trait Convolve {
+pub(crate) trait Convolve {
     /// Convolves maps (N, C, H, W), like [`Conv2d::forward`].
     fn convolved(&self, maps: Tensor<4>) -> Tensor<4>;
 }
@@ -44,13 +44,21 @@ impl Convolve for Conv2d {
         if self.groups != 1 || self.dilation != [1, 1] || options.is_asymmetric() {
             return self.forward(maps);
         }
-        let weight = self.weight.val().into_dispatch();
-        let maps = Tensor::from_dispatch(Dispatch::convolution(maps.into_dispatch(), weight, options));
+        let maps = with_options(maps, self.weight.val(), options);
         match &self.bias {
             Some(bias) => maps + bias.val().reshape([1, -1, 1, 1]),
             None => maps,
         }
     }
+}
+
+/// Convolves maps (N, C, H, W) with a weight (O, C, KH, KW), with as many zeros on opposite sides.
+pub(crate) fn convolve(maps: Tensor<4>, weight: Tensor<4>, stride: usize, padding: usize) -> Tensor<4> {
+    with_options(maps, weight, ConvOptions::new_with_padding([stride; 2], [(padding, padding); 2], [1, 1], 1))
+}
+
+fn with_options(maps: Tensor<4>, weight: Tensor<4>, options: ConvOptions<2>) -> Tensor<4> {
+    Tensor::from_dispatch(Dispatch::convolution(maps.into_dispatch(), weight.into_dispatch(), options))
 }
 
 /// A convolution without bias, groups or dilation.

@@ -8,7 +8,7 @@ use imgveil::internal::schedule::Stream;
 
 /// The rule by which the weights of a network are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rule {
+pub(crate) enum Rule {
     /// Kaiming uniform over the fan-in (He et al., ICCV 2015) for convolutions and for the sub-networks of single
     /// blocks, uniform in 1/sqrt(fan-in) for linear layers and the pseudo-permutation.
     Convolutional,
@@ -18,7 +18,7 @@ pub(super) enum Rule {
 }
 
 /// Draws all weights of a module by a rule. Biases are zero; batch norm and layer norm keep their ones and zeros.
-pub(super) fn seeded<M: Module>(module: M, rule: Rule, seed: u64) -> M {
+pub(crate) fn seeded<M: Module>(module: M, rule: Rule, seed: u64) -> M {
     let key = blake3::derive_key("imgveil initial weights", &seed.to_le_bytes());
     parameters::map(module, &mut Draw { key, rule, drawn: 0 })
 }

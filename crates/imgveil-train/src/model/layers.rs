@@ -8,7 +8,7 @@ use burn::nn::{BatchNorm, LayerNorm, PaddingConfig2d};
 use burn::tensor::{DType, Device, Tensor};
 
 /// Normalisation in 32 bits, also of maps in 16 bits, because sums over a batch leave the range of 16 bits.
-pub(super) trait Norm {
+pub(crate) trait Norm {
     /// Normalises maps. The result has the type of the input.
     fn normed<const D: usize>(&self, maps: Tensor<D>) -> Tensor<D>;
 }
@@ -55,7 +55,7 @@ pub(super) fn padding(padding: usize) -> PaddingConfig2d {
 }
 
 /// A convolution without bias. The batch norm that follows would remove a bias.
-pub(super) fn conv(
+pub(crate) fn conv(
     channels: [usize; 2],
     kernel: [usize; 2],
     stride: [usize; 2],

@@ -29,6 +29,11 @@ pub use resnet::ResNet;
 pub use vit::Vit;
 pub use xception::Xception;
 
+pub(crate) use adaptation::pixel_shuffle;
+pub(crate) use convolution::{Convolve, convolve};
+pub(crate) use init::{Rule, seeded};
+pub(crate) use layers::{Norm, conv};
+
 use crate::normalise::Normalise;
 use crate::parameters::{self, ParameterVisitor};
 use crate::unknown::unknown;
@@ -36,7 +41,6 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::Block;
-use init::Rule;
 use serde::{Deserialize, Serialize};
 
 /// The kind of the network.

@@ -3,7 +3,7 @@
 use super::spec::{RunSpec, SecretSource};
 use super::step_memory::{StepProbe, tells_memory};
 use crate::backend::Backend;
-use crate::data::{TrainingSet, training_set_with};
+use crate::data::{TrainingSet, TrainingSetRequest, training_set_with};
 use crate::error::Error;
 use crate::feed::Split;
 use crate::progress::Progress;
@@ -45,7 +45,14 @@ impl RunSpec {
             Some(source) => Some(source.load(hear)?),
             None => None,
         };
-        let set = training_set_with(&self.data, self.scheme.clone(), secret, self.resize, &self.reading)?;
+        let set = training_set_with(TrainingSetRequest {
+            path: &self.data,
+            scheme: self.scheme.clone(),
+            default_scheme: self.default_scheme.clone(),
+            secret,
+            resize: self.resize,
+            reading: self.reading.clone(),
+        })?;
         let notes = check(&set, &self.config)?;
         let device = Device::open(&self.device)?;
         hear(Message::Detail(format!("device: {device}")));

@@ -17,9 +17,12 @@ pub const DEVICE_MEMORY: u64 = 4096 << 20;
 pub struct RunSpec {
     /// The data set, plain or encrypted.
     pub data: PathBuf,
-    /// The scheme that encrypts a plain set. `None`: the images are taken as they are.
+    /// The scheme that encrypts a plain set. A set that is encrypted already takes none.
     pub scheme: Option<Scheme>,
-    /// Where the key or the tables are.
+    /// The scheme for a plain set with a secret, where none was asked for. `None`: its images are taken as they are.
+    #[serde(default)]
+    pub default_scheme: Option<Scheme>,
+    /// Where the key or the tables are. With them, the manifest of an encrypted set is authenticated.
     pub secret: Option<SecretSource>,
     /// How plain images are brought to size.
     #[serde(with = "super::texts::resize")]
@@ -58,6 +61,7 @@ impl RunSpec {
         Self {
             data,
             scheme: None,
+            default_scheme: None,
             secret: None,
             resize: Resize::default(),
             reading: ReadOptions::default(),

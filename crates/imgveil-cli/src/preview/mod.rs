@@ -1,126 +1,26 @@
 //! The work of `imgveil preview`: encrypts one image under many schemes and draws the results on one sheet. Every image
 //! that can be decrypted is decrypted and compared.
 
+mod exhibit;
+mod mixture;
+
+pub use exhibit::Exhibit;
+
+use self::mixture::mixture;
 use crate::error::Error;
 use crate::exit::Failure;
 use crate::sheet::{Captioned, gallery, picture, png};
 use imgveil::internal::engine::{Device, ImageRef, Loaded};
-use imgveil::internal::engine::{Mixing, Program};
-use imgveil::internal::image::{Augmentation, Depth, Geometry, Image};
+use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
-use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, PRESETS, Preset, Scheme, Stage, Statistic, compile};
+use imgveil::internal::scheme::{Scheme, compile};
 use imgveil::internal::sealed::{Salt, image_id, neutral_name};
 use imgveil_data::format::picture::read_image_with;
 use imgveil_data::format::{ReadError, ReadErrorKind, ReadOptions};
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
-
-/// A scheme to show.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Exhibit {
-    what: What,
-    /// The note on the sheet under its name.
-    words: String,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum What {
-    /// Gets a smaller block if the image is too small for its own block.
-    Preset(Preset, Options),
-    Own(Scheme),
-}
-
-impl Exhibit {
-    /// All presets, with notable options.
-    pub fn all() -> Vec<Self> {
-        PRESETS.into_iter().flat_map(Self::of).collect()
-    }
-
-    /// A preset with its default options, and with those options that change the picture visibly.
-    pub fn of(preset: Preset) -> Vec<Self> {
-        let plain = Options::default();
-        let statistic = |statistic, words| (Options { statistic: Some(statistic), ..plain }, words);
-        let shown = match preset {
-            Preset::None => vec![(plain, "the image as it is: the control")],
-            Preset::ShuffleFlip => vec![
-                (plain, "one key for all blocks"),
-                (
-                    Options { key_scope: Some(KeyScope::Block), scramble: true, ..plain },
-                    "a key for every block, blocks scrambled",
-                ),
-            ],
-            Preset::Le => vec![(plain, "nibbles shuffled, one key for all blocks")],
-            Preset::Ele => vec![(plain, "nibbles shuffled, a key for every block, blocks scrambled")],
-            Preset::Etc => vec![
-                (plain, "blocks turned, negated, recoloured, scrambled"),
-                (Options { orders: Some(Orders::AsPublished), ..plain }, "the channel table as published"),
-            ],
-            Preset::Skk => vec![
-                (plain, "one key for all images"),
-                (Options { key_scope: Some(KeyScope::Image), ..plain }, "a key for every image"),
-            ],
-            Preset::SkkFilter => vec![
-                statistic(Statistic::Median, "skk, then every block's median"),
-                statistic(Statistic::Mean, "skk, then every block's mean"),
-                statistic(Statistic::Max, "skk, then every block's maximum"),
-                statistic(Statistic::Min, "skk, then every block's minimum"),
-            ],
-            Preset::Shf => vec![(plain, "pixels shuffled, one key for all blocks")],
-            Preset::Np => vec![(plain, "signs flipped, one key for all blocks")],
-            Preset::Vit => vec![
-                (plain, "patches shuffled inside, and scrambled"),
-                (Options { sign_flip: true, ..plain }, "patches shuffled inside, and scrambled; signs flipped"),
-            ],
-            Preset::InstaHide => vec![(plain, "added up with others of its set, signs flipped")],
-            Preset::Pixelate => vec![(plain, "every block's mean: a control")],
-            Preset::Blur => vec![(plain, "a Gaussian blur of 4.5 pixels: a control")],
-            Preset::DpPix => vec![(plain, "every block's mean and noise: a control")],
-            Preset::Keystream => vec![(plain, "real encryption: the other control")],
-        };
-        let exhibit =
-            |(options, words): (Options, &str)| Self { what: What::Preset(preset, options), words: words.to_owned() };
-        shown.into_iter().map(exhibit).collect()
-    }
-
-    /// A scheme from a file.
-    pub fn own(scheme: Scheme) -> Self {
-        Self { words: format!("your own: {}", scheme.canonical()), what: What::Own(scheme) }
-    }
-
-    /// The scheme for images of `geometry`, and a note on its blocks.
-    fn scheme(&self, geometry: Geometry) -> Result<(Scheme, Option<String>), Failure> {
-        let (preset, options) = match &self.what {
-            What::Own(scheme) => return Ok((scheme.clone(), None)),
-            What::Preset(preset, options) => (*preset, *options),
-        };
-        let scheme = preset.scheme(options)?;
-        let tile = scheme.tile();
-        // The blocks of presets are squares.
-        let side = block_side(tile.height, geometry.height() as u32, geometry.width() as u32);
-        if side != tile.height {
-            let block = Block::square(side);
-            let scheme = preset.scheme(Options { block: Some(block), ..options })?;
-            return Ok((scheme, Some(format!("blocks of {block}, as the image is small for {tile}"))));
-        }
-        let block = scheme.stages.iter().filter_map(Stage::block).find(|&block| block != Block::square(1));
-        let said = block.map(|block| format!("blocks of {block}"));
-        Ok((scheme, said))
-    }
-}
-
-/// The side of square blocks for an image: `wanted` if two of them fit along each side. Otherwise the largest side of
-/// which two fit, or one of at least half that size if it tiles the image.
-fn block_side(wanted: u32, height: u32, width: u32) -> u32 {
-    let shorter = height.min(width);
-    if shorter / 2 >= wanted || wanted == 1 {
-        return wanted;
-    }
-    let most = (shorter / 2).max(1);
-    let tiles = |side: &u32| height.is_multiple_of(*side) && width.is_multiple_of(*side);
-    (most.div_ceil(2)..=most).rev().find(tiles).unwrap_or(most)
-}
 
 /// An image's place in an encrypted set, on which its keys depend under schemes with a key for every image.
 pub struct SetPlace {
@@ -286,7 +186,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     let (encrypted, lossy) = match program.mixing() {
         Some(mixing) => {
             notes.push(format!("here mixed with {} shifted copies of itself", mixing.images - 1));
-            (mixture(&program, mixing, &plain, id, request)?, program.inverse().err())
+            (mixture(&program, mixing, &plain, id, request.key, request.device)?, program.inverse().err())
         }
         None => {
             let image_ref = ImageRef::new(0).with_id(id);
@@ -350,43 +250,6 @@ fn eight_bits(image: Image) -> Image {
     }
 }
 
-/// How far the copies are shifted, in quarters of the sides, and whether they are mirrored. There are as many as a
-/// mixture may have partners, all different.
-const COPIES: [(i16, i16, bool); 7] =
-    [(1, 1, true), (-1, 1, false), (1, -1, false), (-1, -1, true), (0, 1, true), (1, 0, false), (-1, 0, true)];
-
-/// The image mixed with copies of itself, as a picture: -1 is black and 1 white. In a set, the partners are other
-/// images.
-fn mixture(
-    program: &Program,
-    mixing: &Mixing,
-    plain: &Image,
-    id: ImageId,
-    request: &PreviewRequest<'_>,
-) -> Result<Vec<u8>, Failure> {
-    let geometry = plain.geometry();
-    let quarter = |side: usize| i16::try_from(side / 4).unwrap_or(i16::MAX).max(1);
-    let shifted = |&(down, right, mirrored): &(i16, i16, bool)| Augmentation {
-        dy: down * quarter(geometry.height()),
-        dx: right * quarter(geometry.width()),
-        mirrored,
-        ..Augmentation::IDENTITY
-    };
-    let views = std::iter::once(Augmentation::IDENTITY).chain(COPIES.iter().map(shifted));
-    let weights = mixing.weights(id, geometry.samples());
-    let image_ref = |(augmentation, weight): (Augmentation, u32)| {
-        let id = id.of_augmentation(request.key, augmentation);
-        ImageRef::new(0).augmented(augmentation).with_id(id).weighted(weight)
-    };
-    let refs: Vec<ImageRef> = views.zip(weights).map(image_ref).collect();
-    let mut floats = vec![0.0; geometry.samples()];
-    Loaded::new(request.device, program.clone())?.floats(plain.samples(), &refs, &mut floats)?;
-    let (pixels, channels) = (geometry.pixels(), geometry.channels());
-    // From planes to interleaved pixels.
-    let sample = |i: usize| ((floats[i % channels * pixels + i / channels] + 1.0) * 127.5).round() as u8;
-    Ok((0..geometry.samples()).map(sample).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -396,41 +259,6 @@ mod tests {
     impl Progress for Quiet {
         fn start(&self, _: usize) {}
         fn advance(&self, _: usize, _: u64) {}
-    }
-
-    #[test]
-    fn blocks_become_smaller_where_two_do_not_fit() {
-        for (wanted, height, width, side) in [
-            (16, 224, 224, 16),
-            (16, 32, 40, 16),
-            // If two blocks do not fit along one side: the largest that tiles the image, or else the largest of which
-            // two fit.
-            (16, 28, 28, 14),
-            (16, 40, 30, 10),
-            (16, 31, 31, 15),
-            (16, 8, 3000, 4),
-            (4, 8, 8, 4),
-            (4, 7, 7, 3),
-            (4, 1, 9, 1),
-            (1, 1, 1, 1),
-            (1, 64, 64, 1),
-        ] {
-            assert_eq!(block_side(wanted, height, width), side, "{wanted} in {height}x{width}");
-        }
-    }
-
-    #[test]
-    fn every_preset_is_shown_and_no_two_exhibits_are_alike() {
-        let all = Exhibit::all();
-        let geometry = Geometry::new(224, 224, 3).unwrap();
-        let schemes: Vec<Scheme> = all.iter().map(|exhibit| exhibit.scheme(geometry).unwrap().0).collect();
-        for preset in PRESETS {
-            assert!(schemes.contains(&preset.scheme(Options::default()).unwrap()), "{}", preset.name());
-        }
-        for (i, scheme) in schemes.iter().enumerate() {
-            assert!(!schemes[i + 1..].contains(scheme), "{scheme}");
-        }
-        assert_eq!(all.len(), 22);
     }
 
     /// Images of any size, grey or RGB, under all schemes: nothing panics, and everything with an inverse is decrypted.
@@ -480,42 +308,5 @@ mod tests {
         assert_eq!(eight_bits(deep), Image::new(geometry, vec![2, 255]).unwrap());
         let twelve = Image::new(geometry.with_depth(Depth::new(12).unwrap()), vec![0xf1, 2, 0xff, 15]).unwrap();
         assert_eq!(eight_bits(twelve), Image::new(geometry, vec![47, 255]).unwrap());
-    }
-
-    /// One value of the mixture computed by hand: the weighted mean of the copies, and the sign of the stream.
-    #[test]
-    fn a_mixture_is_of_the_image_and_its_copies() {
-        let key = Key::from_bytes([6; 32]);
-        let geometry = Geometry::new(8, 12, 3).unwrap();
-        let plain = Image::new(geometry, (0..geometry.samples()).map(|i| (i * 7) as u8).collect()).unwrap();
-        let program = compile(&Preset::InstaHide.scheme(Options::default()).unwrap(), &key, geometry).unwrap();
-        let mixing = program.mixing().unwrap();
-        let id = ImageId::new(&key, "a", geometry, plain.samples());
-        let (image, output) = (PathBuf::new(), PathBuf::new());
-        let request = PreviewRequest {
-            image: &image,
-            reading: &ReadOptions::default(),
-            output: &output,
-            key: &key,
-            throwaway: false,
-            place: None,
-            exhibits: &[],
-            device: &Device::cpu(),
-        };
-        let mixed = mixture(&program, mixing, &plain, id, &request).unwrap();
-        let weights = mixing.weights(id, geometry.samples());
-        let views = [(0, 0, false), (2, 3, true), (-2, 3, false), (2, -3, false)];
-        let mut copies = Vec::new();
-        for (dy, dx, mirrored) in views {
-            let mut copy = vec![0; geometry.samples()];
-            Augmentation { dy, dx, mirrored, ..Augmentation::IDENTITY }.copy(geometry, plain.samples(), &mut copy);
-            copies.push(copy);
-        }
-        for (i, &shown) in mixed.iter().enumerate() {
-            let mean: f64 =
-                copies.iter().zip(&weights).map(|(copy, &w)| f64::from(copy[i]) * f64::from(w)).sum::<f64>() / 65536.0;
-            let near = |value: f64| (f64::from(shown) - value).abs() <= 0.5 + 1e-3;
-            assert!(near(mean) || near(255.0 - mean), "sample {i} is {shown}, and the mean {mean}");
-        }
     }
 }
