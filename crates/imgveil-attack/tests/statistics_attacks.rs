@@ -148,6 +148,9 @@ fn another_export_is_another_image_of_the_same() {
         sum / a.samples().len() as f64
     };
     assert!((1.0..15.0).contains(&far(&plain, &other)), "{}", far(&plain, &other));
+    // 5 % brighter.
+    let flat = another_export(&plain.map(|_| 100)).unwrap();
+    assert!(flat.samples().iter().all(|sample| (104..=106).contains(sample)), "{:?}", &flat.samples()[..4]);
     let deep = Batch::new(SHAPE, 4095, plain.samples().iter().map(|sample| sample * 16).collect()).unwrap();
     let of_deep = another_export(&deep).unwrap();
     assert!(far(&deep, &of_deep) < 15.0 * 17.0 && of_deep.max() == 4095);

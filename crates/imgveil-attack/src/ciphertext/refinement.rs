@@ -168,3 +168,27 @@ impl Block {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Batch, Shape};
+
+    /// A block of slopes in which two samples are exchanged and one is negative.
+    #[test]
+    fn samples_go_back_to_their_places() {
+        let shape = Shape { height: 12, width: 12, channels: 1 };
+        let slope = |image: usize| {
+            let (right, down) = [(8, 7), (11, 9), (14, 5)][image];
+            (0..144).map(move |pixel| (pixel % 12 * right + pixel / 12 * down) as u16)
+        };
+        let images = Batch::new(shape, 255, (0..3).flat_map(slope).collect()).unwrap();
+        let blocks = Elements::new(&images, 4).unwrap();
+        let right: Sources = (0..16).map(|place| (place, false)).collect();
+        let mut sources = vec![right.clone(); 9];
+        sources[4].swap(1, 14);
+        sources[4][10].1 = true;
+        refine(&blocks, &mut sources, &()).unwrap();
+        assert_eq!(sources[4], right);
+    }
+}
