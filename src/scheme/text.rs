@@ -189,7 +189,8 @@ mod tests {
         /// The text of every preset with every combination of its options is read as the same scheme.
         #[test]
         fn texts_are_read_as_what_was_written(
-            height in 1u32..65_536, width in 1u32..65_536, square: bool, epsilon in 1u32..=1_000_000, radius in 1u32..=64
+            height in 1u32..65_536, width in 1u32..65_536, square: bool,
+            epsilon in 1u32..=1_000_000, radius in 1u32..=64,
         ) {
             let block = if square { Block::square(height) } else { Block { height, width } };
             let (epsilon, radius) = (Epsilon::thousandths(epsilon).unwrap(), Radius::pixels(radius).unwrap());

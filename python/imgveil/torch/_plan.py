@@ -22,7 +22,8 @@ class PlanModule(torch.nn.Module):
 
     `forward` takes images (N, C, H, W), or (N, H, W, C) with `layout="NHWC"`, and returns the same shape and type. For
     a depth of 8 bits they are uint8; for deeper ones int16 (the bits of a uint16), int32 or int64, or uint16 where
-    torch has it. With `floats` it returns float32, (N, C, H, W), with values `(2p - max) / max`, for a network to learn from.
+    torch has it. With `floats` it returns float32, (N, C, H, W), with values `(2p - max) / max`, for a network to
+    learn from.
 
     The tables are buffers: `.to(device)` moves them. They are as secret as the key, so they are not in the module's
     `state_dict`, and the module does not pickle.

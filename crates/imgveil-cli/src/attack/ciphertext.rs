@@ -35,8 +35,8 @@ pub struct Step {
     pub seconds: f64,
 }
 
-/// Attacks with 1, 4, 16, 64 and up to `most` encrypted images. Also returns the first image of the set as each of these
-/// numbers recovers it.
+/// Attacks with 1, 4, 16, 64 and up to `most` encrypted images. Also returns the first image of the set as each of
+/// these numbers recovers it.
 pub fn ciphertext(
     target: &Target,
     plain: &Batch,

@@ -21,24 +21,25 @@ Examples:
   imgveil evaluate --data images --patient-pattern 'person([0-9]+)_' --json
 
 The folder gets evaluation.html, one page that needs nothing else and opens from a file, and evaluation.json. Each \
-finished attack is a file in cells/: a run that was cut, or whose budget ended, goes on with the same command. --budget, \
---study and --bench may then be others, every other option must be the same. Exit code 3 says that the budget ended \
+finished attack is a file in cells/: a run that was cut, or whose budget ended, goes on with the same command. \
+--budget, --study and --bench may then be others, every other option must be the same. Exit code 3 says that the budget ended \
 before all attacks were run.";
 
 /// Run every attack on every scheme, and write one report.
 ///
-/// What each scheme leaks to whom, and what it costs, on one page. Encrypts the images under each scheme as a black box, runs all attacks of `imgveil attack` without the key, and says
-/// for each kind of attacker what he gets. The schemes none and keystream are always there: they show what the ends of
-/// the scale look like. What the budget does not reach is marked, and is no verdict. The key is made from the seed, so
-/// that the same command gives the same figures.
+/// What each scheme leaks to whom, and what it costs, on one page. Encrypts the images under each scheme as a black
+/// box, runs the attacks of `imgveil attack` without the key, and says for each kind of attacker what he gets. The
+/// schemes none and keystream are always there: they show what the ends of the scale look like. What the budget does
+/// not reach is marked, and is no verdict. The key is made from the seed, so that the same command gives the same
+/// figures. `attack learned`, which trains a network, is not part of it.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
     /// Plain images: folder, .npz, .npy, .tar, or a file of images [default: 96 X-rays that are drawn into the output]
     #[arg(long, value_name = "IN")]
     data: Option<PathBuf>,
-    /// Schemes with commas between them, options behind a name, such as le,'etc block=8','dp-pix epsilon=1', or FILE.toml
-    /// [default: all, in their usual forms]
+    /// Schemes with commas between them, options behind a name, such as le,'etc block=8','dp-pix epsilon=1', or
+    /// FILE.toml [default: all, in their usual forms]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     schemes: Vec<String>,
     /// The folder of `imgveil study` or `imgveil train`, for what networks learn

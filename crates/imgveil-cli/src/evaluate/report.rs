@@ -1,5 +1,5 @@
-//! The report as data: what `evaluation.json` has. It has no times, so that two runs with the same options give the same
-//! bytes.
+//! The report as data: what `evaluation.json` has. It has no times, so that two runs with the same options give the
+//! same bytes.
 
 use super::attacker::{ATTACKERS, Attacker};
 use super::bench::{Bench, Speed};
@@ -128,7 +128,8 @@ impl Evaluated {
                 let Done { grade, verdict, figures, .. } = done.as_ref();
                 let mut figures = json!(figures);
                 drop_times(&mut figures);
-                json!({ "attack": attack.id(), "state": "done", "grade": grade, "verdict": verdict, "figures": figures })
+                let attack = attack.id();
+                json!({ "attack": attack, "state": "done", "grade": grade, "verdict": verdict, "figures": figures })
             }
             Cell::NotApplicable { reason } => {
                 json!({ "attack": attack.id(), "state": "not-applicable", "reason": reason })

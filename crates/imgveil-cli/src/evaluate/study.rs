@@ -46,7 +46,8 @@ impl Study {
             vec![of_run(path)?]
         } else {
             let words = format!(
-                "{} holds neither the table.csv of `imgveil study` nor the summary.json of `imgveil train`: check --study",
+                "{} holds neither the table.csv of `imgveil study` nor the summary.json of `imgveil train`: check \
+                 --study",
                 path.display()
             );
             return Err(Failure { words, code: USAGE });

@@ -157,8 +157,8 @@ pub struct Trial<'a> {
     pub progress: &'a dyn Progress,
 }
 
-/// Runs an attack. `open` encrypts the images under the scheme. `neighbour` makes the black box of a key that differs in
-/// one bit.
+/// Runs an attack. `open` encrypts the images under the scheme. `neighbour` makes the black box of a key that differs
+/// in one bit.
 pub fn tried(
     attack: Tried,
     subject: &Subject,

@@ -23,10 +23,10 @@ Where one key encrypts all images, `attack ciphertext` needs no training and get
 32x32 images of CIFAR-10 after 100 epochs or more on a GPU; on a CPU a smaller --discriminator and fewer --epochs \
 show the direction only.";
 
-const ITN: &str = "holds plain images of the same kind with their encryptions under the key that is attacked, and trains \
-                   a network to undo it";
-const OWN_KEYS: &str = "holds plain images of the same kind, encrypts them under keys of his own (the scheme is public, \
-                        and every image has a key of its own), and trains a network to undo it";
+const ITN: &str = "holds plain images of the same kind with their encryptions under the key that is attacked, and \
+                   trains a network to undo it";
+const OWN_KEYS: &str = "holds plain images of the same kind, encrypts them under keys of his own (the scheme is \
+                        public, and every image has a key of its own), and trains a network to undo it";
 const SIA_GAN: &str = "holds the encrypted images and other, plain images of the same kind, and trains a network whose \
                        results a second network cannot tell from plain images";
 

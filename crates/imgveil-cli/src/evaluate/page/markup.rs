@@ -1,5 +1,5 @@
-//! HTML in which nothing that others wrote can be anything but text. Names of elements and attributes are constants, and
-//! everything else is escaped.
+//! HTML in which nothing that others wrote can be anything but text. Names of elements and attributes are constants,
+//! and everything else is escaped.
 
 use crate::output::plain;
 

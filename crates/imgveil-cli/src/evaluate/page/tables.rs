@@ -116,8 +116,8 @@ pub fn matrix(evaluation: &Evaluation) -> Markup {
             "p",
             "note",
             &[Markup::text(
-                "By eye: SSIM of encrypted images. Encrypted images alone, known pairs: SSIM of what comes back, and from \
-                 how many (the fewest that open it, else the best). Chosen images: how many decrypt all others. \
+                "By eye: SSIM of encrypted images. Encrypted images alone, known pairs: SSIM of what comes back, and \
+                 from how many (the fewest that open it, else the best). Chosen images: how many decrypt all others. \
                  Recognition: found at first rank by the same pixels / by another export.",
             )],
         ),
