@@ -126,9 +126,9 @@ fn made(provenance: &Provenance) -> Markup {
             "note",
             &[Markup::text(
                 "Attacks see samples and never a key or a plan. SSIM is that of Wang, Bovik, Sheikh & Simoncelli \
-                 (2004) with a uniform window of 7x7, a mean over images; what comes back may be turned, negative, or in \
-                 another order of channels as a whole, which a person sets right at a glance. AUC is the area under the ROC \
-                 curve; 0.5 is guessing. The same command gives the same figures.",
+                 (2004) with a uniform window of 7x7, a mean over images; what comes back may be turned, negative, or \
+                 in another order of channels as a whole, which a person sets right at a glance. AUC is the area \
+                 under the ROC curve; 0.5 is guessing. The same command gives the same figures.",
             )],
         ),
     ])
