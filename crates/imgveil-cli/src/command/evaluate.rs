@@ -22,8 +22,8 @@ Examples:
 
 The folder gets evaluation.html, one page that needs nothing else and opens from a file, and evaluation.json. Each \
 finished attack is a file in cells/: a run that was cut, or whose budget ended, goes on with the same command. \
---budget, --study and --bench may then be others, every other option must be the same. Exit code 3 says that the budget \
-ended before all attacks were run.";
+--budget, --study and --bench may then be others, every other option must be the same. Exit code 3 says that the \
+budget ended before all attacks were run.";
 
 /// Run every attack on every scheme, and write one report.
 ///
