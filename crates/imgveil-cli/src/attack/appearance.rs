@@ -8,6 +8,8 @@ use imgveil_attack::metric::{self, mean};
 use imgveil_attack::{Batch, Error};
 use serde::{Deserialize, Serialize};
 
+/// The mean of `metric::outlines` from which outlines count as shown. Under a cipher it is 0.3 or less.
+pub const OUTLINES: f64 = 0.5;
 /// Images that are measured, at most.
 const MEASURED: usize = 64;
 
@@ -22,6 +24,8 @@ pub struct Appearance {
     pub psnr: Option<f64>,
     /// `None` for images with a side below 176.
     pub ms_ssim: Option<f64>,
+    /// How far outlines show, from 0 to 1. `None` for images with a side below 32.
+    pub outlines: Option<f64>,
     /// The share of edges in the same places.
     pub edge_overlap: f64,
     /// In bits.
@@ -72,6 +76,7 @@ pub fn appearance(target: &Target, plain: &Batch, neighbour: Option<&BlackBox>) 
         ssim,
         psnr: Some(mean(&metric::psnr(&shown, &hidden)?)).filter(|psnr| psnr.is_finite()),
         ms_ssim: metric::ms_ssim(&shown, &hidden).ok().map(|all| mean(&all)),
+        outlines: metric::outlines(&shown, &hidden).ok().map(|all| mean(&all)),
         edge_overlap: mean(&metric::edge_overlap(&shown, &hidden)?),
         mutual_information: mean(&metric::mutual_information(&shown, &hidden)?),
         plain: of(&shown)?,
@@ -82,12 +87,14 @@ pub fn appearance(target: &Target, plain: &Batch, neighbour: Option<&BlackBox>) 
     let (grade, begin) = match ssim {
         ENOUGH.. => (Grade::Open, "PLAIN TO SEE"),
         SOME.. => (Grade::InPart, "SHAPES SHOW"),
+        _ if figures.outlines.is_some_and(|shown| shown >= OUTLINES) => (Grade::InPart, "OUTLINES SHOW"),
         _ => (Grade::Resists, "HIDDEN from the eye"),
     };
     let verdict = format!(
-        "{begin}. Encrypted images as they are have a mean SSIM of {ssim:.3}, and {:.0} % of their edges are in the \
-         places of the plain ones",
-        100.0 * figures.edge_overlap
+        "{begin}. Encrypted images as they are have a mean SSIM of {ssim:.3}, {:.0} % of their edges are in the places \
+         of the plain ones{}",
+        100.0 * figures.edge_overlap,
+        figures.outlines.map_or(String::new(), |shown| format!(", and outlines show by {shown:.2}"))
     );
     let (mut pictures, numbers) = Pictures::of(&taken, &target.names);
     pictures.column("plain", plain, &numbers);

@@ -21,7 +21,7 @@ mod report;
 mod structure;
 mod target;
 
-pub use appearance::{Appearance, Change, Of, appearance};
+pub use appearance::{Appearance, Change, OUTLINES, Of, appearance};
 pub use args::{AttackArgs, ImageArgs, TargetArgs};
 pub use black_box::BlackBox;
 pub use chosen::{Chosen, Way, chosen};

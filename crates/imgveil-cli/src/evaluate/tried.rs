@@ -114,7 +114,11 @@ impl Tried {
         match self {
             Self::Appearance => [
                 format!("encrypted images have {} to the plain ones", ssim(attack::CIPHERTEXT_ENOUGH)),
-                format!("they have {}", ssim(attack::CIPHERTEXT_SOME)),
+                format!(
+                    "they have {}, or contrast and brightness of cells of the image correlate by {:.2} or more",
+                    ssim(attack::CIPHERTEXT_SOME),
+                    attack::OUTLINES
+                ),
             ],
             Self::Ciphertext => [
                 format!("images come back with {}", ssim(attack::CIPHERTEXT_ENOUGH)),

@@ -77,6 +77,7 @@ fn appearance(figures: &Appearance) -> Markup {
         one("PSNR, dB", figures.psnr.map_or("∞".to_owned(), |psnr| format!("{psnr:.1}"))),
     ];
     rows.extend(figures.ms_ssim.map(|value| one("MS-SSIM", number(Some(value)))));
+    rows.extend(figures.outlines.map(|value| one("outlines", number(Some(value)))));
     rows.push(one("edges in place", percent(figures.edge_overlap)));
     rows.push(one("mutual information, bits", format!("{:.2}", figures.mutual_information)));
     rows.push(two("correlation of neighbours, → ↓ ↘", adjacent(&figures.plain), adjacent(&figures.encrypted)));
