@@ -15,7 +15,7 @@ vit-small, convmixer), so that PyTorch loads them into a model of the same shape
 network, the classes in the order of its outputs, the scheme, and the scale of its input: x = (2 p - max) / max, \
 from -1 to 1, and the factors of --normalise where it was used.";
 
-/// Write a run's weights in the safetensors format, for PyTorch or `imgveil train --weights`.
+/// Write a run's weights as safetensors, for PyTorch or `imgveil train --weights`.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
