@@ -178,7 +178,9 @@ def test_no_leak_over_ten_thousand_calls(key):
 
 def test_ctrl_c_ends_a_script_between_batches(key):
     text = (
-        "import imgveil, numpy as np\n"
+        "import imgveil, signal, numpy as np\n"
+        # A shell starts what runs in the background with this signal ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "cipher = imgveil.Cipher('ele', imgveil.Key.generate(), (64, 64, 3), device='cpu')\n"
         "images = np.zeros((8, 64, 64, 3), np.uint8)\n"
         "print('ready', flush=True)\n"
