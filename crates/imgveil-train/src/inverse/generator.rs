@@ -5,7 +5,7 @@
 //! that it is done in the last layer only.
 
 use super::spectral::SpectralConv;
-use crate::model::{Convolve, Norm, conv, pixel_shuffle};
+use crate::model::{Convolve, Norm, block_features, conv, pixel_shuffle};
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
 use burn::nn::{BatchNorm, BatchNormConfig};
@@ -108,16 +108,9 @@ impl Blocks {
     }
 
     fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let [batch, channels, ..] = images.dims();
-        let ([rows, columns], [height, width]) = (self.grid, self.block);
-        let blocks = images
-            .reshape([batch, channels, rows, height, columns, width])
-            .permute([2, 4, 0, 1, 3, 5])
-            .reshape([rows * columns, batch, channels * height * width]);
-        let features = blocks.matmul(self.weight.val());
-        let [count, _, each] = features.dims();
-        let features: Tensor<2> = features.swap_dims(0, 1).reshape([batch, count * each]);
-        let features: Tensor<3> = leaky_relu(self.norm.normed(features), SLOPE).reshape([batch, count, each]);
-        pixel_shuffle(features.swap_dims(1, 2).reshape([batch, each, rows, columns]), self.block)
+        let (batch, [rows, columns]) = (images.dims()[0], self.grid);
+        let features = block_features(images, self.weight.val(), &self.norm, (self.grid, self.block), SLOPE);
+        let each = features.dims()[1];
+        pixel_shuffle(features.reshape([batch, each, rows, columns]), self.block)
     }
 }

@@ -208,20 +208,34 @@ impl EleAdaptNet {
 
     /// Computes maps (N, 16, H, W) from images (N, C, H, W).
     pub fn forward(&self, images: Tensor<4>) -> Tensor<4> {
-        let [batch, channels, ..] = images.dims();
-        let ([rows, columns], [height, width]) = (self.grid, self.block);
-        let blocks = images
-            .reshape([batch, channels, rows, height, columns, width])
-            .permute([2, 4, 0, 1, 3, 5])
-            .reshape([rows * columns, batch, channels * height * width]);
-        let features = blocks.matmul(self.weight.val());
-        let [count, _, features_each] = features.dims();
-        let features: Tensor<2> = features.swap_dims(0, 1).reshape([batch, count * features_each]);
-        let features = leaky_relu(self.norm.normed(features), ELE_SLOPE);
-        let stacked: Tensor<3> = features.reshape([batch, count, features_each]).swap_dims(1, 2);
+        let (batch, [rows, columns]) = (images.dims()[0], self.grid);
+        let stacked = block_features(images, self.weight.val(), &self.norm, (self.grid, self.block), ELE_SLOPE);
+        let features_each = stacked.dims()[1];
         let placed = stacked.matmul(self.permutation.val().unsqueeze());
         pixel_shuffle(placed.reshape([batch, features_each, rows, columns]), self.block)
     }
+}
+
+/// A linear layer, batch norm and leaky ReLU for each block: images (N, C, H, W) to (N, feature, block). The grid has
+/// rows and columns of blocks. The weight is (block, sample of the block, feature), and the batch norm is over (block,
+/// feature), so that each block has statistics of its own.
+pub(crate) fn block_features(
+    images: Tensor<4>,
+    weight: Tensor<3>,
+    norm: &BatchNorm,
+    ([rows, columns], [height, width]): ([usize; 2], [usize; 2]),
+    slope: f64,
+) -> Tensor<3> {
+    let [batch, channels, ..] = images.dims();
+    let blocks = images.reshape([batch, channels, rows, height, columns, width]).permute([2, 4, 0, 1, 3, 5]).reshape([
+        rows * columns,
+        batch,
+        channels * height * width,
+    ]);
+    let features = blocks.matmul(weight);
+    let [count, _, each] = features.dims();
+    let features: Tensor<2> = features.swap_dims(0, 1).reshape([batch, count * each]);
+    leaky_relu(norm.normed(features), slope).reshape([batch, count, each]).swap_dims(1, 2)
 }
 
 /// Rearranges maps (N, C H W, rows, columns) to maps (N, C, rows H, columns W): Shi et al., CVPR 2016, section 3.2.

@@ -29,7 +29,7 @@ pub use resnet::ResNet;
 pub use vit::Vit;
 pub use xception::Xception;
 
-pub(crate) use adaptation::pixel_shuffle;
+pub(crate) use adaptation::{block_features, pixel_shuffle};
 pub(crate) use convolution::{Convolve, convolve};
 pub(crate) use init::{Rule, seeded};
 pub(crate) use layers::{Norm, conv};

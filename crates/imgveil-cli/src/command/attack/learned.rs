@@ -81,6 +81,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         );
         return Err(Failure { words, code: USAGE });
     }
+    refuse(&plain, &public, args.method)?;
     let Some(scheme) = target.scheme.clone() else {
         return Err(Failure { words: "name a scheme".into(), code: USAGE });
     };
@@ -143,6 +144,23 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         line("mean image", figures.mean_image_ssim, figures.mean_image_psnr),
     ];
     show(&Shown { attack: "learned", attacker, lines }, &args.attack, &target, &finding, out)
+}
+
+/// Refuses images with which nothing can be trained.
+fn refuse(attacked: &Batch, public: &Batch, method: Method) -> Result<(), Failure> {
+    let failure = |words: String| Err(Failure { words, code: USAGE });
+    let shape = attacked.shape();
+    if attacked.len().min(public.len()) < 2 {
+        return failure(format!(
+            "training needs two images or more on both sides: {} of the attacker's, {} attacked",
+            public.len(),
+            attacked.len()
+        ));
+    }
+    if method == Method::SiaGan && shape.height.min(shape.width) < 8 {
+        return failure(format!("sia-gan needs sides of 8 pixels or more, and the images are {shape}"));
+    }
+    Ok(())
 }
 
 /// Without a terminal, a line is written this often.
