@@ -6,7 +6,7 @@ use crate::image::{Augmentation, Geometry};
 use crate::key::Key;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The key of one stage of one scheme at one geometry.
 pub type Subkey = Zeroizing<[u8; 32]>;
@@ -93,6 +93,29 @@ impl Stream {
         digits
     }
 
+    /// `count` uniform permutations of `0..n`, one behind the other. Piece number i of the stream is its 16-bit half or
+    /// 32-bit word number i, counted from word `from` on. Element i of permutation q has the pieces number e, e + N,
+    /// e + 2N and so on, with e = q n + i and N = n count. A permutation lists its elements by rising pieces; where the
+    /// first pieces are equal the next ones decide. So all orders are equally likely, and a GPU can find the place of
+    /// an element from the pieces of its permutation alone.
+    pub fn rankings(subkey: &[u8; 32], id: u64, from: u64, piece: Piece, n: usize, count: usize) -> Vec<u32> {
+        let all = n * count;
+        let mut bytes = Zeroizing::new(vec![0; all * piece.bytes()]);
+        Self::at(subkey, id, from).0.fill_bytes(&mut bytes);
+        let mut order = Vec::with_capacity(all);
+        let next = |element: u64| (1..).map(move |round| piece.at(subkey, id, from, element + round * all as u64));
+        if piece == Piece::Half && n <= 1 << 16 {
+            ranked(&bytes, n, |own: [u8; 2], i| u32::from(u16::from_le_bytes(own)) << 16 | i, 16, next, &mut order);
+        } else if piece == Piece::Half {
+            let key = |own: [u8; 2], i| u64::from(u16::from_le_bytes(own)) << 32 | u64::from(i);
+            ranked(&bytes, n, key, 32, next, &mut order);
+        } else {
+            let key = |own: [u8; 4], i| u64::from(u32::from_le_bytes(own)) << 32 | u64::from(i);
+            ranked(&bytes, n, key, 32, next, &mut order);
+        }
+        order
+    }
+
     /// |x| of a standard normal x in units of 2^-32: Karney, "Sampling exactly from the normal distribution", ACM TOMS
     /// 42(1), 2016, algorithm N, on 32-bit uniform deviates. It only compares integers and rounds nothing, so all
     /// machines agree.
@@ -153,6 +176,64 @@ impl Stream {
             self.0.fill_bytes(pad);
             part.iter_mut().zip(pad.iter()).for_each(|(p, k)| *p ^= k);
         }
+    }
+}
+
+/// The parts of a stream by which [`Stream::rankings`] compares elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Piece {
+    /// Halves of words, the low one first: for short permutations, of which there are many.
+    Half,
+    /// Whole words: for one long permutation, where halves would often be equal.
+    Word,
+}
+
+impl Piece {
+    fn bytes(self) -> usize {
+        match self {
+            Self::Half => 2,
+            Self::Word => 4,
+        }
+    }
+
+    /// Piece number `number` of a stream from word `from` on.
+    fn at(self, subkey: &[u8; 32], id: u64, from: u64, number: u64) -> u64 {
+        match self {
+            Self::Word => u64::from(Stream::at(subkey, id, from + number).word()),
+            Self::Half => {
+                let word = Stream::at(subkey, id, from + number / 2).word();
+                u64::from(word >> (number % 2 * 16) & 0xffff)
+            }
+        }
+    }
+}
+
+/// Appends the elements of permutations of `n` in order. `bytes` holds the first pieces of all, `key` puts a piece above
+/// the number of its element, which has `bits` bits. Where pieces are equal, those that follow decide.
+fn ranked<const PIECE: usize, K: Copy + Ord + Into<u64> + Zeroize, I: Iterator<Item = u64>>(
+    bytes: &[u8],
+    n: usize,
+    key: impl Fn([u8; PIECE], u32) -> K,
+    bits: u32,
+    next: impl Fn(u64) -> I,
+    order: &mut Vec<u32>,
+) {
+    let (pieces, _) = bytes.as_chunks::<PIECE>();
+    let mut keyed: Zeroizing<Vec<K>> = Zeroizing::new(Vec::with_capacity(n));
+    let (piece, element) = (|key: K| key.into() >> bits, |key: K| key.into() & ((1 << bits) - 1));
+    for (q, pieces) in pieces.chunks_exact(n.max(1)).enumerate() {
+        keyed.clear();
+        keyed.extend(pieces.iter().zip(0..).map(|(&own, i)| key(own, i)));
+        keyed.sort_unstable();
+        if keyed.windows(2).any(|pair| piece(pair[0]) == piece(pair[1])) {
+            let next = |key: K| next((q * n) as u64 + element(key));
+            keyed.sort_unstable_by(|&a, &b| {
+                // Sorting also compares an element with itself, whose pieces never end.
+                let decided = || if a == b { std::cmp::Ordering::Equal } else { next(a).cmp(next(b)) };
+                piece(a).cmp(&piece(b)).then_with(decided)
+            });
+        }
+        order.extend(keyed.iter().map(|&key| element(key) as u32));
     }
 }
 
@@ -296,6 +377,44 @@ mod tests {
             // standard deviation 91
             assert!(seen.abs_diff(10_000) < 400, "{digit}: {seen}");
         }
+    }
+
+    /// By sequences of three pieces, word by word. So many elements have equal halves all the time.
+    #[test]
+    fn rankings_sort_the_sequences_of_their_pieces() {
+        let (key, id, from) = ([5; 32], 9, 3);
+        for (piece, n, count) in
+            [(Piece::Half, 1500, 3), (Piece::Half, 16, 40), (Piece::Word, 300, 1), (Piece::Word, 1, 5)]
+        {
+            let (bits, all) = (8 * piece.bytes() as u32, n * count);
+            let at = |number: usize| {
+                let place = number as u64 * u64::from(bits);
+                let word = Stream::at(&key, id, from + place / 32).word();
+                u64::from(word) >> (place % 32) & ((1 << bits) - 1)
+            };
+            let found = Stream::rankings(&key, id, from, piece, n, count);
+            let mut equal = 0;
+            for (q, found) in found.chunks(n).enumerate() {
+                let sequence = |i: &u32| [0, 1, 2].map(|round| at(q * n + *i as usize + round * all));
+                let mut order: Vec<u32> = (0..n as u32).collect();
+                order.sort_by_key(sequence);
+                assert_eq!(found, order, "{piece:?} {n} {q}");
+                equal += order.windows(2).filter(|pair| sequence(&pair[0])[0] == sequence(&pair[1])[0]).count();
+            }
+            assert_eq!(equal > 10, n == 1500, "{equal}");
+        }
+    }
+
+    #[test]
+    fn small_rankings_are_uniform() {
+        let mut count = std::collections::HashMap::new();
+        for order in Stream::rankings(&[8; 32], 1, 0, Piece::Half, 4, 24_000).chunks(4) {
+            *count.entry(order.to_vec()).or_insert(0u32) += 1;
+        }
+        assert_eq!(count.len(), 24);
+        // 23 degrees of freedom, 0.1% point 49.7.
+        let chi: f64 = count.values().map(|&n| (f64::from(n) - 1000.0).powi(2) / 1000.0).sum();
+        assert!(chi < 49.7, "chi-square {chi}");
     }
 
     #[test]

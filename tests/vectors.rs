@@ -9,7 +9,7 @@ use imgveil::internal::engine::{ImageRef, Program, soft_label};
 use imgveil::internal::hex;
 use imgveil::internal::image::{Augmentation, Depth, Geometry};
 use imgveil::internal::key::Key;
-use imgveil::internal::schedule::{ImageId, Stream, plain_hash, subkey};
+use imgveil::internal::schedule::{ImageId, Piece, Stream, plain_hash, subkey};
 use imgveil::internal::scheme::{Options, Preset, Scheme, Secret, compile, export};
 use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, Tables};
 use serde_json::Value;
@@ -119,6 +119,13 @@ fn streams_and_draws() {
         let (n, count) = (number(case, "n"), number(case, "count") as usize);
         let stream: u64 = text(case, "stream").parse().unwrap();
         assert_eq!(Stream::digits(&bytes32(case, "key"), stream, n, count), numbers(case, "values"));
+    }
+    for case in list(&file, "rankings") {
+        let (n, count) = (number(case, "n") as usize, number(case, "count") as usize);
+        let piece = if number(case, "bits") == 16 { Piece::Half } else { Piece::Word };
+        let (stream, skipped) = (text(case, "stream").parse().unwrap(), number(case, "skipped").into());
+        let found = Stream::rankings(&bytes32(case, "key"), stream, skipped, piece, n, count);
+        assert_eq!(found, numbers(case, "values"));
     }
     for case in list(&file, "half_normals") {
         let mut stream = stream(case);

@@ -15,17 +15,23 @@ struct Params {
     images: u32,        // images that this dispatch writes
     group: u32,         // references of one output image: more than one where images are mixed
     unit: f32,          // what a mixture's sum is multiplied by
-    // Blocks of the statistics, cut off at the right and lower edge.
+    // Blocks; those of statistics are cut off at the right and lower edge.
     block_height: u32,
     block_width: u32,
     block_columns: u32,
     blocks: u32,
     statistic: u32,
+    record: u32,        // words of an image with its own plan behind it
+    flags: u32,         // what is drawn for such a plan: shared/own_plan_written.wgsl
     // ChaCha20 keys of what is keyed per image.
     key_low: vec4<u32>,
     key_high: vec4<u32>,
     colour_low: vec4<u32>,
     colour_high: vec4<u32>,
+    turn_low: vec4<u32>,
+    turn_high: vec4<u32>,
+    places_low: vec4<u32>,
+    places_high: vec4<u32>,
 }
 
 struct ImageRef {

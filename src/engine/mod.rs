@@ -25,6 +25,6 @@ pub use program::Program;
 #[cfg(feature = "gpu")]
 pub use step::KERNELS;
 pub use step::{
-    BlockStatistic, COLOUR_ORDERS, GaussianBlur, Keystream, LaplaceNoise, Lossy, Mixing, PixelKeys, Statistic, Step,
-    WEIGHT_ONE, soft_label,
+    BlockKeys, BlockStatistic, COLOUR_ORDERS, ElementKeys, GaussianBlur, Keystream, LaplaceNoise, Lossy, Mixing,
+    OwnKeys, OwnPlan, PixelKeys, Statistic, Step, WEIGHT_ONE, soft_label,
 };

@@ -1,6 +1,7 @@
 //! Plans: a gather over the elements of an image, with flips. For every element, a plan says which element it comes
 //! from and whether it is flipped. Permutations and flips compose, so a sequence of such stages is one plan.
 
+pub mod blocks;
 pub mod tiles;
 
 use crate::image::{Depth, Geometry};

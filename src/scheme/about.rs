@@ -147,6 +147,36 @@ impl Preset {
                             gives the key away",
                 open: None,
             },
+            Preset::EtcImage => About {
+                summary: "etc with a key for every image: no two images share a move",
+                source: "after Aso 2024",
+                reference: "made of the moves of Chuman, Sirichotedumrong & Kiya, IEEE TIFS 14(6), 2019, with keys \
+                            that are never used twice, after Aso, Shiota & Kiya, \"Disposable-key-based image encryption \
+                            for collaborative learning of Vision Transformer\", arXiv 2408.05737, 2024",
+                broken_by: "whoever puts the blocks of a single image together as a jigsaw puzzle; what is inside a \
+                            block is plain to see, up to a turn and a negation. What images share, such as their \
+                            tones and textures, stays: labels can be guessed, and images be recognised by it",
+                open: None,
+            },
+            Preset::ShuffleFlipImage => About {
+                summary: "shuffle-flip with a key for every block of every image, and the blocks change places",
+                source: "this project",
+                reference: "made of the moves of shuffle-flip, with keys that are never used twice, after Aso, Shiota \
+                            & Kiya, arXiv 2408.05737, 2024",
+                broken_by: "of a block the unordered distances of its samples from mid-grey are left: dark and light \
+                            areas, and rough ones, can be told from it. Labels can be guessed, and images be \
+                            recognised by it",
+                open: None,
+            },
+            Preset::VitImage => About {
+                summary: "vit with a key for every patch of every image, and the patches change places",
+                source: "Aso 2024",
+                reference: "Aso, Shiota & Kiya, \"Disposable-key-based image encryption for collaborative learning of \
+                            Vision Transformer\", arXiv 2408.05737, 2024, its section on the encryption",
+                broken_by: "a patch keeps its samples, in another order: the histogram of every patch is plain to see. \
+                            Labels can be guessed, and images be recognised by it",
+                open: Some("the paper also restricts the permutations, which is not done here"),
+            },
             Preset::InstaHide => About {
                 summary: "every image is mixed with 3 others of its set, and values are negated or not",
                 source: "Huang 2020",

@@ -70,6 +70,16 @@ pub enum Preset {
     /// (and flips, if asked for) inside patches, whose samples are counted (channel, row, column), one key for all
     /// patches; then patch scrambling.
     Vit,
+    /// [`Preset::Etc`] with a key for every image, in blocks of 4x4: no two images share a move. The idea of keys that
+    /// are never used twice is that of Aso, Shiota & Kiya, "Disposable-key-based image encryption for collaborative
+    /// learning of Vision Transformer", arXiv 2408.05737, 2024.
+    EtcImage,
+    /// [`Preset::ShuffleFlip`] with a key for every block of every image, and scrambled blocks: of a block nothing is
+    /// left but the unordered distances of its samples from mid-grey.
+    ShuffleFlipImage,
+    /// [`Preset::Vit`] with a key for every image, and for every patch of it (Aso, Shiota & Kiya, arXiv 2408.05737,
+    /// 2024, its section on the encryption with disposable keys).
+    VitImage,
     /// InstaHide (Huang et al., ICML 2020, its section on the inside-dataset scheme): every image is mixed with 3
     /// others of its set, with weights that are normalised half-normal numbers, none above 0.65, then every value's
     /// sign is flipped or not. The labels are mixed alike. Floats come out.
@@ -87,7 +97,7 @@ pub enum Preset {
 }
 
 /// All presets, in the order in which they are shown.
-pub const PRESETS: [Preset; 15] = [
+pub const PRESETS: [Preset; 18] = [
     Preset::None,
     Preset::ShuffleFlip,
     Preset::Le,
@@ -98,6 +108,9 @@ pub const PRESETS: [Preset; 15] = [
     Preset::Shf,
     Preset::Np,
     Preset::Vit,
+    Preset::EtcImage,
+    Preset::ShuffleFlipImage,
+    Preset::VitImage,
     Preset::InstaHide,
     Preset::Pixelate,
     Preset::Blur,
@@ -221,6 +234,9 @@ impl Preset {
             Preset::Shf => "shf",
             Preset::Np => "np",
             Preset::Vit => "vit",
+            Preset::EtcImage => "etc-image",
+            Preset::ShuffleFlipImage => "shuffle-flip-image",
+            Preset::VitImage => "vit-image",
             Preset::InstaHide => "instahide",
             Preset::Pixelate => "pixelate",
             Preset::Blur => "blur",
@@ -248,6 +264,8 @@ impl Preset {
             Preset::Blur => Has { radius: true, ..none },
             Preset::ShuffleFlip => Has { block: block(4), scopes: KEYS, scramble: true, ..none },
             Preset::Le | Preset::Ele | Preset::Shf | Preset::Np => Has { block: block(4), ..none },
+            Preset::EtcImage | Preset::ShuffleFlipImage => Has { block: block(4), ..none },
+            Preset::VitImage => Has { block: block(16), sign_flip: true, ..none },
             Preset::Pixelate => Has { block: block(8), ..none },
             Preset::DpPix => Has { block: block(16), epsilon: true, ..none },
             Preset::Etc => Has { block: block(16), orders: true, ..none },
@@ -285,7 +303,7 @@ impl Preset {
         let order = Order::RowColumnChannel;
         let shuffling = PixelShuffling { block, scope, order }.into();
         let flip = SignFlip { block, scope, order }.into();
-        let scrambling = BlockScrambling { block }.into();
+        let scrambling = BlockScrambling { block, scope: KeyScope::Shared }.into();
         let colours = match scope {
             KeyScope::Image => KeyScope::Image,
             KeyScope::Shared | KeyScope::Block => KeyScope::Block,
@@ -300,8 +318,8 @@ impl Preset {
             Preset::Le => vec![NibbleShuffling { block, scope }.into()],
             Preset::Ele => vec![NibbleShuffling { block, scope: KeyScope::Block }.into(), scrambling],
             Preset::Etc => vec![
-                RotationInversion { block }.into(),
-                NegativePositive { block }.into(),
+                RotationInversion { block, scope: KeyScope::Block }.into(),
+                NegativePositive { block, scope: KeyScope::Block }.into(),
                 ColourShuffling { block, scope: KeyScope::Block, orders: options.orders.unwrap_or_default() }.into(),
                 scrambling,
             ],
@@ -312,14 +330,24 @@ impl Preset {
             }
             Preset::Shf => vec![shuffling],
             Preset::Np => vec![flip],
-            Preset::Vit => {
-                let order = Order::ChannelRowColumn;
-                let mut stages = vec![PixelShuffling { block, scope, order }.into()];
-                if options.sign_flip {
-                    stages.push(SignFlip { block, scope, order }.into());
-                }
-                stages.push(scrambling);
-                stages
+            Preset::Vit => patches(block, KeyScope::Shared, options.sign_flip),
+            Preset::VitImage => patches(block, KeyScope::Image, options.sign_flip),
+            Preset::EtcImage => {
+                let scope = KeyScope::Image;
+                vec![
+                    RotationInversion { block, scope }.into(),
+                    NegativePositive { block, scope }.into(),
+                    ColourShuffling { block, scope, orders: Orders::Permutations }.into(),
+                    BlockScrambling { block, scope }.into(),
+                ]
+            }
+            Preset::ShuffleFlipImage => {
+                let scope = KeyScope::Image;
+                vec![
+                    PixelShuffling { block, scope, order }.into(),
+                    SignFlip { block, scope, order }.into(),
+                    BlockScrambling { block, scope }.into(),
+                ]
             }
             Preset::InstaHide => vec![Mixing { images: 4 }.into()],
             Preset::Pixelate => vec![BlockStatistic { block, statistic: Statistic::Mean }.into()],
@@ -336,6 +364,14 @@ impl Preset {
         }
         Ok(Scheme { name: preset.to_owned(), stages })
     }
+}
+
+/// The scheme for vision transformers: pixels of patches, their signs if asked for, then the patches.
+fn patches(block: Block, scope: KeyScope, sign_flip: bool) -> Vec<Stage> {
+    let order = Order::ChannelRowColumn;
+    let flip = sign_flip.then(|| SignFlip { block, scope, order }.into());
+    let pixels = std::iter::once(PixelShuffling { block, scope, order }.into());
+    pixels.chain(flip).chain([BlockScrambling { block, scope }.into()]).collect()
 }
 
 #[cfg(test)]

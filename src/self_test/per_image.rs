@@ -5,18 +5,24 @@ use super::{Extent, Fault, compare};
 use crate::engine::Device;
 use crate::image::{Depth, Geometry};
 use crate::key::Key;
-use crate::scheme::{KeyScope, Options, Preset, Statistic, compile};
+use crate::scheme::stage::NibbleShuffling;
+use crate::scheme::{Block, KeyScope, Options, Preset, Scheme, Statistic, compile};
 
 /// Compares batches of many images, each with a key of its own.
 pub fn check(device: &Device, extent: Extent) -> Result<String, Fault> {
     let mut draws = Draws::new(extent.seed);
     let per_image = Options { key_scope: Some(KeyScope::Image), ..Options::default() };
+    let nibbles = NibbleShuffling { block: Block::square(4), scope: KeyScope::Image }.into();
     let filter = Options { statistic: Some(Statistic::Mean), ..per_image };
     let schemes = [
         Preset::Skk.scheme(per_image)?,
         Preset::SkkFilter.scheme(per_image)?,
         Preset::SkkFilter.scheme(filter)?,
         Preset::Keystream.scheme(Options::default())?,
+        Preset::EtcImage.scheme(Options::default())?,
+        Preset::ShuffleFlipImage.scheme(Options::default())?,
+        Preset::VitImage.scheme(Options { block: Some(Block::square(4)), sign_flip: true, ..Options::default() })?,
+        Scheme { name: "nibbles".into(), stages: vec![nibbles] },
     ];
     let mut images = 0;
     for (height, width, channels, count) in [(28, 28, 1, 300), (32, 32, 3, 300), (224, 224, 3, 8)] {

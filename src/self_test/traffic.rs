@@ -11,7 +11,7 @@ use crate::scheme::{Options, Preset, compile};
 
 /// The most bytes of a reference on its way up, and of what belongs to a dispatch.
 const REFERENCE: u64 = 28;
-const DISPATCH: u64 = 128;
+const DISPATCH: u64 = 192;
 
 /// Counts the traffic of one batch of every scheme that is one kernel. Nobody else may use the device meanwhile.
 pub fn check(device: &Device, extent: Extent) -> Result<String, Fault> {

@@ -8,7 +8,33 @@ use imgveil::internal::engine::{EngineError, ImageRef, Keystream, Loaded, Progra
 use imgveil::internal::image::{Augmentation, Depth};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::{ImageId, Subkey};
-use imgveil::internal::scheme::{Block, KeyScope, Options, PRESETS, Preset, compile};
+use imgveil::internal::scheme::{Block, KeyScope, Options, PRESETS, Preset, Scheme, compile};
+
+/// A buffer for so many floats.
+fn float_buffer(gpu: &Device, floats: usize) -> wgpu::Buffer {
+    gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: (floats * 4) as u64,
+        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    })
+}
+
+/// The bytes of a buffer.
+fn read(gpu: &Device, buffer: &wgpu::Buffer) -> Vec<u8> {
+    let staging = gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
+        label: None,
+        size: buffer.size(),
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+        mapped_at_creation: false,
+    });
+    let mut encoder = gpu.wgpu().device().create_command_encoder(&Default::default());
+    encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, buffer.size());
+    gpu.wgpu().queue().submit([encoder.finish()]);
+    staging.slice(..).map_async(wgpu::MapMode::Read, |result| result.unwrap());
+    gpu.wgpu().wait().unwrap();
+    staging.slice(..).get_mapped_range().unwrap().to_vec()
+}
 
 /// A set in several pages is the same set, for mixtures too, whose images lie in different pages.
 #[test]
@@ -16,26 +42,7 @@ fn pages_make_no_difference() {
     let Some(gpu) = gpu("pages_make_no_difference") else { return };
     let (geometry, images) = (geometry(9, 7, 3), 8);
     let input = ramp(geometry.bytes() * images);
-    let output = gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
-        label: None,
-        size: (geometry.samples() * images * 4) as u64,
-        usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
-        mapped_at_creation: false,
-    });
-    let read = || {
-        let staging = gpu.wgpu().device().create_buffer(&wgpu::BufferDescriptor {
-            label: None,
-            size: output.size(),
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = gpu.wgpu().device().create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&output, 0, &staging, 0, output.size());
-        gpu.wgpu().queue().submit([encoder.finish()]);
-        staging.slice(..).map_async(wgpu::MapMode::Read, |result| result.unwrap());
-        gpu.wgpu().wait().unwrap();
-        staging.slice(..).get_mapped_range().unwrap().to_vec()
-    };
+    let output = float_buffer(gpu, geometry.samples() * images);
     for preset in PRESETS {
         let block = preset.scheme(Options { block: Some(Block::square(1)), ..Options::default() });
         let scheme = block.or_else(|_| preset.scheme(Options::default())).unwrap();
@@ -55,7 +62,7 @@ fn pages_make_no_difference() {
                 .unwrap()
                 .floats_into(&resident, &refs, output.as_entire_binding())
                 .unwrap();
-            seen.push(read());
+            seen.push(read(gpu, &output));
         }
         assert!(seen[0] == seen[1] && seen[0] == seen[2], "{scheme}");
         let outputs = refs.len() / program.mixing().map_or(1, |mixing| mixing.images as usize);
@@ -238,6 +245,19 @@ fn a_batch_beyond_the_binding_limit_goes_in_parts() {
     gpu.bytes(&program, &input, &refs, &mut output).unwrap();
     assert!(output == expected);
     assert!(gpu.begin(&program, input, &refs).unwrap().wait().unwrap() == expected);
+    // With its own plan behind it an image takes five times its bytes, so floats go in parts too.
+    let geometry = common::geometry(2048, 2048, 1);
+    let stages = vec!["pixel-shuffling block=4x4 key=image".parse().unwrap()];
+    let scheme = Scheme { name: "test".into(), stages };
+    let program = compile(&scheme, &Key::from_bytes([5; 32]), geometry).unwrap();
+    let input = ramp(geometry.bytes() * images);
+    let resident = Resident::upload(gpu.wgpu(), geometry, &input).unwrap();
+    let output = float_buffer(gpu, geometry.samples() * images);
+    let loaded = Loaded::new(gpu, program.clone()).unwrap();
+    loaded.floats_into(&resident, &refs, output.as_entire_binding()).unwrap();
+    let mut expected = vec![0.0f32; geometry.samples() * images];
+    Device::cpu().floats(&program, &input, &refs, &mut expected).unwrap();
+    assert!(read(gpu, &output) == bytemuck::cast_slice::<f32, u8>(&expected));
     let mut beyond = Program::identity(common::geometry(11_600, 11_600, 1));
     beyond.push(Step::Keystream(Keystream(Subkey::new([5; 32])))).unwrap();
     let one = vec![0; beyond.geometry().bytes()];

@@ -150,7 +150,7 @@ proptest! {
         let geometry = geometry(h, w, if rgb { 3 } else { 1 });
         let mut stages: Vec<Stage> = vec![stages::Mixing { images: k }.into()];
         if shuffled {
-            stages.insert(0, stages::BlockScrambling { block: Block::square(1) }.into());
+            stages.insert(0, stages::BlockScrambling { block: Block::square(1), scope: KeyScope::Shared }.into());
         }
         let program = compile(&Scheme { name: "test".into(), stages }, &Key::from_bytes(secret), geometry).unwrap();
         let mixing = program.mixing().unwrap();

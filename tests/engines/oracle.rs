@@ -2,7 +2,9 @@
 
 use crate::common::RunOnce;
 use imgveil::Device;
-use imgveil::internal::engine::{BlockStatistic, GaussianBlur, ImageRef, Keystream, LaplaceNoise, Program, Step};
+use imgveil::internal::engine::{
+    BlockStatistic, ElementKeys, GaussianBlur, ImageRef, Keystream, LaplaceNoise, OwnKeys, OwnPlan, Program, Step,
+};
 use imgveil::internal::image::{Augmentation, Depth, Geometry, normalised};
 use imgveil::internal::schedule::Stream;
 use imgveil::internal::scheme::Statistic;
@@ -54,6 +56,103 @@ pub fn naive_view(geometry: Geometry, image: &[u32], view: Augmentation) -> Vec<
     (0..geometry.samples()).map(sample).collect()
 }
 
+/// "rankings" of docs/SCHEDULE.md: sequences of three pieces, which never were all equal.
+fn naive_rankings(key: &[u8; 32], id: u64, skipped: u64, bits: u32, n: usize, count: usize) -> Vec<Vec<usize>> {
+    let piece = |number: usize| {
+        let per_word = 32 / bits as usize;
+        let word = Stream::at(key, id, skipped + (number / per_word) as u64).word();
+        word >> (bits * (number % per_word) as u32) & ((1u64 << bits) - 1) as u32
+    };
+    let all = n * count;
+    let of_one = |q: usize| {
+        let sequence = |i: usize| [0, 1, 2].map(|round| piece(q * n + i + round * all));
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by_key(|&i| sequence(i));
+        assert!(order.windows(2).all(|pair| sequence(pair[0]) != sequence(pair[1])));
+        order
+    };
+    (0..count).map(of_one).collect()
+}
+
+/// "Stages" of docs/SCHEDULE.md with `key=image`: block by block, in the order of the stages.
+fn naive_own_plan(geometry: Geometry, plan: &OwnPlan, id: u64, before: &[u32]) -> Vec<u32> {
+    assert!(!plan.inverse, "an oracle for encryption");
+    let (w, c, max) = (geometry.width(), geometry.channels(), geometry.depth().max());
+    let (bh, bw) = (plan.blocks.block().0 as usize, plan.blocks.block().1 as usize);
+    let (rows, columns) = (geometry.height() / bh, w / bw);
+    let (count, d) = (rows * columns, bh * bw * c);
+    let stored = |b: usize, i: usize| {
+        let (y, x, channel) = if plan.blocks.are_channels_first() {
+            (i / bw % bh, i % bw, i / (bh * bw))
+        } else {
+            (i / c / bw, i / c % bw, i % c)
+        };
+        ((b / columns * bh + y) * w + b % columns * bw + x) * c + channel
+    };
+    let mut blocks: Vec<Vec<u32>> = (0..count).map(|b| (0..d).map(|i| before[stored(b, i)]).collect()).collect();
+    match &plan.keys {
+        OwnKeys::Blocks(keys) => {
+            if let Some(key) = &keys.turn {
+                for (block, digit) in blocks.iter_mut().zip(Stream::digits(key, id, 8, count)) {
+                    for _ in 0..digit % 4 {
+                        let at = |y: usize, x: usize, channel: usize| block[(y * bw + x) * c + channel];
+                        *block = (0..d).map(|i| at(i / c % bw, bw - 1 - i / c / bw, i % c)).collect();
+                    }
+                    if digit >= 4 {
+                        let at = |y: usize, x: usize, channel: usize| block[(y * bw + x) * c + channel];
+                        *block = (0..d).map(|i| at(i / c / bw, bw - 1 - i / c % bw, i % c)).collect();
+                    }
+                }
+            }
+            if let Some(key) = &keys.negative {
+                for (block, flip) in blocks.iter_mut().zip(Stream::new(key, id).bits(count)) {
+                    block.iter_mut().filter(|_| flip).for_each(|sample| *sample = max - *sample);
+                }
+            }
+            if let Some(key) = &keys.colour {
+                for (block, digit) in blocks.iter_mut().zip(Stream::digits(key, id, 6, count)) {
+                    let order = ["012", "021", "102", "120", "201", "210"][digit as usize].as_bytes();
+                    *block = (0..d).map(|i| block[i / c * c + usize::from(order[i % c] - b'0')]).collect();
+                }
+            }
+            if let Some(key) = &keys.scramble {
+                let places = &naive_rankings(key, id, 0, 32, count, 1)[0];
+                blocks = places.iter().map(|&from| blocks[from].clone()).collect();
+            }
+        }
+        OwnKeys::Elements(ElementKeys::Samples { shuffle, flip }) => {
+            if let Some(key) = shuffle {
+                for (block, order) in blocks.iter_mut().zip(naive_rankings(key, id, 0, 16, d, count)) {
+                    *block = order.iter().map(|&from| block[from]).collect();
+                }
+            }
+            if let Some(key) = flip {
+                let bits = Stream::new(key, id).bits(count * d);
+                for (sample, flip) in blocks.iter_mut().flatten().zip(bits) {
+                    *sample = if flip { max - *sample } else { *sample };
+                }
+            }
+        }
+        OwnKeys::Elements(ElementKeys::Nibbles(key)) => {
+            let levels = geometry.depth().bits() as usize / 4;
+            let n = d * levels;
+            let bits = Stream::new(key, id).bits(count * n);
+            let orders = naive_rankings(key, id, (count * n).div_ceil(32) as u64, 16, n, count);
+            for ((block, order), flips) in blocks.iter_mut().zip(orders).zip(bits.chunks(n)) {
+                let flipped = |nibble: u32, i: usize| if flips[i] { 15 - nibble } else { nibble };
+                let nibbles: Vec<u32> = (0..n).map(|i| flipped(block[i % d] >> (4 * (i / d)) & 15, i)).collect();
+                let moved: Vec<u32> = (0..n).map(|i| flipped(nibbles[order[i]], i)).collect();
+                *block = (0..d).map(|i| (0..levels).map(|level| moved[level * d + i] << (4 * level)).sum()).collect();
+            }
+        }
+    }
+    let mut after = vec![0; before.len()];
+    for (b, block) in blocks.iter().enumerate() {
+        block.iter().enumerate().for_each(|(i, &sample)| after[stored(b, i)] = sample);
+    }
+    after
+}
+
 /// Slow and plain: the view by its definition, then step by step, each in the most obvious way.
 pub fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
     let geometry = program.geometry();
@@ -99,6 +198,7 @@ pub fn naive(program: &Program, image: &[u8], image_ref: &ImageRef) -> Vec<u8> {
                     }
                 }
             }
+            Step::OwnPlan(plan) => samples = naive_own_plan(geometry, plan, image_ref.id.unwrap().stream(), &before),
             Step::BlockStatistic(BlockStatistic { block: (bh, bw), statistic }) => {
                 let block = |i: usize| {
                     let (y, x) = (i / c / w, i / c % w);

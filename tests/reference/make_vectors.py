@@ -135,6 +135,17 @@ def digits():
     return out
 
 
+def rankings():
+    """Vectors of rankings(n, count, b) ("Streams and draws" of docs/SCHEDULE.md). The first has many equal halves."""
+    out = []
+    cases = ((1200, 1, 16, 0), (16, 20, 16, 0), (48, 5, 16, 7), (1, 3, 16, 0), (5, 9, 16, 3), (300, 1, 32, 0), (7, 3, 32, 1))
+    for number, (n, count, bits, skipped) in enumerate(cases):
+        case, draws = draws_of(number)
+        values = [i for order in draws.rankings(n, count, bits, skipped) for i in order]
+        out.append(dict(case, n=n, count=count, bits=bits, skipped=skipped, values=values))
+    return out
+
+
 def half_normals():
     """Vectors of half-normal() ("Streams and draws" of docs/SCHEDULE.md)."""
     out = []
@@ -209,7 +220,7 @@ def files():
     contents = {
         "schedule.json": {
             "keys": keys(), "subkeys": subkeys(), "streams": streams(), "below": below(),
-            "permutations": permutations(), "bits": bits(), "digits": digits(), "half_normals": half_normals(),
+            "permutations": permutations(), "bits": bits(), "digits": digits(), "rankings": rankings(), "half_normals": half_normals(),
             "images": images(), "epochs": epochs(),
         },
         "schemes.json": {"pixels": PIXELS, "cases": scheme_cases.cases()},

@@ -106,6 +106,29 @@ class Draws:
             left = [i for i in left if digits[i] is None]
         return digits
 
+    def rankings(self, n, count, bits, skipped=0):
+        """`count` permutations of 0 ... n-1 from pieces of `bits` bits, counted from word `skipped` on, whatever
+        has been drawn before ("Streams and draws", rankings, of docs/SCHEDULE.md)."""
+        words = chacha20.words(self._key, self._stream)
+        for _ in range(skipped):
+            next(words)
+        pieces = []
+
+        def piece(number):
+            while len(pieces) <= number:
+                word = next(words)
+                pieces.extend([word] if bits == 32 else [word & 0xffff, word >> 16])
+            return pieces[number]
+
+        found, rounds = None, 0
+        while found is None:
+            rounds += 1
+            sequences = [[tuple(piece(q * n + i + k * n * count) for k in range(rounds)) for i in range(n)]
+                         for q in range(count)]
+            if all(len(set(of_one)) == n for of_one in sequences):
+                found = [sorted(range(n), key=of_one.__getitem__) for of_one in sequences]
+        return found
+
     def _half(self):
         """Yes with probability exp(-1/2) ("Streams and draws", half-normal, step 1, of docs/SCHEDULE.md)."""
         b, n = 1 << 31, 0

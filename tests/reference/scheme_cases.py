@@ -250,6 +250,47 @@ def _noise():
                     for number, (stages, shape, depth) in enumerate(lists)]
 
 
+def _per_image():
+    """Moves with a key per image ("Stages" of docs/SCHEDULE.md)."""
+    def keyed(kind, block, order=None):
+        """A stage with a key per image ("Subkeys" of docs/SCHEDULE.md)."""
+        return Stage(kind, block, "image", order)
+
+    cases = []
+    for number, (shape, depth, block) in enumerate(SIZES + (((56, 40, 3), 8, (4, 4)), ((16, 16, 1), 10, (2, 2)),
+                                                            ((24, 24, 3), 12, (4, 4)))):
+        secret = (COUNT, HASHED)[number % 2]
+        cases += [case(secret, preset, shape, depth, block=block) for preset in ("etc-image", "shuffle-flip-image")]
+        cases += [case(secret, "vit-image", shape, depth, block=block, flip=flip) for flip in (False, True)]
+    cases += [case(COUNT, "shuffle-flip-image", (28, 28, 1), block=(4, 4), name=OTHER_NAME),
+              # Permutations longer than a run, and more blocks than one.
+              case(COUNT, "shuffle-flip-image", (28, 28, 3), block=(28, 28)),
+              case(COUNT, "shuffle-flip-image", (56, 56, 1), block=(28, 28)),
+              case(HASHED, "etc-image", (224, 224, 3), block=(4, 4)),
+              case(HASHED, "shuffle-flip-image", (96, 64, 3), block=(1, 1)),
+              case(HASHED, "etc-image", (64, 48, 1), block=(1, 1))]
+    for shape, depth, block in (((16, 16, 3), 8, (4, 4)), ((24, 16, 1), 8, (8, 4)), ((16, 16, 3), 16, (4, 4)),
+                                ((12, 12, 3), 12, (4, 6)), ((16, 32, 3), 8, (16, 16)), ((8, 8, 1), 12, (1, 1))):
+        cases.append(custom(HASHED, [keyed(s.NIBBLES, block)], shape, depth))
+    lists = [
+        ([keyed(s.ROTATION, (4, 4))], (12, 16, 3), 8),
+        ([keyed(s.NEGATIVE, (3, 5))], (6, 10, 3), 16),
+        ([keyed(s.COLOUR, (3, 2))], (6, 10, 3), 8),
+        ([keyed(s.COLOUR, (3, 2)), keyed(s.SCRAMBLING, (3, 2))], (6, 10, 1), 8),
+        ([keyed(s.SCRAMBLING, (4, 4)), keyed(s.ROTATION, (4, 4)), keyed(s.ROTATION, (4, 4))], (16, 16, 3), 8),
+        ([keyed(s.SCRAMBLING, (4, 4)), keyed(s.SCRAMBLING, (2, 2))], (16, 16, 1), 8),
+        ([keyed(s.FLIP, (3, 5), s.ELEMENTS), keyed(s.SHUFFLING, (3, 5))], (6, 10, 3), 8),
+        ([keyed(s.SHUFFLING, (3, 5), s.ELEMENTS), keyed(s.FLIP, (3, 5), s.ELEMENTS)], (6, 10, 3), 16),
+        ([keyed(s.SHUFFLING, (4, 4)), Stage(s.SHUFFLING, (2, 2), "block"), keyed(s.NIBBLES, (4, 4)),
+          Stage(s.KEYSTREAM, key="image"), Stage(s.COLOUR, (1, 1), "image"), keyed(s.NEGATIVE, (8, 8))],
+         (16, 16, 3), 8),
+        ([Stage(s.FLIP, (4, 4), "shared"), keyed(s.SCRAMBLING, (4, 4)), Stage(s.STATISTIC, (3, 3), statistic="mean")],
+         (12, 16, 3), 8),
+    ]
+    return cases + [custom((HASHED, COUNT)[number % 2], stages, shape, depth)
+                    for number, (stages, shape, depth) in enumerate(lists)]
+
+
 def cases():
     """All cases of schemes.json ("Stages" of docs/SCHEDULE.md)."""
-    return _first() + _presets() + _statistics() + _bytes() + _custom() + _depths() + _noise()
+    return _first() + _presets() + _statistics() + _bytes() + _custom() + _depths() + _noise() + _per_image()

@@ -143,8 +143,6 @@ def _colour(stage, key, shape, depth, samples, backwards):
     """"Stages", colour shuffling, of docs/SCHEDULE.md."""
     if shape[2] == 1:
         return samples
-    if stage.key == "image" and stage.block != (1, 1):
-        raise ValueError("a key per image needs blocks of 1x1")
     orders = s.PUBLISHED_ORDERS if stage.orders == s.PUBLISHED else s.ORDERS
     where = positions(stage.block, *shape)
     out = []

@@ -8,7 +8,7 @@
     mask      the keystream's bytes
     words     the words of Laplace noise, one for every block and channel
 
-With a key per block, the first three are lists of one array a block.
+With a key per block, in all images or in each, the first three are lists of one array a block.
 """
 
 import stages as s
@@ -43,6 +43,8 @@ def draws_of(secret, stages, number, shape, depth, image):
 def _shuffling(stage, draws, shape, depth):
     """"Stages", pixel shuffling, of docs/SCHEDULE.md."""
     blocks, d = geometry(stage, shape)
+    if stage.key == "image":
+        return {"perm": draws.rankings(d, blocks, 16)}
     if stage.key == "shared":
         return {"perm": draws.permutation(d)}
     return {"perm": [draws.permutation(d) for _ in range(blocks)]}
@@ -61,6 +63,10 @@ def _nibbles(stage, draws, shape, depth):
     """"Stages", nibble shuffling, of docs/SCHEDULE.md."""
     blocks, d = geometry(stage, shape)
     n = nibbles(depth) * d
+    if stage.key == "image":
+        bits = draws.bits(blocks * n)
+        perms = draws.rankings(n, blocks, 16, skipped=(blocks * n + 31) // 32)
+        return {"perm": perms, "rev": [bits[b * n:(b + 1) * n] for b in range(blocks)]}
     if stage.key == "shared":
         return {"perm": draws.permutation(n), "rev": draws.bits(n)}
     pairs = [(draws.permutation(n), draws.bits(n)) for _ in range(blocks)]
@@ -92,7 +98,10 @@ def _colour(stage, draws, shape, depth):
 
 def _scrambling(stage, draws, shape, depth):
     """"Stages", block scrambling, of docs/SCHEDULE.md."""
-    return {"perm": draws.permutation(geometry(stage, shape)[0])}
+    blocks = geometry(stage, shape)[0]
+    if stage.key == "image":
+        return {"perm": draws.rankings(blocks, 1, 32)[0]}
+    return {"perm": draws.permutation(blocks)}
 
 
 def _statistic(stage, draws, shape, depth):

@@ -26,7 +26,8 @@ PUBLISHED_ORDERS = ((0, 1, 2), (1, 1, 2), (2, 1, 2), (0, 2, 2), (2, 2, 2), (1, 2
 
 # The default blocks of the presets that have one ("Stages", the table of presets, of docs/SCHEDULE.md).
 BLOCKS = {"shuffle-flip": (4, 4), "le": (4, 4), "ele": (4, 4), "etc": (16, 16), "skk-filter": (4, 4),
-          "shf": (4, 4), "np": (4, 4), "vit": (16, 16), "pixelate": (8, 8), "dp-pix": (16, 16)}
+          "shf": (4, 4), "np": (4, 4), "vit": (16, 16), "pixelate": (8, 8), "dp-pix": (16, 16),
+          "etc-image": (4, 4), "shuffle-flip-image": (4, 4), "vit-image": (16, 16)}
 
 
 class Stage(NamedTuple):
@@ -86,6 +87,13 @@ def preset(name, block=None, key=None, scramble=False, flip=False, statistic=Non
     if name == "vit":
         return ([Stage(SHUFFLING, block, "shared", ELEMENTS)] + [Stage(FLIP, block, "shared", ELEMENTS)] * flip
                 + [scrambling])
+    if name == "etc-image":
+        return [Stage(kind, block, "image") for kind in (ROTATION, NEGATIVE, COLOUR, SCRAMBLING)]
+    if name == "shuffle-flip-image":
+        return [Stage(kind, block, "image") for kind in (SHUFFLING, FLIP, SCRAMBLING)]
+    if name == "vit-image":
+        return ([Stage(SHUFFLING, block, "image", ELEMENTS)] + [Stage(FLIP, block, "image", ELEMENTS)] * flip
+                + [Stage(SCRAMBLING, block, "image")])
     if name == "instahide":
         return [Stage(MIXING, key="image", images=images)]
     if name == "pixelate":

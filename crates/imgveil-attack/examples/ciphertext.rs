@@ -51,7 +51,7 @@ fn structure(name: &str, block: usize) -> Structure {
         "keyed-scrambled" => samples(true, true, true, true),
         "le" => Structure::Nibbles { block, key_per_block: false, scrambled: false },
         "ele" => Structure::Nibbles { block, key_per_block: true, scrambled: true },
-        "etc" => Structure::Blocks { block, changes },
+        "etc" => Structure::Blocks { block, changes, key_per_image: false },
         "skk" => Structure::Pixels { key_per_image: false },
         "skk-image" => Structure::Pixels { key_per_image: true },
         "skk-filter" => Structure::FilteredPixels { block, key_per_image: false },

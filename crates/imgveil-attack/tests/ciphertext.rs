@@ -95,7 +95,7 @@ fn nibbles_with_a_key_for_every_block_open_from_many_images() {
 #[test]
 fn turned_blocks_open_from_some_images() {
     let changes = BlockChanges { turned: true, negated: true, reordered: true };
-    let structure = Structure::Blocks { block: 8, changes };
+    let structure = Structure::Blocks { block: 8, changes, key_per_image: false };
     for shape in [GREY, COLOUR, Shape { width: 32, ..COLOUR }] {
         let plain = phantoms(6, shape, 12);
         opens(structure, &plain, &turn_blocks(&plain, 8, 12), 0.95);
@@ -158,7 +158,8 @@ fn an_attack_stops_when_asked_to() {
         }
     }
     let encrypted = noise(2, GREY, 20);
-    let blocks = Structure::Blocks { block: 8, changes: BlockChanges { turned: true, negated: true, reordered: true } };
+    let changes = BlockChanges { turned: true, negated: true, reordered: true };
+    let blocks = Structure::Blocks { block: 8, changes, key_per_image: false };
     for structure in [samples(BOTH, true, false), samples(BOTH, false, true), blocks] {
         assert!(matches!(structure.recover(&encrypted, Prior::Natural, &Impatient), Err(Error::Stopped)));
     }

@@ -59,8 +59,8 @@ impl Backend {
         }
     }
 
-    /// Whether the device computes in the memory of the machine: the CPU, or a GPU in software. How much there is of the
-    /// memory of other devices is not known.
+    /// Whether the device computes in the memory of the machine: the CPU, or a GPU in software. The memory of other
+    /// devices is not known.
     pub fn uses_host_memory(&self) -> bool {
         self.gpu().is_none_or(Gpu::is_software)
     }

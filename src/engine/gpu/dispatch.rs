@@ -25,9 +25,13 @@ pub struct Params {
     pub block_columns: u32,
     pub blocks: u32,
     pub statistic: u32,
-    pub padding: [u32; 3],
+    pub record: u32,
+    pub flags: u32,
+    pub padding: u32,
     pub key: Words,
     pub colour: Words,
+    pub turn: Words,
+    pub places: Words,
 }
 
 /// The words of a ChaCha20 key.
@@ -204,6 +208,11 @@ pub trait GpuStep: wgpu::WasmNotSendSync {
     /// Whether the step reads several images of the batch at once. They must then be in one buffer.
     fn gathers(&self) -> bool {
         false
+    }
+
+    /// Whether the step augments the images that it reads. If not, a copy does it first.
+    fn augments(&self) -> bool {
+        true
     }
 
     /// The dispatch for a batch. The caller holds an error scope.

@@ -53,8 +53,8 @@ pub struct Kernel {
 macro_rules! wgsl {
     ($($file:literal),*) => {
         concat!(
-            include_str!("../../../shaders/shared/batch.wgsl"),
-            $("\n", include_str!(concat!("../../../shaders/", $file))),*
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/shared/batch.wgsl")),
+            $("\n", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/shaders/", $file))),*
         )
     };
 }

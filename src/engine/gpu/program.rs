@@ -8,7 +8,7 @@ use crate::engine::checks::check_refs;
 use crate::engine::image_ref::ImageRef;
 use crate::engine::program::Program;
 use crate::engine::step::permute::Permute;
-use crate::image::Geometry;
+use crate::image::{Augmentation, Geometry};
 
 /// A program with its tables on the device.
 pub struct LoadedProgram {
@@ -45,9 +45,19 @@ impl LoadedProgram {
         self.steps.iter().map(|step| step.image_bytes(self.geometry)).fold(image, u64::max)
     }
 
-    /// The step that makes floats, and the steps before it, which read and write words of the batch.
-    fn split(&self, resident: &Resident) -> (&dyn GpuStep, Vec<&dyn GpuStep>) {
+    /// The steps for these images.
+    fn steps(&self, refs: &[ImageRef]) -> Vec<&dyn GpuStep> {
         let mut steps: Vec<&dyn GpuStep> = self.steps.iter().map(Box::as_ref).collect();
+        let augmented = refs.iter().any(|image| image.augmentation != Augmentation::IDENTITY);
+        if augmented && steps.first().is_some_and(|step| !step.augments()) {
+            steps.insert(0, &COPY);
+        }
+        steps
+    }
+
+    /// The step that makes floats, and the steps before it, which read and write words of the batch.
+    fn split(&self, resident: &Resident, refs: &[ImageRef]) -> (&dyn GpuStep, Vec<&dyn GpuStep>) {
+        let mut steps = self.steps(refs);
         let last = steps.pop().unwrap_or(&COPY);
         // A mixture's images may be in different pages, so they are copied to one buffer first.
         if last.gathers() && steps.is_empty() && resident.pages.len() > 1 {
@@ -89,10 +99,10 @@ pub(super) fn check_floats(
         let (expected, found) = (geometry.bytes(), resident.geometry().bytes());
         return Err(EngineError::Size { what: "a resident image", expected, found, geometry });
     }
-    let (_, earlier) = loaded.split(resident);
-    let bytes = |step: &&dyn GpuStep| step.image_bytes(geometry) * refs.len() as u64;
-    match earlier.iter().map(bytes).find(|&bytes| bytes > gpu.limit) {
-        Some(bytes) => Err(gpu.too_large("a batch between two steps", bytes)),
+    let (last, earlier) = loaded.split(resident, refs);
+    let together = if last.gathers() { refs.len() as u64 } else { refs.len().min(1) as u64 };
+    match earlier.iter().map(|step| step.image_bytes(geometry) * together).find(|&bytes| bytes > gpu.limit) {
+        Some(bytes) => Err(gpu.too_large("images between two steps", bytes)),
         None => Ok(()),
     }
 }
@@ -107,21 +117,32 @@ pub(super) fn encode_floats(
     encoder: &mut wgpu::CommandEncoder,
 ) {
     let geometry = loaded.geometry;
-    let (last, earlier) = loaded.split(resident);
-    let mut in_order = ImageRecord::of(refs);
-    in_order.iter_mut().for_each(ImageRecord::advance);
-    let mut between: Option<wgpu::Buffer> = None;
-    let mut run = |step: &dyn GpuStep, before: Option<&wgpu::Buffer>, output: Output<'_>| match before {
-        None => pages(gpu, geometry, step, resident, refs, output, encoder),
-        Some(before) => encode(gpu, geometry, step, before, &in_order, output, encoder),
-    };
-    for step in earlier {
-        let bytes = step.image_bytes(geometry) * refs.len() as u64;
-        let written = gpu.buffer(bytes, wgpu::BufferUsages::STORAGE);
-        run(step, between.as_ref(), Output::Words(&written));
-        between = Some(written);
+    let (last, earlier) = loaded.split(resident, refs);
+    // Between two steps an image may take much more than its samples, such as its own plan. A batch that exceeds one
+    // binding there goes in parts.
+    let widest = earlier.iter().map(|step| step.image_bytes(geometry)).max().unwrap_or(1);
+    let part = if last.gathers() { refs.len() } else { (gpu.limit / widest).min(refs.len() as u64) as usize };
+    for (number, refs) in refs.chunks(part.max(1)).enumerate() {
+        let first = (number * part) as u32;
+        let mut in_order = ImageRecord::of(refs);
+        in_order.iter_mut().for_each(ImageRecord::advance);
+        let mut between: Option<wgpu::Buffer> = None;
+        for step in &earlier {
+            let written = gpu.buffer(step.image_bytes(geometry) * refs.len() as u64, wgpu::BufferUsages::STORAGE);
+            match &between {
+                None => pages(gpu, geometry, *step, resident, refs, 0, Output::Words(&written), encoder),
+                Some(before) => encode(gpu, geometry, *step, before, &in_order, Output::Words(&written), encoder),
+            }
+            between = Some(written);
+        }
+        match &between {
+            None => pages(gpu, geometry, last, resident, refs, first, Output::Floats(output), encoder),
+            Some(before) => {
+                in_order.iter_mut().for_each(|record| record.slot += first);
+                encode(gpu, geometry, last, before, &in_order, Output::Floats(output), encoder);
+            }
+        }
     }
-    run(last, between.as_ref(), Output::Floats(output));
 }
 
 /// Encodes a copy of resident images, unchanged, into a buffer. The caller holds an error scope.
@@ -133,7 +154,7 @@ pub(super) fn lay_out(
     output: &wgpu::Buffer,
     encoder: &mut wgpu::CommandEncoder,
 ) {
-    pages(gpu, resident.geometry(), &COPY, resident, refs, Output::Words(output), encoder);
+    pages(gpu, resident.geometry(), &COPY, resident, refs, 0, Output::Words(output), encoder);
 }
 
 /// Encodes a loaded program that does not mix, bytes to bytes. The first of the two buffers holds the images in the
@@ -148,25 +169,29 @@ pub(super) fn bytes<'a>(
 ) -> &'a wgpu::Buffer {
     let mut records = ImageRecord::of(refs);
     records.iter_mut().for_each(|record| record.index = record.slot);
-    for step in &loaded.steps {
-        encode(gpu, loaded.geometry, step.as_ref(), from, &records, Output::Words(to), encoder);
+    for step in loaded.steps(refs) {
+        encode(gpu, loaded.geometry, step, from, &records, Output::Words(to), encoder);
         records.iter_mut().for_each(ImageRecord::advance);
         (from, to) = (to, from);
     }
     from
 }
 
-/// Encodes one step on the resident set: a dispatch for each page that the references touch.
+/// Encodes one step on the resident set: a dispatch for each page that the references touch. The first of them is image
+/// number `slot` of the output.
+#[expect(clippy::too_many_arguments, reason = "what a dispatch is made of")]
 fn pages(
     gpu: &Gpu,
     geometry: Geometry,
     step: &dyn GpuStep,
     resident: &Resident,
     refs: &[ImageRef],
+    slot: u32,
     output: Output<'_>,
     encoder: &mut wgpu::CommandEncoder,
 ) {
-    let all = ImageRecord::of(refs);
+    let mut all = ImageRecord::of(refs);
+    all.iter_mut().for_each(|record| record.slot += slot);
     for (number, page) in resident.pages.iter().enumerate() {
         let first = number * resident.per_page;
         let here = first..first.saturating_add(resident.per_page);

@@ -6,6 +6,7 @@ pub mod gaussian_blur;
 pub mod keystream;
 pub mod laplace_noise;
 pub mod mixing;
+pub mod own_plan;
 pub mod permute;
 pub mod pixel_keyed;
 
@@ -14,6 +15,7 @@ pub use gaussian_blur::GaussianBlur;
 pub use keystream::Keystream;
 pub use laplace_noise::LaplaceNoise;
 pub use mixing::{Mixing, WEIGHT_ONE, soft_label};
+pub use own_plan::{BlockKeys, ElementKeys, OwnKeys, OwnPlan};
 pub use pixel_keyed::{COLOUR_ORDERS, PixelKeys};
 
 use super::cpu::scratch::Scratch;
@@ -37,6 +39,8 @@ pub enum Step {
     Permute(Plan),
     /// Flip samples and reorder the channels of pixels, with the image's own keys.
     PixelKeyed(PixelKeys),
+    /// Move and flip elements by a plan of the image's own.
+    OwnPlan(OwnPlan),
     /// Fill every block with its statistic.
     BlockStatistic(BlockStatistic),
     /// XOR with the image's own stream.
@@ -85,6 +89,7 @@ impl Step {
         match self {
             Step::Permute(plan) => plan,
             Step::PixelKeyed(keys) => keys,
+            Step::OwnPlan(plan) => plan,
             Step::BlockStatistic(statistic) => statistic,
             Step::Keystream(keystream) => keystream,
             Step::LaplaceNoise(noise) => noise,
@@ -113,6 +118,7 @@ impl Step {
             (Step::PixelKeyed(before), Step::PixelKeyed(next)) => {
                 before.then(next).map(|step| step.map(Step::PixelKeyed))
             }
+            (Step::OwnPlan(before), Step::OwnPlan(next)) => before.then(next).map(|step| step.map(Step::OwnPlan)),
             (before, next) => [Some(before), Some(next)],
         })
     }
@@ -131,7 +137,7 @@ impl std::fmt::Debug for Step {
 
 /// Every kernel.
 #[cfg(feature = "gpu")]
-pub static KERNELS: [&Kernel; 20] = [
+pub static KERNELS: [&Kernel; 24] = [
     &permute::PERMUTE_BYTES,
     &permute::PERMUTE_FLOATS,
     &permute::PERMUTE_TILES_BYTES,
@@ -142,6 +148,10 @@ pub static KERNELS: [&Kernel; 20] = [
     &keystream::KEYSTREAM_FLOATS,
     &pixel_keyed::PIXEL_KEYED_BYTES,
     &pixel_keyed::PIXEL_KEYED_FLOATS,
+    &own_plan::BLOCK_KEYS,
+    &own_plan::ELEMENT_KEYS,
+    &own_plan::OWN_PLAN_BYTES,
+    &own_plan::OWN_PLAN_FLOATS,
     &block_statistic::BLOCK_STATISTIC,
     &block_statistic::FILL_BYTES,
     &block_statistic::FILL_FLOATS,

@@ -49,18 +49,23 @@ pub fn from_images(plan: &Plan, images: &[&[u8]], scratch: &mut Scratch, output:
 
 /// Sends one image through a plan: the twin of `shaders/permute_bytes.wgsl`.
 fn permute(plan: &Plan, input: &[u8], output: &mut [u8]) {
+    gather(plan.geometry(), plan.unit(), plan.table(), input, output);
+}
+
+/// Sends one image through a table, which has an entry for every element: its source, and whether it is flipped.
+pub(super) fn gather(geometry: Geometry, unit: Unit, table: &[u32], input: &[u8], output: &mut [u8]) {
     let source = |entry: u32| (entry & !FLIP) as usize;
     // All bits are one if the flip bit is set, else zero. This avoids a branch.
     let flip = |entry: u32| (entry as i32) >> 31;
-    match (plan.unit(), plan.geometry().depth()) {
+    match (unit, geometry.depth()) {
         (Unit::Sample, Depth::U8) => {
-            for (sample, &entry) in output.iter_mut().zip(plan.table()) {
+            for (sample, &entry) in output.iter_mut().zip(table) {
                 *sample = input[source(entry)] ^ flip(entry) as u8;
             }
         }
         (Unit::Sample, depth) => {
             let upper = (depth.max() >> 8) as u8;
-            for (sample, &entry) in output.chunks_exact_mut(2).zip(plan.table()) {
+            for (sample, &entry) in output.chunks_exact_mut(2).zip(table) {
                 let from = 2 * source(entry);
                 sample[0] = input[from] ^ flip(entry) as u8;
                 sample[1] = input[from + 1] ^ (flip(entry) as u8 & upper);
@@ -71,7 +76,7 @@ fn permute(plan: &Plan, input: &[u8], output: &mut [u8]) {
                 let from = source(entry);
                 (input[from / 2] >> (4 * (from % 2)) ^ flip(entry) as u8) & 15
             };
-            for (byte, entries) in output.iter_mut().zip(plan.table().chunks_exact(2)) {
+            for (byte, entries) in output.iter_mut().zip(table.chunks_exact(2)) {
                 *byte = nibble(entries[0]) | nibble(entries[1]) << 4;
             }
         }

@@ -134,7 +134,7 @@ fn the_published_symmetries_are_all_twelve_of_them() {
             let [a, b, c, d] = square;
             let expected = [[c, d, a, b], [b, a, d, c], square][flip as usize];
             let geometry = geometry("2x2x1");
-            let stage = RotationInversion { block: Block::square(2) }.into();
+            let stage = RotationInversion { block: Block::square(2), scope: KeyScope::Block }.into();
             let mut key = StageKey::default();
             key.digits.push(symmetry(rotate, flip));
             let program =

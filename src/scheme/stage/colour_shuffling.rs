@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::rules::{Facts, Kind, Rules, Unfit};
 use super::value::Named;
 use super::{KeyScope, Shape, StageError, StageKey};
-use crate::engine::{COLOUR_ORDERS, PixelKeys, Step};
+use crate::engine::{BlockKeys, COLOUR_ORDERS, OwnKeys, PixelKeys, Step};
 use crate::image::Geometry;
 use crate::plan::Plan;
 use crate::schedule::Subkey;
@@ -66,9 +66,8 @@ impl Kind for ColourShuffling {
     fn read(fields: &Fields<'_>) -> Result<Self, StageError> {
         let (block, scope) = (fields.block()?, fields.scope(&["block", "image"])?);
         let orders = fields.or_default("orders")?;
-        let pixels = block.is_pixel() && orders == Orders::Permutations;
-        if scope == KeyScope::Image && !pixels {
-            return Err(StageError::PixelsOnly { stage: Self::NAME });
+        if scope == KeyScope::Image && orders != Orders::Permutations {
+            return Err(StageError::PermutationsOnly { stage: Self::NAME });
         }
         Ok(Self { block, scope, orders })
     }
@@ -90,7 +89,7 @@ impl Rules for ColourShuffling {
             block: Some(self.block),
             keyed_per_image: self.scope == KeyScope::Image,
             has_inverse: self.orders == Orders::Permutations,
-            whole_blocks: self.scope == KeyScope::Block,
+            whole_blocks: self.scope == KeyScope::Block || !self.block.is_pixel(),
             digits: Some("channel"),
             ..Facts::new(Self::NAME)
         }
@@ -98,10 +97,7 @@ impl Rules for ColourShuffling {
 
     fn explain(&self) -> String {
         let of = if self.block.is_pixel() { "pixel".to_owned() } else { format!("{} block", self.block) };
-        let in_images = match self.scope {
-            KeyScope::Image => ", in every image others",
-            KeyScope::Shared | KeyScope::Block => "",
-        };
+        let in_images = self.scope.in_images();
         let orders = match self.orders {
             Orders::Permutations => "one of their 6 orders",
             Orders::AsPublished => "one of 6 assignments, five of which lose a channel",
@@ -138,10 +134,14 @@ impl Rules for ColourShuffling {
         })?)
     }
 
-    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Step {
+    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Result<Step, CompileError> {
         if geometry.channels() != 3 {
-            return Step::Permute(Plan::identity(geometry));
+            return Ok(Step::Permute(Plan::identity(geometry)));
         }
-        Step::PixelKeyed(PixelKeys { negative: None, colour: Some(subkey), inverse: false })
+        if self.block.is_pixel() {
+            return Ok(Step::PixelKeyed(PixelKeys { negative: None, colour: Some(subkey), inverse: false }));
+        }
+        let keys = BlockKeys { colour: Some(subkey), ..BlockKeys::default() };
+        Ok(Tiling::new(self.block, geometry)?.own_plan(OwnKeys::Blocks(keys)))
     }
 }

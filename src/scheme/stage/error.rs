@@ -32,9 +32,9 @@ pub enum StageError {
         /// Those that it has.
         known: &'static [&'static str],
     },
-    /// A key per image for more than single pixels.
-    #[error("{stage} with a key per image works on single pixels and permutations: write block 1x1, no orders")]
-    PixelsOnly {
+    /// A key per image for orders that lose channels.
+    #[error("{stage} with a key per image has the six permutations only: leave the orders out")]
+    PermutationsOnly {
         /// The stage.
         stage: &'static str,
     },
@@ -101,7 +101,7 @@ impl StageError {
     pub fn field(&self) -> Option<&str> {
         match self {
             Self::Block(_) | Self::NotSquare { .. } => Some("block"),
-            Self::KeyScope(_) | Self::Scope { .. } | Self::PixelsOnly { .. } => Some("key"),
+            Self::KeyScope(_) | Self::Scope { .. } | Self::PermutationsOnly { .. } => Some("key"),
             Self::Order(_) => Some("order"),
             Self::Orders(_) => Some("orders"),
             Self::Statistic(_) => Some("statistic"),

@@ -4,6 +4,7 @@ use super::Stage;
 use crate::image::Geometry;
 use crate::schedule::{Stream, Subkey};
 use crate::scheme::CompileError;
+use crate::scheme::tiling::Tiling;
 use std::borrow::Cow;
 use std::fmt;
 use zeroize::{Zeroize, ZeroizeOnDrop};
@@ -92,7 +93,11 @@ impl Shape {
     /// # Errors
     /// When the stage's block does not tile the image.
     pub fn of(stage: &Stage, geometry: Geometry) -> Result<Self, CompileError> {
-        if stage.keyed_per_image() { Ok(Self::default()) } else { stage.rules().shape(geometry) }
+        if !stage.keyed_per_image() {
+            return stage.rules().shape(geometry);
+        }
+        stage.tile().map(|block| Tiling::new(block, geometry)).transpose()?;
+        Ok(Self::default())
     }
 }
 

@@ -42,7 +42,7 @@ impl Rules for Keystream {
         Ok(Shape::default())
     }
 
-    fn step_per_image(&self, subkey: Subkey, _: Geometry) -> Step {
-        Step::Keystream(engine::Keystream(subkey))
+    fn step_per_image(&self, subkey: Subkey, _: Geometry) -> Result<Step, CompileError> {
+        Ok(Step::Keystream(engine::Keystream(subkey)))
     }
 }

@@ -119,9 +119,9 @@ impl Rules for LaplaceNoise {
         Ok(Shape::default())
     }
 
-    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Step {
+    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Result<Step, CompileError> {
         let block = (self.block.height, self.block.width);
-        Step::LaplaceNoise(engine::LaplaceNoise { block, scale: self.scale(geometry.depth()), subkey })
+        Ok(Step::LaplaceNoise(engine::LaplaceNoise { block, scale: self.scale(geometry.depth()), subkey }))
     }
 }
 

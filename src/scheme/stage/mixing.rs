@@ -58,7 +58,7 @@ impl Rules for Mixing {
         }
     }
 
-    fn step_per_image(&self, subkey: Subkey, _: Geometry) -> Step {
-        Step::Mix(engine::Mixing { images: self.images, subkey })
+    fn step_per_image(&self, subkey: Subkey, _: Geometry) -> Result<Step, CompileError> {
+        Ok(Step::Mix(engine::Mixing { images: self.images, subkey }))
     }
 }

@@ -194,6 +194,13 @@ mod tests {
             "rotation-inversion block=16x16",
             "negative-positive block=8x4",
             "pixel-negative-positive key=image",
+            "pixel-shuffling block=4x4 key=image order=channel-row-column",
+            "sign-flip block=4x4 key=image",
+            "nibble-shuffling block=4x4 key=image",
+            "rotation-inversion block=4x4 key=image",
+            "negative-positive block=4x8 key=image",
+            "colour-shuffling block=4x4 key=image",
+            "block-scrambling block=4x4 key=image",
             "colour-shuffling block=1x1 key=image",
             "colour-shuffling block=16x16 key=block orders=as-published",
             "block-scrambling block=16x16",
@@ -215,7 +222,8 @@ mod tests {
             "sign-flip block=0x4 key=shared",
             "sign-flip block=04x4 key=shared",
             "rotation-inversion block=4x8",
-            "colour-shuffling block=4x4 key=image",
+            "rotation-inversion block=4x4 key=block",
+            "negative-positive block=4x4 key=shared",
             "colour-shuffling block=1x1 key=image orders=as-published",
             "colour-shuffling block=4x4 key=shared",
             "block-scrambling block=4x4 key=shared",
@@ -242,6 +250,6 @@ mod tests {
         assert!(words("shuffle", &[]).contains("pixel-shuffling, sign-flip"));
         assert!(words("block-scrambling", &[("block", "4"), ("key", "x")]).contains("it has block"));
         assert!(words("block-scrambling", &[]).contains("needs the field `block`"));
-        assert!(words("pixel-shuffling", &[("block", "4"), ("key", "image")]).contains("only shared and block"));
+        assert!(words("pixel-negative-positive", &[("key", "block")]).contains("only shared and image"));
     }
 }

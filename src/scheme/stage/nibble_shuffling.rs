@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use super::rules::{Facts, Kind, Rules, Unfit, flip};
 use super::{KeyScope, Shape, StageError, StageKey};
+use crate::engine::{ElementKeys, OwnKeys, Step};
 use crate::image::Geometry;
 use crate::plan::{Plan, Unit};
 use crate::schedule::{Stream, Subkey};
@@ -17,7 +18,7 @@ use std::fmt;
 pub struct NibbleShuffling {
     /// The block.
     pub block: Block,
-    /// One key for all blocks, or one each.
+    /// One key for all blocks, one each, or in every image others.
     pub scope: KeyScope,
 }
 
@@ -26,7 +27,7 @@ impl Kind for NibbleShuffling {
     const FIELDS: &'static [&'static str] = &["block", "key"];
 
     fn read(fields: &Fields<'_>) -> Result<Self, StageError> {
-        Ok(Self { block: fields.block()?, scope: fields.scope(&["shared", "block"])? })
+        Ok(Self { block: fields.block()?, scope: fields.scope(&["shared", "block", "image"])? })
     }
 }
 
@@ -38,7 +39,8 @@ impl fmt::Display for NibbleShuffling {
 
 impl Rules for NibbleShuffling {
     fn facts(&self) -> Facts {
-        Facts { block: Some(self.block), nibbles: true, flips: "rev", ..Facts::new(Self::NAME) }
+        let keyed_per_image = self.scope == KeyScope::Image;
+        Facts { block: Some(self.block), keyed_per_image, nibbles: true, flips: "rev", ..Facts::new(Self::NAME) }
     }
 
     fn explain(&self) -> String {
@@ -48,7 +50,8 @@ impl Rules for NibbleShuffling {
             self.block,
             match self.scope {
                 KeyScope::Shared => "all blocks share one key",
-                KeyScope::Block | KeyScope::Image => "every block has a key of its own",
+                KeyScope::Block => "every block has a key of its own",
+                KeyScope::Image => "every block of every image has a key of its own",
             }
         )
     }
@@ -95,5 +98,9 @@ impl Rules for NibbleShuffling {
             // Flipped before by the source's bit, and after by its own.
             tiling.nibble(b, source) as u32 | flip(key.flips[first + source] != key.flips[first + i])
         })?)
+    }
+
+    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Result<Step, CompileError> {
+        Ok(Tiling::new(self.block, geometry)?.own_plan(OwnKeys::Elements(ElementKeys::Nibbles(subkey))))
     }
 }

@@ -69,7 +69,7 @@ impl Rules for PixelNegativePositive {
         Ok(Plan::from_table(geometry, Unit::Sample, table)?)
     }
 
-    fn step_per_image(&self, subkey: Subkey, _: Geometry) -> Step {
-        Step::PixelKeyed(PixelKeys { negative: Some(subkey), colour: None, inverse: false })
+    fn step_per_image(&self, subkey: Subkey, _: Geometry) -> Result<Step, CompileError> {
+        Ok(Step::PixelKeyed(PixelKeys { negative: Some(subkey), colour: None, inverse: false }))
     }
 }

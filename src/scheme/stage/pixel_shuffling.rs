@@ -3,8 +3,10 @@
 use super::fields::Fields;
 use super::rules::{Facts, Kind, Rules, Unfit};
 use super::{KeyScope, Order, Shape, StageError, StageKey};
+use crate::engine::{ElementKeys, OwnKeys, Step};
 use crate::image::Geometry;
 use crate::plan::Plan;
+use crate::schedule::Subkey;
 use crate::scheme::axes::Axes;
 use crate::scheme::tiling::Tiling;
 use crate::scheme::{Block, CompileError};
@@ -15,7 +17,7 @@ use std::fmt;
 pub struct PixelShuffling {
     /// The block.
     pub block: Block,
-    /// One permutation for all blocks, or one each.
+    /// One permutation for all blocks, one each, or in every image others.
     pub scope: KeyScope,
     /// How a block's samples are counted.
     pub order: Order,
@@ -26,7 +28,7 @@ impl Kind for PixelShuffling {
     const FIELDS: &'static [&'static str] = &["block", "key", "order"];
 
     fn read(fields: &Fields<'_>) -> Result<Self, StageError> {
-        let (block, scope) = (fields.block()?, fields.scope(&["shared", "block"])?);
+        let (block, scope) = (fields.block()?, fields.scope(&["shared", "block", "image"])?);
         Ok(Self { block, scope, order: fields.or_default("order")? })
     }
 }
@@ -39,13 +41,15 @@ impl fmt::Display for PixelShuffling {
 
 impl Rules for PixelShuffling {
     fn facts(&self) -> Facts {
-        Facts { block: Some(self.block), ..Facts::new(Self::NAME) }
+        let keyed_per_image = self.scope == KeyScope::Image;
+        Facts { block: Some(self.block), keyed_per_image, ..Facts::new(Self::NAME) }
     }
 
     fn explain(&self) -> String {
         let whose = match self.scope {
             KeyScope::Shared => "by one permutation for all blocks",
-            KeyScope::Block | KeyScope::Image => "every block by a permutation of its own",
+            KeyScope::Block => "every block by a permutation of its own",
+            KeyScope::Image => "every block of every image by a permutation of its own",
         };
         let Self { block, order, .. } = self;
         format!("the samples of every {block} block change places inside it, {whose}{}", order.explain())
@@ -68,5 +72,10 @@ impl Rules for PixelShuffling {
         let tiling = Tiling::new(self.block, geometry)?.ordered(self.order);
         let (n, all) = (tiling.samples(), key.permutations.len());
         Ok(tiling.plan(|b, i| tiling.sample(b, key.permutations[b * n % all + i] as usize) as u32)?)
+    }
+
+    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Result<Step, CompileError> {
+        let keys = ElementKeys::Samples { shuffle: Some(subkey), flip: None };
+        Ok(Tiling::new(self.block, geometry)?.ordered(self.order).own_plan(OwnKeys::Elements(keys)))
     }
 }

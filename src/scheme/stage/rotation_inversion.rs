@@ -2,9 +2,11 @@
 
 use super::fields::Fields;
 use super::rules::{Facts, Kind, Rules, Unfit};
-use super::{Shape, StageError, StageKey};
+use super::{KeyScope, Shape, StageError, StageKey};
+use crate::engine::{BlockKeys, OwnKeys, Step};
 use crate::image::Geometry;
 use crate::plan::Plan;
+use crate::schedule::Subkey;
 use crate::scheme::axes::Axes;
 use crate::scheme::tiling::Tiling;
 use crate::scheme::{Block, CompileError};
@@ -15,36 +17,45 @@ use std::fmt;
 pub struct RotationInversion {
     /// The block, a square.
     pub block: Block,
+    /// The same key for all images, with a part for each block, or in every image another key.
+    pub scope: KeyScope,
 }
 
 impl Kind for RotationInversion {
     const NAME: &'static str = "rotation-inversion";
-    const FIELDS: &'static [&'static str] = &["block"];
+    const FIELDS: &'static [&'static str] = &["block", "key"];
 
     fn read(fields: &Fields<'_>) -> Result<Self, StageError> {
         let block = fields.block()?;
         if block.height != block.width {
             return Err(StageError::NotSquare { stage: Self::NAME, block });
         }
-        Ok(Self { block })
+        Ok(Self { block, scope: fields.scope(&["block", "image"])? })
     }
 }
 
 impl fmt::Display for RotationInversion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} block={}", Self::NAME, self.block)
+        write!(f, "{} block={}{}", Self::NAME, self.block, self.scope.unless(KeyScope::Block))
     }
 }
 
 impl Rules for RotationInversion {
     fn facts(&self) -> Facts {
-        Facts { block: Some(self.block), whole_blocks: true, digits: Some("symmetry"), ..Facts::new(Self::NAME) }
+        Facts {
+            block: Some(self.block),
+            keyed_per_image: self.scope == KeyScope::Image,
+            whole_blocks: true,
+            digits: Some("symmetry"),
+            ..Facts::new(Self::NAME)
+        }
     }
 
     fn explain(&self) -> String {
         format!(
-            "every {} block is turned and mirrored in one of the 8 ways in which a square falls on itself",
-            self.block
+            "every {} block is turned and mirrored in one of the 8 ways in which a square falls on itself{}",
+            self.block,
+            self.scope.in_images()
         )
     }
 
@@ -75,5 +86,10 @@ impl Rules for RotationInversion {
             }
             tiling.sample(b, (y * side + x) * channels + channel) as u32
         })?)
+    }
+
+    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Result<Step, CompileError> {
+        let keys = BlockKeys { turn: Some(subkey), ..BlockKeys::default() };
+        Ok(Tiling::new(self.block, geometry)?.own_plan(OwnKeys::Blocks(keys)))
     }
 }

@@ -75,15 +75,18 @@ pub(in crate::scheme) trait Rules: fmt::Display {
     }
 
     /// The step of a stage that is keyed per image.
-    fn step_per_image(&self, _subkey: Subkey, geometry: Geometry) -> Step {
-        Step::Permute(Plan::identity(geometry))
+    ///
+    /// # Errors
+    /// When the block does not tile the image.
+    fn step_per_image(&self, _subkey: Subkey, geometry: Geometry) -> Result<Step, CompileError> {
+        Ok(Step::Permute(Plan::identity(geometry)))
     }
 
     /// The step that the stage compiles to.
     fn step(&self, key: Keyed<'_>, geometry: Geometry) -> Result<Step, Unfit> {
         match key {
             Keyed::Fixed(key) => Ok(Step::Permute(self.plan(&key, geometry)?)),
-            Keyed::Image(subkey) => Ok(self.step_per_image(subkey, geometry)),
+            Keyed::Image(subkey) => Ok(self.step_per_image(subkey, geometry)?),
         }
     }
 }

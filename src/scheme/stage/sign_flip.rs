@@ -3,8 +3,10 @@
 use super::fields::Fields;
 use super::rules::{Facts, Kind, Rules, Unfit, flip};
 use super::{KeyScope, Order, Shape, StageError, StageKey};
+use crate::engine::{ElementKeys, OwnKeys, Step};
 use crate::image::Geometry;
 use crate::plan::Plan;
+use crate::schedule::Subkey;
 use crate::scheme::axes::Axes;
 use crate::scheme::tiling::Tiling;
 use crate::scheme::{Block, CompileError};
@@ -15,7 +17,7 @@ use std::fmt;
 pub struct SignFlip {
     /// The block.
     pub block: Block,
-    /// One set of signs for all blocks, or one each.
+    /// One set of signs for all blocks, one each, or in every image others.
     pub scope: KeyScope,
     /// How a block's samples are counted.
     pub order: Order,
@@ -26,7 +28,7 @@ impl Kind for SignFlip {
     const FIELDS: &'static [&'static str] = &["block", "key", "order"];
 
     fn read(fields: &Fields<'_>) -> Result<Self, StageError> {
-        let (block, scope) = (fields.block()?, fields.scope(&["shared", "block"])?);
+        let (block, scope) = (fields.block()?, fields.scope(&["shared", "block", "image"])?);
         Ok(Self { block, scope, order: fields.or_default("order")? })
     }
 }
@@ -39,13 +41,15 @@ impl fmt::Display for SignFlip {
 
 impl Rules for SignFlip {
     fn facts(&self) -> Facts {
-        Facts { block: Some(self.block), ..Facts::new(Self::NAME) }
+        let keyed_per_image = self.scope == KeyScope::Image;
+        Facts { block: Some(self.block), keyed_per_image, ..Facts::new(Self::NAME) }
     }
 
     fn explain(&self) -> String {
         let whose = match self.scope {
             KeyScope::Shared => "in all blocks at the same places",
-            KeyScope::Block | KeyScope::Image => "in every block at places of its own",
+            KeyScope::Block => "in every block at places of its own",
+            KeyScope::Image => "in every block of every image at places of its own",
         };
         let Self { block, order, .. } = self;
         format!("some samples of every {block} block are negated (p becomes max - p), {whose}{}", order.explain())
@@ -64,5 +68,10 @@ impl Rules for SignFlip {
         let tiling = Tiling::new(self.block, geometry)?.ordered(self.order);
         let (n, all) = (tiling.samples(), key.flips.len());
         Ok(tiling.plan(|b, i| tiling.sample(b, i) as u32 | flip(key.flips[b * n % all + i]))?)
+    }
+
+    fn step_per_image(&self, subkey: Subkey, geometry: Geometry) -> Result<Step, CompileError> {
+        let keys = ElementKeys::Samples { shuffle: None, flip: Some(subkey) };
+        Ok(Tiling::new(self.block, geometry)?.ordered(self.order).own_plan(OwnKeys::Elements(keys)))
     }
 }

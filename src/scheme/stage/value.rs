@@ -14,7 +14,7 @@ pub enum KeyScope {
     Shared,
     /// A key for every block, the same in all images. It is harder to attack and harder to learn from.
     Block,
-    /// A key for every image, of single pixels.
+    /// A key for every image, and in it for every block or pixel. No two images, and no two blocks, share anything.
     Image,
 }
 
@@ -36,6 +36,22 @@ pub(super) trait Named: Sized + Copy + PartialEq + 'static {
 impl Named for KeyScope {
     const NAMES: &'static [(&'static str, Self)] =
         &[("shared", KeyScope::Shared), ("block", KeyScope::Block), ("image", KeyScope::Image)];
+}
+
+impl KeyScope {
+    /// What a canonical text says of the scope. It says nothing of the default of a stage whose texts had no scope in
+    /// earlier versions.
+    pub(super) fn unless(self, default: Self) -> String {
+        if self == default { String::new() } else { format!(" key={self}") }
+    }
+
+    /// What people are told of a stage that is the same in all images unless its scope says otherwise.
+    pub(super) fn in_images(self) -> &'static str {
+        match self {
+            KeyScope::Image => ", in every image others",
+            KeyScope::Shared | KeyScope::Block => "",
+        }
+    }
 }
 
 impl fmt::Display for KeyScope {

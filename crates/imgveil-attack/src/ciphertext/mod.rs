@@ -4,6 +4,7 @@
 //! costs and what it gives back. None of them sees plain images of the set that is attacked, a key, or a plan.
 
 mod arrangement;
+mod block_tones;
 mod borders;
 mod contraction;
 mod each_block;
@@ -27,6 +28,7 @@ mod shared_refinement;
 mod structure;
 mod turned_blocks;
 
+pub use block_tones::block_tones;
 pub use filtered_pixels::filtered_pixels;
 pub use folded_pixels::folded_pixels;
 pub use keyed_blocks::keyed_blocks;

@@ -1,8 +1,8 @@
 //! Which attack goes with what a scheme does.
 
 use super::{
-    BlockChanges, Moves, Prior, filtered_pixels, folded_pixels, keyed_blocks, keyed_nibbles, nibbles, scrambled_blocks,
-    shared_blocks, shared_pixels, turned_blocks,
+    BlockChanges, Moves, Prior, block_tones, filtered_pixels, folded_pixels, keyed_blocks, keyed_nibbles, nibbles,
+    scrambled_blocks, shared_blocks, shared_pixels, turned_blocks,
 };
 use crate::{Ambiguity, Batch, Error, Progress};
 
@@ -36,6 +36,15 @@ pub enum Structure {
         block: usize,
         /// What is done to a block.
         changes: BlockChanges,
+        /// Every image has a key of its own.
+        key_per_image: bool,
+    },
+    /// Samples or nibbles move inside blocks, or are flipped, by a key for every block of every image.
+    Tones {
+        /// Height and width of a block.
+        block: usize,
+        /// Samples are flipped.
+        flipped: bool,
     },
     /// Samples are flipped and channels reordered by a key for every pixel: skk.
     Pixels {
@@ -72,7 +81,15 @@ impl Structure {
             }
             // A shared key is a key for every block that happens to be the same.
             Self::Nibbles { block, scrambled, .. } => keyed_nibbles(encrypted, block, scrambled, prior, progress),
-            Self::Blocks { block, changes } => turned_blocks(encrypted, block, changes, progress),
+            Self::Blocks { block, changes, key_per_image: false } => turned_blocks(encrypted, block, changes, progress),
+            // No image says anything of another.
+            Self::Blocks { block, changes, key_per_image: true } => {
+                let one = |index| turned_blocks(&encrypted.select(&[index]), block, changes, progress);
+                let images = (0..encrypted.len()).map(one).collect::<Result<Vec<Batch>, Error>>()?;
+                let samples: Vec<&[u16]> = images.iter().map(Batch::samples).collect();
+                Batch::new(encrypted.shape(), encrypted.max(), samples.concat())
+            }
+            Self::Tones { block, flipped } => block_tones(encrypted, block, flipped),
             Self::Pixels { key_per_image: false } => shared_pixels(encrypted),
             Self::Pixels { key_per_image: true } => folded_pixels(encrypted),
             Self::FilteredPixels { block, key_per_image } => filtered_pixels(encrypted, block, !key_per_image),
@@ -87,7 +104,8 @@ impl Structure {
             Self::Samples { scrambled, key_per_block, .. } | Self::Nibbles { scrambled, key_per_block, .. } => {
                 Ambiguity { turned: scrambled || key_per_block, ..sign }
             }
-            Self::Blocks { .. } => Ambiguity { turned: true, ..sign },
+            Self::Blocks { key_per_image, .. } => Ambiguity { turned: true, each_image: key_per_image, ..sign },
+            Self::Tones { .. } => Ambiguity { each_image: true, ..sign },
             Self::Pixels { key_per_image } | Self::FilteredPixels { key_per_image, .. } => {
                 Ambiguity { negative_channels: true, each_image: key_per_image, ..sign }
             }

@@ -26,6 +26,9 @@ pub fn recovery(scheme: Option<&Scheme>) -> Result<Structure, String> {
             Stage::BlockStatistic(statistic) => Some(statistic.block),
             _ => None,
         });
+        if let Some(own) = with_own_keys(scheme)? {
+            return Ok(own);
+        }
         return Ok(match (has(|stage| matches!(stage, Stage::PixelNegativePositive(_))), filter) {
             (true, None) => Structure::Pixels { key_per_image },
             (true, Some(block)) => Structure::FilteredPixels { block: square(scheme, block)?, key_per_image },
@@ -41,14 +44,7 @@ pub fn recovery(scheme: Option<&Scheme>) -> Result<Structure, String> {
     };
     Ok(match (level, within) {
         (Level::Nibble, _) => Structure::Nibbles { block, key_per_block, scrambled },
-        (Level::Sample, Within::Turned) => {
-            let changes = BlockChanges {
-                turned: has(|stage| matches!(stage, Stage::RotationInversion(_))),
-                negated: has(|stage| matches!(stage, Stage::NegativePositive(_))),
-                reordered: has(|stage| matches!(stage, Stage::ColourShuffling(_))),
-            };
-            Structure::Blocks { block, changes }
-        }
+        (Level::Sample, Within::Turned) => Structure::Blocks { block, changes: changes(scheme), key_per_image: false },
         (Level::Sample, Within::PerBlock) if scheme.tile() == Block::square(1) => {
             Structure::Pixels { key_per_image: false }
         }
@@ -58,6 +54,36 @@ pub fn recovery(scheme: Option<&Scheme>) -> Result<Structure, String> {
         }
         (Level::Sample, _) => Structure::Samples { block, moves, key_per_block, scrambled },
     })
+}
+
+/// What is done to blocks as wholes.
+fn changes(scheme: &Scheme) -> BlockChanges {
+    let has = |is: fn(&Stage) -> bool| scheme.stages.iter().any(is);
+    BlockChanges {
+        turned: has(|stage| matches!(stage, Stage::RotationInversion(_))),
+        negated: has(|stage| matches!(stage, Stage::NegativePositive(_))),
+        reordered: has(|stage| matches!(stage, Stage::ColourShuffling(_))),
+    }
+}
+
+/// The structure of moves by keys per image; none if there are others. Blocks that are moved as wholes make a jigsaw of
+/// every image. Of blocks whose samples are moved or flipped, each in its own way, tones are left.
+fn with_own_keys(scheme: &Scheme) -> Result<Option<Structure>, String> {
+    let (mut moved, mut flipped) = (false, false);
+    for stage in &scheme.stages {
+        match stage {
+            Stage::PixelShuffling(_) => moved = true,
+            Stage::SignFlip(_) | Stage::NibbleShuffling(_) => flipped = true,
+            Stage::NegativePositive(_) | Stage::RotationInversion(_) | Stage::BlockScrambling(_) => {}
+            Stage::ColourShuffling(stage) if stage.block != Block::square(1) => {}
+            _ => return Ok(None),
+        }
+    }
+    let block = square(scheme, scheme.tile())?;
+    Ok(Some(match moved || flipped {
+        false => Structure::Blocks { block, changes: changes(scheme), key_per_image: true },
+        true => Structure::Tones { block, flipped: flipped || changes(scheme).negated },
+    }))
 }
 
 /// The side of a square block.
@@ -85,6 +111,9 @@ mod tests {
         assert_eq!(of("le"), Ok(Structure::Nibbles { block: 4, key_per_block: false, scrambled: false }));
         assert_eq!(of("ele block=8"), Ok(Structure::Nibbles { block: 8, key_per_block: true, scrambled: true }));
         assert!(matches!(of("etc"), Ok(Structure::Blocks { block: 16, .. })));
+        assert!(matches!(of("etc-image"), Ok(Structure::Blocks { block: 4, key_per_image: true, .. })));
+        assert_eq!(of("shuffle-flip-image"), Ok(Structure::Tones { block: 4, flipped: true }));
+        assert_eq!(of("vit-image block=8"), Ok(Structure::Tones { block: 8, flipped: false }));
         assert_eq!(of("skk"), Ok(Structure::Pixels { key_per_image: false }));
         assert_eq!(of("skk key=image"), Ok(Structure::Pixels { key_per_image: true }));
         let filtered = |block, key_per_image| Ok(Structure::FilteredPixels { block, key_per_image });

@@ -76,7 +76,7 @@ fn list(args: &Args, out: &Output) -> Outcome {
         return Ok(DONE);
     }
     out.say(&format!(
-        "{:<13} {:<8} {:<24} {:<5} {:<14} {}",
+        "{:<18} {:<8} {:<24} {:<5} {:<14} {}",
         "scheme", "inverse", "key space", "JPEG", "key per image", "source"
     ));
     let mut without = Vec::new();
@@ -89,7 +89,7 @@ fn list(args: &Args, out: &Output) -> Outcome {
             |space| space.to_string(),
         );
         out.say(&format!(
-            "{:<13} {:<8} {key_space:<24} {:<5} {:<14} {}",
+            "{:<18} {:<8} {key_space:<24} {:<5} {:<14} {}",
             preset.name(),
             if scheme.has_inverse() { "yes" } else { "lossy" },
             if scheme.jpeg(args.size).friendly { "yes" } else { "no" },

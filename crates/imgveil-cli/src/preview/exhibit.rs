@@ -56,6 +56,9 @@ impl Exhibit {
             ],
             Preset::Shf => vec![(plain, "pixels shuffled, one key for all blocks")],
             Preset::Np => vec![(plain, "signs flipped, one key for all blocks")],
+            Preset::EtcImage => vec![(plain, "etc, a key for every image")],
+            Preset::ShuffleFlipImage => vec![(plain, "shuffle-flip, a key for every block of every image, scrambled")],
+            Preset::VitImage => vec![(plain, "vit, a key for every patch of every image")],
             Preset::Vit => vec![
                 (plain, "patches shuffled inside, and scrambled"),
                 (Options { sign_flip: true, ..plain }, "patches shuffled inside, and scrambled; signs flipped"),

@@ -5,7 +5,7 @@ use crate::common::sandbox::*;
 #[test]
 fn an_unknown_scheme_lists_those_there_are() {
     let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
-    np, vit, instahide, pixelate, blur, dp-pix, keystream";
+    np, vit, etc-image, shuffle-flip-image, vit-image, instahide, pixelate, blur, dp-pix, keystream";
     Sandbox::new().refuses("encrypt -k k.key -s rot13 in out", USAGE, words);
 }
 

@@ -129,7 +129,7 @@ fn a_preview_is_refused_with_a_reason() {
     sandbox.key("text.key", "no key", 0o600);
     sandbox.refuses_like("preview a.png -k text.key", KEY, |words| words.contains("text.key is not a usable key file"));
     let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
-    np, vit, instahide, pixelate, blur, dp-pix, keystream";
+    np, vit, etc-image, shuffle-flip-image, vit-image, instahide, pixelate, blur, dp-pix, keystream";
     sandbox.refuses("preview a.png -s rot13", USAGE, words);
     sandbox.refuses("preview a.png -s no.toml", USAGE, "there is no scheme file no.toml: check the path");
     sandbox.refuses_like("preview a.png -s bad.toml", USAGE, |words| {

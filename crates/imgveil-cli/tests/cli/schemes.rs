@@ -7,22 +7,25 @@ use serde_json::Value;
 #[test]
 fn schemes_are_listed_with_what_they_are_worth() {
     let list = "\
-scheme        inverse  key space                JPEG  key per image  source
-none          yes      0                        yes   no             -
-shuffle-flip  yes      250                      no    no             after Tanaka 2018
-le            yes      256 (tables: 590)        no    no             Tanaka 2018
-ele           yes      256 (tables: 1,882,639)  no    no             Madono 2020
-etc           yes      256 (tables: 2,505)      yes   no             Chuman 2019
-skk           yes      256 (tables: 280,231)    no    option         Sirichotedumrong 2019
-skk-filter    lossy    256 (tables: 280,231)    no    option         after Huang 2022
-shf           yes      202                      no    no             AprilPyone 2021
-np            yes      48                       no    no             AprilPyone 2021
-vit           yes      256 (tables: 7,474)      no    no             Kiya 2023
-instahide     lossy    256                      no    yes            Huang 2020
-pixelate      lossy    0                        yes   no             -
-blur          lossy    0                        yes   no             -
-dp-pix        lossy    256                      yes   yes            Fan 2018
-keystream     yes      256                      no    yes            ChaCha20
+scheme             inverse  key space                JPEG  key per image  source
+none               yes      0                        yes   no             -
+shuffle-flip       yes      250                      no    no             after Tanaka 2018
+le                 yes      256 (tables: 590)        no    no             Tanaka 2018
+ele                yes      256 (tables: 1,882,639)  no    no             Madono 2020
+etc                yes      256 (tables: 2,505)      yes   no             Chuman 2019
+skk                yes      256 (tables: 280,231)    no    option         Sirichotedumrong 2019
+skk-filter         lossy    256 (tables: 280,231)    no    option         after Huang 2022
+shf                yes      202                      no    no             AprilPyone 2021
+np                 yes      48                       no    no             AprilPyone 2021
+vit                yes      256 (tables: 7,474)      no    no             Kiya 2023
+etc-image          yes      256                      no    yes            after Aso 2024
+shuffle-flip-image yes      256                      no    yes            this project
+vit-image          yes      256                      no    yes            Aso 2024
+instahide          lossy    256                      no    yes            Huang 2020
+pixelate           lossy    0                        yes   no             -
+blur               lossy    0                        yes   no             -
+dp-pix             lossy    256                      yes   yes            Fan 2018
+keystream          yes      256                      no    yes            ChaCha20
 
 For images of 224x224x3. Key space: log2 of the number of different things that keys can do to an
 image. A secret has 256 bits, so no key reaches more; what written-out tables could do beyond that
@@ -39,8 +42,8 @@ fn schemes_are_listed_for_any_size_and_as_json() {
     let sandbox = Sandbox::new();
     let done = sandbox.run("schemes --size 28x28x1");
     for line in [
-        "shuffle-flip  yes      60                       no    no             after Tanaka 2018",
-        "etc           yes      -                        yes   no             Chuman 2019",
+        "shuffle-flip       yes      60                       no    no             after Tanaka 2018",
+        "etc                yes      -                        yes   no             Chuman 2019",
         "- etc: blocks of 16x16 do not tile an image of 28x28.",
     ] {
         assert!(done.out.lines().any(|l| l == line), "{line}: {}", done.out);
@@ -50,7 +53,7 @@ fn schemes_are_listed_for_any_size_and_as_json() {
     assert!(done.out.contains("\n- instahide: mixing works on 8-bit samples"), "{}", done.out);
     let done = sandbox.run("schemes --size 28x28x1 --json");
     let list: Vec<Value> = serde_json::from_str(&done.out).unwrap();
-    assert_eq!((done.code, done.err.as_str(), list.len()), (0, "", 15));
+    assert_eq!((done.code, done.err.as_str(), list.len()), (0, "", 18));
     let expected = serde_json::json!({
         "name": "np", "summary": "samples are negated or not by their places in the block, with one key for all blocks",
         "inverse": true, "key_space": { "bits": 16.0, "tables": 16.0 }, "jpeg": false, "key_per_image": "no",
@@ -161,7 +164,7 @@ bits, so no key reaches more; what written-out tables could do beyond that is gi
 fn what_is_no_scheme_is_not_explained() {
     let sandbox = Sandbox::new();
     let words = "there is no scheme `rot13`; the schemes are none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, \
-    np, vit, instahide, pixelate, blur, dp-pix, keystream";
+    np, vit, etc-image, shuffle-flip-image, vit-image, instahide, pixelate, blur, dp-pix, keystream";
     sandbox.refuses("schemes rot13", USAGE, words);
     sandbox.refuses("schemes own.toml", USAGE, "there is no scheme file own.toml: check the path");
     sandbox.write("own.toml", b"[[stage]]\n");
