@@ -182,6 +182,9 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::NoRoomForMembers
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }
+        | JobError::UnknownClass(_)
+        | JobError::OtherOptions { .. }
+        | JobError::PruneAll { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
         JobError::Memory(_) => ErrorKind::Memory,
         JobError::Lossy { .. } => ErrorKind::NotInvertible,
@@ -189,6 +192,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::NotEncrypted(_)
         | JobError::NothingReadable { .. }
         | JobError::ForgedJournal(_)
+        | JobError::UnknownOption { .. }
         | JobError::NoName { .. }
         | JobError::ForgedName { .. } => ErrorKind::InvalidSet,
         JobError::Random(_) => ErrorKind::Io,

@@ -73,7 +73,8 @@ impl DecryptRun {
         let key = request.secret.key();
         let head = Head::new(key, "decrypt", identity::of_decryption(request, manifest, encoding), manifest.salt);
         let (path, partition, reopen, names_written) = (request.output.as_path(), None, false, None);
-        let place = Place { path, encoding, partition, key, head, reopen, private, names: names_written };
+        let shards = Vec::new();
+        let place = Place { path, encoding, partition, key, head, reopen, private, names: names_written, shards };
         let started = Instant::now();
         let (mut output, sink) = match Output::open(place, slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),

@@ -3,6 +3,7 @@
 use super::census::Census;
 use super::identity;
 use super::names_file;
+use super::options;
 use super::preflight::Preflighted;
 use super::progress::Busy;
 use super::request::EncryptRequest;
@@ -21,6 +22,7 @@ pub(super) fn manifest(request: &EncryptRequest, set: &Preflighted, images: Vec<
         salt: set.salt,
         encoding: set.encoding,
         run: identity::of_encryption(request, set.encoding),
+        options: options::recorded(&request.options),
         partition: None,
         parts: Vec::new(),
         classes: set.classes.clone(),

@@ -68,7 +68,7 @@ impl EncryptRun {
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);
         }
-        let stamps: Vec<String> = (0..set.slots.len()).map(|index| self.stamp(&set, index)).collect();
+        let stamps: Vec<String> = (0..set.slots.len()).map(|index| stamp(request, &set, index)).collect();
         let place = Place {
             path: &request.output,
             encoding: set.encoding,
@@ -78,6 +78,7 @@ impl EncryptRun {
             reopen: request.options.retry_failed,
             private: false,
             names: names_file::path(request),
+            shards: Vec::new(),
         };
         let begun = Output::is_begun(&place);
         if !begun {
@@ -104,7 +105,7 @@ impl EncryptRun {
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
         if !batches.is_empty() {
-            let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref() };
+            let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref(), numbers: None };
             pipeline::run(&job, &batches, request.options.read.memory, |event, now| {
                 busy = *now;
                 progress.busy(now);
@@ -138,39 +139,47 @@ impl EncryptRun {
         let manifest = finished.manifest.ok_or(JobError::Worker)?;
         Ok(describe::summary(request, device(), &set, manifest, Tally { resumed, failed, started, busy }))
     }
+}
 
-    /// A keyed hash of the stamp of an image's file. Empty for images of other processes.
-    fn stamp(&self, set: &Preflighted, index: usize) -> String {
-        if set.slots[index].geometry.is_none() {
-            return String::new();
-        }
-        let text = format!("{} | {}", set.source.items()[index].name, set.source.stamp(index));
-        keyed(&self.request.secret, "imgveil v1 stamp", &text)[..16].to_owned()
+/// A keyed hash of the stamp of an image's file. Empty for images of other processes.
+pub(super) fn stamp(request: &EncryptRequest, set: &Preflighted, index: usize) -> String {
+    if set.slots[index].geometry.is_none() {
+        return String::new();
     }
+    let text = format!("{} | {}", set.source.items()[index].name, set.source.stamp(index));
+    keyed(&request.secret, "imgveil v1 stamp", &text)[..16].to_owned()
 }
 
 /// The stages of an encryption.
-struct Encryption<'a> {
-    device: &'a Device,
-    request: &'a EncryptRequest,
-    set: &'a Preflighted,
-    sink: &'a dyn Sink,
+pub(super) struct Encryption<'a> {
+    pub device: &'a Device,
+    pub request: &'a EncryptRequest,
+    pub set: &'a Preflighted,
+    pub sink: &'a dyn Sink,
+    /// The number in the input of the image of each slot of the sink. `None` if they are the same.
+    pub numbers: Option<&'a [usize]>,
 }
 
 /// An image's id, and the hash of its plain pixels.
-struct Plain {
+pub(super) struct Plain {
     id: ImageId,
     hash: [u8; 16],
 }
 
 impl Encryption<'_> {
     /// Adds the image's name to an error of the pipeline, which knows only the image's number.
-    fn located(&self, index: usize, error: ReadError) -> ReadError {
-        if error.path == pipeline::unnamed(index) {
+    pub fn located(&self, slot: usize, error: ReadError) -> ReadError {
+        let index = self.number(slot);
+        if error.path == pipeline::unnamed(slot) {
             ReadError { path: self.set.source.items()[index].name.clone(), ..error }
         } else {
             error
         }
+    }
+
+    /// The number in the input of the image of a slot.
+    fn number(&self, slot: usize) -> usize {
+        self.numbers.and_then(|numbers| numbers.get(slot).copied()).unwrap_or(slot)
     }
 }
 
@@ -178,7 +187,8 @@ impl Stages for Encryption<'_> {
     type Carried = Plain;
     type Written = (Entry, Vec<Stored>);
 
-    fn decode(&self, index: usize) -> Result<(Image, Plain), ReadError> {
+    fn decode(&self, slot: usize) -> Result<(Image, Plain), ReadError> {
+        let index = self.number(slot);
         let (request, source) = (self.request, self.set.source.as_ref());
         let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
         let (id, hash) = self.set.hashes(request, index, &image);
@@ -195,21 +205,22 @@ impl Stages for Encryption<'_> {
 
     fn write(
         &self,
-        index: usize,
+        slot: usize,
         image: Image,
         plain: Plain,
     ) -> Result<Result<(Entry, Vec<Stored>), ReadError>, JobError> {
+        let index = self.number(slot);
         let geometry = image.geometry();
         let members = match self.set.source.members(index, &self.request.options.read.members) {
             Ok(members) => members,
             Err(error) => return Ok(Err(error)),
         };
-        let path = self.sink.path(index);
+        let path = self.sink.path(slot);
         let encoded = self.sink.encode(&image);
         let bytes = encoded.map_err(|reason| SetError::Encode { path: PathBuf::from(&path), reason })?;
         drop(image);
         let hash = MembersHash::of(&members);
-        let stored = self.sink.store(index, bytes, members)?;
+        let stored = self.sink.store(slot, bytes, members)?;
         let item = &self.set.slots[index].item;
         let entry = Entry {
             name: item.name.clone(),

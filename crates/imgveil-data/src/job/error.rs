@@ -1,5 +1,6 @@
 //! Why a job cannot be done, and a check that several jobs share.
 
+use super::options::{Difference, listed};
 use super::summary::Failure;
 use crate::OutOfMemory;
 use crate::set::{Mixed, SetError};
@@ -95,6 +96,37 @@ pub enum JobError {
         /// The file of names.
         names: PathBuf,
         /// The output.
+        output: PathBuf,
+    },
+    /// The number of a class cannot be found.
+    #[error(
+        "it is not known which of the numbers that the set has given is that of the class `{}`: the file of names is \
+         missing, and classes have no image in the input that is in the set",
+        .0.plain()
+    )]
+    UnknownClass(String),
+    /// A set was made with an option that this version does not know.
+    #[error("{output} was made with the option `{}`, which this version does not know: use a newer imgveil", .option.plain())]
+    UnknownOption {
+        /// The set.
+        output: PathBuf,
+        /// The option.
+        option: String,
+    },
+    /// Options contradict those of the set.
+    #[error("{output} was made with other options: {}", listed(differences))]
+    OtherOptions {
+        /// The set.
+        output: PathBuf,
+        /// The options.
+        differences: Vec<Difference>,
+    },
+    /// No image of the set is in the input, and all would be removed.
+    #[error("{input} holds no image of the set {output}: nothing was removed; check that it is the right input")]
+    PruneAll {
+        /// The input.
+        input: PathBuf,
+        /// The set.
         output: PathBuf,
     },
     /// There are no partitions to merge.

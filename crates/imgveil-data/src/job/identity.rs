@@ -32,6 +32,14 @@
 //! names=/data/out.names.csv         the path as given, or nothing
 //! ```
 //!
+//! The text of an update has these lines:
+//!
+//! ```text
+//! imgveil run identity 2
+//! job=update
+//! salt=HEX                          the set's
+//! ```
+//!
 //! In values, a backslash is written as `\\` and a line feed as `\n`. The hash is keyed, because outputs are handed out
 //! and nobody else should learn the input's path.
 
@@ -120,6 +128,13 @@ pub(super) fn of_decryption(request: &DecryptRequest, manifest: &Manifest, encod
     text.line("encoding", &encoding_text(encoding));
     text.path("names", request.options.names.as_deref());
     keyed(&request.secret, "imgveil v1 run identity", &text.0)
+}
+
+/// The identity of an update. Every update of a set continues what another one left: what is to do is found anew.
+pub(super) fn of_update(secret: &Secret, salt: Option<Salt>) -> String {
+    let mut text = Text::new("update");
+    text.line("salt", &salt.map_or(String::new(), |salt| salt.to_string()));
+    keyed(secret, "imgveil v1 run identity", &text.0)
 }
 
 /// The salt of a set whose partitions are written by processes that share no file. All of them list the same images and

@@ -5,6 +5,7 @@ use super::census::{Census, Contents, Size};
 use super::check;
 use super::cost;
 use super::depth;
+use super::earlier::Earlier;
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
@@ -135,6 +136,15 @@ pub(super) fn links_out(source: &dyn Source) -> Vec<String> {
 
 /// Opens the set and reads every header, and every image whose header leaves open how many bits it uses.
 pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflighted, JobError> {
+    look_at(request, None, progress)
+}
+
+/// As [`look`]. Classes have the numbers that they have in the set that is brought up to date, if there is one.
+pub(super) fn look_at(
+    request: &EncryptRequest,
+    earlier: Option<&Earlier>,
+    progress: &dyn Progress,
+) -> Result<Preflighted, JobError> {
     let options = &request.options;
     let encoding = options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
     if options.partition.is_some() && (encoding.is_array() || request.scheme.mixes()) {
@@ -155,14 +165,17 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
         });
     }
     check_apart(&request.input, &request.output)?;
-    let source = opened.source;
+    let (source, numbered) = match earlier {
+        Some(earlier) => earlier.numbered(opened.source).map(|(source, classes)| (source, Some(classes)))?,
+        None => (opened.source, None),
+    };
     let salt = salt::of_run(request, encoding, source.items())?;
     let (source, listed) = ordered(request, salt, source);
     let mine = match options.partition {
         Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],
     };
-    let classes = names::classes(source.classes(), options.naming);
+    let classes = numbered.unwrap_or_else(|| names::classes(source.classes(), options.naming));
     let mut set = Preflighted {
         encoding,
         slots: source
