@@ -169,7 +169,11 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Engine(_) => ErrorKind::Device,
         JobError::Busy(_) => ErrorKind::Busy,
         JobError::NamesInside { .. } => ErrorKind::InvalidRequest,
-        JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
+        JobError::OtherNames(_)
+        | JobError::Whole(_)
+        | JobError::OtherRun { .. }
+        | JobError::SetThere { .. }
+        | JobError::OtherSetThere { .. } => ErrorKind::AlreadyExists,
         JobError::Mixed(_)
         | JobError::MixedArray(_)
         | JobError::AlreadyEncrypted { .. }

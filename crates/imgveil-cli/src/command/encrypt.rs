@@ -6,11 +6,16 @@ use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
 use crate::output::{
     ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
 };
+use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
-use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight_with_progress};
+use imgveil_data::job::{
+    EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Preflight, Summary, Update, UpdateRequest,
+    UpdateRun, preflight_with_progress,
+};
 use imgveil_data::set::names::Naming;
+use imgveil_data::{Detail, Error};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -133,6 +138,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.detail(&format!("risk: {}", risk_words(&risks)));
     }
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
+    let request_again = request.clone();
+    let device_again = device.clone();
     let bar = Arc::new(ImageBar::new("encrypting"));
     if args.dry_run {
         let result = preflight_with_progress(&request, bar.as_ref());
@@ -141,9 +148,31 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     let result = EncryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
+    tell_changes(request_again, device_again, &result, out);
     let summary = continued(result, &args.output, out)?;
     let beside = args.partition.map_or("failed.csv".to_owned(), |partition| format!("failed-{}.csv", partition.slug()));
     report("encrypted", &args.output, &beside, &summary, args.json, out)
+}
+
+/// Where the output is a finished set, says what an update would do.
+fn tell_changes(request: EncryptRequest, device: Device, result: &Result<Summary, Error>, out: &Output) {
+    let there = match result {
+        Ok(summary) => summary.was_complete,
+        Err(error) => matches!(
+            error.detail(),
+            Detail::Job(JobError::SetThere { differences, .. }) if differences.is_empty()
+        ),
+    };
+    if !there || request.options.partition.is_some() {
+        return;
+    }
+    let EncryptRequest { input, output, secret, options, .. } = request;
+    let update = UpdateRequest { input, output, secret, scheme: None, encoding: None, options, prune: false };
+    // What cannot be compared was reported already.
+    let Ok(Update { changes, .. }) = UpdateRun::new(update, device).changes() else { return };
+    if !changes.is_none(true) {
+        out.note(&format!("note: since then: {changes}; `imgveil update` brings the output up to date"));
+    }
 }
 
 /// Prints what a run would do.

@@ -36,6 +36,7 @@ pub(crate) mod train;
 mod train_run;
 #[cfg(feature = "train")]
 mod training_args;
+mod update;
 mod verify;
 
 use crate::{exit, output};
@@ -68,6 +69,7 @@ enum Command {
     Keygen(keygen::Args),
     Key(key::Args),
     Encrypt(encrypt::Args),
+    Update(update::Args),
     Decrypt(decrypt::Args),
     Verify(verify::Args),
     Inspect(inspect::Args),
@@ -146,6 +148,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Keygen(args) => keygen::run(args, out),
         Command::Key(args) => key::run(args, out),
         Command::Encrypt(args) => encrypt::run(args, out),
+        Command::Update(args) => update::run(args, out),
         Command::Decrypt(args) => decrypt::run(args, out),
         Command::Verify(args) => verify::run(args, out),
         Command::Inspect(args) => inspect::run(args, out),

@@ -7,7 +7,7 @@ mod plain;
 mod progress;
 mod set_table;
 
-pub use job_report::{continued, list, report, set_aside};
+pub use job_report::{continued, list, report, report_set_aside, set_aside};
 pub use passed_over::{WOULD, passed_over};
 pub use plain::{is_plain, plain, plain_lines};
 pub use progress::{ImageBar, links_out};

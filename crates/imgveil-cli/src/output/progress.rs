@@ -2,7 +2,7 @@
 
 use super::{Output, contents_lines, duration, plain};
 use crate::exit::advice as advice_on;
-use imgveil_data::job::{Busy, Contents, Note, Progress};
+use imgveil_data::job::{Busy, Changes, Contents, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
@@ -144,6 +144,12 @@ impl Progress for ImageBar {
             for line in contents_lines(contents) {
                 let _ = writeln!(std::io::stderr(), "{}", plain(&line));
             }
+        });
+    }
+
+    fn changes(&self, changes: &Changes) {
+        self.bar.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "{changes}");
         });
     }
 

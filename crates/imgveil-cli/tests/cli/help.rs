@@ -33,8 +33,8 @@ fn every_subcommand_has_help_with_an_example() {
         commands,
         [
             &[
-                "keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview",
-                "attack", "evaluate", "check", "bench"
+                "keygen", "key", "encrypt", "update", "decrypt", "verify", "inspect", "merge", "devices", "schemes",
+                "preview", "attack", "evaluate", "check", "bench"
             ],
             trains
         ]
@@ -69,6 +69,7 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
     let mut told = vec![
         ("keygen", "Whoever holds it can decrypt; without it nobody can, so keep a backup."),
         ("encrypt", "Files that cannot be read are set aside with their reasons, and the rest is done."),
+        ("update", "OUT stays as it was until the new files are whole"),
         ("decrypt", "A wrong key is refused by its fingerprint before anything is written."),
         ("key export-tables", "Schemes with a key for every image have no tables."),
         ("devices", "`--device auto` takes the first one if it is hardware, else the CPU"),
@@ -114,6 +115,7 @@ fn examples_are_whole_lines() {
         "key",
         "key export-tables",
         "encrypt",
+        "update",
         "decrypt",
         "verify",
         "inspect",

@@ -49,4 +49,6 @@ mod study;
 mod tables;
 #[cfg(feature = "train")]
 mod train;
+mod update;
+mod update_cut;
 mod verify;

@@ -142,6 +142,7 @@ impl DecryptRun {
             seconds: started.elapsed().as_secs_f64(),
             busy,
             encoding,
+            was_complete: false,
             names: None,
         })
     }

@@ -70,6 +70,7 @@ pub(super) fn summary(
         seconds: tally.started.elapsed().as_secs_f64(),
         busy: tally.busy,
         encoding: set.encoding,
+        was_complete: false,
         names: names_file::path(request),
     }
 }

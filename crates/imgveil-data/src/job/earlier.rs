@@ -17,6 +17,8 @@ pub(super) struct Earlier {
     pub names: HashMap<String, Name>,
     /// The entries by the part of their names that stays the same whatever their class is.
     by_id: HashMap<String, usize>,
+    /// The names of classes without an image, by their numbers.
+    empty: HashMap<usize, String>,
     key: Key,
 }
 
@@ -31,12 +33,18 @@ impl Earlier {
             _ => name.rsplit('/').next().unwrap_or(name).to_owned(),
         };
         let by_id = manifest.images.iter().enumerate().map(|(number, entry)| (id(&entry.name), number)).collect();
-        let mut earlier = Self { manifest, naming, names: HashMap::new(), by_id, key: key.clone() };
+        let mut earlier =
+            Self { manifest, naming, names: HashMap::new(), by_id, empty: HashMap::new(), key: key.clone() };
         if let Some(path) = names.filter(|path| path.exists() || path.is_symlink()) {
             if path.is_symlink() {
                 return Err(JobError::OtherNames(path.to_owned()));
             }
             for line in names::read(path)? {
+                if line.is_of_class() {
+                    let number = earlier.manifest.classes.iter().position(|class| *class == line.id);
+                    earlier.empty.extend(number.map(|number| (number, line.class)));
+                    continue;
+                }
                 // An update that was cut may have left lines of images that are no longer, or not yet, in the set.
                 if !names::belongs(key, earlier.manifest.salt, &line.id, &line.name) {
                     return Err(JobError::OtherNames(path.to_owned()));
@@ -122,7 +130,7 @@ impl Earlier {
                 *votes.entry(&line.class).or_default() += 1;
             }
         }
-        if told.iter().all(BTreeMap::is_empty) {
+        if told.iter().all(BTreeMap::is_empty) && self.empty.is_empty() {
             for item in source.items() {
                 let id = names::neutral_id(&self.key, self.manifest.salt, &item.name);
                 let class = item.label.and_then(|label| source.classes().get(label as usize));
@@ -130,6 +138,11 @@ impl Earlier {
                 if let (Some(class), Some(votes)) = (class, number.and_then(|number| told.get_mut(number as usize))) {
                     *votes.entry(class).or_default() += 1;
                 }
+            }
+        }
+        for (number, class) in &self.empty {
+            if let Some(votes) = told.get_mut(*number).filter(|votes| votes.is_empty()) {
+                votes.insert(class, 1);
             }
         }
         let mut taken = HashSet::new();

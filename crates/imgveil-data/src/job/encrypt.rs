@@ -6,15 +6,18 @@ use super::identity::{self, keyed};
 use super::journal::{Head, Record};
 use super::mix;
 use super::names_file;
+use super::options;
 use super::output::{Output, Place, State};
 use super::pipeline::{self, Event, Stages};
-use super::preflight::{Preflighted, links_out, look};
+use super::preflight::{Preflighted, links_out, look_at};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::EncryptRequest;
 use super::summary::Summary;
+use super::there;
 use crate::Error;
 use crate::format::ReadError;
 use crate::set::sink::{Sink, Stored};
+use crate::set::staging::STAGED;
 use crate::set::{Entry, MembersHash, SetError, read_resized};
 use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
@@ -57,8 +60,13 @@ impl EncryptRun {
     }
 
     fn encrypt(&self) -> Result<Summary, JobError> {
+        self.encrypt_or_go_on().map_err(|error| there::explained(&self.request, error))
+    }
+
+    fn encrypt_or_go_on(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let mut set = look(request, progress)?;
+        let earlier = there::earlier(request)?;
+        let mut set = look_at(request, earlier.as_ref(), progress)?;
         progress.contents(&set.contents());
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
         let links = links_out(set.source.as_ref());
@@ -74,7 +82,8 @@ impl EncryptRun {
             encoding: set.encoding,
             partition: request.options.partition,
             key: request.secret.key(),
-            head: Head::new(request.secret.key(), "encrypt", identity::of_encryption(request, set.encoding), set.salt),
+            head: Head::new(request.secret.key(), "encrypt", identity::of_encryption(request, set.encoding), set.salt)
+                .with_options(request.secret.key(), options::described(request, set.encoding)),
             reopen: request.options.retry_failed,
             private: false,
             names: names_file::path(request),
@@ -90,9 +99,17 @@ impl EncryptRun {
             State::Open(output, sink) => (output, sink),
             State::Complete(manifest) => {
                 progress.note(&Note::AlreadyComplete(request.output.clone()));
+                if let Some(path) = names_file::path(request).filter(|path| !path.exists()) {
+                    let there: HashSet<&str> = manifest.images.iter().map(|entry| entry.name.as_str()).collect();
+                    let has = |index: usize| there.contains(set.slots[index].item.name.as_str());
+                    names_file::write(request, &set, STAGED, has)?;
+                    let unknown = manifest.images.len() - (0..set.slots.len()).filter(|&index| has(index)).count();
+                    progress.note(&Note::NamesAgain { path, unknown });
+                }
                 let resumed = manifest.images.len();
                 let tally = Tally { resumed, failed: Vec::new(), started, busy: Busy::default() };
-                return Ok(describe::summary(request, device(), &set, *manifest, tally));
+                let summary = describe::summary(request, device(), &set, *manifest, tally);
+                return Ok(Summary { was_complete: true, ..summary });
             }
         };
         if begun {

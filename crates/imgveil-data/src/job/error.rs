@@ -46,10 +46,39 @@ pub enum JobError {
         /// The format that this version reads and writes.
         expected: u32,
     },
-    /// A complete `.npz` file cannot be added to.
+    /// The output holds what another run left that was cut.
     #[error(
-        "{0} was written whole, and nothing can be added to it: remove it and encrypt the set again, or write a folder"
+        "{output} holds a run that was cut, and this run is another one ({}): nothing was written. The same run goes on \
+         there, and another output starts anew",
+        if differences.is_empty() { "another key, input or option".to_owned() } else { listed(differences) }
     )]
+    OtherRun {
+        /// The output.
+        output: PathBuf,
+        /// What differs, if it is known.
+        differences: Vec<Difference>,
+    },
+    /// The output is a finished set under the same key.
+    #[error(
+        "{output} is a finished set{}: nothing was written",
+        if differences.is_empty() { String::new() } else { format!(" with other options ({})", listed(differences)) }
+    )]
+    SetThere {
+        /// The output.
+        output: PathBuf,
+        /// What differs from the options of the set.
+        differences: Vec<Difference>,
+    },
+    /// The output is a finished set under another key.
+    #[error("{output} is a finished set under another key ({key}): nothing was written; choose another output")]
+    OtherSetThere {
+        /// The output.
+        output: PathBuf,
+        /// The key of the set.
+        key: Fingerprint,
+    },
+    /// A complete `.npz` file cannot be added to.
+    #[error("{0} was written whole, and nothing can be added to it in place")]
     Whole(PathBuf),
     /// Partitions of a set cannot be written to arrays.
     #[error("the partitions of a set cannot be written to arrays by several processes")]
@@ -100,8 +129,8 @@ pub enum JobError {
     },
     /// The number of a class cannot be found.
     #[error(
-        "it is not known which of the numbers that the set has given is that of the class `{}`: the file of names is \
-         missing, and classes have no image in the input that is in the set",
+        "the class `{}` may be one that has a number in the set already: the file of names, which would tell, is missing \
+         or lacks a class",
         .0.plain()
     )]
     UnknownClass(String),

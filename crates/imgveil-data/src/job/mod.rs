@@ -38,6 +38,7 @@ mod progress;
 mod request;
 mod salt;
 mod summary;
+mod there;
 mod update;
 mod verify;
 
@@ -50,11 +51,11 @@ pub use inspect::{EncryptedWith, Inspection, inspect};
 #[doc(hidden)]
 pub use merge::partition_of;
 pub use merge::{Merged, merge};
+pub use options::Difference;
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight, preflight_with_progress};
 pub use progress::{Busy, NoProgress, Note, Progress};
 pub use request::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, SpotCheck, VerifyRequest};
-pub use options::Difference;
 pub use summary::{Failure, Summary};
 pub use update::{Update, UpdateRequest, UpdateRun};
 pub use verify::{Unchecked, Verification, VerifyRun};

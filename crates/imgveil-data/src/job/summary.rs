@@ -82,6 +82,9 @@ pub struct Summary {
     pub busy: Busy,
     /// How the output is stored.
     pub encoding: Encoding,
+    /// Whether the same run had been completed before, so that nothing was done.
+    #[serde(skip)]
+    pub was_complete: bool,
     /// The file of names that says which image is which, if names were replaced.
     pub names: Option<PathBuf>,
 }

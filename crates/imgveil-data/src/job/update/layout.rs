@@ -51,7 +51,15 @@ pub(super) fn places(
     let of_source = |index: usize, entry: Option<usize>| {
         let Slot { item, geometry } = &set.slots[index];
         let geometry = (*geometry)?;
-        Some(Place { item: item.clone(), geometry, source: Some(index), index: Some(index), entry, written: true, shard: None })
+        Some(Place {
+            item: item.clone(),
+            geometry,
+            source: Some(index),
+            index: Some(index),
+            entry,
+            written: true,
+            shard: None,
+        })
     };
     let kept = entries.iter().enumerate().filter(|(number, _)| !removed.contains(number));
     let mut places: Vec<Place> = kept
@@ -99,7 +107,9 @@ fn shards(places: &mut [Place], entries: &[Entry], per_shard: usize) -> Result<(
     let mut keys: HashSet<(Split, String)> = HashSet::new();
     let mut stay: HashSet<usize> = HashSet::new();
     for place in places.iter_mut() {
-        let Some((number, entry)) = place.entry.and_then(|number| Some((number, entries.get(number)?))) else { continue };
+        let Some((number, entry)) = place.entry.and_then(|number| Some((number, entries.get(number)?))) else {
+            continue;
+        };
         if entry.split != place.item.split {
             continue;
         }
@@ -142,8 +152,11 @@ fn shards(places: &mut [Place], entries: &[Entry], per_shard: usize) -> Result<(
             return Err(SetError::Collision(place.item.name.clone()).into());
         }
     }
-    let mut touched: HashSet<String> =
-        places.iter().filter(|place| place.source.is_some()).filter_map(|place| Some(place.shard.clone()?.shard)).collect();
+    let mut touched: HashSet<String> = places
+        .iter()
+        .filter(|place| place.source.is_some())
+        .filter_map(|place| Some(place.shard.clone()?.shard))
+        .collect();
     let left = entries.iter().enumerate().filter(|(number, _)| !stay.contains(number));
     touched.extend(left.map(|(_, entry)| shard_of(entry).shard));
     for place in places {

@@ -3,10 +3,11 @@
 use crate::job::earlier::Earlier;
 use crate::job::preflight::Preflighted;
 use crate::set::names::Name;
+use std::collections::HashSet;
 
 /// The lines about images of the set, each by its name in the set and its number in the input if it is there: those of the
-/// input in its order, then the others, which the old file of names knows. Also returns of how many images nothing is
-/// known.
+/// input in its order, then the others, which the old file of names knows, then one for every class without an image.
+/// Also returns of how many images nothing is known.
 pub(super) fn lines<'a>(
     set: &Preflighted,
     earlier: &Earlier,
@@ -29,5 +30,12 @@ pub(super) fn lines<'a>(
         })
         .collect();
     lines.sort_by(|(one, line), (other, other_line)| one.cmp(other).then_with(|| line.name.cmp(&other_line.name)));
-    (lines.into_iter().map(|(_, line)| line).collect(), unknown)
+    let mut lines: Vec<Name> = lines.into_iter().map(|(_, line)| line).collect();
+    let there: HashSet<String> = lines.iter().map(|line| line.class.clone()).collect();
+    for (shown, plain) in set.classes.iter().zip(set.source.classes()) {
+        if shown != plain && !there.contains(plain) {
+            lines.push(Name::of_class(shown, plain));
+        }
+    }
+    (lines, unknown)
 }

@@ -16,6 +16,7 @@ use crate::set::Manifest;
 use crate::set::manifest::UNSEALED;
 use crate::set::names::{self, Naming};
 use imgveil::internal::engine::Device;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Brings a set up to date.
@@ -61,19 +62,31 @@ impl UpdateRun {
         let changes = looked.compared.changes;
         if changes.is_none(self.request.prune) {
             commit::discard(&self.request.output, looked.earlier.manifest.encoding)?;
-            if let Some(names) = looked.names.as_ref().filter(|names| !names.exists()) {
-                let Looked { set, earlier, compared, .. } = &looked;
-                let numbers = compared.in_input();
-                let images = earlier.manifest.images.iter().enumerate();
-                let images = images.map(|(number, entry)| (entry.name.as_str(), numbers.get(&number).copied()));
-                let (lines, unknown) = lines::lines(set, earlier, images);
-                names::write(names, lines)?;
-                self.progress.note(&Note::NamesAgain { path: names.clone(), unknown });
+            if let Some(names) = &looked.names {
+                self.write_names(&looked, names)?;
             }
             return Ok(Update { changes, failed: in_order(looked.set.failed), summary: None });
         }
         let summary = write::write(looked, &self.request, &self.device, self.progress.as_ref())?;
         Ok(Update { changes, failed: summary.failed.clone(), summary: Some(summary) })
+    }
+
+    /// Writes the file of names again if it is missing, or an update was cut before it was written.
+    fn write_names(&self, looked: &Looked, path: &Path) -> Result<(), Error> {
+        let Looked { set, earlier, compared, .. } = looked;
+        let numbers = compared.in_input();
+        let images = earlier.manifest.images.iter().enumerate();
+        let images = images.map(|(number, entry)| (entry.name.as_str(), numbers.get(&number).copied()));
+        let (lines, unknown) = lines::lines(set, earlier, images);
+        if path.exists() && names::read(path)? == lines {
+            return Ok(());
+        }
+        let missing = !path.exists();
+        names::write(path, lines)?;
+        if missing {
+            self.progress.note(&Note::NamesAgain { path: path.to_owned(), unknown });
+        }
+        Ok(())
     }
 
     fn look(&self) -> Result<Looked, Error> {

@@ -76,14 +76,12 @@ pub(super) fn write(
     let mut failed = std::mem::take(&mut set.failed);
     failed.iter().for_each(|_| progress.set_aside());
     let mut busy = Busy::default();
-    let missing: Vec<usize> = (0..written.len())
-        .filter(|&slot| written[slot].source.is_some() && !output.has(slot))
-        .collect();
+    let missing: Vec<usize> =
+        (0..written.len()).filter(|&slot| written[slot].source.is_some() && !output.has(slot)).collect();
     progress.start(missing.len());
     if !missing.is_empty() {
         let numbers: Vec<usize> = written.iter().map(|place| place.source.unwrap_or(usize::MAX)).collect();
-        let job =
-            Encryption { request: &request, device, set: &set, sink: sink.as_ref(), numbers: Some(&numbers) };
+        let job = Encryption { request: &request, device, set: &set, sink: sink.as_ref(), numbers: Some(&numbers) };
         let batches = by_geometry(&missing, &slots, request.options.read.memory);
         pipeline::run(&job, &batches, request.options.read.memory, |event, now| {
             busy = *now;
@@ -118,8 +116,7 @@ pub(super) fn write(
         names::write_staged(names, output.prefix(), both)?;
     }
     let finished = output.finish(sink, |entries| {
-        let mut fresh: HashMap<String, Entry> =
-            entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
+        let mut fresh: HashMap<String, Entry> = entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
         let entry = |place: &Place| match (place.written, place.entry) {
             (true, _) => fresh.remove(&place.item.name),
             (false, number) => number.and_then(|number| manifest.images.get(number)).cloned(),
@@ -162,10 +159,8 @@ fn copy(
 ) -> Result<(), JobError> {
     let copy = |&(slot, number): &(usize, usize)| -> Result<(Entry, Vec<Stored>), JobError> {
         let entry = &manifest.images[number];
-        let refused = |reason: String| SetError::Read {
-            path: PathBuf::from(&entry.path),
-            source: std::io::Error::other(reason),
-        };
+        let refused =
+            |reason: String| SetError::Read { path: PathBuf::from(&entry.path), source: std::io::Error::other(reason) };
         let image = encrypted.read(number).map_err(|error| refused(error.kind.to_string()))?;
         let members = encrypted.members(number, &request.options.read.members);
         let members = members.map_err(|error| refused(error.kind.to_string()))?;
