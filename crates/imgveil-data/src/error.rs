@@ -173,6 +173,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::Whole(_)
         | JobError::OtherRun { .. }
         | JobError::SetThere { .. }
+        | JobError::MixturesThere(_)
         | JobError::OtherSetThere { .. } => ErrorKind::AlreadyExists,
         JobError::Mixed(_)
         | JobError::MixedArray(_)

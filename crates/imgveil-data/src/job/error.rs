@@ -77,6 +77,11 @@ pub enum JobError {
         /// The key of the set.
         key: Fingerprint,
     },
+    /// The output is a finished set of mixtures.
+    #[error(
+        "{0} is a finished set of mixtures, which cannot be brought up to date: nothing was written; choose another output"
+    )]
+    MixturesThere(PathBuf),
     /// A complete `.npz` file cannot be added to.
     #[error("{0} was written whole, and nothing can be added to it in place")]
     Whole(PathBuf),

@@ -7,7 +7,7 @@ use super::{identity, names_file, options};
 use crate::Memory;
 use crate::set::arrays::archive;
 use crate::set::manifest::UNSEALED;
-use crate::set::{Encoding, MANIFEST, Manifest, SetError, is_npz, manifest_file};
+use crate::set::{Encoding, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, is_npz, manifest_file};
 
 /// The finished set in the place of the output, if the same run wrote it: its classes keep their numbers.
 ///
@@ -47,13 +47,21 @@ pub(super) fn explained(request: &EncryptRequest, error: JobError) -> JobError {
         return error;
     }
     let path = output.join(MANIFEST);
-    let Some(manifest) = manifest(request) else { return error };
+    let Some(manifest) = manifest(request) else {
+        let entries = output.read_dir().into_iter().flatten().flatten();
+        let parts =
+            entries.into_iter().any(|entry| entry.file_name().to_string_lossy().starts_with(PARTITION_MANIFEST));
+        return if parts { SetError::Unmerged(output).into() } else { error };
+    };
     let key = request.secret.key();
     if manifest.key != key.fingerprint() {
         return JobError::OtherSetThere { output, key: manifest.key };
     }
     if let Err(forged) = manifest.authenticate(key, &path) {
         return forged.into();
+    }
+    if manifest.scheme.mixes() {
+        return JobError::MixturesThere(output);
     }
     let encoding = request.options.encoding.unwrap_or_else(|| Encoding::of_path(&output));
     let mut was = manifest.options.clone();
