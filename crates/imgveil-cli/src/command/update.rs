@@ -22,9 +22,9 @@ unchanged images. An image with other pixels gets another stream of keys.";
 /// Bring an encrypted set up to date with its input.
 ///
 /// Compares IN with OUT by the pixels, splits and classes of the images, says what is new, changed, gone and unchanged,
-/// and encrypts what is new or changed. Images that are gone stay in the set unless --prune is given. Scheme and options
-/// are those of the set; options that contradict them are refused. OUT stays as it was until the new files are whole: a
-/// run that was interrupted continues when it is started again.
+/// and encrypts what is new or changed. Images that are gone stay in the set unless --prune is given. Scheme and
+/// options are those of the set; options that contradict them are refused. OUT stays as it was until the new files are
+/// whole: a run that was interrupted continues when it is started again.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
 pub struct Args {

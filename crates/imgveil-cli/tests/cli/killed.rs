@@ -113,8 +113,8 @@ fn another_run_does_not_go_on_where_one_was_cut() {
     cut(&sandbox, "encrypt -k k.key in out");
     let words = |what: &str| {
         format!(
-            "out holds a run that was cut, and this run is another one ({what}): nothing was written. The same run goes \
-             on there, and another output starts anew"
+            "out holds a run that was cut, and this run is another one ({what}): nothing was written. The same run \
+             goes on there, and another output starts anew"
         )
     };
     let scramble = "scheme was `shuffle-flip` and is `shuffle-flip scramble` now";

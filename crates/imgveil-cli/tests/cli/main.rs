@@ -35,6 +35,7 @@ mod limits;
 #[cfg(target_os = "linux")]
 mod limits_headers;
 mod merge;
+mod month;
 mod preview;
 mod privacy;
 mod retry;

@@ -48,8 +48,8 @@ pub enum JobError {
     },
     /// The output holds what another run left that was cut.
     #[error(
-        "{output} holds a run that was cut, and this run is another one ({}): nothing was written. The same run goes on \
-         there, and another output starts anew",
+        "{output} holds a run that was cut, and this run is another one ({}): nothing was written. The same run goes \
+         on there, and another output starts anew",
         if differences.is_empty() { "another key, input or option".to_owned() } else { listed(differences) }
     )]
     OtherRun {
@@ -79,7 +79,8 @@ pub enum JobError {
     },
     /// The output is a finished set of mixtures.
     #[error(
-        "{0} is a finished set of mixtures, which cannot be brought up to date: nothing was written; choose another output"
+        "{0} is a finished set of mixtures, which cannot be brought up to date: nothing was written; choose another \
+         output"
     )]
     MixturesThere(PathBuf),
     /// A complete `.npz` file cannot be added to.
@@ -134,13 +135,16 @@ pub enum JobError {
     },
     /// The number of a class cannot be found.
     #[error(
-        "the class `{}` may be one that has a number in the set already: the file of names, which would tell, is missing \
-         or lacks a class",
+        "the class `{}` may be one that has a number in the set already: the file of names, which would tell, is \
+         missing or lacks a class",
         .0.plain()
     )]
     UnknownClass(String),
     /// A set was made with an option that this version does not know.
-    #[error("{output} was made with the option `{}`, which this version does not know: use a newer imgveil", .option.plain())]
+    #[error(
+        "{output} was made with the option `{}`, which this version does not know: use a newer imgveil",
+        .option.plain()
+    )]
     UnknownOption {
         /// The set.
         output: PathBuf,

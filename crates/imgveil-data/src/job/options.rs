@@ -1,5 +1,5 @@
-//! The options of an encryption as texts `name=value`: those that a manifest records, so that an update can repeat them,
-//! and those that a journal records, so that a run which differs can be told what differs. No text holds a path.
+//! The options of an encryption as texts `name=value`: those that a manifest records, so that an update can repeat
+//! them, and those that a journal records, so that a run which differs can be told what differs. No text holds a path.
 
 use super::identity::keyed;
 use super::request::{EncryptOptions, EncryptRequest};

@@ -38,8 +38,8 @@ fn manifest(request: &EncryptRequest) -> Option<Manifest> {
     manifest.ok().flatten()
 }
 
-/// Says what the output is where an error only says that there is something: a finished set under this key, and with which
-/// other options, or a set under another key.
+/// Says what the output is where an error only says that there is something: a finished set under this key, and with
+/// which other options, or a set under another key.
 pub(super) fn explained(request: &EncryptRequest, error: JobError) -> JobError {
     let output = request.output.clone();
     let JobError::Set(SetError::OutputExists(place)) = &error else { return error };

@@ -40,8 +40,8 @@ pub struct Name {
 }
 
 impl Name {
-    /// The line of a class without an image, so that its number is not forgotten: `id` and `name` are the class's name in
-    /// the output.
+    /// The line of a class without an image, so that its number is not forgotten: `id` and `name` are the class's name
+    /// in the output.
     pub fn of_class(shown: &str, plain: &str) -> Self {
         Self { id: shown.to_owned(), name: shown.to_owned(), class: plain.to_owned() }
     }

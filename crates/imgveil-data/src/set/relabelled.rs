@@ -12,7 +12,8 @@ pub(crate) struct Relabelled {
 }
 
 impl Relabelled {
-    /// Gives class `i` of a source the number `numbers[i]`. `classes` are the names of the classes by their new numbers.
+    /// Gives class `i` of a source the number `numbers[i]`. `classes` are the names of the classes by their new
+    /// numbers.
     pub fn new(source: Box<dyn Source>, numbers: &[u32], classes: Vec<String>) -> Self {
         let number = |label: u32| numbers.get(label as usize).copied();
         let items = source.items().iter().map(|item| Item { label: item.label.and_then(number), ..item.clone() });

@@ -1,6 +1,6 @@
-//! Puts an updated set in the place of the set. Until then it lies in a folder of its own ([`WORK`]), or for an `.npz` file
-//! in a file beside it, and the set is as it was. The new manifest is written there last. From then on the update is
-//! decided: whoever comes next moves the files, whatever was moved already.
+//! Puts an updated set in the place of the set. Until then it lies in a folder of its own ([`work`]), or for an `.npz`
+//! file in a file beside it, and the set is as it was. The new manifest is written there last. From then on the update
+//! is decided: whoever comes next moves the files, whatever was moved already.
 
 use crate::job::error::JobError;
 use crate::job::journal::Journal;
@@ -124,8 +124,8 @@ pub(super) fn complete(output: &Path, key: &Key) -> Result<bool, JobError> {
     Ok(true)
 }
 
-/// Removes what an update left that is not decided or is complete. The folder has a name of its own and nothing in it is
-/// the user's; links in it are not followed.
+/// Removes what an update left that is not decided or is complete. The folder has a name of its own and nothing in it
+/// is the user's; links in it are not followed.
 ///
 /// # Errors
 /// If the operating system refuses.

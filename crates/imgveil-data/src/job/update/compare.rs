@@ -1,5 +1,5 @@
-//! Compares the input with the set: by the keyed check that the manifest has of every image, which covers its pixels, name,
-//! split and class.
+//! Compares the input with the set: by the keyed check that the manifest has of every image, which covers its pixels,
+//! name, split and class.
 
 use crate::format::ReadError;
 use crate::job::changes::Changes;

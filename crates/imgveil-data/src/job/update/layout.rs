@@ -1,8 +1,8 @@
 //! Where the images of an updated set lie: what stays, what is written, and in which order.
 //!
 //! Images that stay keep their places. New ones come behind them in the order of their names in the output. A folder of
-//! pictures gets only the files that are new or changed. A shard is written anew if one of its images is new, changed or
-//! removed; new images fill the last shard of their split. Arrays are written anew as a whole.
+//! pictures gets only the files that are new or changed. A shard is written anew if one of its images is new, changed
+//! or removed; new images fill the last shard of their split. Arrays are written anew as a whole.
 
 use super::compare::{Compared, Fate};
 use crate::job::earlier::Earlier;

@@ -5,9 +5,9 @@ use crate::job::preflight::Preflighted;
 use crate::set::names::Name;
 use std::collections::HashSet;
 
-/// The lines about images of the set, each by its name in the set and its number in the input if it is there: those of the
-/// input in its order, then the others, which the old file of names knows, then one for every class without an image.
-/// Also returns of how many images nothing is known.
+/// The lines about images of the set, each by its name in the set and its number in the input if it is there: those of
+/// the input in its order, then the others, which the old file of names knows, then one for every class without an
+/// image. Also returns of how many images nothing is known.
 pub(super) fn lines<'a>(
     set: &Preflighted,
     earlier: &Earlier,

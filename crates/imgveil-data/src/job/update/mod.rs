@@ -1,5 +1,5 @@
-//! Brings an encrypted set up to date with its input: new and changed images are encrypted, all others stay as they were
-//! sent. Key, scheme, options and salt are those of the set.
+//! Brings an encrypted set up to date with its input: new and changed images are encrypted, all others stay as they
+//! were sent. Key, scheme, options and salt are those of the set.
 
 mod commit;
 mod compare;

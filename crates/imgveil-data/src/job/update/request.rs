@@ -21,8 +21,8 @@ pub struct UpdateRequest {
     pub scheme: Option<Scheme>,
     /// The form of the output, if it was stated: it must be the set's.
     pub encoding: Option<Encoding>,
-    /// What was stated beside. Options of the set that are left out are the set's. A file of labels must be stated if the
-    /// set was made with one. `partition`, `retry_failed` and `salt` do nothing.
+    /// What was stated beside. Options of the set that are left out are the set's. A file of labels must be stated if
+    /// the set was made with one. `partition`, `retry_failed` and `salt` do nothing.
     pub options: EncryptOptions,
     /// Remove the images that are no longer in the input.
     pub prune: bool,

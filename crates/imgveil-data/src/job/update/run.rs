@@ -21,8 +21,8 @@ use std::sync::Arc;
 
 /// Brings a set up to date.
 ///
-/// The updated set is written beside the files of the set and takes their place in one last step. A run that is cut leaves
-/// the set as it was, or the same run completes it.
+/// The updated set is written beside the files of the set and takes their place in one last step. A run that is cut
+/// leaves the set as it was, or the same run completes it.
 pub struct UpdateRun {
     request: UpdateRequest,
     device: Device,
@@ -54,8 +54,8 @@ impl UpdateRun {
     /// Brings the set up to date.
     ///
     /// # Errors
-    /// As [`UpdateRun::changes`]. Also if the disk or the device fails later: the set is as it was then, or the same run
-    /// completes the update.
+    /// As [`UpdateRun::changes`]. Also if the disk or the device fails later: the set is as it was then, or the same
+    /// run completes the update.
     pub fn run(&self) -> Result<Update, Error> {
         commit::complete(&self.request.output, self.request.secret.key())?;
         let looked = self.look()?;
