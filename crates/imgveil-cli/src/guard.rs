@@ -1,4 +1,4 @@
-//! Settings of the process that protect its secrets and its files.
+//! Settings of the process that protect its secrets and its files, and what it says when it is interrupted.
 //!
 //! Secrets are wiped when they are dropped, but a process has copies of what follows from them (tables, keystreams,
 //! plain pixels) in many places, on the device too. So no part of its memory reaches a core dump. Single pages are not
@@ -18,6 +18,35 @@ pub fn process() {
     let flag = std::sync::Arc::default();
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag);
 }
+
+/// What a run that goes on where it was cut says when it is interrupted (Ctrl-C).
+const INTERRUPTED: &str = "interrupted: what is written is whole, and the same command goes on from there";
+
+/// Says in one line, when the user interrupts this process, that the same command goes on. The process then ends as it
+/// would without. Best effort.
+#[cfg(unix)]
+pub fn tell_when_interrupted() {
+    use std::io::Write;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let interrupted = Arc::new(AtomicBool::new(false));
+    if signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted.clone()).is_err() {
+        return;
+    }
+    // A handler may do next to nothing, so another thread speaks.
+    let watch = move || loop {
+        if interrupted.load(Ordering::Relaxed) {
+            let _ = writeln!(std::io::stderr(), "\n{INTERRUPTED}");
+            let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    };
+    let _ = std::thread::Builder::new().name("interrupt".into()).spawn(watch);
+}
+
+/// Systems without signals end the process by themselves.
+#[cfg(not(unix))]
+pub fn tell_when_interrupted() {}
 
 /// Protects this process. There is nothing to set on this system.
 #[cfg(not(unix))]

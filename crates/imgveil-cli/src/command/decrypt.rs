@@ -2,6 +2,7 @@
 
 use crate::args::{DeviceArgs, FormatArgs, MemoryArgs, SecretArgs};
 use crate::exit::Outcome;
+use crate::guard;
 use crate::output::{ImageBar, Output, continued, report};
 use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun};
 use std::path::PathBuf;
@@ -58,6 +59,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
+    guard::tell_when_interrupted();
     let bar = Arc::new(ImageBar::new("decrypting"));
     let request = DecryptRequest { input: args.input.clone(), output: args.output.clone(), secret, options };
     let result = DecryptRun::new(request, device).with_progress(bar.clone()).run();

@@ -3,6 +3,7 @@
 use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::command::schemes::risk_words;
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
+use crate::guard;
 use crate::output::{
     ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
 };
@@ -140,6 +141,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
     let request_again = request.clone();
     let device_again = device.clone();
+    guard::tell_when_interrupted();
     let bar = Arc::new(ImageBar::new("encrypting"));
     if args.dry_run {
         let result = preflight_with_progress(&request, bar.as_ref());

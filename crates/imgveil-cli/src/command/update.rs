@@ -2,6 +2,7 @@
 
 use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
 use crate::exit::{DONE, Failure, Outcome, PARTLY};
+use crate::guard;
 use crate::output::{ImageBar, Output, continued, counted, report, report_set_aside, set_aside};
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{EncryptOptions, Update, UpdateRequest, UpdateRun};
@@ -109,6 +110,7 @@ impl Args {
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let request = args.request(out)?;
     let device = args.device.open(out)?;
+    guard::tell_when_interrupted();
     let bar = Arc::new(ImageBar::new("updating"));
     let run = UpdateRun::new(request, device).with_progress(bar.clone());
     let result = if args.dry_run { run.changes() } else { run.run() };

@@ -48,10 +48,12 @@ impl Input {
                     [("images", vec![count, 16, 16], images), ("labels", vec![count, 1], labels)]
                 {
                     zip.start_file(format!("train_{member}.npy"), zip::write::SimpleFileOptions::default()).unwrap();
-                    let mut array =
-                        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(Vec::new()).begin_nd().unwrap();
-                    array.extend(values).unwrap();
-                    zip.write_all(&array.into_inner()).unwrap();
+                    let mut array = Vec::new();
+                    let mut writer =
+                        npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut array).begin_nd().unwrap();
+                    writer.extend(values).unwrap();
+                    writer.finish().unwrap();
+                    zip.write_all(&array).unwrap();
                 }
                 zip.finish().unwrap();
             }
