@@ -19,13 +19,12 @@ pub fn process() {
     let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, flag);
 }
 
-/// What a run that goes on where it was cut says when it is interrupted (Ctrl-C).
-const INTERRUPTED: &str = "interrupted: what is written is whole, and the same command goes on from there";
+/// What a job says when it is interrupted (Ctrl-C).
+pub const GOES_ON: &str = "interrupted: what is written is whole, and the same command goes on from there";
 
-/// Says in one line, when the user interrupts this process, that the same command goes on. The process then ends as it
-/// would without. Best effort.
+/// Says in one line how to go on when the user interrupts this process, which then ends as it would without. Best effort.
 #[cfg(unix)]
-pub fn tell_when_interrupted() {
+pub fn tell_when_interrupted(words: &'static str) {
     use std::io::Write;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +35,7 @@ pub fn tell_when_interrupted() {
     // A handler may do next to nothing, so another thread speaks.
     let watch = move || loop {
         if interrupted.load(Ordering::Relaxed) {
-            let _ = writeln!(std::io::stderr(), "\n{INTERRUPTED}");
+            let _ = writeln!(std::io::stderr(), "\n{words}");
             let _ = signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGINT);
         }
         std::thread::sleep(std::time::Duration::from_millis(50));
@@ -46,7 +45,7 @@ pub fn tell_when_interrupted() {
 
 /// Systems without signals end the process by themselves.
 #[cfg(not(unix))]
-pub fn tell_when_interrupted() {}
+pub fn tell_when_interrupted(_: &'static str) {}
 
 /// Protects this process. There is nothing to set on this system.
 #[cfg(not(unix))]

@@ -59,7 +59,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
-    guard::tell_when_interrupted();
+    guard::tell_when_interrupted(guard::GOES_ON);
     let bar = Arc::new(ImageBar::new("decrypting"));
     let request = DecryptRequest { input: args.input.clone(), output: args.output.clone(), secret, options };
     let result = DecryptRun::new(request, device).with_progress(bar.clone()).run();

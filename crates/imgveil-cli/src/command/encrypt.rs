@@ -141,7 +141,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
     let request_again = request.clone();
     let device_again = device.clone();
-    guard::tell_when_interrupted();
+    guard::tell_when_interrupted(guard::GOES_ON);
     let bar = Arc::new(ImageBar::new("encrypting"));
     if args.dry_run {
         let result = preflight_with_progress(&request, bar.as_ref());

@@ -176,6 +176,7 @@ pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
         memory_check::of_training(&prepared, out)?;
     }
     tell(&prepared, out);
+    crate::guard::tell_when_interrupted("interrupted: the same command with --resume goes on after the last epoch");
     let config = &prepared.spec().config;
     let mut progress = Bars::new(config.epochs, out);
     let _watched = watched(prepared.backend());

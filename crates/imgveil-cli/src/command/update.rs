@@ -110,7 +110,7 @@ impl Args {
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let request = args.request(out)?;
     let device = args.device.open(out)?;
-    guard::tell_when_interrupted();
+    guard::tell_when_interrupted(guard::GOES_ON);
     let bar = Arc::new(ImageBar::new("updating"));
     let run = UpdateRun::new(request, device).with_progress(bar.clone());
     let result = if args.dry_run { run.changes() } else { run.run() };
