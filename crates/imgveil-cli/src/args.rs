@@ -238,6 +238,32 @@ pub struct DepthArgs {
     pub depth: Option<Depth>,
 }
 
+/// What becomes of labels and splits.
+#[derive(clap::Args)]
+pub struct LabelArgs {
+    /// Leave the labels out: images have no class in the output
+    #[arg(long, conflicts_with_all = ["labels", "keep_names", "keep_classes"])]
+    pub no_labels: bool,
+    /// patient: divide the set into train, val and test (80, 10 and 10 of 100 patients), no patient in two of them; the
+    /// file of labels needs a column `patient`
+    #[arg(long, value_name = "WHAT", requires = "labels")]
+    pub split_by: Option<SplitBy>,
+}
+
+/// What images of one split have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SplitBy {
+    Patient,
+}
+
+impl LabelArgs {
+    /// The request for imgveil-data, with these options beside.
+    pub fn reading(&self, options: ReadOptions) -> ReadOptions {
+        // The job puts a value of its key in.
+        ReadOptions { no_labels: self.no_labels, by_patient: self.split_by.map(|_| [0; 32]), ..options }
+    }
+}
+
 /// How pixels are changed when they are read.
 #[derive(clap::Args, Clone, Copy)]
 pub struct PixelArgs {

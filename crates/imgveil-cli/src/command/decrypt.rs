@@ -1,6 +1,7 @@
 //! `imgveil decrypt`.
 
 use crate::args::{DeviceArgs, FormatArgs, MemoryArgs, SecretArgs};
+use crate::audit::{Audit, LogArgs, audited};
 use crate::exit::Outcome;
 use crate::guard;
 use crate::output::{ImageBar, Output, continued, report};
@@ -39,6 +40,8 @@ pub struct Args {
     memory: MemoryArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    log: LogArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -51,6 +54,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
+    audited("decrypt", &args.log, &args.output, out, |audit| decrypt(args, audit, out))
+}
+
+fn decrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     let options = DecryptOptions {
         encoding: Some(args.format.encoding(&args.output)?),
         names: args.names.clone(),
@@ -65,5 +72,6 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = DecryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let summary = continued(result, &args.output, out)?;
+    audit.did(&summary);
     report("decrypted", &args.output, "failed.csv", &summary, args.json, out)
 }

@@ -1,6 +1,7 @@
 //! `imgveil encrypt`.
 
-use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, FormatArgs, LabelArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::audit::{Audit, LogArgs, audited};
 use crate::command::schemes::risk_words;
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
 use crate::guard;
@@ -12,8 +13,8 @@ use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{
-    EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Preflight, Summary, Update, UpdateRequest,
-    UpdateRun, preflight_with_progress,
+    Changes, EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Preflight, Summary, Update,
+    UpdateRequest, UpdateRun, preflight_with_progress,
 };
 use imgveil_data::set::names::Naming;
 use imgveil_data::{Detail, Error};
@@ -28,6 +29,7 @@ Examples:
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --depth 12 mri-scans encrypted
+  imgveil encrypt -k hospital.key --labels labels.csv --split-by patient images encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
   imgveil encrypt -k hospital.key --partition 2/16 images encrypted";
 
@@ -63,6 +65,8 @@ pub struct Args {
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
+    labelling: LabelArgs,
+    #[command(flatten)]
     depth: DepthArgs,
     #[command(flatten)]
     format: FormatArgs,
@@ -93,6 +97,8 @@ pub struct Args {
     salt: Option<Salt>,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    log: LogArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -113,7 +119,11 @@ impl Args {
         };
         Ok(EncryptOptions {
             resize: self.fit.fit(),
-            read: ReadOptions { members: self.keep_members.clone(), depth: self.depth.depth, ..self.read.reading() },
+            read: self.labelling.reading(ReadOptions {
+                members: self.keep_members.clone(),
+                depth: self.depth.depth,
+                ..self.read.reading()
+            }),
             naming,
             names: self.names.clone(),
             encoding: Some(self.format.encoding(&self.output)?),
@@ -125,6 +135,10 @@ impl Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
+    audited("encrypt", &args.log, &args.output, out, |audit| encrypt(args, audit, out))
+}
+
+fn encrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let options = args.options()?;
     // A dry run writes nothing, not even the salt of tables: any will do.
@@ -150,14 +164,23 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     let result = EncryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
-    tell_changes(request_again, device_again, &result, out);
-    let summary = continued(result, &args.output, out)?;
+    let changes = since_then(request_again, device_again, &result);
+    let summary = match (continued(result, &args.output, out), changes) {
+        (Err(Failure { words, code }), Some(changes)) => {
+            return Err(Failure { words: format!("{words} ({changes})"), code });
+        }
+        (result, _) => result?,
+    };
+    audit.did(&summary);
+    if let Some(changes) = changes {
+        out.note(&format!("note: since then: {changes}; `imgveil update` brings the output up to date"));
+    }
     let beside = args.partition.map_or("failed.csv".to_owned(), |partition| format!("failed-{}.csv", partition.slug()));
     report("encrypted", &args.output, &beside, &summary, args.json, out)
 }
 
-/// Where the output is a finished set, says what an update would do.
-fn tell_changes(request: EncryptRequest, device: Device, result: &Result<Summary, Error>, out: &Output) {
+/// What an update would do, where the output is a finished set and differs from the input.
+fn since_then(request: EncryptRequest, device: Device, result: &Result<Summary, Error>) -> Option<Changes> {
     let there = match result {
         Ok(summary) => summary.was_complete,
         Err(error) => matches!(
@@ -166,15 +189,13 @@ fn tell_changes(request: EncryptRequest, device: Device, result: &Result<Summary
         ),
     };
     if !there || request.options.partition.is_some() {
-        return;
+        return None;
     }
     let EncryptRequest { input, output, secret, options, .. } = request;
     let update = UpdateRequest { input, output, secret, scheme: None, encoding: None, options, prune: false };
     // What cannot be compared was reported already.
-    let Ok(Update { changes, .. }) = UpdateRun::new(update, device).changes() else { return };
-    if !changes.is_none(true) {
-        out.note(&format!("note: since then: {changes}; `imgveil update` brings the output up to date"));
-    }
+    let Update { changes, .. } = UpdateRun::new(update, device).changes().ok()?;
+    (!changes.is_none(true)).then_some(changes)
 }
 
 /// Prints what a run would do.

@@ -59,6 +59,12 @@ struct Cli {
     /// Print details: the device, the scheme as it was understood, every file that is passed over
     #[arg(short, long, global = true)]
     verbose: bool,
+    /// Print results, warnings and errors only: no progress and no notes
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The number of threads that work on the CPU [default: as many as there are cores]
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
     #[command(subcommand)]
     command: Command,
 }
@@ -98,6 +104,12 @@ enum Command {
     Demo(demo::Args),
 }
 
+/// Reads a number of threads.
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1024).contains(number));
+    number.ok_or_else(|| "write a number of threads from 1 to 1024".to_owned())
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     crate::guard::process();
@@ -131,7 +143,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
         }
     };
-    let out = output::Output::new(cli.verbose);
+    output::hush(cli.quiet);
+    let words = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let out = output::Output::new(cli.verbose).quiet(cli.quiet).of_arguments(words);
+    if let Some(threads) = cli.threads {
+        imgveil_data::set_workers(threads);
+    }
     // Fails only if a program that started this one has set the number already.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(imgveil_data::workers()).build_global();
     match caught(|| dispatch(&cli.command, &out)) {

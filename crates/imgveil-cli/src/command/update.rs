@@ -1,6 +1,7 @@
 //! `imgveil update`.
 
-use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, FormatArgs, LabelArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::audit::{Audit, LogArgs, audited};
 use crate::exit::{DONE, Failure, Outcome, PARTLY};
 use crate::guard;
 use crate::output::{ImageBar, Output, continued, counted, report, report_set_aside, set_aside};
@@ -41,6 +42,8 @@ pub struct Args {
     set: SetArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    log: LogArgs,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -62,6 +65,8 @@ struct SetArgs {
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
+    labelling: LabelArgs,
+    #[command(flatten)]
     depth: DepthArgs,
     #[command(flatten)]
     format: FormatArgs,
@@ -81,7 +86,8 @@ struct SetArgs {
 
 impl Args {
     fn request(&self, out: &Output) -> Result<UpdateRequest, Failure> {
-        let SetArgs { scheme, fit, read, depth, format, keep_members, keep_names, keep_classes, names } = &self.set;
+        let SetArgs { scheme, fit, read, labelling, depth, format, keep_members, keep_names, keep_classes, names } =
+            &self.set;
         let naming = match (keep_names, keep_classes) {
             (true, _) => Naming::Kept,
             (_, true) => Naming::Classes,
@@ -89,6 +95,7 @@ impl Args {
         };
         let encoding = format.encoding(&self.output)?;
         let read = ReadOptions { members: keep_members.clone(), depth: depth.depth, ..read.reading() };
+        let read = labelling.reading(read);
         Ok(UpdateRequest {
             input: self.input.clone(),
             output: self.output.clone(),
@@ -108,6 +115,10 @@ impl Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
+    audited("update", &args.log, &args.output, out, |audit| update(args, audit, out))
+}
+
+fn update(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     let request = args.request(out)?;
     let device = args.device.open(out)?;
     guard::tell_when_interrupted(guard::GOES_ON);
@@ -116,6 +127,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = if args.dry_run { run.changes() } else { run.run() };
     bar.finish();
     let update = continued(result, &args.output, out)?;
+    audit.changed(&update);
     if let Some(summary) = update.summary.as_ref().filter(|_| !args.json) {
         kept(&update, args, out);
         return report("updated", &args.output, "failed.csv", summary, false, out);

@@ -88,10 +88,10 @@ pub fn set_aside(failed: &[Failure], were: &str, out: &Output) {
 /// Prints the first `shown` failures, one per line.
 pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     for failure in failed.iter().take(shown) {
-        out.note(&format!("  {}: {}", failure.path, reason(failure)));
+        out.tell(&format!("  {}: {}", failure.path, reason(failure)));
     }
     if failed.len() > shown {
-        out.note(&format!("  and {} more", failed.len() - shown));
+        out.tell(&format!("  and {} more", failed.len() - shown));
     }
 }
 

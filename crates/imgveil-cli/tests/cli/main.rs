@@ -7,6 +7,7 @@ mod runs;
 mod sets;
 
 mod attack;
+mod audit;
 mod bench;
 mod check;
 mod compat;
@@ -30,6 +31,7 @@ mod killed;
 #[cfg(feature = "train")]
 mod known_plaintext;
 mod labels;
+mod labels_told;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]

@@ -125,7 +125,9 @@ impl DecryptRun {
             let bytes = geometry.map_or(0, |geometry| geometry.bytes() as u64);
             census.add(item.split, item.label, &manifest.classes, String::new(), bytes);
         }
+        let hash = blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex().to_string();
         Ok(Summary {
+            manifest: hash,
             images,
             resumed,
             bytes: census.bytes,

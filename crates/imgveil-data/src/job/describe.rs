@@ -53,7 +53,9 @@ pub(super) fn summary(
     for entry in &manifest.images {
         census.add(entry.split, entry.label, &manifest.classes, String::new(), entry.geometry.bytes() as u64);
     }
+    let hash = blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex().to_string();
     Summary {
+        manifest: hash,
         images: manifest.images.len(),
         resumed: tally.resumed,
         bytes: census.bytes,

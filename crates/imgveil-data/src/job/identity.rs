@@ -15,6 +15,8 @@
 //! axis=z                            x, y or z
 //! depth=12                          the bits that samples use; no line unless they are given
 //! labels=/data/labels.csv           the path as given, or nothing
+//! classes=none                      no line if labels are kept
+//! split=patient                     no line if splits are as stated
 //! channels=3                        1 or 3; no line if channels are kept
 //! orientation=apply                 no line if the EXIF orientation is not applied
 //! members=json                      one line for each kind, in the order given
@@ -100,6 +102,12 @@ fn encryption_text(request: &EncryptRequest, encoding: Encoding) -> String {
         text.line("depth", &depth.bits().to_string());
     }
     text.path("labels", options.read.labels.as_deref());
+    if options.read.no_labels {
+        text.line("classes", "none");
+    }
+    if options.read.by_patient.is_some() {
+        text.line("split", "patient");
+    }
     if let Some(channels) = options.read.channels {
         text.line("channels", &channels.to_string());
     }

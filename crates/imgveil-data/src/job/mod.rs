@@ -38,6 +38,7 @@ mod progress;
 mod request;
 mod salt;
 mod summary;
+mod telling;
 mod there;
 mod update;
 mod verify;

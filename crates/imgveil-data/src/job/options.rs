@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The names of all options in the order in which they are told, what each is called, and its default.
-const NAMES: [(&str, &str, &str); 13] = [
+const NAMES: [(&str, &str, &str); 14] = [
     ("scheme", "scheme", ""),
     ("encoding", "form of the output", ""),
     ("size", "size", "kept"),
@@ -21,6 +21,7 @@ const NAMES: [(&str, &str, &str); 13] = [
     ("axis", "axis", "z"),
     ("depth", "depth", "as found"),
     ("labels", "source of labels", "folders or arrays"),
+    ("split", "splits", "as stated"),
     ("channels", "channels", "kept"),
     ("orientation", "EXIF orientation", "keep"),
     ("members", "members carried over", "none"),
@@ -64,7 +65,9 @@ pub(super) fn recorded(options: &EncryptOptions) -> Vec<String> {
     add("window", read.window.map(|window| window.to_string()));
     add("axis", (read.axis != ReadOptions::default().axis).then(|| read.axis.to_string()));
     add("depth", read.depth.map(|depth| depth.bits().to_string()));
-    add("labels", read.labels.as_ref().map(|_| "file".to_owned()));
+    let labels = read.labels.as_ref().map(|_| "file").or(read.no_labels.then_some("none"));
+    add("labels", labels.map(str::to_owned));
+    add("split", read.by_patient.map(|_| "patient".to_owned()));
     add("channels", read.channels.map(|channels| channels.to_string()));
     add("orientation", (read.exif_orientation == ExifOrientation::Apply).then(|| "apply".to_owned()));
     add("members", (!read.members.is_empty()).then(|| read.members.join(",")));
@@ -105,6 +108,8 @@ pub(super) fn adopt(recorded: &[String], options: &mut EncryptOptions) -> Result
             ("axis", _) => read.axis = value.parse().map_err(|_| unknown())?,
             ("depth", _) => read.depth = Some(value.parse().ok().and_then(Depth::new).ok_or_else(unknown)?),
             ("labels", "file") => {}
+            ("labels", "none") => read.no_labels = true,
+            ("split", "patient") => read.by_patient = Some([0; 32]),
             ("channels", _) => read.channels = Some(value.parse().map_err(|_| unknown())?),
             ("orientation", "apply") => read.exif_orientation = ExifOrientation::Apply,
             ("members", _) => read.members = value.split(',').map(str::to_owned).collect(),
@@ -153,6 +158,8 @@ mod tests {
                 axis: Axis::X,
                 depth: Depth::new(12),
                 channels: Some(Channels::Rgb),
+                no_labels: true,
+                by_patient: Some([0; 32]),
                 exif_orientation: ExifOrientation::Apply,
                 members: vec!["json".into(), "txt".into()],
                 ..ReadOptions::default()
@@ -164,7 +171,7 @@ mod tests {
         let mut again = EncryptOptions::default();
         adopt(&texts, &mut again).unwrap();
         assert_eq!(recorded(&again), texts);
-        assert_eq!(texts.len(), 9);
+        assert_eq!(texts.len(), 11);
         assert_eq!((again.resize, again.naming), (options.resize, options.naming));
         assert_eq!(again.read, options.read);
         assert_eq!(recorded(&EncryptOptions::default()), [""; 0]);

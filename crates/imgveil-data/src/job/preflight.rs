@@ -13,7 +13,8 @@ use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
 use super::salt;
 use super::summary::{Failure, in_order};
-use crate::format::{ExifOrientation, ReadError, Scale};
+use super::telling;
+use crate::format::{ExifOrientation, ReadError, ReadOptions, Scale};
 use crate::set::names::Naming;
 use crate::set::remark::counted;
 use crate::set::{
@@ -156,7 +157,9 @@ pub(super) fn look_at(
     if !request.secret.is_hard_to_guess() {
         return Err(JobError::Unsalted);
     }
-    let opened = open_set(&request.input, &options.read, None)?;
+    // The split of a patient depends on the key, so that nobody else can compare.
+    let secret = options.read.by_patient.map(|_| *request.secret.key().derive("imgveil v1 patient split", b""));
+    let opened = open_set(&request.input, &ReadOptions { by_patient: secret, ..options.read.clone() }, None)?;
     if let Some(manifest) = opened.manifest {
         return Err(JobError::AlreadyEncrypted {
             path: request.input.clone(),
@@ -212,6 +215,8 @@ pub(super) fn look_at(
     }
     set.check(request)?;
     set.notes.extend(told);
+    let there = set.slots.iter().filter(|slot| slot.geometry.is_some()).count();
+    set.notes.extend(telling::remark(set.source.classes(), there));
     Ok(set)
 }
 
