@@ -337,6 +337,25 @@ impl FormatArgs {
         let extension = output.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         let usage = |words: String| Err(Failure { words, code: USAGE });
         let out = output.display();
+        if output == Path::new("-") {
+            return usage(
+                "the output is a set of files, and standard output holds one stream: name a folder, or a file that ends \
+                 in .npz"
+                    .into(),
+            );
+        }
+        match (self.format, extension.as_deref().filter(|_| !output.is_dir())) {
+            (_, Some("png" | "jpg" | "jpeg" | "tif" | "tiff" | "bmp" | "webp" | "dcm" | "nii" | "pgm" | "ppm")) => {
+                return usage(format!("{out} is named like one image, and the output is a set: name a folder"));
+            }
+            (_, Some("zip" | "gz" | "tgz" | "bz2" | "xz" | "zst" | "7z" | "rar")) => {
+                return usage(format!(
+                    "{out} is named like a compressed archive, and encrypted pixels do not compress: name a folder, or a \
+                     file that ends in .npz"
+                ));
+            }
+            _ => {}
+        }
         match (self.format, extension.as_deref()) {
             (None | Some(Format::Npz), Some("npz")) => Ok(Encoding::Npz),
             (Some(_), Some("npz")) => {

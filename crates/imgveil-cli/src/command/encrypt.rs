@@ -5,9 +5,7 @@ use crate::audit::{Audit, LogArgs, audited};
 use crate::command::schemes::risk_words;
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
 use crate::guard;
-use crate::output::{
-    ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
-};
+use crate::output::{ImageBar, Output, WOULD, continued, counted, links_out, list, passed_over, report, set_table};
 use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
@@ -16,9 +14,10 @@ use imgveil_data::job::{
     Changes, EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Preflight, Summary, Update,
     UpdateRequest, UpdateRun, preflight_with_progress,
 };
+use imgveil_data::set::Encoding;
 use imgveil_data::set::names::Naming;
 use imgveil_data::{Detail, Error};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -211,6 +210,9 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
             counted(*images, "image")
         ));
         set_table(splits, classes, plain_classes, sizes, out);
+        if let Some(words) = on_disk(preflight, &args.input) {
+            out.say(&words);
+        }
         preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}{}", advice(note))));
         links_out(&preflight.links_out, out);
         passed_over(WOULD, &preflight.passed_over, out);
@@ -218,6 +220,26 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
     if preflight.failed.is_empty() {
         return Ok(DONE);
     }
-    set_aside(&preflight.failed, "would be", out);
+    out.warn(&format!("{} would be set aside:", counted(preflight.failed.len(), "image")));
+    list(&preflight.failed, preflight.failed.len(), out);
     Ok(PARTLY)
+}
+
+/// The size that the output will have on the disk, about, and how many times that of the input it is.
+fn on_disk(preflight: &Preflight, input: &Path) -> Option<String> {
+    // Encrypted pixels hardly compress: a PNG file takes a little more than they.
+    let bytes = match preflight.encoding {
+        Encoding::Jpeg { .. } => return None,
+        Encoding::Npz | Encoding::Npy => preflight.bytes,
+        _ => preflight.bytes + preflight.bytes / 100 + 100 * preflight.images as u64,
+    };
+    let files = walkdir::WalkDir::new(input).follow_links(true).into_iter().flatten();
+    let lengths = files.filter_map(|file| file.metadata().ok().filter(std::fs::Metadata::is_file));
+    let before: u64 = lengths.map(|metadata| metadata.len()).sum();
+    let times = bytes as f64 / before.max(1) as f64;
+    let grows = match times {
+        2.0.. => format!(", {times:.0} times the input: encrypted pixels hardly compress"),
+        _ => String::new(),
+    };
+    Some(format!("  on disk  at most about {:.1} MB{grows}", bytes as f64 / 1e6))
 }

@@ -4,6 +4,7 @@
 mod attack;
 mod bench;
 mod check;
+mod completions;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
@@ -17,6 +18,7 @@ mod fitting_batch;
 mod inspect;
 mod key;
 mod keygen;
+mod man;
 #[cfg(feature = "train")]
 mod memory_check;
 mod merge;
@@ -40,7 +42,7 @@ mod update;
 mod verify;
 
 use crate::{exit, output};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,6 +89,8 @@ enum Command {
     Evaluate(evaluate::Args),
     Check(check::Args),
     Bench(bench::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -177,6 +181,8 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Evaluate(args) => evaluate::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Bench(args) => bench::run(args, out),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man(args) => man::run(args, Cli::command(), out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]
