@@ -28,6 +28,9 @@ pub fn tell_when_interrupted(words: &'static str) {
     use std::io::Write;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
+    if is_ignored() {
+        return;
+    }
     let interrupted = Arc::new(AtomicBool::new(false));
     if signal_hook::flag::register(signal_hook::consts::SIGINT, interrupted.clone()).is_err() {
         return;
@@ -41,6 +44,15 @@ pub fn tell_when_interrupted(words: &'static str) {
         std::thread::sleep(std::time::Duration::from_millis(50));
     };
     let _ = std::thread::Builder::new().name("interrupt".into()).spawn(watch);
+}
+
+/// Whether this process was started to ignore Ctrl-C, as shells do for processes in the background. It stays so.
+#[cfg(unix)]
+fn is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal_hook::consts::SIGINT - 1)) != 0
 }
 
 /// Systems without signals end the process by themselves.

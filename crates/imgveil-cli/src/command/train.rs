@@ -319,7 +319,7 @@ struct Bars<'a> {
 
 impl<'a> Bars<'a> {
     fn new(epochs: usize, out: &'a Output) -> Self {
-        let bar = ProgressBar::new(0);
+        let bar = if out.is_quiet() { ProgressBar::hidden() } else { ProgressBar::new(0) };
         // The template is constant and well formed. If it ever is not, the default style remains.
         let template = "{prefix} {bar:28} {pos}/{len} steps, {msg}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {

@@ -50,6 +50,7 @@ impl Output {
     }
 
     /// Whether only results, warnings and errors are printed.
+    #[cfg(feature = "train")]
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }

@@ -102,7 +102,7 @@ pub(super) fn complete(output: &Path, key: &Key) -> Result<bool, JobError> {
         }
         let to = output.join(file);
         make_folders(output, file)?;
-        std::fs::rename(&from, &to).map_err(SetError::writing(&to))?;
+        moved(&from, &to)?;
     }
     let hashes: HashMap<&str, &str> = match old.encoding {
         Encoding::Png | Encoding::Jpeg { .. } => {
@@ -119,9 +119,17 @@ pub(super) fn complete(output: &Path, key: &Key) -> Result<bool, JobError> {
             let _ = target.parent().filter(|folder| *folder != output).map(std::fs::remove_dir);
         }
     }
-    std::fs::rename(&decided, &path).map_err(SetError::writing(&path))?;
+    moved(&decided, &path)?;
     discard(output, new.encoding)?;
     Ok(true)
+}
+
+/// Moves a file. Another process may have done so since this one looked.
+fn moved(from: &Path, to: &Path) -> Result<(), SetError> {
+    match std::fs::rename(from, to) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && !from.exists() && to.exists() => Ok(()),
+        result => result.map_err(SetError::writing(to)),
+    }
 }
 
 /// Removes what an update left that is not decided or is complete. The folder has a name of its own and nothing in it
