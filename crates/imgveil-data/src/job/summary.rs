@@ -83,6 +83,7 @@ pub struct Summary {
     /// How the output is stored.
     pub encoding: Encoding,
     /// BLAKE3 of `imgveil.json`, as hex digits: that of the output, or for a decryption that of the set.
+    #[serde(skip)]
     pub manifest: String,
     /// Whether the same run had been completed before, so that nothing was done.
     #[serde(skip)]
