@@ -414,7 +414,17 @@ mod tests {
         drop(journal);
         let other = self::head("other");
         let refused = Journal::open(&path, &key(), &other, folder.path());
-        assert!(matches!(refused, Err(JobError::Set(SetError::OutputExists(_)))));
+        // Nothing is known of heads without options, and a decryption has none.
+        assert!(matches!(refused, Err(JobError::OtherRun { differences, .. }) if differences.is_empty()));
+        drop(std::fs::remove_file(&path));
+        let options = |scheme: &str| vec![format!("scheme={scheme}"), "input=1".to_owned()];
+        let begun = head.clone().with_options(&key(), options("ele"));
+        drop(Journal::open(&path, &key(), &begun, folder.path()).unwrap());
+        let other = other.with_options(&key(), options("np"));
+        let refused = Journal::open(&path, &key(), &other, folder.path()).map(drop).unwrap_err().to_string();
+        assert!(refused.contains("(scheme was `ele` and is `np` now)"), "{refused}");
+        drop(std::fs::remove_file(&path));
+        drop(Journal::open(&path, &key(), &head, folder.path()).unwrap());
         Journal::open(&path, &key(), &head, folder.path()).unwrap().0.close().unwrap();
         assert!(!path.exists());
     }
