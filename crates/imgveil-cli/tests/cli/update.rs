@@ -183,6 +183,14 @@ fn options_of_the_set_are_taken_over_and_others_are_refused() {
     done(&sandbox, "verify --device cpu -k k.key out");
     sandbox.key("other.key", &key(1), 0o600);
     assert_eq!(sandbox.run("update -k other.key in out").code, KEY);
+    // A set of an earlier version, whose manifest has no options: those that are stated are checked by its run.
+    let options = "  \"options\": [\n    \"fit=pad\",\n    \"channels=1\",\n    \"names=kept\"\n  ],\n";
+    sandbox.reseal("out", options, "");
+    sandbox.picture("in/b/3.png", rgb(10, 13, 3));
+    assert_eq!(sandbox.run("update -k k.key --pad --keep-names in out").code, USAGE);
+    let told = sandbox.run("update -k k.key --pad --channels 1 --keep-names in out");
+    assert_eq!((told.code, told.err.contains("1 new, 0 changed, 0 gone, 2 unchanged")), (0, true), "{}", told.err);
+    assert_eq!(sandbox.manifest("out")["options"], serde_json::json!(["fit=pad", "channels=1", "names=kept"]));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use crate::Error;
 use crate::job::earlier::Earlier;
 use crate::job::encrypted_set::EncryptedSet;
 use crate::job::error::{JobError, resolved};
+use crate::job::identity;
 use crate::job::options::{self, Difference};
 use crate::job::preflight::{links_out, look_at};
 use crate::job::progress::{NoProgress, Note, Progress};
@@ -128,10 +129,21 @@ impl UpdateRun {
         let mut stated = options::recorded(options);
         stated.extend(scheme.iter().map(|scheme| format!("scheme={scheme}")));
         stated.extend(encoding.iter().map(|encoding| format!("encoding={encoding}")));
-        let mut was = manifest.options.clone();
+        // Sets of earlier versions have no options. The identity of their run tells whether those stated are theirs.
+        let alike = EncryptRequest {
+            input: input.clone(),
+            output: output.clone(),
+            secret: secret.clone(),
+            scheme: manifest.scheme.clone(),
+            options: options.clone(),
+        };
+        let unrecorded =
+            manifest.options.is_empty() && manifest.run == identity::of_encryption(&alike, manifest.encoding);
+        let recorded = if unrecorded { options::recorded(options) } else { manifest.options.clone() };
+        let mut was = recorded.clone();
         was.extend([format!("scheme={}", manifest.scheme), format!("encoding={}", manifest.encoding)]);
         let mut differences = options::differences(&was, &stated, true);
-        if manifest.options.iter().any(|option| option == "labels=file") && options.read.labels.is_none() {
+        if recorded.iter().any(|option| option == "labels=file") && options.read.labels.is_none() {
             let (was, is) = ("a file".to_owned(), "folders or arrays".to_owned());
             differences.push(Difference { option: "source of labels".into(), was, is });
         }
@@ -139,7 +151,7 @@ impl UpdateRun {
             return Err(JobError::OtherOptions { output: output.clone(), differences });
         }
         let mut options = options.clone();
-        options::adopt(&manifest.options, &mut options)
+        options::adopt(&recorded, &mut options)
             .map_err(|option| JobError::UnknownOption { output: output.clone(), option })?;
         let deep = manifest.images.iter().map(|entry| entry.geometry.depth()).find(|depth| depth.bits() > 8);
         options.read.depth = deep.or(options.read.depth);
