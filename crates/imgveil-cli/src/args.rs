@@ -339,8 +339,8 @@ impl FormatArgs {
         let out = output.display();
         if output == Path::new("-") {
             return usage(
-                "the output is a set of files, and standard output holds one stream: name a folder, or a file that ends \
-                 in .npz"
+                "the output is a set of files, and standard output holds one stream: name a folder, or a file that \
+                 ends in .npz"
                     .into(),
             );
         }
@@ -350,8 +350,8 @@ impl FormatArgs {
             }
             (_, Some("zip" | "gz" | "tgz" | "bz2" | "xz" | "zst" | "7z" | "rar")) => {
                 return usage(format!(
-                    "{out} is named like a compressed archive, and encrypted pixels do not compress: name a folder, or a \
-                     file that ends in .npz"
+                    "{out} is named like a compressed archive, and encrypted pixels do not compress: name a folder, \
+                     or a file that ends in .npz"
                 ));
             }
             _ => {}

@@ -22,7 +22,8 @@ pub fn process() {
 /// What a job says when it is interrupted (Ctrl-C).
 pub const GOES_ON: &str = "interrupted: what is written is whole, and the same command goes on from there";
 
-/// Says in one line how to go on when the user interrupts this process, which then ends as it would without. Best effort.
+/// Says in one line how to go on when the user interrupts this process, which then ends as it would without. Best
+/// effort.
 #[cfg(unix)]
 pub fn tell_when_interrupted(words: &'static str) {
     use std::io::Write;

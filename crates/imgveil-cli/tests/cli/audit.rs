@@ -75,7 +75,7 @@ fn a_quiet_command_prints_its_result_and_warnings() {
     assert!(told.out.starts_with("encrypted 2 images"), "{}", told.out);
     let raw = sandbox.command("", "encrypt --threads 1 -k k.key in one").output().unwrap();
     assert!(String::from_utf8(raw.stdout).unwrap().ends_with("on CPU, 1 threads\n"));
-    let words = "invalid value '0' for '--threads <N>': write a number of threads from 1 to 1024\n\nFor more information, \
-                 try '--help'.";
+    let words = "invalid value '0' for '--threads <N>': write a number of threads from 1 to 1024\n\nFor more \
+                 information, try '--help'.";
     sandbox.refuses("encrypt --threads 0 -k k.key in two", USAGE, words);
 }

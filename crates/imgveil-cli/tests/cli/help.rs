@@ -246,12 +246,12 @@ fn outputs_that_are_no_set_are_refused_with_the_reason() {
     let image = |out: &str| format!("{out} is named like one image, and the output is a set: name a folder");
     sandbox.refuses("encrypt -k k.key in/a.png out.png", USAGE, &image("out.png"));
     sandbox.refuses("encrypt -k k.key in out.JPG", USAGE, &image("out.JPG"));
-    let archive = "out.zip is named like a compressed archive, and encrypted pixels do not compress: name a folder, or a \
-                   file that ends in .npz";
+    let archive = "out.zip is named like a compressed archive, and encrypted pixels do not compress: name a folder, \
+                   or a file that ends in .npz";
     sandbox.refuses("encrypt -k k.key in out.zip", USAGE, archive);
     sandbox.refuses("update -k k.key in out.zip", USAGE, archive);
-    let stream = "the output is a set of files, and standard output holds one stream: name a folder, or a file that ends \
-                  in .npz";
+    let stream = "the output is a set of files, and standard output holds one stream: name a folder, or a file that \
+                  ends in .npz";
     sandbox.refuses("encrypt -k k.key in -", USAGE, stream);
 }
 

@@ -214,8 +214,8 @@ fn a_run_folder_with_something_in_it_is_not_touched() {
     sandbox.refuses("train --data enc -o run", USAGE, words);
     // What a run that was cut leaves.
     sandbox.write("cut/run.json", b"{}");
-    let words = "cut exists and is not empty: it holds a run; --resume goes on with it if it was cut, or choose another \
-                 folder with -o";
+    let words = "cut exists and is not empty: it holds a run; --resume goes on with it if it was cut, or choose \
+                 another folder with -o";
     sandbox.refuses("train --data in -o cut", USAGE, words);
 }
 
