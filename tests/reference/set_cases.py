@@ -84,4 +84,6 @@ def seals():
     out.append({"secret": COUNT.hex(), "manifest": merged})
     deep = _manifest(COUNT, [_entry(1, geometry="8x8x1x12", original="7x5x1x12")])
     out.append({"secret": COUNT.hex(), "manifest": dict(deep, seal=sets.seal(COUNT, deep))})
+    chosen = _manifest(COUNT, odd, options=["size=8x16", "fit=pad", "window=40,400"])
+    out.append({"secret": COUNT.hex(), "manifest": dict(chosen, seal=sets.seal(COUNT, chosen))})
     return out

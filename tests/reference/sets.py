@@ -73,6 +73,8 @@ def canonical(manifest, part=None, images=None):
         out += text(entry["plain"]) + text(entry["blake3"])
     if any("members" in entry for entry in images):
         out += text("members") + b"".join(optional(entry.get("members"), text) for entry in images)
+    if manifest.get("options"):
+        out += text("options") + number(len(manifest["options"])) + b"".join(map(text, manifest["options"]))
     return out
 
 

@@ -238,6 +238,32 @@ pub struct DepthArgs {
     pub depth: Option<Depth>,
 }
 
+/// What becomes of labels and splits.
+#[derive(clap::Args)]
+pub struct LabelArgs {
+    /// Leave the labels out: images have no class in the output
+    #[arg(long, conflicts_with_all = ["labels", "keep_names", "keep_classes"])]
+    pub no_labels: bool,
+    /// patient: divide the set into train, val and test (80, 10 and 10 of 100 patients), no patient in two of them; the
+    /// file of labels needs a column `patient`
+    #[arg(long, value_name = "WHAT", requires = "labels")]
+    pub split_by: Option<SplitBy>,
+}
+
+/// What images of one split have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SplitBy {
+    Patient,
+}
+
+impl LabelArgs {
+    /// The request for imgveil-data, with these options beside.
+    pub fn reading(&self, options: ReadOptions) -> ReadOptions {
+        // The job puts a value of its key in.
+        ReadOptions { no_labels: self.no_labels, by_patient: self.split_by.map(|_| [0; 32]), ..options }
+    }
+}
+
 /// How pixels are changed when they are read.
 #[derive(clap::Args, Clone, Copy)]
 pub struct PixelArgs {
@@ -311,6 +337,25 @@ impl FormatArgs {
         let extension = output.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
         let usage = |words: String| Err(Failure { words, code: USAGE });
         let out = output.display();
+        if output == Path::new("-") {
+            return usage(
+                "the output is a set of files, and standard output holds one stream: name a folder, or a file that \
+                 ends in .npz"
+                    .into(),
+            );
+        }
+        match (self.format, extension.as_deref().filter(|_| !output.is_dir())) {
+            (_, Some("png" | "jpg" | "jpeg" | "tif" | "tiff" | "bmp" | "webp" | "dcm" | "nii" | "pgm" | "ppm")) => {
+                return usage(format!("{out} is named like one image, and the output is a set: name a folder"));
+            }
+            (_, Some("zip" | "gz" | "tgz" | "bz2" | "xz" | "zst" | "7z" | "rar")) => {
+                return usage(format!(
+                    "{out} is named like a compressed archive, and encrypted pixels do not compress: name a folder, \
+                     or a file that ends in .npz"
+                ));
+            }
+            _ => {}
+        }
         match (self.format, extension.as_deref()) {
             (None | Some(Format::Npz), Some("npz")) => Ok(Encoding::Npz),
             (Some(_), Some("npz")) => {

@@ -3,6 +3,7 @@
 
 mod args;
 mod attack;
+mod audit;
 mod command;
 #[cfg(feature = "train")]
 #[doc(hidden)]

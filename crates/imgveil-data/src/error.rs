@@ -169,7 +169,12 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::Engine(_) => ErrorKind::Device,
         JobError::Busy(_) => ErrorKind::Busy,
         JobError::NamesInside { .. } => ErrorKind::InvalidRequest,
-        JobError::OtherNames(_) | JobError::Whole(_) => ErrorKind::AlreadyExists,
+        JobError::OtherNames(_)
+        | JobError::Whole(_)
+        | JobError::OtherRun { .. }
+        | JobError::SetThere { .. }
+        | JobError::MixturesThere(_)
+        | JobError::OtherSetThere { .. } => ErrorKind::AlreadyExists,
         JobError::Mixed(_)
         | JobError::MixedArray(_)
         | JobError::AlreadyEncrypted { .. }
@@ -182,6 +187,9 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::NoRoomForMembers
         | JobError::NoPartitions(_)
         | JobError::Merge { .. }
+        | JobError::UnknownClass(_)
+        | JobError::OtherOptions { .. }
+        | JobError::PruneAll { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
         JobError::Memory(_) => ErrorKind::Memory,
         JobError::Lossy { .. } => ErrorKind::NotInvertible,
@@ -189,6 +197,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::NotEncrypted(_)
         | JobError::NothingReadable { .. }
         | JobError::ForgedJournal(_)
+        | JobError::UnknownOption { .. }
         | JobError::NoName { .. }
         | JobError::ForgedName { .. } => ErrorKind::InvalidSet,
         JobError::Random(_) => ErrorKind::Io,

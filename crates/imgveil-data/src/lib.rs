@@ -73,5 +73,5 @@ pub use job::{
 };
 pub use memory::{Memory, OutOfMemory, workers};
 #[doc(hidden)]
-pub use memory::{Size, available_now};
+pub use memory::{Size, available_now, set_workers};
 pub use set::{Encoding, Item, Manifest, Opened, Source, Split, open};

@@ -6,7 +6,7 @@ use std::fmt;
 use std::num::NonZeroU64;
 use std::str::FromStr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use sysinfo::System;
 
 /// How many bytes of memory a job may use. The default is three quarters of what was available when this was first
@@ -168,12 +168,24 @@ const RESERVED: u64 = 64 << 20;
 /// A worker decodes, computes and encodes.
 const THREADS_OF_A_WORKER: u64 = 3;
 
+/// How many images are to be worked on at a time. 0 means that the cores tell.
+static WANTED: AtomicUsize = AtomicUsize::new(0);
+
+/// Sets how many images are worked on at a time in this process, where there is room for as many. Has an effect before
+/// the first call of [`workers`] only.
+#[doc(hidden)]
+pub fn set_workers(workers: usize) {
+    WANTED.store(workers, Ordering::Relaxed);
+}
+
 /// How many images are worked on at a time: as many as there are cores, or fewer in a small address space, which the
 /// allocator would use up otherwise.
 pub fn workers() -> usize {
     static WORKERS: OnceLock<usize> = OnceLock::new();
     *WORKERS.get_or_init(|| {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let wanted = WANTED.load(Ordering::Relaxed);
+        let available = || std::thread::available_parallelism().map_or(1, usize::from);
+        let cores = if wanted > 0 { wanted } else { available() };
         let room = process_memory::space_left().map(|left| left / (2 * (THREADS_OF_A_WORKER + 1) * RESERVED));
         room.map_or(cores, |room| usize::try_from(room).map_or(cores, |room| room.clamp(1, cores)))
     })

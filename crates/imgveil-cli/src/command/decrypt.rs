@@ -1,7 +1,9 @@
 //! `imgveil decrypt`.
 
 use crate::args::{DeviceArgs, FormatArgs, MemoryArgs, SecretArgs};
+use crate::audit::{Audit, LogArgs, audited};
 use crate::exit::Outcome;
+use crate::guard;
 use crate::output::{ImageBar, Output, continued, report};
 use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun};
 use std::path::PathBuf;
@@ -38,6 +40,8 @@ pub struct Args {
     memory: MemoryArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    log: LogArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -50,6 +54,10 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
+    audited("decrypt", &args.log, &args.output, out, |audit| decrypt(args, audit, out))
+}
+
+fn decrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     let options = DecryptOptions {
         encoding: Some(args.format.encoding(&args.output)?),
         names: args.names.clone(),
@@ -58,10 +66,12 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let secret = args.secret.require(out)?;
     let device = args.device.open(out)?;
+    guard::tell_when_interrupted(guard::GOES_ON);
     let bar = Arc::new(ImageBar::new("decrypting"));
     let request = DecryptRequest { input: args.input.clone(), output: args.output.clone(), secret, options };
     let result = DecryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let summary = continued(result, &args.output, out)?;
+    audit.did(&summary);
     report("decrypted", &args.output, "failed.csv", &summary, args.json, out)
 }

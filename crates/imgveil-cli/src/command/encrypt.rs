@@ -1,17 +1,23 @@
 //! `imgveil encrypt`.
 
-use crate::args::{DepthArgs, DeviceArgs, FormatArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, FormatArgs, LabelArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::audit::{Audit, LogArgs, audited};
 use crate::command::schemes::risk_words;
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
-use crate::output::{
-    ImageBar, Output, WOULD, continued, counted, links_out, passed_over, report, set_aside, set_table,
-};
+use crate::guard;
+use crate::output::{ImageBar, Output, WOULD, continued, counted, links_out, list, passed_over, report, set_table};
+use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
-use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Partition, Preflight, preflight_with_progress};
+use imgveil_data::job::{
+    Changes, EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Preflight, Summary, Update,
+    UpdateRequest, UpdateRun, preflight_with_progress,
+};
+use imgveil_data::set::Encoding;
 use imgveil_data::set::names::Naming;
-use std::path::PathBuf;
+use imgveil_data::{Detail, Error};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -22,6 +28,7 @@ Examples:
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --depth 12 mri-scans encrypted
+  imgveil encrypt -k hospital.key --labels labels.csv --split-by patient images encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
   imgveil encrypt -k hospital.key --partition 2/16 images encrypted";
 
@@ -57,6 +64,8 @@ pub struct Args {
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
+    labelling: LabelArgs,
+    #[command(flatten)]
     depth: DepthArgs,
     #[command(flatten)]
     format: FormatArgs,
@@ -87,6 +96,8 @@ pub struct Args {
     salt: Option<Salt>,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    log: LogArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -107,7 +118,11 @@ impl Args {
         };
         Ok(EncryptOptions {
             resize: self.fit.fit(),
-            read: ReadOptions { members: self.keep_members.clone(), depth: self.depth.depth, ..self.read.reading() },
+            read: self.labelling.reading(ReadOptions {
+                members: self.keep_members.clone(),
+                depth: self.depth.depth,
+                ..self.read.reading()
+            }),
             naming,
             names: self.names.clone(),
             encoding: Some(self.format.encoding(&self.output)?),
@@ -119,6 +134,10 @@ impl Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
+    audited("encrypt", &args.log, &args.output, out, |audit| encrypt(args, audit, out))
+}
+
+fn encrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
     let options = args.options()?;
     // A dry run writes nothing, not even the salt of tables: any will do.
@@ -133,6 +152,9 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         out.detail(&format!("risk: {}", risk_words(&risks)));
     }
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
+    let request_again = request.clone();
+    let device_again = device.clone();
+    guard::tell_when_interrupted(guard::GOES_ON);
     let bar = Arc::new(ImageBar::new("encrypting"));
     if args.dry_run {
         let result = preflight_with_progress(&request, bar.as_ref());
@@ -141,9 +163,38 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     let result = EncryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
-    let summary = continued(result, &args.output, out)?;
+    let changes = since_then(request_again, device_again, &result);
+    let summary = match (continued(result, &args.output, out), changes) {
+        (Err(Failure { words, code }), Some(changes)) => {
+            return Err(Failure { words: format!("{words} ({changes})"), code });
+        }
+        (result, _) => result?,
+    };
+    audit.did(&summary);
+    if let Some(changes) = changes {
+        out.note(&format!("note: since then: {changes}; `imgveil update` brings the output up to date"));
+    }
     let beside = args.partition.map_or("failed.csv".to_owned(), |partition| format!("failed-{}.csv", partition.slug()));
     report("encrypted", &args.output, &beside, &summary, args.json, out)
+}
+
+/// What an update would do, where the output is a finished set and differs from the input.
+fn since_then(request: EncryptRequest, device: Device, result: &Result<Summary, Error>) -> Option<Changes> {
+    let there = match result {
+        Ok(summary) => summary.was_complete,
+        Err(error) => matches!(
+            error.detail(),
+            Detail::Job(JobError::SetThere { differences, .. }) if differences.is_empty()
+        ),
+    };
+    if !there || request.options.partition.is_some() {
+        return None;
+    }
+    let EncryptRequest { input, output, secret, options, .. } = request;
+    let update = UpdateRequest { input, output, secret, scheme: None, encoding: None, options, prune: false };
+    // What cannot be compared was reported already.
+    let Update { changes, .. } = UpdateRun::new(update, device).changes().ok()?;
+    (!changes.is_none(true)).then_some(changes)
 }
 
 /// Prints what a run would do.
@@ -159,6 +210,9 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
             counted(*images, "image")
         ));
         set_table(splits, classes, plain_classes, sizes, out);
+        if let Some(words) = on_disk(preflight, &args.input) {
+            out.say(&words);
+        }
         preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}{}", advice(note))));
         links_out(&preflight.links_out, out);
         passed_over(WOULD, &preflight.passed_over, out);
@@ -166,6 +220,26 @@ fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
     if preflight.failed.is_empty() {
         return Ok(DONE);
     }
-    set_aside(&preflight.failed, "would be", out);
+    out.warn(&format!("{} would be set aside:", counted(preflight.failed.len(), "image")));
+    list(&preflight.failed, preflight.failed.len(), out);
     Ok(PARTLY)
+}
+
+/// The size that the output will have on the disk, about, and how many times that of the input it is.
+fn on_disk(preflight: &Preflight, input: &Path) -> Option<String> {
+    // Encrypted pixels hardly compress: a PNG file takes a little more than they.
+    let bytes = match preflight.encoding {
+        Encoding::Jpeg { .. } => return None,
+        Encoding::Npz | Encoding::Npy => preflight.bytes,
+        _ => preflight.bytes + preflight.bytes / 100 + 100 * preflight.images as u64,
+    };
+    let files = walkdir::WalkDir::new(input).follow_links(true).into_iter().flatten();
+    let lengths = files.filter_map(|file| file.metadata().ok().filter(std::fs::Metadata::is_file));
+    let before: u64 = lengths.map(|metadata| metadata.len()).sum();
+    let times = bytes as f64 / before.max(1) as f64;
+    let grows = match times {
+        2.0.. => format!(", {times:.0} times the input: encrypted pixels hardly compress"),
+        _ => String::new(),
+    };
+    Some(format!("  on disk  at most about {:.1} MB{grows}", bytes as f64 / 1e6))
 }

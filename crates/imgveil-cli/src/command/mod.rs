@@ -4,6 +4,7 @@
 mod attack;
 mod bench;
 mod check;
+mod completions;
 mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
@@ -17,6 +18,7 @@ mod fitting_batch;
 mod inspect;
 mod key;
 mod keygen;
+mod man;
 #[cfg(feature = "train")]
 mod memory_check;
 mod merge;
@@ -36,10 +38,11 @@ pub(crate) mod train;
 mod train_run;
 #[cfg(feature = "train")]
 mod training_args;
+mod update;
 mod verify;
 
 use crate::{exit, output};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -58,6 +61,12 @@ struct Cli {
     /// Print details: the device, the scheme as it was understood, every file that is passed over
     #[arg(short, long, global = true)]
     verbose: bool,
+    /// Print results, warnings and errors only: no progress and no notes
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// The number of threads that work on the CPU [default: as many as there are cores]
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    threads: Option<usize>,
     #[command(subcommand)]
     command: Command,
 }
@@ -68,6 +77,7 @@ enum Command {
     Keygen(keygen::Args),
     Key(key::Args),
     Encrypt(encrypt::Args),
+    Update(update::Args),
     Decrypt(decrypt::Args),
     Verify(verify::Args),
     Inspect(inspect::Args),
@@ -79,6 +89,8 @@ enum Command {
     Evaluate(evaluate::Args),
     Check(check::Args),
     Bench(bench::Args),
+    Completions(completions::Args),
+    Man(man::Args),
     #[cfg(feature = "train")]
     Train(train::Args),
     #[cfg(feature = "train")]
@@ -94,6 +106,12 @@ enum Command {
     Model(model::Args),
     #[cfg(feature = "train")]
     Demo(demo::Args),
+}
+
+/// Reads a number of threads.
+fn threads(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=1024).contains(number));
+    number.ok_or_else(|| "write a number of threads from 1 to 1024".to_owned())
 }
 
 /// Runs the command line of this process.
@@ -129,7 +147,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> u8 {
             return u8::try_from(error.exit_code()).unwrap_or(exit::USAGE);
         }
     };
-    let out = output::Output::new(cli.verbose);
+    output::hush(cli.quiet);
+    let words = args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let out = output::Output::new(cli.verbose).quiet(cli.quiet).of_arguments(words);
+    if let Some(threads) = cli.threads {
+        imgveil_data::set_workers(threads);
+    }
     // Fails only if a program that started this one has set the number already.
     let _ = rayon::ThreadPoolBuilder::new().num_threads(imgveil_data::workers()).build_global();
     match caught(|| dispatch(&cli.command, &out)) {
@@ -146,6 +169,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Keygen(args) => keygen::run(args, out),
         Command::Key(args) => key::run(args, out),
         Command::Encrypt(args) => encrypt::run(args, out),
+        Command::Update(args) => update::run(args, out),
         Command::Decrypt(args) => decrypt::run(args, out),
         Command::Verify(args) => verify::run(args, out),
         Command::Inspect(args) => inspect::run(args, out),
@@ -157,6 +181,8 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Evaluate(args) => evaluate::run(args, out),
         Command::Check(args) => check::run(args, out),
         Command::Bench(args) => bench::run(args, out),
+        Command::Completions(args) => completions::run(args, Cli::command()),
+        Command::Man(args) => man::run(args, Cli::command(), out),
         #[cfg(feature = "train")]
         Command::Train(args) => train::run(args, out),
         #[cfg(feature = "train")]

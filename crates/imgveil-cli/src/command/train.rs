@@ -176,6 +176,7 @@ pub fn perform(spec: RunSpec, json: bool, out: &Output) -> Outcome {
         memory_check::of_training(&prepared, out)?;
     }
     tell(&prepared, out);
+    crate::guard::tell_when_interrupted("interrupted: the same command with --resume goes on after the last epoch");
     let config = &prepared.spec().config;
     let mut progress = Bars::new(config.epochs, out);
     let _watched = watched(prepared.backend());
@@ -318,7 +319,7 @@ struct Bars<'a> {
 
 impl<'a> Bars<'a> {
     fn new(epochs: usize, out: &'a Output) -> Self {
-        let bar = ProgressBar::new(0);
+        let bar = if out.is_quiet() { ProgressBar::hidden() } else { ProgressBar::new(0) };
         // The template is constant and well formed. If it ever is not, the default style remains.
         let template = "{prefix} {bar:28} {pos}/{len} steps, {msg}, {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {

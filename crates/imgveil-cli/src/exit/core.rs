@@ -3,11 +3,26 @@
 use super::{DEVICE, FAILED, Failure, KEY, USAGE, failure};
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::key::KeyError;
-use imgveil::internal::scheme::{CompileError, CustomError, PresetError, SchemeTextError};
+use imgveil::internal::scheme::{CompileError, CustomError, PRESETS, Preset, PresetError, SchemeTextError};
+
+/// The scheme that is called almost like this.
+fn similar(name: &str) -> Option<&'static str> {
+    let name = name.trim().to_lowercase().replace('_', "-");
+    let distance = |preset: &&str| strsim::damerau_levenshtein(preset, &name);
+    let names = PRESETS.into_iter().map(Preset::name);
+    names.min_by_key(distance).filter(|preset| distance(preset) <= (preset.len() / 3).max(1))
+}
 
 impl From<PresetError> for Failure {
     fn from(error: PresetError) -> Self {
-        failure(&error, USAGE)
+        let meant = match &error {
+            PresetError::Unknown { name } => similar(name),
+            _ => None,
+        };
+        match meant {
+            Some(name) => Self { words: format!("{error}; did you mean `{name}`?"), code: USAGE },
+            None => failure(&error, USAGE),
+        }
     }
 }
 

@@ -54,6 +54,17 @@ fn advised(words: String, detail: &Detail) -> String {
         Detail::Job(JobError::PartitionDepth(_)) => " with --depth, the same for every partition",
         Detail::Job(JobError::NoRoomForMembers) => ": leave --keep-members out, or add --format webdataset",
         Detail::Job(JobError::OtherNames(_)) => ", or name another file with --names",
+        Detail::Job(JobError::Whole(_)) => ": `imgveil update` writes it anew with what it lacks",
+        Detail::Job(JobError::SetThere { differences, .. }) if differences.is_empty() => {
+            "; `imgveil update` brings it up to date with the input"
+        }
+        Detail::Job(JobError::SetThere { .. }) => {
+            "; another output starts anew, and `imgveil update` takes over the options of the set"
+        }
+        Detail::Job(JobError::OtherOptions { .. }) => {
+            "; leave them out (--labels names the file of labels, if there was one), or encrypt into another output"
+        }
+        Detail::Job(JobError::UnknownClass(_)) => "; restore OUT.names.csv, or name it with --names",
         Detail::Job(JobError::NoPartitions(_)) => "; partitions are written by `imgveil encrypt --partition I/N`",
         Detail::Job(JobError::OldSet(_)) => "; encrypt the input into a new output",
         Detail::Job(JobError::NotEncrypted(_)) => "; give the folder or .npz that `imgveil encrypt` wrote",

@@ -9,6 +9,7 @@ pub fn advice(remark: &Remark) -> &'static str {
         Advice::Channels => "; --channels 1 or --channels 3 makes them alike",
         Advice::Size => "; --resize HEIGHTxWIDTH makes them alike",
         Advice::Depth => "; --depth 16 for the whole range",
+        Advice::Labels => "; --no-labels leaves them out",
         Advice::Orientation => "; --exif-orientation apply turns them",
         _ => "",
     }

@@ -66,8 +66,14 @@ fn data(error: DataError) -> Failure {
     }
 }
 
+/// The file that makes a folder that of a run.
+const RUN: &str = "run.json";
+
 fn folder(error: FolderError) -> Failure {
     let (advice, code) = match &error {
+        FolderError::Exists(path) if path.join(RUN).exists() => {
+            (": it holds a run; --resume goes on with it if it was cut, or choose another folder with -o", USAGE)
+        }
         FolderError::Exists(_) => (": choose another folder for this run with -o, or remove it first", USAGE),
         FolderError::NoRun(_) => (": choose another folder for this run with -o", USAGE),
         FolderError::Other { .. } => {

@@ -42,11 +42,15 @@ pub fn report(verb: &str, output: &Path, list: &str, summary: &Summary, json: bo
         }
         super::passed_over("passed over", &summary.passed_over, out);
     }
+    report_set_aside(output, list, &summary.failed, out)
+}
+
+/// Lists the files that were set aside and writes them to `OUT.failed.csv`, or removes the list of an earlier run.
+pub fn report_set_aside(output: &Path, list: &str, failed: &[Failure], out: &Output) -> Outcome {
     let list = beside(output, list);
     // Good images of a set that was changed are written, and the exit code says that it was changed.
-    let changed = summary.failed.iter().any(|failure| failure.unlike_manifest);
+    let changed = failed.iter().any(|failure| failure.unlike_manifest);
     let code = if changed { DATASET } else { PARTLY };
-    let failed = &summary.failed;
     if !failed_list::is_ours(&list) {
         let words = "is there already and is no list of imgveil: it was left as it is";
         if failed.is_empty() {
@@ -84,10 +88,10 @@ pub fn set_aside(failed: &[Failure], were: &str, out: &Output) {
 /// Prints the first `shown` failures, one per line.
 pub fn list(failed: &[Failure], shown: usize, out: &Output) {
     for failure in failed.iter().take(shown) {
-        out.note(&format!("  {}: {}", failure.path, reason(failure)));
+        out.tell(&format!("  {}: {}", failure.path, reason(failure)));
     }
     if failed.len() > shown {
-        out.note(&format!("  and {} more", failed.len() - shown));
+        out.tell(&format!("  and {} more", failed.len() - shown));
     }
 }
 

@@ -7,10 +7,10 @@ mod plain;
 mod progress;
 mod set_table;
 
-pub use job_report::{continued, list, report, set_aside};
+pub use job_report::{continued, list, report, report_set_aside, set_aside};
 pub use passed_over::{WOULD, passed_over};
 pub use plain::{is_plain, plain, plain_lines};
-pub use progress::{ImageBar, links_out};
+pub use progress::{ImageBar, hush, links_out};
 #[cfg(feature = "train")]
 pub use set_table::division;
 pub use set_table::{contents_lines, set_table};
@@ -22,12 +22,37 @@ use std::time::Duration;
 /// Prints for a command.
 pub struct Output {
     verbose: bool,
+    quiet: bool,
+    arguments: Vec<String>,
 }
 
 impl Output {
     /// With `verbose`, details are printed too.
     pub fn new(verbose: bool) -> Self {
-        Self { verbose }
+        Self { verbose, quiet: false, arguments: Vec::new() }
+    }
+
+    /// Prints results, warnings and errors only.
+    #[must_use]
+    pub fn quiet(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
+    }
+
+    /// With the words of the command line.
+    #[must_use]
+    pub fn of_arguments(self, arguments: Vec<String>) -> Self {
+        Self { arguments, ..self }
+    }
+
+    /// The words of the command line.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// Whether only results, warnings and errors are printed.
+    #[cfg(feature = "train")]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Prints one line of a result on standard output.
@@ -40,8 +65,15 @@ impl Output {
         let _ = writeln!(std::io::stdout(), "{}", plain_lines(lines));
     }
 
-    /// Prints one line on standard error.
+    /// Prints one line on standard error, unless the user wants none.
     pub fn note(&self, words: &str) {
+        if !self.quiet {
+            self.tell(words);
+        }
+    }
+
+    /// Prints one line of a warning or an error on standard error.
+    pub fn tell(&self, words: &str) {
         let _ = writeln!(std::io::stderr(), "{}", plain(words));
     }
 
@@ -54,14 +86,14 @@ impl Output {
 
     /// Prints a warning on standard error.
     pub fn warn(&self, words: &str) {
-        self.note(&format!("warning: {words}"));
+        self.tell(&format!("warning: {words}"));
     }
 
     /// Prints an error on standard error.
     pub fn error(&self, failure: &Failure) {
         match failure.lines() {
             Some(lines) => drop(writeln!(std::io::stderr(), "error: {}", plain_lines(lines))),
-            None => self.note(&format!("error: {}", failure.words)),
+            None => self.tell(&format!("error: {}", failure.words)),
         }
     }
 

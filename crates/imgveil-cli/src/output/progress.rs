@@ -2,11 +2,24 @@
 
 use super::{Output, contents_lines, duration, plain};
 use crate::exit::advice as advice_on;
-use imgveil_data::job::{Busy, Contents, Note, Progress};
+use imgveil_data::job::{Busy, Changes, Contents, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+/// Whether progress is not printed.
+static HUSHED: AtomicBool = AtomicBool::new(false);
+
+/// Prints progress and notes of jobs, or does not.
+pub fn hush(quiet: bool) {
+    HUSHED.store(quiet, Ordering::Relaxed);
+}
+
+fn is_hushed() -> bool {
+    HUSHED.load(Ordering::Relaxed)
+}
 
 /// The progress of a job that works on images.
 pub struct ImageBar {
@@ -33,7 +46,7 @@ const INTERVAL: Duration = Duration::from_secs(10);
 impl ImageBar {
     /// Progress of a job whose lines begin with `verb`, such as `encrypting`.
     pub fn new(verb: &'static str) -> Self {
-        let bar = ProgressBar::new(0).with_prefix(verb);
+        let bar = if is_hushed() { ProgressBar::hidden() } else { ProgressBar::new(0) }.with_prefix(verb);
         // The template is constant and well formed. If it ever is not, the default style remains.
         if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} images, {msg}") {
             bar.set_style(style);
@@ -63,7 +76,7 @@ impl ImageBar {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
         let pause = if self.terminal { Duration::from_millis(200) } else { INTERVAL };
-        if state.told.elapsed() < pause {
+        if is_hushed() || state.told.elapsed() < pause {
             return;
         }
         state.told = Instant::now();
@@ -140,6 +153,9 @@ impl Progress for ImageBar {
     }
 
     fn contents(&self, contents: &Contents) {
+        if is_hushed() {
+            return;
+        }
         self.bar.suspend(|| {
             for line in contents_lines(contents) {
                 let _ = writeln!(std::io::stderr(), "{}", plain(&line));
@@ -147,7 +163,19 @@ impl Progress for ImageBar {
         });
     }
 
+    fn changes(&self, changes: &Changes) {
+        if is_hushed() {
+            return;
+        }
+        self.bar.suspend(|| {
+            let _ = writeln!(std::io::stderr(), "{changes}");
+        });
+    }
+
     fn note(&self, note: &Note) {
+        if is_hushed() {
+            return;
+        }
         let advice = advice(note);
         self.bar.suspend(|| {
             let _ = writeln!(std::io::stderr(), "note: {}{advice}", plain(&note.to_string()));

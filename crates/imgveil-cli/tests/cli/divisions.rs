@@ -109,7 +109,8 @@ fn the_exif_orientation_is_told_and_applied_if_asked_for() {
     assert_eq!(turned, expected);
     // A run with the other choice is another run.
     let told = sandbox.run("encrypt -k k.key in out");
-    assert!(told.code == USAGE && told.err.contains("error: out exists and is not empty"), "{}", told.err);
+    let words = "error: out is a finished set with other options (EXIF orientation was `apply` and is `keep` now)";
+    assert!(told.code == USAGE && told.err.contains(words), "{}", told.err);
 }
 
 #[test]

@@ -20,7 +20,9 @@ fn an_output_folder_with_something_in_it_is_not_touched() {
         "note: enc: this very run was completed before, and nothing was done; --retry-failed tries what it set aside\n";
     assert_eq!((done.code, done.err.as_str()), (0, words));
     assert_same(&before, &sandbox.tree("enc"));
-    let words = "enc exists and is not empty: nothing was written; choose another output or remove it first";
+    let words = "enc is a finished set with other options (scheme was `shuffle-flip` and is `shuffle-flip scramble` \
+                 now): nothing was written; another output starts anew, and `imgveil update` takes over the options of \
+                 the set";
     sandbox.refuses("encrypt -k k.key --scramble in enc", USAGE, words);
     // An empty folder may be an output.
     std::fs::create_dir(sandbox.path("empty")).unwrap();

@@ -110,7 +110,8 @@ fn mixtures_are_floats_in_an_npz_and_stay_so() {
     again, only trained on";
     sandbox.refuses("decrypt -k k.key mixed.npz back", USAGE, words);
     sandbox.refuses("encrypt -k k.key mixed.npz again.npz", USAGE, words);
-    let exists = "mixed.npz exists and is not empty: nothing was written; choose another output or remove it first";
+    let exists = "mixed.npz is a finished set of mixtures, which cannot be brought up to date: nothing was written; \
+                  choose another output";
     sandbox.refuses("encrypt -k k.key -s instahide in mixed.npz", USAGE, exists);
 }
 

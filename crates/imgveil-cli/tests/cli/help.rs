@@ -33,8 +33,23 @@ fn every_subcommand_has_help_with_an_example() {
         commands,
         [
             &[
-                "keygen", "key", "encrypt", "decrypt", "verify", "inspect", "merge", "devices", "schemes", "preview",
-                "attack", "evaluate", "check", "bench"
+                "keygen",
+                "key",
+                "encrypt",
+                "update",
+                "decrypt",
+                "verify",
+                "inspect",
+                "merge",
+                "devices",
+                "schemes",
+                "preview",
+                "attack",
+                "evaluate",
+                "check",
+                "bench",
+                "completions",
+                "man"
             ],
             trains
         ]
@@ -69,6 +84,7 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
     let mut told = vec![
         ("keygen", "Whoever holds it can decrypt; without it nobody can, so keep a backup."),
         ("encrypt", "Files that cannot be read are set aside with their reasons, and the rest is done."),
+        ("update", "OUT stays as it was until the new files are whole"),
         ("decrypt", "A wrong key is refused by its fingerprint before anything is written."),
         ("key export-tables", "Schemes with a key for every image have no tables."),
         ("devices", "`--device auto` takes the first one if it is hardware, else the CPU"),
@@ -82,6 +98,8 @@ fn help_tells_what_a_command_does_and_not_only_its_options() {
         ("attack key-space", "a large key space protects against trying keys and against nothing else"),
         ("evaluate", "What the budget does not reach is marked, and is no verdict."),
         ("check", "Encryption must be equal to the bit."),
+        ("completions", "The shell reads the script where it looks for completions"),
+        ("man", "The pages have what `--help` has"),
         ("bench", "Everything is compared with the CPU engine before it is timed."),
         ("schemes", "where it comes from, what breaks it, and how many keys it has for images of a size"),
     ];
@@ -114,6 +132,7 @@ fn examples_are_whole_lines() {
         "key",
         "key export-tables",
         "encrypt",
+        "update",
         "decrypt",
         "verify",
         "inspect",
@@ -189,4 +208,61 @@ fn the_library_runs_a_command_line_and_gives_the_exit_code() {
     assert_eq!(run(&["imgveil", "keygen", "-o", key.to_str().unwrap()]), 0);
     // It is there already.
     assert_eq!(run(&["imgveil", "keygen", "-o", key.to_str().unwrap()]), 2);
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = sandbox.run(&format!("completions {shell}"));
+        assert_eq!((script.code, script.err.as_str()), (0, ""));
+        for word in ["update", "export-tables", "prune"] {
+            assert!(script.out.contains(word), "{shell}: {word}");
+        }
+    }
+    let page = sandbox.run("man");
+    assert!(page.code == 0 && page.out.contains(".TH imgveil 1") && page.out.contains("imgveil\\-update(1)"));
+    assert_eq!(sandbox.run("man -o pages").code, 0);
+    let pages = sandbox.files("pages");
+    for name in ["imgveil.1", "imgveil-update.1", "imgveil-key-export-tables.1"] {
+        assert!(pages.contains(&name.to_owned()), "{pages:?}");
+    }
+}
+
+#[test]
+fn a_misspelt_scheme_is_guessed() {
+    let sandbox = Sandbox::new();
+    for (name, meant) in [("shufle-flip", "shuffle-flip"), ("Shuffle_Flip", "shuffle-flip"), ("keystreem", "keystream")]
+    {
+        let meant = format!("; did you mean `{meant}`?\n");
+        sandbox.refuses_like(&format!("encrypt -k k.key -s {name} in out"), USAGE, |words| words.ends_with(&meant));
+    }
+}
+
+#[test]
+fn outputs_that_are_no_set_are_refused_with_the_reason() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a.png"]);
+    let image = |out: &str| format!("{out} is named like one image, and the output is a set: name a folder");
+    sandbox.refuses("encrypt -k k.key in/a.png out.png", USAGE, &image("out.png"));
+    sandbox.refuses("encrypt -k k.key in out.JPG", USAGE, &image("out.JPG"));
+    let archive = "out.zip is named like a compressed archive, and encrypted pixels do not compress: name a folder, \
+                   or a file that ends in .npz";
+    sandbox.refuses("encrypt -k k.key in out.zip", USAGE, archive);
+    sandbox.refuses("update -k k.key in out.zip", USAGE, archive);
+    let stream = "the output is a set of files, and standard output holds one stream: name a folder, or a file that \
+                  ends in .npz";
+    sandbox.refuses("encrypt -k k.key in -", USAGE, stream);
+}
+
+#[test]
+fn a_dry_run_tells_every_reason_and_the_size_on_the_disk() {
+    let sandbox = Sandbox::new();
+    sandbox.picture("in/flat.png", image::GrayImage::new(256, 256));
+    (0..12).for_each(|i| sandbox.write(&format!("in/broken{i:02}.png"), b"no picture"));
+    let told = sandbox.run("encrypt -k k.key --dry-run in out");
+    assert_eq!(told.code, PARTLY);
+    assert_eq!(told.err.matches(FOREIGN).count(), 12, "{}", told.err);
+    let line = told.out.lines().find(|line| line.starts_with("  on disk  at most about 0.1 MB, ")).unwrap();
+    assert!(line.ends_with(" times the input: encrypted pixels hardly compress"), "{line}");
 }

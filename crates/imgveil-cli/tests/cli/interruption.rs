@@ -190,3 +190,39 @@ fn a_run_that_was_killed_in_its_last_step_leaves_nothing_behind() {
     done(&sandbox, line);
     assert_same(&whole, &left(&sandbox, line));
 }
+
+/// Ctrl-C is answered with one line, and the process ends as one that was interrupted.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_says_that_the_same_command_goes_on() {
+    use std::os::unix::process::ExitStatusExt;
+    let sandbox = Sandbox::new();
+    many(&sandbox);
+    let line = "encrypt neutral -k k.key in out";
+    for _ in 0..50 {
+        let mut run = sandbox.command("", line);
+        if cfg!(target_os = "linux") {
+            // These tests may run in the background, where shells have Ctrl-C ignored.
+            let mut command = std::process::Command::new("env");
+            command.arg("--default-signal=INT").arg(run.get_program()).args(run.get_args());
+            command.current_dir(sandbox.0.path()).stdin(std::process::Stdio::null());
+            run = command;
+        }
+        let run = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+        let begun = Instant::now();
+        while !journal(&sandbox, line).exists() && begun.elapsed() < Duration::from_secs(20) {}
+        let kill = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
+        let ended = run.wait_with_output().unwrap();
+        if kill.success() && ended.status.signal() == Some(2) {
+            let words = "interrupted: what is written is whole, and the same command goes on from there\n";
+            let told = String::from_utf8(ended.stderr).unwrap();
+            assert!(told.ends_with(words), "{told}");
+            done(&sandbox, line);
+            return;
+        }
+        // It was done before the signal came.
+        assert_eq!(ended.status.code(), Some(0));
+        remove(&sandbox, line);
+    }
+    panic!("fifty runs could not be interrupted");
+}

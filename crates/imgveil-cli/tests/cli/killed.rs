@@ -111,11 +111,20 @@ fn another_run_does_not_go_on_where_one_was_cut() {
     let sandbox = Sandbox::new();
     many(&sandbox);
     cut(&sandbox, "encrypt -k k.key in out");
-    let words = "out exists and is not empty: nothing was written; choose another output or remove it first";
+    let words = |what: &str| {
+        format!(
+            "out holds a run that was cut, and this run is another one ({what}): nothing was written. The same run \
+             goes on there, and another output starts anew"
+        )
+    };
+    let scramble = "scheme was `shuffle-flip` and is `shuffle-flip scramble` now";
     sandbox.key("other.key", &key(1), 0o600);
-    sandbox.refuses("encrypt -k other.key in out", USAGE, words);
-    sandbox.refuses("encrypt -k k.key --scramble in out", USAGE, words);
-    sandbox.refuses("encrypt -k k.key --resize 32 in out", USAGE, words);
+    sandbox.refuses("encrypt -k other.key in out", USAGE, &words("another key, input or option"));
+    sandbox.refuses("encrypt -k k.key --scramble in out", USAGE, &words(scramble));
+    sandbox.refuses("encrypt -k k.key --resize 32 in out", USAGE, &words("size was `kept` and is `32x32` now"));
+    std::fs::create_dir(sandbox.path("moved")).unwrap();
+    std::fs::copy(sandbox.path("in/0/000.png"), sandbox.path("moved/000.png")).unwrap();
+    sandbox.refuses("encrypt -k k.key moved out", USAGE, &words("input was another one"));
     sandbox.does("encrypt -k k.key in out", MANY, "1.6", "shuffle-flip");
 }
 

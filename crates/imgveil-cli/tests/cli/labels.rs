@@ -79,7 +79,7 @@ fn a_run_does_not_go_on_with_other_labels_where_one_was_cut() {
     assert_same(&left(&sandbox, fresh), &left(&sandbox, line));
     // A set that was completed with these labels differs from one with others.
     label(0);
-    sandbox.refuses_like(line, USAGE, |words| words.contains("out exists and is not empty"));
+    sandbox.refuses_like(line, USAGE, |words| words.contains("out is a finished set: nothing was written"));
     let retried = summary(&sandbox, &line.replacen(' ', " --json --retry-failed ", 1));
     assert_eq!(retried["resumed"], 0);
     done(&sandbox, "encrypt --keep-names -k k.key --labels labels.csv in others");

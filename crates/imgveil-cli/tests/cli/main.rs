@@ -7,6 +7,7 @@ mod runs;
 mod sets;
 
 mod attack;
+mod audit;
 mod bench;
 mod check;
 mod compat;
@@ -30,11 +31,13 @@ mod killed;
 #[cfg(feature = "train")]
 mod known_plaintext;
 mod labels;
+mod labels_told;
 #[cfg(target_os = "linux")]
 mod limits;
 #[cfg(target_os = "linux")]
 mod limits_headers;
 mod merge;
+mod month;
 mod preview;
 mod privacy;
 mod retry;
@@ -49,4 +52,6 @@ mod study;
 mod tables;
 #[cfg(feature = "train")]
 mod train;
+mod update;
+mod update_cut;
 mod verify;

@@ -91,11 +91,12 @@ fn parts_that_do_not_belong_together_are_not_merged() {
     done(&sandbox, "encrypt neutral -k k.key --shard 2/2 in out");
     sandbox.refuses_like("merge out", USAGE, |words| words.contains("different divisions, such as 2/2 and 1/3"));
     // A run without --partition does not mix with partitions, nor partitions with a complete set.
-    sandbox
-        .refuses_like("encrypt neutral -k k.key in out", USAGE, |words| words.contains("out exists and is not empty"));
+    sandbox.refuses_like("encrypt neutral -k k.key in out", USAGE, |words| {
+        words.contains("out holds partitions of a set")
+    });
     done(&sandbox, "encrypt neutral -k k.key in whole");
     sandbox.refuses_like("encrypt neutral -k k.key --shard 1/2 in whole", USAGE, |w| {
-        w.contains("exists and is not empty")
+        w.contains("whole is a finished set: nothing was written")
     });
     let words = "the partitions of a set cannot be written to arrays by several processes: leave --partition out, or \
     write png, jpeg or webdataset";

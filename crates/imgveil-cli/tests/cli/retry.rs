@@ -42,7 +42,7 @@ fn what_was_set_aside_is_tried_again_once_it_is_repaired() {
     let sandbox = Sandbox::new();
     with_broken(&sandbox);
     assert_eq!(sandbox.run("encrypt neutral -k k.key in out.npz").code, PARTLY);
-    let words = "out.npz was written whole, and nothing can be added to it: remove it and encrypt the set again, or \
-    write a folder";
+    let words = "out.npz was written whole, and nothing can be added to it in place: `imgveil update` writes it \
+    anew with what it lacks";
     sandbox.refuses("encrypt neutral -k k.key --retry-failed in out.npz", USAGE, words);
 }

@@ -212,6 +212,11 @@ fn a_run_folder_with_something_in_it_is_not_touched() {
     let words = "run exists and is not empty: choose another folder for this run with -o, or remove it first";
     sandbox.refuses("train --data in -o run", USAGE, words);
     sandbox.refuses("train --data enc -o run", USAGE, words);
+    // What a run that was cut leaves.
+    sandbox.write("cut/run.json", b"{}");
+    let words = "cut exists and is not empty: it holds a run; --resume goes on with it if it was cut, or choose \
+                 another folder with -o";
+    sandbox.refuses("train --data in -o cut", USAGE, words);
 }
 
 #[test]

@@ -96,7 +96,9 @@ impl Sandbox {
 
     pub fn command(&self, folder: &str, line: &str) -> Command {
         let mut words: Vec<&str> = line.split_whitespace().collect();
-        if ["encrypt", "decrypt", "train", "predict", "preview"].contains(&words[0]) && !words.contains(&"--device") {
+        if ["encrypt", "update", "decrypt", "train", "predict", "preview"].contains(&words[0])
+            && !words.contains(&"--device")
+        {
             words.extend(["--device", "cpu"]);
         }
         // Most tests find images by their names. A line with the word `neutral` runs without the flag.

@@ -21,6 +21,11 @@ pub struct ReadOptions {
     pub depth: Option<Depth>,
     /// A CSV file of labels (and splits) that replaces those of folders and arrays.
     pub labels: Option<PathBuf>,
+    /// Leave the classes out: no image has a label.
+    pub no_labels: bool,
+    /// Divide the set by the patients that the file of labels names, with this secret value. No patient is in two
+    /// splits. A job takes the value from its key.
+    pub by_patient: Option<[u8; 32]>,
     /// The number of channels that all images get. `None` keeps them as they are.
     pub channels: Option<Channels>,
     /// Pictures: whether they are turned as their EXIF orientation says.

@@ -73,7 +73,8 @@ impl DecryptRun {
         let key = request.secret.key();
         let head = Head::new(key, "decrypt", identity::of_decryption(request, manifest, encoding), manifest.salt);
         let (path, partition, reopen, names_written) = (request.output.as_path(), None, false, None);
-        let place = Place { path, encoding, partition, key, head, reopen, private, names: names_written };
+        let shards = Vec::new();
+        let place = Place { path, encoding, partition, key, head, reopen, private, names: names_written, shards };
         let started = Instant::now();
         let (mut output, sink) = match Output::open(place, slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),
@@ -124,7 +125,9 @@ impl DecryptRun {
             let bytes = geometry.map_or(0, |geometry| geometry.bytes() as u64);
             census.add(item.split, item.label, &manifest.classes, String::new(), bytes);
         }
+        let hash = blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex().to_string();
         Ok(Summary {
+            manifest: hash,
             images,
             resumed,
             bytes: census.bytes,
@@ -141,6 +144,7 @@ impl DecryptRun {
             seconds: started.elapsed().as_secs_f64(),
             busy,
             encoding,
+            was_complete: false,
             names: None,
         })
     }

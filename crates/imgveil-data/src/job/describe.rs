@@ -3,6 +3,7 @@
 use super::census::Census;
 use super::identity;
 use super::names_file;
+use super::options;
 use super::preflight::Preflighted;
 use super::progress::Busy;
 use super::request::EncryptRequest;
@@ -21,6 +22,7 @@ pub(super) fn manifest(request: &EncryptRequest, set: &Preflighted, images: Vec<
         salt: set.salt,
         encoding: set.encoding,
         run: identity::of_encryption(request, set.encoding),
+        options: options::recorded(&request.options),
         partition: None,
         parts: Vec::new(),
         classes: set.classes.clone(),
@@ -51,7 +53,9 @@ pub(super) fn summary(
     for entry in &manifest.images {
         census.add(entry.split, entry.label, &manifest.classes, String::new(), entry.geometry.bytes() as u64);
     }
+    let hash = blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex().to_string();
     Summary {
+        manifest: hash,
         images: manifest.images.len(),
         resumed: tally.resumed,
         bytes: census.bytes,
@@ -68,6 +72,7 @@ pub(super) fn summary(
         seconds: tally.started.elapsed().as_secs_f64(),
         busy: tally.busy,
         encoding: set.encoding,
+        was_complete: false,
         names: names_file::path(request),
     }
 }

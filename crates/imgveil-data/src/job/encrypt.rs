@@ -6,15 +6,18 @@ use super::identity::{self, keyed};
 use super::journal::{Head, Record};
 use super::mix;
 use super::names_file;
+use super::options;
 use super::output::{Output, Place, State};
 use super::pipeline::{self, Event, Stages};
-use super::preflight::{Preflighted, links_out, look};
+use super::preflight::{Preflighted, links_out, look_at};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::EncryptRequest;
 use super::summary::Summary;
+use super::there;
 use crate::Error;
 use crate::format::ReadError;
 use crate::set::sink::{Sink, Stored};
+use crate::set::staging::STAGED;
 use crate::set::{Entry, MembersHash, SetError, read_resized};
 use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::hex;
@@ -57,8 +60,13 @@ impl EncryptRun {
     }
 
     fn encrypt(&self) -> Result<Summary, JobError> {
+        self.encrypt_or_go_on().map_err(|error| there::explained(&self.request, error))
+    }
+
+    fn encrypt_or_go_on(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
-        let mut set = look(request, progress)?;
+        let earlier = there::earlier(request)?;
+        let mut set = look_at(request, earlier.as_ref(), progress)?;
         progress.contents(&set.contents());
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
         let links = links_out(set.source.as_ref());
@@ -68,16 +76,18 @@ impl EncryptRun {
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);
         }
-        let stamps: Vec<String> = (0..set.slots.len()).map(|index| self.stamp(&set, index)).collect();
+        let stamps: Vec<String> = (0..set.slots.len()).map(|index| stamp(request, &set, index)).collect();
         let place = Place {
             path: &request.output,
             encoding: set.encoding,
             partition: request.options.partition,
             key: request.secret.key(),
-            head: Head::new(request.secret.key(), "encrypt", identity::of_encryption(request, set.encoding), set.salt),
+            head: Head::new(request.secret.key(), "encrypt", identity::of_encryption(request, set.encoding), set.salt)
+                .with_options(request.secret.key(), options::described(request, set.encoding)),
             reopen: request.options.retry_failed,
             private: false,
             names: names_file::path(request),
+            shards: Vec::new(),
         };
         let begun = Output::is_begun(&place);
         if !begun {
@@ -89,9 +99,17 @@ impl EncryptRun {
             State::Open(output, sink) => (output, sink),
             State::Complete(manifest) => {
                 progress.note(&Note::AlreadyComplete(request.output.clone()));
+                if let Some(path) = names_file::path(request).filter(|path| !path.exists()) {
+                    let there: HashSet<&str> = manifest.images.iter().map(|entry| entry.name.as_str()).collect();
+                    let has = |index: usize| there.contains(set.slots[index].item.name.as_str());
+                    names_file::write(request, &set, STAGED, has)?;
+                    let unknown = manifest.images.len() - (0..set.slots.len()).filter(|&index| has(index)).count();
+                    progress.note(&Note::NamesAgain { path, unknown });
+                }
                 let resumed = manifest.images.len();
                 let tally = Tally { resumed, failed: Vec::new(), started, busy: Busy::default() };
-                return Ok(describe::summary(request, device(), &set, *manifest, tally));
+                let summary = describe::summary(request, device(), &set, *manifest, tally);
+                return Ok(Summary { was_complete: true, ..summary });
             }
         };
         if begun {
@@ -104,7 +122,7 @@ impl EncryptRun {
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
         if !batches.is_empty() {
-            let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref() };
+            let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref(), numbers: None };
             pipeline::run(&job, &batches, request.options.read.memory, |event, now| {
                 busy = *now;
                 progress.busy(now);
@@ -138,39 +156,47 @@ impl EncryptRun {
         let manifest = finished.manifest.ok_or(JobError::Worker)?;
         Ok(describe::summary(request, device(), &set, manifest, Tally { resumed, failed, started, busy }))
     }
+}
 
-    /// A keyed hash of the stamp of an image's file. Empty for images of other processes.
-    fn stamp(&self, set: &Preflighted, index: usize) -> String {
-        if set.slots[index].geometry.is_none() {
-            return String::new();
-        }
-        let text = format!("{} | {}", set.source.items()[index].name, set.source.stamp(index));
-        keyed(&self.request.secret, "imgveil v1 stamp", &text)[..16].to_owned()
+/// A keyed hash of the stamp of an image's file. Empty for images of other processes.
+pub(super) fn stamp(request: &EncryptRequest, set: &Preflighted, index: usize) -> String {
+    if set.slots[index].geometry.is_none() {
+        return String::new();
     }
+    let text = format!("{} | {}", set.source.items()[index].name, set.source.stamp(index));
+    keyed(&request.secret, "imgveil v1 stamp", &text)[..16].to_owned()
 }
 
 /// The stages of an encryption.
-struct Encryption<'a> {
-    device: &'a Device,
-    request: &'a EncryptRequest,
-    set: &'a Preflighted,
-    sink: &'a dyn Sink,
+pub(super) struct Encryption<'a> {
+    pub device: &'a Device,
+    pub request: &'a EncryptRequest,
+    pub set: &'a Preflighted,
+    pub sink: &'a dyn Sink,
+    /// The number in the input of the image of each slot of the sink. `None` if they are the same.
+    pub numbers: Option<&'a [usize]>,
 }
 
 /// An image's id, and the hash of its plain pixels.
-struct Plain {
+pub(super) struct Plain {
     id: ImageId,
     hash: [u8; 16],
 }
 
 impl Encryption<'_> {
     /// Adds the image's name to an error of the pipeline, which knows only the image's number.
-    fn located(&self, index: usize, error: ReadError) -> ReadError {
-        if error.path == pipeline::unnamed(index) {
+    pub fn located(&self, slot: usize, error: ReadError) -> ReadError {
+        let index = self.number(slot);
+        if error.path == pipeline::unnamed(slot) {
             ReadError { path: self.set.source.items()[index].name.clone(), ..error }
         } else {
             error
         }
+    }
+
+    /// The number in the input of the image of a slot.
+    fn number(&self, slot: usize) -> usize {
+        self.numbers.and_then(|numbers| numbers.get(slot).copied()).unwrap_or(slot)
     }
 }
 
@@ -178,7 +204,8 @@ impl Stages for Encryption<'_> {
     type Carried = Plain;
     type Written = (Entry, Vec<Stored>);
 
-    fn decode(&self, index: usize) -> Result<(Image, Plain), ReadError> {
+    fn decode(&self, slot: usize) -> Result<(Image, Plain), ReadError> {
+        let index = self.number(slot);
         let (request, source) = (self.request, self.set.source.as_ref());
         let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
         let (id, hash) = self.set.hashes(request, index, &image);
@@ -195,21 +222,22 @@ impl Stages for Encryption<'_> {
 
     fn write(
         &self,
-        index: usize,
+        slot: usize,
         image: Image,
         plain: Plain,
     ) -> Result<Result<(Entry, Vec<Stored>), ReadError>, JobError> {
+        let index = self.number(slot);
         let geometry = image.geometry();
         let members = match self.set.source.members(index, &self.request.options.read.members) {
             Ok(members) => members,
             Err(error) => return Ok(Err(error)),
         };
-        let path = self.sink.path(index);
+        let path = self.sink.path(slot);
         let encoded = self.sink.encode(&image);
         let bytes = encoded.map_err(|reason| SetError::Encode { path: PathBuf::from(&path), reason })?;
         drop(image);
         let hash = MembersHash::of(&members);
-        let stored = self.sink.store(index, bytes, members)?;
+        let stored = self.sink.store(slot, bytes, members)?;
         let item = &self.set.slots[index].item;
         let entry = Entry {
             name: item.name.clone(),

@@ -1,5 +1,6 @@
 //! Why a job cannot be done, and a check that several jobs share.
 
+use super::options::{Difference, listed};
 use super::summary::Failure;
 use crate::OutOfMemory;
 use crate::set::{Mixed, SetError};
@@ -45,10 +46,45 @@ pub enum JobError {
         /// The format that this version reads and writes.
         expected: u32,
     },
-    /// A complete `.npz` file cannot be added to.
+    /// The output holds what another run left that was cut.
     #[error(
-        "{0} was written whole, and nothing can be added to it: remove it and encrypt the set again, or write a folder"
+        "{output} holds a run that was cut, and this run is another one ({}): nothing was written. The same run goes \
+         on there, and another output starts anew",
+        if differences.is_empty() { "another key, input or option".to_owned() } else { listed(differences) }
     )]
+    OtherRun {
+        /// The output.
+        output: PathBuf,
+        /// What differs, if it is known.
+        differences: Vec<Difference>,
+    },
+    /// The output is a finished set under the same key.
+    #[error(
+        "{output} is a finished set{}: nothing was written",
+        if differences.is_empty() { String::new() } else { format!(" with other options ({})", listed(differences)) }
+    )]
+    SetThere {
+        /// The output.
+        output: PathBuf,
+        /// What differs from the options of the set.
+        differences: Vec<Difference>,
+    },
+    /// The output is a finished set under another key.
+    #[error("{output} is a finished set under another key ({key}): nothing was written; choose another output")]
+    OtherSetThere {
+        /// The output.
+        output: PathBuf,
+        /// The key of the set.
+        key: Fingerprint,
+    },
+    /// The output is a finished set of mixtures.
+    #[error(
+        "{0} is a finished set of mixtures, which cannot be brought up to date: nothing was written; choose another \
+         output"
+    )]
+    MixturesThere(PathBuf),
+    /// A complete `.npz` file cannot be added to.
+    #[error("{0} was written whole, and nothing can be added to it in place")]
     Whole(PathBuf),
     /// Partitions of a set cannot be written to arrays.
     #[error("the partitions of a set cannot be written to arrays by several processes")]
@@ -95,6 +131,40 @@ pub enum JobError {
         /// The file of names.
         names: PathBuf,
         /// The output.
+        output: PathBuf,
+    },
+    /// The number of a class cannot be found.
+    #[error(
+        "the class `{}` may be one that has a number in the set already: the file of names, which would tell, is \
+         missing or lacks a class",
+        .0.plain()
+    )]
+    UnknownClass(String),
+    /// A set was made with an option that this version does not know.
+    #[error(
+        "{output} was made with the option `{}`, which this version does not know: use a newer imgveil",
+        .option.plain()
+    )]
+    UnknownOption {
+        /// The set.
+        output: PathBuf,
+        /// The option.
+        option: String,
+    },
+    /// Options contradict those of the set.
+    #[error("{output} was made with other options: {}", listed(differences))]
+    OtherOptions {
+        /// The set.
+        output: PathBuf,
+        /// The options.
+        differences: Vec<Difference>,
+    },
+    /// No image of the set is in the input, and all would be removed.
+    #[error("{input} holds no image of the set {output}: nothing was removed; check that it is the right input")]
+    PruneAll {
+        /// The input.
+        input: PathBuf,
+        /// The set.
         output: PathBuf,
     },
     /// There are no partitions to merge.

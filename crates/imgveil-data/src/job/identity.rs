@@ -15,6 +15,8 @@
 //! axis=z                            x, y or z
 //! depth=12                          the bits that samples use; no line unless they are given
 //! labels=/data/labels.csv           the path as given, or nothing
+//! classes=none                      no line if labels are kept
+//! split=patient                     no line if splits are as stated
 //! channels=3                        1 or 3; no line if channels are kept
 //! orientation=apply                 no line if the EXIF orientation is not applied
 //! members=json                      one line for each kind, in the order given
@@ -30,6 +32,14 @@
 //! manifest=HEX                      BLAKE3 of the set's manifest
 //! encoding=png                      as above
 //! names=/data/out.names.csv         the path as given, or nothing
+//! ```
+//!
+//! The text of an update has these lines:
+//!
+//! ```text
+//! imgveil run identity 2
+//! job=update
+//! salt=HEX                          the set's
 //! ```
 //!
 //! In values, a backslash is written as `\\` and a line feed as `\n`. The hash is keyed, because outputs are handed out
@@ -92,6 +102,12 @@ fn encryption_text(request: &EncryptRequest, encoding: Encoding) -> String {
         text.line("depth", &depth.bits().to_string());
     }
     text.path("labels", options.read.labels.as_deref());
+    if options.read.no_labels {
+        text.line("classes", "none");
+    }
+    if options.read.by_patient.is_some() {
+        text.line("split", "patient");
+    }
     if let Some(channels) = options.read.channels {
         text.line("channels", &channels.to_string());
     }
@@ -120,6 +136,13 @@ pub(super) fn of_decryption(request: &DecryptRequest, manifest: &Manifest, encod
     text.line("encoding", &encoding_text(encoding));
     text.path("names", request.options.names.as_deref());
     keyed(&request.secret, "imgveil v1 run identity", &text.0)
+}
+
+/// The identity of an update. Every update of a set continues what another one left: what is to do is found anew.
+pub(super) fn of_update(secret: &Secret, salt: Option<Salt>) -> String {
+    let mut text = Text::new("update");
+    text.line("salt", &salt.map_or(String::new(), |salt| salt.to_string()));
+    keyed(secret, "imgveil v1 run identity", &text.0)
 }
 
 /// The salt of a set whose partitions are written by processes that share no file. All of them list the same images and

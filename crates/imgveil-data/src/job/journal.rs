@@ -7,6 +7,7 @@
 //! error, and the image of a changed record is done again.
 
 use super::error::JobError;
+use super::options::differences;
 use crate::set::{Entry, SetError, add_entry, add_members};
 use crate::{Memory, regular_file};
 use imgveil::internal::key::Key;
@@ -24,7 +25,7 @@ const FORMAT: u32 = 3;
 const PARSED: u64 = 4;
 
 /// The size limit of a head.
-const LONGEST_HEAD: u64 = 4096;
+const LONGEST_HEAD: u64 = 1 << 20;
 
 /// What identifies a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,21 +38,34 @@ pub struct Head {
     pub run: String,
     /// The salt of the set: that of the set that is written, or of the set that is decrypted. Empty if it has none.
     pub salt: String,
-    /// The keyed check of the fields above.
+    /// The keyed check of all other fields.
     pub check: String,
+    /// The options of the run, to tell a run that differs what differs. No path is among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 impl Head {
     /// The head of a run.
     pub fn new(key: &Key, job: &str, run: String, salt: Option<Salt>) -> Self {
         let salt = salt.map_or(String::new(), |salt| salt.to_string());
-        let head = Self { journal: FORMAT, job: job.to_owned(), run, salt, check: String::new() };
+        let head = Self { journal: FORMAT, job: job.to_owned(), run, salt, check: String::new(), options: Vec::new() };
+        Self { check: head.checked(key), ..head }
+    }
+
+    /// The head with the options of the run.
+    #[must_use]
+    pub(super) fn with_options(self, key: &Key, options: Vec<String>) -> Self {
+        let head = Self { options, ..self };
         Self { check: head.checked(key), ..head }
     }
 
     fn checked(&self, key: &Key) -> String {
         let mut text = Text::new("head");
         text.u32(self.journal).text(&self.job).text(&self.run).text(&self.salt);
+        self.options.iter().for_each(|option| {
+            text.text(option);
+        });
         check(key, &text)
     }
 }
@@ -230,7 +244,12 @@ impl Journal {
             let mut journal = Self { path: path.to_owned(), file, key: key.clone(), head: head.clone() };
             match contents.head {
                 Some(found) if (&found.job, &found.run) != (&head.job, &head.run) => {
-                    return Err(SetError::OutputExists(output.to_owned()).into());
+                    let same_key = found.job == head.job && found.checked(key) == found.check;
+                    let differences = match same_key && !found.options.is_empty() {
+                        true => differences(&found.options, &head.options, false),
+                        false => Vec::new(),
+                    };
+                    return Err(JobError::OtherRun { output: output.to_owned(), differences });
                 }
                 Some(found) if found.checked(key) != found.check => {
                     return Err(JobError::ForgedJournal(path.to_owned()));
@@ -395,7 +414,17 @@ mod tests {
         drop(journal);
         let other = self::head("other");
         let refused = Journal::open(&path, &key(), &other, folder.path());
-        assert!(matches!(refused, Err(JobError::Set(SetError::OutputExists(_)))));
+        // Nothing is known of heads without options, and a decryption has none.
+        assert!(matches!(refused, Err(JobError::OtherRun { differences, .. }) if differences.is_empty()));
+        drop(std::fs::remove_file(&path));
+        let options = |scheme: &str| vec![format!("scheme={scheme}"), "input=1".to_owned()];
+        let begun = head.clone().with_options(&key(), options("ele"));
+        drop(Journal::open(&path, &key(), &begun, folder.path()).unwrap());
+        let other = other.with_options(&key(), options("np"));
+        let refused = Journal::open(&path, &key(), &other, folder.path()).map(drop).unwrap_err().to_string();
+        assert!(refused.contains("(scheme was `ele` and is `np` now)"), "{refused}");
+        drop(std::fs::remove_file(&path));
+        drop(Journal::open(&path, &key(), &head, folder.path()).unwrap());
         Journal::open(&path, &key(), &head, folder.path()).unwrap().0.close().unwrap();
         assert!(!path.exists());
     }

@@ -81,7 +81,8 @@ pub fn merge(root: &Path) -> Result<Merged, Error> {
         let first = joined.get_or_insert_with(|| manifest.clone());
         one_run &= first.run == manifest.run;
         let same = |a: &Manifest, b: &Manifest| {
-            (&a.scheme, a.key, a.encoding, &a.classes) == (&b.scheme, b.key, b.encoding, &b.classes)
+            let shared = |m: &Manifest| (m.scheme.clone(), m.key, m.encoding, m.classes.clone(), m.options.clone());
+            shared(a) == shared(b)
         };
         if !same(first, &manifest) {
             let words = "was made with another key, scheme, format or set of classes than partition";

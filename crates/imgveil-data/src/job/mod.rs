@@ -1,4 +1,4 @@
-//! Jobs on whole sets: encrypt, decrypt, verify, inspect and merge.
+//! Jobs on whole sets: encrypt, update, decrypt, verify, inspect and merge.
 //!
 //! A request ([`EncryptRequest`], [`DecryptRequest`], [`VerifyRequest`]) is plain data. A run ([`EncryptRun`],
 //! [`DecryptRun`], [`VerifyRun`]) owns a request, a device and a [`Progress`], and does the work. [`preflight()`] reads
@@ -9,11 +9,13 @@
 //! leaves half a file. A run that was interrupted continues when it is started again.
 
 mod census;
+mod changes;
 mod check;
 mod cost;
 mod decrypt;
 mod depth;
 mod describe;
+mod earlier;
 mod encrypt;
 mod encrypted_set;
 mod error;
@@ -26,6 +28,7 @@ pub mod journal;
 mod merge;
 mod mix;
 mod names_file;
+mod options;
 mod output;
 mod partition;
 mod pipeline;
@@ -35,9 +38,13 @@ mod progress;
 mod request;
 mod salt;
 mod summary;
+mod telling;
+mod there;
+mod update;
 mod verify;
 
 pub use census::{Contents, Size};
+pub use changes::Changes;
 pub use decrypt::DecryptRun;
 pub use encrypt::EncryptRun;
 pub use error::JobError;
@@ -45,9 +52,11 @@ pub use inspect::{EncryptedWith, Inspection, inspect};
 #[doc(hidden)]
 pub use merge::partition_of;
 pub use merge::{Merged, merge};
+pub use options::Difference;
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight, preflight_with_progress};
 pub use progress::{Busy, NoProgress, Note, Progress};
 pub use request::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, SpotCheck, VerifyRequest};
 pub use summary::{Failure, Summary};
+pub use update::{Update, UpdateRequest, UpdateRun};
 pub use verify::{Unchecked, Verification, VerifyRun};

@@ -30,7 +30,7 @@ pub(super) fn check(request: &EncryptRequest, set: &Preflighted, earlier: &HashS
     }
     if path.exists() {
         let ids: HashSet<&str> = set.slots.iter().map(|slot| slot.item.name.as_str()).collect();
-        let known = |name: &Name| ids.contains(name.id.as_str()) || earlier.contains(&name.id);
+        let known = |name: &Name| name.is_of_class() || ids.contains(name.id.as_str()) || earlier.contains(&name.id);
         let ours = names::read(&path).is_ok_and(|names| names.iter().all(known));
         if !ours {
             return Err(JobError::OtherNames(path));

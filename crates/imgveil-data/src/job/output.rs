@@ -11,7 +11,7 @@ use crate::set::manifest::{PartitionRecord, UNSEALED};
 use crate::set::manifest_file;
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::{JOURNAL, STAGED, Staging};
-use crate::set::webdataset::ShardSink;
+use crate::set::webdataset::{ShardPlace, ShardSink};
 use crate::set::{
     Encoding, Entry, Ledger, MANIFEST, Manifest, PARTITION_MANIFEST, SetError, Slot, Split, beside, check_new_file,
     parent,
@@ -39,6 +39,8 @@ pub(super) struct Place<'a> {
     pub private: bool,
     /// The file of names that the run will write.
     pub names: Option<PathBuf>,
+    /// The shard and key of every slot, for a set of shards that an update writes. Empty means that the slots tell.
+    pub shards: Vec<ShardPlace>,
 }
 
 /// An open output without its sink, which other threads use meanwhile.
@@ -436,6 +438,9 @@ fn sink(staging: &Staging, place: &Place<'_>, slots: Vec<Slot>) -> Result<Box<dy
         Encoding::Jpeg { quality } => Box::new(FolderSink::create(staging.clone(), slots, FileKind::Jpeg(quality))),
         Encoding::Npz => Box::new(NpzSink::create(staging.clone(), place.path, slots)?),
         Encoding::Npy => Box::new(NpySink::create(staging.clone(), slots)?),
+        Encoding::WebDataset { .. } if !place.shards.is_empty() => {
+            Box::new(ShardSink::at(staging.clone(), slots, &place.shards))
+        }
         Encoding::WebDataset { per_shard } => Box::new(ShardSink::create(staging.clone(), slots, per_shard as usize)?),
     })
 }

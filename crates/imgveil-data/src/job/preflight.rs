@@ -5,6 +5,7 @@ use super::census::{Census, Contents, Size};
 use super::check;
 use super::cost;
 use super::depth;
+use super::earlier::Earlier;
 use super::error::{JobError, check_apart};
 use super::partition::units;
 use super::pipeline::{Batch, batches};
@@ -12,7 +13,8 @@ use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
 use super::salt;
 use super::summary::{Failure, in_order};
-use crate::format::{ExifOrientation, ReadError, Scale};
+use super::telling;
+use crate::format::{ExifOrientation, ReadError, ReadOptions, Scale};
 use crate::set::names::Naming;
 use crate::set::remark::counted;
 use crate::set::{
@@ -135,6 +137,15 @@ pub(super) fn links_out(source: &dyn Source) -> Vec<String> {
 
 /// Opens the set and reads every header, and every image whose header leaves open how many bits it uses.
 pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflighted, JobError> {
+    look_at(request, None, progress)
+}
+
+/// As [`look`]. Classes have the numbers that they have in the set that is brought up to date, if there is one.
+pub(super) fn look_at(
+    request: &EncryptRequest,
+    earlier: Option<&Earlier>,
+    progress: &dyn Progress,
+) -> Result<Preflighted, JobError> {
     let options = &request.options;
     let encoding = options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
     if options.partition.is_some() && (encoding.is_array() || request.scheme.mixes()) {
@@ -146,7 +157,9 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
     if !request.secret.is_hard_to_guess() {
         return Err(JobError::Unsalted);
     }
-    let opened = open_set(&request.input, &options.read, None)?;
+    // The split of a patient depends on the key, so that nobody else can compare.
+    let secret = options.read.by_patient.map(|_| *request.secret.key().derive("imgveil v1 patient split", b""));
+    let opened = open_set(&request.input, &ReadOptions { by_patient: secret, ..options.read.clone() }, None)?;
     if let Some(manifest) = opened.manifest {
         return Err(JobError::AlreadyEncrypted {
             path: request.input.clone(),
@@ -155,14 +168,17 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
         });
     }
     check_apart(&request.input, &request.output)?;
-    let source = opened.source;
+    let (source, numbered) = match earlier {
+        Some(earlier) => earlier.numbered(opened.source).map(|(source, classes)| (source, Some(classes)))?,
+        None => (opened.source, None),
+    };
     let salt = salt::of_run(request, encoding, source.items())?;
     let (source, listed) = ordered(request, salt, source);
     let mine = match options.partition {
         Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],
     };
-    let classes = names::classes(source.classes(), options.naming);
+    let classes = numbered.unwrap_or_else(|| names::classes(source.classes(), options.naming));
     let mut set = Preflighted {
         encoding,
         slots: source
@@ -199,6 +215,8 @@ pub(super) fn look(request: &EncryptRequest, progress: &dyn Progress) -> Result<
     }
     set.check(request)?;
     set.notes.extend(told);
+    let there = set.slots.iter().filter(|slot| slot.geometry.is_some()).count();
+    set.notes.extend(telling::remark(set.source.classes(), there));
     Ok(set)
 }
 

@@ -1,6 +1,7 @@
 //! How a job reports its progress.
 
 use super::census::Contents;
+use super::changes::Changes;
 use crate::set::Remark;
 use crate::text::first_few;
 use serde::{Serialize, Serializer};
@@ -23,6 +24,8 @@ pub trait Progress: Send + Sync {
     fn busy(&self, _busy: &Busy) {}
     /// The splits and classes of the set, before anything is written.
     fn contents(&self, _contents: &Contents) {}
+    /// How the input of an update differs from the set, before anything is written.
+    fn changes(&self, _changes: &Changes) {}
     /// Something that the user should know.
     fn note(&self, _note: &Note) {}
 }
@@ -44,6 +47,14 @@ pub enum Note {
     About(Remark),
     /// The same run was completed before, so that nothing was done.
     AlreadyComplete(PathBuf),
+    /// The file of names was missing, and is written again. Of so many images, which are no longer in the input, it has
+    /// no line.
+    NamesAgain {
+        /// The file.
+        path: PathBuf,
+        /// The number of images.
+        unknown: usize,
+    },
     /// Links that lead out of the input's folder. They were not followed.
     LinksOut(Vec<String>),
     /// Files and folders in the output that imgveil did not write, folders with a slash. They were left.
@@ -64,6 +75,13 @@ impl fmt::Display for Note {
             Self::About(remark) => remark.fmt(f),
             Self::AlreadyComplete(output) => {
                 write!(f, "{}: this very run was completed before, and nothing was done", output.display())
+            }
+            Self::NamesAgain { path, unknown } => {
+                write!(f, "{} was missing and is written again", path.display())?;
+                match unknown {
+                    0 => Ok(()),
+                    more => write!(f, ", but for {more} images that are no longer in the input"),
+                }
             }
             Self::Format1 => f.write_str(FORMAT_1),
             Self::LinksOut(links) => {

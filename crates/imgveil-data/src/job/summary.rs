@@ -82,6 +82,12 @@ pub struct Summary {
     pub busy: Busy,
     /// How the output is stored.
     pub encoding: Encoding,
+    /// BLAKE3 of `imgveil.json`, as hex digits: that of the output, or for a decryption that of the set.
+    #[serde(skip)]
+    pub manifest: String,
+    /// Whether the same run had been completed before, so that nothing was done.
+    #[serde(skip)]
+    pub was_complete: bool,
     /// The file of names that says which image is which, if names were replaced.
     pub names: Option<PathBuf>,
 }

@@ -3,7 +3,7 @@
 use super::error::SetError;
 use super::manifest::{MANIFEST, Manifest};
 use super::manifest_file;
-use super::staging::JOURNAL;
+use super::staging::{JOURNAL, UPDATE};
 use crate::Memory;
 use std::path::Path;
 
@@ -32,6 +32,10 @@ pub(crate) fn manifest(root: &Path, memory: Memory) -> Result<Option<Manifest>, 
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with(JOURNAL) {
+            return Err(SetError::Unfinished(root.to_owned()));
+        }
+        // An update is decided, and its files are on their way to their places.
+        if name == UPDATE && root.join(UPDATE).join(MANIFEST).exists() {
             return Err(SetError::Unfinished(root.to_owned()));
         }
         waiting |= name.starts_with(PARTITION_MANIFEST);

@@ -11,7 +11,7 @@ use super::remark::{Advice, Remark, counted, listed};
 use super::source::Source;
 use super::split::Split;
 use super::wrapper::Wrapper;
-use crate::Memory;
+use crate::format::ReadOptions;
 use crate::limits::MOST_CLASSES;
 use imgveil::internal::plain::Plain;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -48,6 +48,9 @@ const LABELS: [&str; 10] =
 const SPLIT_COLUMNS: [&str; 8] =
     ["split", "splits", "subset", "datasettype", "datasplit", "partition", "phase", "usage"];
 
+/// Names of the column of patients.
+const PATIENTS: [&str; 7] = ["patient", "patientid", "subject", "subjectid", "patientname", "mrn", "patientidentifier"];
+
 /// The contents of a line about an image.
 #[derive(Clone, Debug)]
 struct Row {
@@ -55,6 +58,36 @@ struct Row {
     name: String,
     label: Option<String>,
     split: Option<Split>,
+    /// The patient. `None` if there is no such column, or it is empty.
+    patient: Option<String>,
+}
+
+/// Splits by patient: 80, 10 and 10 of 100 patients are in train, val and test.
+mod patients {
+    use super::{Row, Split};
+
+    /// Gives the images of every patient one split. It depends on the patient and the secret alone, so that it stays
+    /// the same when patients are added.
+    pub(super) fn divide(rows: &mut [Row], secret: &[u8; 32]) -> Result<(), String> {
+        if rows.iter().all(|row| row.patient.is_none()) {
+            return Err("its first line has no column `patient`, or the column is empty".into());
+        }
+        for row in rows {
+            let Some(patient) = &row.patient else { return Err(format!("line {} names no patient", row.line)) };
+            row.split = Some(split(patient, secret));
+        }
+        Ok(())
+    }
+
+    fn split(patient: &str, secret: &[u8; 32]) -> Split {
+        let hash = blake3::keyed_hash(secret, patient.as_bytes());
+        let number = u64::from_le_bytes(std::array::from_fn(|i| hash.as_bytes()[i]));
+        match number % 100 {
+            0..80 => Split::Train,
+            80..90 => Split::Val,
+            _ => Split::Test,
+        }
+    }
 }
 
 /// A set whose labels come from a file.
@@ -72,10 +105,13 @@ struct Labelled {
 pub(super) fn apply(
     source: Box<dyn Source>,
     path: &Path,
-    memory: Memory,
+    options: &ReadOptions,
 ) -> Result<(Box<dyn Source>, Vec<Remark>), SetError> {
     let wrong = |reason: String| SetError::Labels { path: path.to_owned(), reason };
-    let rows = rows(&text(list_file::read(path, memory)?).map_err(wrong)?).map_err(wrong)?;
+    let mut rows = rows(&text(list_file::read(path, options.memory)?).map_err(wrong)?).map_err(wrong)?;
+    if let Some(secret) = &options.by_patient {
+        patients::divide(&mut rows, secret).map_err(wrong)?;
+    }
     let count = rows.len();
     let rows = by_image(rows, source.items()).map_err(wrong)?;
     let (classes, numbers) = classes(rows.values()).map_err(wrong)?;
@@ -170,6 +206,8 @@ struct Columns {
     label: usize,
     /// Columns that may hold splits.
     splits: Vec<usize>,
+    /// The column of patients.
+    patient: Option<usize>,
     /// The column that is called `split`: it does, whatever its values are.
     named_split: Option<usize>,
 }
@@ -185,6 +223,7 @@ impl Columns {
         Ok(Self {
             name: first(&NAMES).ok_or("its first line has no column `name`")?,
             label: first(&LABELS).ok_or("its first line has no column `label`")?,
+            patient: first(&PATIENTS),
             splits: SPLIT_COLUMNS.iter().filter_map(place).collect(),
             named_split: place(&SPLIT_COLUMNS[0]),
         })
@@ -228,6 +267,7 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
         let Some(name) = record.get(columns.name).filter(|name| !name.is_empty()) else {
             return Err(format!("line {line} names no image"));
         };
+        let patient = columns.patient.and_then(|column| value(&record, column));
         let split = match split_column.and_then(|column| value(&record, column)) {
             Some(split) => Some(
                 Split::named(&split)
@@ -235,7 +275,7 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, String> {
             ),
             None => None,
         };
-        rows.push(Row { line, name: name.to_owned(), label: value(&record, columns.label), split });
+        rows.push(Row { line, name: name.to_owned(), label: value(&record, columns.label), split, patient });
     }
     Ok(rows)
 }

@@ -47,6 +47,10 @@ pub struct Manifest {
     /// The identity of the run that wrote the set, as a keyed hash of its input, scheme and options.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub run: String,
+    /// The options of the run that are not the defaults, such as `fit=pad`, so that an update can repeat them. No path
+    /// is among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
     /// The partition that this manifest covers, if it is not yet merged.
     #[serde(rename = "part", skip_serializing_if = "Option::is_none")]
     pub partition: Option<PartitionRecord>,
@@ -283,6 +287,7 @@ mod tests {
             salt: Some(Salt([7; 16])),
             encoding: Encoding::default(),
             run: String::new(),
+            options: vec!["fit=pad".into()],
             partition: None,
             parts: Vec::new(),
             classes: vec!["normal".into()],

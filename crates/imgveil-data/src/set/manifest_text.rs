@@ -46,6 +46,8 @@ struct Sealed {
     #[serde(default)]
     run: String,
     #[serde(default)]
+    options: Vec<String>,
+    #[serde(default)]
     part: Option<Partition>,
     #[serde(default)]
     parts: Vec<SealedPart>,
@@ -159,6 +161,7 @@ fn sealed(read: Sealed) -> Result<Manifest, ManifestError> {
         salt: read.salt,
         encoding,
         run: read.run,
+        options: read.options,
         partition: read.part.map(|Partition { index, of, slots }| PartitionRecord { index, of, slots }),
         parts: read.parts,
         classes: read.classes,
@@ -183,6 +186,7 @@ fn unsealed(read: Unsealed) -> Result<Manifest, ManifestError> {
         salt: None,
         encoding: read.encoding,
         run: read.run,
+        options: Vec::new(),
         partition: read.part,
         parts: Vec::new(),
         classes: read.classes,

@@ -39,6 +39,19 @@ pub struct Name {
     pub class: String,
 }
 
+impl Name {
+    /// The line of a class without an image, so that its number is not forgotten: `id` and `name` are the class's name
+    /// in the output.
+    pub fn of_class(shown: &str, plain: &str) -> Self {
+        Self { id: shown.to_owned(), name: shown.to_owned(), class: plain.to_owned() }
+    }
+
+    /// Whether it is the line of a class.
+    pub fn is_of_class(&self) -> bool {
+        self.id == self.name && !self.id.contains('/')
+    }
+}
+
 /// The names of classes in the output.
 pub fn classes(classes: &[String], naming: Naming) -> Vec<String> {
     match naming {

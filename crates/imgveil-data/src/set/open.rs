@@ -4,6 +4,7 @@ use super::adapted::adapted;
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::manifest::MANIFEST;
+use super::relabelled::Relabelled;
 use super::source::{Opened, Source};
 use super::{arrays, completeness, depth, folder, labels, webdataset};
 use crate::Error;
@@ -48,9 +49,12 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) ->
         return Ok(opened);
     }
     if let Some(labels) = &options.labels {
-        let (source, told) = labels::apply(opened.source, labels, options.memory)?;
+        let (source, told) = labels::apply(opened.source, labels, options)?;
         opened.source = source;
         opened.remarks.extend(told);
+    }
+    if options.no_labels {
+        opened.source = Box::new(Relabelled::new(opened.source, &[], Vec::new()));
     }
     opened.source = adapted(opened.source, options);
     Ok(opened)

@@ -26,6 +26,8 @@ pub enum Advice {
     Size,
     /// A stated number of bits, if samples are to be flipped over their whole range.
     Depth,
+    /// Leaving the labels out.
+    Labels,
     /// Turning images as their files ask for.
     Orientation,
 }

@@ -185,6 +185,12 @@ impl Manifest {
         text.count(images.len());
         images.iter().for_each(|entry| add_entry(&mut text, entry));
         add_members(&mut text, images);
+        if !self.options.is_empty() {
+            text.text("options").count(self.options.len());
+            self.options.iter().for_each(|option| {
+                text.text(option);
+            });
+        }
         text
     }
 }

@@ -18,6 +18,9 @@ pub const STAGED: &str = ".imgveil-";
 /// The journal's name in a folder that is being written. For a partition, the name ends in `-2-of-4`.
 pub(crate) const JOURNAL: &str = ".imgveil-partial";
 
+/// The folder in a set in which an update is written until it takes the place of the set.
+pub(crate) const UPDATE: &str = ".imgveil-update";
+
 /// The system's own error without the name of the staged file: the user knows the file by its real name.
 pub(crate) fn system_words(error: std::io::Error) -> std::io::Error {
     let inner = error.get_ref().and_then(|wrapped| wrapped.source()?.downcast_ref::<std::io::Error>());

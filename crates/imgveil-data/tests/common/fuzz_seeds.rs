@@ -64,6 +64,7 @@ fn manifest(scheme: Scheme, encoding: Encoding, images: Vec<Entry>) -> Manifest 
         salt: Some(Salt([7; 16])),
         encoding,
         run: String::new(),
+        options: Vec::new(),
         partition: None,
         parts: Vec::new(),
         classes,
@@ -110,6 +111,7 @@ fn manifests() -> Vec<Manifest> {
         Manifest {
             partition: Some(partition),
             run: "ab".into(),
+            options: vec!["fit=pad".into()],
             ..manifest(scheme(Preset::Vit), shards, vec![padded])
         },
     ]

@@ -175,6 +175,7 @@ fn the_manifest_says_where_images_lie_once_gaps_are_closed() {
             salt: Some(imgveil::internal::sealed::Salt([1; 16])),
             encoding: crate::set::Encoding::Npy,
             run: String::new(),
+            options: Vec::new(),
             partition: None,
             parts: Vec::new(),
             classes: Vec::new(),

@@ -13,5 +13,5 @@ mod told;
 mod verify;
 
 pub(super) use shard_list::{is_folder_of_shards, is_pattern};
-pub use sink::ShardSink;
+pub use sink::{ShardPlace, ShardSink};
 pub(super) use source::{encrypted, open};

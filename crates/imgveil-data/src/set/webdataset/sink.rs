@@ -52,6 +52,15 @@ impl Shard {
     }
 }
 
+/// The shard of an image, and the key of its WebDataset sample there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardPlace {
+    /// The file's name.
+    pub shard: String,
+    /// The key.
+    pub key: String,
+}
+
 /// Writes a folder of shards: `train-000000.tar` and so on, `images-000000.tar` for a set that is not divided.
 ///
 /// An image has, in this order, the members `KEY.png`, `KEY.cls` (the number of its class, if it has one), and the
@@ -95,6 +104,27 @@ impl ShardSink {
             locations.push(place);
         }
         Ok(Self { staging, slots, keys, locations, shards })
+    }
+
+    /// A sink that writes the image of slot `i` into the shard and under the key of `places[i]`.
+    pub fn at(staging: Staging, slots: Vec<Slot>, places: &[ShardPlace]) -> Self {
+        let mut numbers: HashMap<&str, usize> = HashMap::new();
+        let (mut shards, mut locations) = (Vec::<Shard>::new(), Vec::with_capacity(slots.len()));
+        for (slot, (place, Slot { geometry, .. })) in places.iter().zip(&slots).enumerate() {
+            let number = *numbers.entry(&place.shard).or_insert(shards.len());
+            if number == shards.len() {
+                shards.push(Shard { name: place.shard.clone(), slots: Vec::new(), state: Mutex::default() });
+            }
+            if let Some(shard) = shards.get_mut(number) {
+                shard.slots.push(slot);
+                if geometry.is_some() {
+                    shard.state().waiting.insert(slot);
+                }
+            }
+            locations.push(number);
+        }
+        let keys = places.iter().map(|place| place.key.clone()).collect();
+        Self { staging, slots, keys, locations, shards }
     }
 
     fn shard(&self, slot: usize) -> Option<&Shard> {

@@ -195,6 +195,7 @@ fn an_encrypted_folder_is_read_by_its_manifest() {
         salt: Some(imgveil::internal::sealed::Salt([1; 16])),
         encoding: crate::set::Encoding::WebDataset { per_shard: 2 },
         run: String::new(),
+        options: Vec::new(),
         partition: None,
         parts: Vec::new(),
         classes: vec!["ill".into()],
