@@ -223,7 +223,7 @@ class _Job:
         """The summary of a run that ended well. Its warnings are repeated here."""
         if isinstance(ended, _process.Unshared):
             raise WorkerError(
-                f"machine {ended.machine} does not see {os.path.dirname(self.paths[1])} as the driver does: input, "
+                f"machine {ended.machine} does not see {os.path.dirname(self.marker)} as the driver does: input, "
                 "output and key must be on a file system that all machines share, under the same path"
             )
         lines = ended.words.splitlines()
@@ -289,13 +289,17 @@ def _default_partitions(demands: Dict[str, Any]) -> int:
 
 @contextlib.contextmanager
 def _marker(output: str) -> Iterator[str]:
-    """A file beside the output, by which workers see that they share the file system."""
-    path = f"{output}.imgveil-ray-{secrets.token_hex(8)}"
+    """A file beside the output, or in the folder that the output's folder will be in, by which workers see that they
+    share the file system."""
+    folder = os.path.dirname(output)
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    path = os.path.join(folder, f".imgveil-ray-{secrets.token_hex(8)}")
     try:
         with open(path, "x"):
             pass
     except OSError as error:
-        raise FileError(f"cannot write beside {output}: {error.strerror}") from error
+        raise FileError(f"cannot write into {folder}: {error.strerror}") from error
     try:
         yield path
     finally:
