@@ -250,7 +250,7 @@ def keys_that_are_refused(key_file, tmp_path):
     ]
 
 
-def test_keys_that_are_refused(cluster, few, key_file, tmp_path):
+def test_keys_that_are_refused(cluster, few, key_file, tmp_path, monkeypatch):
     for arguments, error, told in keys_that_are_refused(key_file, tmp_path):
         for call in [
             lambda: imgveil.ray.Encrypt("le", **arguments),
@@ -259,8 +259,10 @@ def test_keys_that_are_refused(cluster, few, key_file, tmp_path):
             with pytest.raises(error, match=told) as caught:
                 call()
             assert KEY.reveal() not in str(caught.value)
-    with pytest.raises(imgveil.InvalidKeyError, match="IMGVEIL_KEY"):
-        imgveil.ray.Encrypt("le")
+    for held, told in [("", "set IMGVEIL_KEY"), ("a.key", "relative"), ("imgveil-secret-key-1x", "key")]:
+        monkeypatch.setenv("IMGVEIL_KEY", held)
+        with pytest.raises(imgveil.InvalidKeyError, match=told):
+            imgveil.ray.Encrypt("le")
     assert not (tmp_path / "out").exists()
 
 
@@ -310,6 +312,18 @@ class TestSets:
             few, tmp_path / "out", key_ref=reference, scheme="le", partitions=2, num_cpus=1, progress=False
         )
         assert same_as_one_process(few, tmp_path / "out", key_file, "-s", "le")
+
+    def test_tables(self, cluster, few, tmp_path):
+        tables = imgveil.Cipher("shuffle-flip block=4", KEY, (16, 16, 3)).tables()
+        # Tables that another program wrote have no salt.
+        np.savez(tmp_path / "tables.npz", **tables.arrays())
+        with pytest.warns(UserWarning, match="salt of these tables"):
+            imgveil.ray.encrypt_dataset(
+                few, tmp_path / "out", tables=tmp_path / "tables.npz", scheme="shuffle-flip block=4", partitions=2,
+                num_cpus=1, progress=False,
+            )
+        done = imgveil_command("verify", "--tables", tmp_path / "tables.npz", tmp_path / "out")
+        assert done.returncode == 0, done.stderr
 
     def test_the_text_of_a_key_in_the_environment(self, few, key_file, tmp_path, monkeypatch):
         monkeypatch.setenv("IMGVEIL_KEY", KEY.reveal())

@@ -24,6 +24,9 @@ _PARTITIONS_PER_TASK = 2
 #: As many partitions as the command takes.
 _MOST_PARTITIONS = 65536
 
+#: How the command tells that it wrote a salt, without which nothing can be decrypted.
+_SALT = "the salt of these tables: "
+
 #: The exceptions of the command's exit codes.
 _CLASSES: Dict[int, Tuple[Type[Error], str]] = {
     1: (Error, "other"),
@@ -71,8 +74,8 @@ def encrypt_dataset(
     reads the encrypted files once. With `seal=False` the set keeps the seals of its partitions, as after `imgveil
     merge`.
 
-    `progress` prints a line when partitions are done; or is called with the numbers of partitions that are done, of
-    all, and of images.
+    `progress` prints a line when partitions are done, and the command's notes; or it is called with the numbers of
+    partitions that are done, of all partitions, and of images.
 
     Returns the command's summary, a dictionary with `images`, `failed` (the images that were set aside, which is also a
     warning), `splits`, `classes`, `key` (its fingerprint) and others, and with `partitions`.
@@ -91,7 +94,8 @@ def encrypt_dataset(
         num_cpus = _cpus_of_smallest(num_gpus)
     resources_of_task = {"num_cpus": num_cpus, "num_gpus": num_gpus, "resources": resources}
     with _marker(paths[1]) as marker:
-        job = _Job(flags, paths, source, key_ref, marker, {**resources_of_task, "max_retries": retries})
+        demands = {**resources_of_task, "max_retries": retries}
+        job = _Job(flags, paths, source, key_ref, marker, demands, notes=progress is True)
         return job.run(options, partitions, seal, _reporter(progress))
 
 
@@ -106,12 +110,16 @@ class _Job:
         key_ref: Any,
         marker: str,
         demands: Dict[str, Any],
+        notes: bool,
     ) -> None:
         self.flags, self.paths, self.source, self.key_ref, self.marker = flags, paths, source, key_ref, marker
         # Only what a signal ended is run again. What the command refuses, it would refuse again.
         self.demands = {**demands, "retry_exceptions": [_process.Killed]}
         self.task = ray.remote(_process.run)
-        self.warned: List[str] = []
+        #: Whether notes of the command are printed.
+        self.notes = notes
+        #: Warnings and notes that were told. Partitions repeat them.
+        self.told: List[str] = []
 
     def run(
         self,
@@ -228,9 +236,15 @@ class _Job:
             )
         lines = ended.words.splitlines()
         for line in lines:
-            if line.startswith("warning: ") and line not in self.warned:
-                self.warned.append(line)
-                warnings.warn(line[len("warning: ") :].rstrip(":"), stacklevel=5)
+            if line in self.told:
+                continue
+            if line.startswith(("warning: ", _SALT)):
+                self.told.append(line)
+                text = line[len("warning: ") :] if line.startswith("warning: ") else line
+                warnings.warn(text.rstrip(":"), stacklevel=5)
+            elif line.startswith("note: ") and self.notes:
+                self.told.append(line)
+                print(line, file=sys.stderr)
         if ended.code not in (0, 3):
             kind, word = _CLASSES.get(ended.code, (Error, "other"))
             text = ended.words.partition("error: ")[2].strip() or ended.words.strip()
