@@ -59,6 +59,12 @@ impl Backend {
         }
     }
 
+    /// Whether the device computes in the memory of the machine: the CPU, or a GPU in software. How much there is of the
+    /// memory of other devices is not known.
+    pub fn uses_host_memory(&self) -> bool {
+        self.gpu().is_none_or(Gpu::is_software)
+    }
+
     /// Limits the images on a GPU to `bytes` bytes. The default is 4 GiB, as wgpu does not report the memory of a
     /// device. A set that exceeds the limit is streamed: its images are sent with every batch. Sets that are on the
     /// device already stay there.

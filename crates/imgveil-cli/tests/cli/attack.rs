@@ -326,4 +326,15 @@ fn a_learned_inverse_opens_one_key_and_no_keystream() {
     sandbox.refuses_like("attack learned -s np --public other in", USAGE, |words| {
         words.contains("the attacker's images are") && words.contains("--resize")
     });
+    // Too few or too small images, and a network of terabytes.
+    sandbox.greys(&["two/a/1.png", "two/b/2.png"]);
+    sandbox.refuses_like("attack learned -s np --device cpu two", USAGE, |words| {
+        words.contains("two images or more on both sides: 1 of the attacker's, 1 attacked")
+    });
+    sandbox.refuses_like("attack learned -s np --method sia-gan --resize 4 --device cpu in", USAGE, |words| {
+        words.contains("sia-gan needs sides of 8 pixels or more")
+    });
+    sandbox.refuses_like("attack learned -s np --block 128 --resize 1024 --device cpu in", 1, |words| {
+        words.contains("training takes 4") && words.contains("GiB of memory or more") && words.contains("--resize")
+    });
 }

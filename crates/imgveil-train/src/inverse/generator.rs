@@ -15,9 +15,9 @@ use burn::tensor::{Device, Tensor};
 /// The slope of leaky ReLUs.
 pub(super) const SLOPE: f64 = 0.1;
 /// The channels of the map that the sub-networks give.
-const FEATURES: usize = 16;
+pub(super) const FEATURES: usize = 16;
 /// The number of residual blocks.
-const RESIDUAL: usize = 3;
+pub(super) const RESIDUAL: usize = 3;
 
 /// Encrypted images (N, C, H, W) to plain ones, both from -1 to 1.
 #[derive(Module, Debug)]

@@ -9,6 +9,7 @@
 mod adversary;
 mod discriminator;
 mod generator;
+mod memory;
 mod pairs;
 mod spectral;
 

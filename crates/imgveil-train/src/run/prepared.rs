@@ -1,7 +1,7 @@
 //! A run from its description to its summary.
 
 use super::spec::{RunSpec, SecretSource};
-use super::step_memory::{StepProbe, tells_memory};
+use super::step_memory::StepProbe;
 use crate::backend::Backend;
 use crate::data::{TrainingSet, TrainingSetRequest, training_set_with};
 use crate::error::Error;
@@ -131,7 +131,7 @@ impl PreparedRun {
 
     /// What decides the memory of a step, and the images of one. `None` where the memory of the device is not known.
     pub fn probe(&self) -> Option<(StepProbe, usize)> {
-        if !tells_memory(&self.backend) {
+        if !self.backend.uses_host_memory() {
             return None;
         }
         let config = &self.spec.config;

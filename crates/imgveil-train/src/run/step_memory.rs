@@ -8,7 +8,6 @@ use crate::error::{Error, TrainError};
 use crate::model::{ModelConfig, ModelKind};
 use crate::precision::Precision;
 use burn::tensor::{DType, Tensor};
-use imgveil::internal::engine::gpu::Gpu;
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil_data::process_memory::{process_memory, space_left};
 use serde::{Deserialize, Serialize};
@@ -54,7 +53,8 @@ impl Room {
         Self { resident: imgveil_data::available_now(), space: space_left() }
     }
 
-    fn least(self) -> Option<u64> {
+    /// The smaller of the two.
+    pub fn least(self) -> Option<u64> {
         [self.resident, self.space].into_iter().flatten().min()
     }
 }
@@ -90,11 +90,6 @@ fn of_a_place(kind: ModelKind, places: u64) -> u64 {
     kib << 10
 }
 
-/// Whether the device computes in memory of the machine, which is known.
-pub(super) fn tells_memory(backend: &Backend) -> bool {
-    backend.gpu().is_none_or(Gpu::is_software)
-}
-
 /// Small steps vary by some MiB, so that steps are made until they differ by so many bytes.
 const ENOUGH: u64 = 128 << 20;
 
@@ -112,7 +107,7 @@ impl StepProbe {
         backend: &Backend,
         device: &DeviceChoice,
     ) -> Result<Option<Self>, Error> {
-        if !tells_memory(backend) {
+        if !backend.uses_host_memory() {
             return Ok(None);
         }
         let model = read_description(run, checkpoint)?.model;

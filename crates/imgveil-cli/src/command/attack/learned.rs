@@ -2,11 +2,12 @@
 
 use crate::attack::learned::{self, Method, Spread, Training};
 use crate::attack::{AttackArgs, Shown, show};
-use crate::exit::{Failure, Outcome, USAGE};
+use crate::exit::{FAILED, Failure, Outcome, USAGE};
 use crate::output::{Output, counted, duration};
 use imgveil_attack::{Batch, Oracle};
-use imgveil_train::Backend;
+use imgveil_data::Size;
 use imgveil_train::inverse::{InverseConfig, InverseEpoch};
+use imgveil_train::{Backend, Room};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -104,6 +105,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         discriminator: args.discriminator as usize,
         seed: args.attack.seed,
     };
+    if backend.uses_host_memory() {
+        let smaller = InverseConfig { batch: config.batch.min(public.len().max(plain.len())), ..config };
+        fits(smaller.least_memory(target.geometry(), args.method == Method::SiaGan), Room::now())?;
+    }
     let training = Training { method: args.method, config, backend: &backend, public: &public, pairs: pairs.as_ref() };
     let started = Instant::now();
     let bar = bar(args.epochs.into());
@@ -161,6 +166,22 @@ fn refuse(attacked: &Batch, public: &Batch, method: Method) -> Result<(), Failur
         return failure(format!("sia-gan needs sides of 8 pixels or more, and the images are {shape}"));
     }
     Ok(())
+}
+
+/// Refuses networks and steps that surely do not fit into memory: an allocation that fails ends the process.
+fn fits(needed: u64, room: Room) -> Result<(), Failure> {
+    match room.least() {
+        Some(available) if needed > available => Err(Failure {
+            words: format!(
+                "training takes {} of memory or more, and {} is available: take smaller images (--resize), a smaller \
+                 block, --width or --batch",
+                Size(needed),
+                Size(available)
+            ),
+            code: FAILED,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Without a terminal, a line is written this often.
