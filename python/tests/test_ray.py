@@ -1,5 +1,6 @@
 """imgveil on a cluster of Ray: two machines, each a process, with workers that are killed at work."""
 
+import contextlib
 import filecmp
 import json
 import os
@@ -117,6 +118,7 @@ def same_as_one_process(source, output, key_file, *words):
     assert [name for name in found if found[name] != expected[name]] == []
     assert filecmp.cmp(f"{output}.names.csv", f"{alone}.names.csv", shallow=False)
     beside = sorted(path.name for path in output.parent.iterdir() if path.name.startswith(output.name))
+    assert not list(output.parent.glob(".*")), "something was left"
     assert beside in ([output.name, f"{output.name}.names.csv"],
                       [output.name, f"{output.name}.failed.csv", f"{output.name}.names.csv"])
     return True
@@ -259,7 +261,7 @@ def test_keys_that_are_refused(cluster, few, key_file, tmp_path, monkeypatch):
             with pytest.raises(error, match=told) as caught:
                 call()
             assert KEY.reveal() not in str(caught.value)
-    for held, told in [("", "set IMGVEIL_KEY"), ("a.key", "relative"), ("imgveil-secret-key-1x", "key")]:
+    for held, told in [("", "set IMGVEIL_KEY"), ("a.key", "relative"), ("imgveil-secret-key-1x", "damaged")]:
         monkeypatch.setenv("IMGVEIL_KEY", held)
         with pytest.raises(imgveil.InvalidKeyError, match=told):
             imgveil.ray.Encrypt("le")
@@ -272,14 +274,16 @@ class TestSets:
     def test_the_bytes_of_one_process(self, cluster, few, key_file, tmp_path, words):
         options = {"format": "webdataset", "per_shard": 4} if "--per-shard" in words else {}
         options = {"keep_names": True} if "--keep-names" in words else options
-        told = []
+        told, partitions = [], 3 if options else None
         summary = imgveil.ray.encrypt_dataset(
-            few, tmp_path / "out", key_file, "shuffle-flip block=4", num_cpus=1,
+            few, tmp_path / "out", key_file, "shuffle-flip block=4", num_cpus=1, partitions=partitions,
             progress=lambda *numbers: told.append(numbers), **options
         )
         # Twice as many as there are CPUs.
-        assert summary["partitions"] == 8 and summary["images"] == 31 and summary["key"] == KEY.fingerprint
-        assert told[-1] == (8, 8, 31) and len(told) == 8 and summary["splits"] == {"test": 10, "train": 21}
+        count = partitions or 8
+        assert summary["partitions"] == count and summary["images"] == 31 and summary["key"] == KEY.fingerprint
+        assert told[-1] == (count, count, 31) and len(told) == count
+        assert summary["splits"] == {"test": 10, "train": 21}
         if options.get("keep_names"):
             (tmp_path / "out.names.csv").touch()
             (tmp_path / "alone.names.csv").touch()
@@ -328,7 +332,8 @@ class TestSets:
     def test_the_text_of_a_key_in_the_environment(self, few, key_file, tmp_path, monkeypatch):
         monkeypatch.setenv("IMGVEIL_KEY", KEY.reveal())
         command = ["encrypt", "--scheme=le", "--json", str(few), str(tmp_path / "out")]
-        ended = _process.run(command, ("environment", None), None, str(key_file))
+        with _dataset._marker(str(tmp_path / "out")) as marker:
+            ended = _process.run(command, ("environment", None), None, marker)
         assert ended.code == 0 and json.loads(ended.out)["key"] == KEY.fingerprint and "warning" not in ended.words
 
     def test_without_a_new_seal(self, cluster, few, key_file, tmp_path):
@@ -403,7 +408,7 @@ class TestSets:
         for changed, error, told in [
             ({"input": tmp_path / "none"}, imgveil.UsageError, "none"),
             ({"output": tmp_path / "other"}, imgveil.UsageError, "is not empty"),
-            ({"block": 5}, imgveil.UsageError, "--pad"),
+            ({"block": 5, "partitions": 3}, imgveil.UsageError, "--pad"),
             ({"scheme": "no-such"}, imgveil.SchemeError, "no-such"),
             ({"scheme": str(tmp_path / "none.toml")}, imgveil.UsageError, "none.toml"),
             ({"device": 99}, imgveil.NoDeviceError, "99"),
@@ -415,18 +420,21 @@ class TestSets:
             ({"resize": True}, TypeError, "takes a value"),
             ({"depth": (8, 9)}, TypeError, "one value"),
         ]:
-            arguments = {"input": few, "output": tmp_path / "out", "key": key_file, "partitions": 2, **changed}
+            arguments = {"input": few, "output": tmp_path / "out", "key": key_file, "partitions": 1, **changed}
             with pytest.raises(error, match=told) as caught:
                 imgveil.ray.encrypt_dataset(progress=False, **arguments)
             assert not isinstance(caught.value, imgveil.Error) or "error:" not in str(caught.value)
         assert sorted(os.listdir(tmp_path)) == ["other"]
 
-    def test_machines_that_do_not_share_files(self, cluster, few, key_file, tmp_path, monkeypatch):
-        import contextlib
-
-        monkeypatch.setattr(_dataset, "_marker", lambda output: contextlib.nullcontext(f"{output}.not-there"))
+    @pytest.mark.parametrize("there", [False, True])
+    def test_machines_that_do_not_share_files(self, cluster, few, key_file, tmp_path, monkeypatch, there):
+        marker = tmp_path / "marker"
+        if there:
+            marker.write_text("of another call")
+        monkeypatch.setattr(_dataset, "_marker", lambda _: contextlib.nullcontext((str(marker), "token")))
         with pytest.raises(imgveil.WorkerError, match="all machines share"):
             imgveil.ray.encrypt_dataset(few, tmp_path / "out", key_file, "le", progress=False)
+        assert not (tmp_path / "out").exists()
 
     def test_every_option_of_the_command_is_there(self):
         told = imgveil_command("encrypt", "--help").stdout

@@ -108,7 +108,7 @@ class _Job:
         paths: List[str],
         source: Tuple[str, Optional[str]],
         key_ref: Any,
-        marker: str,
+        marker: Tuple[str, str],
         demands: Dict[str, Any],
         notes: bool,
     ) -> None:
@@ -150,7 +150,7 @@ class _Job:
         self._move_names(options)
         if seal:
             # What the partitions did counts, not what sealing found done.
-            done = {name: summary[name] for name in ("resumed", "seconds") if name in summary}
+            done: Dict[str, Any] = {name: summary[name] for name in ("resumed", "seconds") if name in summary}
             summary = {**_cleared(self._whole(["--retry-failed"], None, options)), **done}
         return {**summary, "partitions": count}
 
@@ -231,8 +231,9 @@ class _Job:
         """The summary of a run that ended well. Its warnings are repeated here."""
         if isinstance(ended, _process.Unshared):
             raise WorkerError(
-                f"machine {ended.machine} does not see {os.path.dirname(self.marker)} as the driver does: input, "
-                "output and key must be on a file system that all machines share, under the same path"
+                f"machine {ended.machine} does not see {os.path.dirname(self.marker[0])} as the driver does: "
+                "input, output and key must be on a file system that all machines share, under the same path. Or "
+                "another call works on the same output"
             )
         lines = ended.words.splitlines()
         for line in lines:
@@ -302,20 +303,20 @@ def _default_partitions(demands: Dict[str, Any]) -> int:
 
 
 @contextlib.contextmanager
-def _marker(output: str) -> Iterator[str]:
-    """A file beside the output, or in the folder that the output's folder will be in, by which workers see that they
-    share the file system."""
+def _marker(output: str) -> Iterator[Tuple[str, str]]:
+    """A file beside the output, or in the folder that the output's folder will be in, and the token that it holds: by
+    them workers see that they share the file system. The next call for this output replaces one that was left."""
     folder = os.path.dirname(output)
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
-    path = os.path.join(folder, f".imgveil-ray-{secrets.token_hex(8)}")
+    path, token = os.path.join(folder, f".{os.path.basename(output)}.imgveil-ray"), secrets.token_hex(16)
     try:
-        with open(path, "x"):
-            pass
+        with open(path, "w") as file:
+            file.write(token)
     except OSError as error:
         raise FileError(f"cannot write into {folder}: {error.strerror}") from error
     try:
-        yield path
+        yield path, token
     finally:
         with contextlib.suppress(OSError):
             os.remove(path)

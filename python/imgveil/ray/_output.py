@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from typing import NamedTuple, Optional
+from typing import List, NamedTuple, Optional
 
 from .. import UsageError
 
@@ -31,7 +31,8 @@ def find(output: str) -> Found:
     """Looks into an output."""
     try:
         names = os.listdir(output)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
+        # There is nothing, or the command says what is wrong.
         return Found()
     divisions = {int(match.group(2)) for match in map(_PARTITION.fullmatch, names) if match}
     if len(divisions) > 1:
@@ -54,7 +55,7 @@ def _parts(output: str) -> int:
         return 0
 
 
-def _tidy(output: str, names: "list[str]") -> None:
+def _tidy(output: str, names: List[str]) -> None:
     """Removes what a merge that was cut at its end left: the manifest of the whole was written, and those of the
     partitions are no longer needed."""
     of = _parts(output)

@@ -48,13 +48,14 @@ class Unshared(NamedTuple):
     machine: str
 
 
-def run(command: List[str], source: Tuple[str, Optional[str]], key: Any, marker: str) -> Any:
+def run(command: List[str], source: Tuple[str, Optional[str]], key: Any, marker: Tuple[str, str]) -> Any:
     """Runs the command of these words. `source` says where the key is: `("path", flag and path)`, `("environment",
     None)`, `("reference", None)` with the key itself in `key`, or `("none", None)`.
 
-    Returns `Ended`, or `Unshared` if `marker`, a file of the driver, is not seen here. Raises `Killed`.
+    Returns `Ended`, or `Unshared` if `marker`, a file of the driver, is not seen here with the text that it holds.
+    Raises `Killed`.
     """
-    if not os.path.exists(marker):
+    if not _sees(marker):
         return Unshared(socket.gethostname())
     if not _imgveil.has_command:
         return Ended(1, "", "error: this build of the package is without the command")
@@ -71,6 +72,15 @@ def run(command: List[str], source: Tuple[str, Optional[str]], key: Any, marker:
         if ended.code == 0 or _BUSY not in ended.words or time.monotonic() > until:
             return ended
         time.sleep(0.25)
+
+
+def _sees(marker: Tuple[str, str]) -> bool:
+    path, token = marker
+    try:
+        with open(path) as file:
+            return file.read() == token
+    except OSError:
+        return False
 
 
 def _key_of(source: Tuple[str, Optional[str]], key: Any) -> Tuple[Optional[str], List[str]]:

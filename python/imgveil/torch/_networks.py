@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from typing import Any, Dict, List, Optional, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
@@ -251,12 +251,18 @@ def _exported(run: str) -> Tuple[Dict[str, torch.Tensor], Dict[str, str]]:
         return _safetensors(path)
 
 
+def _pair(sides: Iterable[int]) -> Size:
+    """Rows and columns."""
+    rows, columns = sides
+    return rows, columns
+
+
 def _adaptation(
     tensors: Dict[str, torch.Tensor], metadata: Dict[str, str], channels: int, size: Size
 ) -> Tuple[nn.Module, int]:
     """The adaptation network of these tensors, and the channels of its maps."""
     if "permutation" not in tensors:
-        return LeAdaptNet(channels, tuple(tensors["first.weight"].shape[2:])), LE_CHANNELS
+        return LeAdaptNet(channels, _pair(tensors["first.weight"].shape[2:])), LE_CHANNELS
     pixels = tensors["weight"].shape[2] // ELE_CHANNELS
     side = math.isqrt(pixels)
     block = (side, side)
@@ -298,10 +304,10 @@ def _built(
         tensors = {name: value for name, value in tensors.items() if not name.startswith(_ADAPTATION)}
         adaptation, channels = _adaptation(in_front, metadata, channels, size)
         adaptation.load_state_dict(in_front)
-    patch = tuple(tensors[_FIRST[kind]].shape[2:])
+    patch = _pair(tensors[_FIRST[kind]].shape[2:])
     classes = len(json.loads(metadata["classes"]))
     stated = metadata.get("patch")
-    of_blocks = tuple(int(side) for side in stated.split("x")) if stated else None
+    of_blocks = _pair(int(side) for side in stated.split("x")) if stated else None
     if kind == "cnn":
         body: nn.Module = _Cnn(channels, size, classes, patch)
     elif kind.startswith("vit"):
