@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -204,11 +205,17 @@ def federation(keys, arguments):
             num_supernodes=arguments.clients,
             backend_config={
                 "client_resources": {"num_cpus": 1, "num_gpus": 0.0},
-                "init_args": {"num_cpus": arguments.cpus, "include_dashboard": False, "log_to_driver": False},
+                # A cluster of its own, also where another one runs.
+                "init_args": {
+                    "address": "local",
+                    "num_cpus": arguments.cpus,
+                    "include_dashboard": False,
+                    "log_to_driver": False,
+                },
             },
         )
     if not results:
-        sys.exit("the federation failed: see above")
+        raise RuntimeError("the federation failed")
     return results[0]
 
 
@@ -235,6 +242,7 @@ def main():
         found, began = [], time.monotonic()
         for arguments.seed in arguments.seeds:
             found.append(federation(keys, arguments))
+            print(f"{keys}, seed {arguments.seed}: {100 * found[-1]['accuracy']:.1f} percent", file=sys.stderr)
         cells = []
         for name in ["accuracy", "balanced"]:
             values = 100 * np.array([one[name] for one in found])
@@ -246,4 +254,12 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except imgveil.Error as error:
+        sys.exit(f"error: {error}")
+    except Exception:
+        traceback.print_exc()
+        sys.stderr.flush()
+        # After a failure, a thread of Flower's server waits for clients for ever.
+        os._exit(1)

@@ -20,9 +20,9 @@ class Encrypt:
     objects: images of several shapes. Samples are uint8, or uint16 with a `depth` of 9 to 16. The bytes are those of
     `imgveil.Cipher`. With `floats` the column becomes float32, (C, H, W) for each image, with values in [-1, 1].
 
-    `key` is the path of a key file that every worker can read; without it, workers read the environment variable
-    `IMGVEIL_KEY`, which names such a file or holds its text. `tables` is the path of written-out tables instead. A key
-    goes through Ray's object store only as `key_ref=ray.put(key.allow_pickling())`.
+    `key` is the absolute path of a key file that every worker can read; without it, workers read the environment
+    variable `IMGVEIL_KEY`, which names such a file or holds its text. `tables` is the path of written-out tables
+    instead. A key goes through Ray's object store only as `key_ref=ray.put(key.allow_pickling())`.
 
     A scheme that keys every image by itself needs the images' names, from the column `name_column`. The ids that
     decryption needs are added as the column `id_column`.
