@@ -306,8 +306,9 @@ class TestSets:
     def test_an_archive_as_input_and_the_key_of_the_environment(self, cluster, key_file, tmp_path):
         np.savez(tmp_path / "in.npz", train_images=ramp((20, 8, 8)), train_labels=np.arange(20)[:, None] % 2)
         imgveil.ray.encrypt_dataset(
-            tmp_path / "in.npz", tmp_path / "out", scheme="le", partitions=3, num_cpus=1, progress=False
+            tmp_path / "in.npz", tmp_path / "out", scheme="le", salt="5a" * 16, partitions=3, num_cpus=1, progress=False
         )
+        assert json.loads((tmp_path / "out" / "imgveil.json").read_text())["salt"] == "5a" * 16
         assert same_as_one_process(tmp_path / "in.npz", tmp_path / "out", key_file, "-s", "le")
 
     def test_the_key_by_reference(self, cluster, few, key_file, tmp_path):
@@ -333,8 +334,13 @@ class TestSets:
         monkeypatch.setenv("IMGVEIL_KEY", KEY.reveal())
         command = ["encrypt", "--scheme=le", "--json", str(few), str(tmp_path / "out")]
         with _dataset._marker(str(tmp_path / "out")) as marker:
-            ended = _process.run(command, ("environment", None), None, marker)
+            ended = _process.run(command, ("environment", None), [], marker)
         assert ended.code == 0 and json.loads(ended.out)["key"] == KEY.fingerprint and "warning" not in ended.words
+
+    def test_a_reference_to_no_key(self, cluster, few, tmp_path):
+        reference = ray.put("no key")
+        with pytest.raises(imgveil.InvalidKeyError, match="refers to str"):
+            imgveil.ray.encrypt_dataset(few, tmp_path / "out", key_ref=reference, progress=False)
 
     def test_without_a_new_seal(self, cluster, few, key_file, tmp_path):
         summary = imgveil.ray.encrypt_dataset(
@@ -378,10 +384,11 @@ class TestSets:
         images = draw(tmp_path / "images", 9, 8)
         damaged = images / "train" / "a" / "patient-0.png"
         damaged.write_bytes(damaged.read_bytes()[:60])
-        with pytest.warns(UserWarning, match="1 image was set aside"):
+        with pytest.warns(UserWarning, match="1 image was set aside") as told:
             summary = imgveil.ray.encrypt_dataset(
                 images, tmp_path / "out", key_file, "le", partitions=2, num_cpus=1, progress=False
             )
+        assert len([warning for warning in told if "set aside" in str(warning.message)]) == 1
         assert summary["images"] == 8 and [one["path"] for one in summary["failed"]] == ["train/a/patient-0.png"]
         assert same_as_one_process(images, tmp_path / "out", key_file, "-s", "le")
 

@@ -27,6 +27,9 @@ _MOST_PARTITIONS = 65536
 #: How the command tells that it wrote a salt, without which nothing can be decrypted.
 _SALT = "the salt of these tables: "
 
+#: The end of the command's warning of images that it left out.
+_ASIDE = " set aside:"
+
 #: The exceptions of the command's exit codes.
 _CLASSES: Dict[int, Tuple[Type[Error], str]] = {
     1: (Error, "other"),
@@ -96,7 +99,12 @@ def encrypt_dataset(
     with _marker(paths[1]) as marker:
         demands = {**resources_of_task, "max_retries": retries}
         job = _Job(flags, paths, source, key_ref, marker, demands, notes=progress is True)
-        return job.run(options, partitions, seal, _reporter(progress))
+        summary = job.run(options, partitions, seal, _reporter(progress))
+    failed = len(summary.get("failed", []))
+    if failed > 0:
+        were = f"{failed} images were" if failed > 1 else "1 image was"
+        warnings.warn(f"{were} set aside: the summary's `failed` has the reasons", stacklevel=2)
+    return summary
 
 
 class _Job:
@@ -203,8 +211,8 @@ class _Job:
 
     def _start(self, command: List[str], name: str, with_key: bool = True) -> Any:
         source = self.source if with_key else ("none", None)
-        # A reference that is an argument of its own arrives as the key. Others hold no secret.
-        key = self.key_ref if source[0] == "reference" else None
+        # Within a list the reference stays one. Ray would write a small object itself into the task.
+        key = [self.key_ref] if source[0] == "reference" else []
         return self.task.options(name=name, **self.demands).remote(command, source, key, self.marker)
 
     def _one(self, command: List[str], with_key: bool, name: str) -> Any:
@@ -239,10 +247,11 @@ class _Job:
         for line in lines:
             if line in self.told:
                 continue
-            if line.startswith(("warning: ", _SALT)):
+            # What partitions set aside is told once, in the end.
+            if line.startswith(("warning: ", _SALT)) and not line.endswith(_ASIDE):
                 self.told.append(line)
                 text = line[len("warning: ") :] if line.startswith("warning: ") else line
-                warnings.warn(text.rstrip(":"), stacklevel=5)
+                warnings.warn(text, stacklevel=5)
             elif line.startswith("note: ") and self.notes:
                 self.told.append(line)
                 print(line, file=sys.stderr)

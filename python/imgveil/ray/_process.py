@@ -9,7 +9,7 @@ import sys
 import time
 from typing import Any, List, NamedTuple, Optional, Tuple
 
-from .. import InvalidKeyError, Key, _imgveil
+from .. import InvalidKeyError, _imgveil
 from . import _secrets
 
 #: How long the process that a dead worker left is waited for, in seconds.
@@ -48,9 +48,9 @@ class Unshared(NamedTuple):
     machine: str
 
 
-def run(command: List[str], source: Tuple[str, Optional[str]], key: Any, marker: Tuple[str, str]) -> Any:
+def run(command: List[str], source: Tuple[str, Optional[str]], key: List[Any], marker: Tuple[str, str]) -> Any:
     """Runs the command of these words. `source` says where the key is: `("path", flag and path)`, `("environment",
-    None)`, `("reference", None)` with the key itself in `key`, or `("none", None)`.
+    None)`, `("reference", None)` with a reference to it in the list `key`, or `("none", None)`.
 
     Returns `Ended`, or `Unshared` if `marker`, a file of the driver, is not seen here with the text that it holds.
     Raises `Killed`.
@@ -83,20 +83,15 @@ def _sees(marker: Tuple[str, str]) -> bool:
         return False
 
 
-def _key_of(source: Tuple[str, Optional[str]], key: Any) -> Tuple[Optional[str], List[str]]:
+def _key_of(source: Tuple[str, Optional[str]], key: List[Any]) -> Tuple[Optional[str], List[str]]:
     """The text of a key that the process reads from a pipe, if it has no file; and the flags of one that has."""
     where, words = source
-    found = key
+    if where == "reference":
+        return _secrets.referred(key[0]).reveal(), []
     if where == "environment":
         found = _secrets.of_environment()
-        if isinstance(found, str):
-            return None, [f"--key={found}"]
-    elif where == "reference":
-        found = _secrets.referred(key)
-    else:
-        return None, [words] if words else []
-    assert isinstance(found, Key)
-    return found.reveal(), []
+        return (None, [f"--key={found}"]) if isinstance(found, str) else (found.reveal(), [])
+    return None, [words] if words else []
 
 
 def _once(command: List[str], flags: List[str], text: Optional[str]) -> Ended:

@@ -54,7 +54,7 @@ def check_one(key: Any, tables: Any, key_ref: Any) -> None:
 
 def referred(key_ref: Any) -> Key:
     """The key behind a reference."""
-    key = ray.get(key_ref) if isinstance(key_ref, ray.ObjectRef) else key_ref
+    key = ray.get(key_ref)
     if not isinstance(key, Key):
         raise TypeError(f"key_ref refers to {type(key).__name__}, and not to an imgveil.Key")
     return key
