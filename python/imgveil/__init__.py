@@ -13,7 +13,8 @@ A `Scheme`, a `Key` and the shape of the images make a `Cipher`, which works on 
 >>> np.array_equal(cipher.decrypt(encrypted), images)
 True
 
-`imgveil.torch` has data sets, transforms and modules for PyTorch. The errors are in `imgveil.errors`.
+`imgveil.torch` has data sets, transforms and modules for PyTorch, `imgveil.ray` works on a cluster of Ray. The errors
+are in `imgveil.errors`.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ from .errors import (
     SchemeError,
     SetError,
     TablesError,
+    UsageError,
+    WorkerError,
 )
 
 
@@ -96,6 +99,8 @@ __all__ = [
     "SetError",
     "Tables",
     "TablesError",
+    "UsageError",
+    "WorkerError",
     "__version__",
     "check",
     "devices",

@@ -107,3 +107,15 @@ class SetError(Error):
     """A set of images is damaged, incomplete, or not of a supported format."""
 
     kind = "set"
+
+
+class UsageError(Error, ValueError):
+    """What a job was asked for is not valid, or does not fit its input or output."""
+
+    kind = "usage"
+
+
+class WorkerError(Error, RuntimeError):
+    """A process of a cluster died again and again, or does not see the files that others see."""
+
+    kind = "worker"

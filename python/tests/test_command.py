@@ -69,19 +69,22 @@ def test_ctrl_c_ends_the_command_at_once():
     assert process.returncode == -signal.SIGINT and time.monotonic() - begun < 5
 
 
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
+def draw(folder, side, train):
     """Two classes that a network tells apart, in three splits."""
-    folder = tmp_path_factory.mktemp("images")
     random = np.random.default_rng(1)
-    for split, count in [("train", 32), ("val", 8), ("test", 8)]:
+    for split, count in [("train", train), ("val", 4), ("test", 4)]:
         for number in range(count):
             label = number % 2
-            image = random.integers(0, 90, (16, 16, 3)) + 150 * label
+            image = random.integers(0, 90, (side, side, 3)) + 150 * label
             path = folder / split / ["dark", "bright"][label] / f"{number:02}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             PIL.Image.fromarray(image.astype(np.uint8)).save(path)
     return folder
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    return draw(tmp_path_factory.mktemp("images"), 16, 32)
 
 
 def test_a_study_trains_in_processes_of_its_own(images, tmp_path):
@@ -117,30 +120,58 @@ def test_the_trial_of_a_batch_runs_in_a_process_of_its_own(tmp_path):
     assert done.returncode == 1 and "needs about" in done.stderr and "use --batch" in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("model, options", [("cnn", []), ("resnet18", []), ("vit-tiny", []), ("resnet18", ["none"])])
-def test_networks_agree_with_predict(images, tmp_path, model, options):
+# The network, the scheme, the side of the images, and words for `imgveil train`. Sides of 96 and more have stems of
+# their own.
+NETWORKS = [
+    ("cnn", "shuffle-flip", 16, ""),
+    ("resnet18", "shuffle-flip", 16, ""),
+    ("resnet18", "none", 16, ""),
+    ("resnet18", "none", 96, ""),
+    ("resnet50", "shuffle-flip", 16, ""),
+    ("densenet121", "shuffle-flip", 16, ""),
+    ("densenet121", "none", 96, ""),
+    ("xception", "shuffle-flip", 16, ""),
+    ("xception", "none", 96, ""),
+    ("vit-tiny", "shuffle-flip", 16, ""),
+    ("vit-small", "none", 18, ""),
+    ("convmixer", "none", 18, ""),
+    ("cnn", "le", 16, "--adapt le"),
+    ("resnet18", "ele", 16, "--adapt ele"),
+    ("cnn", "shuffle-flip block=2x4 key=block", 16, "--adapt ele"),
+]
+
+
+@pytest.mark.parametrize("model, scheme, side, words", NETWORKS)
+def test_networks_agree_with_predict(tmp_path, model, scheme, side, words):
     torch = pytest.importorskip("torch")
     import imgveil.torch
 
-    run, scheme = tmp_path / "run", (options or ["shuffle-flip"])[0]
-    key = tmp_path / "a.key"
+    images = draw(tmp_path / "images", side, 8)
+    run, key = tmp_path / "run", tmp_path / "a.key"
     assert imgveil_command("keygen", "-o", key).returncode == 0
     encrypt = ["encrypt", "-k", key, "-s", scheme, "--keep-classes", images, tmp_path / "set"]
     assert imgveil_command(*encrypt).returncode == 0
     train = ["train", "--data", tmp_path / "set", "--model", model, "--epochs", "1", "--device", "cpu", "-o", run]
-    done = imgveil_command(*train)
+    done = imgveil_command(*train, "--batch", "4", *words.split())
     assert done.returncode == 0, done.stderr
     done = imgveil_command("predict", run, "--data", tmp_path / "set", "--split", "test", "--device", "cpu",
                            "-o", tmp_path / "p.csv")
     assert done.returncode == 0, done.stderr
     network = imgveil.torch.load(run)
     data = imgveil.torch.EncryptedSet(tmp_path / "set", "test")
-    assert network.classes == data.classes and network.shape == (16, 16, 3) and network.model == model
+    assert network.classes == data.classes and network.shape == (side, side, 3) and network.model == model
     found = network.predict(torch.stack([image for image, _ in data])).numpy()
     lines = [line.split(",") for line in (tmp_path / "p.csv").read_text().splitlines()]
     columns = [lines[0].index(name) for name in lines[0] if any(kind in name for kind in network.classes)]
     table = {line[0]: [float(line[column]) for column in columns[-len(network.classes):]] for line in lines[1:]}
+    assert len(table) == len(data) == 4
     for name, probabilities in zip(data.names, found):
         stated = next(values for image, values in table.items() if pathlib.PurePath(image).stem in name)
         assert np.abs(np.array(stated) - probabilities).max() < 1e-5, (lines[0], stated, probabilities)
     assert json.loads((run / "model.json").read_text())
+
+
+def test_every_network_is_tested():
+    told = imgveil_command("train", "--model", "no-such", "--data", "x").stderr
+    known = {model for model, *_ in NETWORKS}
+    assert len(known) == 8 and all(model in told for model in known), told

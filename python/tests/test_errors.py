@@ -185,7 +185,7 @@ def test_every_class_has_its_kind():
         for name in imgveil.__all__
         if isinstance(getattr(imgveil, name), type) and issubclass(getattr(imgveil, name), imgveil.Error)
     }
-    assert len(kinds) == 17 and kinds["NoDeviceError"] == "no_device"
+    assert len(kinds) == 19 and kinds["NoDeviceError"] == "no_device" and kinds["UsageError"] == "usage"
     with pytest.raises(imgveil.Error) as caught:
         imgveil.Scheme("x y")
     assert caught.value.kind == "scheme" and str(caught.value)

@@ -2,62 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import torch
 
-from .. import BatchError, Cipher, DtypeError, Key, Scheme, Tables
+from .. import BatchError, DtypeError, Scheme
+from .._ciphers import Ciphers, Secret, names_for
 from ._tensors import largest, to_numpy
-
-Secret = Union[Key, Tables, str, "os.PathLike[str]"]
-
-#: Shapes whose tables are kept. A data set has one, or a few.
-_MOST_CIPHERS = 8
-
-
-class _Ciphers:
-    """Ciphers of one scheme and key by the shape of the images, made when they are first needed.
-
-    Pickles as the scheme and what the key was given as: with a path, the secret is not in the pickle, and every worker
-    reads the file itself.
-    """
-
-    def __init__(self, scheme: Union[Scheme, str], key: Secret, depth: int, device: Union[str, int]) -> None:
-        self.scheme = scheme if isinstance(scheme, Scheme) else Scheme(scheme)
-        self.depth, self.device = depth, device
-        self._key = key if isinstance(key, (Key, Tables)) else os.path.abspath(os.fspath(key))
-        self._loaded: Union[Key, Tables, None] = None
-        self._by_shape: Dict[Tuple[int, ...], Cipher] = {}
-        # A wrong path or a damaged file is an error here, and not in a worker.
-        self._secret()
-
-    def _secret(self) -> Union[Key, Tables]:
-        if self._loaded is None:
-            self._loaded = Key.load(self._key) if isinstance(self._key, str) else self._key
-        return self._loaded
-
-    def of(self, shape: Sequence[int]) -> Cipher:
-        shape = tuple(shape)
-        cipher = self._by_shape.get(shape)
-        if cipher is None:
-            while len(self._by_shape) >= _MOST_CIPHERS:
-                self._by_shape.pop(next(iter(self._by_shape)))
-            cipher = Cipher(self.scheme, self._secret(), shape, depth=self.depth, device=self.device)
-            self._by_shape[shape] = cipher
-        return cipher
-
-    def __getstate__(self) -> Dict[str, Any]:
-        return {**self.__dict__, "_loaded": None, "_by_shape": {}}
-
-
-def _names(names: Optional[Sequence[str]], scheme: Scheme, given: str) -> Optional[List[str]]:
-    if not scheme.keyed_per_image:
-        return None
-    if names is None:
-        raise BatchError(f"scheme {scheme} keys every image by its name and pixels: {given}")
-    return list(names)
 
 
 def _pixels(image: Any) -> Tuple[np.ndarray, str]:
@@ -104,7 +56,7 @@ class Encrypt:
         device: Union[str, int] = "cpu",
         floats: bool = False,
     ) -> None:
-        self._ciphers = _Ciphers(scheme, key, depth, device)
+        self._ciphers = Ciphers(scheme, key, depth, device)
         self.floats = floats
 
     @property
@@ -116,7 +68,7 @@ class Encrypt:
         if pixels.ndim not in (2, 3):
             raise BatchError(f"an array of one image is (H, W, C) or (H, W), not {pixels.shape}")
         cipher = self._ciphers.of(pixels.shape)
-        names = _names(None if name is None else [name], self.scheme, "call the transform with (image, name)")
+        names = names_for(None if name is None else [name], self.scheme, "call the transform with (image, name)")
         batch = np.ascontiguousarray(pixels)[None]
         if self.floats:
             return torch.from_numpy(cipher.floats(batch, names))[0]
@@ -157,7 +109,7 @@ class EncryptBatch:
         device: Union[str, int] = "cpu",
         floats: bool = True,
     ) -> None:
-        self._ciphers = _Ciphers(scheme, key, depth, device)
+        self._ciphers = Ciphers(scheme, key, depth, device)
         self.floats = floats
 
     def __call__(self, samples: Sequence[Tuple[Any, ...]]) -> Tuple[torch.Tensor, torch.Tensor]:
@@ -169,7 +121,7 @@ class EncryptBatch:
             raise BatchError(f"the images of a batch have one shape, and these have {sorted(shapes)}")
         cipher = self._ciphers.of(pixels[0].shape)
         named = [sample[2] for sample in samples] if all(len(sample) > 2 for sample in samples) else None
-        names = _names(named, self._ciphers.scheme, "samples are (image, label, name)")
+        names = names_for(named, self._ciphers.scheme, "samples are (image, label, name)")
         batch = np.stack(pixels)
         images = cipher.floats(batch, names) if self.floats else cipher.encrypt(batch, names, out=None)
         labels = torch.as_tensor([sample[1] for sample in samples])

@@ -4,27 +4,31 @@ transformers); the small CNN has names of its own."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
 import tempfile
-from typing import Any, Dict, List, Tuple, Union
+from typing import Any, Dict, Iterable, List, Optional, Tuple, Union
 
 import numpy as np
 import torch
 from torch import nn
 
-from .. import Error
-
-Size = Tuple[int, int]
+from .. import Error, Scheme
+from ._adaptation import ELE_CHANNELS, LE_CHANNELS, EleAdaptNet, LeAdaptNet
+from ._convolutional import ConvMixer, DenseNet, Xception
+from ._layers import Patches, Size, conv, stem
 
 
 class Network(nn.Module):
     """A network of `imgveil train`: its input is float32, (N, C, H, W), with values `(2p - max) / max`, as
     `EncryptedSet`, `Cipher.floats` and `PlanModule(floats=True)` give it, and its output logits (N, classes)."""
 
-    def __init__(self, body: nn.Module, metadata: Dict[str, str]) -> None:
+    def __init__(self, adaptation: Optional[nn.Module], body: nn.Module, metadata: Dict[str, str]) -> None:
         super().__init__()
+        #: The adaptation network in front, if there is one.
+        self.adaptation = adaptation
         self.body = body
         #: The name of the network, such as `resnet18`.
         self.model: str = metadata["model"]
@@ -40,7 +44,8 @@ class Network(nn.Module):
         self.register_buffer("_summand", torch.tensor(normalise["summand"]).reshape(1, -1, 1, 1), persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return self.body(images * self._factor + self._summand)
+        images = images * self._factor + self._summand
+        return self.body(images if self.adaptation is None else self.adaptation(images))
 
     def predict(self, images: torch.Tensor) -> torch.Tensor:
         """The probability of every class, (N, classes), without gradients and as in `imgveil predict`: batch norms use
@@ -80,10 +85,6 @@ class _Cnn(nn.Module):
         return self.linear(x.flatten(1))
 
 
-def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, bias=False)
-
-
 class _Residual(nn.Module):
     """Two 3x3 convolutions, or 1x1, 3x3 and 1x1, and a shortcut (He et al. 2016)."""
 
@@ -91,15 +92,15 @@ class _Residual(nn.Module):
         super().__init__()
         outputs = 4 * width if bottleneck else width
         if bottleneck:
-            self.conv1, self.conv2 = _conv(inputs, width, 1), _conv(width, width, 3, stride)
-            self.conv3, self.bn3 = _conv(width, outputs, 1), nn.BatchNorm2d(outputs)
+            self.conv1, self.conv2 = conv(inputs, width, 1), conv(width, width, 3, stride)
+            self.conv3, self.bn3 = conv(width, outputs, 1), nn.BatchNorm2d(outputs)
         else:
-            self.conv1, self.conv2 = _conv(inputs, width, 3, stride), _conv(width, width, 3)
+            self.conv1, self.conv2 = conv(inputs, width, 3, stride), conv(width, width, 3)
         self.bn1, self.bn2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
         self.bottleneck = bottleneck
         self.downsample = None
         if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(_conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+            self.downsample = nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
@@ -111,16 +112,9 @@ class _Residual(nn.Module):
 class _ResNet(nn.Module):
     """ResNet-18 or ResNet-50, with a stem over whole blocks if there is a patch, or the one for small images."""
 
-    def __init__(self, channels: int, size: Size, classes: int, patch: Union[Size, None], deep: bool) -> None:
+    def __init__(self, channels: int, size: Size, classes: int, patch: Optional[Size], deep: bool) -> None:
         super().__init__()
-        self.maxpool = None
-        if patch is not None:
-            self.conv1 = nn.Conv2d(channels, 64, patch, stride=patch, bias=False)
-        elif min(size) < 96:
-            self.conv1 = _conv(channels, 64, 3)
-        else:
-            self.conv1 = _conv(channels, 64, 7, 2)
-            self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.conv1, self.maxpool, _ = stem(channels, size, patch)
         self.bn1 = nn.BatchNorm2d(64)
         inputs = 64
         for stage, (count, width) in enumerate(zip([3, 4, 6, 3] if deep else [2, 2, 2, 2], [64, 128, 256, 512])):
@@ -173,17 +167,15 @@ class _Encoder(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class _Patches(nn.Module):
-    """The embedding of patches. Beyond the lower and right edge they are filled with zeros."""
+class _PatchTokens(nn.Module):
+    """The embedding of patches as a sequence."""
 
     def __init__(self, channels: int, size: Size, width: int, patch: Size) -> None:
         super().__init__()
-        self.proj = nn.Conv2d(channels, width, patch, stride=patch)
-        self.missing = [-side % block for side, block in zip(size, patch)]
+        self.proj = Patches(channels, size, width, patch)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        rows, columns = self.missing
-        return self.proj(nn.functional.pad(x, (0, columns, 0, rows))).flatten(2).transpose(1, 2)
+        return self.proj(x).flatten(2).transpose(1, 2)
 
 
 class _Vit(nn.Module):
@@ -191,7 +183,7 @@ class _Vit(nn.Module):
 
     def __init__(self, channels: int, size: Size, classes: int, patch: Size, width: int) -> None:
         super().__init__()
-        self.patch_embed = _Patches(channels, size, width, patch)
+        self.patch_embed = _PatchTokens(channels, size, width, patch)
         count = 1 + -(-size[0] // patch[0]) * -(-size[1] // patch[1])
         self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
         self.pos_embed = nn.Parameter(torch.zeros(1, count, width))
@@ -208,9 +200,16 @@ _FIRST = {
     "cnn": "patch.weight",
     "resnet18": "conv1.weight",
     "resnet50": "conv1.weight",
+    "densenet121": "features.conv0.weight",
+    "xception": "conv1.weight",
     "vit-tiny": "patch_embed.proj.weight",
     "vit-small": "patch_embed.proj.weight",
+    "convmixer": "stem.0.weight",
 }
+
+
+#: The beginning of the names of an adaptation network's tensors.
+_ADAPTATION = "adaptation."
 
 
 def _safetensors(path: Union[str, "os.PathLike[str]"]) -> Tuple[Dict[str, torch.Tensor], Dict[str, str]]:
@@ -252,33 +251,74 @@ def _exported(run: str) -> Tuple[Dict[str, torch.Tensor], Dict[str, str]]:
         return _safetensors(path)
 
 
+def _pair(sides: Iterable[int]) -> Size:
+    """Rows and columns."""
+    rows, columns = sides
+    return rows, columns
+
+
+def _adaptation(
+    tensors: Dict[str, torch.Tensor], metadata: Dict[str, str], channels: int, size: Size
+) -> Tuple[nn.Module, int]:
+    """The adaptation network of these tensors, and the channels of its maps."""
+    if "permutation" not in tensors:
+        return LeAdaptNet(channels, _pair(tensors["first.weight"].shape[2:])), LE_CHANNELS
+    pixels = tensors["weight"].shape[2] // ELE_CHANNELS
+    side = math.isqrt(pixels)
+    block = (side, side)
+    try:
+        # Blocks that are no squares are those of the scheme.
+        block = Scheme(metadata.get("scheme", "")).block or block
+    except Error:
+        pass
+    return EleAdaptNet(channels, size, block if block[0] * block[1] == pixels else (side, side)), ELE_CHANNELS
+
+
 def load(run: Union[str, "os.PathLike[str]"]) -> Network:
     """The network of a training run, with its weights, in evaluation mode.
 
-    `run` is the folder that `imgveil train` wrote, or the file that `imgveil export` wrote of it. The networks cnn,
-    resnet18, resnet50, vit-tiny and vit-small are known, without an adaptation network. Its probabilities agree with
-    those of `imgveil predict` within 1e-5.
+    `run` is the folder that `imgveil train` wrote, or the file that `imgveil export` wrote of it. All networks of
+    `imgveil train` are known, with or without an adaptation network. Its probabilities agree with those of `imgveil
+    predict` within 1e-5.
     """
     tensors, metadata = _exported(os.fspath(run)) if os.path.isdir(run) else _safetensors(run)
     kind = metadata.get("model")
     if kind not in _FIRST:
         held = f"a network {kind}" if kind else "no network of imgveil"
         raise Error(f"{os.fspath(run)} holds {held}: known are {', '.join(_FIRST)}")
-    if any(name.startswith("adaptation.") for name in tensors):
-        raise Error(f"{os.fspath(run)} has an adaptation network in front, which is not known here")
+    try:
+        adaptation, body = _built(kind, tensors, metadata)
+    except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
+        raise Error(f"the weights of {os.fspath(run)} are not those of its network: {error}") from error
+    return Network(adaptation, body, metadata).eval()
+
+
+def _built(
+    kind: str, tensors: Dict[str, torch.Tensor], metadata: Dict[str, str]
+) -> Tuple[Optional[nn.Module], nn.Module]:
+    """The adaptation network, if there is one, and the network behind it, with their weights."""
     height, width, channels = (int(side) for side in metadata["size"].split("x"))
-    size, patch = (height, width), tuple(tensors[_FIRST[kind]].shape[2:])
+    size, adaptation = (height, width), None
+    in_front = {name[len(_ADAPTATION) :]: value for name, value in tensors.items() if name.startswith(_ADAPTATION)}
+    if in_front:
+        tensors = {name: value for name, value in tensors.items() if not name.startswith(_ADAPTATION)}
+        adaptation, channels = _adaptation(in_front, metadata, channels, size)
+        adaptation.load_state_dict(in_front)
+    patch = _pair(tensors[_FIRST[kind]].shape[2:])
     classes = len(json.loads(metadata["classes"]))
+    stated = metadata.get("patch")
+    of_blocks = _pair(int(side) for side in stated.split("x")) if stated else None
     if kind == "cnn":
         body: nn.Module = _Cnn(channels, size, classes, patch)
     elif kind.startswith("vit"):
         body = _Vit(channels, size, classes, patch, 192 if kind == "vit-tiny" else 384)
+    elif kind == "convmixer":
+        body = ConvMixer(channels, size, classes, patch)
+    elif kind == "densenet121":
+        body = DenseNet(channels, size, classes, of_blocks)
+    elif kind == "xception":
+        body = Xception(channels, size, classes, of_blocks)
     else:
-        stated = metadata.get("patch")
-        of_blocks = tuple(int(side) for side in stated.split("x")) if stated else None
         body = _ResNet(channels, size, classes, of_blocks, kind == "resnet50")
-    try:
-        body.load_state_dict(tensors)
-    except RuntimeError as error:
-        raise Error(f"the weights of {os.fspath(run)} are not those of its network: {error}") from error
-    return Network(body, metadata).eval()
+    body.load_state_dict(tensors)
+    return adaptation, body

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from .. import BatchError, Cipher, DtypeError, IncompatibleError, Scheme
-from ._encrypt import Secret
+from .._ciphers import Secret
 from ._tensors import largest
 
 
