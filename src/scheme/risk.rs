@@ -39,7 +39,7 @@ const BLOCK: KeyScope = KeyScope::Block;
 const IMAGE: KeyScope = KeyScope::Image;
 
 /// Preset, key scope, whether blocks are scrambled by choice; then encrypted images alone, known pairs, chosen images.
-const TABLE: [Row; 19] = [
+const TABLE: [Row; 22] = [
     (Preset::None, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::ShuffleFlip, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::ShuffleFlip, SHARED, true, [Some((4, 0.988)), Some((2, 0.997)), Some((1, 1.0))]),
@@ -55,6 +55,10 @@ const TABLE: [Row; 19] = [
     (Preset::Shf, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Np, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Vit, SHARED, false, [Some((4, 0.992)), Some((1, 1.0)), Some((1, 1.0))]),
+    // Of the first, one image; of the last, the tones of its patches.
+    (Preset::EtcImage, SHARED, false, [Some((1, 0.191)), None, None]),
+    (Preset::ShuffleFlipImage, SHARED, false, [None, None, None]),
+    (Preset::VitImage, SHARED, false, [Some((1, 0.229)), None, None]),
     (Preset::Pixelate, SHARED, false, [Some((1, 0.619)), None, None]),
     (Preset::Blur, SHARED, false, [Some((1, 0.711)), None, None]),
     (Preset::DpPix, SHARED, false, [Some((1, 0.307)), None, None]),
