@@ -208,8 +208,8 @@ impl Piece {
     }
 }
 
-/// Appends the elements of permutations of `n` in order. `bytes` holds the first pieces of all, `key` puts a piece above
-/// the number of its element, which has `bits` bits. Where pieces are equal, those that follow decide.
+/// Appends the elements of permutations of `n` in order. `bytes` holds the first pieces of all, `key` puts a piece
+/// above the number of its element, which has `bits` bits. Where pieces are equal, those that follow decide.
 fn ranked<const PIECE: usize, K: Copy + Ord + Into<u64> + Zeroize, I: Iterator<Item = u64>>(
     bytes: &[u8],
     n: usize,

@@ -337,8 +337,8 @@ mod tests {
         refused("[[stages]]\nstage = \"keystream\"", &format!("2: {}", form("stages")));
         refused("[[stage]]\nstage = \"keystream\"\n\n[other.table]", &format!("5: {}", form("other")));
         refused(
-            "[[stage]]\nstage = \"keystream\"\n[[stage]]\nstage = \"block-scrambling\"\nblock = 4\nkey = \"block\"",
-            "7: block-scrambling has no field `key`; it has block",
+            "[[stage]]\nstage = \"keystream\"\n[[stage]]\nstage = \"block-scrambling\"\nblock = 4\norder = \"x\"",
+            "7: block-scrambling has no field `order`; it has block, key",
         );
         // Its type does not matter where the field itself does not.
         refused("[[stage]]\nstage = \"keystream\"\nname = [1]", "4: keystream has no field `name`; it has key");
@@ -403,8 +403,8 @@ mod tests {
              `image` (a key per image)",
         );
         refused(
-            &stage("sign-flip", "key = \"image\"\nblock = 4"),
-            "4: sign-flip has no key scope `image`, only shared and block",
+            &stage("pixel-negative-positive", "key = \"block\""),
+            "4: pixel-negative-positive has no key scope `block`, only shared and image",
         );
         refused(
             &stage("sign-flip", "block = 4\norder = \"hwc\""),
@@ -415,9 +415,8 @@ mod tests {
             "5: `6` is not a channel table: write `permutations` or `as-published`",
         );
         refused(
-            &stage("colour-shuffling", "block = 4\nkey = \"image\""),
-            "5: colour-shuffling with a key per image works on single pixels and permutations: write block 1x1, no \
-             orders",
+            &stage("colour-shuffling", "block = 4\nkey = \"image\"\norders = \"as-published\""),
+            "5: colour-shuffling with a key per image has the six permutations only: leave the orders out",
         );
         refused(
             &stage("block-statistic", "block = 4\nstatistic = \"mode\""),

@@ -217,7 +217,7 @@ mod tests {
             "keystream",
             "pixel-shuffling block=4 key=shared",
             "pixel-shuffling key=shared block=4x4",
-            "pixel-shuffling block=4x4 key=image",
+            "pixel-shuffling block=4x4 key=pixel",
             "pixel-shuffling block=4x4 key=shared order=row-column-channel",
             "sign-flip block=0x4 key=shared",
             "sign-flip block=04x4 key=shared",
@@ -248,7 +248,7 @@ mod tests {
     fn errors_say_what_a_stage_has() {
         let words = |kind: &str, fields: &[(&str, &str)]| Stage::from_fields(kind, fields).unwrap_err().to_string();
         assert!(words("shuffle", &[]).contains("pixel-shuffling, sign-flip"));
-        assert!(words("block-scrambling", &[("block", "4"), ("key", "x")]).contains("it has block"));
+        assert!(words("block-scrambling", &[("block", "4"), ("order", "x")]).contains("it has block, key"));
         assert!(words("block-scrambling", &[]).contains("needs the field `block`"));
         assert!(words("pixel-negative-positive", &[("key", "block")]).contains("only shared and image"));
     }

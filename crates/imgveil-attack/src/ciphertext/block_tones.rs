@@ -41,10 +41,10 @@ mod tests {
     #[test]
     fn a_block_becomes_its_tone() {
         let shape = Shape { height: 2, width: 4, channels: 1 };
-        let images = Batch::new(shape, 15, vec![0, 15, 3, 5, 15, 0, 12, 4]).unwrap();
-        // Distances of 15, and of 9, 5, 9, 7.
-        assert_eq!(block_tones(&images, 2, true).unwrap().samples(), [15, 15, 8, 8, 15, 15, 8, 8]);
-        assert_eq!(block_tones(&images, 2, false).unwrap().samples(), [8, 8, 6, 6, 8, 8, 6, 6]);
+        let images = Batch::new(shape, 255, vec![0, 255, 30, 25, 255, 0, 28, 227]).unwrap();
+        // Twice the distance: 255, and 195, 205, 199, 199.
+        assert_eq!(block_tones(&images, 2, true).unwrap().samples(), [255, 255, 200, 200, 255, 255, 200, 200]);
+        assert_eq!(block_tones(&images, 2, false).unwrap().samples(), [128, 128, 78, 78, 128, 128, 78, 78]);
         assert!(block_tones(&images, 3, true).is_err());
     }
 }

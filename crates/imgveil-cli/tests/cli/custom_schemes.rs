@@ -80,7 +80,7 @@ fn a_file_that_is_no_scheme_is_refused_with_its_line() {
         ),
         (
             "[[stage]]\nstage = \"block-scrambling\"\nblocks = 4\n",
-            "own.toml:3: block-scrambling has no field `blocks`; it has block",
+            "own.toml:3: block-scrambling has no field `blocks`; it has block, key",
         ),
         (
             "name = \"vit\"\n[[stage]]\nstage = \"keystream\"\n",

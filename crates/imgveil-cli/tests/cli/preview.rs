@@ -142,7 +142,7 @@ fn a_preview_is_refused_with_a_reason() {
     sandbox.refuses_like("preview a.png --device 99", DEVICE, right);
     sandbox.run("preview a.png -k k.key -s all -s own.toml").is(
         0,
-        &showed("preview.png: a.png", "23 schemes", 15, 8),
+        &showed("preview.png: a.png", "26 schemes", 18, 8),
         "",
     );
 }

@@ -61,7 +61,7 @@ fn schemes_are_listed_for_any_size_and_as_json() {
     });
     assert_eq!(list[8], expected);
     assert_eq!((&list[4]["key_space"], &list[5]["key_per_image"]), (&Value::Null, &Value::from("option")));
-    assert_eq!(list[14]["key_space"], serde_json::json!({ "bits": 256.0, "tables": null }));
+    assert_eq!(list[17]["key_space"], serde_json::json!({ "bits": 256.0, "tables": null }));
 }
 
 #[test]

@@ -37,7 +37,8 @@ impl BlockKeys {
         })
     }
 
-    /// Draws an image's keys and tells of every sample: encryption takes `to` from `from`, flipped or not. The twin of `shaders/block_keys.wgsl`.
+    /// Draws an image's keys and tells of every sample: encryption takes `to` from `from`, flipped or not. The twin of
+    /// `shaders/block_keys.wgsl`.
     pub(super) fn pairs(&self, blocks: &Blocks, id: u64, mut add: impl FnMut(usize, usize, u32)) {
         let (count, channels) = (blocks.count(), blocks.geometry().channels());
         let digits = |subkey: &Option<Subkey>, n| subkey.as_ref().map(|key| Stream::digits(key, id, n, count));

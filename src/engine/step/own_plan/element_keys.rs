@@ -38,7 +38,8 @@ impl ElementKeys {
         }
     }
 
-    /// Draws an image's keys and tells of every element: encryption takes `to` from `from`, flipped or not. The twin of `shaders/element_keys.wgsl`.
+    /// Draws an image's keys and tells of every element: encryption takes `to` from `from`, flipped or not. The twin of
+    /// `shaders/element_keys.wgsl`.
     pub(super) fn pairs(&self, blocks: &Blocks, id: u64, mut add: impl FnMut(usize, usize, u32)) {
         let count = blocks.count();
         match self {
