@@ -379,7 +379,8 @@ fn runs_that_make_no_sense_are_refused() {
         ),
         (
             "train --data in --epochs 1 -o run",
-            "run exists and is not empty: choose another folder for this run with -o, or remove it first",
+            "run exists and is not empty: it holds a run; --resume goes on with it if it was cut, or choose another \
+             folder with -o",
         ),
         (
             "train --data in --epochs 1 -o in --resume",

@@ -57,19 +57,23 @@ mod tests {
     use burn::tensor::Device;
     use imgveil::internal::scheme::Block;
 
-    /// The parameters that are counted are those of the networks.
+    /// The parameters that are counted are those of the networks, which also keep running means and singular vectors.
     #[test]
     fn every_parameter_is_counted() {
         let device = Device::flex();
+        let counted = |counted: u64, made: usize, kept: usize| assert_eq!(counted + kept as u64, made as u64);
         for (side, channels, block, width) in [(16, 1, None, 8), (16, 3, Some(4), 12), (24, 3, Some(8), 4)] {
             let geometry = Geometry::new(side, side, channels).unwrap();
             let config = InverseConfig { block: block.map(Block::square), width, ..InverseConfig::default() };
             let size = [side as usize; 2];
             let block = block.map(|side| [side as usize; 2]);
             let made = Generator::new(channels as usize, size, block, width, &device);
-            assert_eq!(config.generator(geometry), made.num_params() as u64, "{side} {channels} {width}");
+            let of_blocks = block.map_or(0, |_| 2 * FEATURES * geometry.pixels());
+            let norms = 2 * width * (2 * RESIDUAL + 2);
+            counted(config.generator(geometry), made.num_params(), of_blocks + norms + channels as usize);
             let made = Discriminator::new(channels as usize, size, 64, &device);
-            assert_eq!(discriminator(64, geometry), made.num_params() as u64, "{side} {channels}");
+            // One for each output of every convolution but those of attention.
+            counted(discriminator(64, geometry), made.num_params(), 2 * (8 + 16 + 32) + 64 + 1);
         }
     }
 
