@@ -148,6 +148,6 @@ mod tests {
         for (i, scheme) in schemes.iter().enumerate() {
             assert!(!schemes[i + 1..].contains(scheme), "{scheme}");
         }
-        assert_eq!(all.len(), 22);
+        assert_eq!(all.len(), 25);
     }
 }

@@ -151,7 +151,8 @@ fn a_set_that_streams_is_the_same_set() {
         let (label, group) = if preset == Preset::InstaHide { (8, 4) } else { (4, 1) };
         let steps = match preset {
             Preset::SkkFilter | Preset::DpPix => 3,
-            Preset::Pixelate | Preset::Blur => 2,
+            Preset::Pixelate | Preset::Blur | Preset::EtcImage => 2,
+            Preset::ShuffleFlipImage | Preset::VitImage => 4,
             _ => 1,
         };
         assert_eq!(sent(20) - sent(19), group * (256 + steps * 28) + label, "{preset:?}");
