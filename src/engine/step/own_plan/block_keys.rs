@@ -45,8 +45,8 @@ impl BlockKeys {
         let (turns, colours) = (digits(&self.turn, 8), digits(&self.colour, 6).filter(|_| channels == 3));
         let negative = self.negative.as_ref().map(|key| Stream::new(key, id).bits(count));
         let places = self.scramble.as_ref().map(|key| Stream::rankings(key, id, 0, Piece::Word, count, 1));
-        let offsets: Vec<usize> = (0..blocks.samples()).map(|i| blocks.offset(i)).collect();
         let pixels = blocks.samples() / channels;
+        let offsets: Vec<usize> = (0..pixels).map(|pixel| blocks.offset(pixel * channels)).collect();
         let side = blocks.block().1 as usize;
         let upright: Vec<usize> = (0..pixels).collect();
         let turned: Vec<Vec<usize>> = match turns {
@@ -59,10 +59,10 @@ impl BlockKeys {
             let order = colours.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[block] as usize]);
             let flip = if negative.as_ref().is_some_and(|bits| bits[block]) { FLIP } else { 0 };
             let (to, from) = (blocks.corner(place), blocks.corner(block));
-            for (pixel, &source) in pixel_of.iter().enumerate() {
+            for (&offset, &source) in offsets.iter().zip(pixel_of) {
+                let (to, from) = (to + offset, from + offsets[source]);
                 for (channel, &other) in order.iter().enumerate().take(channels) {
-                    let source = from + offsets[source * channels + usize::from(other)];
-                    add(to + offsets[pixel * channels + channel], source, flip);
+                    add(to + channel, from + usize::from(other), flip);
                 }
             }
         }
