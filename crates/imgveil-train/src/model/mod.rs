@@ -108,8 +108,8 @@ impl ModelKind {
     /// The default patch (rows, columns) for images of `size` (rows, columns). `None` for networks with a stem of
     /// another kind.
     ///
-    /// The small CNN and the bag of blocks have a patch of 4. As published, vision transformers have a patch of 16 and ConvMixer of 7. For
-    /// images with a side below 96 pixels it is 4, as there would be too few patches.
+    /// The small CNN and the bag of blocks have a patch of 4. As published, vision transformers have a patch of 16 and
+    /// ConvMixer of 7. For images with a side below 96 pixels it is 4, as there would be too few patches.
     pub fn usual_patch(self, size: [usize; 2]) -> Option<[usize; 2]> {
         let small = layers::is_small(size);
         match self {

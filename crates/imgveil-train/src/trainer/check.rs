@@ -11,10 +11,10 @@ use std::collections::HashSet;
 /// on the initial weights.
 ///
 /// # Errors
-/// When an encrypted set is to be augmented, fresh keys are asked for where images have none of their own, there are fewer than two training images, a split has none of the classes
-/// of the training images, the first convolution is larger than the images, the blocks of an adaptation network do not
-/// tile them, the initial weights do not fit, the warm-up is as long as the run, or early stopping has no validation
-/// images.
+/// When an encrypted set is to be augmented, fresh keys are asked for where images have none of their own, there are
+/// fewer than two training images, a split has none of the classes of the training images, the first convolution is
+/// larger than the images, the blocks of an adaptation network do not tile them, the initial weights do not fit, the
+/// warm-up is as long as the run, or early stopping has no validation images.
 pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, Error> {
     Ok(checked(set, config)?)
 }
