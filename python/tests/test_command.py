@@ -133,7 +133,6 @@ NETWORKS = [
     ("xception", "shuffle-flip", 16, ""),
     ("xception", "none", 96, ""),
     ("vit-tiny", "shuffle-flip", 16, ""),
-    ("bag", "shuffle-flip", 16, ""),
     ("vit-small", "none", 18, ""),
     ("convmixer", "none", 18, ""),
     ("cnn", "le", 16, "--adapt le"),

@@ -210,7 +210,6 @@ fn train(error: &TrainError) -> ErrorKind {
         TrainError::TooFew(_) | TrainError::Disjoint(_) => ErrorKind::Data,
         TrainError::Compile(_)
         | TrainError::AugmentEncrypted
-        | TrainError::FreshKeys
         | TrainError::Patch { .. }
         | TrainError::Adaptation { .. }
         | TrainError::Warmup { .. }

@@ -85,7 +85,6 @@ impl ModelConfig {
             ModelKind::VitTiny => (192, 192),
             ModelKind::VitSmall => (384, 384),
             ModelKind::ConvMixer => (768, 768),
-            ModelKind::Bag => (64, 128),
         };
         let patch = self.patch.map_or(1, pixels);
         let positions = match self.kind {

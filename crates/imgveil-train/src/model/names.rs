@@ -28,7 +28,7 @@ pub fn published(kind: ModelKind, path: &str) -> (String, Role) {
         ["classifier", _, inner @ .., leaf] => {
             let role = role(inner, leaf);
             let module = match kind {
-                ModelKind::Cnn | ModelKind::Bag => inner.join("."),
+                ModelKind::Cnn => inner.join("."),
                 ModelKind::ResNet18 => resnet(inner, [2, 2, 2, 2]),
                 ModelKind::ResNet50 => resnet(inner, [3, 4, 6, 3]),
                 ModelKind::DenseNet121 => densenet(inner),

@@ -86,8 +86,6 @@ fn of_a_place(kind: ModelKind, places: u64) -> u64 {
         ModelKind::VitTiny => 4 * places.max(256),
         ModelKind::VitSmall => 8 * places.max(256),
         ModelKind::ConvMixer => 2 << 10,
-        // Sixteen ways to see a block, and every sample by itself.
-        ModelKind::Bag => 64,
     };
     kib << 10
 }
