@@ -446,7 +446,8 @@ class TestSets:
     def test_every_option_of_the_command_is_there(self):
         told = imgveil_command("encrypt", "--help").stdout
         flags = {flag.replace("-", "_") for flag in re.findall(r"^ +(?:-\w, )?--([a-z-]+)", told, re.MULTILINE)}
-        assert flags - _options.NAMES == {"key", "tables", "scheme", "verbose", "help", "json", "partition"}
+        own = {"key", "tables", "scheme", "verbose", "quiet", "help", "json", "partition", "log"}
+        assert flags - _options.NAMES == own
         assert _options.NAMES <= flags
 
 

@@ -8,11 +8,11 @@ from typing import Any, Dict, List, Optional
 #: Options with a value.
 _VALUES = frozenset(
     "block key_scope statistic channel_table resize window axis labels channels exif_orientation memory depth format "
-    "jpeg_quality per_shard keep_members names salt device device_timeout".split()
+    "jpeg_quality per_shard keep_members names salt split_by threads device device_timeout".split()
 )
 #: Options without one.
 _SWITCHES = frozenset(
-    "scramble sign_flip pad crop follow_links keep_names keep_classes dry_run retry_failed".split()
+    "scramble sign_flip pad crop follow_links keep_names keep_classes no_labels dry_run retry_failed".split()
 )
 #: Options that hold paths. Workers run in other folders.
 _PATHS = frozenset(["labels", "names"])
