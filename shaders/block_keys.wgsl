@@ -1,6 +1,6 @@
-// The plan of every image that turns, negates, recolours and scrambles blocks as wholes, drawn from the image's own
-// streams. It writes what element_keys.wgsl writes. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl,
-// shared/rankings.wgsl and shared/own_plan_written.wgsl in front. Twin: BlockKeys::pairs in
+// Draws a plan for every image from its own streams, which turns, negates, recolours and scrambles blocks as wholes.
+// Writes what element_keys.wgsl writes. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl,
+// shared/rankings.wgsl, shared/colour_orders.wgsl and shared/own_plan_written.wgsl in front. Twin: BlockKeys::pairs in
 // src/engine/step/own_plan/block_keys.rs.
 
 // What is done to the run's blocks: the turn in bits 0 to 2, the sign in bit 3, above it the order of the channels,
@@ -29,9 +29,8 @@ fn done_to(id: vec2<u32>, block: u32) -> u32 {
         var is_fair = false;
         while (!is_fair) {
             word = word_of(chacha20_block(key_low, key_high, vec2<u32>(number / 16u, 0u), id), number % 16u);
-            // Of eight ways and of bits every word is fair. Of six orders a fair word gives word * 6 div 2^32; four of
-            // 2^32 words are refused, and the block looks one round further.
-            is_fair = what != COLOUR || word * 6u >= 4u;
+            // For turns and signs every word is fair.
+            is_fair = what != COLOUR || gives_order(word);
             number += params.blocks;
         }
         if (what == TURN) {
@@ -39,9 +38,7 @@ fn done_to(id: vec2<u32>, block: u32) -> u32 {
         } else if (what == SIGNS) {
             all |= ((word >> (block & 31u)) & 1u) << 3u;
         } else {
-            let digit = ((word >> 16u) * 6u + (((word & 0xffffu) * 6u) >> 16u)) >> 16u;
-            // 012, 021, 102, 120, 201, 210: the orders, a byte each.
-            all |= ((select(0x09211824u, 0x0612u, digit >= 4u) >> (digit % 4u * 8u)) & 0xffu) << 4u;
+            all |= order_by(word) << 4u;
         }
     }
     return all;

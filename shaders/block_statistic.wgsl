@@ -1,5 +1,5 @@
 // The statistic of every block and channel. One invocation computes one; shared/fill.wgsl's kernels write it into the
-// block. Needs shared/source.wgsl in front. Twin: block_statistic() in src/engine/cpu.rs.
+// block. Needs shared/source.wgsl in front. Twin: fill() in src/engine/step/block_statistic.rs.
 
 @group(0) @binding(4) var<storage, read_write> statistics: array<u32>;
 

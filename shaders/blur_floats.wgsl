@@ -1,6 +1,6 @@
 // A blur in one direction, packed words to normalised floats, planar (N, C, H, W). One invocation writes one float.
-// Needs shared/source.wgsl and shared/blur.wgsl in front. Twin: src/engine/step/gaussian_blur.rs and CpuEngine::floats
-// in src/engine/cpu.rs.
+// Needs shared/source.wgsl and shared/blur.wgsl in front. Twins: src/engine/step/gaussian_blur.rs and floats() in
+// src/engine/cpu/mod.rs.
 
 @group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;

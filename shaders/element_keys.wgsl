@@ -1,8 +1,8 @@
-// The plan of every image that moves or flips elements inside blocks (samples, after that their signs; or nibbles,
-// which change signs before and after), drawn from the image's own streams. For every
-// image it writes the image's words, and behind them the plan: an entry for every element in stored order, as in
-// permute_bytes.wgsl. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl, shared/rankings.wgsl and
-// shared/own_plan_written.wgsl in front. Twin: ElementKeys::pairs in src/engine/step/own_plan/element_keys.rs.
+// Draws a plan for every image from its own streams, which moves and flips elements inside blocks: samples are moved
+// and then negated, or nibbles are negated, moved and negated again. Writes the image's words and behind them the plan:
+// an entry for every element in stored order, as in permute_bytes.wgsl. Needs shared/source.wgsl, shared/chacha20.wgsl,
+// shared/staged.wgsl, shared/rankings.wgsl and shared/own_plan_written.wgsl in front. Twin: ElementKeys::pairs in
+// src/engine/step/own_plan/element_keys.rs.
 
 // Words of sign bits that a run needs, if its permutations are short.
 var<workgroup> sign_words: array<u32, 48>;

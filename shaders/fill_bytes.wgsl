@@ -1,5 +1,5 @@
 // Every block filled with its statistic, to packed words. One invocation writes one word. Needs shared/source.wgsl and
-// shared/fill.wgsl in front. Twin: block_statistic() in src/engine/cpu.rs.
+// shared/fill.wgsl in front. Twin: fill() in src/engine/step/block_statistic.rs.
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
 

@@ -1,6 +1,6 @@
 // Every block filled with its statistic, to normalised floats, planar (N, C, H, W). One invocation writes one float.
-// Needs shared/source.wgsl and shared/fill.wgsl in front. Twin: block_statistic() and CpuEngine::floats in
-// src/engine/cpu.rs.
+// Needs shared/source.wgsl and shared/fill.wgsl in front. Twins: fill() in src/engine/step/block_statistic.rs and
+// floats() in src/engine/cpu/mod.rs.
 
 @group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;

@@ -1,7 +1,7 @@
 // Packed words XOR each image's own ChaCha20 stream, to normalised floats, planar (N, C, H, W). One invocation
 // computes one ChaCha20 block and writes 64 floats, or 32 of 16-bit samples, 64 samples apart. Needs
 // shared/source.wgsl, shared/chacha20.wgsl and shared/staged.wgsl in front. Twin: Stream::xor in src/schedule.rs and
-// CpuEngine::floats in src/engine/cpu.rs.
+// floats() in src/engine/cpu/mod.rs.
 
 @group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;

@@ -1,6 +1,6 @@
 // Laplace noise on blocks, packed words to normalised floats, planar (N, C, H, W). One invocation writes one float.
 // Needs shared/source.wgsl, shared/chacha20.wgsl and shared/laplace.wgsl in front. Twin:
-// src/engine/step/laplace_noise.rs and CpuEngine::floats in src/engine/cpu.rs.
+// src/engine/step/laplace_noise.rs and floats() in src/engine/cpu/mod.rs.
 
 @group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;

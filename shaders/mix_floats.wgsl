@@ -1,7 +1,7 @@
 // Several images into one, with signs of its own, to floats, planar (N, C, H, W). A workgroup of 64 works on 2048
 // samples, whose sign bits are four ChaCha20 blocks. Weights add up to 2^16, so a sum is an integer below 2^24, which
 // a float holds: one product, and one rounding. Needs shared/source.wgsl and shared/chacha20.wgsl in front.
-// Twin: mix() in src/engine/cpu.rs.
+// Twin: mix() in src/engine/cpu/mod.rs.
 
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;
 

@@ -1,5 +1,5 @@
-// Packed words through a plan to packed words. One invocation writes one word of an image: eight nibbles, four
-// 8-bit samples or two of 16 bits. Needs shared/source.wgsl in front. Twin: permute() in src/engine/cpu.rs.
+// Packed words through a plan to packed words. One invocation writes one word of an image: eight nibbles, four 8-bit
+// samples or two of 16 bits. Needs shared/source.wgsl in front. Twin: gather() in src/engine/step/permute.rs.
 
 @group(0) @binding(3) var<storage, read> plan: array<u32>;       // source in bits 0..31, flip in bit 31
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;

@@ -1,6 +1,6 @@
 // Packed words through a plan to normalised floats, planar (N, C, H, W): one dispatch from the resident set
 // into the network's input. One invocation writes one float of an image. Needs shared/source.wgsl in front.
-// Twin: CpuEngine::floats in src/engine/cpu.rs.
+// Twin: floats() in src/engine/cpu/mod.rs.
 
 @group(0) @binding(3) var<storage, read> plan: array<u32>;       // source in bits 0..31, flip in bit 31
 // (2p - max) / max for every sample, made on the host: no arithmetic here that a driver could round otherwise.

@@ -1,7 +1,7 @@
 // Signs and channel orders with keys per image, packed words to packed words. One invocation writes four times four
 // neighbouring pixels, which are whole words. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl and
 // shared/pixel_keys.wgsl in front.
-// Twin: pixel_keyed() in src/engine/cpu.rs.
+// Twin: pixel_keyed() in src/engine/step/pixel_keyed.rs.
 
 @group(0) @binding(4) var<storage, read_write> encrypted: array<u32>;
 

@@ -1,6 +1,7 @@
 // Signs and channel orders with keys per image, packed words to normalised floats, planar (N, C, H, W). One invocation
 // writes 16 pixels, 64 apart. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl and
-// shared/pixel_keys.wgsl in front. Twin: pixel_keyed() and CpuEngine::floats in src/engine/cpu.rs.
+// shared/pixel_keys.wgsl in front. Twins: pixel_keyed() in src/engine/step/pixel_keyed.rs and floats() in
+// src/engine/cpu/mod.rs.
 
 @group(0) @binding(4) var<storage, read> scale: array<f32>;      // (2p - max) / max for every sample
 @group(0) @binding(5) var<storage, read_write> tensor: array<f32>;

@@ -104,9 +104,7 @@ impl Stream {
         Self::at(subkey, id, from).0.fill_bytes(&mut bytes);
         let mut order = Vec::with_capacity(all);
         let next = |element: u64| (1..).map(move |round| piece.at(subkey, id, from, element + round * all as u64));
-        if piece == Piece::Half && n <= MOST_COUNTED {
-            counted(&bytes, n, next, &mut order);
-        } else if piece == Piece::Half && n <= 1 << 16 {
+        if piece == Piece::Half && n <= 1 << 16 {
             ranked(&bytes, n, |own: [u8; 2], i| u32::from(u16::from_le_bytes(own)) << 16 | i, 16, next, &mut order);
         } else if piece == Piece::Half {
             let key = |own: [u8; 2], i| u64::from(u16::from_le_bytes(own)) << 32 | u64::from(i);
@@ -206,32 +204,6 @@ impl Piece {
                 let word = Stream::at(subkey, id, from + number / 2).word();
                 u64::from(word >> (number % 2 * 16) & 0xffff)
             }
-        }
-    }
-}
-
-/// Up to so many elements, counting smaller pieces is faster than sorting: a vector compares eight of them at once.
-const MOST_COUNTED: usize = 256;
-
-/// As [`ranked`], for halves of words and at most [`MOST_COUNTED`] elements.
-fn counted<I: Iterator<Item = u64>>(bytes: &[u8], n: usize, next: impl Fn(u64) -> I, order: &mut Vec<u32>) {
-    let mut pieces = Zeroizing::new([0u16; MOST_COUNTED]);
-    let pieces = &mut pieces[..n];
-    for (q, bytes) in bytes.chunks_exact((2 * n).max(1)).enumerate() {
-        let (halves, _) = bytes.as_chunks::<2>();
-        pieces.iter_mut().zip(halves).for_each(|(piece, &half)| *piece = u16::from_le_bytes(half));
-        let first = order.len();
-        order.resize(first + n, u32::MAX);
-        let places = &mut order[first..];
-        for (&mine, i) in pieces.iter().zip(0..) {
-            let place = pieces.iter().fold(0u16, |before, &other| before + u16::from(other < mine));
-            places[usize::from(place)] = i;
-        }
-        // Of equal pieces, all but one found their place taken.
-        if places.contains(&u32::MAX) {
-            order.truncate(first);
-            let key = |own: [u8; 2], i| u32::from(u16::from_le_bytes(own)) << 16 | i;
-            ranked(bytes, n, key, 16, |element| next((q * n) as u64 + element), order);
         }
     }
 }

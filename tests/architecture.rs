@@ -115,6 +115,27 @@ fn names(path: &Path, words: &[&str]) -> bool {
     names.any(|name| words.contains(&name))
 }
 
+/// A shader names the file of its twin.
+#[test]
+fn sources_that_shaders_name_exist() {
+    let mut named = 0;
+    for folder in ["shaders", "shaders/shared"] {
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            let words = text.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_end_matches('.'));
+            for source in words.filter(|word| word.starts_with("src/")) {
+                assert!(root().join(source).is_file(), "{} names {source}", path.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
 #[test]
 fn a_stage_touches_four_source_files() {
     let mut files = Vec::new();

@@ -2,7 +2,7 @@
 // driver round divisions as it likes. The reciprocal is split in two, so that the first product is exact and the second
 // is too small for its own rounding to matter: whether a driver fuses the sum with either makes no difference. Nor may
 // it put both factors together, which some do where it looks as if both products were of one number: hence two. Twin:
-// normalised() in src/image.rs, whose tests try all of this for every sample there is.
+// normalised() in src/image/depth.rs, whose tests try all of this for every sample there is.
 fn normalised(samples: vec4<u32>, depth: u32) -> vec4<f32> {
     if (depth == 8u) {
         let x = vec4<i32>(samples) * 2 - 255;

@@ -1,7 +1,8 @@
 // Keys per image of single pixels: a sign bit for every sample and an order of the channels for every pixel, drawn
 // from the image's own ChaCha20 streams. A workgroup of 64 works on 1024 pixels: as many as its 64 ChaCha20 blocks
-// have words, and so digits. Needs shared/source.wgsl, shared/chacha20.wgsl and shared/staged.wgsl in front.
-// Twin: pixel_keyed() in src/engine/cpu.rs; draws: Stream::bits and Stream::digits in src/schedule.rs.
+// have words, and so digits. Needs shared/source.wgsl, shared/chacha20.wgsl, shared/staged.wgsl and
+// shared/colour_orders.wgsl in front.
+// Twin: pixel_keyed() in src/engine/step/pixel_keyed.rs; draws: Stream::bits and Stream::digits in src/schedule.rs.
 
 override NEGATIVE: bool = true;     // sign bits
 override COLOUR: bool = true;       // orders of the channels
@@ -54,15 +55,12 @@ fn order_of(shown: ImageRef, first_pixel: u32, pixel: u32) -> u32 {
     }
     let pixels_of_image = params.height * params.width;
     var word = staged_word(pixel - first_pixel);
-    // Fair words give word * 6 div 2^32; four of 2^32 words are refused, and the pixel looks one round further.
-    for (var place = pixel; word * 6u < 4u;) {
+    for (var place = pixel; !gives_order(word);) {
         place += pixels_of_image;
         let again = chacha20_block(params.colour_low, params.colour_high, vec2<u32>(place / 16u, 0u), stream_of(shown));
         word = word_of(again, place % 16u);
     }
-    let digit = ((word >> 16u) * 6u + (((word & 0xffffu) * 6u) >> 16u)) >> 16u;
-    // 012, 021, 102, 120, 201, 210: the orders, a byte each.
-    return (select(0x09211824u, 0x0612u, digit >= 4u) >> (digit % 4u * 8u)) & 0xffu;
+    return order_by(word);
 }
 
 // Channel `channel` of a pixel after its order (or before it, undone) and with its sign.

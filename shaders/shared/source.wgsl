@@ -1,7 +1,7 @@
 // The input side of the kernels that look at single elements: packed words, every image beginning at a word. What is
 // counted are elements of BITS bits: samples, or nibbles where a plan moves those. Elements lie in a word from its
 // least significant bits on, so that 8-bit samples are bytes in order, 16-bit samples are little-endian, and a sample's
-// lowest nibble comes first. Needs shared/batch.wgsl in front. Twin: View::copy in src/image.rs.
+// lowest nibble comes first. Needs shared/batch.wgsl in front. Twin: Augmentation::copy in src/image/augmentation.rs.
 
 @group(0) @binding(1) var<storage, read> pixels: array<u32>;
 

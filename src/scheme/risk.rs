@@ -55,10 +55,10 @@ const TABLE: [Row; 22] = [
     (Preset::Shf, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Np, SHARED, false, [Some((1, 1.0)), Some((1, 1.0)), Some((1, 1.0))]),
     (Preset::Vit, SHARED, false, [Some((4, 0.992)), Some((1, 1.0)), Some((1, 1.0))]),
-    // Of the first, one image; of the last, the tones of its patches.
+    // What is left of a single image: pieces of a jigsaw, or the tones of patches. Others say nothing of it.
     (Preset::EtcImage, SHARED, false, [Some((1, 0.191)), None, None]),
     (Preset::ShuffleFlipImage, SHARED, false, [None, None, None]),
-    (Preset::VitImage, SHARED, false, [Some((1, 0.229)), None, None]),
+    (Preset::VitImage, SHARED, false, [Some((1, 0.190)), None, None]),
     (Preset::Pixelate, SHARED, false, [Some((1, 0.619)), None, None]),
     (Preset::Blur, SHARED, false, [Some((1, 0.711)), None, None]),
     (Preset::DpPix, SHARED, false, [Some((1, 0.307)), None, None]),

@@ -9,6 +9,8 @@ use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
 use imgveil::internal::tables::Tables;
 use imgveil_data::format::{Axis, Channels, ExifOrientation, ReadOptions, Window};
+use imgveil_data::job::EncryptOptions;
+use imgveil_data::set::names::Naming;
 use imgveil_data::set::{Encoding, Resize, Side};
 use imgveil_data::{Memory, key_file, tables_file};
 use std::path::{Path, PathBuf};
@@ -17,9 +19,9 @@ use std::time::Duration;
 /// Which scheme.
 #[derive(clap::Args)]
 pub struct SchemeArgs {
-    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, instahide, pixelate, blur, dp-pix,
-    /// keystream, or a FILE.toml of your own; `imgveil schemes` explains them. Options may follow the name, such as
-    /// 'dp-pix epsilon=1' or 'blur radius=8' [default: shuffle-flip]
+    /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, etc-image, shuffle-flip-image,
+    /// vit-image, instahide, pixelate, blur, dp-pix, keystream, or a FILE.toml of your own; `imgveil schemes` explains
+    /// them. Options may follow the name, such as 'dp-pix epsilon=1' or 'blur radius=8' [default: shuffle-flip]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]
@@ -261,6 +263,55 @@ impl LabelArgs {
     pub fn reading(&self, options: ReadOptions) -> ReadOptions {
         // The job puts a value of its key in.
         ReadOptions { no_labels: self.no_labels, by_patient: self.split_by.map(|_| [0; 32]), ..options }
+    }
+}
+
+/// What decides the images and names of a set: options of `encrypt`, which `update` takes from the set.
+#[derive(clap::Args)]
+pub struct SetArgs {
+    #[command(flatten)]
+    pub scheme: SchemeArgs,
+    #[command(flatten)]
+    fit: ResizeArgs,
+    #[command(flatten)]
+    read: ReadArgs,
+    #[command(flatten)]
+    labelling: LabelArgs,
+    #[command(flatten)]
+    depth: DepthArgs,
+    #[command(flatten)]
+    pub format: FormatArgs,
+    /// Members of webdataset samples to carry over as they are, such as json,txt: look at what they hold first
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    keep_members: Vec<String>,
+    /// Keep the names of files and classes in the output
+    #[arg(long)]
+    keep_names: bool,
+    /// Keep the names of classes
+    #[arg(long, conflicts_with = "keep_names")]
+    keep_classes: bool,
+    /// Where to write which image is which [default: OUT.names.csv]
+    #[arg(long, value_name = "FILE", conflicts_with = "keep_names")]
+    names: Option<PathBuf>,
+}
+
+impl SetArgs {
+    /// The request for imgveil-data.
+    pub fn options(&self) -> EncryptOptions {
+        let naming = match (self.keep_names, self.keep_classes) {
+            (true, _) => Naming::Kept,
+            (_, true) => Naming::Classes,
+            _ => Naming::Neutral,
+        };
+        let members = self.keep_members.clone();
+        let read = ReadOptions { members, depth: self.depth.depth, ..self.read.reading() };
+        EncryptOptions {
+            resize: self.fit.fit(),
+            read: self.labelling.reading(read),
+            naming,
+            names: self.names.clone(),
+            ..EncryptOptions::default()
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! and pixels are never in it; a key is there as its fingerprint.
 
 use crate::exit::{FAILED, Failure, Outcome, USAGE};
-use crate::output::Output;
+use crate::output::{Output, plain_json};
 use imgveil_data::job::{Failure as SetAside, Summary, Update};
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
@@ -96,7 +96,9 @@ impl Audit {
             line.extend(more);
         }
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(format!("{line}\n").as_bytes()).map_err(|error| cannot_write(path, &error))
+        // Arguments may have the text of a key, in place of the path of its file.
+        file.write_all(format!("{}\n", plain_json(&line.to_string())).as_bytes())
+            .map_err(|error| cannot_write(path, &error))
     }
 
     fn set_aside(&self, failed: &[SetAside]) {

@@ -147,7 +147,7 @@ class _Job:
             if partitions not in (None, found.partitions):
                 raise UsageError(
                     f"{output} was begun in {found.partitions} partitions, and {partitions} are asked for: leave "
-                    "partitions out, or remove it"
+                    "partitions out, or name another output"
                 )
             partitions = found.partitions
         count = int(partitions or _default_partitions(self.demands))

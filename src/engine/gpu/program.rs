@@ -124,23 +124,23 @@ pub(super) fn encode_floats(
     let part = if last.gathers() { refs.len() } else { (gpu.limit / widest).min(refs.len() as u64) as usize };
     for (number, refs) in refs.chunks(part.max(1)).enumerate() {
         let first = (number * part) as u32;
-        let mut in_order = ImageRecord::of(refs);
+        let mut records = ImageRecord::of(refs);
+        let mut in_order = records.clone();
         in_order.iter_mut().for_each(ImageRecord::advance);
         let mut between: Option<wgpu::Buffer> = None;
         for step in &earlier {
             let written = gpu.buffer(step.image_bytes(geometry) * refs.len() as u64, wgpu::BufferUsages::STORAGE);
             match &between {
-                None => pages(gpu, geometry, *step, resident, refs, 0, Output::Words(&written), encoder),
+                None => pages(gpu, geometry, *step, resident, &records, Output::Words(&written), encoder),
                 Some(before) => encode(gpu, geometry, *step, before, &in_order, Output::Words(&written), encoder),
             }
             between = Some(written);
         }
+        // Only the output holds all parts.
+        records.iter_mut().chain(&mut in_order).for_each(|record| record.slot += first);
         match &between {
-            None => pages(gpu, geometry, last, resident, refs, first, Output::Floats(output), encoder),
-            Some(before) => {
-                in_order.iter_mut().for_each(|record| record.slot += first);
-                encode(gpu, geometry, last, before, &in_order, Output::Floats(output), encoder);
-            }
+            None => pages(gpu, geometry, last, resident, &records, Output::Floats(output), encoder),
+            Some(before) => encode(gpu, geometry, last, before, &in_order, Output::Floats(output), encoder),
         }
     }
 }
@@ -154,7 +154,7 @@ pub(super) fn lay_out(
     output: &wgpu::Buffer,
     encoder: &mut wgpu::CommandEncoder,
 ) {
-    pages(gpu, resident.geometry(), &COPY, resident, refs, 0, Output::Words(output), encoder);
+    pages(gpu, resident.geometry(), &COPY, resident, &ImageRecord::of(refs), Output::Words(output), encoder);
 }
 
 /// Encodes a loaded program that does not mix, bytes to bytes. The first of the two buffers holds the images in the
@@ -177,21 +177,16 @@ pub(super) fn bytes<'a>(
     from
 }
 
-/// Encodes one step on the resident set: a dispatch for each page that the references touch. The first of them is image
-/// number `slot` of the output.
-#[expect(clippy::too_many_arguments, reason = "what a dispatch is made of")]
+/// Encodes one step on the resident set: a dispatch for each page that the records touch.
 fn pages(
     gpu: &Gpu,
     geometry: Geometry,
     step: &dyn GpuStep,
     resident: &Resident,
-    refs: &[ImageRef],
-    slot: u32,
+    all: &[ImageRecord],
     output: Output<'_>,
     encoder: &mut wgpu::CommandEncoder,
 ) {
-    let mut all = ImageRecord::of(refs);
-    all.iter_mut().for_each(|record| record.slot += slot);
     for (number, page) in resident.pages.iter().enumerate() {
         let first = number * resident.per_page;
         let here = first..first.saturating_add(resident.per_page);

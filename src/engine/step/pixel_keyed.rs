@@ -112,6 +112,7 @@ mod on_gpu {
             "shared/source.wgsl",
             "shared/chacha20.wgsl",
             "shared/staged.wgsl",
+            "shared/colour_orders.wgsl",
             "shared/pixel_keys.wgsl",
             "pixel_keyed_bytes.wgsl"
         ),
@@ -126,6 +127,7 @@ mod on_gpu {
             "shared/source.wgsl",
             "shared/chacha20.wgsl",
             "shared/staged.wgsl",
+            "shared/colour_orders.wgsl",
             "shared/pixel_keys.wgsl",
             "pixel_keyed_floats.wgsl"
         ),

@@ -1,6 +1,6 @@
 //! `imgveil encrypt`.
 
-use crate::args::{DepthArgs, DeviceArgs, FormatArgs, LabelArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DeviceArgs, SecretArgs, SetArgs};
 use crate::audit::{Audit, LogArgs, audited};
 use crate::command::schemes::risk_words;
 use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
@@ -9,13 +9,11 @@ use crate::output::{ImageBar, Output, WOULD, continued, counted, links_out, list
 use imgveil::internal::engine::Device;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
-use imgveil_data::format::ReadOptions;
 use imgveil_data::job::{
     Changes, EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Preflight, Summary, Update,
     UpdateRequest, UpdateRun, preflight_with_progress,
 };
 use imgveil_data::set::Encoding;
-use imgveil_data::set::names::Naming;
 use imgveil_data::{Detail, Error};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -58,29 +56,7 @@ pub struct Args {
     #[command(flatten)]
     secret: SecretArgs,
     #[command(flatten)]
-    scheme: SchemeArgs,
-    #[command(flatten)]
-    fit: ResizeArgs,
-    #[command(flatten)]
-    read: ReadArgs,
-    #[command(flatten)]
-    labelling: LabelArgs,
-    #[command(flatten)]
-    depth: DepthArgs,
-    #[command(flatten)]
-    format: FormatArgs,
-    /// Members of webdataset samples to carry over as they are, such as json,txt: look at what they hold first
-    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
-    keep_members: Vec<String>,
-    /// Keep the names of files and classes in the output
-    #[arg(long)]
-    keep_names: bool,
-    /// Keep the names of classes
-    #[arg(long, conflicts_with = "keep_names")]
-    keep_classes: bool,
-    /// Where to write which image is which [default: OUT.names.csv]
-    #[arg(long, value_name = "FILE", conflicts_with = "keep_names")]
-    names: Option<PathBuf>,
+    set: SetArgs,
     /// Encrypt partition I of N only, as one of N processes; `imgveil merge` joins them
     #[arg(long, alias = "shard", value_name = "I/N")]
     partition: Option<Partition>,
@@ -111,24 +87,12 @@ pub struct Args {
 
 impl Args {
     fn options(&self) -> Result<EncryptOptions, Failure> {
-        let naming = match (self.keep_names, self.keep_classes) {
-            (true, _) => Naming::Kept,
-            (_, true) => Naming::Classes,
-            _ => Naming::Neutral,
-        };
         Ok(EncryptOptions {
-            resize: self.fit.fit(),
-            read: self.labelling.reading(ReadOptions {
-                members: self.keep_members.clone(),
-                depth: self.depth.depth,
-                ..self.read.reading()
-            }),
-            naming,
-            names: self.names.clone(),
-            encoding: Some(self.format.encoding(&self.output)?),
+            encoding: Some(self.set.format.encoding(&self.output)?),
             partition: self.partition,
             retry_failed: self.retry_failed,
             salt: self.salt,
+            ..self.set.options()
         })
     }
 }
@@ -138,7 +102,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
 }
 
 fn encrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
-    let scheme = args.scheme.scheme()?;
+    let scheme = args.set.scheme.scheme()?;
     let options = args.options()?;
     // A dry run writes nothing, not even the salt of tables: any will do.
     let secret = match args.dry_run {

@@ -1,13 +1,11 @@
 //! `imgveil update`.
 
-use crate::args::{DepthArgs, DeviceArgs, FormatArgs, LabelArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DeviceArgs, SecretArgs, SetArgs};
 use crate::audit::{Audit, LogArgs, audited};
 use crate::exit::{DONE, Failure, Outcome, PARTLY};
 use crate::guard;
 use crate::output::{ImageBar, Output, continued, counted, report, report_set_aside, set_aside};
-use imgveil_data::format::ReadOptions;
-use imgveil_data::job::{EncryptOptions, Update, UpdateRequest, UpdateRun};
-use imgveil_data::set::names::Naming;
+use imgveil_data::job::{Update, UpdateRequest, UpdateRun};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -55,60 +53,17 @@ pub struct Args {
     output: PathBuf,
 }
 
-/// The options of the set.
-#[derive(clap::Args)]
-struct SetArgs {
-    #[command(flatten)]
-    scheme: SchemeArgs,
-    #[command(flatten)]
-    fit: ResizeArgs,
-    #[command(flatten)]
-    read: ReadArgs,
-    #[command(flatten)]
-    labelling: LabelArgs,
-    #[command(flatten)]
-    depth: DepthArgs,
-    #[command(flatten)]
-    format: FormatArgs,
-    /// Members of webdataset samples that are carried over
-    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
-    keep_members: Vec<String>,
-    /// The names of files and classes are kept
-    #[arg(long)]
-    keep_names: bool,
-    /// The names of classes are kept
-    #[arg(long, conflicts_with = "keep_names")]
-    keep_classes: bool,
-    /// Where it is written which image is which [default: OUT.names.csv]
-    #[arg(long, value_name = "FILE", conflicts_with = "keep_names")]
-    names: Option<PathBuf>,
-}
-
 impl Args {
     fn request(&self, out: &Output) -> Result<UpdateRequest, Failure> {
-        let SetArgs { scheme, fit, read, labelling, depth, format, keep_members, keep_names, keep_classes, names } =
-            &self.set;
-        let naming = match (keep_names, keep_classes) {
-            (true, _) => Naming::Kept,
-            (_, true) => Naming::Classes,
-            _ => Naming::Neutral,
-        };
+        let SetArgs { scheme, format, .. } = &self.set;
         let encoding = format.encoding(&self.output)?;
-        let read = ReadOptions { members: keep_members.clone(), depth: depth.depth, ..read.reading() };
-        let read = labelling.reading(read);
         Ok(UpdateRequest {
             input: self.input.clone(),
             output: self.output.clone(),
             secret: self.secret.require(out)?,
             scheme: if scheme.is_given() { Some(scheme.scheme()?) } else { None },
             encoding: format.format.map(|_| encoding),
-            options: EncryptOptions {
-                resize: fit.fit(),
-                read,
-                naming,
-                names: names.clone(),
-                ..EncryptOptions::default()
-            },
+            options: self.set.options(),
             prune: self.prune,
         })
     }

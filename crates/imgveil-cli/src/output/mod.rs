@@ -9,7 +9,7 @@ mod set_table;
 
 pub use job_report::{continued, list, report, report_set_aside, set_aside};
 pub use passed_over::{WOULD, passed_over};
-pub use plain::{is_plain, plain, plain_lines};
+pub use plain::{is_plain, plain, plain_json, plain_lines};
 pub use progress::{ImageBar, hush, links_out};
 #[cfg(feature = "train")]
 pub use set_table::division;

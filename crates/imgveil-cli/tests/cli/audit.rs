@@ -50,6 +50,21 @@ fn every_event_is_a_line() {
     }
 }
 
+/// A key's text in place of the path of its file is refused, and not written down either.
+#[test]
+fn no_key_gets_into_the_log() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a/1.png"]);
+    let text = String::from_utf8(sandbox.read("k.key")).unwrap();
+    let secret = text.lines().find(|line| line.starts_with("IMGVEIL-SECRET-KEY-1")).unwrap().to_owned();
+    for line in [format!("-k {secret}"), format!("-k{secret}"), format!("--key={}", secret.to_lowercase())] {
+        assert_eq!(sandbox.run(&format!("encrypt {line} --log audit.jsonl in out")).code, USAGE);
+    }
+    let log = String::from_utf8(sandbox.read("audit.jsonl")).unwrap().to_lowercase();
+    assert_eq!(log.lines().count(), 6);
+    assert!(!log.contains(&secret.to_lowercase()[24..44]), "{log}");
+}
+
 #[test]
 fn a_log_is_not_handed_out_and_must_be_writable() {
     let sandbox = Sandbox::new();

@@ -270,6 +270,31 @@ fn damaged_files_of_the_set_are_written_again_and_strangers_stay() {
     assert_eq!(sandbox.read("out/normal/9.png"), b"mine");
 }
 
+/// A folder of the name that updates use, in a set that comes back from somebody else: what is in it stays.
+#[test]
+fn strangers_in_the_folder_of_updates_stay() {
+    for (form, out, folder) in
+        [("", "out", "out/.imgveil-update"), ("", "out.npz", "out.npz.imgveil-update.npz.imgveil-partial")]
+    {
+        let sandbox = Sandbox::new();
+        begin(&sandbox);
+        done(&sandbox, &format!("encrypt neutral -k k.key {form} in {out}"));
+        let mine = format!("{folder}/a/mine.txt");
+        sandbox.write(&mine, b"mine");
+        std::fs::create_dir(sandbox.path(&format!("{folder}/empty"))).unwrap();
+        // With nothing to do, and with something.
+        sandbox.run(&format!("update -k k.key in {out}"));
+        assert_eq!(sandbox.read(&mine), b"mine", "{out}");
+        second_week(&sandbox);
+        sandbox.run(&format!("update -k k.key in {out}"));
+        assert_eq!(sandbox.read(&mine), b"mine", "{out}");
+        std::fs::remove_dir_all(sandbox.path(folder)).unwrap();
+        done(&sandbox, &format!("update -k k.key in {out}"));
+        assert_eq!(sandbox.run(&format!("update -k k.key in {out}")).code, 0);
+        assert!(!sandbox.path(folder).exists(), "{out}");
+    }
+}
+
 /// A finished output is never to be removed.
 #[test]
 fn a_rerun_says_what_an_update_would_do() {

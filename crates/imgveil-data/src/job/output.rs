@@ -96,6 +96,14 @@ pub(super) fn manifest_name(partition: Option<Partition>) -> String {
     partition.map_or(MANIFEST.to_owned(), |partition| format!("{PARTITION_MANIFEST}{}.json", partition.slug()))
 }
 
+/// How the name of a ledger ends. It begins as those of staged files do.
+const LEDGER: &str = "-ledger";
+
+/// Whether a file of this name is a ledger.
+pub(super) fn is_ledger(name: &str) -> bool {
+    name.starts_with(STAGED) && name.ends_with(LEDGER)
+}
+
 /// Whether the images of a set that was completed before have the labels, splits and sizes that they should have now. A
 /// file of labels may have changed since.
 fn is_as_wanted(manifest: &Manifest, slots: &[Slot]) -> bool {
@@ -409,7 +417,7 @@ fn staging(root: &Path, place: &Place<'_>, records: &[Record]) -> Result<Staging
         (file, blake3::Hash::from_hex(&entry.blake3).ok().filter(|_| whole_file))
     });
     let known = recorded.chain(completed.map(|_| (manifest, None))).chain(labels);
-    let path = root.join(format!("{STAGED}{owner}-ledger"));
+    let path = root.join(format!("{STAGED}{owner}{LEDGER}"));
     let ledger = Ledger::open(path.clone(), place.key, known).map_err(SetError::writing(&path))?;
     Ok(Staging::of_run(root, &owner, ledger).private(place.private))
 }

@@ -1,4 +1,5 @@
-//! How much memory training takes at least, so that what cannot fit is refused before it begins.
+//! How much memory training takes at least, so that what cannot fit is refused before it begins. The parameters are
+//! counted from their shapes: making the networks to count them would take memory already.
 
 use super::InverseConfig;
 use super::generator::{FEATURES, RESIDUAL};
@@ -10,7 +11,7 @@ const COPIES: u64 = 4;
 impl InverseConfig {
     /// The least memory that training on images of this geometry takes, in bytes: parameters, gradients, the state of
     /// the optimiser, and one map for each layer of the generator's decoder. `judged` counts the discriminator too.
-    /// What is measured is up to three times as much.
+    /// Real training takes more.
     pub fn least_memory(&self, geometry: Geometry, judged: bool) -> u64 {
         let discriminator = if judged { discriminator(self.discriminator, geometry) } else { 0 };
         let maps = (2 * RESIDUAL as u64 + 2) * (self.width * geometry.pixels()) as u64;

@@ -10,36 +10,30 @@ use crate::plan::Unit;
 use crate::plan::blocks::Blocks;
 use crate::schedule::Subkey;
 
+/// A kernel that draws plans.
+macro_rules! drawing {
+    ($name:literal, $($file:literal),+) => {
+        Kernel {
+            name: $name,
+            wgsl: wgsl!(
+                "shared/source.wgsl",
+                "shared/chacha20.wgsl",
+                "shared/staged.wgsl",
+                "shared/rankings.wgsl",
+                "shared/own_plan_written.wgsl",
+                $($file),+
+            ),
+            plan: false,
+            scale: false,
+            writes: Writes::Words,
+        }
+    };
+}
+
 /// Draws plans of whole blocks.
-pub static BLOCK_KEYS: Kernel = Kernel {
-    name: "block_keys",
-    wgsl: wgsl!(
-        "shared/source.wgsl",
-        "shared/chacha20.wgsl",
-        "shared/staged.wgsl",
-        "shared/rankings.wgsl",
-        "shared/own_plan_written.wgsl",
-        "block_keys.wgsl"
-    ),
-    plan: false,
-    scale: false,
-    writes: Writes::Words,
-};
+pub static BLOCK_KEYS: Kernel = drawing!("block_keys", "shared/colour_orders.wgsl", "block_keys.wgsl");
 /// Draws plans of the elements inside blocks.
-pub static ELEMENT_KEYS: Kernel = Kernel {
-    name: "element_keys",
-    wgsl: wgsl!(
-        "shared/source.wgsl",
-        "shared/chacha20.wgsl",
-        "shared/staged.wgsl",
-        "shared/rankings.wgsl",
-        "shared/own_plan_written.wgsl",
-        "element_keys.wgsl"
-    ),
-    plan: false,
-    scale: false,
-    writes: Writes::Words,
-};
+pub static ELEMENT_KEYS: Kernel = drawing!("element_keys", "element_keys.wgsl");
 /// The images' own plans, packed words to packed words.
 pub static OWN_PLAN_BYTES: Kernel = Kernel {
     name: "own_plan_bytes",

@@ -4,7 +4,7 @@
 
 use crate::job::error::JobError;
 use crate::job::journal::Journal;
-use crate::job::output::{folder, journal_name};
+use crate::job::output::{folder, is_ledger, journal_name};
 use crate::set::arrays::{archive, labels_file};
 use crate::set::{Encoding, MANIFEST, Manifest, SetError, Split, UPDATE, beside, manifest_file, remove};
 use crate::{Memory, regular_file};
@@ -132,18 +132,35 @@ fn moved(from: &Path, to: &Path) -> Result<(), SetError> {
     }
 }
 
-/// Removes what an update left that is not decided or is complete. The folder has a name of its own and nothing in it
-/// is the user's; links in it are not followed.
+/// Removes the folder of an update that is complete or was never begun: the journal and the ledger that a run leaves
+/// which is killed at its very end, and empty folders. What else is there is not imgveil's, so that it stays, and the
+/// folder with it. Links are not followed.
 ///
 /// # Errors
 /// If the operating system refuses.
 pub(super) fn discard(output: &Path, encoding: Encoding) -> Result<(), JobError> {
-    let work = work(output, encoding);
-    let folder = folder(&work, encoding);
-    if std::fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir()) {
-        std::fs::remove_dir_all(&folder).map_err(SetError::writing(&folder))?;
+    let folder = folder(&work(output, encoding), encoding);
+    if !std::fs::symlink_metadata(&folder).is_ok_and(|found| found.is_dir()) {
+        return Ok(());
     }
+    for entry in folder.read_dir().map_err(SetError::reading(&folder))? {
+        let entry = entry.map_err(SetError::reading(&folder))?;
+        let name = entry.file_name();
+        if name == *journal_name(None) || is_ledger(&name.to_string_lossy()) {
+            remove(&entry.path()).map_err(SetError::writing(&entry.path()))?;
+        }
+    }
+    remove_empty(&folder);
     Ok(())
+}
+
+/// Removes a folder and the folders in it, as far as they are empty.
+fn remove_empty(folder: &Path) {
+    let entries = folder.read_dir().into_iter().flatten().flatten();
+    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    folders.for_each(|entry| remove_empty(&entry.path()));
+    // Fails if something is in it.
+    let _ = std::fs::remove_dir(folder);
 }
 
 /// Makes the folders of a file of the set, without following a link.
