@@ -97,6 +97,13 @@ impl Scheme {
         self.stages.iter().any(Stage::keyed_per_image)
     }
 
+    /// Whether a stage has one key for all images. Without such a stage, images that were encrypted under different
+    /// secrets are to an observer as images of one secret.
+    pub fn shares_key(&self) -> bool {
+        // What has neither a key per image nor an inverse, such as a blur, has no key.
+        self.stages.iter().any(|stage| stage.has_inverse() && !stage.keyed_per_image())
+    }
+
     /// Whether it can be undone with the key.
     pub fn has_inverse(&self) -> bool {
         self.stages.iter().all(Stage::has_inverse)

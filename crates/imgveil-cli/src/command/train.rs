@@ -53,7 +53,8 @@ pub struct Args {
     read: ReadArgs,
     #[command(flatten)]
     depth: DepthArgs,
-    /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
+    /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small, convmixer, or
+    /// bag (a bag of blocks, for schemes with a key per image)
     #[arg(long, default_value = "cnn")]
     model: ModelKind,
     /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a
