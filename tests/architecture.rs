@@ -126,7 +126,7 @@ fn sources_that_shaders_name_exist() {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
-            let words = text.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_end_matches('.'));
+            let words = text.split(|c: char| c.is_whitespace() || ",;".contains(c)).map(|word| word.trim_end_matches('.'));
             for source in words.filter(|word| word.starts_with("src/")) {
                 assert!(root().join(source).is_file(), "{} names {source}", path.display());
                 named += 1;

@@ -57,8 +57,8 @@ fn after_help() -> String {
 pub struct Args {
     #[command(flatten)]
     secret: SecretArgs,
-    /// `random` draws the keys for this run and keeps them nowhere: nobody can decrypt the set, you neither. For schemes
-    /// in which every image has a key of its own
+    /// `random` draws the keys for this run and keeps them nowhere: nobody can decrypt the set, you neither. For
+    /// schemes in which every image has a key of its own
     #[arg(long, value_name = "random", group = "secret", conflicts_with_all = ["partition", "salt", "retry_failed"])]
     keys: Option<Keys>,
     #[command(flatten)]

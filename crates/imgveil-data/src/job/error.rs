@@ -60,8 +60,8 @@ pub enum JobError {
     },
     /// The output holds a run that was cut, whose keys were drawn at random.
     #[error(
-        "{0} holds a run that was cut. Its keys were drawn at random and kept nowhere, so that it cannot go on: nothing \
-         was written; choose another output"
+        "{0} holds a run that was cut. Its keys were drawn at random and kept nowhere, so that it cannot go on: \
+         nothing was written; choose another output"
     )]
     KeysForgotten(PathBuf),
     /// The key is to be kept nowhere, and the scheme has a key for all images.
