@@ -120,13 +120,14 @@ fn canonical(blocks: Tensor<5>) -> Tensor<5> {
     for end in (1..channels).rev() {
         for at in 0..end {
             let (first, second) = (blocks.clone().narrow(2, at, 1), blocks.clone().narrow(2, at + 1, 1));
-            let (before, behind) = (blocks.clone().narrow(2, 0, at), at + 2);
-            let mut parts = vec![second.clone(), first.clone()];
+            // A tensor cannot be narrowed to nothing.
+            let mut parts = Vec::new();
             if at > 0 {
-                parts.insert(0, before);
+                parts.push(blocks.clone().narrow(2, 0, at));
             }
-            if behind < channels {
-                parts.push(blocks.clone().narrow(2, behind, channels - behind));
+            parts.extend([second.clone(), first.clone()]);
+            if at + 2 < channels {
+                parts.push(blocks.clone().narrow(2, at + 2, channels - at - 2));
             }
             blocks = exchanged(blocks, Tensor::cat(parts, 2), sums(first), sums(second));
         }
