@@ -104,6 +104,13 @@ impl Scheme {
         self.stages.iter().any(|stage| stage.has_inverse() && !stage.keyed_per_image())
     }
 
+    /// Whether blocks are moved or changed by keys of each image's own, and by no others: the place and the form of a
+    /// block say nothing that holds for two images.
+    pub fn moves_by_image(&self) -> bool {
+        let moves = |stage: &Stage| stage.keyed_per_image() && stage.has_inverse() && stage.block().is_some();
+        !self.shares_key() && self.stages.iter().any(moves)
+    }
+
     /// Whether it can be undone with the key.
     pub fn has_inverse(&self) -> bool {
         self.stages.iter().all(Stage::has_inverse)

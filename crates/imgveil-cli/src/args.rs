@@ -22,7 +22,7 @@ use std::time::Duration;
 pub struct SchemeArgs {
     /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, etc-image, shuffle-flip-image,
     /// vit-image, instahide, pixelate, blur, dp-pix, keystream, or a FILE.toml of your own; `imgveil schemes` explains
-    /// them. Options may follow the name, such as 'dp-pix epsilon=1' or 'blur radius=8' [default: shuffle-flip]
+    /// them. Options may follow the name, such as 'dp-pix epsilon=1' or 'blur radius=8' [default: etc-image]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]
@@ -55,9 +55,9 @@ pub struct SchemeOptions {
 }
 
 impl SchemeArgs {
-    /// The requested scheme, or shuffle-flip.
+    /// The requested scheme, or the default one.
     pub fn scheme(&self) -> Result<Scheme, Failure> {
-        self.options.of(self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name()))
+        self.options.of(self.scheme.as_deref().unwrap_or(Preset::DEFAULT.name()))
     }
 
     /// Whether any of these flags is on the command line.

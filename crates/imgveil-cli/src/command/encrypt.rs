@@ -23,23 +23,25 @@ const EXAMPLES: &str = "\
 Examples:
   imgveil encrypt -k hospital.key images encrypted
   imgveil encrypt -k hospital.key --dry-run images encrypted
-  imgveil encrypt -k hospital.key --block 8 --key-scope block --scramble --pad images encrypted
+  imgveil encrypt -k hospital.key --block 8 --pad images encrypted
+  imgveil encrypt -k hospital.key -s shuffle-flip --key-scope block --scramble images encrypted
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --depth 12 mri-scans encrypted
-  imgveil encrypt --keys random -s etc-image --copies 4 images encrypted
+  imgveil encrypt --keys random --copies 4 images encrypted
   imgveil encrypt -k hospital.key --labels labels.csv --split-by patient images encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
   imgveil encrypt -k hospital.key --partition 2/16 images encrypted";
 
 /// The examples, and what the default scheme does not protect against.
 fn after_help() -> String {
-    let scheme = Preset::ShuffleFlip.scheme(Options::default());
+    let scheme = Preset::DEFAULT.scheme(Options::default());
     let risks = scheme.map_or(String::new(), |scheme| risk_words(&scheme.risks()));
     format!(
         "{EXAMPLES}\n\nWhat it does not protect: labels, splits and sizes are kept; the histogram of a block stays, up \
-         to negation. shuffle-flip, as measured: {risks}. `imgveil schemes NAME` tells of others, `imgveil attack` \
-         measures on your images."
+         to negation. {}, as measured: {risks}. `imgveil schemes NAME` tells of others, `imgveil attack` \
+         measures on your images.",
+        Preset::DEFAULT.name()
     )
 }
 

@@ -96,3 +96,28 @@ fn copies_of_training_images_are_images_of_their_own() {
     assert_eq!(different.len(), 4);
     sandbox.refuses_like("encrypt -k k.key -s etc-image --copies 0 in two", USAGE, |words| words.contains("--copies"));
 }
+
+/// Where no scheme is named, every image has a key of its own, and the network is one that learns from that.
+#[test]
+fn the_default_is_a_key_for_every_image() {
+    let sandbox = Sandbox::new();
+    let names = |split: &str| (0..4).map(move |i| format!("in/{split}/{}/{i}.png", i % 2)).collect::<Vec<_>>();
+    let all: Vec<String> = ["train", "test"].into_iter().flat_map(names).collect();
+    sandbox.greys(&all.iter().map(String::as_str).collect::<Vec<_>>());
+    done(&sandbox, "encrypt default-scheme -k k.key in out");
+    assert_eq!(sandbox.manifest("out")["scheme"]["name"], "etc-image");
+    #[cfg(feature = "train")]
+    for (line, network) in [
+        ("--data out", "bag"),
+        ("--data in -k k.key", "bag"),
+        ("--data in -k k.key --model cnn", "cnn"),
+        ("--data in -k k.key -s shuffle-flip", "cnn"),
+        ("--data in", "cnn"),
+    ] {
+        let ran = sandbox.run(&format!("train {line} --batch 4 --epochs 1 -o run --json"));
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let summary: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(summary["config"]["model"], network, "{line}");
+        std::fs::remove_dir_all(sandbox.path("run")).unwrap();
+    }
+}
