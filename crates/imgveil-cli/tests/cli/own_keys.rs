@@ -46,7 +46,8 @@ fn forgotten_keys_need_a_key_for_every_image_and_one_run() {
         });
     }
     for more in ["-k k.key", "--partition 1/2", "--salt 00112233445566778899aabbccddeeff", "--retry-failed"] {
-        let line = format!("encrypt random-salt --keys random -s vit-image {more} in out");
+        let salt = if more.starts_with("--salt") { "" } else { "random-salt" };
+        let line = format!("encrypt {salt} --keys random -s vit-image {more} in out");
         sandbox.refuses_like(&line, USAGE, |words| words.contains("cannot be used with"));
     }
     assert!(!sandbox.path("out").exists());
@@ -65,9 +66,6 @@ fn copies_of_training_images_are_images_of_their_own() {
         sandbox.greys(&["in/train/a/1.png", "in/train/a/1-copy2.png", "in/val/a/4.png", "in/test/a/5.png"]);
         let line = format!("encrypt -k k.key -s etc-image --copies 3 {form} in {out}");
         done(&sandbox, &line);
-        let manifest = sandbox.manifest(out);
-        let images = manifest["images"].as_array().unwrap();
-        let names: BTreeSet<&str> = images.iter().map(|image| image["name"].as_str().unwrap()).collect();
         let expected = [
             "test/a/5",
             "train/a/1",
@@ -78,10 +76,10 @@ fn copies_of_training_images_are_images_of_their_own() {
             "train/a/1-copy3",
             "val/a/4",
         ];
-        assert_eq!(names, expected.into(), "{form} {out}");
-        assert_eq!(manifest["options"][0], "copies=3");
         done(&sandbox, &format!("verify -k k.key {out}"));
         done(&sandbox, &format!("decrypt -k k.key {out} back"));
+        let images = sandbox.files("back").into_iter().filter(|name| name.ends_with(".png")).collect::<BTreeSet<_>>();
+        assert_eq!(images, expected.map(|name| format!("{name}.png")).into(), "{form} {out}");
         let plain = sandbox.pixels("in/train/a/1.png").2;
         for copy in ["1", "1-copy2_", "1-copy3"] {
             assert_eq!(sandbox.pixels(&format!("back/train/a/{copy}.png")).2, plain, "{form} {out}");
