@@ -38,8 +38,8 @@ pub struct DecryptStep {
 }
 
 impl DecryptSteps {
-    /// Opens a set that the caller holds, with its key. `names` is the text of its file of names, and what messages call
-    /// that file.
+    /// Opens a set that the caller holds, with its key. `names` is what messages call its file of names, and the text
+    /// of that file.
     ///
     /// # Errors
     /// As [`DecryptRun::run`](super::DecryptRun::run) before it writes.
