@@ -1,5 +1,5 @@
-// The worker: all reading, encrypting and packing happens here, so that the page never freezes. It receives the bytes of
-// the module from the page and loads nothing. Every message has a number; every answer has the number of its message.
+// The worker: all reading, encrypting and packing happens here, so that the page never freezes. It receives the
+// bytes of the module from the page and loads nothing. Every message has a number, and its answer has the same.
 "use strict";
 
 /* global wasm_bindgen */

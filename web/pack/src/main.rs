@@ -1,8 +1,8 @@
 //! Packs the page: `imgveil-web-pack MODULE.wasm PAGE OUT` writes `OUT/index.html`, which holds the module, the worker,
 //! the script and the styles, and `OUT/sw.js`.
 //!
-//! The page is one file, so that it works from a disk too and has nothing to load. Its policy names the hashes of the one
-//! script and the one style that may run. The script knows the hashes of the module and of the worker.
+//! The page is one file, so that it works from a disk too and has nothing to load. Its policy names the hashes of the
+//! one script and the one style that may run. The script knows the hashes of the module and of the worker.
 
 mod bindings;
 mod page;

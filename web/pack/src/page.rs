@@ -61,13 +61,13 @@ pub fn pack(bound: &Bound, folder: &Path) -> Result<Packed, String> {
     Ok(Packed { html, zipped: zipped.len() })
 }
 
-/// What the page may do: run its one script and its one style, and start a worker from what it holds. It may not connect
-/// to anything.
+/// What the page may do: run its one script and its one style, and start a worker from what it holds. It may not
+/// connect to anything.
 fn policy(script: &str, style: &str) -> String {
     let hash = |text: &str| STANDARD.encode(Sha256::digest(text.as_bytes()));
     format!(
-        "default-src 'none'; script-src 'sha256-{}' 'wasm-unsafe-eval'; style-src 'sha256-{}'; worker-src blob: 'self'; \
-         img-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'",
+        "default-src 'none'; script-src 'sha256-{}' 'wasm-unsafe-eval'; style-src 'sha256-{}'; \
+         worker-src blob: 'self'; img-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'",
         hash(script),
         hash(style)
     )

@@ -38,7 +38,8 @@ async function take(found, folder = "") {
   }
   const below = folder === "" ? 0 : folder.length + 1;
   const paths = inside.map(({ path }) => path.slice(below));
-  const twice = paths.find((path, index) => paths.indexOf(path) !== index && paths.length < 5000);
+  const seen = new Set();
+  const twice = paths.find((path) => seen.size === seen.add(path).size);
   if (twice !== undefined) {
     alarm(`Two of the files are called ${twice}: choose a folder that holds them in folders of their own.`);
     return;
@@ -53,6 +54,7 @@ async function take(found, folder = "") {
     const input = await engine.ask("choose", { paths, list });
     state.handed = { paths, list };
     state.input = { ...input, name };
+    state.names = null;
     result.clear();
     describeInput();
     preview.list();

@@ -25,13 +25,15 @@ const engine = {
   async compare(bytes, expected) {
     const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     const found = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    if (found !== expected) throw new Error("This page is damaged: its program is not the one that was built. Get it again.");
+    if (found !== expected) {
+      throw new Error("This page is damaged: its program is not the one that was built. Get it again.");
+    }
   },
 
   // Starts the worker. What was open in an earlier one is gone.
   async start() {
     this.worker?.terminate();
-    for (const { fail } of this.waiting.values()) fail({ kind: "broken", words: "The work was ended." });
+    for (const { fail } of this.waiting.values()) fail({ kind: "ended", words: "The work was ended." });
     this.waiting.clear();
     const address = URL.createObjectURL(new Blob([this.source], { type: "text/javascript" }));
     this.worker = new Worker(address, { name: "imgveil" });

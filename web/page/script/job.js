@@ -17,7 +17,8 @@ function setAside(failed) {
   if (failed.length === 0) return [];
   const items = failed.slice(0, 20).map(({ path, reason }) => make("li", {}, `${path}: ${reason}`));
   if (failed.length > 20) items.push(make("li", {}, `and ${counted(failed.length - 20, "other")}`));
-  const words = `${counted(failed.length, "image")} could not be read and ${failed.length === 1 ? "was" : "were"} set aside:`;
+  const were = failed.length === 1 ? "was" : "were";
+  const words = `${counted(failed.length, "image")} could not be read and ${were} set aside:`;
   return [make("p", { class: "bad" }, words), make("ul", {}, ...items)];
 }
 
@@ -69,8 +70,15 @@ async function runJob() {
     show($("cancel"), false);
     show($("running"), false);
     refresh();
+    preview.soon();
     if (document.activeElement === document.body) $("run").focus();
   }
+}
+
+// The button that saves the zip file.
+function zipButton(onclick) {
+  return make("p", {},
+    make("button", { type: "button", class: "button main", id: "save-zip", onclick }, "Save the zip file"));
 }
 
 const speed = ({ bytes, seconds }) => `${number(seconds, 1)} s, ${number(bytes / 1e6 / Math.max(seconds, 1e-3))} MB/s`;
@@ -80,7 +88,7 @@ function encryptedSet(end, folder, parts) {
   const names = () => save(`${folder}.names.csv`, [end.names], "text/csv");
   const content = [
     make("p", { class: "good" }, `${counted(end.images, "image")} encrypted (${speed(end)}).`),
-    make("p", {}, make("button", { type: "button", class: "button main", id: "save-zip", onclick: zip }, "Save the zip file")),
+    zipButton(zip),
   ];
   if (end.names) {
     content.push(make("p", {},
@@ -89,10 +97,14 @@ function encryptedSet(end, folder, parts) {
   }
   if (end.passedOver.length) {
     const list = end.passedOver.slice(0, 5).join(", ");
-    content.push(make("p", {}, `${counted(end.passedOver.length, "file")} passed over: ${list}${end.passedOver.length > 5 ? ", …" : ""}.`));
+    const more = end.passedOver.length > 5 ? ", …" : "";
+    content.push(make("p", {}, `${counted(end.passedOver.length, "file")} passed over: ${list}${more}.`));
   }
   content.push(...setAside([...end.failed]));
-  if (end.notes.length) content.push(make("ul", {}, ...end.notes.map((note) => make("li", {}, note))));
+  if (end.notes.length) {
+    const notes = end.notes.map((note) => make("li", {}, note));
+    content.push(make("p", {}, "Good to know:"), make("ul", {}, ...notes));
+  }
   result.show(...content);
 }
 
@@ -101,12 +113,14 @@ function decrypted(end, name, parts) {
   result.show(
     make("p", { class: "good" }, `${counted(end.done, "image")} decrypted and compared (${speed(end)}).`),
     make("p", {}, `Scheme ${end.scheme}; ${end.trust}.`),
-    make("p", {}, make("button", { type: "button", class: "button main", id: "save-zip", onclick: zip }, "Save the zip file")),
+    zipButton(zip),
     ...setAside(end.failed));
 }
 
 // Tells what failed. After a breakdown the worker starts anew, with the same files.
 async function failed(error) {
+  // It was asked of a worker that is no more.
+  if (error?.kind === "ended") return;
   const words = error?.words ?? error?.message ?? String(error);
   if (error?.kind !== "broken") {
     alarm(words);

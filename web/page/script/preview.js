@@ -30,7 +30,8 @@ const preview = {
       const key = await this.key();
       const path = $("pick").value;
       if (!state.input) await this.drawing();
-      const shown = await engine.ask("preview", { key, asked: { ...asked(), salt: "" }, path: state.input ? path : "a.pgm" });
+      const ask = { key, asked: { ...asked(), salt: "" }, path: state.input ? path : "a.pgm" };
+      const shown = await engine.ask("preview", ask);
       if (run !== this.run || !shown) return;
       paint("plain", shown.plain);
       paint("encrypted", shown.encrypted);
@@ -43,7 +44,7 @@ const preview = {
       const more = shown.images > 1 ? `, the first of ${shown.images} images` : "";
       $("view-state").textContent = `${what}${more}${state.key ? "" : ". Shown with a key that is thrown away"}.`;
     } catch (error) {
-      if (run !== this.run) return;
+      if (run !== this.run || error.kind === "ended") return;
       if (error.kind === "broken") {
         failed(error);
         return;

@@ -6,8 +6,10 @@ const LISTS = {
   orders: () => [["permutations", "permutations"], ["as-published", "as published (cannot be undone)"]],
 };
 const LABELS = {
-  block: "Block in pixels", key: "Keys", scramble: "Blocks change places too", "sign-flip": "Signs are flipped too",
-  statistic: "What fills a block", orders: "Orders of the channels", epsilon: "Privacy bound", radius: "Radius in pixels",
+  block: "Block in pixels", key: "Keys", scramble: "Blocks change places too",
+  "sign-flip": "Signs are flipped too",
+  statistic: "What fills a block", orders: "Orders of the channels", epsilon: "Privacy bound",
+  radius: "Radius in pixels",
 };
 
 function fillSchemes() {

@@ -38,5 +38,7 @@ function refresh() {
   $("run").disabled = !ready;
   $("missing").textContent = missing.length ? `Choose ${missing.join(" and ")} first.` : "";
   show($("missing"), missing.length > 0);
-  for (const id of ["check", "measure", "device"]) $(id).disabled = state.running || !engine.worker;
+  for (const id of ["check", "measure", "device", "clear", "make-key", "open-key", "open-names"]) {
+    $(id).disabled = state.running || !engine.worker;
+  }
 }

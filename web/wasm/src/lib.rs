@@ -1,5 +1,6 @@
 //! imgveil in the browser. The page in `web/page` runs this in a worker: the worker reads the files that the user
-//! chose, encrypts them on the GPU by WebGPU or on the CPU, and packs the set into a zip file. Nothing is sent anywhere.
+//! chose, encrypts them on the GPU by WebGPU or on the CPU, and packs the set into a zip file. Nothing is sent
+//! anywhere.
 //!
 //! - [`input`]: the files of the user, as images or as an encrypted set.
 //! - [`archive`]: zip files, read and written.
