@@ -9,7 +9,7 @@ use crate::request::{Asked, memory};
 use crate::words::Told;
 use imgveil::Image;
 use imgveil_data::job::{DecryptSteps, EncryptSteps, Failure, Shown, StepFile, StepSize};
-use imgveil_data::set::open_given;
+use imgveil_data::set::{Given, open_given};
 use js_sys::Uint8Array;
 use std::path::Path;
 use wasm_bindgen::prelude::*;
@@ -22,14 +22,7 @@ fn writing(error: std::io::Error) -> JsValue {
 }
 
 /// The images of the input, opened for encryption.
-fn opened(
-    machine: &Machine,
-    secret: &[u8],
-    asked: &str,
-    name: &str,
-    given: imgveil_data::set::Given,
-) -> Result<EncryptSteps, JsValue> {
-    let _ = name;
+fn opened(machine: &Machine, secret: &[u8], asked: &str, given: Given) -> Result<EncryptSteps, JsValue> {
     let asked: Asked = serde_json::from_str(asked).map_err(|error| refused("bug")(error.to_string()))?;
     let request = asked.request(key(secret)?).map_err(refused("scheme"))?;
     let opened = open_given(given, &request.options.read, None).map_err(thrown)?;
@@ -56,7 +49,7 @@ impl Encryption {
         name: &str,
         folder: &str,
     ) -> Result<Self, JsValue> {
-        let steps = opened(machine, secret, asked, name, files.0.given(Path::new(name)))?;
+        let steps = opened(machine, secret, asked, files.0.given(Path::new(name)))?;
         Ok(Self { steps, zip: ZipOut::default(), folder: folder.to_owned() })
     }
 
@@ -124,7 +117,7 @@ pub async fn preview(
     path: String,
 ) -> Result<JsValue, JsValue> {
     let given = files.0.only(Path::new(""), Path::new(&path));
-    let mut steps = opened(machine, &secret, &asked, "", given)?;
+    let mut steps = opened(machine, &secret, &asked, given)?;
     let listed = steps.listed();
     let Some(&(index, ..)) = listed.first() else { return Ok(JsValue::UNDEFINED) };
     let images = listed.len();
