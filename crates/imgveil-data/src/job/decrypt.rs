@@ -15,7 +15,7 @@ use super::request::DecryptRequest;
 use super::summary::{Failure, Summary, in_order};
 use crate::Error;
 use crate::format::ReadError;
-use crate::set::{Encoding, Entry, Item, Manifest, SetError, Slot, Trust};
+use crate::set::{Encoding, Entry, Item, SetError, Slot, Trust};
 use imgveil::internal::engine::Device;
 use std::sync::Arc;
 use std::time::Instant;
