@@ -45,7 +45,6 @@ mod plan;
 mod schedule;
 mod scheme;
 mod sealed;
-#[cfg(not(target_family = "wasm"))]
 mod self_test;
 mod tables;
 
@@ -90,7 +89,6 @@ pub mod internal {
     pub mod sealed {
         pub use crate::sealed::*;
     }
-    #[cfg(not(target_family = "wasm"))]
     pub mod self_test {
         pub use crate::self_test::*;
     }

@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 const PAGES: [&str; 5] = ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md", "SECURITY.md", "fuzz/README.md"];
 
 /// A word in backticks that begins with one of these is a path of the repository.
-const FOLDERS: [&str; 11] =
-    ["src/", "shaders/", "tests/", "benches/", "assets/", "crates/", "docs/", "fuzz/", "python/", ".ci/", ".github/"];
+const FOLDERS: [&str; 12] = [
+    "src/", "shaders/", "tests/", "benches/", "assets/", "crates/", "docs/", "fuzz/", "python/", "web/", ".ci/",
+    ".github/",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -57,14 +59,18 @@ fn paths_that_the_pages_name_exist() {
 #[test]
 fn no_line_is_longer_than_120_columns() {
     let mut long = Vec::new();
-    let mut folders: Vec<PathBuf> =
-        ["src", "shaders", "tests", "benches", "crates", "python"].iter().map(|name| root().join(name)).collect();
+    let mut folders: Vec<PathBuf> = ["src", "shaders", "tests", "benches", "crates", "python", "web"]
+        .iter()
+        .map(|name| root().join(name))
+        .collect();
     let mut files = 0;
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            let is_source = path.extension().is_some_and(|extension| extension == "rs" || extension == "wgsl");
-            if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            let sources = ["rs", "wgsl", "js", "mjs", "html", "css"];
+            let is_source = path.extension().is_some_and(|extension| sources.iter().any(|source| extension == *source));
+            let built = ["target", "dist", "node_modules"];
+            if path.is_dir() && path.file_name().is_some_and(|name| built.iter().all(|built| name != *built)) {
                 folders.push(path);
             } else if is_source {
                 files += 1;

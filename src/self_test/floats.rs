@@ -1,6 +1,7 @@
 //! Every sample of every depth, as the float that a network gets.
 
-use super::{Extent, Fault, compare};
+use super::Fault;
+use super::compare::{Extent, compare};
 use crate::engine::{Device, ImageRef};
 use crate::image::{Depth, Geometry};
 use crate::key::Key;

@@ -1,7 +1,8 @@
 //! Mixtures of images, which are floats.
 
+use super::Fault;
+use super::compare::{Extent, equal};
 use super::draws::Draws;
-use super::{Extent, Fault, equal};
 use crate::engine::{Device, ImageRef, Loaded};
 use crate::image::Geometry;
 use crate::key::Key;

@@ -1,7 +1,8 @@
 //! Stages that draw a key for every image on the device.
 
+use super::Fault;
+use super::compare::{Extent, compare};
 use super::draws::Draws;
-use super::{Extent, Fault, compare};
 use crate::engine::Device;
 use crate::image::{Depth, Geometry};
 use crate::key::Key;

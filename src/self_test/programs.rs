@@ -1,7 +1,8 @@
 //! Random programs: any stages in any order, on any geometry, with augmented and repeated images.
 
+use super::Fault;
+use super::compare::{Extent, compare};
 use super::draws::Draws;
-use super::{Extent, Fault, compare};
 use crate::engine::{Device, ImageRef};
 use crate::key::Key;
 use crate::scheme::compile;

@@ -1,8 +1,9 @@
 //! Sets of images on the device: in one page, in several, and streamed. The floats go to memory of somebody else, as in
 //! training.
 
+use super::Fault;
+use super::compare::{Extent, equal};
 use super::draws::Draws;
-use super::{Extent, Fault, equal};
 use crate::engine::gpu::{Gpu, Resident, Streaming};
 use crate::engine::{Device, EngineError, ImageRef, Loaded};
 use crate::image::{Depth, Geometry};

@@ -1,8 +1,9 @@
 //! What crosses between host and device when a batch becomes floats on the device: references go up, nothing comes
 //! back.
 
+use super::Fault;
+use super::compare::Extent;
 use super::draws::Draws;
-use super::{Extent, Fault};
 use crate::engine::gpu::Resident;
 use crate::engine::{Device, Loaded};
 use crate::image::Geometry;

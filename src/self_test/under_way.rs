@@ -1,7 +1,8 @@
 //! Batches that are started before earlier ones are waited for.
 
+use super::Fault;
+use super::compare::{Extent, equal};
 use super::draws::Draws;
-use super::{Extent, Fault, equal};
 use crate::engine::{Device, ImageRef, Loaded, Pending};
 use crate::image::Geometry;
 use crate::key::Key;

@@ -182,6 +182,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::Inside { .. }
         | JobError::OtherJournal { .. }
         | JobError::PartitionOfArray
+        | JobError::StepsWritePng
         | JobError::Unsalted
         | JobError::JpegDepth(_)
         | JobError::PartitionDepth(_)

@@ -46,6 +46,9 @@
 //! # }
 //! ```
 
+// A browser has neither threads nor files. What needs them is left out there, and what only that uses lies idle.
+#![cfg_attr(target_family = "wasm", allow(dead_code, unused_imports))]
+
 mod error;
 pub mod format;
 pub mod job;
@@ -68,9 +71,11 @@ mod text;
 
 pub use error::{Detail, Error, ErrorKind};
 pub use job::{
-    DecryptOptions, DecryptRequest, DecryptRun, EncryptOptions, EncryptRequest, EncryptRun, NoProgress, Partition,
-    Progress, Summary, VerifyRequest, VerifyRun, inspect, merge, preflight,
+    DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, NoProgress, Partition, Progress, Summary,
+    VerifyRequest, inspect, merge, preflight,
 };
+#[cfg(not(target_family = "wasm"))]
+pub use job::{DecryptRun, EncryptRun, VerifyRun};
 pub use memory::{Memory, OutOfMemory, workers};
 #[doc(hidden)]
 pub use memory::{Size, available_now, set_workers};

@@ -46,6 +46,18 @@ pub(crate) fn write(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Resul
     Ok(())
 }
 
+/// A browser has no files.
+#[cfg(not(any(unix, windows)))]
+pub(crate) fn read(_: &File, _: &mut [u8], _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// A browser has no files.
+#[cfg(not(any(unix, windows)))]
+pub(crate) fn write(_: &File, _: &[u8], _: u64) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// A range of a file, read as if it were a file of its own.
 pub(crate) struct FileRange<'a> {
     file: &'a File,

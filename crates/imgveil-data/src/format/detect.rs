@@ -29,6 +29,11 @@ impl Format {
     /// # Errors
     /// Why the file is passed over.
     pub fn of(path: &Path) -> Result<Self, PassedOverReason> {
+        Self::of_file(path, || regular_file::open(path))
+    }
+
+    /// As [`Format::of`]. `open` opens the file, if its name does not tell enough.
+    pub fn of_file<R: Read>(path: &Path, open: impl FnOnce() -> std::io::Result<R>) -> Result<Self, PassedOverReason> {
         if picture::is_picture_name(path) {
             return Ok(Self::Picture);
         }
@@ -39,7 +44,7 @@ impl Format {
             return Ok(Self::Dicom);
         }
         let mut start = Vec::new();
-        let read = regular_file::open(path).and_then(|file| file.take(START).read_to_end(&mut start));
+        let read = open().and_then(|file| file.take(START).read_to_end(&mut start));
         if read.is_ok() && dicom::is_dicom(&start) {
             return Ok(Self::Dicom);
         }
@@ -58,14 +63,7 @@ impl Format {
         self != Self::Picture || has_extension(path, &["tif", "tiff"])
     }
 
-    /// Reads a file's header.
-    pub fn header(self, path: &Path, options: &ReadOptions) -> Result<Header, ReadErrorKind> {
-        let file = regular_file::open(path).map_err(ReadErrorKind::Io)?;
-        let length = file.metadata().map_err(ReadErrorKind::Io)?.len();
-        self.header_of(file, length, options)
-    }
-
-    /// As [`Format::header`], from a reader of `length` bytes.
+    /// Reads the header of a file of `length` bytes.
     pub fn header_of(
         self,
         file: impl Read + Seek,

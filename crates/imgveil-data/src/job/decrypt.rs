@@ -1,19 +1,21 @@
 //! Decrypts an encrypted set.
 
+use super::batch::Batch;
 use super::census::Census;
-use super::encrypted_set::{Decryption, EncryptedSet};
+use super::decrypt_stages::Decryption;
+use super::encrypted_set::EncryptedSet;
 use super::error::{JobError, check_apart};
 use super::identity;
 use super::journal::{Head, Record};
 use super::output::{Output, Place, State};
-use super::pipeline::{self, Batch, Event};
-use super::plain_names::PlainNames;
+use super::pipeline::{self, Event};
+use super::plain_names::{PlainNames, slots};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::DecryptRequest;
 use super::summary::{Failure, Summary, in_order};
 use crate::Error;
 use crate::format::ReadError;
-use crate::set::{Encoding, Entry, Item, Manifest, SetError, Slot, Trust};
+use crate::set::{Encoding, Entry, Item, SetError, Slot, Trust};
 use imgveil::internal::engine::Device;
 use std::sync::Arc;
 use std::time::Instant;
@@ -148,14 +150,4 @@ impl DecryptRun {
             names: None,
         })
     }
-}
-
-/// The slots of the output: under the names in the manifest, or the names in a file of names.
-fn slots(manifest: &Manifest, names: Option<&PlainNames>) -> Vec<Slot> {
-    let slot = |entry: &Entry| {
-        let name = names.and_then(|names| names.of(&entry.name)).unwrap_or(&entry.name).to_owned();
-        let geometry = Some(entry.original.unwrap_or(entry.geometry));
-        Slot { item: Item { name, split: entry.split, label: entry.label }, geometry }
-    };
-    manifest.images.iter().map(slot).collect()
 }

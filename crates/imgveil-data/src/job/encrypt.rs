@@ -1,8 +1,10 @@
 //! Encrypts a set into another.
 
+use super::batch::Batch;
 use super::describe::{self, Tally};
 use super::error::JobError;
 use super::identity::{self, keyed};
+use super::image_at::{Plain, decode, entry};
 use super::journal::{Head, Record};
 use super::mix;
 use super::names_file;
@@ -18,9 +20,8 @@ use crate::Error;
 use crate::format::ReadError;
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::STAGED;
-use crate::set::{Entry, MembersHash, SetError, read_resized};
+use crate::set::{Entry, MembersHash, SetError};
 use imgveil::internal::engine::{Device, Loaded};
-use imgveil::internal::hex;
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::schedule::ImageId;
 use std::collections::HashSet;
@@ -117,7 +118,7 @@ impl EncryptRun {
         }
         let resumed = output.count();
         let batches = set.batches(request.options.read.memory, |index| output.has(index));
-        progress.start(batches.iter().map(pipeline::Batch::len).sum());
+        progress.start(batches.iter().map(Batch::len).sum());
         let mut failed = std::mem::take(&mut set.failed);
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
@@ -177,12 +178,6 @@ pub(super) struct Encryption<'a> {
     pub numbers: Option<&'a [usize]>,
 }
 
-/// An image's id, and the hash of its plain pixels.
-pub(super) struct Plain {
-    id: ImageId,
-    hash: [u8; 16],
-}
-
 impl Encryption<'_> {
     /// Adds the image's name to an error of the pipeline, which knows only the image's number.
     pub fn located(&self, slot: usize, error: ReadError) -> ReadError {
@@ -205,11 +200,7 @@ impl Stages for Encryption<'_> {
     type Written = (Entry, Vec<Stored>);
 
     fn decode(&self, slot: usize) -> Result<(Image, Plain), ReadError> {
-        let index = self.number(slot);
-        let (request, source) = (self.request, self.set.source.as_ref());
-        let image = read_resized(source, index, request.options.resize, request.scheme.tile())?;
-        let (id, hash) = self.set.hashes(request, index, &image);
-        Ok((image, Plain { id, hash }))
+        decode(self.request, self.set, self.number(slot))
     }
 
     fn program(&self, geometry: Geometry) -> Result<Loaded, JobError> {
@@ -238,20 +229,6 @@ impl Stages for Encryption<'_> {
         drop(image);
         let hash = MembersHash::of(&members);
         let stored = self.sink.store(slot, bytes, members)?;
-        let item = &self.set.slots[index].item;
-        let entry = Entry {
-            name: item.name.clone(),
-            path,
-            split: item.split,
-            label: item.label,
-            geometry,
-            original: self.set.originals[index].filter(|&original| original != geometry),
-            id: plain.id,
-            plain: hex::encode(&plain.hash),
-            // The hash is known only when the image is whole on disk.
-            blake3: String::new(),
-            members: hash,
-        };
-        Ok(Ok((entry, stored)))
+        Ok(Ok((Entry { members: hash, ..entry(self.set, index, path, geometry, &plain) }, stored)))
     }
 }

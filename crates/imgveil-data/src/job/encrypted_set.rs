@@ -1,19 +1,17 @@
-//! An encrypted set that is opened with its key, and the stages that decrypt it.
+//! An encrypted set that is opened with its key.
 
+use super::batch::{Batch, batches};
 use super::error::JobError;
-use super::pipeline::{Batch, Stages, batches};
 use super::{check, cost};
 use crate::format::{ReadError, ReadErrorKind, ReadOptions};
-use crate::set::sink::{Sink, Stored};
-use crate::set::{Manifest, Opened, Reordered, SetError, Source, Trust, open_sealed, unpad};
+use crate::set::{Manifest, Opened, Reordered, SetError, Source, Trust, open_sealed};
 use crate::{Detail, Error, Memory};
-use imgveil::internal::engine::{Device, Loaded, Program};
+use imgveil::internal::engine::Program;
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::key::Key;
-use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::Secret;
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How many images are looked at to find one that is as the manifest says.
 const TRIED: usize = 100;
@@ -39,6 +37,11 @@ impl EncryptedSet {
     /// As [`EncryptedSet::open`], whether or not the scheme has an inverse.
     pub fn open_any(input: &Path, secret: &Secret, memory: Memory) -> Result<Self, Error> {
         let (secret, opened) = open_with(input, secret, memory)?;
+        Self::of(input, opened, secret, memory)
+    }
+
+    /// A set that was opened with its key. Messages call it `input`.
+    pub fn of(input: &Path, opened: Opened, secret: Secret, memory: Memory) -> Result<Self, Error> {
         let manifest = opened.manifest.ok_or_else(|| JobError::NotEncrypted(input.to_owned()))?;
         let trust = Trust::of(&manifest, true);
         Ok(Self { source: opened.source, manifest, trust, memory, secret })
@@ -81,7 +84,31 @@ impl EncryptedSet {
         cost::check(self.memory, entry.geometry, &self.manifest.scheme, self.source.length(slot), &entry.path)
     }
 
-    fn inverse(&self, geometry: Geometry) -> Result<Program, JobError> {
+    /// Reads an encrypted image, if it is as large as the manifest says and fits into memory.
+    pub fn read(&self, slot: usize) -> Result<Image, ReadError> {
+        self.check_header(slot)?;
+        let image = self.source.read(slot)?;
+        let entry = &self.manifest.images[slot];
+        // The file may have changed since.
+        match image.geometry() == entry.geometry {
+            true => Ok(image),
+            false => Err(ReadError::new(&entry.path, ReadErrorKind::NotExact)),
+        }
+    }
+
+    /// A decrypted image, if it is the one that the manifest is about. JPEG changes pixels: only the file's hash is
+    /// compared then. The seal vouches for the encoding.
+    pub fn checked(&self, slot: usize, image: Image) -> Result<Image, ReadError> {
+        let (manifest, key) = (&self.manifest, self.secret.key());
+        let entry = &manifest.images[slot];
+        match manifest.encoding.is_exact() && !check::is_of_entry(key, manifest.salt, entry, &image) {
+            true => Err(ReadError::new(&entry.path, ReadErrorKind::NotExact)),
+            false => Ok(image),
+        }
+    }
+
+    /// The inverse of the scheme for images of a geometry.
+    pub fn inverse(&self, geometry: Geometry) -> Result<Program, JobError> {
         let program = self.secret.compile(&self.manifest.scheme, geometry)?;
         let scheme = || self.manifest.scheme.name.clone();
         program.inverse().map_err(|lossy| JobError::Lossy { scheme: scheme(), lossy })
@@ -116,54 +143,4 @@ fn open_with(input: &Path, secret: &Secret, memory: Memory) -> Result<(Secret, O
         return Ok((old, opened));
     }
     Err(error)
-}
-
-/// Decrypts images and checks them. Writes them if there is a sink.
-pub(super) struct Decryption<'a> {
-    pub encrypted: &'a EncryptedSet,
-    pub device: &'a Device,
-    pub sink: Option<&'a dyn Sink>,
-}
-
-impl Stages for Decryption<'_> {
-    type Carried = ();
-    type Written = Vec<Stored>;
-
-    fn decode(&self, slot: usize) -> Result<(Image, ()), ReadError> {
-        self.encrypted.check_header(slot)?;
-        let image = self.encrypted.source.read(slot)?;
-        let entry = &self.encrypted.manifest.images[slot];
-        // The file may have changed since.
-        if image.geometry() != entry.geometry {
-            return Err(ReadError::new(&entry.path, ReadErrorKind::NotExact));
-        }
-        Ok((image, ()))
-    }
-
-    fn program(&self, geometry: Geometry) -> Result<Loaded, JobError> {
-        Ok(Loaded::new(self.device, self.encrypted.inverse(geometry)?)?)
-    }
-
-    fn id(&self, slot: usize, (): &()) -> ImageId {
-        self.encrypted.manifest.images[slot].id
-    }
-
-    fn write(&self, slot: usize, image: Image, (): ()) -> Result<Result<Vec<Stored>, ReadError>, JobError> {
-        let manifest = &self.encrypted.manifest;
-        let entry = &manifest.images[slot];
-        let key = self.encrypted.secret.key();
-        // JPEG changes pixels: only the file's hash is compared then. The seal vouches for the encoding.
-        if manifest.encoding.is_exact() && !check::is_of_entry(key, manifest.salt, entry, &image) {
-            return Ok(Err(ReadError::new(&entry.path, ReadErrorKind::NotExact)));
-        }
-        let Some(sink) = self.sink else { return Ok(Ok(Vec::new())) };
-        let image = match entry.original {
-            Some(original) => unpad(image, original),
-            None => image,
-        };
-        let encoded = sink.encode(&image);
-        let path = || PathBuf::from(sink.path(slot));
-        let bytes = encoded.map_err(|reason| SetError::Encode { path: path(), reason })?;
-        Ok(Ok(sink.store(slot, bytes, Vec::new())?))
-    }
 }

@@ -226,6 +226,9 @@ pub enum JobError {
         /// Why not.
         lossy: Lossy,
     },
+    /// A job that is driven step by step writes something else than a set of PNG files.
+    #[error("a job that is driven step by step writes a whole set of PNG files, and nothing else")]
+    StepsWritePng,
     /// A scheme that mixes images needs an `.npz` output.
     #[error("this scheme mixes images and gives floats, which no PNG holds: {0} must be an .npz file")]
     Floats(PathBuf),

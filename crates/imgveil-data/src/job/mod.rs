@@ -8,45 +8,63 @@
 //! that cannot be read is set aside with the reason, and the rest is done. A job never overwrites anything and never
 //! leaves half a file. A run that was interrupted continues when it is started again.
 
+mod batch;
 mod census;
 mod changes;
 mod check;
 mod cost;
+#[cfg(not(target_family = "wasm"))]
 mod decrypt;
+#[cfg(not(target_family = "wasm"))]
+mod decrypt_stages;
+mod decrypt_steps;
 mod depth;
 mod describe;
 mod earlier;
+#[cfg(not(target_family = "wasm"))]
 mod encrypt;
+mod encrypt_steps;
 mod encrypted_set;
 mod error;
 #[doc(hidden)]
 pub mod failed_list;
 mod identity;
+mod image_at;
 mod inspect;
 #[doc(hidden)]
 pub mod journal;
 mod merge;
+#[cfg(not(target_family = "wasm"))]
 mod mix;
 mod names_file;
 mod options;
 mod output;
 mod partition;
+#[cfg(not(target_family = "wasm"))]
 mod pipeline;
 mod plain_names;
 mod preflight;
 mod progress;
 mod request;
 mod salt;
+mod steps;
 mod summary;
 mod telling;
+#[cfg(not(target_family = "wasm"))]
 mod there;
+#[cfg(not(target_family = "wasm"))]
 mod update;
+#[cfg(not(target_family = "wasm"))]
 mod verify;
 
 pub use census::{Contents, Size};
 pub use changes::Changes;
+#[cfg(not(target_family = "wasm"))]
 pub use decrypt::DecryptRun;
+pub use decrypt_steps::{DecryptStep, DecryptSteps};
+#[cfg(not(target_family = "wasm"))]
 pub use encrypt::EncryptRun;
+pub use encrypt_steps::{EncryptStep, EncryptSteps, SetTexts, Shown};
 pub use error::JobError;
 pub use inspect::{EncryptedWith, Inspection, inspect};
 #[doc(hidden)]
@@ -57,6 +75,9 @@ pub use partition::Partition;
 pub use preflight::{Preflight, preflight, preflight_with_progress};
 pub use progress::{Busy, NoProgress, Note, Progress};
 pub use request::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, SpotCheck, VerifyRequest};
+pub use steps::{StepFile, StepSize};
 pub use summary::{Failure, Summary};
+#[cfg(not(target_family = "wasm"))]
 pub use update::{Update, UpdateRequest, UpdateRun};
+#[cfg(not(target_family = "wasm"))]
 pub use verify::{Unchecked, Verification, VerifyRun};

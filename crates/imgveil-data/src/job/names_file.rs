@@ -47,7 +47,11 @@ pub(super) fn write(
     has: impl Fn(usize) -> bool,
 ) -> Result<(), JobError> {
     let Some(path) = path(request) else { return Ok(()) };
-    // In the order of the input, for people.
+    Ok(names::write_staged(&path, staged, lines(set, has))?)
+}
+
+/// The lines of the images for which `has` is true, in the order of the input, for people.
+pub(super) fn lines(set: &Preflighted, has: impl Fn(usize) -> bool) -> Vec<Name> {
     let mut order: Vec<usize> = (0..set.slots.len()).filter(|&index| has(index)).collect();
     order.sort_by_key(|&index| set.listed[index]);
     let class = |label: Option<u32>| label.and_then(|label| set.source.classes().get(label as usize)).cloned();
@@ -59,5 +63,5 @@ pub(super) fn write(
             class: class(plain.label).unwrap_or_default(),
         }
     };
-    Ok(names::write_staged(&path, staged, order.into_iter().map(name))?)
+    order.into_iter().map(name).collect()
 }

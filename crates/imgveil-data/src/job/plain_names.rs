@@ -3,7 +3,7 @@
 
 use super::error::JobError;
 use crate::set::names::{self, Name};
-use crate::set::{Manifest, SetError, is_inside};
+use crate::set::{Entry, Item, Manifest, SetError, Slot, is_inside};
 use imgveil::internal::key::Key;
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,9 +19,14 @@ pub(super) struct PlainNames {
 impl PlainNames {
     /// Reads a file of names, which must have the right name of every image.
     pub fn read(path: &Path, key: &Key, manifest: &Manifest) -> Result<Self, JobError> {
+        Self::checked(names::read(path)?, path, key, manifest)
+    }
+
+    /// The names that the file at `path` lists, which must have the right name of every image.
+    pub fn checked(lines: Vec<Name>, path: &Path, key: &Key, manifest: &Manifest) -> Result<Self, JobError> {
         let wrong = |reason: String| SetError::Names { path: path.to_owned(), reason };
         let mut names = HashMap::new();
-        for Name { id, name, .. } in names::read(path)? {
+        for Name { id, name, .. } in lines {
             // A file of names is input: its names must not lead out of the output.
             if !is_inside(&name) {
                 return Err(wrong(format!("it names `{name}`, which lies outside of the set")).into());
@@ -53,4 +58,14 @@ impl PlainNames {
     pub fn order(&self) -> Vec<usize> {
         names::in_order(&self.of_images)
     }
+}
+
+/// The slots of the output: under the names in the manifest, or the names in a file of names.
+pub(super) fn slots(manifest: &Manifest, names: Option<&PlainNames>) -> Vec<Slot> {
+    let slot = |entry: &Entry| {
+        let name = names.and_then(|names| names.of(&entry.name)).unwrap_or(&entry.name).to_owned();
+        let geometry = Some(entry.original.unwrap_or(entry.geometry));
+        Slot { item: Item { name, split: entry.split, label: entry.label }, geometry }
+    };
+    manifest.images.iter().map(slot).collect()
 }

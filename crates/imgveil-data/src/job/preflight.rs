@@ -1,6 +1,7 @@
 //! What an encryption will do, from headers alone: which images there are, which sizes they have, and which cannot be
 //! read. All problems of a set as a whole are found here, before a byte is written.
 
+use super::batch::{Batch, batches};
 use super::census::{Census, Contents, Size};
 use super::check;
 use super::cost;
@@ -8,7 +9,6 @@ use super::depth;
 use super::earlier::Earlier;
 use super::error::{JobError, check_apart};
 use super::partition::units;
-use super::pipeline::{Batch, batches};
 use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
 use super::salt;
@@ -18,7 +18,8 @@ use crate::format::{ExifOrientation, ReadError, ReadOptions, Scale};
 use crate::set::names::Naming;
 use crate::set::remark::counted;
 use crate::set::{
-    Advice, Encoding, Item, Mixed, PassedOver, Remark, Reordered, Slot, Source, Split, at_depth, names, open_set,
+    Advice, Encoding, Item, Mixed, Opened, PassedOver, Remark, Reordered, Slot, Source, Split, at_depth, names,
+    open_set,
 };
 use crate::{Error, Memory};
 use imgveil::internal::image::{Depth, Geometry, Image};
@@ -147,6 +148,38 @@ pub(super) fn look_at(
     progress: &dyn Progress,
 ) -> Result<Preflighted, JobError> {
     let options = &request.options;
+    let encoding = encoding(request)?;
+    // The split of a patient depends on the key, so that nobody else can compare.
+    let secret = options.read.by_patient.map(|_| *request.secret.key().derive("imgveil v1 patient split", b""));
+    let opened = open_set(&request.input, &ReadOptions { by_patient: secret, ..options.read.clone() }, None)?;
+    let opened = plain(request, opened)?;
+    check_apart(&request.input, &request.output)?;
+    let (source, numbered) = match earlier {
+        Some(earlier) => earlier.numbered(opened.source).map(|(source, classes)| (source, Some(classes)))?,
+        None => (opened.source, None),
+    };
+    let salt = salt::of_run(request, encoding, source.items())?;
+    look_into(request, encoding, Opened { source, ..opened }, numbered, salt, progress)
+}
+
+/// As [`look`], for an input that the caller opened. Nothing is looked for on the disk.
+pub(super) fn look_at_given(
+    request: &EncryptRequest,
+    opened: Opened,
+    progress: &dyn Progress,
+) -> Result<Preflighted, JobError> {
+    let encoding = encoding(request)?;
+    let opened = plain(request, opened)?;
+    let salt = match request.options.salt {
+        Some(salt) => salt,
+        None => Salt::random().map_err(|e| JobError::Random(e.to_string()))?,
+    };
+    look_into(request, encoding, opened, None, Some(salt), progress)
+}
+
+/// The encoding of the output, if the options agree with each other.
+fn encoding(request: &EncryptRequest) -> Result<Encoding, JobError> {
+    let options = &request.options;
     let encoding = options.encoding.unwrap_or_else(|| Encoding::of_path(&request.output));
     if options.partition.is_some() && (encoding.is_array() || request.scheme.mixes()) {
         return Err(JobError::PartitionOfArray);
@@ -160,23 +193,32 @@ pub(super) fn look_at(
     if !request.secret.is_hard_to_guess() {
         return Err(JobError::Unsalted);
     }
-    // The split of a patient depends on the key, so that nobody else can compare.
-    let secret = options.read.by_patient.map(|_| *request.secret.key().derive("imgveil v1 patient split", b""));
-    let opened = open_set(&request.input, &ReadOptions { by_patient: secret, ..options.read.clone() }, None)?;
-    if let Some(manifest) = opened.manifest {
-        return Err(JobError::AlreadyEncrypted {
+    Ok(encoding)
+}
+
+/// The opened input, which must not be encrypted.
+fn plain(request: &EncryptRequest, opened: Opened) -> Result<Opened, JobError> {
+    match opened.manifest {
+        Some(manifest) => Err(JobError::AlreadyEncrypted {
             path: request.input.clone(),
             scheme: manifest.scheme.name,
             key: manifest.key,
-        });
+        }),
+        None => Ok(opened),
     }
-    check_apart(&request.input, &request.output)?;
-    let (source, numbered) = match earlier {
-        Some(earlier) => earlier.numbered(opened.source).map(|(source, classes)| (source, Some(classes)))?,
-        None => (opened.source, None),
-    };
-    let salt = salt::of_run(request, encoding, source.items())?;
-    let (source, listed) = ordered(request, salt, source);
+}
+
+/// Reads the headers of an opened input. `numbered` are the classes that a set has already.
+fn look_into(
+    request: &EncryptRequest,
+    encoding: Encoding,
+    opened: Opened,
+    numbered: Option<Vec<String>>,
+    salt: Option<Salt>,
+    progress: &dyn Progress,
+) -> Result<Preflighted, JobError> {
+    let options = &request.options;
+    let (source, listed) = ordered(request, salt, opened.source);
     let mine = match options.partition {
         Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],

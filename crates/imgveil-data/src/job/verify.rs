@@ -1,10 +1,12 @@
 //! Verifies an encrypted set: whether every file exists and matches the manifest, and, with the key, whether it
 //! decrypts to what was encrypted.
 
+use super::batch::Batch;
 use super::cost;
-use super::encrypted_set::{Decryption, EncryptedSet};
+use super::decrypt_stages::Decryption;
+use super::encrypted_set::EncryptedSet;
 use super::error::JobError;
-use super::pipeline::{self, Batch, Budget, Event};
+use super::pipeline::{self, Budget, Event};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::VerifyRequest;
 use super::summary::{Failure, in_order};

@@ -26,11 +26,19 @@ pub(crate) fn read(path: &Path, memory: Memory) -> Result<Option<Manifest>, SetE
     };
     let length = file.metadata().map_err(SetError::reading(path))?.len();
     let large = |source: OutOfMemory| SetError::Memory { path: path.to_owned(), source };
-    memory.check(length.saturating_mul(PARSED)).map_err(large)?;
+    check_length(length, memory).map_err(large)?;
     let mut text = Vec::new();
     // The file may grow while it is read.
     file.take(longest(memory)).read_to_end(&mut text).map_err(SetError::reading(path))?;
     parse(&text, path, memory).map(Some)
+}
+
+/// Checks that a manifest of so many bytes can be parsed.
+///
+/// # Errors
+/// If it does not fit into memory.
+pub(crate) fn check_length(length: u64, memory: Memory) -> Result<(), OutOfMemory> {
+    memory.check(length.saturating_mul(PARSED))
 }
 
 /// Parses the text of the manifest at `path`.

@@ -49,12 +49,13 @@ pub use error::{LoadError, Mixed, SetError};
 pub(crate) use files::check_new_file;
 #[doc(hidden)]
 pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_privately};
+pub use folder::{Content, Contents, ReadSeek};
 pub(crate) use item::MembersHash;
 pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within, load_within};
 pub(crate) use manifest::FORGETS_KEY;
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
-pub use open::{open, open_sealed, open_with};
+pub use open::{Given, open, open_given, open_sealed, open_with};
 pub use passed_over::PassedOver;
 #[doc(hidden)]
 pub use paths::{beside, is_npz};

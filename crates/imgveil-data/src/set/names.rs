@@ -134,11 +134,14 @@ pub fn write(path: &Path, names: impl IntoIterator<Item = Name>) -> Result<(), S
 
 /// As [`write()`]. The name of the staged file begins with `staged`.
 pub(crate) fn write_staged(path: &Path, staged: &str, names: impl IntoIterator<Item = Name>) -> Result<(), SetError> {
-    write_privately_by(path, staged, |file| {
-        let mut csv = csv::Writer::from_writer(file);
-        names.into_iter().try_for_each(|name| csv.serialize(name))?;
-        csv.flush()
-    })
+    write_privately_by(path, staged, |file| write_to(file, names))
+}
+
+/// Writes the text of a file of names.
+pub(crate) fn write_to(to: impl std::io::Write, names: impl IntoIterator<Item = Name>) -> std::io::Result<()> {
+    let mut csv = csv::Writer::from_writer(to);
+    names.into_iter().try_for_each(|name| csv.serialize(name))?;
+    csv.flush()
 }
 
 /// Checks that a file of names can be written. A folder that does not exist is an error only if the user asked for the
@@ -162,9 +165,16 @@ pub(crate) fn check(path: &Path, asked_for: bool) -> Result<(), SetError> {
 /// # Errors
 /// If it cannot be read, or is not a file of names.
 pub fn read(path: &Path) -> Result<Vec<Name>, SetError> {
-    let bytes = list_file::read(path, Memory::default())?;
+    parse(&list_file::read(path, Memory::default())?, path)
+}
+
+/// Reads the text of the file of names at `path`.
+///
+/// # Errors
+/// If it is not a file of names.
+pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Vec<Name>, SetError> {
     let refused = |reason: String| SetError::Names { path: path.to_owned(), reason };
-    let mut lines = Lines::new(&csv::ReaderBuilder::new(), &bytes);
+    let mut lines = Lines::new(&csv::ReaderBuilder::new(), bytes);
     let header = lines.header().map_err(refused)?;
     let name = |(record, line): (Result<csv::StringRecord, String>, usize)| {
         let record = record.map_err(refused)?;

@@ -4,14 +4,16 @@ use super::adapted::adapted;
 use super::copied::Copied;
 use super::encoding::Encoding;
 use super::error::SetError;
+use super::folder::Contents;
 use super::manifest::MANIFEST;
 use super::relabelled::Relabelled;
 use super::source::{Opened, Source};
-use super::{arrays, completeness, depth, folder, labels, webdataset};
+use super::{arrays, completeness, depth, folder, labels, manifest_file, webdataset};
 use crate::Error;
 use crate::format::{Format, ReadOptions};
 use imgveil::internal::key::Key;
-use std::path::Path;
+use std::io::{Error as IoError, ErrorKind as IoErrorKind};
+use std::path::{Path, PathBuf};
 
 /// Opens a set with the default options: see [`open_with`].
 ///
@@ -40,9 +42,49 @@ pub fn open_sealed(path: &Path, options: &ReadOptions, key: &Key) -> Result<Open
     Ok(open_set(path, options, Some(key))?)
 }
 
+/// The files of a folder that a caller holds, such as a page in a browser.
+pub struct Given {
+    /// What messages call the folder.
+    pub name: PathBuf,
+    /// The paths of its files, relative to it.
+    pub paths: Vec<PathBuf>,
+    /// What opens them.
+    pub contents: Box<dyn Contents>,
+}
+
+/// As [`open_with`], or with a key as [`open_sealed`], for a folder of image files that a caller holds. Arrays and
+/// shards are not read so.
+///
+/// # Errors
+/// As [`open_sealed`].
+pub fn open_given(given: Given, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, Error> {
+    let Given { name, paths, contents } = given;
+    if !paths.iter().any(|path| path == Path::new(MANIFEST)) {
+        return Ok(finished(folder::given(&name, paths, contents, options)?, options)?);
+    }
+    let path = name.join(MANIFEST);
+    let file = contents.open(Path::new(MANIFEST)).map_err(SetError::reading(&path))?;
+    let large = |source| SetError::Memory { path: path.clone(), source };
+    manifest_file::check_length(file.length, options.memory).map_err(large)?;
+    let manifest = manifest_file::parse(&file.read_all().map_err(SetError::reading(&path))?, &path, options.memory)?;
+    if let Some(key) = key {
+        manifest.authenticate(key, &path)?;
+    }
+    if !matches!(manifest.encoding, Encoding::Png | Encoding::Jpeg { .. }) {
+        let words = format!("the images are stored as {}, which is read from a disk only", manifest.encoding);
+        return Err(SetError::Read { path, source: IoError::new(IoErrorKind::Unsupported, words) }.into());
+    }
+    let source = Box::new(folder::encrypted_given(contents, &manifest, options));
+    Ok(finished(Opened { source, manifest: Some(manifest), remarks: Vec::new() }, options)?)
+}
+
 /// As [`open_with`] or [`open_sealed`], with the error of sets.
 pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) -> Result<Opened, SetError> {
-    let mut opened = open_any(path, options, key)?;
+    finished(open_any(path, options, key)?, options)
+}
+
+/// Applies what is known beside the files of a set: its manifest, or the options.
+fn finished(mut opened: Opened, options: &ReadOptions) -> Result<Opened, SetError> {
     if let Some(manifest) = &opened.manifest {
         // Files do not always tell how many bits of a sample are used.
         let depths = manifest.images.iter().map(|entry| entry.geometry.depth()).collect();

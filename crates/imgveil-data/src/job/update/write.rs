@@ -5,13 +5,14 @@ use super::looked::Looked;
 use super::request::UpdateRequest;
 use super::{commit, lines};
 use crate::Memory;
+use crate::job::batch::{Batch, batches};
 use crate::job::describe::{self, Tally};
 use crate::job::encrypt::{Encryption, stamp};
 use crate::job::error::JobError;
 use crate::job::identity;
 use crate::job::journal::{Head, Record};
 use crate::job::output::{self, Output, State};
-use crate::job::pipeline::{self, Batch, Event};
+use crate::job::pipeline::{self, Event};
 use crate::job::progress::{Busy, Progress};
 use crate::job::request::EncryptRequest;
 use crate::job::summary::{Failure, Summary};
@@ -144,7 +145,7 @@ fn by_geometry(missing: &[usize], slots: &[Slot], memory: Memory) -> Vec<Batch> 
         wanted.push((*order.entry(geometry).or_insert(next), slot, geometry));
     }
     wanted.sort_unstable_by_key(|&(rank, slot, _)| (rank, slot));
-    pipeline::batches(wanted.into_iter().map(|(_, slot, geometry)| (slot, geometry)), memory)
+    batches(wanted.into_iter().map(|(_, slot, geometry)| (slot, geometry)), memory)
 }
 
 /// Copies the images that stay into arrays and shards that are written anew, as they are encrypted.

@@ -1,5 +1,6 @@
 //! Folders of image files: pictures, DICOM objects and volumes to read, PNG or JPEG files to write.
 
+mod contents;
 mod division;
 mod file_names;
 mod nifti_range;
@@ -7,5 +8,6 @@ mod open_files;
 mod sink;
 mod source;
 
+pub use contents::{Content, Contents, ReadSeek};
 pub use sink::{FileKind, FolderSink};
-pub(super) use source::{encrypted, plain};
+pub(super) use source::{encrypted, encrypted_given, given, plain};

@@ -1,8 +1,9 @@
 //! One range of values for all volumes of a folder. A volume whose values do not fit in 16 bits is scaled; scaled by
 //! its own smallest and largest value, the same tissue would be another sample in every file.
 
+use super::contents::Contents;
 use crate::format::{Format, ReadOptions, nifti};
-use crate::regular_file::{self, Retrying};
+use crate::regular_file::Retrying;
 use rayon::prelude::*;
 use std::io::BufReader;
 use std::path::Path;
@@ -10,21 +11,25 @@ use std::path::Path;
 /// The smallest and the largest value of all volumes, if the values of one of them are scaled and the caller names
 /// neither a window nor a range. Reads every volume. Volumes that cannot be read are left out; reading them gives the
 /// reason.
-pub(super) fn common_range(files: &[(&Path, Format)], options: &ReadOptions) -> Option<(f64, f64)> {
+pub(super) fn common_range(
+    contents: &dyn Contents,
+    files: &[(&Path, Format)],
+    options: &ReadOptions,
+) -> Option<(f64, f64)> {
     if options.window.is_some() || options.range.is_some() {
         return options.range;
     }
     let volumes: Vec<&Path> =
         files.iter().filter(|(_, format)| *format == Format::Nifti).map(|(path, _)| *path).collect();
     let is_wide = |path: &&&Path| {
-        let file = regular_file::open(path).ok();
-        file.and_then(|file| nifti::is_wide(BufReader::new(Retrying(file))).ok()).unwrap_or(false)
+        let file = contents.open(path).ok();
+        file.and_then(|file| nifti::is_wide(BufReader::new(Retrying(file.reader))).ok()).unwrap_or(false)
     };
     volumes.par_iter().find_any(is_wide)?;
     let extremes = |path: &&Path| {
-        let file = regular_file::open(path).ok()?;
-        options.memory.check(file.metadata().ok()?.len().saturating_mul(2)).ok()?;
-        nifti::extremes(regular_file::read_all(file).ok()?, options.memory).ok().flatten()
+        let file = contents.open(path).ok()?;
+        options.memory.check(file.length.saturating_mul(2)).ok()?;
+        nifti::extremes(file.read_all().ok()?, options.memory).ok().flatten()
     };
     let wider = |(low, high): (f64, f64), (least, most): (f64, f64)| (low.min(least), high.max(most));
     // Two files are in memory at a time, as later when their slices are read.

@@ -1,21 +1,21 @@
 //! A folder of image files to read from, in class folders, or in `train/ val/ test/`: see [`Division`]. A file of
 //! several images is listed as that many items.
 
+use super::contents::{Contents, Disk};
 use super::division::Division;
 use super::file_names::unique;
 use super::nifti_range::{common_range, note};
 use super::open_files::OpenFiles;
 use crate::OutOfMemory;
 use crate::format::picture::Orientation;
-use crate::format::{Format, Header, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
+use crate::format::{Format, Header, PassedOverReason, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
 use crate::limits::MOST_CLASSES;
 use crate::memory::Listing;
-use crate::regular_file::{self, Retrying};
+use crate::regular_file::Retrying;
 use crate::set::paths::leads_out;
 use crate::set::remark::{Remark, counted};
 use crate::set::stated::StatedSizes;
 use crate::set::{Entry, Item, Manifest, Opened, PassedOver, SetError, Source};
-use crate::stamp::stamp_of;
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 /// A folder of images.
 pub struct FolderSource {
-    root: PathBuf,
+    contents: Box<dyn Contents>,
     options: ReadOptions,
     items: Vec<Item>,
     locations: Vec<Location>,
@@ -76,8 +76,17 @@ impl Location {
 
 /// Opens the folder of an encrypted set.
 pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &ReadOptions) -> FolderSource {
+    encrypted_given(Box::new(Disk(root.to_owned())), manifest, options)
+}
+
+/// As [`encrypted`], for files that a caller holds.
+pub(in crate::set) fn encrypted_given(
+    contents: Box<dyn Contents>,
+    manifest: &Manifest,
+    options: &ReadOptions,
+) -> FolderSource {
     FolderSource {
-        root: root.to_owned(),
+        contents,
         options: ReadOptions { memory: options.memory, ..ReadOptions::default() },
         items: manifest.images.iter().map(Entry::item).collect(),
         locations: manifest
@@ -97,16 +106,65 @@ pub(in crate::set) fn encrypted(root: &Path, manifest: &Manifest, options: &Read
 
 /// Opens a folder of plain images, or a single file of them.
 pub(in crate::set) fn plain(path: &Path, options: &ReadOptions) -> Result<Opened, SetError> {
-    let (source, mut remarks) = FolderSource::walk(path, options)?;
+    Ok(opened(FolderSource::walk(path, options)?, options))
+}
+
+/// As [`plain`], for a folder called `name` whose files a caller holds. Hidden files are passed over.
+pub(in crate::set) fn given(
+    name: &Path,
+    mut paths: Vec<PathBuf>,
+    contents: Box<dyn Contents>,
+    options: &ReadOptions,
+) -> Result<Opened, SetError> {
+    let listing = Listing::new(options.memory);
+    listing.add(paths.len()).map_err(|source| SetError::Memory { path: name.to_owned(), source })?;
+    let hidden = |path: &PathBuf| path.iter().any(|part| part.to_string_lossy().starts_with('.'));
+    paths.retain(|path| !hidden(path));
+    // The order of a walk: folder by folder.
+    paths.sort_unstable();
+    paths.dedup();
+    let mut found = Found::default();
+    for path in paths {
+        found.file(path.clone(), Format::of_file(&path, || contents.open(&path).map(|file| file.reader)));
+    }
+    Ok(opened(FolderSource::of(name, contents, found, &listing, options)?, options))
+}
+
+fn opened((source, mut remarks): (FolderSource, Vec<Remark>), options: &ReadOptions) -> Opened {
     let range = source.options.range.filter(|_| options.range.is_none()).map(note);
     remarks.extend([range, left_out(source.left_out)].into_iter().flatten().map(Remark::new));
-    Ok(Opened { source: Box::new(source), manifest: None, remarks })
+    Opened { source: Box::new(source), manifest: None, remarks }
 }
 
 /// What the user should know about files with pages that are left out.
 fn left_out(files: usize) -> Option<String> {
     let words = "hold smaller copies of their pages, or masks, which were left out";
     (files > 0).then(|| format!("TIFF files that {words}: {files}"))
+}
+
+/// What is found in a folder.
+#[derive(Default)]
+struct Found {
+    files: Vec<File>,
+    ignored: Vec<PassedOver>,
+    links_out: Vec<PathBuf>,
+}
+
+impl Found {
+    /// Adds a file of a format, or one that is passed over.
+    fn file(&mut self, relative: PathBuf, format: Result<Format, PassedOverReason>) {
+        let location = match format {
+            Ok(_) if relative.to_str().is_none() => Location::NotText(relative),
+            Ok(format) => Location::File(relative, format),
+            Err(reason) => return self.ignored.push(PassedOver::new(relative, reason)),
+        };
+        self.add(location);
+    }
+
+    fn add(&mut self, location: Location) {
+        let parts = location.path().iter().map(|part| part.to_string_lossy().into_owned()).collect();
+        self.files.push(File { parts, location });
+    }
 }
 
 /// A file found in the tree.
@@ -153,7 +211,7 @@ fn counted_called(number: usize) -> String {
 
 impl FolderSource {
     fn walk(input: &Path, options: &ReadOptions) -> Result<(Self, Vec<Remark>), SetError> {
-        let (mut files, mut ignored) = (Vec::new(), Vec::new());
+        let mut found = Found::default();
         let listing = Listing::new(options.memory);
         let large = |source: OutOfMemory| SetError::Memory { path: input.to_owned(), source };
         // Names are relative to the folder, or to the folder of a single file.
@@ -184,19 +242,25 @@ impl FolderSource {
                 Err(e) => (e.path().unwrap_or(root), Some(e.io_error().map_or(e.to_string(), |e| e.to_string()))),
             };
             let relative = path.strip_prefix(root).unwrap_or(path).to_owned();
-            let parts: Vec<String> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-            let location = match (problem, Format::of(path)) {
-                (Some(problem), _) => Location::Unreadable(relative, problem),
-                (None, Ok(_)) if relative.to_str().is_none() => Location::NotText(relative),
-                (None, Ok(format)) => Location::File(relative, format),
-                (None, Err(reason)) => {
-                    ignored.push(PassedOver::new(relative, reason));
-                    continue;
-                }
-            };
-            files.push(File { parts, location });
+            match problem {
+                Some(problem) => found.add(Location::Unreadable(relative, problem)),
+                None => found.file(relative, Format::of(path)),
+            }
         }
-        let links_out = links_out.take();
+        found.links_out = links_out.take();
+        Self::of(input, Box::new(Disk(root.to_owned())), found, &listing, options)
+    }
+
+    /// The source of what was found in the folder `input`.
+    fn of(
+        input: &Path,
+        contents: Box<dyn Contents>,
+        found: Found,
+        listing: &Listing,
+        options: &ReadOptions,
+    ) -> Result<(Self, Vec<Remark>), SetError> {
+        let Found { files, ignored, links_out } = found;
+        let large = |source: OutOfMemory| SetError::Memory { path: input.to_owned(), source };
         if files.is_empty() && !links_out.is_empty() {
             let links = links_out.iter().map(|link| link.display().to_string()).collect();
             return Err(SetError::OnlyLinksOut { path: input.to_owned(), links });
@@ -222,17 +286,16 @@ impl FolderSource {
             Item { name, split: division.place(file.folders()).0, label }
         };
         let (mut items, mut locations) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
-        let paths: Vec<(PathBuf, Format)> = files
+        let paths: Vec<(&Path, Format)> = files
             .iter()
             .filter_map(|file| match &file.location {
-                Location::File(path, format) => Some((root.join(path), *format)),
+                Location::File(path, format) => Some((path.as_path(), *format)),
                 _ => None,
             })
             .collect();
-        let paths: Vec<(&Path, Format)> = paths.iter().map(|(path, format)| (path.as_path(), *format)).collect();
-        let options = &ReadOptions { range: common_range(&paths, options), ..options.clone() };
+        let options = &ReadOptions { range: common_range(contents.as_ref(), &paths, options), ..options.clone() };
         let headers: Vec<Option<Header>> =
-            files.par_iter().map(|file| of_several(root, &file.location, options, &listing)).collect();
+            files.par_iter().map(|file| of_several(contents.as_ref(), &file.location, options, listing)).collect();
         listing.check().map_err(large)?;
         let left_out = headers.iter().flatten().filter(|header| header.left_out > 0).count();
         for (number, ((file, name), header)) in files.iter().zip(names).zip(headers).enumerate() {
@@ -246,10 +309,10 @@ impl FolderSource {
             }
             locations.extend(images);
         }
-        let (root, options, open) = (root.to_owned(), options.clone(), OpenFiles::default());
+        let (options, open) = (options.clone(), OpenFiles::default());
         let (hashes, stated) = (Vec::new(), StatedSizes::default());
         let source =
-            Self { root, options, items, locations, classes, ignored, links_out, left_out, open, hashes, stated };
+            Self { contents, options, items, locations, classes, ignored, links_out, left_out, open, hashes, stated };
         Ok((source, remarks))
     }
 
@@ -264,7 +327,7 @@ impl FolderSource {
     fn header(&self, index: usize) -> Result<(Geometry, Scale), ReadErrorKind> {
         match self.location(index)? {
             Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
-            Location::File(path, format) => match format.header(&self.root.join(path), &self.options) {
+            Location::File(path, format) => match header(self.contents.as_ref(), path, *format, &self.options) {
                 Ok(header) => Ok((self.stated.check(index, header.geometry)?, header.scale)),
                 // What imgveil wrote has a header: the hash tells that the file was changed.
                 Err(kind @ (ReadErrorKind::Foreign | ReadErrorKind::Damaged(_))) if !self.hashes.is_empty() => {
@@ -283,9 +346,9 @@ impl FolderSource {
 
     fn decode(&self, index: usize) -> Result<Image, ReadErrorKind> {
         let read = |path: &PathBuf| {
-            let file = regular_file::open(&self.root.join(path)).map_err(ReadErrorKind::Io)?;
-            self.options.memory.check(file.metadata().map_err(ReadErrorKind::Io)?.len())?;
-            regular_file::read_all(file).map_err(ReadErrorKind::Io)
+            let file = self.contents.open(path).map_err(ReadErrorKind::Io)?;
+            self.options.memory.check(file.length)?;
+            file.read_all().map_err(ReadErrorKind::Io)
         };
         match self.location(index)? {
             Location::File(path, format) => {
@@ -308,14 +371,30 @@ impl FolderSource {
     }
 }
 
+/// The header of a file.
+fn header(
+    contents: &dyn Contents,
+    path: &Path,
+    format: Format,
+    options: &ReadOptions,
+) -> Result<Header, ReadErrorKind> {
+    let file = contents.open(path).map_err(ReadErrorKind::Io)?;
+    format.header_of(file.reader, file.length, options)
+}
+
 /// The header of a file of a kind that may hold several images. A file whose header cannot be read is listed as one
 /// image. Reading that image gives the reason.
-fn of_several(root: &Path, location: &Location, options: &ReadOptions, listing: &Listing) -> Option<Header> {
+fn of_several(
+    contents: &dyn Contents,
+    location: &Location,
+    options: &ReadOptions,
+    listing: &Listing,
+) -> Option<Header> {
     let Location::File(path, format) = location else { return None };
     if !format.may_be_several(path) {
         return None;
     }
-    let header = format.header(&root.join(path), options).ok().filter(|header| header.count > 0)?;
+    let header = header(contents, path, *format, options).ok().filter(|header| header.count > 0)?;
     // What does not fit is refused once all files are counted.
     listing.add(header.count - 1).ok().map(|()| header)
 }
@@ -363,21 +442,21 @@ impl Source for FolderSource {
     fn orientation(&self, index: usize) -> Orientation {
         match self.locations.get(index) {
             Some(Location::File(path, Format::Picture)) => {
-                let file = regular_file::open(&self.root.join(path));
-                file.map_or(Orientation::default(), |file| Orientation::of(BufReader::new(Retrying(file))))
+                let file = self.contents.open(path);
+                file.map_or(Orientation::default(), |file| Orientation::of(BufReader::new(Retrying(file.reader))))
             }
             _ => Orientation::default(),
         }
     }
 
     fn length(&self, index: usize) -> u64 {
-        let metadata = self.locations.get(index).map(|location| std::fs::metadata(self.root.join(location.path())));
-        metadata.and_then(Result::ok).map_or(0, |metadata| metadata.len())
+        let file = self.locations.get(index).map(|location| self.contents.length(location.path()));
+        file.and_then(Result::ok).unwrap_or_default()
     }
 
     fn stamp(&self, index: usize) -> String {
         let Some(location) = self.locations.get(index) else { return String::new() };
-        let stamp = stamp_of(&self.root.join(location.path()));
+        let stamp = self.contents.stamp(location.path());
         match (location, self.options.range) {
             // Another file of the set may change the samples of this one.
             (Location::File(_, Format::Nifti) | Location::Image { format: Format::Nifti, .. }, Some((low, high))) => {
@@ -391,7 +470,6 @@ impl Source for FolderSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::PassedOverReason;
     use crate::set::Split;
 
     fn image(height: u32, width: u32, channels: u32) -> Image {
