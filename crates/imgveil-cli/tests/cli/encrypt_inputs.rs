@@ -377,8 +377,8 @@ fn padding_and_cutting_exclude_each_other() {
         "encrypt random-salt default-scheme -k k.key --pad --crop in out",
         USAGE,
         "the argument '--pad' cannot be used with '--crop'\n\n\
-         Usage: imgveil encrypt --pad --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>|--keys <random>> <IN> \
-         <OUT>\n\nFor more information, try '--help'.",
+         Usage: imgveil encrypt --pad --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>|--keys <random>> \
+         <IN> <OUT>\n\nFor more information, try '--help'.",
     );
 }
 

@@ -194,8 +194,8 @@ fn exactly_one_of_key_and_tables_is_given() {
         USAGE,
         &format!(
             "the following required arguments were not provided:\n  <--key <FILE>|--tables <FILE>|--keys <random>>\n\n\
-             Usage: imgveil encrypt --device <DEVICE> --keep-names --salt <HEX> <--key <FILE>|--tables <FILE>|--keys <random>> <IN> \
-             <OUT>{more}"
+             Usage: imgveil encrypt --device <DEVICE> --keep-names --salt <HEX> <--key <FILE>|--tables \
+             <FILE>|--keys <random>> <IN> <OUT>{more}"
         ),
     );
     let right = |words: &str| words.contains("not provided:\n  <--key <FILE>|--tables <FILE>>\n");
