@@ -2,8 +2,8 @@
 //! same vertical axis.
 
 use super::plot::{
-    AXIS, Area, ChartError, GRID, INK, MARGIN, MUTED, PALETTE, PANEL_TITLE_SIZE, TEXT_SIZE, drawable, drawing, font,
-    image, label, range, shorten, text_width,
+    AXIS, Area, ChartError, GRID, INK, MARGIN, MUTED, PALETTE, PANEL_TITLE_SIZE, TEXT_SIZE, TICKS, drawable, drawing,
+    font, image, label, range, shorten, text_width,
 };
 use plotters::prelude::*;
 use std::ops::Range;
@@ -97,6 +97,8 @@ fn draw_panel(
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(AXIS)
+        .x_labels(TICKS)
+        .y_labels(TICKS)
         .x_desc(shorten(&panel.x, TEXT_SIZE, PANEL_WIDTH - BESIDE))
         .y_desc(shorten(y, TEXT_SIZE, PLOT_HEIGHT))
         .axis_desc_style(font(TEXT_SIZE).color(&MUTED))
