@@ -55,7 +55,7 @@ pub struct Args {
     depth: DepthArgs,
     /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small, convmixer, or
     /// bag (a bag of blocks, for schemes with keys per image) [default: bag for such a scheme, else cnn]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long)]
     model: Option<ModelKind>,
     /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a
     /// learnable permutation of the blocks)

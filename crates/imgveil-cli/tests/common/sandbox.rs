@@ -109,7 +109,8 @@ impl Sandbox {
             }
         }
         // Most tests are of a scheme with one key for all images. A line with the word `default-scheme` names none.
-        if words[0] == "encrypt" && !words.iter().any(|word| *word == "-s" || word.starts_with("--scheme")) {
+        let named = words[0] == "encrypt" || words[..words.len().min(2)] == ["key", "export-tables"];
+        if named && !words.iter().any(|word| *word == "-s" || word.starts_with("--scheme")) {
             match words.iter().position(|word| *word == "default-scheme") {
                 Some(at) => drop(words.remove(at)),
                 None => words.extend(["-s", "shuffle-flip"]),

@@ -1,5 +1,6 @@
 //! Files that are written whole or not at all.
 
+use super::abandoned::{hold, prefix};
 use super::error::SetError;
 use super::paths::parent;
 use super::staging::{STAGED, Staging, system_words};
@@ -13,7 +14,7 @@ use std::path::Path;
 /// # Errors
 /// If the operating system refuses.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    Ok(Staging::alone(path.parent().unwrap_or(Path::new(""))).write(path, bytes)?)
+    Ok(Staging::named(parent(path), &prefix(path, STAGED)).write(path, bytes)?)
 }
 
 /// As [`write_atomically`]. The name of the staged file begins with `staged`, so that the caller knows its own.
@@ -48,8 +49,9 @@ pub(crate) fn write_privately_by(
 ) -> Result<(), SetError> {
     let failed = SetError::writing(path);
     // `tempfile` creates it with mode 0600, and removes it if it is not renamed.
-    let file = tempfile::Builder::new().prefix(staged).tempfile_in(parent(path));
+    let file = tempfile::Builder::new().prefix(&prefix(path, staged)).tempfile_in(parent(path));
     let mut file = file.map_err(|e| failed(system_words(e)))?;
+    hold(file.as_file());
     write(file.as_file_mut()).map_err(&failed)?;
     file.persist(path).map(drop).map_err(|e| failed(e.error))
 }

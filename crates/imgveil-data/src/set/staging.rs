@@ -2,6 +2,7 @@
 //! is replaced or removed that imgveil did not write, and no link inside the folder is followed. Several processes may
 //! write partitions of one set: each of them has staged names of its own.
 
+use super::abandoned::hold;
 use super::error::SetError;
 use super::ledger::Ledger;
 use super::paths::{is_inside, parent};
@@ -166,6 +167,7 @@ impl Staging {
             std::fs::create_dir_all(folder).map_err(&write)?;
         }
         let file = self.begin_beside(path)?;
+        hold(file.as_file());
         file.as_file().write_all(bytes).map_err(&write)?;
         file.persist(path).map_err(|e| write(e.error))?;
         Ok(())
