@@ -1,5 +1,5 @@
-//! Jobs that a caller drives step by step, with files that the caller holds: they write and read what the jobs on a disk
-//! do.
+//! Jobs that a caller drives step by step, with files that the caller holds: they write and read what the jobs on a
+//! disk do.
 
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::{Geometry, Image};
