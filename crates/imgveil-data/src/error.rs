@@ -156,7 +156,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         | SetError::Forged(_)
         | SetError::Names { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
-        SetError::WrongKey { .. } => ErrorKind::WrongKey,
+        SetError::WrongKey { .. } | SetError::KeysForgotten => ErrorKind::WrongKey,
         SetError::Memory { .. } => ErrorKind::Memory,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,
     }
@@ -172,6 +172,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::OtherNames(_)
         | JobError::Whole(_)
         | JobError::OtherRun { .. }
+        | JobError::KeysForgotten(_)
         | JobError::SetThere { .. }
         | JobError::MixturesThere(_)
         | JobError::OtherSetThere { .. } => ErrorKind::AlreadyExists,
@@ -190,6 +191,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::Merge { .. }
         | JobError::UnknownClass(_)
         | JobError::OtherOptions { .. }
+        | JobError::SharedKey(_)
         | JobError::PruneAll { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
         JobError::Memory(_) => ErrorKind::Memory,

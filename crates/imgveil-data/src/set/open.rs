@@ -1,6 +1,7 @@
 //! Opens a set of any format.
 
 use super::adapted::adapted;
+use super::copied::Copied;
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::folder::Contents;
@@ -99,6 +100,9 @@ fn finished(mut opened: Opened, options: &ReadOptions) -> Result<Opened, SetErro
         opened.source = Box::new(Relabelled::new(opened.source, &[], Vec::new()));
     }
     opened.source = adapted(opened.source, options);
+    if let Some(copies) = options.copies {
+        opened.source = Box::new(Copied::new(opened.source, copies));
+    }
     Ok(opened)
 }
 
