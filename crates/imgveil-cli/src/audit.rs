@@ -4,6 +4,7 @@
 
 use crate::exit::{FAILED, Failure, Outcome, USAGE};
 use crate::output::{Output, plain_json};
+use imgveil::internal::key::Fingerprint;
 use imgveil_data::job::{Failure as SetAside, Summary, Update};
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
@@ -126,6 +127,11 @@ impl Audit {
             "key": summary.key,
             "manifest": summary.manifest,
         }));
+    }
+
+    /// Logs which key a set had before.
+    pub fn had_key(&self, fingerprint: &Fingerprint) {
+        self.ends_with(json!({ "old_key": fingerprint.to_string() }));
     }
 
     /// Logs what an update did.

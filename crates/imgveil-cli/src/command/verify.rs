@@ -1,8 +1,9 @@
 //! `imgveil verify`.
 
-use crate::args::{DeviceArgs, MemoryArgs, SecretArgs};
+use crate::args::{DeviceArgs, MemoryArgs};
 use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::output::{ImageBar, Output, counted, list};
+use crate::secret::SecretArgs;
 use imgveil_data::job::{SpotCheck, Unchecked, VerifyRequest, VerifyRun};
 use imgveil_data::set::Trust;
 use std::path::PathBuf;
@@ -65,7 +66,7 @@ impl FromStr for OneOf {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let secret = args.secret.load(out)?;
+    let secret = args.secret.load_or_of_environment(out)?;
     let device = args.device.open(out)?;
     let spot_check = match args.sample {
         Some(OneOf(of)) => {

@@ -81,7 +81,33 @@ impl EncryptedSet {
         cost::check(self.memory, entry.geometry, &self.manifest.scheme, self.source.length(slot), &entry.path)
     }
 
-    fn inverse(&self, geometry: Geometry) -> Result<Program, JobError> {
+    /// Decodes an image, which is encrypted.
+    pub fn read(&self, slot: usize) -> Result<Image, ReadError> {
+        self.check_header(slot)?;
+        let image = self.source.read(slot)?;
+        let entry = &self.manifest.images[slot];
+        // The file may have changed since.
+        if image.geometry() != entry.geometry {
+            return Err(ReadError::new(&entry.path, ReadErrorKind::NotExact));
+        }
+        Ok(image)
+    }
+
+    /// Checks a decrypted image, and removes its padding.
+    pub fn checked(&self, slot: usize, image: Image) -> Result<Image, ReadError> {
+        let (manifest, entry) = (&self.manifest, &self.manifest.images[slot]);
+        // JPEG changes pixels: only the file's hash is compared then. The seal vouches for the encoding.
+        if manifest.encoding.is_exact() && !check::is_of_entry(self.key(), manifest.salt, entry, &image) {
+            return Err(ReadError::new(&entry.path, ReadErrorKind::NotExact));
+        }
+        Ok(match entry.original {
+            Some(original) => unpad(image, original),
+            None => image,
+        })
+    }
+
+    /// The program that decrypts images of a geometry.
+    pub fn inverse(&self, geometry: Geometry) -> Result<Program, JobError> {
         let program = self.secret.compile(&self.manifest.scheme, geometry)?;
         let scheme = || self.manifest.scheme.name.clone();
         program.inverse().map_err(|lossy| JobError::Lossy { scheme: scheme(), lossy })
@@ -130,14 +156,7 @@ impl Stages for Decryption<'_> {
     type Written = Vec<Stored>;
 
     fn decode(&self, slot: usize) -> Result<(Image, ()), ReadError> {
-        self.encrypted.check_header(slot)?;
-        let image = self.encrypted.source.read(slot)?;
-        let entry = &self.encrypted.manifest.images[slot];
-        // The file may have changed since.
-        if image.geometry() != entry.geometry {
-            return Err(ReadError::new(&entry.path, ReadErrorKind::NotExact));
-        }
-        Ok((image, ()))
+        Ok((self.encrypted.read(slot)?, ()))
     }
 
     fn program(&self, geometry: Geometry) -> Result<Loaded, JobError> {
@@ -149,18 +168,11 @@ impl Stages for Decryption<'_> {
     }
 
     fn write(&self, slot: usize, image: Image, (): ()) -> Result<Result<Vec<Stored>, ReadError>, JobError> {
-        let manifest = &self.encrypted.manifest;
-        let entry = &manifest.images[slot];
-        let key = self.encrypted.secret.key();
-        // JPEG changes pixels: only the file's hash is compared then. The seal vouches for the encoding.
-        if manifest.encoding.is_exact() && !check::is_of_entry(key, manifest.salt, entry, &image) {
-            return Ok(Err(ReadError::new(&entry.path, ReadErrorKind::NotExact)));
-        }
-        let Some(sink) = self.sink else { return Ok(Ok(Vec::new())) };
-        let image = match entry.original {
-            Some(original) => unpad(image, original),
-            None => image,
+        let image = match self.encrypted.checked(slot, image) {
+            Ok(image) => image,
+            Err(error) => return Ok(Err(error)),
         };
+        let Some(sink) = self.sink else { return Ok(Ok(Vec::new())) };
         let encoded = sink.encode(&image);
         let path = || PathBuf::from(sink.path(slot));
         let bytes = encoded.map_err(|reason| SetError::Encode { path: path(), reason })?;

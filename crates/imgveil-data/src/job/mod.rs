@@ -1,4 +1,4 @@
-//! Jobs on whole sets: encrypt, update, decrypt, verify, inspect and merge.
+//! Jobs on whole sets: encrypt, update, rekey, decrypt, verify, inspect and merge.
 //!
 //! A request ([`EncryptRequest`], [`DecryptRequest`], [`VerifyRequest`]) is plain data. A run ([`EncryptRun`],
 //! [`DecryptRun`], [`VerifyRun`]) owns a request, a device and a [`Progress`], and does the work. [`preflight()`] reads
@@ -13,6 +13,7 @@ mod changes;
 mod check;
 mod cost;
 mod decrypt;
+mod decrypted;
 mod depth;
 mod describe;
 mod earlier;
@@ -35,6 +36,7 @@ mod pipeline;
 mod plain_names;
 mod preflight;
 mod progress;
+mod rekey;
 mod request;
 mod salt;
 mod summary;
@@ -56,6 +58,7 @@ pub use options::Difference;
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight, preflight_with_progress};
 pub use progress::{Busy, NoProgress, Note, Progress};
+pub use rekey::{RekeyRequest, RekeyRun};
 pub use request::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, SpotCheck, VerifyRequest};
 pub use summary::{Failure, Summary};
 pub use update::{Update, UpdateRequest, UpdateRun};
