@@ -17,10 +17,19 @@ const VARIABLE: &str = "IMGVEIL_KEY";
 /// How the text of a key begins, in lower case.
 const KEY_TEXT: &str = "imgveil-secret-key-1";
 
-/// A key or tables. A command that needs one makes the group required, if [`is_required`] says so.
+/// A key or tables. A command that needs one makes the group `secret` required, if [`is_required`] says so.
+#[derive(clap::Args)]
+pub struct SecretArgs {
+    #[command(flatten)]
+    file: SecretFile,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+/// The file of a key or of tables.
 #[derive(clap::Args)]
 #[group(id = "secret", multiple = false)]
-pub struct SecretArgs {
+struct SecretFile {
     /// Key file (see `imgveil keygen`); - is standard input [default for commands that need a key: the file that
     /// IMGVEIL_KEY names]
     #[arg(short, long, value_name = "FILE")]
@@ -29,8 +38,6 @@ pub struct SecretArgs {
     /// have them
     #[arg(long, value_name = "FILE")]
     tables: Option<PathBuf>,
-    #[command(flatten)]
-    passphrase: PassphraseArgs,
 }
 
 /// A key, for commands that take no tables.
@@ -51,7 +58,7 @@ pub fn is_required() -> bool {
 impl SecretArgs {
     /// Reads the given file and prints its warnings.
     pub fn load(&self, out: &Output) -> Result<Option<Secret>, Failure> {
-        Ok(match (&self.key, &self.tables) {
+        Ok(match (&self.file.key, &self.file.tables) {
             (Some(path), _) => Some(load_key(path, &self.passphrase, out)?.into()),
             (None, Some(path)) => Some(load_tables(path, out)?.into()),
             (None, None) => None,
@@ -74,11 +81,11 @@ impl SecretArgs {
     pub fn source(&self) -> Result<Option<imgveil_train::SecretSource>, Failure> {
         use imgveil_train::SecretSource::{Key, SealedKey, Tables};
         let passphrase = self.passphrase.file();
-        if [self.key.as_deref(), passphrase.as_deref()].contains(&Some(Path::new(STDIN))) {
+        if [self.file.key.as_deref(), passphrase.as_deref()].contains(&Some(Path::new(STDIN))) {
             let words = "a run reads its key when it goes on too: give files, and not standard input".to_owned();
             return Err(Failure { words, code: USAGE });
         }
-        Ok(match (self.key.clone(), self.tables.clone(), passphrase) {
+        Ok(match (self.file.key.clone(), self.file.tables.clone(), passphrase) {
             (Some(key), _, Some(passphrase)) => Some(SealedKey { key, passphrase }),
             (Some(key), _, None) => Some(Key(key)),
             (None, tables, _) => tables.map(Tables),
@@ -87,7 +94,7 @@ impl SecretArgs {
 
     /// As [`require`](Self::require), for commands that encrypt a set: tables without a salt get one.
     pub fn require_to_encrypt(&self, out: &Output) -> Result<Secret, Failure> {
-        match &self.tables {
+        match &self.file.tables {
             Some(path) => Ok(load_tables_to_encrypt(path, out)?.into()),
             None => self.require(out),
         }
@@ -128,10 +135,11 @@ pub fn read_key_file(path: &Path) -> Result<KeyFile, Failure> {
 
 /// Opens a key file and prints its warning.
 fn open(file: &KeyFile, passphrase: &PassphraseArgs, out: &Output) -> Result<Key, Failure> {
+    let key = file.open(passphrase::of(file, passphrase, out)?.as_ref())?;
     if let Some(warning) = file.warning() {
         out.warn(warning);
     }
-    Ok(file.open(passphrase::of(file, passphrase, out)?.as_ref())?)
+    Ok(key)
 }
 
 /// What the environment variable holds, if anything.

@@ -143,12 +143,15 @@ pub fn load(path: &Path) -> Result<LoadedKey, Error> {
     Ok(LoadedKey { key: file.open(None)?, warning: file.warning })
 }
 
-/// Reads a key file with the passphrase in another file.
+/// Reads a key file with the passphrase in another file, which is not read if the key file is not sealed.
 ///
 /// # Errors
 /// If either cannot be read, the key file is damaged or no key file, or the passphrase is wrong.
 pub fn load_with(path: &Path, passphrase: &Path) -> Result<LoadedKey, Error> {
     let file = KeyFile::read(path)?;
+    if !file.is_sealed() {
+        return Ok(LoadedKey { key: file.open(None)?, warning: file.warning });
+    }
     let wrong = |source| KeyFileError::Passphrase { path: passphrase.to_owned(), source };
     let LoadedPassphrase { passphrase, warning } = Passphrase::load(passphrase).map_err(wrong)?;
     Ok(LoadedKey { key: file.open(Some(&passphrase))?, warning: file.warning.or(warning) })

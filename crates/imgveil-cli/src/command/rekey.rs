@@ -129,7 +129,7 @@ fn rekey(args: &Args, audit: &Audit, out: &Output) -> Outcome {
         memory: args.memory.bound(),
     };
     guard::tell_when_interrupted(guard::GOES_ON);
-    let bar = Arc::new(ImageBar::new("changing the key of"));
+    let bar = Arc::new(ImageBar::new("rekeying"));
     let run = RekeyRun::new(request, device).with_progress(bar.clone());
     if args.dry_run {
         let result = run.preflight();

@@ -41,6 +41,7 @@ mod month;
 mod passphrases;
 mod preview;
 mod privacy;
+mod rekey;
 mod retry;
 mod round_trips;
 mod schemes;

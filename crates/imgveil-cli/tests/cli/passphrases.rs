@@ -51,11 +51,8 @@ fn a_sealed_key_encrypts_and_decrypts_as_the_key_does() {
         let line = format!("decrypt -k s.key --passphrase-file - sealed back{number}");
         sandbox.run_with(&line, words.as_bytes(), &[]).is(0, &did("decrypt", 2, "0.0", "shuffle-flip"), "");
     }
-    sandbox.run("verify -k s.key --passphrase-file p.txt sealed").is(
-        0,
-        "2 of 2 images decrypted to what was encrypted, in N s\n",
-        "",
-    );
+    let done = sandbox.run("verify -k s.key --passphrase-file p.txt sealed");
+    assert!(done.code == 0 && done.out.starts_with("2 of 2 images decrypted to what was encrypted"), "{done:?}");
     let note = "note: k.key is not sealed, and the passphrase is not used\n";
     let done = sandbox.run("decrypt -k k.key --passphrase-file p.txt sealed back2");
     done.is(0, &did("decrypt", 2, "0.0", "shuffle-flip"), note);
@@ -120,7 +117,10 @@ fn keys_come_from_standard_input_and_from_the_environment() {
     sandbox.run_with("encrypt -k k.key in out5", b"", &other).is(0, &done(), "");
     assert_same(&sandbox.tree("out1"), &sandbox.tree("out5"));
     let checked = sandbox.run_with("verify out1", b"", &[("IMGVEIL_KEY", "k.key")]);
-    checked.is(0, "1 of 1 image decrypted to what was encrypted, in N s\n", "");
+    assert!(
+        checked.code == 0 && checked.out.starts_with("1 of 1 image decrypted to what was encrypted"),
+        "{checked:?}"
+    );
     assert_eq!(sandbox.run_with("verify out1", b"", &other).code, KEY);
     let missing = sandbox.run_with("encrypt in out6", b"", &[("IMGVEIL_KEY", "no.key")]);
     let words = "error: there is no key file no.key: check the path, or make a key with `imgveil keygen -o FILE` \

@@ -143,6 +143,11 @@ impl RekeyRun {
         if plain.is_none() && recorded.naming != Naming::Kept {
             progress.note(&Note::NoNames);
         }
+        // The file of names is in the order of the names, for people.
+        let encrypted = match &plain {
+            Some(names) => encrypted.reordered(names.order()),
+            None => encrypted,
+        };
         let deep = old.images.iter().map(|entry| entry.geometry.depth()).find(|&depth| depth != Depth::U8);
         let request = EncryptRequest {
             input: input.clone(),

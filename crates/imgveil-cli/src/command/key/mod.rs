@@ -15,7 +15,7 @@ Examples:
   imgveil key passphrase hospital.key
   imgveil key export-tables -k hospital.key -s le --size 32x32x3 -o tables.npz";
 
-/// Look at a key file, seal it with a passphrase, or write out what it holds for other programs.
+/// Look at a key file, seal it, or write out what it holds.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
