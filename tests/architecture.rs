@@ -126,8 +126,9 @@ fn sources_that_shaders_name_exist() {
                 continue;
             }
             let text = std::fs::read_to_string(&path).unwrap();
-            let words = text.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_end_matches('.'));
-            for source in words.filter(|word| word.starts_with("src/")) {
+            let words = text.split(|c: char| c.is_whitespace() || ",;".contains(c));
+            let named_here = words.map(|word| word.trim_end_matches('.')).filter(|word| word.starts_with("src/"));
+            for source in named_here {
                 assert!(root().join(source).is_file(), "{} names {source}", path.display());
                 named += 1;
             }

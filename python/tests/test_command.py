@@ -133,6 +133,7 @@ NETWORKS = [
     ("xception", "shuffle-flip", 16, ""),
     ("xception", "none", 96, ""),
     ("vit-tiny", "shuffle-flip", 16, ""),
+    ("bag", "shuffle-flip", 16, ""),
     ("vit-small", "none", 18, ""),
     ("convmixer", "none", 18, ""),
     ("cnn", "le", 16, "--adapt le"),
@@ -174,4 +175,4 @@ def test_networks_agree_with_predict(tmp_path, model, scheme, side, words):
 def test_every_network_is_tested():
     told = imgveil_command("train", "--model", "no-such", "--data", "x").stderr
     known = {model for model, *_ in NETWORKS}
-    assert len(known) == 8 and all(model in told for model in known), told
+    assert len(known) == 9 and all(model in told for model in known), told

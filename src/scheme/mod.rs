@@ -97,6 +97,20 @@ impl Scheme {
         self.stages.iter().any(Stage::keyed_per_image)
     }
 
+    /// Whether a stage has one key for all images. Without such a stage, images that were encrypted under different
+    /// secrets are to an observer as images of one secret.
+    pub fn shares_key(&self) -> bool {
+        // What has neither a key per image nor an inverse, such as a blur, has no key.
+        self.stages.iter().any(|stage| stage.has_inverse() && !stage.keyed_per_image())
+    }
+
+    /// Whether blocks are moved or changed by keys of each image's own, and by no others: the place and the form of a
+    /// block say nothing that holds for two images.
+    pub fn moves_by_image(&self) -> bool {
+        let moves = |stage: &Stage| stage.keyed_per_image() && stage.has_inverse() && stage.block().is_some();
+        !self.shares_key() && self.stages.iter().any(moves)
+    }
+
     /// Whether it can be undone with the key.
     pub fn has_inverse(&self) -> bool {
         self.stages.iter().all(Stage::has_inverse)

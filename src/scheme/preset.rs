@@ -212,6 +212,10 @@ pub(super) struct Many<'a> {
 const STATISTICS: [Statistic; 4] = [Statistic::Median, Statistic::Mean, Statistic::Max, Statistic::Min];
 
 impl Preset {
+    /// The scheme that is used where none is named: no image says anything of another one, and networks still learn
+    /// (`docs/RESULTS.md`, "Keys per image").
+    pub const DEFAULT: Self = Self::EtcImage;
+
     /// The preset called `name`.
     ///
     /// # Errors
@@ -391,6 +395,17 @@ mod tests {
         let image = Options { key_scope: Some(KeyScope::Image), ..Options::default() };
         assert!(Preset::Skk.scheme(image).unwrap().keyed_per_image());
         assert!(Preset::ShuffleFlip.scheme(image).unwrap_err().to_string().contains("only shared and block"));
+    }
+
+    #[test]
+    fn schemes_say_whether_images_share_a_key() {
+        let of = |ask: fn(&Scheme) -> bool| -> Vec<&str> {
+            let asked = |preset: &Preset| ask(&preset.scheme(Options::default()).unwrap());
+            PRESETS.into_iter().filter(asked).map(Preset::name).collect()
+        };
+        let shared = ["shuffle-flip", "le", "ele", "etc", "skk", "skk-filter", "shf", "np", "vit"];
+        assert_eq!(of(Scheme::shares_key), shared);
+        assert_eq!(of(Scheme::moves_by_image), ["etc-image", "shuffle-flip-image", "vit-image"]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use imgveil_data::format::{Axis, Channels, ExifOrientation, ReadOptions, Window}
 use imgveil_data::job::EncryptOptions;
 use imgveil_data::set::names::Naming;
 use imgveil_data::set::{Encoding, Resize, Side};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use std::time::Duration;
 pub struct SchemeArgs {
     /// Scheme: none, shuffle-flip, le, ele, etc, skk, skk-filter, shf, np, vit, etc-image, shuffle-flip-image,
     /// vit-image, instahide, pixelate, blur, dp-pix, keystream, or a FILE.toml of your own; `imgveil schemes` explains
-    /// them. Options may follow the name, such as 'dp-pix epsilon=1' or 'blur radius=8' [default: shuffle-flip]
+    /// them. Options may follow the name, such as 'dp-pix epsilon=1' or 'blur radius=8' [default: etc-image]
     #[arg(short, long, value_name = "NAME")]
     pub scheme: Option<String>,
     #[command(flatten)]
@@ -52,9 +53,9 @@ pub struct SchemeOptions {
 }
 
 impl SchemeArgs {
-    /// The requested scheme, or shuffle-flip.
+    /// The requested scheme, or the default one.
     pub fn scheme(&self) -> Result<Scheme, Failure> {
-        self.options.of(self.scheme.as_deref().unwrap_or(Preset::ShuffleFlip.name()))
+        self.options.of(self.scheme.as_deref().unwrap_or(Preset::DEFAULT.name()))
     }
 
     /// Whether any of these flags is on the command line.
@@ -227,6 +228,10 @@ pub struct SetArgs {
     /// Members of webdataset samples to carry over as they are, such as json,txt: look at what they hold first
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     keep_members: Vec<String>,
+    /// Encrypt every training image N times, each time as another image, for schemes in which every image has a key of
+    /// its own; images of other splits are encrypted once
+    #[arg(long, value_name = "N")]
+    copies: Option<NonZeroU32>,
     /// Keep the names of files and classes in the output
     #[arg(long)]
     keep_names: bool,
@@ -247,7 +252,7 @@ impl SetArgs {
             _ => Naming::Neutral,
         };
         let members = self.keep_members.clone();
-        let read = ReadOptions { members, depth: self.depth.depth, ..self.read.reading() };
+        let read = ReadOptions { members, depth: self.depth.depth, copies: self.copies, ..self.read.reading() };
         EncryptOptions {
             resize: self.fit.fit(),
             read: self.labelling.reading(read),

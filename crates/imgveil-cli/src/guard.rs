@@ -21,6 +21,9 @@ pub fn process() {
 
 /// What a job says when it is interrupted (Ctrl-C).
 pub const GOES_ON: &str = "interrupted: what is written is whole, and the same command goes on from there";
+/// What a job says whose keys were drawn at random.
+pub const KEYS_ARE_GONE: &str =
+    "interrupted: the keys of this run are gone, so that it cannot go on; start it anew with another output";
 
 /// Says in one line how to go on when the user interrupts this process, which then ends as it would without. Best
 /// effort.

@@ -165,7 +165,7 @@ fn load_of_environment(passphrase: &PassphraseArgs, out: &Output) -> Result<Opti
 }
 
 /// Refuses a key's own text where the path of its file is wanted.
-fn check_is_path(path: &Path) -> Result<(), Failure> {
+pub fn check_is_path(path: &Path) -> Result<(), Failure> {
     if path.to_string_lossy().trim_start().to_ascii_lowercase().starts_with(KEY_TEXT) && !path.exists() {
         let words = "this is the text of a key and not the path of a key file: it was not used. It may be in your \
                      shell's history now, and others on this machine could see it: make a new key with `imgveil \

@@ -157,7 +157,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         | SetError::Forged(_)
         | SetError::Names { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
-        SetError::WrongKey { .. } => ErrorKind::WrongKey,
+        SetError::WrongKey { .. } | SetError::KeysForgotten => ErrorKind::WrongKey,
         SetError::Memory { .. } => ErrorKind::Memory,
         SetError::Write { .. } | SetError::Read { .. } | SetError::Encode { .. } => ErrorKind::Io,
     }
@@ -173,6 +173,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         JobError::OtherNames(_)
         | JobError::Whole(_)
         | JobError::OtherRun { .. }
+        | JobError::KeysForgotten(_)
         | JobError::SetThere { .. }
         | JobError::MixturesThere(_)
         | JobError::OtherSetThere { .. } => ErrorKind::AlreadyExists,
@@ -192,6 +193,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::Merge { .. }
         | JobError::UnknownClass(_)
         | JobError::OtherOptions { .. }
+        | JobError::SharedKey(_)
         | JobError::PruneAll { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
         JobError::Memory(_) => ErrorKind::Memory,

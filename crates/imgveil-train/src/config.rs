@@ -51,6 +51,9 @@ pub struct Config {
     /// Random augmentations of the plain images.
     #[serde(default)]
     pub augment: Augment,
+    /// Whether a scheme that is keyed per image encrypts every image under another key in every epoch.
+    #[serde(default)]
+    pub fresh_keys: bool,
     /// The share of each label that is spread over all classes, 0 to 1.
     #[serde(default)]
     pub label_smoothing: f64,
@@ -85,6 +88,7 @@ impl Config {
             weight_decay: optimiser.default_weight_decay(),
             seed: 0,
             augment: Augment::default(),
+            fresh_keys: false,
             label_smoothing: 0.0,
             balance: Balance::None,
             patience: None,

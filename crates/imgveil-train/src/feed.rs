@@ -168,8 +168,10 @@ pub struct Feed {
     split: Arc<Split>,
     images: Images,
     output: Vec<f32>,
-    /// The epoch, for a program that mixes.
+    /// The epoch, for a program that mixes and for fresh keys.
     epoch: u32,
+    /// Whether images have other keys in every epoch, where every image has its own.
+    fresh_keys: bool,
     /// The partners of each image in this epoch, for a program that mixes.
     partners: Vec<Vec<u32>>,
 }
@@ -210,9 +212,15 @@ impl Feed {
         };
         let loaded = LoadedProgram::new(&device, program)?;
         let (key, output, partners) = (key.cloned(), Vec::new(), Vec::new());
-        let mut feed = Self { backend, loaded, key, split, images, output, epoch: 0, partners };
+        let mut feed = Self { backend, loaded, key, split, images, output, epoch: 0, fresh_keys: false, partners };
         feed.begin_epoch(1);
         Ok(feed)
+    }
+
+    /// The same with fresh keys: a program that is keyed per image encrypts every image under another key in every
+    /// epoch, as if it were another image (`docs/SCHEDULE.md`, "Ids and hashes of images, format 1"). Needs the key.
+    pub fn with_fresh_keys(self) -> Self {
+        Self { fresh_keys: true, ..self }
     }
 
     /// Begins epoch `epoch`, counted from 1. A program that mixes draws new partners in every epoch.
@@ -351,7 +359,11 @@ impl Feed {
     fn refs(&self, picks: &[(usize, Augmentation)]) -> (Vec<ImageRef>, Option<Vec<f32>>) {
         let split = &*self.split;
         // Without an id of its own, an augmented image would share the keystream of the plain image.
-        let id = |index: usize, augmentation| Some(split.ids[index].of_augmentation(self.key.as_ref()?, augmentation));
+        let id = |index: usize, augmentation| {
+            let key = self.key.as_ref()?;
+            let id = split.ids[index].of_augmentation(key, augmentation);
+            Some(if self.fresh_keys { id.of_epoch(key, self.epoch) } else { id })
+        };
         let image_ref = |index: usize, augmentation, weight| ImageRef {
             index: index as u32,
             augmentation,

@@ -44,7 +44,7 @@ def encrypt_dataset(
     input: _Path,
     output: _Path,
     key: Optional[_Path] = None,
-    scheme: Union[Scheme, str] = "shuffle-flip",
+    scheme: Union[Scheme, str] = "etc-image",
     *,
     tables: Optional[_Path] = None,
     key_ref: Any = None,

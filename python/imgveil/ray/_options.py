@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 #: Options with a value.
 _VALUES = frozenset(
     "block key_scope statistic channel_table resize window axis labels channels exif_orientation memory depth format "
-    "jpeg_quality per_shard keep_members names salt split_by threads device device_timeout".split()
+    "jpeg_quality per_shard keep_members copies names salt split_by threads device device_timeout".split()
 )
 #: Options without one.
 _SWITCHES = frozenset(

@@ -17,6 +17,7 @@ from torch import nn
 
 from .. import Error, Scheme
 from ._adaptation import ELE_CHANNELS, LE_CHANNELS, EleAdaptNet, LeAdaptNet
+from ._bag import Bag
 from ._convolutional import ConvMixer, DenseNet, Xception
 from ._layers import Patches, Size, conv, stem
 
@@ -304,12 +305,17 @@ def _built(
         tensors = {name: value for name, value in tensors.items() if not name.startswith(_ADAPTATION)}
         adaptation, channels = _adaptation(in_front, metadata, channels, size)
         adaptation.load_state_dict(in_front)
-    patch = _pair(tensors[_FIRST[kind]].shape[2:])
     classes = len(json.loads(metadata["classes"]))
     stated = metadata.get("patch")
     of_blocks = _pair(int(side) for side in stated.split("x")) if stated else None
+    if kind == "bag":
+        # A linear layer does not tell the sides of the blocks.
+        body: nn.Module = Bag(channels, classes, of_blocks or (4, 4))
+        body.load_state_dict(tensors)
+        return adaptation, body
+    patch = _pair(tensors[_FIRST[kind]].shape[2:])
     if kind == "cnn":
-        body: nn.Module = _Cnn(channels, size, classes, patch)
+        body = _Cnn(channels, size, classes, patch)
     elif kind.startswith("vit"):
         body = _Vit(channels, size, classes, patch, 192 if kind == "vit-tiny" else 384)
     elif kind == "convmixer":

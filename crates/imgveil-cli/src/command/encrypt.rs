@@ -9,6 +9,7 @@ use crate::guard;
 use crate::output::{ImageBar, Output, continued, report};
 use crate::secret::{self, SecretArgs};
 use imgveil::internal::engine::Device;
+use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::job::{
@@ -23,22 +24,25 @@ const EXAMPLES: &str = "\
 Examples:
   imgveil encrypt -k hospital.key images encrypted
   imgveil encrypt -k hospital.key --dry-run images encrypted
-  imgveil encrypt -k hospital.key --block 8 --key-scope block --scramble --pad images encrypted
+  imgveil encrypt -k hospital.key --block 8 --pad images encrypted
+  imgveil encrypt -k hospital.key -s shuffle-flip --key-scope block --scramble images encrypted
   imgveil encrypt -k hospital.key set.npz encrypted.npz
   imgveil encrypt -k hospital.key --window 40,400 --pad ct-scans encrypted
   imgveil encrypt -k hospital.key --depth 12 mri-scans encrypted
+  imgveil encrypt --keys random --copies 4 images encrypted
   imgveil encrypt -k hospital.key --labels labels.csv --split-by patient images encrypted
   imgveil encrypt -k hospital.key --format webdataset 'train-{000000..000099}.tar' encrypted
   imgveil encrypt -k hospital.key --partition 2/16 images encrypted";
 
 /// The examples, and what the default scheme does not protect against.
 fn after_help() -> String {
-    let scheme = Preset::ShuffleFlip.scheme(Options::default());
+    let scheme = Preset::DEFAULT.scheme(Options::default());
     let risks = scheme.map_or(String::new(), |scheme| risk_words(&scheme.risks()));
     format!(
         "{EXAMPLES}\n\nWhat it does not protect: labels, splits and sizes are kept; the histogram of a block stays, up \
-         to negation. shuffle-flip, as measured: {risks}. `imgveil schemes NAME` tells of others, `imgveil attack` \
-         measures on your images."
+         to negation. {}, as measured: {risks}. `imgveil schemes NAME` tells of others, `imgveil attack` \
+         measures on your images.",
+        Preset::DEFAULT.name()
     )
 }
 
@@ -56,6 +60,10 @@ fn after_help() -> String {
 pub struct Args {
     #[command(flatten)]
     secret: SecretArgs,
+    /// `random` draws the keys for this run and keeps them nowhere: nobody can decrypt the set, you neither. For
+    /// schemes in which every image has a key of its own
+    #[arg(long, value_name = "random", group = "secret", conflicts_with_all = ["partition", "salt", "retry_failed"])]
+    keys: Option<Keys>,
     #[command(flatten)]
     set: SetArgs,
     /// Encrypt partition I of N only, as one of N processes; `imgveil merge` joins them
@@ -86,12 +94,19 @@ pub struct Args {
     output: PathBuf,
 }
 
+/// Where keys come from if no file has one.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Keys {
+    Random,
+}
+
 impl Args {
     fn options(&self) -> Result<EncryptOptions, Failure> {
         Ok(EncryptOptions {
             encoding: Some(self.set.format.encoding(&self.output)?),
             partition: self.partition,
             retry_failed: self.retry_failed,
+            forgets_key: self.keys.is_some(),
             salt: self.salt,
             ..self.set.options()
         })
@@ -106,9 +121,10 @@ fn encrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     let scheme = args.set.scheme.scheme()?;
     let options = args.options()?;
     // A dry run writes nothing, not even the salt of tables: any will do.
-    let secret = match args.dry_run {
-        true => args.secret.require(out)?.salted_for_a_dry_run(),
-        false => args.secret.require_to_encrypt(out)?,
+    let secret = match (args.keys, args.dry_run) {
+        (Some(Keys::Random), _) => Key::generate()?.into(),
+        (None, true) => args.secret.require(out)?.salted_for_a_dry_run(),
+        (None, false) => args.secret.require_to_encrypt(out)?,
     };
     let device = args.device.open(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
@@ -119,7 +135,7 @@ fn encrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     let request = EncryptRequest { input: args.input.clone(), output: args.output.clone(), secret, scheme, options };
     let request_again = request.clone();
     let device_again = device.clone();
-    guard::tell_when_interrupted(guard::GOES_ON);
+    guard::tell_when_interrupted(if args.keys.is_some() { guard::KEYS_ARE_GONE } else { guard::GOES_ON });
     let bar = Arc::new(ImageBar::new("encrypting"));
     if args.dry_run {
         let result = preflight_with_progress(&request, bar.as_ref());

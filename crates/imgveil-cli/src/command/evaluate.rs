@@ -20,7 +20,8 @@ Examples:
   imgveil evaluate --data images --resize 224 --study study --bench today.json --budget 1h
   imgveil evaluate --data images --patient-pattern 'person([0-9]+)_' --json
 
-The folder gets evaluation.html, one page that needs nothing else and opens from a file, and evaluation.json. Each \
+The folder gets evaluation.html, one page that needs nothing else and opens from a file, and evaluation.json; with \
+--study also frontier.svg, accuracy against leak. Each \
 finished attack is a file in cells/: a run that was cut, or whose budget ended, goes on with the same command. \
 --budget, --study and --bench may then be others, every other option must be the same. Exit code 3 says that the \
 budget ended before all attacks were run.";
@@ -160,6 +161,10 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         .map_err(|error| Failure { words: format!("cannot write JSON: {error}"), code: FAILED })?;
     store.write_text("evaluation.json", &format!("{text}\n"))?;
     let path = store.write_text("evaluation.html", &page(&evaluation))?;
+    #[cfg(feature = "train")]
+    if let Some(svg) = crate::evaluate::frontier(&evaluation) {
+        store.write_text("frontier.svg", &svg)?;
+    }
     if args.json {
         out.json(&json)?;
     } else {

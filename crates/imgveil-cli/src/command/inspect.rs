@@ -42,7 +42,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             out.say(&format!("{set}: encrypted, {images} ({mb:.1} MB of pixels) as {}", encrypted.encoding));
             out.say(&format!("  scheme   {}", encrypted.scheme.name));
             encrypted.scheme.stages.iter().for_each(|stage| out.say(&format!("           {stage}")));
-            out.say(&format!("  key      {}", encrypted.key));
+            let forgotten = if encrypted.key_forgotten { ", drawn for this set and kept nowhere" } else { "" };
+            out.say(&format!("  key      {}{forgotten}", encrypted.key));
             out.say(&format!("  made by  {}", encrypted.tool));
             match encrypted.manifest {
                 Trust::Format1 => out.note(&format!("{}.", Trust::Format1)),

@@ -20,16 +20,16 @@ Examples:
   imgveil rekey --from old.key --to new.key --dry-run encrypted rekeyed
   imgveil rekey --from old.key --to new.key --names encrypted.names.csv encrypted rekeyed
 
-The set with the old key stays as it is: who has that key and a copy of the set can still decrypt it. A key that others \
-may have seen opens what they have of the set for ever.";
+The set with the old key stays as it is: who has that key and a copy of the set can still decrypt it. A key that \
+others may have seen opens what they have of the set for ever.";
 
 /// Bring an encrypted set from one key to another.
 ///
 /// Images are decrypted with the old key and encrypted with the new one in memory: no plain pixel is written. Every
-/// image is checked before it is encrypted again. Scheme, options, form, labels and splits stay as they are; the salt is
-/// new, and with it the neutral names. Which new name is whose goes to OUT.names.csv, for which the old file of names is
-/// needed. A set whose scheme cannot be undone is refused. A run that was interrupted continues when it is started
-/// again.
+/// image is checked before it is encrypted again. Scheme, options, form, labels and splits stay as they are; the salt
+/// is new, and with it the neutral names. Which new name is whose goes to OUT.names.csv, for which the old file of
+/// names is needed. A set whose scheme cannot be undone is refused. A run that was interrupted continues when it is
+/// started again.
 #[derive(clap::Args)]
 #[command(
     after_help = AFTER_HELP,

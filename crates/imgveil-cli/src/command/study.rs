@@ -3,6 +3,7 @@
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
 use crate::command::run_process;
+use crate::secret::check_is_path;
 use imgveil_data::key_file::KeyFile;
 use imgveil_data::regular_file;
 use imgveil_data::set::write_atomically;
@@ -82,6 +83,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         return Err(Failure { words, code: USAGE });
     }
     if let Some(key) = &grid.key {
+        check_is_path(key)?;
         let file = KeyFile::read(key)?;
         if file.is_sealed() {
             let words = format!(

@@ -54,9 +54,10 @@ pub struct Args {
     read: ReadArgs,
     #[command(flatten)]
     depth: DepthArgs,
-    /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small or convmixer
-    #[arg(long, default_value = "cnn")]
-    model: ModelKind,
+    /// Network: cnn (three convolutions), resnet18, resnet50, densenet121, xception, vit-tiny, vit-small, convmixer, or
+    /// bag (a bag of blocks, for schemes with keys per image) [default: bag for such a scheme, else cnn]
+    #[arg(long, value_name = "NAME")]
+    model: Option<ModelKind>,
     /// Adaptation network in front of it: le (one sub-network for all blocks) or ele (one for each block, and a
     /// learnable permutation of the blocks)
     #[arg(long, value_name = "NAME")]
@@ -128,7 +129,7 @@ impl Args {
             weight_decay: self.weight_decay.unwrap_or(self.optimiser.default_weight_decay()),
             seed: self.seed,
             augment: self.augment,
-            ..Config::new(self.model)
+            ..Config::new(self.model.unwrap_or(ModelKind::Cnn))
         };
         let secret = self.secret.source()?;
         // With a key, the default scheme of a plain set is the default of `encrypt`. Without a key, images are used as
@@ -139,6 +140,7 @@ impl Args {
         Ok(RunSpec {
             scheme,
             default_scheme,
+            usual_model: self.model.is_none(),
             secret,
             resize: self.fit.fit(),
             reading: ReadOptions { depth: self.depth.depth, ..self.read.reading() },

@@ -10,6 +10,9 @@ pub struct TrainingArgs {
     /// a single batch
     #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     accumulate: u32,
+    /// Encrypt every image under another key in every epoch: for schemes with a key per image, such as etc-image
+    #[arg(long)]
+    fresh_keys: bool,
     /// Share of each label's weight that is spread evenly over all classes, 0 to 1
     #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = share)]
     label_smoothing: f64,
@@ -40,6 +43,7 @@ impl TrainingArgs {
     pub fn of(&self, config: Config) -> Config {
         Config {
             accumulate: self.accumulate as usize,
+            fresh_keys: self.fresh_keys,
             label_smoothing: self.label_smoothing,
             warmup: self.warmup.map(|epochs| epochs as usize),
             clip: Some(self.clip).filter(|&limit| limit > 0.0),

@@ -5,6 +5,8 @@
 mod attacker;
 mod bench;
 mod cell;
+#[cfg(feature = "train")]
+mod frontier;
 mod options;
 mod page;
 mod phantoms;
@@ -19,6 +21,8 @@ mod verdict;
 
 pub use attacker::ATTACKERS;
 pub use bench::Bench;
+#[cfg(feature = "train")]
+pub use frontier::frontier;
 pub use options::{Options, quoted};
 pub use page::page;
 pub use phantoms::draw;

@@ -7,7 +7,7 @@ use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{Scheme, check};
 
 /// The schemes that are evaluated where none are named.
-const USUAL: [&str; 14] = [
+const USUAL: [&str; 17] = [
     "shuffle-flip",
     "shuffle-flip key=block scramble",
     "le",
@@ -19,6 +19,9 @@ const USUAL: [&str; 14] = [
     "skk",
     "skk key=image",
     "skk-filter",
+    "etc-image",
+    "shuffle-flip-image",
+    "vit-image",
     "pixelate",
     "blur",
     "dp-pix",
@@ -100,8 +103,8 @@ mod tests {
     fn controls_are_always_there_and_nothing_is_there_twice() {
         let scheme = |text: &str| (text.to_owned(), false);
         let controls = CONTROLS.map(|text| (text.to_owned(), true));
-        assert_eq!(texts(&[])[..14], USUAL.map(scheme));
-        assert_eq!(texts(&[])[14..], controls);
+        assert_eq!(texts(&[])[..17], USUAL.map(scheme));
+        assert_eq!(texts(&[])[17..], controls);
         let some = texts(&["le", " ele", "none", "le block=4", "le block=8"]);
         assert_eq!(some[..3], ["le", "ele", "le block=8x8"].map(scheme));
         assert_eq!(some[3..], controls);

@@ -101,7 +101,7 @@ fn training(error: TrainError) -> Failure {
             code: FAILED,
         },
         TrainError::Scores(_) => advised(&error, ", try a smaller --lr", FAILED),
-        TrainError::AugmentEncrypted => failure(&error, USAGE),
+        TrainError::AugmentEncrypted | TrainError::FreshKeys => failure(&error, USAGE),
         TrainError::Patch { patch, geometry } => {
             usage(format!("a first convolution of {patch:?} (--patch) is larger than the images, {geometry}"))
         }

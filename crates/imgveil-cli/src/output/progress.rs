@@ -116,7 +116,8 @@ fn advice(note: &Note) -> &'static str {
 }
 
 impl State {
-    /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`, without the parts for which there is no room.
+    /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`, without the parts for which there is no
+    /// room.
     fn words(&self, room: usize) -> String {
         let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
         let (rate, mb) = (self.images as f64 / seconds, self.bytes as f64 / 1e6 / seconds);

@@ -374,11 +374,11 @@ fn blocks_that_do_not_tile_are_refused_and_padding_or_cutting_helps() {
 #[test]
 fn padding_and_cutting_exclude_each_other() {
     Sandbox::new().refuses(
-        "encrypt random-salt -k k.key --pad --crop in out",
+        "encrypt random-salt default-scheme -k k.key --pad --crop in out",
         USAGE,
         "the argument '--pad' cannot be used with '--crop'\n\n\
-         Usage: imgveil encrypt --pad --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor \
-         more information, try '--help'.",
+         Usage: imgveil encrypt --pad --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>|--keys <random>> <IN> \
+         <OUT>\n\nFor more information, try '--help'.",
     );
 }
 

@@ -216,6 +216,15 @@ fn accuracy_and_speed_stand_beside_the_leak() {
     for words in ["0.912 ± 0.004", "-0.021", "12345", "GPU &lt;x&gt;", "not in this report: le", "imgveil 9"] {
         assert!(page.contains(words), "{words}");
     }
+    // Accuracy against leak is drawn where the attacks are done.
+    assert!(!sandbox.path("out/frontier.svg").exists());
+    #[cfg(feature = "train")]
+    {
+        assert_eq!(sandbox.run(&format!("{QUICK} -o out --study study --bench bench.json")).code, 0);
+        let chart = String::from_utf8(sandbox.read("out/frontier.svg")).unwrap();
+        assert_eq!(chart.matches("<circle ").count(), 2);
+        assert!(chart.contains(">\nnp\n<") && self::page(&sandbox, "out").contains("data:image/svg+xml;base64,"));
+    }
 }
 
 #[test]

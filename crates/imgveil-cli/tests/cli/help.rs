@@ -180,11 +180,11 @@ fn an_unknown_subcommand_is_refused() {
 #[test]
 fn missing_arguments_are_named() {
     Sandbox::new().refuses(
-        "encrypt random-salt -k k.key",
+        "encrypt random-salt default-scheme -k k.key",
         USAGE,
         "the following required arguments were not provided:\n  <IN>\n  <OUT>\n\n\
-         Usage: imgveil encrypt --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>> <IN> <OUT>\n\nFor more \
-         information, try '--help'.",
+         Usage: imgveil encrypt --device <DEVICE> --keep-names <--key <FILE>|--tables <FILE>|--keys <random>> <IN> \
+         <OUT>\n\nFor more information, try '--help'.",
     );
 }
 

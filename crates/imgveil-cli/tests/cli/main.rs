@@ -38,6 +38,7 @@ mod limits;
 mod limits_headers;
 mod merge;
 mod month;
+mod own_keys;
 mod passphrases;
 mod preview;
 mod privacy;

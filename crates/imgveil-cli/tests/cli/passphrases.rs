@@ -128,7 +128,7 @@ fn keys_come_from_standard_input_and_from_the_environment() {
     missing.is(USAGE, "", words);
     // An empty variable is none.
     let none = sandbox.run_with("encrypt in out6", b"", &[("IMGVEIL_KEY", "")]);
-    assert!(none.code == USAGE && none.err.contains("<--key <FILE>|--tables <FILE>>"), "{}", none.err);
+    assert!(none.code == USAGE && none.err.contains("<--key <FILE>|--tables <FILE>"), "{}", none.err);
     let broken = sandbox.run_with("encrypt -k - in out6", b"no key", &[]);
     let words = "error: standard input is not a usable key file: its secret line is damaged (";
     assert!(broken.code == KEY && broken.err.starts_with(words), "{}", broken.err);

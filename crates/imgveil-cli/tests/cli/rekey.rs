@@ -224,3 +224,27 @@ fn a_dry_run_writes_nothing_and_an_image_that_was_changed_is_set_aside() {
     let end: Value = serde_json::from_str(log.lines().last().unwrap()).unwrap();
     assert_eq!((end["old_key"].as_str(), end["set_aside"].as_u64()), (Some(FINGERPRINT), Some(1)), "{log}");
 }
+
+/// Sets of version 0.1 become sets of this version, with the names that they have.
+#[test]
+fn sets_of_the_first_version_get_another_key() {
+    let sandbox = sandbox();
+    let assets = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/compat-0.1");
+    let old = |name: &str| assets.join(name).to_str().unwrap().to_owned();
+    for set in ["shuffle-flip", "skk", "ele", "keystream.npz"] {
+        let out = format!("new-{set}");
+        let (from, old) = (old("example.key"), old(set));
+        let done = sandbox.run(&format!("rekey --from {from} --to new.key {old} {out}"));
+        assert!(done.code == 0 && done.err.contains("note: the set is of format 1"), "{set}: {}", done.err);
+        runs(&sandbox, &format!("verify --strict -k new.key {out}"));
+        assert_eq!(sandbox.path(&format!("{out}.names.csv")).exists(), set != "skk");
+    }
+    let mut kept: Vec<String> = walkdir::WalkDir::new(old("skk"))
+        .into_iter()
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.file_type().is_file())
+        .map(|entry| entry.path().strip_prefix(old("skk")).unwrap().to_str().unwrap().replace('\\', "/"))
+        .collect();
+    kept.sort();
+    assert_eq!(sandbox.files("new-skk"), kept);
+}

@@ -43,7 +43,10 @@ fn lines(sandbox: &Sandbox, file: &str) -> (Vec<String>, BTreeMap<String, Vec<St
 fn a_network_says_what_it_said_in_training() {
     let sandbox = Sandbox::new();
     phantoms(&sandbox, "in");
-    let run = json(&sandbox, "train --data in -k k.key --batch 8 --epochs 4 --optimiser adamw --seed 1 -o run --json");
+    let run = json(
+        &sandbox,
+        "train --data in -k k.key -s shuffle-flip --batch 8 --epochs 4 --optimiser adamw --seed 1 -o run --json",
+    );
     // From plain images with the key.
     let done = sandbox.run("predict run --data in --split test --batch 8 -k k.key -o own.csv");
     assert_eq!((done.code, done.err.as_str()), (0, ""), "{}", done.out);
@@ -113,7 +116,7 @@ fn what_cannot_be_predicted_is_refused() {
     let sandbox = Sandbox::new();
     phantoms(&sandbox, "in");
     sandbox.key("other.key", &key(1), 0o600);
-    json(&sandbox, "train --data in -k k.key --batch 8 --epochs 1 -o run --json");
+    json(&sandbox, "train --data in -k k.key -s shuffle-flip --batch 8 --epochs 1 -o run --json");
     assert_eq!(sandbox.run("encrypt -k other.key in other").code, 0);
     sandbox.does("encrypt -k k.key -s le in le", 96, "0.0", "le");
     sandbox.greys(&["small/a.png"]);
@@ -283,7 +286,8 @@ fn figures(sandbox: &Sandbox, run: &str) -> (Value, Vec<String>) {
 fn training_that_is_killed_goes_on_to_the_same_figures() {
     let sandbox = Sandbox::new();
     phantoms(&sandbox, "in");
-    let job = "train --data in -k k.key --batch 8 --epochs 6 --augment crop,flip --warmup 1 --resume -o";
+    let job =
+        "train --data in -k k.key -s shuffle-flip --batch 8 --epochs 6 --augment crop,flip --warmup 1 --resume -o";
     let begun = Instant::now();
     assert_eq!(sandbox.run(&format!("{job} unbroken")).code, 0);
     let whole = begun.elapsed();

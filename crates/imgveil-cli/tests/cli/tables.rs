@@ -190,11 +190,11 @@ fn exactly_one_of_key_and_tables_is_given() {
     let sandbox = Sandbox::new();
     let more = "\n\nFor more information, try '--help'.";
     sandbox.refuses(
-        "encrypt in out",
+        "encrypt default-scheme in out",
         USAGE,
         &format!(
-            "the following required arguments were not provided:\n  <--key <FILE>|--tables <FILE>>\n\n\
-             Usage: imgveil encrypt --device <DEVICE> --keep-names --salt <HEX> <--key <FILE>|--tables <FILE>> <IN> \
+            "the following required arguments were not provided:\n  <--key <FILE>|--tables <FILE>|--keys <random>>\n\n\
+             Usage: imgveil encrypt --device <DEVICE> --keep-names --salt <HEX> <--key <FILE>|--tables <FILE>|--keys <random>> <IN> \
              <OUT>{more}"
         ),
     );

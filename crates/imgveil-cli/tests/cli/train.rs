@@ -188,7 +188,7 @@ fn values_that_are_none_are_refused() {
         (
             "--model vgg",
             "invalid value 'vgg' for '--model <MODEL>': `vgg` is no model: cnn, resnet18, resnet50, densenet121, \
-            xception, vit-tiny, vit-small, convmixer",
+            xception, vit-tiny, vit-small, convmixer, bag",
         ),
         ("--adapt etc", "invalid value 'etc' for '--adapt <NAME>': `etc` is no adaptation network: le, ele"),
         ("--epochs 0", "invalid value '0' for '--epochs <EPOCHS>': 0 is not in 1..=4294967295"),

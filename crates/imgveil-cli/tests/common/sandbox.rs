@@ -108,6 +108,13 @@ impl Sandbox {
                 None => words.push("--keep-names"),
             }
         }
+        // Most tests are of a scheme with one key for all images. A line with the word `default-scheme` names none.
+        if words[0] == "encrypt" && !words.iter().any(|word| *word == "-s" || word.starts_with("--scheme")) {
+            match words.iter().position(|word| *word == "default-scheme") {
+                Some(at) => drop(words.remove(at)),
+                None => words.extend(["-s", "shuffle-flip"]),
+            }
+        }
         // Most tests compare runs byte by byte, so that sets get one salt. A line with the word `random-salt` runs
         // without.
         if words[0] == "encrypt" && !words.contains(&"--salt") {

@@ -4,6 +4,7 @@ use super::channels::Channels;
 use super::window::Window;
 use crate::Memory;
 use imgveil::internal::image::Depth;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 /// Options for sets whose format can be read in several ways.
@@ -26,6 +27,8 @@ pub struct ReadOptions {
     /// Divide the set by the patients that the file of labels names, with this secret value. No patient is in two
     /// splits. A job takes the value from its key.
     pub by_patient: Option<[u8; 32]>,
+    /// How many times each training image is listed. `None` is once. Images of other splits are listed once.
+    pub copies: Option<NonZeroU32>,
     /// The number of channels that all images get. `None` keeps them as they are.
     pub channels: Option<Channels>,
     /// Pictures: whether they are turned as their EXIF orientation says.

@@ -58,6 +58,15 @@ pub enum JobError {
         /// What differs, if it is known.
         differences: Vec<Difference>,
     },
+    /// The output holds a run that was cut, whose keys were drawn at random.
+    #[error(
+        "{0} holds a run that was cut. Its keys were drawn at random and kept nowhere, so that it cannot go on: \
+         nothing was written; choose another output"
+    )]
+    KeysForgotten(PathBuf),
+    /// The key is to be kept nowhere, and the scheme has a key for all images.
+    #[error("`{0}` has a key that all images share: keys are drawn at random only where every image has its own")]
+    SharedKey(String),
     /// The output is a finished set under the same key.
     #[error(
         "{output} is a finished set{}: nothing was written",

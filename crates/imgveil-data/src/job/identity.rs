@@ -117,6 +117,9 @@ fn encryption_text(request: &EncryptRequest, encoding: Encoding) -> String {
     if options.read.by_patient.is_some() {
         text.line("split", "patient");
     }
+    if let Some(copies) = options.read.copies {
+        text.line("copies", &copies.to_string());
+    }
     if let Some(channels) = options.read.channels {
         text.line("channels", &channels.to_string());
     }

@@ -45,6 +45,9 @@ pub struct EncryptedWith {
     pub scheme: Scheme,
     /// The key's fingerprint.
     pub key: String,
+    /// Whether the key was drawn for the set and is kept nowhere.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub key_forgotten: bool,
     /// The program that wrote the set.
     pub tool: String,
     /// How the set is stored.
@@ -90,6 +93,7 @@ fn of_manifest(manifest: &Manifest) -> Inspection {
     let encrypted = EncryptedWith {
         scheme: manifest.scheme.clone(),
         key: manifest.key.to_string(),
+        key_forgotten: manifest.forgets_key(),
         tool: manifest.tool.clone(),
         encoding: manifest.encoding,
         manifest: Trust::of(manifest, false),

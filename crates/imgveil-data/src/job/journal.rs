@@ -8,7 +8,7 @@
 
 use super::error::JobError;
 use super::options::differences;
-use crate::set::{Entry, SetError, add_entry, add_members};
+use crate::set::{Entry, FORGETS_KEY, SetError, add_entry, add_members};
 use crate::{Memory, regular_file};
 use imgveil::internal::key::Key;
 use imgveil::internal::sealed::{Salt, Text};
@@ -244,6 +244,9 @@ impl Journal {
             let mut journal = Self { path: path.to_owned(), file, key: key.clone(), head: head.clone() };
             match contents.head {
                 Some(found) if (&found.job, &found.run) != (&head.job, &head.run) => {
+                    if found.options.iter().any(|option| option == FORGETS_KEY) {
+                        return Err(JobError::KeysForgotten(output.to_owned()));
+                    }
                     let same_key = found.job == head.job && found.checked(key) == found.check;
                     let differences = match same_key && !found.options.is_empty() {
                         true => differences(&found.options, &head.options, false),

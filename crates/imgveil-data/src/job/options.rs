@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The names of all options in the order in which they are told, what each is called, and its default.
-const NAMES: [(&str, &str, &str); 14] = [
+const NAMES: [(&str, &str, &str); 16] = [
     ("scheme", "scheme", ""),
     ("encoding", "form of the output", ""),
+    ("keys", "keys", "kept"),
     ("size", "size", "kept"),
     ("fit", "fit to the blocks", "none"),
     ("window", "window", "full"),
@@ -22,6 +23,7 @@ const NAMES: [(&str, &str, &str); 14] = [
     ("depth", "depth", "as found"),
     ("labels", "source of labels", "folders or arrays"),
     ("split", "splits", "as stated"),
+    ("copies", "copies of training images", "1"),
     ("channels", "channels", "kept"),
     ("orientation", "EXIF orientation", "keep"),
     ("members", "members carried over", "none"),
@@ -57,9 +59,10 @@ pub(super) fn listed(differences: &[Difference]) -> String {
 
 /// The options that are not the defaults, as a manifest records them.
 pub(super) fn recorded(options: &EncryptOptions) -> Vec<String> {
-    let EncryptOptions { resize, read, naming, .. } = options;
+    let EncryptOptions { resize, read, naming, forgets_key, .. } = options;
     let mut texts = Vec::new();
     let mut add = |name: &str, value: Option<String>| texts.extend(value.map(|value| format!("{name}={value}")));
+    add("keys", forgets_key.then(|| "random".to_owned()));
     add("size", resize.size.map(|size| size.to_string()));
     add("fit", (resize.pad || resize.crop).then(|| if resize.pad { "pad" } else { "crop" }.to_owned()));
     add("window", read.window.map(|window| window.to_string()));
@@ -68,6 +71,7 @@ pub(super) fn recorded(options: &EncryptOptions) -> Vec<String> {
     let labels = read.labels.as_ref().map(|_| "file").or(read.no_labels.then_some("none"));
     add("labels", labels.map(str::to_owned));
     add("split", read.by_patient.map(|_| "patient".to_owned()));
+    add("copies", read.copies.map(|copies| copies.to_string()));
     add("channels", read.channels.map(|channels| channels.to_string()));
     add("orientation", (read.exif_orientation == ExifOrientation::Apply).then(|| "apply".to_owned()));
     add("members", (!read.members.is_empty()).then(|| read.members.join(",")));
@@ -101,6 +105,7 @@ pub(super) fn adopt(recorded: &[String], options: &mut EncryptOptions) -> Result
         let unknown = || text.clone();
         let read = &mut options.read;
         match (name, value) {
+            ("keys", "random") => options.forgets_key = true,
             ("size", _) => options.resize.size = Some(value.parse().map_err(|_| unknown())?),
             ("fit", "pad") => options.resize = Resize { pad: true, ..options.resize },
             ("fit", "crop") => options.resize = Resize { crop: true, ..options.resize },
@@ -110,6 +115,7 @@ pub(super) fn adopt(recorded: &[String], options: &mut EncryptOptions) -> Result
             ("labels", "file") => {}
             ("labels", "none") => read.no_labels = true,
             ("split", "patient") => read.by_patient = Some([0; 32]),
+            ("copies", _) => read.copies = Some(value.parse().map_err(|_| unknown())?),
             ("channels", _) => read.channels = Some(value.parse().map_err(|_| unknown())?),
             ("orientation", "apply") => read.exif_orientation = ExifOrientation::Apply,
             ("members", _) => read.members = value.split(',').map(str::to_owned).collect(),
@@ -148,6 +154,7 @@ pub(super) fn differences(was: &[String], is: &[String], only_stated: bool) -> V
 mod tests {
     use super::*;
     use crate::format::{Axis, Channels};
+    use std::num::NonZeroU32;
 
     #[test]
     fn recorded_options_are_taken_again() {
@@ -160,18 +167,20 @@ mod tests {
                 channels: Some(Channels::Rgb),
                 no_labels: true,
                 by_patient: Some([0; 32]),
+                copies: NonZeroU32::new(3),
                 exif_orientation: ExifOrientation::Apply,
                 members: vec!["json".into(), "txt".into()],
                 ..ReadOptions::default()
             },
             naming: Naming::Classes,
+            forgets_key: true,
             ..EncryptOptions::default()
         };
         let texts = recorded(&options);
         let mut again = EncryptOptions::default();
         adopt(&texts, &mut again).unwrap();
         assert_eq!(recorded(&again), texts);
-        assert_eq!(texts.len(), 11);
+        assert_eq!(texts.len(), 13);
         assert_eq!((again.resize, again.naming), (options.resize, options.naming));
         assert_eq!(again.read, options.read);
         assert_eq!(recorded(&EncryptOptions::default()), [""; 0]);

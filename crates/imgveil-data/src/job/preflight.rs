@@ -134,6 +134,9 @@ pub(super) fn look_at(
     if !options.read.members.is_empty() && !matches!(encoding, Encoding::WebDataset { .. }) {
         return Err(JobError::NoRoomForMembers);
     }
+    if options.forgets_key && request.scheme.shares_key() {
+        return Err(JobError::SharedKey(request.scheme.name.clone()));
+    }
     if !request.secret.is_hard_to_guess() {
         return Err(JobError::Unsalted);
     }

@@ -18,8 +18,9 @@ use super::request::{EncryptOptions, EncryptRequest};
 use super::salt;
 use super::summary::{Failure, Summary};
 use crate::format::ReadOptions;
+use crate::set::manifest::UNSEALED;
 use crate::set::names::{self, Naming};
-use crate::set::{Manifest, Resize, Trust, is_npz};
+use crate::set::{Entry, Manifest, Resize, Trust, is_npz};
 use crate::{Error, Memory};
 use imgveil::internal::engine::{Device, DeviceChoice};
 use imgveil::internal::image::Depth;
@@ -39,8 +40,8 @@ pub struct RekeyRequest {
     pub from: Secret,
     /// The key or tables of the new set.
     pub to: Secret,
-    /// The file of names that was written with the set. `None` means `IN.names.csv` if it exists. Without one, the names
-    /// in the set count as the names of the images.
+    /// The file of names that was written with the set. `None` means `IN.names.csv` if it exists. Without one, the
+    /// names in the set count as the names of the images.
     pub names: Option<PathBuf>,
     /// The file of names of the new set. `None` means `OUT.names.csv`.
     pub new_names: Option<PathBuf>,
@@ -67,6 +68,12 @@ struct Prepared {
     /// The manifest of the old set.
     old: Manifest,
     identity: String,
+}
+
+/// Whether the name of an entry is a keyed hash.
+fn has_neutral_name(entry: &Entry) -> bool {
+    let id = entry.name.rsplit('/').next().unwrap_or_default();
+    id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 impl RekeyRun {
@@ -134,6 +141,10 @@ impl RekeyRun {
         let mut recorded = EncryptOptions::default();
         adopt(&old.options, &mut recorded)
             .map_err(|option| JobError::UnknownOption { output: input.clone(), option })?;
+        if old.format == UNSEALED && !old.images.iter().all(has_neutral_name) {
+            // Sets of format 1 do not record it.
+            recorded.naming = Naming::Kept;
+        }
         let file = match names {
             _ if recorded.naming == Naming::Kept => None,
             Some(names) => Some(names.clone()),

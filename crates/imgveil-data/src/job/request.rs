@@ -42,6 +42,9 @@ pub struct EncryptOptions {
     pub partition: Option<Partition>,
     /// Open a set that was completed before to add the images that it lacks.
     pub retry_failed: bool,
+    /// The key was drawn for this run and is kept nowhere, so that nobody can decrypt the set. The manifest says so.
+    /// The scheme must have a key for every image.
+    pub forgets_key: bool,
     /// The salt of the set, to write the same bytes as an earlier run. `None` means that of what is there already, or a
     /// new one. Two sets of one salt can be linked.
     pub salt: Option<Salt>,

@@ -165,6 +165,9 @@ pub enum SetError {
         /// The key that was given.
         given: Fingerprint,
     },
+    /// The keys of the set were drawn at random and kept nowhere.
+    #[error("the keys of this set were drawn at random and kept nowhere: nobody can decrypt it or tell what it shows")]
+    KeysForgotten,
     /// The seal of a manifest is not that of its contents.
     #[error(
         "{0} was changed after it was written: its seal does not fit. Nothing of it was used; restore it from the copy \

@@ -18,6 +18,9 @@ use std::collections::HashSet;
 /// The manifest's file name in a folder, and its member name in an `.npz` file.
 pub const MANIFEST: &str = "imgveil.json";
 
+/// The option of a set whose keys were drawn at random and kept nowhere.
+pub(crate) const FORGETS_KEY: &str = "keys=random";
+
 /// The format version that this code writes. It also reads version 1, whose manifests have no seal.
 pub const FORMAT: u32 = 2;
 
@@ -167,6 +170,11 @@ pub enum ManifestError {
 }
 
 impl Manifest {
+    /// Whether the keys were drawn at random and kept nowhere.
+    pub fn forgets_key(&self) -> bool {
+        self.options.iter().any(|option| option == FORGETS_KEY)
+    }
+
     /// Parses a manifest.
     ///
     /// # Errors

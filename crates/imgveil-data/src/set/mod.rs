@@ -7,6 +7,7 @@ mod adapted;
 pub mod arrays;
 mod classes;
 mod completeness;
+mod copied;
 mod depth;
 mod encoding;
 mod error;
@@ -51,6 +52,7 @@ pub use files::{check_new, tidy, write_atomically, write_atomically_as, write_pr
 pub(crate) use item::MembersHash;
 pub use item::{Item, Member, Slot};
 pub use load::{Loaded, load, load_unlabelled, load_unlabelled_within, load_within};
+pub(crate) use manifest::FORGETS_KEY;
 pub use manifest::{Entry, MANIFEST, Manifest, ManifestError};
 pub use open::{open, open_sealed, open_with};
 pub use passed_over::PassedOver;

@@ -1,6 +1,7 @@
 //! Opens a set of any format.
 
 use super::adapted::adapted;
+use super::copied::Copied;
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::manifest::MANIFEST;
@@ -57,6 +58,9 @@ pub(crate) fn open_set(path: &Path, options: &ReadOptions, key: Option<&Key>) ->
         opened.source = Box::new(Relabelled::new(opened.source, &[], Vec::new()));
     }
     opened.source = adapted(opened.source, options);
+    if let Some(copies) = options.copies {
+        opened.source = Box::new(Copied::new(opened.source, copies));
+    }
     Ok(opened)
 }
 

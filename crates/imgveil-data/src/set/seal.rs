@@ -112,6 +112,9 @@ impl Manifest {
         if self.format != UNSEALED && (Self { key: given, ..self.clone() }).has_seal_of(key) {
             return Err(forged());
         }
+        if self.forgets_key() {
+            return Err(SetError::KeysForgotten);
+        }
         Err(SetError::WrongKey { set: self.key, given })
     }
 

@@ -210,6 +210,7 @@ fn train(error: &TrainError) -> ErrorKind {
         TrainError::TooFew(_) | TrainError::Disjoint(_) => ErrorKind::Data,
         TrainError::Compile(_)
         | TrainError::AugmentEncrypted
+        | TrainError::FreshKeys
         | TrainError::Patch { .. }
         | TrainError::Adaptation { .. }
         | TrainError::Warmup { .. }

@@ -44,6 +44,9 @@ pub enum TrainError {
         "augmentation comes before encryption, but this set is encrypted already: train on the plain set with the key"
     )]
     AugmentEncrypted,
+    /// Fresh keys without a scheme that has keys per image, or for a set that is encrypted already.
+    #[error("fresh keys need plain images, their key, and a scheme in which every image has a key of its own")]
+    FreshKeys,
     /// A first convolution larger than the images.
     #[error("a first convolution of {patch:?} is larger than the images, {geometry}")]
     Patch {

@@ -85,6 +85,7 @@ impl ModelConfig {
             ModelKind::VitTiny => (192, 192),
             ModelKind::VitSmall => (384, 384),
             ModelKind::ConvMixer => (768, 768),
+            ModelKind::Bag => (super::bag::WIDTH as u64, super::bag::WIDTH as u64),
         };
         let patch = self.patch.map_or(1, pixels);
         let positions = match self.kind {

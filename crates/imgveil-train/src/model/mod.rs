@@ -3,6 +3,7 @@
 //! Alternatively, an adaptation network is put in front of them.
 
 mod adaptation;
+mod bag;
 mod batch_norm;
 mod cnn;
 mod convmixer;
@@ -21,6 +22,7 @@ mod vit;
 mod xception;
 
 pub use adaptation::{Adaptation, AdaptationConfig, AdaptationKind, EleAdaptNet, LeAdaptNet};
+pub use bag::Bag;
 pub use cnn::Cnn;
 pub use convmixer::ConvMixer;
 pub use densenet::DenseNet;
@@ -80,10 +82,12 @@ pub enum ModelKind {
     VitSmall,
     /// ConvMixer-768/32 (Trockman & Kolter, "Patches Are All You Need?", TMLR 2023).
     ConvMixer,
+    /// A perceptron over the blocks of an image, whose order, turns and signs it does not see.
+    Bag,
 }
 
 /// All kinds of networks.
-pub const MODELS: [ModelKind; 8] = [
+pub const MODELS: [ModelKind; 9] = [
     ModelKind::Cnn,
     ModelKind::ResNet18,
     ModelKind::ResNet50,
@@ -92,6 +96,7 @@ pub const MODELS: [ModelKind; 8] = [
     ModelKind::VitTiny,
     ModelKind::VitSmall,
     ModelKind::ConvMixer,
+    ModelKind::Bag,
 ];
 
 impl ModelKind {
@@ -103,12 +108,12 @@ impl ModelKind {
     /// The default patch (rows, columns) for images of `size` (rows, columns). `None` for networks with a stem of
     /// another kind.
     ///
-    /// The small CNN has a patch of 4. As published, vision transformers have a patch of 16 and ConvMixer of 7. For
-    /// images with a side below 96 pixels it is 4, as there would be too few patches.
+    /// The small CNN and the bag of blocks have a patch of 4. As published, vision transformers have a patch of 16 and
+    /// ConvMixer of 7. For images with a side below 96 pixels it is 4, as there would be too few patches.
     pub fn usual_patch(self, size: [usize; 2]) -> Option<[usize; 2]> {
         let small = layers::is_small(size);
         match self {
-            Self::Cnn => Some([4, 4]),
+            Self::Cnn | Self::Bag => Some([4, 4]),
             Self::VitTiny | Self::VitSmall => Some(if small { [4, 4] } else { [16, 16] }),
             Self::ConvMixer => Some(if small { [4, 4] } else { [7, 7] }),
             Self::ResNet18 | Self::ResNet50 | Self::DenseNet121 | Self::Xception => None,
@@ -197,6 +202,7 @@ impl ModelConfig {
             ModelKind::VitTiny => Classifier::Vit(Vit::new_tiny(behind, device)),
             ModelKind::VitSmall => Classifier::Vit(Vit::new_small(behind, device)),
             ModelKind::ConvMixer => Classifier::ConvMixer(ConvMixer::new(behind, device)),
+            ModelKind::Bag => Classifier::Bag(Bag::new(behind, device)),
         };
         Network { normalise: self.normalise, adaptation, classifier }
     }
@@ -231,6 +237,8 @@ pub enum Classifier {
     Vit(Vit),
     /// A ConvMixer.
     ConvMixer(ConvMixer),
+    /// A bag of blocks.
+    Bag(Bag),
 }
 
 impl Classifier {
@@ -243,6 +251,7 @@ impl Classifier {
             Self::Xception(network) => network.forward(images),
             Self::Vit(network) => network.forward(images),
             Self::ConvMixer(network) => network.forward(images),
+            Self::Bag(network) => network.forward(images),
         }
     }
 }

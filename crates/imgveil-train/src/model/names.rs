@@ -9,8 +9,6 @@ use super::ModelKind;
 pub enum Role {
     /// The weight of the first layer, over the images' channels.
     First,
-    /// The weight of a linear layer, which PyTorch keeps as (outputs, inputs) and burn as (inputs, outputs).
-    Linear,
     /// The weight or bias of the linear layer that gives the logits.
     Head,
     /// Position embeddings, one for each patch of the image.
@@ -28,7 +26,7 @@ pub fn published(kind: ModelKind, path: &str) -> (String, Role) {
         ["classifier", _, inner @ .., leaf] => {
             let role = role(inner, leaf);
             let module = match kind {
-                ModelKind::Cnn => inner.join("."),
+                ModelKind::Cnn | ModelKind::Bag => inner.join("."),
                 ModelKind::ResNet18 => resnet(inner, [2, 2, 2, 2]),
                 ModelKind::ResNet50 => resnet(inner, [3, 4, 6, 3]),
                 ModelKind::DenseNet121 => densenet(inner),
@@ -52,9 +50,7 @@ fn role(inner: &[&str], leaf: &str) -> Role {
     match (inner, leaf) {
         (["linear"], _) => Role::Head,
         ([], "position") => Role::Position,
-        (["patch" | "stem" | "first" | "embedding"], "weight") => Role::First,
-        ([.., "query_key_value" | "hidden"], "weight") => Role::Linear,
-        ([.., "attention" | "layers", _, "output"] | [.., "attention", "output"], "weight") => Role::Linear,
+        (["patch" | "stem" | "first" | "embedding"] | ["whole", "hidden"], "weight") => Role::First,
         _ => Role::Inner,
     }
 }
@@ -227,9 +223,9 @@ mod tests {
             (VitTiny, "Vit.embedding.weight", "patch_embed.proj.weight", Role::First),
             (VitTiny, "Vit.class_token", "cls_token", Role::Inner),
             (VitSmall, "Vit.position", "pos_embed", Role::Position),
-            (VitSmall, "Vit.layers.11.attention.output.weight", "blocks.11.attn.proj.weight", Role::Linear),
-            (VitSmall, "Vit.layers.0.attention.query_key_value.weight", "blocks.0.attn.qkv.weight", Role::Linear),
-            (VitSmall, "Vit.layers.3.output.weight", "blocks.3.mlp.fc2.weight", Role::Linear),
+            (VitSmall, "Vit.layers.11.attention.output.weight", "blocks.11.attn.proj.weight", Role::Inner),
+            (VitSmall, "Vit.layers.0.attention.query_key_value.weight", "blocks.0.attn.qkv.weight", Role::Inner),
+            (VitSmall, "Vit.layers.3.output.weight", "blocks.3.mlp.fc2.weight", Role::Inner),
             (VitSmall, "Vit.layers.3.output.bias", "blocks.3.mlp.fc2.bias", Role::Inner),
             (VitSmall, "Vit.norm.beta", "norm.bias", Role::Inner),
             (ConvMixer, "ConvMixer.stem.weight", "stem.0.weight", Role::First),

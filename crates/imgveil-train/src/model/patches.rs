@@ -25,6 +25,7 @@ pub(super) fn embedding(config: &ModelConfig, width: usize, device: &Device) -> 
     Conv2dConfig::new([config.channels, width], patch).with_stride(patch).with_padding(padding).init(device)
 }
 
-fn patch(config: &ModelConfig) -> [usize; 2] {
+/// Rows and columns of a patch.
+pub(super) fn patch(config: &ModelConfig) -> [usize; 2] {
     config.patch.unwrap_or_else(|| config.kind.usual_patch(config.size).unwrap_or([1, 1]))
 }

@@ -6,6 +6,7 @@ use crate::backend::Backend;
 use crate::data::{TrainingSet, TrainingSetRequest, training_set_with};
 use crate::error::Error;
 use crate::feed::Split;
+use crate::model::ModelKind;
 use crate::progress::Progress;
 use crate::run_folder::{ImageCounts, RunFolder, RunSummary};
 use crate::trainer::{check, model, train};
@@ -40,7 +41,7 @@ impl RunSpec {
     /// # Errors
     /// When a file cannot be read, the set, the scheme and the configuration do not go together, or there is no such
     /// device.
-    pub fn prepare(self, hear: &mut dyn FnMut(Message)) -> Result<PreparedRun, Error> {
+    pub fn prepare(mut self, hear: &mut dyn FnMut(Message)) -> Result<PreparedRun, Error> {
         let secret = match &self.secret {
             Some(source) => Some(source.load(hear)?),
             None => None,
@@ -53,7 +54,15 @@ impl RunSpec {
             resize: self.resize,
             reading: self.reading.clone(),
         })?;
-        let notes = check(&set, &self.config)?;
+        // A convolution learns what all images share.
+        let bag = self.usual_model && self.config.adapt.is_none() && set.scheme.moves_by_image();
+        if bag {
+            self.config.model = ModelKind::Bag;
+        }
+        let mut notes = check(&set, &self.config)?;
+        if bag {
+            notes.push(format!("the network is {}, as blocks have keys of each image's own", ModelKind::Bag.name()));
+        }
         let device = Device::open(&self.device)?;
         hear(Message::Detail(format!("device: {device}")));
         let backend = Backend::open(device)?;

@@ -22,6 +22,9 @@ pub struct RunSpec {
     /// The scheme for a plain set with a secret, where none was asked for. `None`: its images are taken as they are.
     #[serde(default)]
     pub default_scheme: Option<Scheme>,
+    /// Nobody named a network: that of the configuration gives way to one that fits the scheme.
+    #[serde(default)]
+    pub usual_model: bool,
     /// Where the key or the tables are. With them, the manifest of an encrypted set is authenticated.
     pub secret: Option<SecretSource>,
     /// How plain images are brought to size.
@@ -69,6 +72,7 @@ impl RunSpec {
             data,
             scheme: None,
             default_scheme: None,
+            usual_model: false,
             secret: None,
             resize: Resize::default(),
             reading: ReadOptions::default(),

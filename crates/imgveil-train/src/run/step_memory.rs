@@ -86,6 +86,7 @@ fn of_a_place(kind: ModelKind, places: u64) -> u64 {
         ModelKind::VitTiny => 4 * places.max(256),
         ModelKind::VitSmall => 8 * places.max(256),
         ModelKind::ConvMixer => 2 << 10,
+        ModelKind::Bag => 24,
     };
     kib << 10
 }

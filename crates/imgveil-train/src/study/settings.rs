@@ -95,7 +95,7 @@ struct Parts {
 }
 
 impl Parts {
-    const SWITCHES: [&str; 4] = ["pad", "crop", "scramble", "sign-flip"];
+    const SWITCHES: [&str; 5] = ["pad", "crop", "scramble", "sign-flip", "fresh-keys"];
     const VALUES: [&str; 24] = [
         "resize",
         "block",
@@ -143,6 +143,7 @@ impl Parts {
             "crop" => self.spec.resize.crop = true,
             "scramble" => self.options.scramble = true,
             "sign-flip" => self.options.sign_flip = true,
+            "fresh-keys" => self.spec.config.fresh_keys = true,
             _ => return false,
         }
         true

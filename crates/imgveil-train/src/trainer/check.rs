@@ -11,10 +11,10 @@ use std::collections::HashSet;
 /// on the initial weights.
 ///
 /// # Errors
-/// When an encrypted set is to be augmented, there are fewer than two training images, a split has none of the classes
-/// of the training images, the first convolution is larger than the images, the blocks of an adaptation network do not
-/// tile them, the initial weights do not fit, the warm-up is as long as the run, or early stopping has no validation
-/// images.
+/// When an encrypted set is to be augmented, fresh keys are asked for where images have none of their own, there are
+/// fewer than two training images, a split has none of the classes of the training images, the first convolution is
+/// larger than the images, the blocks of an adaptation network do not tile them, the initial weights do not fit, the
+/// warm-up is as long as the run, or early stopping has no validation images.
 pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, Error> {
     Ok(checked(set, config)?)
 }
@@ -23,6 +23,9 @@ pub fn check(set: &TrainingSet, config: &Config) -> Result<Vec<String>, Error> {
 pub(super) fn checked(set: &TrainingSet, config: &Config) -> Result<Vec<String>, TrainError> {
     if set.encrypted && !config.augment.is_none() {
         return Err(TrainError::AugmentEncrypted);
+    }
+    if config.fresh_keys && (set.encrypted || set.key.is_none() || !set.program.keyed_per_image()) {
+        return Err(TrainError::FreshKeys);
     }
     if set.train.len() < 2 {
         return Err(TrainError::TooFew(set.train.len()));

@@ -56,7 +56,8 @@ fn run(
     let resumed = run.epochs.len();
     if !run.is_over() {
         let key = set.key.as_ref();
-        let mut train_feed = Feed::new(backend, set.program.clone(), key, set.train.clone())?;
+        let train_feed = Feed::new(backend, set.program.clone(), key, set.train.clone())?;
+        let mut train_feed = if config.fresh_keys { train_feed.with_fresh_keys() } else { train_feed };
         let evaluation = |split: &Arc<Split>| Feed::new(backend, set.evaluation.clone(), key, split.clone());
         let mut val_feed = set.val.as_ref().map(evaluation).transpose()?;
         while !run.is_over() {

@@ -121,11 +121,11 @@ struct Collect<'a> {
 
 impl ParameterVisitor for Collect<'_> {
     fn visit<const D: usize>(&mut self, path: &[String], param: &Param<Tensor<D>>) {
-        let (name, role, shape) = described(self.config, path, &param.lazy_shape());
+        let (name, _, shape) = described(self.config, path, &param.lazy_shape());
         let fetched = param.val().try_into_data().map_err(|e| e.to_string());
         match fetched.and_then(|data| data.try_to_vec::<f32>().map_err(|e| format!("{e:?}"))) {
             Ok(values) => {
-                let values = if is_linear(role, D) { transposed(&values, shape[1]) } else { values };
+                let values = if is_linear(&name, D) { transposed(&values, shape[1]) } else { values };
                 self.tensors.insert(name, HostTensor { shape, values });
             }
             Err(error) => self.error = self.error.take().or(Some(format!("`{name}`: {error}"))),

@@ -185,7 +185,7 @@ impl ParameterMapper for Load<'_> {
         let (shape, device, id) = (param.lazy_shape(), param.lazy_device(), param.id);
         let (name, role, expected) = described(self.config, path, &shape);
         let Some(mut values) = self.weights.fitted(&name, role, &expected) else { return param };
-        if is_linear(role, D) {
+        if is_linear(&name, D) {
             values = transposed(&values, expected[0]);
         }
         param.transform_for_load(Tensor::from_data(TensorData::new(values, shape), &device), id)

@@ -24,15 +24,16 @@ pub(super) fn transposed(values: &[f32], rows: usize) -> Vec<f32> {
 pub(super) fn described(config: &ModelConfig, path: &[String], shape: &[usize]) -> (String, Role, Vec<usize>) {
     let (name, role) = published(config.kind, &path.join("."));
     let mut shape = shape.to_vec();
-    if is_linear(role, shape.len()) {
+    if is_linear(&name, shape.len()) {
         shape.reverse();
     }
     (name, role, shape)
 }
 
-/// Whether a tensor is the weight of a linear layer.
-pub(super) fn is_linear(role: Role, rank: usize) -> bool {
-    rank == 2 && matches!(role, Role::Linear | Role::Head)
+/// Whether a tensor is the weight of a linear layer: PyTorch keeps (outputs, inputs), and burn (inputs, outputs). No
+/// other layer has a weight of two dimensions.
+pub(super) fn is_linear(name: &str, rank: usize) -> bool {
+    rank == 2 && name.ends_with("weight")
 }
 
 /// The name, the role and the shape of each tensor of the network of `config`.

@@ -95,6 +95,22 @@ impl Drop for Limited<'_> {
     }
 }
 
+/// With fresh keys an image is another one in every epoch, and the same in the same epoch; without them it stays.
+#[test]
+fn fresh_keys_are_other_keys_in_every_epoch() {
+    let backend = flex();
+    let set = set(Preset::ShuffleFlipImage.scheme(Options::default()).unwrap(), 4);
+    let feed = || Feed::new(&backend, set.program.clone(), set.key.as_ref(), set.train.clone()).unwrap();
+    let seen = |mut feed: Feed, epoch| {
+        feed.begin_epoch(epoch);
+        bits(feed.batch(&[(1, Augmentation::IDENTITY)]).unwrap().images)
+    };
+    assert_eq!(seen(feed(), 1), seen(feed(), 2));
+    let (first, second) = (seen(feed().with_fresh_keys(), 1), seen(feed().with_fresh_keys(), 2));
+    assert!(first != second && first != seen(feed(), 1));
+    assert_eq!(first, seen(feed().with_fresh_keys(), 1));
+}
+
 /// A set that streams gives the bits of one that lies on the device, for mixtures too, one batch at a time or
 /// prepared ahead, and what goes up are the images of a batch and a little more.
 #[test]

@@ -12,8 +12,8 @@ Examples:
   imgveil key passphrase --passphrase-file old.txt --new-passphrase-file new.txt hospital.key
   imgveil key passphrase --remove hospital.key
 
-The key stays the same, and so does everything that it has encrypted. A copy of the file from before, such as a backup, \
-still opens with the passphrase that it had, or with none.";
+The key stays the same, and so does everything that it has encrypted. A copy of the file from before, such as a \
+backup, still opens with the passphrase that it had, or with none.";
 
 /// Add a passphrase to a key file, change it, or remove it.
 ///

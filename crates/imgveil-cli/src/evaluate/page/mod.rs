@@ -38,6 +38,7 @@ pub fn page(evaluation: &Evaluation) -> String {
             tables::rules(),
             tables::matrix(evaluation),
             costs::accuracy(evaluation),
+            chart(evaluation),
             costs::speed(evaluation),
             el("h2", "Scheme by scheme"),
             Markup::all(
@@ -52,6 +53,23 @@ pub fn page(evaluation: &Evaluation) -> String {
     );
     let html = Markup::element("html", &[("lang", "en")], &[head, body]);
     format!("<!DOCTYPE html>\n{}\n", html.html())
+}
+
+/// Accuracy against leak, where a study says what networks learn.
+#[cfg(feature = "train")]
+fn chart(evaluation: &Evaluation) -> Markup {
+    use base64::Engine;
+    let Some(svg) = super::frontier::frontier(evaluation) else { return Markup::default() };
+    let source = format!("data:image/svg+xml;base64,{}", base64::engine::general_purpose::STANDARD.encode(svg));
+    let words = "What is wanted is at the upper left: a network learns, and nothing comes back.";
+    let image = Markup::element("img", &[("class", "chart"), ("src", &source), ("alt", "AUC against SSIM")], &[]);
+    Markup::all([el("p", words), image])
+}
+
+/// Charts are drawn by imgveil-train.
+#[cfg(not(feature = "train"))]
+fn chart(_: &Evaluation) -> Markup {
+    Markup::default()
 }
 
 /// The title and what there is to say first.
