@@ -3,6 +3,8 @@ The program `age` opens them too."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 import os
 import stat
 import time
@@ -12,6 +14,8 @@ from typing import Any, Optional
 from .errors import ExistingFileError, FileError, InvalidKeyError, MissingFileError
 
 _HEADER = b"age-encryption.org/v1"
+#: The command writes the same bytes as text.
+_BEGIN, _END = b"-----BEGIN AGE ENCRYPTED FILE-----", b"-----END AGE ENCRYPTED FILE-----"
 #: A sealed key has some hundred bytes.
 _LONGEST = 65536
 
@@ -22,6 +26,20 @@ def _passphrases() -> Any:
     except ImportError as error:
         raise ImportError("passphrases need the package pyrage: pip install 'imgveil[passphrase]'") from error
     return passphrase
+
+
+def _binary(sealed: bytes) -> bytes:
+    """The bytes that a text in ASCII armor means, which may have comments before it. Other bytes stay as they are."""
+    lines = [line.strip() for line in sealed.splitlines()]
+    while lines and (not lines[0] or lines[0].startswith(b"#")):
+        del lines[0]
+    if not lines or lines[0] != _BEGIN:
+        return sealed
+    try:
+        return base64.b64decode(b"".join(lines[1 : lines.index(_END)]), validate=True)
+    except (ValueError, binascii.Error):
+        # What is no armor after all does not open.
+        return _HEADER
 
 
 def save(text: str, path: "os.PathLike[str]", passphrase: str) -> None:
@@ -62,6 +80,7 @@ def opened(path: "os.PathLike[str]", passphrase: Optional[str]) -> Optional[str]
     except OSError:
         # Reading it as a plain key file says what is wrong.
         return None
+    sealed = _binary(sealed)
     if not sealed.startswith(_HEADER):
         if passphrase is not None:
             raise InvalidKeyError(f"{path} is not sealed with a passphrase")

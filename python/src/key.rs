@@ -82,7 +82,7 @@ impl Key {
     /// `imgveil.ExistingFileError`, which is a `FileExistsError`.
     ///
     /// With a `passphrase` the file is sealed with it, in the format of the program `age`, by the package `pyrage`. The
-    /// command `imgveil` does not read sealed files: open them by `age --decrypt` for it.
+    /// command `imgveil` and `age --decrypt` open it too.
     #[pyo3(signature = (path, *, passphrase = None))]
     fn save(&self, py: Python<'_>, path: PathBuf, passphrase: Option<&str>) -> PyResult<()> {
         if let Some(passphrase) = passphrase {

@@ -1,5 +1,6 @@
 """Keys and tables: files, and what does not show."""
 
+import base64
 import copy
 import os
 import pickle
@@ -66,6 +67,16 @@ def test_keys_sealed_with_a_passphrase(tmp_path, key):
     with pytest.raises(imgveil.InvalidKeyError, match="not sealed"):
         imgveil.Key.load(tmp_path / "plain.key", passphrase="x")
     path.write_bytes(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    with pytest.raises(imgveil.InvalidKeyError, match="damaged"):
+        imgveil.Key.load(path, passphrase="correct horse")
+    # The command writes the same bytes as text.
+    lines = base64.encodebytes(sealed).replace(b"\n", b"\r\n")
+    armour = b"-----BEGIN AGE ENCRYPTED FILE-----\r\n%b-----END AGE ENCRYPTED FILE-----\r\n"
+    path.write_bytes(b"# of the hospital\n\n" + armour % lines)
+    assert imgveil.Key.load(path, passphrase="correct horse") == key
+    with pytest.raises(imgveil.InvalidKeyError, match="is sealed"):
+        imgveil.Key.load(path)
+    path.write_bytes(armour % lines[:-8])
     with pytest.raises(imgveil.InvalidKeyError, match="damaged"):
         imgveil.Key.load(path, passphrase="correct horse")
     path.chmod(0o644)

@@ -5,14 +5,12 @@ use crate::output::Output;
 use crate::scheme_file::{is_scheme_file, read_scheme};
 use imgveil::internal::engine::{Device, DeviceChoice, EngineError, NoDevice};
 use imgveil::internal::image::Depth;
-use imgveil::internal::key::Key;
-use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Secret, Statistic};
-use imgveil::internal::tables::Tables;
+use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Statistic};
+use imgveil_data::Memory;
 use imgveil_data::format::{Axis, Channels, ExifOrientation, ReadOptions, Window};
 use imgveil_data::job::EncryptOptions;
 use imgveil_data::set::names::Naming;
 use imgveil_data::set::{Encoding, Resize, Side};
-use imgveil_data::{Memory, key_file, tables_file};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -115,61 +113,6 @@ impl SchemeOptions {
             (self.channel_table.is_some(), "--channel-table"),
         ];
         given.into_iter().find(|(is, _)| *is).map(|(_, option)| option)
-    }
-}
-
-/// A key or tables. A command that needs one makes the group required.
-#[derive(clap::Args)]
-#[group(id = "secret", multiple = false)]
-pub struct SecretArgs {
-    /// Key file (see `imgveil keygen`)
-    #[arg(short, long, value_name = "FILE")]
-    key: Option<PathBuf>,
-    /// Written-out tables instead of a key: .npz or .json, as `imgveil key export-tables` and published experiments
-    /// have them
-    #[arg(long, value_name = "FILE")]
-    tables: Option<PathBuf>,
-}
-
-impl SecretArgs {
-    /// Reads the given file and prints its warnings.
-    pub fn load(&self, out: &Output) -> Result<Option<Secret>, Failure> {
-        Ok(match (&self.key, &self.tables) {
-            (Some(path), _) => Some(load_key(path, out)?.into()),
-            (None, Some(path)) => Some(load_tables(path, out)?.into()),
-            (None, None) => None,
-        })
-    }
-
-    /// The given file, for a training run.
-    #[cfg(feature = "train")]
-    pub fn source(&self) -> Option<imgveil_train::SecretSource> {
-        use imgveil_train::SecretSource::{Key, Tables};
-        let key = self.key.clone().map(Key);
-        key.or_else(|| self.tables.clone().map(Tables))
-    }
-
-    /// As [`require`](Self::require), for commands that encrypt a set: tables without a salt get one.
-    pub fn require_to_encrypt(&self, out: &Output) -> Result<Secret, Failure> {
-        let Some(path) = &self.tables else { return self.require(out) };
-        let loaded = tables_file::load_to_encrypt(path)?;
-        if let Some(warning) = loaded.warning {
-            out.warn(&warning);
-        }
-        if let Some(salt) = loaded.salt_file {
-            out.note(&format!(
-                "the salt of these tables: {} (keep it with them; both are needed to decrypt)",
-                salt.display()
-            ));
-        }
-        Ok(loaded.tables.into())
-    }
-
-    /// As [`load`](Self::load), for commands that need a secret.
-    pub fn require(&self, out: &Output) -> Result<Secret, Failure> {
-        let missing =
-            || Failure { words: "give the key with -k FILE, or tables with --tables FILE".into(), code: USAGE };
-        self.load(out)?.ok_or_else(missing)
     }
 }
 
@@ -503,35 +446,4 @@ impl DeviceArgs {
         out.detail(&format!("device: {device}"));
         Ok(device)
     }
-}
-
-/// Refuses a key's own text where the path of its file is wanted.
-fn check_is_path(path: &Path) -> Result<(), Failure> {
-    if path.to_string_lossy().trim_start().to_ascii_lowercase().starts_with("imgveil-secret-key-1") && !path.exists() {
-        let words = "this is the text of a key and not the path of a key file: it was not used. It may be in your \
-                     shell's history now, and others on this machine could see it: make a new key with `imgveil \
-                     keygen -o FILE`, and give -k FILE";
-        return Err(Failure { words: words.to_owned(), code: USAGE });
-    }
-    Ok(())
-}
-
-/// Reads a key file and prints its warning.
-pub fn load_key(path: &Path, out: &Output) -> Result<Key, Failure> {
-    check_is_path(path)?;
-    let loaded = key_file::load(path)?;
-    if let Some(warning) = loaded.warning {
-        out.warn(&warning);
-    }
-    Ok(loaded.key)
-}
-
-/// Reads a file of tables and prints its warning.
-fn load_tables(path: &Path, out: &Output) -> Result<Tables, Failure> {
-    check_is_path(path)?;
-    let loaded = tables_file::load(path)?;
-    if let Some(warning) = loaded.warning {
-        out.warn(&warning);
-    }
-    Ok(loaded.tables)
 }

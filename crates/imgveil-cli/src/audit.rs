@@ -4,7 +4,8 @@
 
 use crate::exit::{FAILED, Failure, Outcome, USAGE};
 use crate::output::{Output, plain_json};
-use imgveil_data::job::{Failure as SetAside, Summary, Update};
+use imgveil::internal::key::Fingerprint;
+use imgveil_data::job::{Failure as SetAside, Summary, Update, Verification};
 use serde_json::{Map, Value, json};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -126,6 +127,27 @@ impl Audit {
             "key": summary.key,
             "manifest": summary.manifest,
         }));
+    }
+
+    /// Logs what a verification found.
+    pub fn found(&self, found: &Verification) {
+        self.set_aside(&found.failed);
+        self.ends_with(json!({
+            "images": found.images,
+            "checked": found.checked,
+            "decrypted": found.decrypted,
+            "not_as_written": found.failed.len(),
+            "other_labels": found.labels,
+            "other_members": found.members,
+            "strangers": found.strangers,
+            "key": found.key,
+            "manifest": found.manifest_hash,
+        }));
+    }
+
+    /// Logs which key a set had before.
+    pub fn had_key(&self, fingerprint: &Fingerprint) {
+        self.ends_with(json!({ "old_key": fingerprint.to_string() }));
     }
 
     /// Logs what an update did.

@@ -14,10 +14,12 @@ mod exit;
 mod guard;
 mod measure;
 mod output;
+mod passphrase;
 #[doc(hidden)]
 pub mod phantom;
 mod preview;
 mod scheme_file;
+mod secret;
 mod sheet;
 #[cfg(feature = "train")]
 mod watched;

@@ -86,7 +86,8 @@ impl Error {
             Detail::KeyFile(error) => match error {
                 KeyFileError::Exists(_) => ErrorKind::AlreadyExists,
                 KeyFileError::Missing(_) | KeyFileError::NoFolder(_) => ErrorKind::NotFound,
-                KeyFileError::Invalid { .. } => ErrorKind::InvalidSecret,
+                KeyFileError::Invalid { .. } | KeyFileError::Unseal { .. } => ErrorKind::InvalidSecret,
+                KeyFileError::Sealed(_) | KeyFileError::Passphrase { .. } => ErrorKind::InvalidRequest,
                 KeyFileError::Io { .. } => ErrorKind::Io,
             },
             Detail::TablesFile(error) => match error {
@@ -184,6 +185,8 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::PartitionOfArray
         | JobError::StepsWritePng
         | JobError::Unsalted
+        | JobError::SameKey(_)
+        | JobError::OtherForm { .. }
         | JobError::JpegDepth(_)
         | JobError::PartitionDepth(_)
         | JobError::NoRoomForMembers

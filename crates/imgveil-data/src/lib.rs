@@ -58,11 +58,13 @@ pub mod key_file;
 pub mod limits;
 mod memory;
 mod offset_io;
+mod passphrase;
 mod private_file;
 #[doc(hidden)]
 pub mod process_memory;
 #[doc(hidden)]
 pub mod regular_file;
+mod sealed;
 mod secret_error;
 pub mod set;
 mod stamp;

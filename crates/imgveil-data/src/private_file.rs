@@ -1,4 +1,4 @@
-//! Files that hold a secret: mode 0600, written whole or not at all, never over another file.
+//! Files that hold a secret: mode 0600, written whole or not at all, never over another file unless it is replaced.
 
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -22,15 +22,32 @@ pub(crate) fn write_private(path: &Path, secret: &[u8]) -> Result<(), NotWritten
     if !folder.is_dir() {
         return Err(NotWritten::NoFolder(folder.to_owned()));
     }
-    // `tempfile` creates it with mode 0600. `persist_noclobber` neither overwrites a file nor leaves half a secret.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(NotWritten::Io)?;
-    file.write_all(secret).map_err(NotWritten::Io)?;
-    file.as_file().sync_all().map_err(NotWritten::Io)?;
+    // `persist_noclobber` neither overwrites a file nor leaves half a secret.
+    let file = staged(folder, secret).map_err(NotWritten::Io)?;
     file.persist_noclobber(path).map_err(|e| match e.error.kind() {
         ErrorKind::AlreadyExists => NotWritten::Exists,
         _ => NotWritten::Io(e.error),
     })?;
     Ok(())
+}
+
+/// Replaces a file by a secret of mode 0600, whole or not at all. A link stays, and the file behind it is replaced.
+pub(crate) fn replace_private(path: &Path, secret: &[u8]) -> std::io::Result<()> {
+    let path = path.canonicalize()?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    staged(folder, secret)?.persist(&path).map_err(|e| e.error)?;
+    // On a disk that loses power, the new name counts once its folder is written.
+    #[cfg(unix)]
+    std::fs::File::open(folder)?.sync_all()?;
+    Ok(())
+}
+
+/// A new file without its name, which `tempfile` creates with mode 0600.
+fn staged(folder: &Path, secret: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(secret)?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// A warning if other users can read the file that holds this `secret`.

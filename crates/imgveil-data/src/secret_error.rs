@@ -2,6 +2,8 @@
 
 use crate::OutOfMemory;
 use crate::format::npy::NpyError;
+use crate::passphrase::PassphraseError;
+use crate::sealed::UnsealError;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::KeyError;
 use imgveil::internal::plain::Plain;
@@ -40,6 +42,25 @@ pub enum KeyFileError {
         path: PathBuf,
         /// What is wrong with it.
         source: KeyError,
+    },
+    /// The file is sealed, and there is no passphrase.
+    #[error("{0} is sealed with a passphrase")]
+    Sealed(PathBuf),
+    /// The file is sealed and cannot be opened.
+    #[error("{path} cannot be opened: {source}")]
+    Unseal {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: UnsealError,
+    },
+    /// A file does not hold a passphrase.
+    #[error("{path} is not a usable file of a passphrase: {source}")]
+    Passphrase {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: PassphraseError,
     },
 }
 
@@ -97,6 +118,9 @@ pub enum TablesError {
     /// Neither an archive nor JSON.
     #[error("it is neither an .npz file nor JSON")]
     Foreign,
+    /// Sealed with a passphrase, as only key files may be.
+    #[error("it is sealed, and tables are read unsealed only: open it with age first")]
+    Sealed,
     /// More than tables need, or than fits into memory.
     #[error("it is larger than any tables that fit into memory")]
     Large,

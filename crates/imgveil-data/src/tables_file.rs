@@ -10,6 +10,7 @@ use crate::format::npy::{self, Header, NpyError, TypeChar};
 use crate::limits::MOST_MEMBERS;
 use crate::private_file::{NotWritten, others_can_read, write_private};
 use crate::regular_file;
+use crate::sealed;
 pub use crate::secret_error::{ArrayError, TablesError, TablesFileError};
 use crate::set::beside;
 use imgveil::internal::hex;
@@ -64,7 +65,9 @@ pub fn load(path: &Path) -> Result<LoadedTables, Error> {
         return Err(TablesFileError::Invalid { path: path.to_owned(), source: TablesError::Large }.into());
     }
     let text = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    let tables = if ends_in(path, "npz") || bytes.starts_with(b"PK") {
+    let tables = if sealed::is_sealed(&bytes) {
+        Err(TablesError::Sealed)
+    } else if ends_in(path, "npz") || bytes.starts_with(b"PK") {
         from_npz(&bytes)
     } else if ends_in(path, "json") || text {
         Tables::parse(&bytes).map_err(TablesError::Json)

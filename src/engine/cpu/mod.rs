@@ -16,7 +16,10 @@ use scratch::{FEWEST, Scratch};
 
 /// The name for people: `CPU, 2 threads`.
 pub fn name() -> String {
-    format!("CPU, {} threads", threads())
+    match threads() {
+        1 => "CPU, 1 thread".to_owned(),
+        threads => format!("CPU, {threads} threads"),
+    }
 }
 
 /// Bytes to bytes. The result reuses the memory of `input` if nothing else reads it any more.

@@ -2,9 +2,10 @@
 
 use super::reading::{self, Read, Reading};
 use super::target::Target;
-use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs};
 use crate::exit::{Failure, USAGE};
 use crate::output::{ImageBar, Output};
+use crate::secret::SecretArgs;
 #[cfg(feature = "train")]
 use imgveil::internal::engine::Device;
 use imgveil::internal::key::Key;

@@ -1,10 +1,11 @@
 //! `imgveil decrypt`.
 
-use crate::args::{DeviceArgs, FormatArgs, MemoryArgs, SecretArgs};
+use crate::args::{DeviceArgs, FormatArgs, MemoryArgs};
 use crate::audit::{Audit, LogArgs, audited};
 use crate::exit::Outcome;
 use crate::guard;
 use crate::output::{ImageBar, Output, continued, report};
+use crate::secret::{self, SecretArgs};
 use imgveil_data::job::{DecryptOptions, DecryptRequest, DecryptRun};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ Examples:
 #[derive(clap::Args)]
 #[command(
     after_help = AFTER_HELP,
-    mut_group("secret", |group| group.required(true))
+    mut_group("secret", |group| group.required(secret::is_required()))
 )]
 pub struct Args {
     #[command(flatten)]

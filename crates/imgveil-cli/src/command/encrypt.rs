@@ -1,22 +1,23 @@
 //! `imgveil encrypt`.
 
-use crate::args::{DeviceArgs, SecretArgs, SetArgs};
+use crate::args::{DeviceArgs, SetArgs};
 use crate::audit::{Audit, LogArgs, audited};
+use crate::command::dry_run::{DryRun, dry_run};
 use crate::command::schemes::risk_words;
-use crate::exit::{DONE, Failure, Outcome, PARTLY, advice};
+use crate::exit::{Failure, Outcome};
 use crate::guard;
-use crate::output::{ImageBar, Output, WOULD, continued, counted, links_out, list, passed_over, report, set_table};
+use crate::output::{ImageBar, Output, continued, report};
+use crate::secret::{self, SecretArgs};
 use imgveil::internal::engine::Device;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset};
 use imgveil::internal::sealed::Salt;
 use imgveil_data::job::{
-    Changes, EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Preflight, Summary, Update,
-    UpdateRequest, UpdateRun, preflight_with_progress,
+    Changes, EncryptOptions, EncryptRequest, EncryptRun, JobError, Partition, Summary, Update, UpdateRequest,
+    UpdateRun, preflight_with_progress,
 };
-use imgveil_data::set::Encoding;
 use imgveil_data::{Detail, Error};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 const EXAMPLES: &str = "\
@@ -55,7 +56,7 @@ fn after_help() -> String {
 /// Files that cannot be read are set aside with their reasons, and the rest is done. A run that was interrupted
 /// continues when it is started again.
 #[derive(clap::Args)]
-#[command(after_help = after_help(), mut_group("secret", |group| group.required(true)))]
+#[command(after_help = after_help(), mut_group("secret", |group| group.required(secret::is_required())))]
 pub struct Args {
     #[command(flatten)]
     secret: SecretArgs,
@@ -139,7 +140,8 @@ fn encrypt(args: &Args, audit: &Audit, out: &Output) -> Outcome {
     if args.dry_run {
         let result = preflight_with_progress(&request, bar.as_ref());
         bar.finish();
-        return dry_run(&result?, args, out);
+        let (input, output, json) = (&args.input, &args.output, args.json);
+        return dry_run(&result?, &DryRun { verb: "encrypt", input, output, json }, out);
     }
     let result = EncryptRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
@@ -175,51 +177,4 @@ fn since_then(request: EncryptRequest, device: Device, result: &Result<Summary, 
     // What cannot be compared was reported already.
     let Update { changes, .. } = UpdateRun::new(update, device).changes().ok()?;
     (!changes.is_none(true)).then_some(changes)
-}
-
-/// Prints what a run would do.
-fn dry_run(preflight: &Preflight, args: &Args, out: &Output) -> Outcome {
-    if args.json {
-        out.json(preflight)?;
-    } else {
-        let Preflight { images, bytes, encoding, splits, classes, plain_classes, sizes, .. } = preflight;
-        let mb = *bytes as f64 / 1e6;
-        let output = args.output.display();
-        out.say(&format!(
-            "would encrypt {} ({mb:.1} MB of pixels) to {output} as {encoding}",
-            counted(*images, "image")
-        ));
-        set_table(splits, classes, plain_classes, sizes, out);
-        if let Some(words) = on_disk(preflight, &args.input) {
-            out.say(&words);
-        }
-        preflight.notes.iter().for_each(|note| out.note(&format!("note: {note}{}", advice(note))));
-        links_out(&preflight.links_out, out);
-        passed_over(WOULD, &preflight.passed_over, out);
-    }
-    if preflight.failed.is_empty() {
-        return Ok(DONE);
-    }
-    out.warn(&format!("{} would be set aside:", counted(preflight.failed.len(), "image")));
-    list(&preflight.failed, preflight.failed.len(), out);
-    Ok(PARTLY)
-}
-
-/// The size that the output will have on the disk, about, and how many times that of the input it is.
-fn on_disk(preflight: &Preflight, input: &Path) -> Option<String> {
-    // Encrypted pixels hardly compress: a PNG file takes a little more than they.
-    let bytes = match preflight.encoding {
-        Encoding::Jpeg { .. } => return None,
-        Encoding::Npz | Encoding::Npy => preflight.bytes,
-        _ => preflight.bytes + preflight.bytes / 100 + 100 * preflight.images as u64,
-    };
-    let files = walkdir::WalkDir::new(input).follow_links(true).into_iter().flatten();
-    let lengths = files.filter_map(|file| file.metadata().ok().filter(std::fs::Metadata::is_file));
-    let before: u64 = lengths.map(|metadata| metadata.len()).sum();
-    let times = bytes as f64 / before.max(1) as f64;
-    let grows = match times {
-        2.0.. => format!(", {times:.0} times the input: encrypted pixels hardly compress"),
-        _ => String::new(),
-    };
-    Some(format!("  on disk  at most about {:.1} MB{grows}", bytes as f64 / 1e6))
 }

@@ -9,6 +9,7 @@ mod decrypt;
 #[cfg(feature = "train")]
 mod demo;
 mod devices;
+mod dry_run;
 mod encrypt;
 mod evaluate;
 #[cfg(feature = "train")]
@@ -27,6 +28,7 @@ mod model;
 #[cfg(feature = "train")]
 mod predict;
 mod preview;
+mod rekey;
 #[cfg(feature = "train")]
 mod run_process;
 mod schemes;
@@ -78,6 +80,7 @@ enum Command {
     Key(key::Args),
     Encrypt(encrypt::Args),
     Update(update::Args),
+    Rekey(rekey::Args),
     Decrypt(decrypt::Args),
     Verify(verify::Args),
     Inspect(inspect::Args),
@@ -170,6 +173,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Key(args) => key::run(args, out),
         Command::Encrypt(args) => encrypt::run(args, out),
         Command::Update(args) => update::run(args, out),
+        Command::Rekey(args) => rekey::run(args, out),
         Command::Decrypt(args) => decrypt::run(args, out),
         Command::Verify(args) => verify::run(args, out),
         Command::Inspect(args) => inspect::run(args, out),

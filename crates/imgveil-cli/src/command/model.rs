@@ -1,8 +1,9 @@
 //! `imgveil model`: what a key does to a model.
 
-use crate::args::{SchemeOptions, SecretArgs};
+use crate::args::SchemeOptions;
 use crate::command::exit::{DONE, Outcome};
 use crate::command::output::Output;
+use crate::secret::SecretArgs;
 use clap::Subcommand;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::Preset;

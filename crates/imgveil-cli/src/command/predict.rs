@@ -1,10 +1,11 @@
 //! `imgveil predict`.
 
-use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, USAGE};
 use crate::command::memory_check;
 use crate::command::output::{ImageBar, Output, counted};
 use crate::command::train::{absent, confusion, scores};
+use crate::secret::SecretArgs;
 use crate::watched::watched;
 use imgveil_data::format::ReadOptions;
 use imgveil_data::set::{Split, write_privately};

@@ -1,10 +1,12 @@
 //! `imgveil preview`.
 
-use crate::args::{DepthArgs, DeviceArgs, MemoryArgs, PixelArgs, load_key};
+use crate::args::{DepthArgs, DeviceArgs, MemoryArgs, PixelArgs};
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted};
+use crate::passphrase::PassphraseArgs;
 use crate::preview::{Exhibit, PreviewRequest, SetPlace, preview};
 use crate::scheme_file::{is_scheme_file, read_scheme};
+use crate::secret::load_key;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
 use imgveil::internal::sealed::Salt;
@@ -27,9 +29,11 @@ What the eye does not see on the sheet may be broken all the same: `imgveil sche
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
-    /// Key file [default: a random key that is not kept]
+    /// Key file; - is standard input [default: a random key that is not kept]
     #[arg(short, long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// Show this scheme only: a name, or a FILE.toml of your own. May be given several times; `all` stands for all
     /// names
     #[arg(short, long = "scheme", value_name = "NAME")]
@@ -62,7 +66,7 @@ pub struct Args {
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let exhibits = exhibits(&args.schemes)?;
     let key = match &args.key {
-        Some(path) => load_key(path, out)?,
+        Some(path) => load_key(path, &args.passphrase, out)?,
         None => Key::generate()?,
     };
     let device = args.device.open(out)?;

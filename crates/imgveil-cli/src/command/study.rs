@@ -1,9 +1,10 @@
 //! `imgveil study`.
 
-use crate::args::load_key;
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
 use crate::command::run_process;
+use crate::secret::check_is_path;
+use imgveil_data::key_file::KeyFile;
 use imgveil_data::regular_file;
 use imgveil_data::set::write_atomically;
 use imgveil_train::RunSpec;
@@ -82,7 +83,20 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         return Err(Failure { words, code: USAGE });
     }
     if let Some(key) = &grid.key {
-        load_key(key, out)?;
+        check_is_path(key)?;
+        let file = KeyFile::read(key)?;
+        if file.is_sealed() {
+            let words = format!(
+                "{} is sealed with a passphrase, and the runs of a study read their key by themselves: give a key \
+                 file without one",
+                key.display()
+            );
+            return Err(Failure { words, code: USAGE });
+        }
+        file.open(None)?;
+        if let Some(warning) = file.warning() {
+            out.warn(warning);
+        }
     }
     if args.dry_run {
         for run in grid.runs() {

@@ -1,11 +1,12 @@
 //! `imgveil train`.
 
-use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs, SecretArgs};
+use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
 use crate::command::memory_check;
 use crate::command::output::{Output, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
+use crate::secret::SecretArgs;
 use crate::watched::watched;
 use imgveil::internal::scheme::Block;
 use imgveil_data::format::ReadOptions;
@@ -130,7 +131,7 @@ impl Args {
             augment: self.augment,
             ..Config::new(self.model.unwrap_or(ModelKind::Cnn))
         };
-        let secret = self.secret.source();
+        let secret = self.secret.source()?;
         // With a key, the default scheme of a plain set is the default of `encrypt`. Without a key, images are used as
         // they are.
         let scheme = self.scheme.scheme()?;

@@ -1,10 +1,11 @@
 //! `imgveil update`.
 
-use crate::args::{DeviceArgs, SecretArgs, SetArgs};
+use crate::args::{DeviceArgs, SetArgs};
 use crate::audit::{Audit, LogArgs, audited};
 use crate::exit::{DONE, Failure, Outcome, PARTLY};
 use crate::guard;
 use crate::output::{ImageBar, Output, continued, counted, report, report_set_aside, set_aside};
+use crate::secret::{self, SecretArgs};
 use imgveil_data::job::{Update, UpdateRequest, UpdateRun};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ unchanged images. An image with other pixels gets another stream of keys.";
 /// options are those of the set; options that contradict them are refused. OUT stays as it was until the new files are
 /// whole: a run that was interrupted continues when it is started again.
 #[derive(clap::Args)]
-#[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(true)))]
+#[command(after_help = AFTER_HELP, mut_group("secret", |group| group.required(secret::is_required())))]
 pub struct Args {
     #[command(flatten)]
     secret: SecretArgs,

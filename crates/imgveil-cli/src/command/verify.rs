@@ -1,8 +1,10 @@
 //! `imgveil verify`.
 
-use crate::args::{DeviceArgs, MemoryArgs, SecretArgs};
+use crate::args::{DeviceArgs, MemoryArgs};
+use crate::audit::{Audit, LogArgs, audited};
 use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::output::{ImageBar, Output, counted, list};
+use crate::secret::SecretArgs;
 use imgveil_data::job::{SpotCheck, Unchecked, VerifyRequest, VerifyRun};
 use imgveil_data::set::Trust;
 use std::path::PathBuf;
@@ -39,6 +41,8 @@ pub struct Args {
     memory: MemoryArgs,
     #[command(flatten)]
     device: DeviceArgs,
+    #[command(flatten)]
+    log: LogArgs,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -65,7 +69,11 @@ impl FromStr for OneOf {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let secret = args.secret.load(out)?;
+    audited("verify", &args.log, &args.set, out, |audit| verify(args, audit, out))
+}
+
+fn verify(args: &Args, audit: &Audit, out: &Output) -> Outcome {
+    let secret = args.secret.load_or_of_environment(out)?;
     let device = args.device.open(out)?;
     let spot_check = match args.sample {
         Some(OneOf(of)) => {
@@ -83,6 +91,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let result = VerifyRun::new(request, device).with_progress(bar.clone()).run();
     bar.finish();
     let found = result?;
+    audit.found(&found);
     let bad = found.failed.len() + found.labels.len() + found.members.len() + found.strangers.len();
     if args.json {
         out.json(&found)?;

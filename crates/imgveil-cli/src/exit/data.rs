@@ -42,6 +42,9 @@ fn advised(words: String, detail: &Detail) -> String {
         | Detail::Load(LoadError::Memory(_))
         | Detail::Job(JobError::Memory(_)) => "; --memory SIZE allows more",
         Detail::KeyFile(KeyFileError::Missing(_)) => ", or make a key with `imgveil keygen -o FILE`",
+        Detail::KeyFile(KeyFileError::Sealed(_)) => {
+            ": give --passphrase-file FILE, or let IMGVEIL_PASSPHRASE_FILE name the file"
+        }
         Detail::TablesFile(TablesFileError::Missing(_)) => ", or make one with `imgveil key export-tables -k KEY`",
         Detail::TablesFile(TablesFileError::Invalid { source: TablesError::Foreign, .. }) => {
             "; numpy.savez writes one, `imgveil key export-tables` both"

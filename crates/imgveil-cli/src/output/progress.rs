@@ -43,6 +43,10 @@ struct State {
 /// Without a terminal, a line is written this often.
 const INTERVAL: Duration = Duration::from_secs(10);
 
+/// The columns of the bar itself, and the blanks around it. A line that is wider than its terminal is drawn again and
+/// again below itself.
+const NARROWEST: usize = 8;
+
 impl ImageBar {
     /// Progress of a job whose lines begin with `verb`, such as `encrypting`.
     pub fn new(verb: &'static str) -> Self {
@@ -80,12 +84,15 @@ impl ImageBar {
             return;
         }
         state.told = Instant::now();
+        let State { verb, images, total, .. } = *state;
         if self.terminal {
+            let columns = usize::from(console::Term::stderr().size().1);
+            let counts = format!("{verb} {images}/{total} images, ").chars().count();
             self.bar.set_position((state.images + state.set_aside).min(state.total) as u64);
-            self.bar.set_message(state.words());
+            self.bar.set_message(state.words(columns.saturating_sub(counts + NARROWEST)));
         } else {
-            let State { verb, images, total, .. } = *state;
-            let _ = writeln!(std::io::stderr(), "{verb}: {images} of {total} images, {}", state.words());
+            let words = state.words(usize::MAX);
+            let _ = writeln!(std::io::stderr(), "{verb}: {images} of {total} images, {words}");
         }
     }
 }
@@ -109,22 +116,33 @@ fn advice(note: &Note) -> &'static str {
 }
 
 impl State {
-    /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`.
-    fn words(&self) -> String {
+    /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`, without the parts for which there is no
+    /// room.
+    fn words(&self, room: usize) -> String {
         let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
         let (rate, mb) = (self.images as f64 / seconds, self.bytes as f64 / 1e6 / seconds);
-        let mut words = format!("{rate:.0} images/s, {mb:.1} MB/s");
         let left = self.total.saturating_sub(self.images + self.set_aside) as f64 / rate;
-        if left.is_finite() {
-            words += &format!(", {} left", duration(left));
+        let aside = (self.set_aside > 0).then(|| format!("{} set aside", self.set_aside));
+        let slowest = (self.busy != Busy::default()).then(|| format!("slowest: {}", self.busy.slowest()));
+        // The parts in their order, each with its rank: a lower one is worth more.
+        let parts = [
+            (2, Some(format!("{rate:.0} images/s"))),
+            (3, Some(format!("{mb:.1} MB/s"))),
+            (0, left.is_finite().then(|| format!("{} left", duration(left)))),
+            (4, slowest),
+            (1, aside),
+        ];
+        let mut shown: Vec<(usize, String)> =
+            parts.into_iter().filter_map(|(rank, part)| Some((rank, part?))).collect();
+        let length = |shown: &[(usize, String)]| shown.iter().map(|(_, part)| part.len() + 2).sum::<usize>();
+        while length(&shown).saturating_sub(2) > room {
+            let least = shown.iter().enumerate().max_by_key(|(_, (rank, _))| *rank).map(|(place, _)| place);
+            match least {
+                Some(place) => drop(shown.remove(place)),
+                None => break,
+            }
         }
-        if self.busy != Busy::default() {
-            words += &format!(", slowest: {}", self.busy.slowest());
-        }
-        if self.set_aside > 0 {
-            words += &format!(", {} set aside", self.set_aside);
-        }
-        words
+        shown.into_iter().map(|(_, part)| part).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -202,10 +220,18 @@ mod tests {
         let state = |seconds: u64, images, set_aside, busy| {
             let started = now.checked_sub(Duration::from_secs(seconds)).unwrap();
             State { verb: "", started, told: now, total: 2000, images, bytes: images as u64 * 100_000, set_aside, busy }
-                .words()
         };
-        assert_eq!(state(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10s left, slowest: encode");
-        assert_eq!(state(10, 1000, 500, busy), "100 images/s, 10.0 MB/s, 5s left, slowest: encode, 500 set aside");
-        assert_eq!(state(1, 0, 0, Busy::default()), "0 images/s, 0.0 MB/s");
+        let words = |seconds, images, set_aside, busy| state(seconds, images, set_aside, busy).words(usize::MAX);
+        assert_eq!(words(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10s left, slowest: encode");
+        assert_eq!(words(10, 1000, 500, busy), "100 images/s, 10.0 MB/s, 5s left, slowest: encode, 500 set aside");
+        assert_eq!(words(1, 0, 0, Busy::default()), "0 images/s, 0.0 MB/s");
+        // In narrow terminals, what is worth least is left out first.
+        let narrow = |room| state(10, 1000, 500, busy).words(room);
+        assert_eq!(narrow(64), "100 images/s, 10.0 MB/s, 5s left, slowest: encode, 500 set aside");
+        assert_eq!(narrow(63), "100 images/s, 10.0 MB/s, 5s left, 500 set aside");
+        assert_eq!(narrow(40), "100 images/s, 5s left, 500 set aside");
+        assert_eq!(narrow(30), "5s left, 500 set aside");
+        assert_eq!(narrow(10), "5s left");
+        assert_eq!(narrow(3), "");
     }
 }

@@ -20,6 +20,12 @@ fn every_event_is_a_line() {
         sandbox.picture("in/b/4.png", grey(8, 8, 4));
         done(&sandbox, &format!("update -k k.key --log audit.jsonl in {out}"));
         done(&sandbox, &format!("decrypt -k k.key --log audit.jsonl {out} back"));
+        done(&sandbox, &format!("verify -k k.key --log verified.jsonl {out}"));
+        let verified = self::events(&sandbox, "verified.jsonl");
+        assert_eq!(verified.len(), 2);
+        let end = &verified[1];
+        assert_eq!((&end["command"], &end["checked"], &end["decrypted"]), (&"verify".into(), &4.into(), &true.into()));
+        assert_eq!((&end["key"], &end["code"]), (&FINGERPRINT.into(), &0.into()));
         sandbox.key("other.key", &key(1), 0o600);
         assert_eq!(sandbox.run(&format!("update -k other.key --log audit.jsonl in {out}")).code, KEY);
         let events = events(&sandbox, "audit.jsonl");
@@ -89,7 +95,7 @@ fn a_quiet_command_prints_its_result_and_warnings() {
     assert_eq!(told.err, format!("warning: 1 image was set aside:\n  b/broken.png: {FOREIGN}\n"));
     assert!(told.out.starts_with("encrypted 2 images"), "{}", told.out);
     let raw = sandbox.command("", "encrypt --threads 1 -k k.key in one").output().unwrap();
-    assert!(String::from_utf8(raw.stdout).unwrap().ends_with("on CPU, 1 threads\n"));
+    assert!(String::from_utf8(raw.stdout).unwrap().ends_with("on CPU, 1 thread\n"));
     let words = "invalid value '0' for '--threads <N>': write a number of threads from 1 to 1024\n\nFor more \
                  information, try '--help'.";
     sandbox.refuses("encrypt --threads 0 -k k.key in two", USAGE, words);

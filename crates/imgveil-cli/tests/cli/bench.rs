@@ -176,7 +176,7 @@ fn a_report_names_the_machine_and_the_day() {
         benched(&sandbox, "bench --device cpu --scheme none --size 8x8x1 --batch 1 --seconds 0 --no-disk --json");
     let date = report["date"].as_str().unwrap();
     assert!(date.len() == 20 && date.ends_with('Z') && date.as_bytes()[10] == b'T', "{date}");
-    assert!(report["system"].as_str().unwrap().contains(" threads"), "{report}");
+    assert!(report["system"].as_str().unwrap().contains(" thread"), "{report}");
     assert_eq!(report["devices"][0]["batch_mib"], 1);
 }
 

@@ -96,7 +96,7 @@ impl Sandbox {
 
     pub fn command(&self, folder: &str, line: &str) -> Command {
         let mut words: Vec<&str> = line.split_whitespace().collect();
-        if ["encrypt", "update", "decrypt", "train", "predict", "preview"].contains(&words[0])
+        if ["encrypt", "update", "decrypt", "rekey", "train", "predict", "preview"].contains(&words[0])
             && !words.contains(&"--device")
         {
             words.extend(["--device", "cpu"]);
@@ -126,7 +126,7 @@ impl Sandbox {
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_imgveil"));
         command.args(words).current_dir(self.path(folder)).stdin(Stdio::null());
-        for name in ["COLUMNS", "CLICOLOR_FORCE", "RUST_BACKTRACE"] {
+        for name in ["COLUMNS", "CLICOLOR_FORCE", "RUST_BACKTRACE", "IMGVEIL_KEY", "IMGVEIL_PASSPHRASE_FILE"] {
             command.env_remove(name);
         }
         command

@@ -14,13 +14,13 @@ use super::pipeline::{self, Event, Stages};
 use super::preflight::{Preflighted, links_out, look_at};
 use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::EncryptRequest;
-use super::summary::Summary;
+use super::summary::{Failure, Summary};
 use super::there;
 use crate::Error;
 use crate::format::ReadError;
 use crate::set::sink::{Sink, Stored};
 use crate::set::staging::STAGED;
-use crate::set::{Entry, MembersHash, SetError};
+use crate::set::{Entry, Manifest, MembersHash, SetError};
 use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::schedule::ImageId;
@@ -67,7 +67,7 @@ impl EncryptRun {
     fn encrypt_or_go_on(&self) -> Result<Summary, JobError> {
         let (request, progress) = (&self.request, self.progress.as_ref());
         let earlier = there::earlier(request)?;
-        let mut set = look_at(request, earlier.as_ref(), progress)?;
+        let set = look_at(request, earlier.as_ref(), progress)?;
         progress.contents(&set.contents());
         set.notes.iter().for_each(|note| progress.note(&Note::About(note.clone())));
         let links = links_out(set.source.as_ref());
@@ -77,14 +77,38 @@ impl EncryptRun {
         if request.scheme.mixes() {
             return mix::encrypt(request, &self.device, set, progress);
         }
+        let identity = identity::of_encryption(request, set.encoding);
+        let head = Head::new(request.secret.key(), "encrypt", identity, set.salt)
+            .with_options(request.secret.key(), options::described(request, set.encoding));
+        let writing =
+            Writing { request, device: &self.device, head, finished: &|manifest| manifest, set_aside: Failure::from };
+        writing.run(set, progress)
+    }
+}
+
+/// How a set is encrypted into an output, whatever its source is.
+pub(super) struct Writing<'a> {
+    pub request: &'a EncryptRequest,
+    pub device: &'a Device,
+    /// What identifies the run.
+    pub head: Head,
+    /// What becomes of the manifest before it is sealed.
+    pub finished: &'a dyn Fn(Manifest) -> Manifest,
+    /// What an image that cannot be read means.
+    pub set_aside: fn(ReadError) -> Failure,
+}
+
+impl Writing<'_> {
+    /// Encrypts what the output lacks, and completes it.
+    pub fn run(self, mut set: Preflighted, progress: &dyn Progress) -> Result<Summary, JobError> {
+        let Writing { request, device: on, head, finished, set_aside } = self;
         let stamps: Vec<String> = (0..set.slots.len()).map(|index| stamp(request, &set, index)).collect();
         let place = Place {
             path: &request.output,
             encoding: set.encoding,
             partition: request.options.partition,
             key: request.secret.key(),
-            head: Head::new(request.secret.key(), "encrypt", identity::of_encryption(request, set.encoding), set.salt)
-                .with_options(request.secret.key(), options::described(request, set.encoding)),
+            head,
             reopen: request.options.retry_failed,
             private: false,
             names: names_file::path(request),
@@ -95,7 +119,7 @@ impl EncryptRun {
             names_file::check(request, &set, &HashSet::new())?;
         }
         let started = Instant::now();
-        let device = || self.device.name();
+        let device = || on.name();
         let (mut output, sink) = match Output::open(place, set.slots.clone(), &stamps)? {
             State::Open(output, sink) => (output, sink),
             State::Complete(manifest) => {
@@ -123,7 +147,7 @@ impl EncryptRun {
         failed.iter().for_each(|_| progress.set_aside());
         let mut busy = Busy::default();
         if !batches.is_empty() {
-            let job = Encryption { request, device: &self.device, set: &set, sink: sink.as_ref(), numbers: None };
+            let job = Encryption { request, device: on, set: &set, sink: sink.as_ref(), numbers: None };
             pipeline::run(&job, &batches, request.options.read.memory, |event, now| {
                 busy = *now;
                 progress.busy(now);
@@ -134,7 +158,7 @@ impl EncryptRun {
                     }
                     Event::Failed(index, error) => {
                         progress.set_aside();
-                        failed.push((set.listed[index], job.located(index, error).into()));
+                        failed.push((set.listed[index], set_aside(job.located(index, error))));
                         output.give_up(sink.as_ref(), index)
                     }
                 }
@@ -150,11 +174,11 @@ impl EncryptRun {
             return Err(JobError::NothingReadable { images, first });
         }
         names_file::write(request, &set, output.prefix(), |index| output.has(index))?;
-        let finished = output.finish(sink, |entries| Some(describe::manifest(request, &set, entries)))?;
-        if !finished.strangers.is_empty() {
-            progress.note(&Note::Strangers(finished.strangers));
+        let written = output.finish(sink, |entries| Some(finished(describe::manifest(request, &set, entries))))?;
+        if !written.strangers.is_empty() {
+            progress.note(&Note::Strangers(written.strangers));
         }
-        let manifest = finished.manifest.ok_or(JobError::Worker)?;
+        let manifest = written.manifest.ok_or(JobError::Worker)?;
         Ok(describe::summary(request, device(), &set, manifest, Tally { resumed, failed, started, busy }))
     }
 }

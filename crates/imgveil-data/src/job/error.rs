@@ -3,7 +3,7 @@
 use super::options::{Difference, listed};
 use super::summary::Failure;
 use crate::OutOfMemory;
-use crate::set::{Mixed, SetError};
+use crate::set::{Encoding, Mixed, SetError};
 use imgveil::internal::engine::EngineError;
 use imgveil::internal::engine::Lossy;
 use imgveil::internal::key::Fingerprint;
@@ -77,6 +77,23 @@ pub enum JobError {
         output: PathBuf,
         /// What differs from the options of the set.
         differences: Vec<Difference>,
+    },
+    /// Both keys of a change of keys are the same.
+    #[error("both keys are the same ({0}): there is nothing to change")]
+    SameKey(Fingerprint),
+    /// The name of the output does not fit the form of the set.
+    #[error(
+        "{output} is no name for a set that is stored as {encoding}: {}",
+        match encoding {
+            Encoding::Npz => "it is one file, whose name ends in .npz",
+            _ => "it is a folder",
+        }
+    )]
+    OtherForm {
+        /// The output.
+        output: PathBuf,
+        /// How the set is stored.
+        encoding: Encoding,
     },
     /// The output is a finished set under another key.
     #[error("{output} is a finished set under another key ({key}): nothing was written; choose another output")]

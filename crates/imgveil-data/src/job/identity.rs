@@ -34,6 +34,15 @@
 //! names=/data/out.names.csv         the path as given, or nothing
 //! ```
 //!
+//! The text of a change of keys has these lines, and is hashed with the new key:
+//!
+//! ```text
+//! imgveil run identity 2
+//! job=rekey
+//! manifest=HEX                      BLAKE3 of the set's manifest
+//! names=/data/out.names.csv         the path as given, or nothing
+//! ```
+//!
 //! The text of an update has these lines:
 //!
 //! ```text
@@ -139,6 +148,14 @@ pub(super) fn of_decryption(request: &DecryptRequest, manifest: &Manifest, encod
     text.line("encoding", &encoding_text(encoding));
     text.path("names", request.options.names.as_deref());
     keyed(&request.secret, "imgveil v1 run identity", &text.0)
+}
+
+/// The identity of a change of keys: to this secret, from a set with this manifest.
+pub(super) fn of_rekeying(to: &Secret, manifest: &Manifest, names: Option<&Path>) -> String {
+    let mut text = Text::new("rekey");
+    text.line("manifest", &blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex());
+    text.path("names", names);
+    keyed(to, "imgveil v1 run identity", &text.0)
 }
 
 /// The identity of an update. Every update of a set continues what another one left: what is to do is found anew.

@@ -1,4 +1,4 @@
-//! Jobs on whole sets: encrypt, update, decrypt, verify, inspect and merge.
+//! Jobs on whole sets: encrypt, update, rekey, decrypt, verify, inspect and merge.
 //!
 //! A request ([`EncryptRequest`], [`DecryptRequest`], [`VerifyRequest`]) is plain data. A run ([`EncryptRun`],
 //! [`DecryptRun`], [`VerifyRun`]) owns a request, a device and a [`Progress`], and does the work. [`preflight()`] reads
@@ -18,6 +18,8 @@ mod decrypt;
 #[cfg(not(target_family = "wasm"))]
 mod decrypt_stages;
 mod decrypt_steps;
+#[cfg(not(target_family = "wasm"))]
+mod decrypted;
 mod depth;
 mod describe;
 mod earlier;
@@ -45,6 +47,8 @@ mod pipeline;
 mod plain_names;
 mod preflight;
 mod progress;
+#[cfg(not(target_family = "wasm"))]
+mod rekey;
 mod request;
 mod salt;
 mod steps;
@@ -74,6 +78,8 @@ pub use options::Difference;
 pub use partition::Partition;
 pub use preflight::{Preflight, preflight, preflight_with_progress};
 pub use progress::{Busy, NoProgress, Note, Progress};
+#[cfg(not(target_family = "wasm"))]
+pub use rekey::{RekeyRequest, RekeyRun};
 pub use request::{DecryptOptions, DecryptRequest, EncryptOptions, EncryptRequest, SpotCheck, VerifyRequest};
 pub use steps::{StepFile, StepSize};
 pub use summary::{Failure, Summary};

@@ -108,27 +108,7 @@ pub fn preflight(request: &EncryptRequest) -> Result<Preflight, Error> {
 /// # Errors
 /// As [`preflight`].
 pub fn preflight_with_progress(request: &EncryptRequest, progress: &dyn Progress) -> Result<Preflight, Error> {
-    let set = look(request, progress)?;
-    let census = set.census();
-    let plain_classes = set.plain_classes();
-    let sizes = census.sizes();
-    let Census { images, bytes, splits, classes, .. } = census;
-    Ok(Preflight {
-        images,
-        bytes,
-        encoding: set.encoding,
-        splits,
-        classes,
-        sizes,
-        failed: in_order(set.failed),
-        ignored: set.source.ignored().len(),
-        passed_over: set.source.ignored().to_vec(),
-        turned: set.turned,
-        depth: set.depth.map(Depth::bits),
-        links_out: links_out(set.source.as_ref()),
-        notes: set.notes,
-        plain_classes,
-    })
+    Ok(look(request, progress)?.preflight())
 }
 
 /// Links that lead out of a set's folder and were not followed.
@@ -217,23 +197,33 @@ fn look_into(
     salt: Option<Salt>,
     progress: &dyn Progress,
 ) -> Result<Preflighted, JobError> {
-    let options = &request.options;
-    let (source, listed) = ordered(request, salt, opened.source);
-    let mine = match options.partition {
+    let Opened { source, remarks, .. } = opened;
+    let classes = numbered.unwrap_or_else(|| names::classes(source.classes(), request.options.naming));
+    let set = listed(request, encoding, salt, source, classes);
+    Preflighted { notes: remarks, ..set }.scanned(request, Failure::from, progress)
+}
+
+/// A source whose images have their places in the output, before anything of them is read. `classes` are the names of
+/// the classes in the output.
+pub(super) fn listed(
+    request: &EncryptRequest,
+    encoding: Encoding,
+    salt: Option<Salt>,
+    source: Box<dyn Source>,
+    classes: Vec<String>,
+) -> Preflighted {
+    let (source, listed) = ordered(request, salt, source);
+    let mine = match request.options.partition {
         Some(partition) => partition.of_items(source.items(), encoding),
         None => vec![true; source.items().len()],
     };
-    let classes = numbered.unwrap_or_else(|| names::classes(source.classes(), options.naming));
-    let mut set = Preflighted {
+    let slot = |item: &Item| Slot {
+        item: names::renamed(request.secret.key(), salt, item, &classes, request.options.naming),
+        geometry: None,
+    };
+    Preflighted {
         encoding,
-        slots: source
-            .items()
-            .iter()
-            .map(|item| Slot {
-                item: names::renamed(request.secret.key(), salt, item, &classes, options.naming),
-                geometry: None,
-            })
-            .collect(),
+        slots: source.items().iter().map(slot).collect(),
         originals: vec![None; source.items().len()],
         salt,
         listed,
@@ -241,28 +231,11 @@ fn look_into(
         mine,
         failed: Vec::new(),
         scales: Vec::new(),
-        notes: opened.remarks,
+        notes: Vec::new(),
         turned: 0,
         depth: None,
         source,
-    };
-    set.scan(request);
-    match set.failed.iter().min_by_key(|(index, _)| *index) {
-        Some((_, first)) if options.partition.is_none() && set.slots.iter().all(|slot| slot.geometry.is_none()) => {
-            return Err(JobError::NothingReadable { images: set.failed.len(), first: first.clone() });
-        }
-        _ => {}
     }
-    set.check_sizes(request)?;
-    let told = set.settle_depth(request, progress)?;
-    if let Some(depth) = set.depth {
-        set.source = at_depth(set.source, depth);
-    }
-    set.check(request)?;
-    set.notes.extend(told);
-    let there = set.slots.iter().filter(|slot| slot.geometry.is_some()).count();
-    set.notes.extend(telling::remark(set.source.classes(), there));
-    Ok(set)
 }
 
 /// The images in the order in which the output lists them, and the number of each in the order of the input. The names
@@ -278,6 +251,59 @@ fn ordered(request: &EncryptRequest, salt: Option<Salt>, source: Box<dyn Source>
 }
 
 impl Preflighted {
+    /// Reads every header, and every image whose header leaves open how many bits it uses, and checks the set.
+    /// `set_aside` says what an image means that cannot be read.
+    pub fn scanned(
+        mut self,
+        request: &EncryptRequest,
+        set_aside: fn(ReadError) -> Failure,
+        progress: &dyn Progress,
+    ) -> Result<Self, JobError> {
+        self.scan(request, set_aside);
+        match self.failed.iter().min_by_key(|(index, _)| *index) {
+            Some((_, first))
+                if request.options.partition.is_none() && self.slots.iter().all(|slot| slot.geometry.is_none()) =>
+            {
+                return Err(JobError::NothingReadable { images: self.failed.len(), first: first.clone() });
+            }
+            _ => {}
+        }
+        self.check_sizes(request)?;
+        let told = self.settle_depth(request, progress)?;
+        if let Some(depth) = self.depth {
+            self.source = at_depth(self.source, depth);
+        }
+        self.check(request)?;
+        self.notes.extend(told);
+        let there = self.slots.iter().filter(|slot| slot.geometry.is_some()).count();
+        self.notes.extend(telling::remark(self.source.classes(), there));
+        Ok(self)
+    }
+
+    /// What an encryption of this set will do.
+    pub fn preflight(self) -> Preflight {
+        let plain_classes = self.plain_classes();
+        let census = self.census();
+        let sizes = census.sizes();
+        let Census { images, bytes, splits, classes, .. } = census;
+        Preflight {
+            images,
+            bytes,
+            encoding: self.encoding,
+            splits,
+            classes,
+            sizes,
+            failed: in_order(self.failed),
+            ignored: self.source.ignored().len(),
+            passed_over: self.source.ignored().to_vec(),
+            turned: self.turned,
+            depth: self.depth.map(Depth::bits),
+            links_out: links_out(self.source.as_ref()),
+            notes: self.notes,
+            plain_classes,
+        }
+    }
+
     fn census(&self) -> Census {
         let mut census = Census::default();
         for Slot { item, geometry } in &self.slots {
@@ -306,7 +332,7 @@ impl Preflighted {
     }
 
     /// Reads the headers.
-    fn scan(&mut self, request: &EncryptRequest) {
+    fn scan(&mut self, request: &EncryptRequest, set_aside: fn(ReadError) -> Failure) {
         let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
         let sizes = |index: usize| {
             let (geometry, scale) = self.source.scaled(index)?;
@@ -335,7 +361,7 @@ impl Preflighted {
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
-                Err(error) => self.failed.push((self.listed[index], error.into())),
+                Err(error) => self.failed.push((self.listed[index], set_aside(error))),
             }
         }
     }

@@ -63,6 +63,8 @@ pub enum Note {
     NotExact,
     /// The set is of format 1, whose manifest has no seal.
     Format1,
+    /// The set has neutral names, and no file says which image is which.
+    NoNames,
 }
 
 /// What cannot be checked about a set of format 1.
@@ -84,6 +86,9 @@ impl fmt::Display for Note {
                 }
             }
             Self::Format1 => f.write_str(FORMAT_1),
+            Self::NoNames => f.write_str(
+                "no file of names says which image is which: the new one leads back to the names in the old set",
+            ),
             Self::LinksOut(links) => {
                 let (lead, were) = if links.len() == 1 { ("link leads", "was") } else { ("links lead", "were") };
                 let count = links.len();

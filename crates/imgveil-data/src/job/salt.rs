@@ -15,7 +15,7 @@ use imgveil::internal::sealed::Salt;
 /// # Errors
 /// As [`found`]. Also if the output has another salt than was asked for.
 pub(super) fn of_run(request: &EncryptRequest, encoding: Encoding, items: &[Item]) -> Result<Option<Salt>, JobError> {
-    let found = found(request, encoding)?;
+    let found = found(request, encoding, &identity::of_encryption(request, encoding))?;
     match (request.options.salt, found, request.options.partition) {
         (Some(given), Some(found), _) if found != Some(given) => {
             Err(SetError::OutputExists(request.output.clone()).into())
@@ -27,16 +27,27 @@ pub(super) fn of_run(request: &EncryptRequest, encoding: Encoding, items: &[Item
     }
 }
 
+/// The salt of a run of this identity that is not an encryption, as [`of_run`] says.
+///
+/// # Errors
+/// As [`of_run`].
+pub(super) fn of_other_run(request: &EncryptRequest, encoding: Encoding, run: &str) -> Result<Salt, JobError> {
+    match (request.options.salt, found(request, encoding, run)?.flatten()) {
+        (Some(given), Some(found)) if found != given => Err(SetError::OutputExists(request.output.clone()).into()),
+        (_, Some(salt)) | (Some(salt), None) => Ok(salt),
+        (None, None) => Salt::random().map_err(|e| JobError::Random(e.to_string())),
+    }
+}
+
 /// The salt of what is there already, or `None`. A run that continues takes the salt from the journal, a run that adds
 /// to a complete set from its manifest. A complete set of format 1 has no salt.
 ///
 /// # Errors
 /// If the journal was changed.
-fn found(request: &EncryptRequest, encoding: Encoding) -> Result<Option<Option<Salt>>, JobError> {
-    let run = identity::of_encryption(request, encoding);
+fn found(request: &EncryptRequest, encoding: Encoding, run: &str) -> Result<Option<Option<Salt>>, JobError> {
     let root = folder(&request.output, encoding);
     let partition = request.options.partition;
-    let head = journal::peek(&root.join(journal_name(partition)), request.secret.key(), &run)?;
+    let head = journal::peek(&root.join(journal_name(partition)), request.secret.key(), run)?;
     if let Some(salt) = head.and_then(|head| head.salt.parse().ok()) {
         return Ok(Some(Some(salt)));
     }

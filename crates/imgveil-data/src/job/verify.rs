@@ -47,6 +47,12 @@ pub struct Verification {
     pub members: Vec<String>,
     /// Files that the manifest does not name. They do not belong to the set and were not encrypted with it.
     pub strangers: Vec<String>,
+    /// The fingerprint of the set's key.
+    #[serde(skip)]
+    pub key: String,
+    /// BLAKE3 of `imgveil.json`, as hex digits.
+    #[serde(skip)]
+    pub manifest_hash: String,
     /// Seconds that the verification took.
     pub seconds: f64,
     /// How long each stage worked, if images were decrypted.
@@ -123,6 +129,8 @@ impl VerifyRun {
             labels: beside.labels,
             members: beside.members,
             strangers,
+            key: manifest.key.to_string(),
+            manifest_hash: blake3::hash(&manifest.to_text().unwrap_or_default()).to_hex().to_string(),
             seconds: started.elapsed().as_secs_f64(),
             busy,
         })

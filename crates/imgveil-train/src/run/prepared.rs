@@ -78,6 +78,10 @@ impl SecretSource {
                 let loaded = key_file::load(path)?;
                 (loaded.key.into(), loaded.warning)
             }
+            Self::SealedKey { key, passphrase } => {
+                let loaded = key_file::load_with(key, passphrase)?;
+                (loaded.key.into(), loaded.warning)
+            }
             Self::Tables(path) => {
                 let loaded = tables_file::load_to_encrypt(path)?;
                 (loaded.tables.into(), loaded.warning)

@@ -54,6 +54,13 @@ pub struct RunSpec {
 pub enum SecretSource {
     /// A key file.
     Key(PathBuf),
+    /// A key file that is sealed with a passphrase, and the file of the passphrase.
+    SealedKey {
+        /// The key file.
+        key: PathBuf,
+        /// The file of its passphrase.
+        passphrase: PathBuf,
+    },
     /// A file of written-out tables.
     Tables(PathBuf),
 }

@@ -2,6 +2,7 @@
 
 use crate::exit::{DATASET, Failure, USAGE};
 use crate::measure::{Ceiling, Row, processor};
+use crate::output::counted;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::SystemTime;
@@ -55,10 +56,10 @@ impl Report {
             commit: option_env!("IMGVEIL_COMMIT").map(str::to_owned),
             date: Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string()),
             system: format!(
-                "{} {}, {} threads",
+                "{} {}, {}",
                 std::env::consts::OS,
                 std::env::consts::ARCH,
-                std::thread::available_parallelism().map_or(1, |threads| threads.get())
+                counted(std::thread::available_parallelism().map_or(1, |threads| threads.get()), "thread")
             ),
             processor: processor(),
             devices: Vec::new(),

@@ -1,29 +1,16 @@
-//! `imgveil key`: uses of a key other than encryption.
+//! `imgveil key export-tables`.
 
-use crate::args::{SchemeArgs, load_key};
+use crate::args::SchemeArgs;
 use crate::exit::{DONE, Outcome};
 use crate::output::Output;
-use clap::Subcommand;
+use crate::secret::KeyArgs;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::export;
 use imgveil::internal::tables::{Array, PLAN, PLAN_BITS, dimensions};
 use imgveil_data::{Memory, tables_file};
 use std::path::PathBuf;
 
-/// Write out what a key holds, for other programs.
-#[derive(clap::Args)]
-#[command(after_help = "Example:\n  imgveil key export-tables -k hospital.key -s le --size 32x32x3 -o tables.npz")]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    ExportTables(ExportTables),
-}
-
-const EXPORT_AFTER_HELP: &str = "\
+const AFTER_HELP: &str = "\
 Examples:
   imgveil key export-tables -k hospital.key -s le --size 32x32x3 -o tables.npz
   imgveil key export-tables -k hospital.key --block 8 --scramble --size 224x224x3 -o tables.json
@@ -48,11 +35,10 @@ Where it is 4, the elements are nibbles, the low one of a sample first:
 /// Keep the file as secret as the key. `imgveil encrypt --tables` gives the same pixels as the key does, but the set
 /// has another fingerprint, so that it must be decrypted with the tables.
 #[derive(clap::Args)]
-#[command(after_help = EXPORT_AFTER_HELP)]
-struct ExportTables {
-    /// Key file (see `imgveil keygen`)
-    #[arg(short, long, value_name = "FILE")]
-    key: PathBuf,
+#[command(after_help = AFTER_HELP)]
+pub struct Args {
+    #[command(flatten)]
+    key: KeyArgs,
     #[command(flatten)]
     scheme: SchemeArgs,
     /// Size of the images as they are encrypted, resized and padded: HEIGHTxWIDTHxCHANNELS, and x16 behind it for
@@ -68,14 +54,8 @@ struct ExportTables {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    match &args.command {
-        Command::ExportTables(args) => export_tables(args, out),
-    }
-}
-
-fn export_tables(args: &ExportTables, out: &Output) -> Outcome {
     let scheme = args.scheme.scheme()?;
-    let key = load_key(&args.key, out)?;
+    let key = args.key.require(out)?;
     out.detail(&format!("scheme: {}", scheme.describe()));
     tables_file::check_room(&scheme, args.size, Memory::default())?;
     let tables = export(&scheme, &key, args.size)?.with_salt_of(&key);
