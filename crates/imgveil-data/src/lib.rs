@@ -49,6 +49,7 @@
 // A browser has neither threads nor files. What needs them is left out there, and what only that uses lies idle.
 #![cfg_attr(target_family = "wasm", allow(dead_code, unused_imports))]
 
+mod abandoned;
 mod error;
 pub mod format;
 pub mod job;

@@ -1,5 +1,7 @@
 //! Files that hold a secret: mode 0600, written whole or not at all, never over another file unless it is replaced.
 
+use crate::abandoned::{hold, prefix};
+use crate::set::staging::STAGED;
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,7 +25,7 @@ pub(crate) fn write_private(path: &Path, secret: &[u8]) -> Result<(), NotWritten
         return Err(NotWritten::NoFolder(folder.to_owned()));
     }
     // `persist_noclobber` neither overwrites a file nor leaves half a secret.
-    let file = staged(folder, secret).map_err(NotWritten::Io)?;
+    let file = staged(folder, path, secret).map_err(NotWritten::Io)?;
     file.persist_noclobber(path).map_err(|e| match e.error.kind() {
         ErrorKind::AlreadyExists => NotWritten::Exists,
         _ => NotWritten::Io(e.error),
@@ -35,16 +37,18 @@ pub(crate) fn write_private(path: &Path, secret: &[u8]) -> Result<(), NotWritten
 pub(crate) fn replace_private(path: &Path, secret: &[u8]) -> std::io::Result<()> {
     let path = path.canonicalize()?;
     let folder = path.parent().unwrap_or(Path::new("/"));
-    staged(folder, secret)?.persist(&path).map_err(|e| e.error)?;
+    staged(folder, &path, secret)?.persist(&path).map_err(|e| e.error)?;
     // On a disk that loses power, the new name counts once its folder is written.
     #[cfg(unix)]
     std::fs::File::open(folder)?.sync_all()?;
     Ok(())
 }
 
-/// A new file without its name, which `tempfile` creates with mode 0600.
-fn staged(folder: &Path, secret: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+/// A new file for a place without its name, which `tempfile` creates with mode 0600. What a process left that was killed
+/// while it wrote to this place is removed.
+fn staged(folder: &Path, path: &Path, secret: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix(&prefix(path, STAGED)).tempfile_in(folder)?;
+    hold(file.as_file());
     file.write_all(secret)?;
     file.as_file().sync_all()?;
     Ok(file)

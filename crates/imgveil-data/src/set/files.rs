@@ -1,10 +1,10 @@
 //! Files that are written whole or not at all.
 
-use super::abandoned::{hold, prefix};
 use super::error::SetError;
 use super::paths::parent;
 use super::staging::{STAGED, Staging, system_words};
 use crate::Error;
+use crate::abandoned::{hold, prefix};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;

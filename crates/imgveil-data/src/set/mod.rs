@@ -2,7 +2,6 @@
 //! folder for each form in which sets are stored ([`folder`], [`arrays`], [`webdataset`], [`mixtures`]). Nothing here
 //! encrypts.
 
-mod abandoned;
 mod adapted;
 #[doc(hidden)]
 pub mod arrays;

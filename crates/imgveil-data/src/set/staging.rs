@@ -2,10 +2,10 @@
 //! is replaced or removed that imgveil did not write, and no link inside the folder is followed. Several processes may
 //! write partitions of one set: each of them has staged names of its own.
 
-use super::abandoned::hold;
 use super::error::SetError;
 use super::ledger::Ledger;
 use super::paths::{is_inside, parent};
+use crate::abandoned::hold;
 use crate::regular_file::{self, kind};
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read, Write};
