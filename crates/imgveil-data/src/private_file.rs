@@ -44,8 +44,8 @@ pub(crate) fn replace_private(path: &Path, secret: &[u8]) -> std::io::Result<()>
     Ok(())
 }
 
-/// A new file for a place without its name, which `tempfile` creates with mode 0600. What a process left that was killed
-/// while it wrote to this place is removed.
+/// A new file for a place without its name, which `tempfile` creates with mode 0600. What a process left that was
+/// killed while it wrote to this place is removed.
 fn staged(folder: &Path, path: &Path, secret: &[u8]) -> std::io::Result<tempfile::NamedTempFile> {
     let mut file = tempfile::Builder::new().prefix(&prefix(path, STAGED)).tempfile_in(folder)?;
     hold(file.as_file());
