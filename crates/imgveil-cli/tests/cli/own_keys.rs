@@ -89,7 +89,8 @@ fn copies_of_training_images_are_images_of_their_own() {
     }
     let sandbox = Sandbox::new();
     sandbox.greys(&["in/a/1.png"]);
-    done(&sandbox, "encrypt neutral -k k.key -s etc-image --copies 4 in out");
+    let told = sandbox.run("encrypt neutral -k k.key -s etc-image --copies 4 in out");
+    assert!(told.code == 0 && told.err.contains("not divided into splits"), "{}", told.err);
     let different: BTreeSet<Vec<u8>> = pictures(&sandbox, "out").into_iter().map(|(_, pixels)| pixels).collect();
     assert_eq!(different.len(), 4);
     sandbox.refuses_like("encrypt -k k.key -s etc-image --copies 0 in two", USAGE, |words| words.contains("--copies"));

@@ -7,7 +7,9 @@ use super::error::SetError;
 use super::folder::Contents;
 use super::manifest::MANIFEST;
 use super::relabelled::Relabelled;
+use super::remark::{Advice, Remark};
 use super::source::{Opened, Source};
+use super::split::Split;
 use super::{arrays, completeness, depth, folder, labels, manifest_file, webdataset};
 use crate::Error;
 use crate::format::{Format, ReadOptions};
@@ -100,7 +102,12 @@ fn finished(mut opened: Opened, options: &ReadOptions) -> Result<Opened, SetErro
         opened.source = Box::new(Relabelled::new(opened.source, &[], Vec::new()));
     }
     opened.source = adapted(opened.source, options);
-    if let Some(copies) = options.copies {
+    if let Some(copies) = options.copies.filter(|copies| copies.get() > 1) {
+        if opened.source.items().iter().any(|item| item.split == Split::All) {
+            let words = "the set is not divided into splits: whoever trains on it may hold out copies of images that \
+                         the network learns from";
+            opened.remarks.push(Remark::new(words).with(Advice::Layout));
+        }
         opened.source = Box::new(Copied::new(opened.source, copies));
     }
     Ok(opened)
