@@ -207,6 +207,8 @@ _FIRST = {
     "vit-small": "patch_embed.proj.weight",
     "convmixer": "stem.0.weight",
 }
+#: Every network. The first layer of a bag of blocks is linear, and does not tell the sides of a block.
+_KNOWN = (*_FIRST, "bag")
 
 
 #: The beginning of the names of an adaptation network's tensors.
@@ -284,9 +286,9 @@ def load(run: Union[str, "os.PathLike[str]"]) -> Network:
     """
     tensors, metadata = _exported(os.fspath(run)) if os.path.isdir(run) else _safetensors(run)
     kind = metadata.get("model")
-    if kind not in _FIRST:
+    if kind not in _KNOWN:
         held = f"a network {kind}" if kind else "no network of imgveil"
-        raise Error(f"{os.fspath(run)} holds {held}: known are {', '.join(_FIRST)}")
+        raise Error(f"{os.fspath(run)} holds {held}: known are {', '.join(_KNOWN)}")
     try:
         adaptation, body = _built(kind, tensors, metadata)
     except (RuntimeError, KeyError, ValueError, IndexError, TypeError) as error:
@@ -309,7 +311,6 @@ def _built(
     stated = metadata.get("patch")
     of_blocks = _pair(int(side) for side in stated.split("x")) if stated else None
     if kind == "bag":
-        # A linear layer does not tell the sides of the blocks.
         body: nn.Module = Bag(channels, classes, of_blocks or (4, 4))
         body.load_state_dict(tensors)
         return adaptation, body
