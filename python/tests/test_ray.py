@@ -401,7 +401,7 @@ class TestSets:
             )
         names = (tmp_path / "who.csv").read_bytes()
         (tmp_path / "out.names.csv").write_bytes(names)
-        words = ["--resize", "8x12", "--channels", "1", "--block", "4"]
+        words = ["-s", "shuffle-flip", "--resize", "8x12", "--channels", "1", "--block", "4"]
         assert summary["names"] == str(tmp_path / "who.csv")
         assert same_as_one_process(few, tmp_path / "out", key_file, *words)
 
@@ -501,7 +501,7 @@ def kill_a_worker(output, word, journal, complete, killed):
 def test_a_worker_that_is_killed(cluster, many, key_file, tmp_path, form):
     output = tmp_path / ("out.npz" if form == "npz" else "out")
     options = {"format": "webdataset", "per_shard": 10} if form == "webdataset" else {}
-    words = ["--format", "webdataset", "--per-shard", "10"] if options else []
+    words = ["-s", "shuffle-flip", *(["--format", "webdataset", "--per-shard", "10"] if options else [])]
     word = "encrypt" if form == "npz" else "--partition=2/4"
     journal = tmp_path / "out.npz.imgveil-partial" if form == "npz" else output / ".imgveil-partial-2-of-4"
     complete = output if form == "npz" else output / "imgveil.part-2-of-4.json"
@@ -533,7 +533,7 @@ def test_a_worker_that_dies_every_time(cluster, many, key_file, tmp_path):
     # What was begun goes on, in as many partitions.
     summary = imgveil.ray.encrypt_dataset(many, tmp_path / "out", key_file, "shuffle-flip", num_cpus=1, progress=False)
     assert summary["partitions"] == 3
-    assert same_as_one_process(many, tmp_path / "out", key_file)
+    assert same_as_one_process(many, tmp_path / "out", key_file, "-s", "shuffle-flip")
 
 
 def test_logs_do_not_hold_the_secret(cluster):
