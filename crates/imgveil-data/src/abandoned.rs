@@ -1,6 +1,7 @@
 //! Staged files that a process left beside their places when it was killed. The next process that writes to the place
 //! removes them.
 
+use crate::set::parent;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
@@ -13,7 +14,7 @@ pub(crate) fn prefix(path: &Path, staged: &str) -> String {
     // A hash, because a long name would not leave room for more.
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     let prefix = format!("{staged}{}-", &blake3::hash(name).to_hex()[..12]);
-    for entry in folder(path).read_dir().into_iter().flatten().flatten() {
+    for entry in parent(path).read_dir().into_iter().flatten().flatten() {
         let is_ours = entry.file_name().to_string_lossy().starts_with(&prefix);
         if is_ours && entry.file_type().is_ok_and(|kind| kind.is_file()) && is_left(&entry.path()) {
             let _ = std::fs::remove_file(entry.path());
@@ -26,10 +27,6 @@ pub(crate) fn prefix(path: &Path, staged: &str) -> String {
 pub(crate) fn hold(file: &File) {
     // On a file system without locks no file can be told to be left, and none is removed.
     let _ = file.try_lock();
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether no process holds a file.

@@ -1,6 +1,7 @@
 //! Files that hold a secret: mode 0600, written whole or not at all, never over another file unless it is replaced.
 
 use crate::abandoned::{hold, prefix};
+use crate::set::parent;
 use crate::set::staging::STAGED;
 use std::io::{Error, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -17,10 +18,7 @@ pub(crate) enum NotWritten {
 
 /// Writes a secret to a new file of mode 0600, whole or not at all.
 pub(crate) fn write_private(path: &Path, secret: &[u8]) -> Result<(), NotWritten> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let folder = parent(path);
     if !folder.is_dir() {
         return Err(NotWritten::NoFolder(folder.to_owned()));
     }

@@ -4,8 +4,8 @@ use super::encrypted_set::EncryptedSet;
 use super::error::JobError;
 use super::pipeline::Stages;
 use crate::format::ReadError;
+use crate::set::SetError;
 use crate::set::sink::{Sink, Stored};
-use crate::set::{SetError, unpad};
 use imgveil::internal::engine::{Device, Loaded};
 use imgveil::internal::image::{Geometry, Image};
 use imgveil::internal::schedule::ImageId;
@@ -35,17 +35,12 @@ impl Stages for Decryption<'_> {
     }
 
     fn write(&self, slot: usize, image: Image, (): ()) -> Result<Result<Vec<Stored>, ReadError>, JobError> {
-        let entry = &self.encrypted.manifest.images[slot];
         let image = match self.encrypted.checked(slot, image) {
             Ok(image) => image,
             Err(error) => return Ok(Err(error)),
         };
         let Some(sink) = self.sink else { return Ok(Ok(Vec::new())) };
-        let image = match entry.original {
-            Some(original) => unpad(image, original),
-            None => image,
-        };
-        let encoded = sink.encode(&image);
+        let encoded = sink.encode(&self.encrypted.unpadded(slot, image));
         let path = || PathBuf::from(sink.path(slot));
         let bytes = encoded.map_err(|reason| SetError::Encode { path: path(), reason })?;
         Ok(Ok(sink.store(slot, bytes, Vec::new())?))

@@ -8,7 +8,7 @@ use super::plain_names::{PlainNames, slots};
 use super::steps::{StepFile, StepSize, parts};
 use super::summary::{Failure, in_order};
 use crate::format::{ReadError, picture};
-use crate::set::{Given, Manifest, SetError, Slot, Trust, names, open_given, unpad};
+use crate::set::{Given, Manifest, SetError, Slot, Trust, names, open_given};
 use crate::{Error, Memory};
 use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::{Geometry, Image};
@@ -156,11 +156,7 @@ impl DecryptSteps {
     }
 
     fn written(&mut self, slot: usize, image: Image) -> Result<StepFile, JobError> {
-        let entry = &self.encrypted.manifest.images[slot];
-        let image = match entry.original {
-            Some(original) => unpad(image, original),
-            None => image,
-        };
+        let image = self.encrypted.unpadded(slot, image);
         let name = self.slots[slot].item.name.clone();
         let path = format!("{name}.png");
         let encode = |reason| SetError::Encode { path: PathBuf::from(&path), reason };

@@ -1,9 +1,9 @@
 //! An encrypted set as a source of its plain images, which are decrypted in memory when they are read.
 
 use super::encrypted_set::EncryptedSet;
-use super::plain_names::PlainNames;
+use super::plain_names::{PlainNames, slots};
 use crate::format::{ReadError, ReadErrorKind};
-use crate::set::{Entry, Item, Member, Source, unpad};
+use crate::set::{Item, Member, Source};
 use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::{Geometry, Image};
 use std::sync::{Mutex, PoisonError};
@@ -24,11 +24,7 @@ impl Decrypted {
     /// The images of a set under the names of `names`, or those in the set. Images are decrypted on `device`.
     pub fn new(encrypted: EncryptedSet, names: Option<&PlainNames>, device: Device) -> Self {
         let manifest = &encrypted.manifest;
-        let item = |entry: &Entry| {
-            let name = names.and_then(|names| names.of(&entry.name)).unwrap_or(&entry.name).to_owned();
-            Item { name, split: entry.split, label: entry.label }
-        };
-        let items = manifest.images.iter().map(item).collect();
+        let items = slots(manifest, names).into_iter().map(|slot| slot.item).collect();
         let classes = names.map_or(manifest.classes.as_slice(), PlainNames::classes).to_vec();
         Self { items, classes, encrypted, device, programs: Mutex::default() }
     }
@@ -80,10 +76,7 @@ impl Source for Decrypted {
         match self.decrypted(index, image).map_err(failed)? {
             Some(image) => {
                 let image = self.encrypted.checked(index, image)?;
-                Ok(match self.encrypted.manifest.images[index].original {
-                    Some(original) => unpad(image, original),
-                    None => image,
-                })
+                Ok(self.encrypted.unpadded(index, image))
             }
             None => Err(failed("it was not decrypted whole".to_owned())),
         }

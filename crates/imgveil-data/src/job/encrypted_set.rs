@@ -4,7 +4,7 @@ use super::batch::{Batch, batches};
 use super::error::JobError;
 use super::{check, cost};
 use crate::format::{ReadError, ReadErrorKind, ReadOptions};
-use crate::set::{Manifest, Opened, Reordered, SetError, Source, Trust, open_sealed};
+use crate::set::{Manifest, Opened, Reordered, SetError, Source, Trust, open_sealed, unpad};
 use crate::{Detail, Error, Memory};
 use imgveil::internal::engine::Program;
 use imgveil::internal::image::{Geometry, Image};
@@ -104,6 +104,14 @@ impl EncryptedSet {
         match manifest.encoding.is_exact() && !check::is_of_entry(key, manifest.salt, entry, &image) {
             true => Err(ReadError::new(&entry.path, ReadErrorKind::NotExact)),
             false => Ok(image),
+        }
+    }
+
+    /// A decrypted image without the padding that it was encrypted with.
+    pub fn unpadded(&self, slot: usize, image: Image) -> Image {
+        match self.manifest.images[slot].original {
+            Some(original) => unpad(image, original),
+            None => image,
         }
     }
 

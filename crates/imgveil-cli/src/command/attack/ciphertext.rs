@@ -18,8 +18,8 @@ const ATTACKER: &str = "has encrypted images of one key and size, and knows the 
 
 /// Recover images from encrypted images alone.
 ///
-/// For 1, 4, 16, 64 and all images it prints the SSIM of what is recovered, but for at most 4 where each image is a
-/// jigsaw of its own, as under etc-image. What a person sets right at a glance does not count against the attack: the
+/// For 1, 4, 16, 64 and all images it prints the SSIM of what is recovered. Where each image is a jigsaw of its own, as
+/// under etc-image, it stops at 4 images. What a person sets right at a glance does not count against the attack: the
 /// result may be turned, negative, or its channels in another order.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
