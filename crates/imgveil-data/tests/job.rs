@@ -122,25 +122,53 @@ fn real_chest_x_rays_are_equal_on_both_engines_and_come_back_exactly() {
     assert_eq!(set::open(&input).unwrap().source.items().len(), 280);
 }
 
-/// A set of grey DICOM objects of 16 bits with these intercepts.
-fn scans(folder: &Path, intercepts: &[&str]) {
-    for (number, intercept) in intercepts.iter().enumerate() {
-        let element = |group: u8, [low, high]: [u8; 2], kind: &[u8; 2], value: &[u8]| {
-            let length = (value.len() as u16).to_le_bytes();
-            [&[group, 0, low, high], kind.as_slice(), &length, value].concat()
-        };
-        let word = |place, value: u8| element(0x28, place, b"US", &[value, 0]);
+/// What the samples of a DICOM object mean.
+#[derive(Clone, Copy)]
+enum Meaning {
+    Intercept(&'static str),
+    /// The entries of a Modality LUT for the values from 0.
+    Table([u8; 2]),
+}
+
+impl Meaning {
+    fn element(self) -> Vec<u8> {
+        match self {
+            Self::Intercept(text) => element([0x28, 0], [0x52, 0x10], b"DS", text.as_bytes()),
+            Self::Table([one, two]) => {
+                let item = [
+                    element([0x28, 0], [2, 0x30], b"US", &[2, 0, 0, 0, 16, 0]),
+                    element([0x28, 0], [6, 0x30], b"US", &[one, 0, two, 0]),
+                ]
+                .concat();
+                let length = item.len() as u8;
+                let head = [0x28, 0, 0, 0x30, b'S', b'Q', 0, 0, length + 8, 0, 0, 0];
+                [&head[..], &[0xfe, 0xff, 0, 0xe0, length, 0, 0, 0], &item].concat()
+            }
+        }
+    }
+}
+
+/// An element of a DICOM object, with an explicit kind.
+fn element(group: [u8; 2], place: [u8; 2], kind: &[u8; 2], value: &[u8]) -> Vec<u8> {
+    let length = (value.len() as u16).to_le_bytes();
+    [group.as_slice(), &place, kind, &length, value].concat()
+}
+
+/// A set of grey DICOM objects of 16 bits with these meanings.
+fn scans(folder: &Path, meanings: &[Meaning]) {
+    for (number, meaning) in meanings.iter().enumerate() {
+        let word = |place, value: u8| element([0x28, 0], place, b"US", &[value, 0]);
         let file = [
             vec![0; 128],
             b"DICM".to_vec(),
-            element(2, [0x10, 0], b"UI", b"1.2.840.10008.1.2.1\0"),
-            element(0x28, [4, 0], b"CS", b"MONOCHROME2 "),
+            element([2, 0], [0x10, 0], b"UI", b"1.2.840.10008.1.2.1\0"),
+            element([0x28, 0], [4, 0], b"CS", b"MONOCHROME2 "),
             word([0x10, 0], 1),
             word([0x11, 0], 2),
             word([0, 1], 16),
             word([1, 1], 16),
             word([3, 1], 0),
-            element(0x28, [0x52, 0x10], b"DS", intercept.as_bytes()),
+            meaning.element(),
             [&[0xe0, 0x7f, 0x10, 0, b'O', b'W', 0, 0, 4, 0, 0, 0][..], &[1, 2, 3, 4]].concat(),
         ];
         std::fs::write(folder.join(format!("{number}.dcm")), file.concat()).unwrap();
@@ -149,9 +177,9 @@ fn scans(folder: &Path, intercepts: &[&str]) {
 
 #[test]
 fn values_that_cannot_be_compared_are_told_before_anything_is_written() {
-    let notes = |intercepts: &[&str], window: Option<&str>| {
+    let notes = |meanings: &[Meaning], window: Option<&str>| {
         let folder = tempfile::tempdir().unwrap();
-        scans(folder.path(), intercepts);
+        scans(folder.path(), meanings);
         let window = window.map(|window| window.parse().unwrap());
         let read = imgveil_data::format::ReadOptions { window, ..Default::default() };
         imgveil_data::preflight(&EncryptRequest {
@@ -167,12 +195,23 @@ fn values_that_cannot_be_compared_are_told_before_anything_is_written() {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
     };
-    let told = notes(&["0 ", "0 ", "-1024 "], None);
+    let (zero, hounsfield) = (Meaning::Intercept("0 "), Meaning::Intercept("-1024 "));
+    let told = notes(&[zero, zero, hounsfield], None);
     let words = "in `0` a value is 1 x sample + 0, in `2` a value is 1 x sample - 1024";
     let is_told = |note: &String| note.contains("cannot be compared") && note.contains(words);
     assert!(told.iter().any(is_told), "{told:?}");
-    assert!(notes(&["-1024 ", "-1024 "], None).is_empty());
-    assert!(notes(&["0 ", "-1024 "], Some("40,400")).is_empty());
+    assert!(notes(&[hounsfield, hounsfield], None).is_empty());
+    assert!(notes(&[zero, hounsfield], Some("40,400")).is_empty());
+
+    let (table, other) = (Meaning::Table([1, 2]), Meaning::Table([1, 3]));
+    assert!(notes(&[table, table], None).is_empty());
+    for (meanings, words) in [
+        ([zero, table], "in `0` a value is 1 x sample + 0, in `1` a value is an entry of table "),
+        ([table, other], "in `0` a value is an entry of table "),
+    ] {
+        let told = notes(&meanings, None);
+        assert!(told.iter().any(|note| note.contains("cannot be compared") && note.contains(words)), "{told:?}");
+    }
 }
 
 #[test]

@@ -506,7 +506,7 @@ impl Preflighted {
         };
         let way = "a window of a centre and a width reads all of them on one scale";
         let words = "samples of different images cannot be compared";
-        Some(Remark::new(format!("{words}: {what} (slope, intercept or sign differ); {way}")))
+        Some(Remark::new(format!("{words}: {what} (slope, intercept, sign or table differ); {way}")))
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

@@ -128,8 +128,8 @@ impl Description {
     /// What grey samples at full depth mean. That small samples may be the bright ones is left out: it is the same for
     /// all files once they are read.
     fn scale(&self) -> Scale {
-        if self.modality.is_some() {
-            return Scale::Unknown;
+        if let Some(table) = &self.modality {
+            return Scale::Table(table.number(self.signed));
         }
         let half = if self.signed { (1u64 << (self.stored - 1)) as f64 } else { 0.0 };
         let of = |values: &Values| (values.slope, values.intercept - values.slope * half);

@@ -12,6 +12,16 @@ pub(super) struct Lut {
 }
 
 impl Lut {
+    /// A number that tells this table from others: the first bytes of a hash. Samples of both signs begin at the
+    /// smallest value, so that the sign is part of it.
+    pub(super) fn number(&self, signed: bool) -> u32 {
+        let mut hash = blake3::Hasher::new();
+        hash.update(&[u8::from(signed)]).update(&self.first.to_le_bytes()).update(&self.bits.to_le_bytes());
+        self.table.iter().for_each(|entry| _ = hash.update(&entry.to_le_bytes()));
+        let [a, b, c, d, ..] = *hash.finalize().as_bytes();
+        u32::from_be_bytes([a, b, c, d])
+    }
+
     /// The entry for a value.
     pub(super) fn entry(&self, value: i64) -> u16 {
         let index = usize::try_from(value.saturating_sub(self.first)).unwrap_or(0);
