@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Training steps a second of ResNet-18 in PyTorch, to be held against `imgveil train --model resnet18`.
+"""Training steps a second in PyTorch, to be held against `imgveil bench --train MODEL`.
 
-    python3 benches/peers/train.py                          # CUDA where there is one, else the CPU
+    python3 benches/peers/train.py                          # ResNet-18; CUDA where there is one, else the CPU
     python3 benches/peers/train.py --size 224 --channels 1 --batch 64 --seconds 10
+    python3 benches/peers/train.py --model cnn --size 28 --threads 2
 
-The network is that of He et al. 2016 with the shapes that imgveil gives it: the 7x7 stem and a pooling for images of 64 pixels or
-more, else a 3x3 stem. Each step is a forward pass, cross entropy, a backward pass and SGD with momentum, in 32-bit floats (with
-and without TF32) and in mixed precision. Images are random and lie on the device already: no data loading is timed.
+ResNet-18 is that of He et al. 2016 with the shapes that imgveil gives it: the 7x7 stem and a pooling for images of 64
+pixels or more, else a 3x3 stem. `cnn` is imgveil's small CNN: a convolution of 4x4 patches, two of 3x3, each with batch
+norm and ReLU, a pooling, a linear layer. Each step is a forward pass, cross entropy, a backward pass and SGD with
+momentum, in 32-bit floats (with and without TF32) and in mixed precision. Images are random and lie on the device
+already: no data loading is timed.
 """
 
 import argparse
@@ -42,18 +45,35 @@ def resnet18(channels, classes, small):
     return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, classes))
 
 
+def cnn(channels, classes, size):
+    side = size // 4 // 2
+    return nn.Sequential(
+        nn.Conv2d(channels, 64, 4, 4, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.Conv2d(64, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(),
+        nn.Conv2d(64, 128, 3, 1, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU(),
+        nn.MaxPool2d(2), nn.AdaptiveAvgPool2d(min(side, 4)), nn.Flatten(), nn.Linear(128 * min(side, 4) ** 2, classes),
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", choices=["cnn", "resnet18"], default="resnet18")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--channels", type=int, default=1)
     parser.add_argument("--classes", type=int, default=2)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each precision")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--threads", type=int, help="on the CPU; else as many as PyTorch takes")
     args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
     device = torch.device(args.device)
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(f"PyTorch {torch.__version__} on {name}; ResNet-18, {args.batch} x {args.size}x{args.size}x{args.channels}")
+    if device.type == "cpu":
+        name += f" ({torch.get_num_threads()} threads)"
+    shape = f"{args.batch} x {args.size}x{args.size}x{args.channels}"
+    print(f"PyTorch {torch.__version__} on {name}; {args.model}, {shape}")
     images = torch.randn(args.batch, args.channels, args.size, args.size, device=device)
     labels = torch.randint(args.classes, (args.batch,), device=device)
 
@@ -69,13 +89,21 @@ def main():
         torch.backends.cudnn.allow_tf32 = tf32
         torch.backends.cudnn.benchmark = True
         torch.manual_seed(1)
-        network = resnet18(args.channels, args.classes, args.size < 64).to(device)
+        if args.model == "cnn":
+            network = cnn(args.channels, args.classes, args.size)
+        else:
+            network = resnet18(args.channels, args.classes, args.size < 64)
+        network = network.to(device)
         optimiser = torch.optim.SGD(network.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
-        scaler = torch.amp.GradScaler(device.type, enabled=mixed)
+        # PyTorch before 2.3 has it in another place.
+        scaler = (torch.amp if hasattr(torch.amp, "GradScaler") else torch.cuda.amp).GradScaler(enabled=mixed)
         loss_of = nn.CrossEntropyLoss()
 
         def step():
-            with torch.autocast(device.type, dtype=torch.float16, enabled=mixed):
+            if mixed:
+                with torch.autocast(device.type, dtype=torch.float16):
+                    loss = loss_of(network(images), labels)
+            else:
                 loss = loss_of(network(images), labels)
             optimiser.zero_grad()
             scaler.scale(loss).backward()
