@@ -4,7 +4,7 @@ use crate::args::{DepthArgs, DeviceArgs, ReadArgs, ResizeArgs, SchemeArgs};
 use crate::command::exit::{DONE, FAILED, Failure, Outcome};
 use crate::command::fitting_batch::or_advice;
 use crate::command::memory_check;
-use crate::command::output::{Output, counted, division, plain};
+use crate::command::output::{Output, TimedLines, counted, division, plain};
 use crate::command::training_args::TrainingArgs;
 use crate::secret::SecretArgs;
 use crate::watched::watched;
@@ -16,6 +16,7 @@ use imgveil_train::{Augment, Config, Epoch, Evaluation, ImageCounts, Message, Op
 use imgveil_train::{RunSpec, RunSummary, SUMMARY, TrainingSet};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -318,6 +319,8 @@ struct Bars<'a> {
     epochs: usize,
     out: &'a Output,
     shown: Option<Instant>,
+    lines: TimedLines,
+    at: EpochSoFar,
 }
 
 impl<'a> Bars<'a> {
@@ -328,7 +331,7 @@ impl<'a> Bars<'a> {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self { bar, epochs, out, shown: None }
+        Self { bar, epochs, out, shown: None, lines: TimedLines::new(), at: EpochSoFar::new(0, 0) }
     }
 }
 
@@ -337,6 +340,7 @@ impl Progress for Bars<'_> {
         // One bar for the whole run: the time left is for the run, not for the epoch.
         self.bar.set_length((steps * self.epochs) as u64);
         self.bar.set_prefix(format!("epoch {epoch}/{}", self.epochs));
+        self.at = EpochSoFar::new(epoch, steps);
     }
 
     fn wants_loss(&mut self) -> bool {
@@ -356,6 +360,10 @@ impl Progress for Bars<'_> {
             let rate = self.bar.per_sec() * images as f64;
             self.bar.set_message(format!("loss {loss:.4}, {rate:.0} images/s"));
         }
+        self.at.add(images);
+        if self.lines.due() {
+            self.out.note(&format!("epoch {}/{}: {}", self.at.epoch, self.epochs, self.at));
+        }
     }
 
     fn epoch_ends(&mut self, epoch: &Epoch) {
@@ -368,5 +376,34 @@ impl Progress for Bars<'_> {
             epoch.epoch, self.epochs, epoch.train_loss, epoch.images_per_second
         );
         self.bar.suspend(|| self.out.note(&line));
+        self.lines = TimedLines::new();
+    }
+}
+
+/// How far an epoch is.
+struct EpochSoFar {
+    epoch: usize,
+    steps: usize,
+    begun: Instant,
+    done: usize,
+    images: usize,
+}
+
+impl EpochSoFar {
+    fn new(epoch: usize, steps: usize) -> Self {
+        Self { epoch, steps, begun: Instant::now(), done: 0, images: 0 }
+    }
+
+    /// Counts a step with this number of images.
+    fn add(&mut self, images: usize) {
+        self.done += 1;
+        self.images += images;
+    }
+}
+
+impl fmt::Display for EpochSoFar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rate = self.images as f64 / self.begun.elapsed().as_secs_f64().max(1e-3);
+        write!(f, "{} of {} steps, {rate:.0} images/s", self.done, self.steps)
     }
 }

@@ -6,18 +6,14 @@ use super::subject::Subject;
 use super::tried::{ORDER, TRIED, Trial, Tried, tried};
 use crate::attack::{Read, Target, black_box};
 use crate::exit::Failure;
-use crate::output::{Output, duration};
+use crate::output::{Output, TimedLines, duration};
 use imgveil::internal::engine::Device;
 use imgveil::internal::key::Key;
 use imgveil_attack::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
-
-/// Without a terminal, a line is written this often.
-const INTERVAL: Duration = Duration::from_secs(10);
 
 /// What is attacked.
 pub struct Run<'a> {
@@ -67,10 +63,10 @@ pub fn run(run: &Run<'_>, out: &Output) -> Result<Vec<Row>, Failure> {
     }
     bar.set_position(before as u64);
     bar.enable_steady_tick(Duration::from_secs(1));
-    let (started, terminal) = (Instant::now(), std::io::stderr().is_terminal());
+    let (started, mut lines) = (Instant::now(), TimedLines::new());
     // A budget without end is as long as the clock allows.
     let end = started.checked_add(run.budget).unwrap_or_else(|| started + Duration::from_secs(1 << 30));
-    let (mut told, mut done) = (started, before);
+    let mut done = before;
     for attack in ORDER {
         let place = TRIED.iter().position(|other| *other == attack).unwrap_or_default();
         for (scheme, subject) in run.subjects.iter().enumerate() {
@@ -93,8 +89,7 @@ pub fn run(run: &Run<'_>, out: &Output) -> Result<Vec<Row>, Failure> {
             done += 1;
             bar.set_position(done as u64);
             bar.suspend(|| out.detail(&format!("{name}: {}", duration(begun.elapsed().as_secs_f64()))));
-            if !terminal && told.elapsed() >= INTERVAL {
-                told = Instant::now();
+            if lines.due() {
                 out.note(&format!("{done} of {total} attacks are done; the last one was {name}"));
             }
         }

@@ -6,6 +6,7 @@ mod passed_over;
 mod plain;
 mod progress;
 mod set_table;
+mod timed_lines;
 
 pub use job_report::{continued, list, report, report_set_aside, set_aside};
 pub use passed_over::{WOULD, passed_over};
@@ -14,6 +15,7 @@ pub use progress::{ImageBar, hush, links_out};
 #[cfg(feature = "train")]
 pub use set_table::division;
 pub use set_table::{contents_lines, set_table};
+pub use timed_lines::TimedLines;
 
 use crate::exit::{FAILED, Failure};
 use std::io::Write;

@@ -1,6 +1,6 @@
 //! The progress of a job: a bar on a terminal, otherwise a line from time to time.
 
-use super::{Output, contents_lines, duration, plain};
+use super::{Output, TimedLines, contents_lines, duration, plain};
 use crate::exit::advice as advice_on;
 use imgveil_data::job::{Busy, Changes, Contents, Note, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,7 +32,9 @@ pub struct ImageBar {
 struct State {
     verb: &'static str,
     started: Instant,
-    told: Instant,
+    /// When the bar was drawn.
+    drawn: Instant,
+    lines: TimedLines,
     total: usize,
     images: usize,
     bytes: u64,
@@ -40,8 +42,8 @@ struct State {
     busy: Busy,
 }
 
-/// Without a terminal, a line is written this often.
-const INTERVAL: Duration = Duration::from_secs(10);
+/// On a terminal, the bar is drawn this often.
+const FRAME: Duration = Duration::from_millis(200);
 
 /// The columns of the bar itself, and the blanks around it. A line that is wider than its terminal is drawn again and
 /// again below itself.
@@ -55,10 +57,7 @@ impl ImageBar {
         if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} images, {msg}") {
             bar.set_style(style);
         }
-        let now = Instant::now();
-        let state =
-            State { verb, started: now, told: now, total: 0, images: 0, bytes: 0, set_aside: 0, busy: Busy::default() };
-        Self { verb, bar, terminal: std::io::stderr().is_terminal(), state: Mutex::new(state) }
+        Self { verb, bar, terminal: std::io::stderr().is_terminal(), state: Mutex::new(State::new(verb)) }
     }
 
     /// Removes the bar.
@@ -79,11 +78,11 @@ impl ImageBar {
     fn change(&self, change: impl FnOnce(&mut State)) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         change(&mut state);
-        let pause = if self.terminal { Duration::from_millis(200) } else { INTERVAL };
-        if is_hushed() || state.told.elapsed() < pause {
+        let due = if self.terminal { state.drawn.elapsed() >= FRAME } else { state.lines.due() };
+        if is_hushed() || !due {
             return;
         }
-        state.told = Instant::now();
+        state.drawn = Instant::now();
         let State { verb, images, total, .. } = *state;
         if self.terminal {
             let columns = usize::from(console::Term::stderr().size().1);
@@ -116,6 +115,12 @@ fn advice(note: &Note) -> &'static str {
 }
 
 impl State {
+    fn new(verb: &'static str) -> Self {
+        let (now, lines) = (Instant::now(), TimedLines::new());
+        let busy = Busy::default();
+        Self { verb, started: now, drawn: now, lines, total: 0, images: 0, bytes: 0, set_aside: 0, busy }
+    }
+
     /// `512 images/s, 77.1 MB/s, 2m 5s left, slowest: decode, 3 set aside`, without the parts for which there is no
     /// room.
     fn words(&self, room: usize) -> String {
@@ -219,7 +224,8 @@ mod tests {
         let busy = Busy { encode: Duration::from_secs(7), ..Busy::default() };
         let state = |seconds: u64, images, set_aside, busy| {
             let started = now.checked_sub(Duration::from_secs(seconds)).unwrap();
-            State { verb: "", started, told: now, total: 2000, images, bytes: images as u64 * 100_000, set_aside, busy }
+            let bytes = images as u64 * 100_000;
+            State { started, total: 2000, images, bytes, set_aside, busy, ..State::new("") }
         };
         let words = |seconds, images, set_aside, busy| state(seconds, images, set_aside, busy).words(usize::MAX);
         assert_eq!(words(10, 1000, 0, busy), "100 images/s, 10.0 MB/s, 10s left, slowest: encode");

@@ -3,7 +3,7 @@
 use crate::attack::learned::{self, Method, Spread, Training};
 use crate::attack::{AttackArgs, Shown, show};
 use crate::exit::{FAILED, Failure, Outcome, USAGE};
-use crate::output::{Output, counted, duration};
+use crate::output::{Output, TimedLines, counted, duration};
 use imgveil_attack::{Batch, Oracle};
 use imgveil_data::Size;
 use imgveil_train::inverse::{InverseConfig, InverseEpoch};
@@ -112,15 +112,14 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let training = Training { method: args.method, config, backend: &backend, public: &public, pairs: pairs.as_ref() };
     let started = Instant::now();
     let bar = bar(args.epochs.into());
-    let mut told_at = Instant::now();
+    let mut lines = TimedLines::new();
     let mut hear = |told: InverseEpoch| {
         let judged = told.discriminator.map_or(String::new(), |loss| format!(", discriminator {loss:.4}"));
         let words = format!("loss {:.4}{judged}", told.loss);
         if std::io::stderr().is_terminal() {
             bar.set_position(told.epoch as u64);
             bar.set_message(words);
-        } else if told_at.elapsed() >= INTERVAL {
-            told_at = Instant::now();
+        } else if lines.due() {
             out.note(&format!("training: epoch {} of {}, {words}", told.epoch, args.epochs));
         }
         args.budget.is_none_or(|budget| started.elapsed() < budget)
@@ -183,9 +182,6 @@ fn fits(needed: u64, room: Room) -> Result<(), Failure> {
         _ => Ok(()),
     }
 }
-
-/// Without a terminal, a line is written this often.
-const INTERVAL: Duration = Duration::from_secs(10);
 
 fn bar(epochs: u64) -> ProgressBar {
     let bar = ProgressBar::new(epochs);
