@@ -173,15 +173,17 @@ impl Staging {
         Ok(())
     }
 
-    /// Writes a file of the set, whole or not at all. Creates missing folders.
+    /// Writes a file of the set, whole or not at all. Creates missing folders. Returns the hash of its bytes.
     ///
     /// # Errors
     /// If something of another's is at its place, or the operating system refuses.
-    pub fn put(&self, path: &str, bytes: &[u8]) -> Result<(), SetError> {
+    pub fn put(&self, path: &str, bytes: &[u8]) -> Result<blake3::Hash, SetError> {
         let target = self.enter(path)?;
         let file = self.begin(path)?;
         file.as_file().write_all(bytes).map_err(SetError::writing(&target))?;
-        self.publish(file, path, &target, Some(blake3::hash(bytes)))
+        let hash = blake3::hash(bytes);
+        self.publish(file, path, &target, Some(hash))?;
+        Ok(hash)
     }
 
     /// Gives a staged file its name in the folder.

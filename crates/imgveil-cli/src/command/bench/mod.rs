@@ -82,7 +82,8 @@ pub struct Args {
     /// Print the rows as CSV
     #[arg(long, conflicts_with = "json")]
     csv: bool,
-    /// Measure steps of training with this network instead: each scheme beside none, in turns, in one process
+    /// Measure steps of training with this network instead: each scheme beside none, in turns, in one process and with
+    /// the same network
     #[cfg(feature = "train")]
     #[arg(long, value_name = "MODEL", conflicts_with_all = ["csv", "compare", "describe", "disk"])]
     train: Option<ModelKind>,

@@ -66,7 +66,8 @@ fn start(reader: &mut (impl BufRead + Seek)) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
     reader.rewind()?;
     reader.by_ref().take(bmp::START).read_to_end(&mut start)?;
-    reader.rewind()?;
+    // Relative, so that a buffer is kept.
+    reader.seek_relative(-(start.len() as i64))?;
     Ok(start)
 }
 

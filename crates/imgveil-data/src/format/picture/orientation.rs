@@ -3,7 +3,7 @@
 use image::ImageFormat;
 use image::metadata::Orientation as Exif;
 use imgveil::internal::image::{Geometry, GeometryError, Image};
-use std::io::{BufRead, Read, Seek, SeekFrom};
+use std::io::{BufRead, Read, Seek};
 
 /// The longest EXIF block that is read.
 const LONGEST: u64 = 1 << 20;
@@ -36,7 +36,8 @@ impl Orientation {
         let mut start = Vec::new();
         reader.rewind().ok()?;
         reader.by_ref().take(16).read_to_end(&mut start).ok()?;
-        reader.rewind().ok()?;
+        // Relative, here and below, because a buffer is then kept: other ways of seeking read it anew every time.
+        reader.seek_relative(-(start.len() as i64)).ok()?;
         let block = match super::header::format(&start).ok()? {
             ImageFormat::Jpeg => in_jpeg(reader)?,
             ImageFormat::Png => in_png(reader)?,
@@ -99,9 +100,9 @@ impl From<Exif> for Orientation {
     }
 }
 
-/// The EXIF block of a JPEG.
+/// The EXIF block of a JPEG, whose start the reader is at.
 fn in_jpeg(reader: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
-    reader.seek(SeekFrom::Start(2)).ok()?;
+    reader.seek_relative(2).ok()?;
     for _ in 0..MOST_CHUNKS {
         let mut marker = [0; 2];
         reader.read_exact(&mut marker).ok()?;
@@ -120,7 +121,7 @@ fn in_jpeg(reader: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
         reader.read_exact(&mut length).ok()?;
         let length = u64::from(u16::from_be_bytes(length)).checked_sub(2)?;
         if marker[1] != 0xe1 {
-            reader.seek(SeekFrom::Current(length as i64)).ok()?;
+            reader.seek_relative(length as i64).ok()?;
             continue;
         }
         let block = bytes(reader, length)?;
@@ -132,9 +133,9 @@ fn in_jpeg(reader: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
     None
 }
 
-/// The EXIF block of a PNG.
+/// The EXIF block of a PNG, whose start the reader is at.
 fn in_png(reader: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
-    reader.seek(SeekFrom::Start(8)).ok()?;
+    reader.seek_relative(8).ok()?;
     for _ in 0..MOST_CHUNKS {
         let mut head = [0; 8];
         reader.read_exact(&mut head).ok()?;
@@ -142,15 +143,15 @@ fn in_png(reader: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
         match &head[4..] {
             b"eXIf" => return bytes(reader, length),
             b"IEND" => return None,
-            _ => reader.seek(SeekFrom::Current(length as i64 + 4)).ok()?,
+            _ => reader.seek_relative(length as i64 + 4).ok()?,
         };
     }
     None
 }
 
-/// The EXIF block of a WebP.
+/// The EXIF block of a WebP, whose start the reader is at.
 fn in_webp(reader: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
-    reader.seek(SeekFrom::Start(12)).ok()?;
+    reader.seek_relative(12).ok()?;
     for _ in 0..MOST_CHUNKS {
         let mut head = [0; 8];
         reader.read_exact(&mut head).ok()?;
@@ -159,7 +160,7 @@ fn in_webp(reader: &mut (impl Read + Seek)) -> Option<Vec<u8>> {
             return bytes(reader, length);
         }
         // Chunks have an even length.
-        reader.seek(SeekFrom::Current((length + length % 2) as i64)).ok()?;
+        reader.seek_relative((length + length % 2) as i64).ok()?;
     }
     None
 }

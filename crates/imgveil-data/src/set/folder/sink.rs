@@ -49,8 +49,8 @@ impl Sink for FolderSink {
     }
 
     fn store(&self, slot: usize, bytes: Vec<u8>, _: Vec<Member>) -> Result<Vec<Stored>, SetError> {
-        self.staging.put(&self.path(slot), &bytes)?;
-        Ok(vec![Stored { slot, hash: blake3::hash(&bytes) }])
+        let hash = self.staging.put(&self.path(slot), &bytes)?;
+        Ok(vec![Stored { slot, hash }])
     }
 
     fn give_up(&self, _: usize) -> Result<Vec<Stored>, SetError> {
