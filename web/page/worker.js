@@ -72,12 +72,23 @@ async function drive(id, job, finish) {
 const tasks = {
   async start({ module, script }) {
     await engine({ module_or_path: module });
-    return { tool: engine.tool(), presets: JSON.parse(engine.presets()), adapter: await adapter(), script };
+    const schemes = { presets: JSON.parse(engine.presets()), usual: engine.usual_scheme() };
+    return { tool: engine.tool(), ...schemes, adapter: await adapter(), script };
   },
   open: ({ choice }) => open(choice),
   scheme: ({ text }) => JSON.parse(engine.scheme(text)),
-  makeKey: ({ created }) => ({ text: engine.make_key(created) }),
-  fingerprint: ({ text }) => engine.fingerprint(text),
+  // The text of a key, and what is saved of it: the same, or that sealed with a passphrase.
+  makeKey({ created, passphrase = "" }) {
+    const text = new TextEncoder().encode(engine.make_key(created));
+    const file = passphrase ? engine.seal(text, passphrase) : text;
+    return { text, file, fingerprint: engine.fingerprint(text) };
+  },
+  openKey({ file, passphrase }) {
+    const sealed = engine.is_sealed(file);
+    if (sealed && !passphrase) return { sealed };
+    const text = sealed ? new TextEncoder().encode(engine.unseal(file, passphrase)) : file;
+    return { sealed, text, file, fingerprint: engine.fingerprint(text) };
+  },
   choose({ paths, list }) {
     files?.free();
     files = null;

@@ -225,6 +225,85 @@ async function misuse(browser) {
   await context.close();
 }
 
+async function keys(browser) {
+  const { page, errors, context } = await open(browser, site.address);
+  const fingerprint = () => page.locator("#key-state code").innerText();
+  const afresh = async () => {
+    await page.reload();
+    await page.waitForSelector("body[data-ready=yes]");
+  };
+  const phrase = path.join(work, "phrase.txt");
+  fs.writeFileSync(phrase, "three words here\n");
+  const unseal = async (file) => {
+    await afresh();
+    await page.setInputFiles("#key-file", file);
+    await page.waitForSelector("#unseal:not([hidden])");
+    await page.fill("#passphrase", "other words");
+    await page.click("#unseal");
+    await page.waitForFunction(() => /passphrase is wrong/.test(document.querySelector("#alert").textContent));
+    await page.fill("#passphrase", "three words here");
+    await page.press("#passphrase", "Enter");
+    await page.waitForSelector("#unseal", { state: "hidden" });
+    return fingerprint();
+  };
+  await test("a key with a passphrase is made and opened", async () => {
+    await page.fill("#passphrase", "three words here");
+    const made = await download(page, "#make-key");
+    assert.match(made.bytes.toString(), /^-----BEGIN AGE ENCRYPTED FILE-----/);
+    const expected = await fingerprint();
+    const file = path.join(work, made.name);
+    fs.writeFileSync(file, made.bytes);
+    assert.equal(await unseal(file), expected);
+    // What is saved again is the sealed file.
+    assert((await download(page, "#save-key")).bytes.equals(made.bytes));
+    if (!command) return console.log("SKIPPED the comparison with the command: IMGVEIL names none");
+    assert.match(imgveil("key", "check", "--passphrase-file", phrase, file), new RegExp(expected));
+    const native = path.join(work, "native.key");
+    imgveil("keygen", "--passphrase-file", phrase, "-o", native);
+    assert.match(imgveil("key", "check", "--passphrase-file", phrase, native), new RegExp(await unseal(native)));
+  });
+  await test("everything can be done from the keyboard", async () => {
+    await afresh();
+    const go = async (id) => {
+      for (let presses = 0; presses < 60; presses += 1) {
+        if (await page.evaluate((id) => document.activeElement.id === id, id)) return;
+        await page.keyboard.press("Tab");
+      }
+      assert.fail(`Tab does not reach #${id}`);
+    };
+    const press = async (id, event) => {
+      await go(id);
+      const [found] = await Promise.all([page.waitForEvent(event), page.keyboard.press("Enter")]);
+      return found;
+    };
+    const dialogue = await press("choose-files", "filechooser");
+    await dialogue.setFiles(path.join(images, "cats", "1.pgm"));
+    await page.waitForSelector("#chosen:not([hidden])");
+    await press("make-key", "download");
+    await page.waitForSelector("#run:enabled");
+    await go("run");
+    await page.keyboard.press("Enter");
+    assert.match((await outcome(page)).words, /1 image encrypted/);
+    await press("save-zip", "download");
+  });
+  await test("the speed of every scheme is measured", async () => {
+    await afresh();
+    await useDevice(page, "cpu");
+    await page.evaluate(() => { document.querySelector("#panel").open = true; });
+    await page.click("#measure:enabled");
+    await page.waitForSelector("#stop", { state: "hidden", timeout: 120000 });
+    const { speeds } = JSON.parse((await download(page, "#report")).bytes.toString());
+    const names = await page.locator("#scheme option").evaluateAll((all) => all.map(({ value }) => value));
+    assert.deepEqual(speeds.map(({ scheme }) => scheme), names.filter((name) => name !== "none"));
+    const positive = ({ images_per_second: images, gigabytes_per_second: bytes }) => images > 0 && bytes > 0;
+    assert(speeds.every(positive), JSON.stringify(speeds));
+    const slowest = speeds.reduce((a, b) => (a.images_per_second < b.images_per_second ? a : b));
+    console.log(`   ${speeds.length} schemes; the slowest, ${slowest.scheme}: ${slowest.images_per_second.toFixed(0)} images/s`);
+  });
+  assert.deepEqual(errors, [], "the console");
+  await context.close();
+}
+
 async function looks(browser) {
   for (const colorScheme of ["light", "dark"]) {
     for (const width of [1280, 390]) {
@@ -243,6 +322,8 @@ async function looks(browser) {
         await encrypt(page, { key, save: false });
         await accessible(page, "with a result");
         await shot("result");
+        // The first of the files is a text: the first image is shown.
+        assert.match(await page.inputValue("#pick"), /\.pgm$/);
         await page.evaluate(() => { document.querySelector("#panel").open = true; });
         await page.setInputFiles("#key-file", { name: "a.key", mimeType: "text/plain", buffer: Buffer.from("no key") });
         await page.waitForSelector("#alert:not([hidden])");
@@ -309,6 +390,7 @@ try {
   await onDevice(withGpu, "gpu");
   await onDevice(withGpu, "cpu");
   await misuse(withGpu);
+  await keys(withGpu);
   await looks(withGpu);
   await quietly(withGpu);
 } finally {

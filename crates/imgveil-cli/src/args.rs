@@ -325,6 +325,9 @@ pub enum Format {
     Npz,
     Npy,
     Webdataset,
+    /// The form of the originals: `decrypt --into` only.
+    #[value(alias = "nifti", hide = true)]
+    Dicom,
 }
 
 impl FormatArgs {
@@ -372,6 +375,9 @@ impl FormatArgs {
             (None | Some(Format::Png), _) => Ok(Encoding::Png),
             (Some(Format::Jpeg), _) => Ok(Encoding::Jpeg { quality: self.jpeg_quality }),
             (Some(Format::Npy), _) => Ok(Encoding::Npy),
+            (Some(Format::Dicom), _) => {
+                usage("DICOM objects and NIfTI volumes are written by `imgveil decrypt --into ORIGINALS`".into())
+            }
             (Some(Format::Webdataset), _) => Ok(Encoding::WebDataset { per_shard: self.per_shard }),
         }
     }

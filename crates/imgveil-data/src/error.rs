@@ -195,6 +195,7 @@ fn job_kind(error: &JobError) -> ErrorKind {
         | JobError::UnknownClass(_)
         | JobError::OtherOptions { .. }
         | JobError::SharedKey(_)
+        | JobError::NotAsStored(_)
         | JobError::PruneAll { .. }
         | JobError::Floats(_) => ErrorKind::InvalidRequest,
         JobError::Memory(_) => ErrorKind::Memory,

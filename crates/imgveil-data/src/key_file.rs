@@ -118,6 +118,17 @@ impl KeyFile {
     }
 }
 
+/// The text of a key file, sealed with a passphrase: for whoever keeps key files elsewhere than on a disk.
+///
+/// # Errors
+/// If the text is no key.
+pub fn seal(text: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let path = PathBuf::from("the key");
+    let key = Key::parse(text).map_err(|source| KeyFileError::Invalid { path: path.clone(), source })?;
+    let io = |source| KeyFileError::Io { doing: "seal", path, source };
+    Ok(sealed_text(&key, text, passphrase).map_err(io)?)
+}
+
 /// Writes the key to a new file of mode 0600.
 ///
 /// # Errors

@@ -15,7 +15,8 @@ pub struct Bound {
 pub fn generate(module: &Path, scratch: &Path) -> Result<Bound, String> {
     let folder = scratch.join(".bindings");
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
-    bindgen.input_path(module).typescript(false).omit_default_module_path(true).remove_producers_section(true);
+    bindgen.input_path(module).typescript(false).omit_default_module_path(true);
+    bindgen.remove_producers_section(true).remove_name_section(true);
     let generated = bindgen.no_modules(true).and_then(|bindgen| bindgen.generate(&folder));
     generated.map_err(|error| format!("the bindings: {error:#}"))?;
     let name = module.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -7,6 +7,9 @@ const preview = {
   list() {
     const paths = state.input && !state.input.encrypted ? state.input.paths.slice(0, 500) : [];
     $("pick").replaceChildren(...paths.map((path) => make("option", { value: path }, path)));
+    // A text or a table among the images is not what a user wants to see first.
+    const image = paths.find((path) => /\.(png|jpe?g|jfif|webp|tiff?|bmp|p[bgpn]m|dcm|dicom|nii|nii\.gz)$/i.test(path));
+    if (image) $("pick").value = image;
     show($("pick-row"), paths.length > 1);
     this.soon();
   },
@@ -19,7 +22,7 @@ const preview = {
   // The key of the preview: the user's, or one that is thrown away.
   async key() {
     if (state.key) return state.key.text;
-    this.spare ??= new TextEncoder().encode((await engine.ask("makeKey", { created: "for a preview" })).text);
+    this.spare ??= (await engine.ask("makeKey", { created: "for a preview" })).text;
     return this.spare;
   },
 

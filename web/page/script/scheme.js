@@ -17,7 +17,7 @@ function fillSchemes() {
     const from = source === "-" ? "" : ` — ${source}`;
     return make("option", { value: name }, `${name}${from}`);
   }));
-  $("scheme").value = "shuffle-flip";
+  $("scheme").value = state.scheme;
   $("scheme").disabled = false;
   fillChoices();
 }

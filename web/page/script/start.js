@@ -4,6 +4,7 @@ async function begin() {
     await engine.unpack();
     const started = await engine.start();
     state.presets = started.presets;
+    state.scheme = started.usual;
     $("version").textContent = started.tool;
     await firstDevice(started);
     fillSchemes();

@@ -16,6 +16,7 @@ mod read_options;
 mod scale;
 pub(crate) mod tar;
 mod window;
+pub mod write_back;
 
 pub use channels::{Channels, luma};
 pub(crate) use detect::Format;
@@ -27,3 +28,4 @@ pub use scale::Scale;
 pub use window::Window;
 #[doc(hidden)]
 pub use window::linear;
+pub use write_back::NotWrittenBack;

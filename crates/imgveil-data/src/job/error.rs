@@ -81,6 +81,9 @@ pub enum JobError {
     /// Both keys of a change of keys are the same.
     #[error("both keys are the same ({0}): there is nothing to change")]
     SameKey(Fingerprint),
+    /// The images of a set are not the pixels of its files as they are stored.
+    #[error("the set was encrypted with {0}: its images are not the pixels that its originals store")]
+    NotAsStored(&'static str),
     /// The name of the output does not fit the form of the set.
     #[error(
         "{output} is no name for a set that is stored as {encoding}: {}",

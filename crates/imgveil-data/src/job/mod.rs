@@ -60,6 +60,8 @@ mod there;
 mod update;
 #[cfg(not(target_family = "wasm"))]
 mod verify;
+#[cfg(not(target_family = "wasm"))]
+mod write_back;
 
 pub use census::{Contents, Size};
 pub use changes::Changes;
@@ -87,3 +89,5 @@ pub use summary::{Failure, Summary};
 pub use update::{Update, UpdateRequest, UpdateRun};
 #[cfg(not(target_family = "wasm"))]
 pub use verify::{Unchecked, Verification, VerifyRun};
+#[cfg(not(target_family = "wasm"))]
+pub use write_back::{WriteBackRequest, WriteBackRun};

@@ -186,6 +186,32 @@ impl Staging {
         Ok(hash)
     }
 
+    /// Writes a file that is not there yet, whole or not at all. Creates missing folders. The same bytes may be there.
+    ///
+    /// # Errors
+    /// If something else is at its place, or the operating system refuses.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn put_new(&self, path: &str, bytes: &[u8]) -> Result<(), SetError> {
+        let target = self.enter(path)?;
+        if let Some(found) = there(&target)? {
+            let same = || regular_file::open_no_link(&target).and_then(regular_file::read_all);
+            let is_same =
+                found.is_file() && found.len() == bytes.len() as u64 && same().is_ok_and(|there| there == bytes);
+            return if is_same { Ok(()) } else { Err(in_the_way(&target, &found)) };
+        }
+        let write = SetError::writing(&target);
+        let file = self.begin(path)?;
+        file.as_file().write_all(bytes).map_err(&write)?;
+        match file.persist_noclobber(&target) {
+            Ok(_) => Ok(()),
+            Err(e) if e.error.kind() == ErrorKind::AlreadyExists => {
+                Err(SetError::InTheWay { path: target.clone(), what: "a file" })
+            }
+            // Not every file system can rename without replacing.
+            Err(e) => e.file.persist(&target).map(drop).map_err(|e| write(e.error)),
+        }
+    }
+
     /// Gives a staged file its name in the folder.
     ///
     /// # Errors

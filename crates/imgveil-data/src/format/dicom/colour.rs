@@ -9,14 +9,17 @@ use imgveil::internal::image::Depth;
 impl Description {
     /// A frame of interleaved samples as RGB.
     pub(super) fn rgb(&self, frame: Decoded<'_>, depth: Depth) -> Vec<u8> {
-        let differences = matches!(self.photometric, Photometric::Ybr | Photometric::Ybr422);
         match &self.palette {
             Some(palette) => self.looked_up(&frame.samples, palette),
-            None if frame.differences.unwrap_or(differences) && depth == Depth::U8 => {
-                from_differences(frame.samples.into_owned())
-            }
+            None if self.converts(&frame, depth) => from_differences(frame.samples.into_owned()),
             None => self.full_depth(&frame.samples, depth),
         }
+    }
+
+    /// Whether a frame holds colour differences, which become RGB.
+    pub(super) fn converts(&self, frame: &Decoded<'_>, depth: Depth) -> bool {
+        let differences = matches!(self.photometric, Photometric::Ybr | Photometric::Ybr422);
+        self.samples == 3 && frame.differences.unwrap_or(differences) && depth == Depth::U8
     }
 
     fn looked_up(&self, frame: &[u8], palette: &[Lut; 3]) -> Vec<u8> {

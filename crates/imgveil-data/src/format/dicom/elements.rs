@@ -102,6 +102,14 @@ pub(super) struct Walker<'a> {
     left: Rc<Cell<usize>>,
 }
 
+/// Where an element is.
+pub(super) struct Whole {
+    pub tag: Tag,
+    /// Its header and its value.
+    pub range: Range<usize>,
+    pub value: Range<usize>,
+}
+
 /// An element's header.
 struct Element {
     tag: Tag,
@@ -134,6 +142,25 @@ impl<'a> Walker<'a> {
             self.content(&element, &mut set, 0)?;
         }
         Ok((set, None))
+    }
+
+    /// The next element, with all that a sequence holds. `None` at the end.
+    pub(super) fn whole(&mut self) -> Result<Option<Whole>, Stop> {
+        if self.at >= self.bytes.len() {
+            return Ok(None);
+        }
+        let begin = self.at;
+        let element = self.element()?;
+        let value = self.at;
+        match element.length {
+            Some(length) => drop(self.step(length)?),
+            None => match self.sequence(&element, 0, 0) {
+                // Some writers omit the end mark of compressed pixels.
+                Err(Stop::Short) if PIXELS.contains(&element.tag) => self.at = self.bytes.len(),
+                items => drop(items?),
+            },
+        }
+        Ok(Some(Whole { tag: element.tag, range: begin..self.at, value: value..self.at }))
     }
 
     /// The tag and value of the next element, if it belongs to the meta information.

@@ -8,14 +8,17 @@ mod codec;
 mod codestream;
 mod colour;
 mod description;
+mod element_writer;
 mod elements;
 mod fields;
 mod frames;
 mod grey;
 mod interleave;
 mod opening;
+mod stored_pixels;
 mod syntax;
 mod voi;
+mod write_back;
 
 use crate::Memory;
 use crate::format::ReadErrorKind;
@@ -27,6 +30,7 @@ use imgveil::internal::image::Image;
 use opening::{Problem, describe, has_preamble, opening};
 use std::io::Read;
 use syntax::Syntax;
+pub use write_back::written_back;
 
 /// Whether a file is DICOM, from its first bytes (132 are enough). A file without the preamble is recognised by its
 /// first element, which must belong to the meta information or the identifying information (groups 2 and 8).
@@ -175,3 +179,5 @@ mod codestream_tests;
 mod frame_value_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod write_back_tests;

@@ -13,6 +13,7 @@
 mod gzip;
 mod slices;
 mod volume;
+mod write_back;
 
 use super::error::ReadErrorKind;
 use super::image_file::{Header, ImageFile};
@@ -23,6 +24,7 @@ use slices::{Greys, Nifti};
 use std::io::{BufRead, Cursor, ErrorKind, Read, Seek, SeekFrom};
 use std::path::Path;
 use volume::{NIFTI_2, Volume, truncated};
+pub use write_back::written_back;
 
 /// Whether a file's name says that it is a NIfTI volume.
 pub fn is_nifti_name(path: &Path) -> bool {

@@ -71,21 +71,24 @@ impl Nifti {
         self.volume.kind.value(self.bits(voxel))
     }
 
-    /// The voxels of a slice, row by row.
-    fn slice(&self, index: usize) -> Option<impl Iterator<Item = &[u8]>> {
+    /// Where the voxels of a slice begin in the file, row by row.
+    pub(super) fn places(&self, index: usize) -> Option<impl Iterator<Item = usize> + use<>> {
         let cut = self.volume.cut(self.axis);
         let (index, size) = (index as u64, self.volume.kind.bytes());
         let (volume, slice) = (index / cut.slices.count, index % cut.slices.count);
         let voxels: u64 = self.volume.sides.iter().product();
         let first = self.volume.offset + (volume * voxels + slice * cut.slices.stride) * size as u64;
-        let bytes = self.bytes.get(usize::try_from(first).ok()?..)?;
+        let first = usize::try_from(first).ok().filter(|&first| first <= self.bytes.len())?;
         let (rows, columns) = (cut.rows, cut.columns);
         Some((0..rows.count).flat_map(move |y| {
-            (0..columns.count).filter_map(move |x| {
-                let at = (y * rows.stride + x * columns.stride) as usize * size;
-                bytes.get(at..at + size)
-            })
+            (0..columns.count).map(move |x| first + (y * rows.stride + x * columns.stride) as usize * size)
         }))
+    }
+
+    /// The voxels of a slice, row by row.
+    fn slice(&self, index: usize) -> Option<impl Iterator<Item = &[u8]>> {
+        let size = self.volume.kind.bytes();
+        Some(self.places(index)?.filter_map(move |at| self.bytes.get(at..at + size)))
     }
 }
 

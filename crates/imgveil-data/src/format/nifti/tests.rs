@@ -253,3 +253,44 @@ fn a_range_of_values_is_the_same_in_every_file() {
     assert_eq!(extremes(floats.clone(), Memory::default()).unwrap(), Some((-10.0, 500.0)));
     assert!(is_wide(Cursor::new(floats)).unwrap());
 }
+
+proptest! {
+    #[test]
+    fn copies_of_volumes_are_their_originals(
+        kind in prop::sample::select(vec![(2i64, 8i64), (256, 8), (4, 16), (512, 16), (128, 24)]),
+        (x, y, z, more) in (1i64..6, 1i64..6, 1i64..6, 1i64..3),
+        axis in prop::sample::select(vec![Axis::X, Axis::Y, Axis::Z]),
+        (second, big_endian, packed) in any::<(bool, bool, bool)>(),
+        noise in prop::collection::vec(any::<u8>(), 64),
+    ) {
+        use crate::format::write_back::{CopyOptions, NotWrittenBack};
+        let made = Made { second, big_endian, scale: (2.0, -5.0), ..Made::new([4, x, y, z, more, 1, 1, 1], kind) };
+        let length = (x * y * z * more * kind.1 / 8) as usize;
+        let voxels: Vec<u8> = noise.into_iter().cycle().take(length).collect();
+        let whole = made.file(&voxels);
+        let pack = |bytes: &[u8]| {
+            let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(bytes).unwrap();
+            encoder.finish().unwrap()
+        };
+        let file = if packed { pack(&whole) } else { whole };
+        let opened = open(file.clone(), &ReadOptions { axis, ..ReadOptions::default() }).unwrap();
+        let mut images: Vec<Image> = (0..opened.header().count).map(|i| opened.image(i).unwrap()).collect();
+        let options = CopyOptions { new_uid: None, axis, memory: Memory::default() };
+        prop_assert!(written_back(file.clone(), &images, &options).unwrap() == file);
+        let last = images.pop().unwrap();
+        let other: Vec<u8> = last.samples().iter().map(|sample| sample ^ 1).collect();
+        images.push(Image::new(last.geometry(), other).unwrap());
+        let refused = written_back(file, &images, &options).unwrap_err();
+        prop_assert!(matches!(refused, NotWrittenBack::OtherPixels(number) if number + 1 == images.len()), "{}", refused);
+    }
+}
+
+#[test]
+fn floats_are_not_written_back() {
+    use crate::format::write_back::CopyOptions;
+    let file = Made::new([3, 1, 2, 1, 1, 1, 1, 1], (16, 32)).file(&[0; 8]);
+    let options = CopyOptions { new_uid: None, axis: Axis::Z, memory: Memory::default() };
+    let refused = written_back(file, &[], &options).unwrap_err().to_string();
+    assert_eq!(refused, "holds values that were rounded to samples of 16 bits when they were encrypted");
+}

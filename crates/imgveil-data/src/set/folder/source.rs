@@ -316,6 +316,20 @@ impl FolderSource {
         Ok((source, remarks))
     }
 
+    /// The images of a folder of plain images: the name of each, its file, and the format of that. Images of a file
+    /// follow each other. Files that cannot be read are left out.
+    #[cfg(not(target_family = "wasm"))]
+    pub(super) fn located(
+        root: &Path,
+        options: &ReadOptions,
+    ) -> Result<impl Iterator<Item = (String, PathBuf, Format)>, SetError> {
+        let Self { items, locations, .. } = Self::walk(root, options)?.0;
+        Ok(items.into_iter().zip(locations).filter_map(|(item, location)| match location {
+            Location::File(path, format) | Location::Image { path, format, .. } => Some((item.name, path, format)),
+            Location::Unreadable(..) | Location::NotText(_) => None,
+        }))
+    }
+
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
         let path = self
             .locations

@@ -1,0 +1,59 @@
+//! Writes slices back into a copy of the volume that they were read from. Header and extensions stay what they are.
+
+use super::slices::{Greys, Nifti};
+use super::volume::{Kind, Volume, truncated};
+use super::{is_gzip, unpack};
+use crate::format::write_back::{CopyOptions, NotWrittenBack, check_shape};
+use crate::format::{ImageFile, ReadErrorKind, ReadOptions};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use imgveil::internal::image::Image;
+use std::io::Write;
+
+/// The bytes of a volume with the slices `images` in place of its own, compressed if it was.
+///
+/// # Errors
+/// If the volume cannot be read, its voxels do not fit into samples, or its slices are not `images`.
+pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'_>) -> Result<Vec<u8>, NotWrittenBack> {
+    let reading = ReadOptions { axis: options.axis, memory: options.memory, ..ReadOptions::default() };
+    let compressed = is_gzip(&original);
+    let (volume, bytes) =
+        if compressed { unpack(&original, options.memory)? } else { (Volume::parse(&original)?, original) };
+    if volume.is_wide() {
+        return Err(NotWrittenBack::Rounded);
+    }
+    volume.check_length(bytes.len() as u64, false)?;
+    let header = volume.header(&reading)?;
+    check_shape(header.count, header.geometry, images)?;
+    let mut opened = Nifti { bytes, header, volume, axis: reading.axis, greys: Greys::Stored };
+    for (index, image) in images.iter().enumerate() {
+        if opened.image(index)?.samples() != image.samples() {
+            return Err(NotWrittenBack::OtherPixels(index));
+        }
+        let voxels = volume.voxels(image.samples());
+        let places = opened.places(index).ok_or_else(truncated)?;
+        for (place, voxel) in places.zip(voxels.chunks_exact(volume.kind.bytes())) {
+            opened.bytes.get_mut(place..place + voxel.len()).ok_or_else(truncated)?.copy_from_slice(voxel);
+        }
+    }
+    if !compressed {
+        return Ok(opened.bytes);
+    }
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&opened.bytes).and_then(|()| packed.finish()).map_err(|error| ReadErrorKind::Io(error).into())
+}
+
+impl Volume {
+    /// The voxels of samples: the reverse of reading.
+    fn voxels(&self, samples: &[u8]) -> Vec<u8> {
+        let word = |sample: &[u8; 2]| {
+            let word = u16::from_le_bytes(*sample) ^ if self.kind == Kind::I16 { 1 << 15 } else { 0 };
+            if self.big_endian { word.to_be_bytes() } else { word.to_le_bytes() }
+        };
+        match self.kind {
+            Kind::I8 => samples.iter().map(|sample| sample ^ 1 << 7).collect(),
+            Kind::U16 | Kind::I16 => samples.as_chunks().0.iter().flat_map(word).collect(),
+            _ => samples.to_vec(),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! Sets of DICOM objects and volumes: encrypted, and written back into copies of their files.
+
+use imgveil::internal::engine::Device;
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::{Options, Preset};
+use imgveil_data::Memory;
+use imgveil_data::format::ReadOptions;
+use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Summary, WriteBackRequest, WriteBackRun};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn key() -> Key {
+    Key::from_bytes([42; 32])
+}
+
+/// A grey DICOM object of 12 bits in words of 16, signed, with these words.
+fn object(uid: &str, frames: usize, words: &[u16]) -> Vec<u8> {
+    let element = |group: u16, number: u16, kind: &[u8; 2], value: &[u8]| {
+        let head = [group.to_le_bytes(), number.to_le_bytes()].concat();
+        let length = (value.len() as u16).to_le_bytes();
+        [head.as_slice(), kind, &length, value].concat()
+    };
+    let number = |place: u16, value: u16| element(0x28, place, b"US", &value.to_le_bytes());
+    let padded = |text: &str, with: char| if text.len() % 2 == 1 { format!("{text}{with}") } else { text.to_owned() };
+    let pixels: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    [
+        vec![0; 128],
+        b"DICM".to_vec(),
+        element(2, 0x10, b"UI", b"1.2.840.10008.1.2.1\0"),
+        element(8, 0x16, b"UI", b"1.2.840.10008.5.1.4.1.1.2\0"),
+        element(8, 0x18, b"UI", padded(uid, '\0').as_bytes()),
+        element(0x10, 0x10, b"PN", b"Doe^Jane"),
+        number(2, 1),
+        element(0x28, 4, b"CS", b"MONOCHROME2 "),
+        element(0x28, 8, b"IS", padded(&frames.to_string(), ' ').as_bytes()),
+        number(0x10, 2),
+        number(0x11, (words.len() / frames / 2) as u16),
+        number(0x100, 16),
+        number(0x101, 12),
+        number(0x102, 11),
+        number(0x103, 1),
+        [&[0xe0, 0x7f, 0x10, 0, b'O', b'W', 0, 0][..], &(pixels.len() as u32).to_le_bytes(), &pixels].concat(),
+    ]
+    .concat()
+}
+
+/// A volume of 2x2x2 voxels of 16 bits, signed.
+fn volume() -> Vec<u8> {
+    let mut file = vec![0; 352];
+    let mut put = |at: usize, value: u16| file[at..at + 2].copy_from_slice(&value.to_le_bytes());
+    put(0, 348);
+    (0..4).for_each(|axis| put(40 + 2 * axis, [3, 2, 2, 2][axis]));
+    put(70, 4);
+    put(72, 16);
+    file[108..112].copy_from_slice(&352f32.to_le_bytes());
+    file[344..348].copy_from_slice(b"n+1\0");
+    (0..8i16).for_each(|value| file.extend((value * 1000 - 4000).to_le_bytes()));
+    file
+}
+
+/// A set of two objects, one of two frames, a volume and a picture.
+struct Scans {
+    folder: tempfile::TempDir,
+}
+
+impl Scans {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let scans = Self { folder };
+        fs::create_dir_all(scans.path("in/ct")).unwrap();
+        fs::write(scans.path("in/ct/one.dcm"), object("1.2.1", 1, &[0, 0xfff, 0x800, 0x7ff])).unwrap();
+        fs::write(scans.path("in/ct/two.dcm"), object("1.2.2", 2, &[1, 2, 3, 4, 0xff5, 6, 7, 8])).unwrap();
+        fs::write(scans.path("in/ct/brain.nii"), volume()).unwrap();
+        scans
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn encrypt(&self, read: ReadOptions) {
+        let request = EncryptRequest {
+            input: self.path("in"),
+            output: self.path("set"),
+            secret: key().into(),
+            scheme: Preset::Keystream.scheme(Options::default()).unwrap(),
+            options: EncryptOptions { read, ..EncryptOptions::default() },
+        };
+        EncryptRun::new(request, Device::cpu()).run().unwrap();
+    }
+
+    fn request(&self, originals: &str, output: &str) -> WriteBackRequest {
+        WriteBackRequest {
+            input: self.path("set"),
+            originals: self.path(originals),
+            output: self.path(output),
+            secret: key().into(),
+            names: None,
+            keep_uids: false,
+            private: false,
+            memory: Memory::default(),
+        }
+    }
+
+    fn write_back(&self, output: &str) -> Result<Summary, imgveil_data::Error> {
+        WriteBackRun::new(self.request("in", output)).run()
+    }
+}
+
+/// The words behind the header of the pixels.
+fn words(path: &Path) -> Vec<u16> {
+    let file = fs::read(path).unwrap();
+    let head = [0xe0, 0x7f, 0x10, 0, b'O', b'W', 0, 0];
+    let at = file.windows(8).position(|window| window == head).unwrap() + 12;
+    file[at..].as_chunks().0.iter().map(|word| u16::from_le_bytes(*word)).collect()
+}
+
+fn reasons(summary: &Summary) -> Vec<String> {
+    summary.failed.iter().map(|failure| format!("{} {}", failure.path, failure.reason)).collect()
+}
+
+#[test]
+fn files_come_back_with_their_words() {
+    let scans = Scans::new();
+    scans.encrypt(ReadOptions::default());
+    let summary = scans.write_back("back").unwrap();
+    assert_eq!((summary.images, reasons(&summary)), (5, vec![]));
+    assert_eq!(words(&scans.path("back/ct/one.dcm")), [0, 0xfff, 0x800, 0x7ff]);
+    assert_eq!(words(&scans.path("back/ct/two.dcm")), [1, 2, 3, 4, 0xff5, 6, 7, 8]);
+    assert_eq!(fs::read(scans.path("back/ct/brain.nii")).unwrap(), volume());
+    let copy = fs::read(scans.path("back/ct/one.dcm")).unwrap();
+    let has = |text: &str| copy.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("Doe^Jane") && has("2.25.") && !has("1.2.1\0"));
+    // The same run writes the same bytes, and finds them.
+    scans.write_back("back").unwrap();
+    assert_eq!(fs::read(scans.path("back/ct/one.dcm")).unwrap(), copy);
+    let kept = WriteBackRequest { keep_uids: true, ..scans.request("in", "kept") };
+    WriteBackRun::new(kept).run().unwrap();
+    let copy = fs::read(scans.path("kept/ct/one.dcm")).unwrap();
+    assert!(copy.windows(6).any(|window| window == b"1.2.1\0"));
+}
+
+#[test]
+fn files_that_are_not_those_of_the_set_are_set_aside() {
+    let scans = Scans::new();
+    scans.encrypt(ReadOptions::default());
+    // Another patient's pixels, a frame more, and a volume that is gone.
+    fs::write(scans.path("in/ct/one.dcm"), object("1.2.1", 1, &[0, 0xfff, 0x800, 0x7fe])).unwrap();
+    fs::write(scans.path("in/ct/two.dcm"), object("1.2.2", 3, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])).unwrap();
+    let summary = scans.write_back("back").unwrap();
+    assert_eq!(summary.images, 2);
+    let expected = [
+        "ct/one.dcm is not the file that was encrypted: image 0 of it has other pixels",
+        "ct/two.dcm only 2 of its 3 images are in the set",
+    ];
+    assert_eq!(reasons(&summary), expected);
+    assert!(!scans.path("back/ct/one.dcm").exists() && !scans.path("back/ct/two.dcm").exists());
+    fs::remove_file(scans.path("in/ct/brain.nii")).unwrap();
+    let nothing = scans.write_back("none").unwrap_err().to_string();
+    assert!(nothing.contains("none of the"), "{nothing}");
+}
+
+#[test]
+fn nothing_of_others_is_replaced() {
+    let scans = Scans::new();
+    scans.encrypt(ReadOptions::default());
+    fs::create_dir_all(scans.path("back/ct")).unwrap();
+    fs::write(scans.path("back/ct/one.dcm"), "a file of somebody else").unwrap();
+    let refused = scans.write_back("back").unwrap_err().to_string();
+    assert!(refused.contains("one.dcm"), "{refused}");
+    assert_eq!(fs::read(scans.path("back/ct/one.dcm")).unwrap(), b"a file of somebody else");
+    let staged = |path: &Path| path.read_dir().unwrap().flatten().any(|e| e.file_name() != "ct");
+    assert!(!staged(&scans.path("back")));
+}
+
+#[test]
+fn windows_cannot_be_undone() {
+    let scans = Scans::new();
+    let window = Some("0,4000".parse().unwrap());
+    scans.encrypt(ReadOptions { window, ..ReadOptions::default() });
+    let refused = scans.write_back("back").unwrap_err();
+    assert_eq!(refused.kind(), imgveil_data::ErrorKind::InvalidRequest);
+    assert!(refused.to_string().contains("a window"), "{refused}");
+    assert!(!scans.path("back").exists());
+}
