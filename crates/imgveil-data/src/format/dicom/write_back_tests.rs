@@ -90,7 +90,9 @@ proptest! {
 fn meta_information_tells_syntax_class_and_identifier() {
     let file = object(Maker::new(EXPLICIT, 1, 2, 8, 8)).pixels(&[7, 8]);
     let images = frames(&file, &ReadOptions::default()).unwrap();
-    for (new_uid, uid) in [(Some(&|old: &str| format!("{old}.5") as _) as _, "1.2.3.4.5"), (None, UID)] {
+    let with_five = |old: &str| format!("{old}.5");
+    let with_five: &(dyn Fn(&str) -> String + Sync) = &with_five;
+    for (new_uid, uid) in [(Some(with_five), "1.2.3.4.5"), (None, UID)] {
         let copy = written_back(file.clone(), &images, &options(new_uid)).unwrap();
         let end = opening(&copy).unwrap().start;
         // The length of the group counts from behind itself.
