@@ -298,7 +298,8 @@ async function keys(browser) {
     const positive = ({ images_per_second: images, gigabytes_per_second: bytes }) => images > 0 && bytes > 0;
     assert(speeds.every(positive), JSON.stringify(speeds));
     const slowest = speeds.reduce((a, b) => (a.images_per_second < b.images_per_second ? a : b));
-    console.log(`   ${speeds.length} schemes; the slowest, ${slowest.scheme}: ${slowest.images_per_second.toFixed(0)} images/s`);
+    const rate = slowest.images_per_second.toFixed(0);
+    console.log(`   ${speeds.length} schemes; the slowest, ${slowest.scheme}: ${rate} images/s`);
   });
   assert.deepEqual(errors, [], "the console");
   await context.close();

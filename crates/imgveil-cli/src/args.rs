@@ -7,6 +7,7 @@ use imgveil::internal::engine::{Device, DeviceChoice, EngineError, NoDevice};
 use imgveil::internal::image::Depth;
 use imgveil::internal::scheme::{Block, KeyScope, Options, Orders, Preset, Scheme, Statistic};
 use imgveil_data::Memory;
+use imgveil_data::burnt_in::Region;
 use imgveil_data::format::{Axis, Channels, ExifOrientation, ReadOptions, Window};
 use imgveil_data::job::EncryptOptions;
 use imgveil_data::set::names::Naming;
@@ -169,6 +170,13 @@ pub struct ReadArgs {
     /// CSV file with the columns name, label and, if you like, split; instead of what folders and arrays say
     #[arg(long, value_name = "FILE")]
     pub labels: Option<PathBuf>,
+    /// Make a region black in every image, such as one with burnt-in text: X,Y,WIDTH,HEIGHT in pixels of the image as
+    /// it is stored; may be given several times
+    #[arg(long = "mask", value_name = "REGION")]
+    pub masks: Vec<Region>,
+    /// CSV file of regions that become black in single images, as `imgveil find-text --masks` writes it
+    #[arg(long, value_name = "FILE")]
+    pub mask_file: Option<PathBuf>,
     #[command(flatten)]
     pub pixels: PixelArgs,
     #[command(flatten)]
@@ -283,6 +291,8 @@ impl ReadArgs {
             axis: self.axis,
             labels: self.labels.clone(),
             follow_links: self.follow_links,
+            masks: self.masks.clone(),
+            mask_file: self.mask_file.clone(),
             memory: self.memory.bound(),
             ..self.pixels.reading()
         }

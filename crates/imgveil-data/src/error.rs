@@ -156,6 +156,7 @@ fn set_kind(error: &SetError) -> ErrorKind {
         | SetError::Classes { .. }
         | SetError::Forged(_)
         | SetError::Names { .. }
+        | SetError::Masks { .. }
         | SetError::Manifest { .. } => ErrorKind::InvalidSet,
         SetError::WrongKey { .. } | SetError::KeysForgotten => ErrorKind::WrongKey,
         SetError::Memory { .. } => ErrorKind::Memory,

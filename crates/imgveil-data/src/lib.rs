@@ -5,6 +5,7 @@
 //! - [`set`]: sets, with one folder for each form in which they are stored: folders of files, arrays, WebDataset
 //!   shards.
 //! - [`mod@format`]: formats of single files: pictures, DICOM, NIfTI.
+//! - [`burnt_in`]: text in pixels: finding what looks like it, and blanking it.
 //! - [`key_file`], [`tables_file`]: the secret on disk.
 //!
 //! # Example
@@ -50,6 +51,7 @@
 #![cfg_attr(target_family = "wasm", allow(dead_code, unused_imports))]
 
 mod abandoned;
+pub mod burnt_in;
 mod error;
 pub mod format;
 pub mod job;

@@ -68,7 +68,7 @@ impl Scans {
         let folder = tempfile::tempdir().unwrap();
         let scans = Self { folder };
         fs::create_dir_all(scans.path("in/ct")).unwrap();
-        fs::write(scans.path("in/ct/one.dcm"), object("1.2.1", 1, &[0, 0xfff, 0x800, 0x7ff])).unwrap();
+        fs::write(scans.path("in/ct/one.dcm"), object("1.2.77.1", 1, &[0, 0xfff, 0x800, 0x7ff])).unwrap();
         fs::write(scans.path("in/ct/two.dcm"), object("1.2.2", 2, &[1, 2, 3, 4, 0xff5, 6, 7, 8])).unwrap();
         fs::write(scans.path("in/ct/brain.nii"), volume()).unwrap();
         scans
@@ -130,14 +130,14 @@ fn files_come_back_with_their_words() {
     assert_eq!(fs::read(scans.path("back/ct/brain.nii")).unwrap(), volume());
     let copy = fs::read(scans.path("back/ct/one.dcm")).unwrap();
     let has = |text: &str| copy.windows(text.len()).any(|window| window == text.as_bytes());
-    assert!(has("Doe^Jane") && has("2.25.") && !has("1.2.1\0"));
+    assert!(has("Doe^Jane") && has("2.25.") && !has("1.2.77.1"));
     // The same run writes the same bytes, and finds them.
     scans.write_back("back").unwrap();
     assert_eq!(fs::read(scans.path("back/ct/one.dcm")).unwrap(), copy);
     let kept = WriteBackRequest { keep_uids: true, ..scans.request("in", "kept") };
     WriteBackRun::new(kept).run().unwrap();
     let copy = fs::read(scans.path("kept/ct/one.dcm")).unwrap();
-    assert!(copy.windows(6).any(|window| window == b"1.2.1\0"));
+    assert!(copy.windows(8).any(|window| window == b"1.2.77.1"));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn files_that_are_not_those_of_the_set_are_set_aside() {
     let scans = Scans::new();
     scans.encrypt(ReadOptions::default());
     // Another patient's pixels, a frame more, and a volume that is gone.
-    fs::write(scans.path("in/ct/one.dcm"), object("1.2.1", 1, &[0, 0xfff, 0x800, 0x7fe])).unwrap();
+    fs::write(scans.path("in/ct/one.dcm"), object("1.2.77.1", 1, &[0, 0xfff, 0x800, 0x7fe])).unwrap();
     fs::write(scans.path("in/ct/two.dcm"), object("1.2.2", 3, &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])).unwrap();
     let summary = scans.write_back("back").unwrap();
     assert_eq!(summary.images, 2);

@@ -8,16 +8,17 @@ from typing import Any, Dict, List, Optional
 #: Options with a value.
 _VALUES = frozenset(
     "block key_scope statistic channel_table resize window axis labels channels exif_orientation memory depth format "
-    "jpeg_quality per_shard keep_members copies names salt split_by threads device device_timeout".split()
+    "jpeg_quality per_shard mask mask_file keep_members copies names salt split_by threads device "
+    "device_timeout".split()
 )
 #: Options without one.
 _SWITCHES = frozenset(
     "scramble sign_flip pad crop follow_links keep_names keep_classes no_labels dry_run retry_failed".split()
 )
 #: Options that hold paths. Workers run in other folders.
-_PATHS = frozenset(["labels", "names"])
+_PATHS = frozenset(["labels", "mask_file", "names"])
 #: What separates the parts of a value that is a tuple or a list.
-_SEPARATORS = {"block": "x", "resize": "x", "window": ",", "keep_members": ","}
+_SEPARATORS = {"block": "x", "resize": "x", "window": ",", "mask": ",", "keep_members": ","}
 
 #: Every option.
 NAMES = _VALUES | _SWITCHES

@@ -81,7 +81,10 @@ function zipButton(onclick) {
     make("button", { type: "button", class: "button main", id: "save-zip", onclick }, "Save the zip file"));
 }
 
-const speed = ({ bytes, seconds }) => `${number(seconds, 2)} s, ${number(bytes / 1e6 / Math.max(seconds, 1e-3), 1)} MB/s`;
+function speed({ bytes, seconds }) {
+  const rate = bytes / 1e6 / Math.max(seconds, 1e-3);
+  return `${number(seconds, 2)} s, ${number(rate, 1)} MB/s`;
+}
 
 function encryptedSet(end, folder, parts) {
   const zip = () => save(`${folder}.zip`, parts, "application/zip");

@@ -7,8 +7,8 @@ const state = {
   input: null,
   // The chosen files, to open them again in a new worker.
   handed: null,
-  // { text, file, fingerprint }, or null. The text is the key, the file what is saved of it, sealed or not. Both live in
-  // memory only.
+  // { text, file, fingerprint }, or null. The text is the key, the file what is saved of it, sealed or not. Both live
+  // in memory only.
   key: null,
   // The text of a file of names, or null.
   names: null,

@@ -14,6 +14,7 @@ mod encrypt;
 mod evaluate;
 #[cfg(feature = "train")]
 mod export;
+mod find_text;
 #[cfg(feature = "train")]
 mod fitting_batch;
 mod inspect;
@@ -85,6 +86,7 @@ enum Command {
     Verify(verify::Args),
     Inspect(inspect::Args),
     Merge(merge::Args),
+    FindText(find_text::Args),
     Devices(devices::Args),
     Schemes(schemes::Args),
     Preview(preview::Args),
@@ -178,6 +180,7 @@ fn dispatch(command: &Command, out: &output::Output) -> exit::Outcome {
         Command::Verify(args) => verify::run(args, out),
         Command::Inspect(args) => inspect::run(args, out),
         Command::Merge(args) => merge::run(args, out),
+        Command::FindText(args) => find_text::run(args, out),
         Command::Devices(args) => devices::run(args, out),
         Command::Schemes(args) => schemes::run(args, out),
         Command::Preview(args) => preview::run(args, out),

@@ -11,7 +11,7 @@ use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Preset;
 use imgveil::internal::sealed::Salt;
 use imgveil_data::format::ReadOptions;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -64,41 +64,70 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let exhibits = exhibits(&args.schemes)?;
-    let key = match &args.key {
-        Some(path) => load_key(path, &args.passphrase, out)?,
-        None => Key::generate()?,
-    };
-    let device = args.device.open(out)?;
     let reading = ReadOptions { memory: args.memory.bound(), depth: args.depth.depth, ..args.pixels.reading() };
-    let bar = ImageBar::new("encrypting");
-    let request = PreviewRequest {
+    let wanted = Wanted {
         image: &args.image,
         reading: &reading,
         output: &args.output,
-        key: &key,
-        throwaway: args.key.is_none(),
+        key: args.key.as_deref(),
+        passphrase: &args.passphrase,
         place: args.salt.map(|salt| SetPlace { salt, name: args.name.clone() }),
-        exhibits: &exhibits,
+        exhibits: exhibits(&args.schemes)?,
+        device: &args.device,
+        json: args.json,
+    };
+    show(wanted, out)
+}
+
+/// A sheet that is wanted.
+pub struct Wanted<'a> {
+    pub image: &'a Path,
+    pub reading: &'a ReadOptions,
+    pub output: &'a Path,
+    /// The key file. Without one, a key is drawn and not kept.
+    pub key: Option<&'a Path>,
+    pub passphrase: &'a PassphraseArgs,
+    pub place: Option<SetPlace>,
+    pub exhibits: Vec<Exhibit>,
+    pub device: &'a DeviceArgs,
+    pub json: bool,
+}
+
+/// Draws a sheet and says what is on it.
+pub fn show(wanted: Wanted<'_>, out: &Output) -> Outcome {
+    let key = match wanted.key {
+        Some(path) => load_key(path, wanted.passphrase, out)?,
+        None => Key::generate()?,
+    };
+    let device = wanted.device.open(out)?;
+    let bar = ImageBar::new("encrypting");
+    let request = PreviewRequest {
+        image: wanted.image,
+        reading: wanted.reading,
+        output: wanted.output,
+        key: &key,
+        throwaway: wanted.key.is_none(),
+        place: wanted.place,
+        exhibits: &wanted.exhibits,
         device: &device,
     };
     let result = preview(&request, &bar);
     bar.finish();
     let result = result?;
-    if args.json {
+    if wanted.json {
         out.json(&result)?;
         return Ok(DONE);
     }
     let lossy = result.schemes.iter().filter(|shown| shown.lossy.is_some()).count();
     out.say(&format!(
         "wrote {}: {} under {}, {} decrypted exactly, {lossy} lossy, on {}",
-        args.output.display(),
-        args.image.display(),
+        wanted.output.display(),
+        wanted.image.display(),
         counted(result.schemes.len(), "scheme"),
         result.schemes.len() - lossy,
         result.device
     ));
-    if args.key.is_none() {
+    if wanted.key.is_none() {
         out.note("No key was given: the sheet shows a random one, which was not kept. -k FILE shows yours.");
     }
     Ok(DONE)

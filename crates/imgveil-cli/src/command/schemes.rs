@@ -1,19 +1,25 @@
 //! `imgveil schemes`.
 
-use crate::args::SchemeOptions;
-use crate::exit::{DONE, Failure, Outcome, USAGE};
+use crate::args::{DeviceArgs, SchemeOptions};
+use crate::command::preview::{Wanted, show};
+use crate::exit::{DATASET, DONE, Failure, Outcome, USAGE};
 use crate::output::{Output, wrapped};
+use crate::passphrase::PassphraseArgs;
+use crate::preview::Exhibit;
 use crate::scheme_file::is_scheme_file;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{Choice, CompileError, KeySpace, Options, PRESETS, Preset, Risk, Scheme};
+use imgveil_data::format::{ReadOptions, picture};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 
 const AFTER_HELP: &str = "\
 Examples:
   imgveil schemes
   imgveil schemes le
   imgveil schemes etc --block 8 --size 512x512x1
-  imgveil schemes examples/scheme.toml";
+  imgveil schemes examples/scheme.toml
+  imgveil schemes --for images -k hospital.key -o sheet.png    # your own image under every scheme";
 
 /// The meaning of the figures of a key space.
 const KEY_SPACE: &str = "Key space: log2 of the number of different things that keys can do to an image. A secret has \
@@ -40,12 +46,28 @@ pub struct Args {
     size: Geometry,
     #[command(flatten)]
     options: SchemeOptions,
+    /// Draw a picture of yours, or the first one of a folder, under every scheme, each with what its attackers get
+    #[arg(long = "for", value_name = "IMAGES", conflicts_with = "name")]
+    images: Option<PathBuf>,
+    /// With --for: key file; - is standard input [default: a random key that is not kept]
+    #[arg(short, long, value_name = "FILE", requires = "images")]
+    key: Option<PathBuf>,
+    /// With --for: new PNG file for the sheet
+    #[arg(short, long, default_value = "schemes.png", value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Print the answer as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
+    if let Some(images) = &args.images {
+        return draw(&first_picture(images)?, args, out);
+    }
     match (&args.name, args.options.first_given()) {
         (Some(name), _) => explain(name, args, out),
         (None, None) => list(args, out),
@@ -54,6 +76,41 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
             code: USAGE,
         }),
     }
+}
+
+/// Draws a picture under every scheme.
+fn draw(image: &Path, args: &Args, out: &Output) -> Outcome {
+    let wanted = Wanted {
+        image,
+        reading: &ReadOptions::default(),
+        output: &args.output,
+        key: args.key.as_deref(),
+        passphrase: &args.passphrase,
+        place: None,
+        exhibits: Exhibit::all(),
+        device: &args.device,
+        json: args.json,
+    };
+    show(wanted, out)
+}
+
+/// The picture at a path, or the first one in the folder there.
+fn first_picture(path: &Path) -> Result<PathBuf, Failure> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let mut inside: Vec<PathBuf> = folder.read_dir().into_iter().flatten().flatten().map(|e| e.path()).collect();
+        inside.sort();
+        if let Some(picture) = inside.iter().find(|path| path.is_file() && picture::is_picture_name(path)) {
+            return Ok(picture.clone());
+        }
+        let real = |path: &PathBuf| path.is_dir() && !path.is_symlink();
+        folders.extend(inside.into_iter().filter(real).rev());
+    }
+    let words = format!("there is no picture in {}: name one, such as a PNG file", path.display());
+    Err(Failure { words, code: DATASET })
 }
 
 /// Prints a table of the presets with their default options.

@@ -11,6 +11,7 @@ pub fn advice(remark: &Remark) -> &'static str {
         Advice::Depth => "; --depth 16 for the whole range",
         Advice::Labels => "; --no-labels leaves them out",
         Advice::Orientation => "; --exif-orientation apply turns them",
+        Advice::BurntIn => "; `imgveil find-text` looks for it, and --mask blanks it",
         _ => "",
     }
 }

@@ -207,6 +207,8 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
         }
     };
     notes.extend(block);
+    // What its weakest attacker gets, where that was measured.
+    notes.extend(scheme.risks().first().map(ToString::to_string));
     if (geometry.height(), geometry.width()) != (height, width) {
         notes.push(format!("cut to {}x{}", geometry.height(), geometry.width()));
     }
@@ -238,7 +240,7 @@ fn at_depth(image: Image, request: &PreviewRequest<'_>) -> Result<Image, Failure
 }
 
 /// The image with 8 bits per sample: the most significant 8.
-fn eight_bits(image: Image) -> Image {
+pub fn eight_bits(image: Image) -> Image {
     let geometry = image.geometry().with_depth(Depth::U8);
     match image.geometry().depth() {
         Depth::U8 => image,

@@ -1,6 +1,7 @@
 //! The trait of a file that holds images of one geometry: a picture (one image, or the pages of a TIFF), a DICOM object
 //! (its frames), a volume (its slices).
 
+use super::burnt_in::BurntIn;
 use super::error::ReadErrorKind;
 use super::scale::Scale;
 use imgveil::internal::image::{Geometry, Image};
@@ -19,13 +20,15 @@ pub struct Header {
     pub used_bits: u32,
     /// How many pages are no images of their own: copies of another page in a lower resolution, and masks.
     pub left_out: usize,
+    /// What it says about text in the pixels.
+    pub burnt_in: BurntIn,
 }
 
 impl Header {
     /// A header of images whose samples have no stated meaning and use all of their bits.
     pub(super) fn new(count: usize, geometry: Geometry) -> Self {
         let used_bits = 8 * geometry.depth().bytes() as u32;
-        Self { count, geometry, scale: Scale::Unknown, used_bits, left_out: 0 }
+        Self { count, geometry, scale: Scale::Unknown, used_bits, left_out: 0, burnt_in: BurntIn::Unsaid }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Formats of single files. Each format has a file or a folder here. An [`ImageFile`] gives the images of one file and
 //! does not know where the file is in a set.
 
+mod burnt_in;
 mod channels;
 mod detect;
 pub mod dicom;
@@ -18,6 +19,7 @@ pub(crate) mod tar;
 mod window;
 pub mod write_back;
 
+pub use burnt_in::BurntIn;
 pub use channels::{Channels, luma};
 pub(crate) use detect::Format;
 pub use error::{ReadError, ReadErrorKind};

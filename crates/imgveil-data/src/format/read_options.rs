@@ -3,6 +3,7 @@
 use super::channels::Channels;
 use super::window::Window;
 use crate::Memory;
+use crate::burnt_in::Region;
 use imgveil::internal::image::Depth;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -33,6 +34,10 @@ pub struct ReadOptions {
     pub channels: Option<Channels>,
     /// Pictures: whether they are turned as their EXIF orientation says.
     pub exif_orientation: ExifOrientation,
+    /// Regions that are made black in every image, in pixels as the image is stored.
+    pub masks: Vec<Region>,
+    /// A CSV file of regions that are made black in single images (columns name, x, y, width, height).
+    pub mask_file: Option<PathBuf>,
     /// WebDataset: extensions of the members (`json`, `txt`) that are carried over with the image and its class.
     pub members: Vec<String>,
     /// Folders of images: also follow links that lead out of the folder.

@@ -30,6 +30,8 @@ mod encrypted_set;
 mod error;
 #[doc(hidden)]
 pub mod failed_list;
+#[cfg(not(target_family = "wasm"))]
+mod find_text;
 mod identity;
 mod image_at;
 mod inspect;
@@ -72,6 +74,8 @@ pub use decrypt_steps::{DecryptStep, DecryptSteps};
 pub use encrypt::EncryptRun;
 pub use encrypt_steps::{EncryptStep, EncryptSteps, SetTexts, Shown};
 pub use error::JobError;
+#[cfg(not(target_family = "wasm"))]
+pub use find_text::{FoundText, SeenText, find_text};
 pub use inspect::{EncryptedWith, Inspection, inspect};
 #[doc(hidden)]
 pub use merge::partition_of;

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 /// The names of all options in the order in which they are told, what each is called, and its default.
-const NAMES: [(&str, &str, &str); 16] = [
+const NAMES: [(&str, &str, &str); 19] = [
     ("scheme", "scheme", ""),
     ("encoding", "form of the output", ""),
     ("keys", "keys", "kept"),
@@ -26,6 +26,9 @@ const NAMES: [(&str, &str, &str); 16] = [
     ("copies", "copies of training images", "1"),
     ("channels", "channels", "kept"),
     ("orientation", "EXIF orientation", "keep"),
+    ("mask", "black regions", "none"),
+    ("masks", "black regions of single images", "none"),
+    ("masked", "black regions of single images", "none"),
     ("members", "members carried over", "none"),
     ("names", "names", "neutral"),
     ("input", "input", ""),
@@ -74,6 +77,9 @@ pub(super) fn recorded(options: &EncryptOptions) -> Vec<String> {
     add("copies", read.copies.map(|copies| copies.to_string()));
     add("channels", read.channels.map(|channels| channels.to_string()));
     add("orientation", (read.exif_orientation == ExifOrientation::Apply).then(|| "apply".to_owned()));
+    let masks: Vec<String> = read.masks.iter().map(ToString::to_string).collect();
+    add("mask", (!masks.is_empty()).then(|| masks.join(";")));
+    add("masks", read.mask_file.as_ref().map(|_| "file".to_owned()));
     add("members", (!read.members.is_empty()).then(|| read.members.join(",")));
     let names = match naming {
         Naming::Neutral => None,
@@ -88,6 +94,12 @@ pub(super) fn recorded(options: &EncryptOptions) -> Vec<String> {
 pub(super) fn described(request: &EncryptRequest, encoding: Encoding) -> Vec<String> {
     let mut texts = vec![format!("scheme={}", request.scheme), format!("encoding={encoding}")];
     texts.extend(recorded(&request.options));
+    if let Some(path) = &request.options.read.mask_file {
+        // What cannot be read is refused when the set is opened.
+        let bytes = crate::regular_file::open_named(path).and_then(crate::regular_file::read_all).unwrap_or_default();
+        let text = format!("masks={}", blake3::hash(&bytes).to_hex());
+        texts.push(format!("masked={}", &keyed(&request.secret, "imgveil v1 run identity", &text)[..16]));
+    }
     // Outputs are handed out: a keyed hash says only whether the path is the same.
     let input = request.input.canonicalize().unwrap_or_else(|_| request.input.clone());
     let hash = keyed(&request.secret, "imgveil v1 run identity", &format!("input={}", input.to_string_lossy()));
@@ -118,6 +130,11 @@ pub(super) fn adopt(recorded: &[String], options: &mut EncryptOptions) -> Result
             ("copies", _) => read.copies = Some(value.parse().map_err(|_| unknown())?),
             ("channels", _) => read.channels = Some(value.parse().map_err(|_| unknown())?),
             ("orientation", "apply") => read.exif_orientation = ExifOrientation::Apply,
+            ("mask", _) => {
+                let regions: Result<Vec<_>, _> = value.split(';').map(str::parse).collect();
+                read.masks = regions.map_err(|_| unknown())?;
+            }
+            ("masks", "file") => {}
             ("members", _) => read.members = value.split(',').map(str::to_owned).collect(),
             ("names", "classes") => options.naming = Naming::Classes,
             ("names", "kept") => options.naming = Naming::Kept,
@@ -170,6 +187,7 @@ mod tests {
                 copies: NonZeroU32::new(3),
                 exif_orientation: ExifOrientation::Apply,
                 members: vec!["json".into(), "txt".into()],
+                masks: vec!["0,0,8,2".parse().unwrap(), "1,2,3,4".parse().unwrap()],
                 ..ReadOptions::default()
             },
             naming: Naming::Classes,
@@ -180,7 +198,7 @@ mod tests {
         let mut again = EncryptOptions::default();
         adopt(&texts, &mut again).unwrap();
         assert_eq!(recorded(&again), texts);
-        assert_eq!(texts.len(), 13);
+        assert_eq!(texts.len(), 14);
         assert_eq!((again.resize, again.naming), (options.resize, options.naming));
         assert_eq!(again.read, options.read);
         assert_eq!(recorded(&EncryptOptions::default()), [""; 0]);

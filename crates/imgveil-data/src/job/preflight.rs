@@ -14,7 +14,7 @@ use super::request::EncryptRequest;
 use super::salt;
 use super::summary::{Failure, in_order};
 use super::telling;
-use crate::format::{ExifOrientation, ReadError, ReadOptions, Scale};
+use crate::format::{BurntIn, ExifOrientation, ReadError, ReadOptions, Scale};
 use crate::set::names::Naming;
 use crate::set::remark::counted;
 use crate::set::{
@@ -448,6 +448,7 @@ impl Preflighted {
                 .with(Advice::Orientation),
             });
         }
+        self.notes.extend(self.lettered(request));
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
@@ -493,6 +494,21 @@ impl Preflighted {
             remarks.push(Remark::new(words).with(Advice::Size));
         }
         remarks
+    }
+
+    /// A note, if headers say that text is burnt into pixels, or images are of a kind that often has some, and nothing
+    /// is blanked.
+    fn lettered(&self, request: &EncryptRequest) -> Option<Remark> {
+        let read = &request.options.read;
+        if !read.masks.is_empty() || read.mask_file.is_some() {
+            return None;
+        }
+        let says = |index: &usize| matches!(self.source.burnt_in(*index), BurntIn::Stated | BurntIn::Likely);
+        let wanted: Vec<usize> = self.as_listed().filter(|&index| self.mine[index]).collect();
+        let count = wanted.par_iter().filter(|index| says(index)).count();
+        let have = if count == 1 { "has" } else { "have" };
+        let words = format!("by the DICOM header, {} {have} or may have text in the pixels", counted(count, "image"));
+        (count > 0).then(|| Remark::new(words).with(Advice::BurntIn))
     }
 
     /// A note, if equal samples of two images are not equal values.

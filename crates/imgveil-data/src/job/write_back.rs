@@ -199,6 +199,7 @@ fn as_stored(manifest: &Manifest, input: &PathBuf) -> Result<ReadOptions, JobErr
         (resize.crop, "cropping"),
         (read.channels.is_some(), "other channels"),
         (read.copies.is_some(), "copies of training images"),
+        (manifest.options.iter().any(|option| option.starts_with("mask")), "black regions"),
         (!manifest.encoding.is_exact(), "JPEG"),
     ];
     match changed.iter().find(|(is, _)| *is) {

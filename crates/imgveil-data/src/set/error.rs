@@ -22,6 +22,14 @@ pub enum SetError {
     /// The partitions that several processes wrote are not merged.
     #[error("{0} holds partitions of a set that are not joined yet")]
     Unmerged(PathBuf),
+    /// The file of black regions cannot be used.
+    #[error("{path}: {reason}")]
+    Masks {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file is not a file of names.
     #[error("{path} is no file of names: {reason}")]
     Names {

@@ -22,6 +22,7 @@ mod load;
 pub mod manifest;
 pub(crate) mod manifest_file;
 mod manifest_text;
+mod masked;
 pub mod mixtures;
 pub mod names;
 mod open;

@@ -6,6 +6,7 @@ use super::encoding::Encoding;
 use super::error::SetError;
 use super::folder::Contents;
 use super::manifest::MANIFEST;
+use super::masked::masked;
 use super::relabelled::Relabelled;
 use super::remark::{Advice, Remark};
 use super::source::{Opened, Source};
@@ -101,7 +102,7 @@ fn finished(mut opened: Opened, options: &ReadOptions) -> Result<Opened, SetErro
     if options.no_labels {
         opened.source = Box::new(Relabelled::new(opened.source, &[], Vec::new()));
     }
-    opened.source = adapted(opened.source, options);
+    opened.source = adapted(masked(opened.source, options)?, options);
     if let Some(copies) = options.copies.filter(|copies| copies.get() > 1) {
         if opened.source.items().iter().any(|item| item.split == Split::All) {
             let words = "the set is not divided into splits: whoever trains on it may hold out copies of images that \

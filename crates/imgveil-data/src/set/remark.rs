@@ -30,6 +30,8 @@ pub enum Advice {
     Labels,
     /// Turning images as their files ask for.
     Orientation,
+    /// Looking for text in pixels, and blanking it.
+    BurntIn,
 }
 
 impl Remark {

@@ -5,7 +5,7 @@ use super::manifest::Manifest;
 use super::passed_over::PassedOver;
 use super::remark::Remark;
 use crate::format::picture::Orientation;
-use crate::format::{ReadError, Scale};
+use crate::format::{BurntIn, ReadError, Scale};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -50,6 +50,11 @@ pub trait Source: Send + Sync {
     /// How image `index` is to be turned, if its file says so. Reading it does not turn it.
     fn orientation(&self, _index: usize) -> Orientation {
         Orientation::default()
+    }
+
+    /// What the file of image `index` says about text in its pixels.
+    fn burnt_in(&self, _index: usize) -> BurntIn {
+        BurntIn::Unsaid
     }
 
     /// The files of these kinds that are stored with image `index`.

@@ -4,7 +4,7 @@ use super::item::{Item, Member};
 use super::passed_over::PassedOver;
 use super::source::{Beside, Source};
 use crate::format::picture::Orientation;
-use crate::format::{ReadError, Scale};
+use crate::format::{BurntIn, ReadError, Scale};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -74,6 +74,10 @@ impl<W: Wrapper> Source for W {
 
     fn orientation(&self, index: usize) -> Orientation {
         self.inner().orientation(self.number(index))
+    }
+
+    fn burnt_in(&self, index: usize) -> BurntIn {
+        self.inner().burnt_in(self.number(index))
     }
 
     fn members(&self, index: usize, kinds: &[String]) -> Result<Vec<Member>, ReadError> {

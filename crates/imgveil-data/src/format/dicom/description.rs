@@ -3,7 +3,7 @@
 use super::elements::PixelElement;
 use super::syntax::{CONVERT, Coding, Syntax};
 use super::voi::{Lut, Voi};
-use crate::format::{Header, ReadErrorKind, ReadOptions, Scale};
+use crate::format::{BurntIn, Header, ReadErrorKind, ReadOptions, Scale};
 use imgveil::internal::image::{Depth, Geometry};
 use std::ops::Range;
 
@@ -70,6 +70,7 @@ pub(super) struct Description {
     /// What values mean in each frame, as far as frames say it themselves.
     pub frame_values: Vec<Values>,
     pub modality: Option<Lut>,
+    pub burnt_in: BurntIn,
     pub pixels: PixelElement,
     /// The table of 64-bit offsets of frames among the fragments, if there is one.
     pub offsets: Option<Range<usize>>,
@@ -160,6 +161,6 @@ impl Description {
         let header = Header::new(self.frames, geometry);
         let scale = if grey && !windowed { self.scale() } else { Scale::Unknown };
         let used_bits = if windowed || self.stored == 1 { header.used_bits } else { header.used_bits.min(self.stored) };
-        Ok(Header { scale, used_bits, ..header })
+        Ok(Header { scale, used_bits, burnt_in: self.burnt_in, ..header })
     }
 }

@@ -4,8 +4,14 @@ use super::description::{Description, Number, Photometric, Values, unsupported};
 use super::elements::{DataSet, Encoding, PIXELS, PixelElement, Tag, Wanted};
 use super::syntax::Syntax;
 use super::voi::{Function, Lut, Voi};
-use crate::format::ReadErrorKind;
+use crate::format::{BurntIn, ReadErrorKind};
 
+/// The kind of device, such as US for ultrasound.
+const KIND_OF_DEVICE: Tag = 0x0008_0060;
+/// How a secondary capture was made.
+const CONVERSION: Tag = 0x0008_0064;
+const BURNED_IN: Tag = 0x0028_0301;
+const ULTRASOUND_REGIONS: Tag = 0x0018_6011;
 pub(super) const TRANSFER_SYNTAX: Tag = 0x0002_0010;
 const SAMPLES: Tag = 0x0028_0002;
 const PHOTOMETRIC: Tag = 0x0028_0004;
@@ -37,6 +43,9 @@ const OFFSETS: Tag = 0x7fe0_0001;
 
 pub(super) const WANTED: Wanted = Wanted {
     values: &[
+        KIND_OF_DEVICE,
+        CONVERSION,
+        BURNED_IN,
         SAMPLES,
         PHOTOMETRIC,
         PLANAR,
@@ -63,7 +72,7 @@ pub(super) const WANTED: Wanted = Wanted {
         LUT_DATA,
         OFFSETS,
     ],
-    sequences: &[MODALITY_LUT, VOI_LUT, FRAME_VOI, VALUE_TRANSFORMATION, SHARED],
+    sequences: &[ULTRASOUND_REGIONS, MODALITY_LUT, VOI_LUT, FRAME_VOI, VALUE_TRANSFORMATION, SHARED],
     lists: &[PER_FRAME],
 };
 
@@ -167,6 +176,7 @@ impl<'a> Fields<'a> {
             values: self.values(None),
             frame_values: self.set.items(PER_FRAME).map(|set| self.values(Some(Fields { set, ..self }))).collect(),
             modality: self.item(MODALITY_LUT).and_then(|item| item.lut(LUT_LAYOUT, LUT_DATA)),
+            burnt_in: self.burnt_in(),
             pixels,
             offsets: self.set.value(OFFSETS),
         };
@@ -186,6 +196,19 @@ impl<'a> Fields<'a> {
         let windows = groups().filter_map(|group| group.item(FRAME_VOI)).chain([*self]);
         let voi = windows.filter_map(|fields| Fields { signed, ..fields }.voi()).next();
         Values { slope: rescale(SLOPE).unwrap_or(1.0), intercept, voi }
+    }
+
+    /// What is said about text in the pixels, or may be guessed from the kind of the image.
+    fn burnt_in(&self) -> BurntIn {
+        match self.text(BURNED_IN).as_deref() {
+            Some("YES") => return BurntIn::Stated,
+            Some("NO") => return BurntIn::Denied,
+            _ => {}
+        }
+        let kind = self.text(KIND_OF_DEVICE).unwrap_or_default();
+        let often = ["US", "IVUS", "ES", "XC", "GM", "OT", "DOC"].contains(&kind.as_str());
+        let captured = self.value(CONVERSION).is_some() || self.item(ULTRASOUND_REGIONS).is_some();
+        if often || captured { BurntIn::Likely } else { BurntIn::Unsaid }
     }
 
     fn photometric(&self, samples: u32) -> Result<Photometric, ReadErrorKind> {

@@ -282,7 +282,8 @@ proptest! {
         let other: Vec<u8> = last.samples().iter().map(|sample| sample ^ 1).collect();
         images.push(Image::new(last.geometry(), other).unwrap());
         let refused = written_back(file, &images, &options).unwrap_err();
-        prop_assert!(matches!(refused, NotWrittenBack::OtherPixels(number) if number + 1 == images.len()), "{}", refused);
+        let is_last = matches!(refused, NotWrittenBack::OtherPixels(number) if number + 1 == images.len());
+        prop_assert!(is_last, "{}", refused);
     }
 }
 

@@ -143,6 +143,10 @@ impl UpdateRun {
         let mut was = recorded.clone();
         was.extend([format!("scheme={}", manifest.scheme), format!("encoding={}", manifest.encoding)]);
         let mut differences = options::differences(&was, &stated, true);
+        if recorded.iter().any(|option| option == "masks=file") && options.read.mask_file.is_none() {
+            let (was, is) = ("a file".to_owned(), "none".to_owned());
+            differences.push(Difference { option: "black regions of single images".into(), was, is });
+        }
         if recorded.iter().any(|option| option == "labels=file") && options.read.labels.is_none() {
             let (was, is) = ("a file".to_owned(), "folders or arrays".to_owned());
             differences.push(Difference { option: "source of labels".into(), was, is });

@@ -8,7 +8,7 @@ use super::nifti_range::{common_range, note};
 use super::open_files::OpenFiles;
 use crate::OutOfMemory;
 use crate::format::picture::Orientation;
-use crate::format::{Format, Header, PassedOverReason, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
+use crate::format::{BurntIn, Format, Header, PassedOverReason, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
 use crate::limits::MOST_CLASSES;
 use crate::memory::Listing;
 use crate::regular_file::Retrying;
@@ -57,6 +57,8 @@ enum Location {
         geometry: Geometry,
         /// What the header says about the meaning of samples.
         scale: Scale,
+        /// What the header says about text in the pixels.
+        burnt_in: BurntIn,
     },
     /// A dangling link, or a folder that may not be read, with the system's message.
     Unreadable(PathBuf, String),
@@ -416,8 +418,9 @@ fn of_several(
 /// The images of a file.
 fn images(file: usize, location: &Location, header: Option<Header>) -> Vec<Location> {
     match (location, header) {
-        (Location::File(path, format), Some(Header { count, geometry, scale, .. })) if count > 1 => {
-            let image = |image| Location::Image { path: path.clone(), format: *format, file, image, geometry, scale };
+        (Location::File(path, format), Some(Header { count, geometry, scale, burnt_in, .. })) if count > 1 => {
+            let (path, format) = (path.clone(), *format);
+            let image = |image| Location::Image { path: path.clone(), format, file, image, geometry, scale, burnt_in };
             (0..count).map(image).collect()
         }
         _ => vec![location.clone()],
@@ -466,6 +469,17 @@ impl Source for FolderSource {
     fn length(&self, index: usize) -> u64 {
         let file = self.locations.get(index).map(|location| self.contents.length(location.path()));
         file.and_then(Result::ok).unwrap_or_default()
+    }
+
+    fn burnt_in(&self, index: usize) -> BurntIn {
+        match self.location(index) {
+            Ok(Location::Image { burnt_in, .. }) => *burnt_in,
+            Ok(Location::File(path, Format::Dicom)) => {
+                let header = header(self.contents.as_ref(), path, Format::Dicom, &self.options);
+                header.map_or(BurntIn::Unsaid, |header| header.burnt_in)
+            }
+            _ => BurntIn::Unsaid,
+        }
     }
 
     fn stamp(&self, index: usize) -> String {
