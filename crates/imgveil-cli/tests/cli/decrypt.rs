@@ -1,5 +1,6 @@
 //! `imgveil decrypt`: what it refuses and what it sets aside.
 
+use crate::common::crafted_files::dicom;
 use crate::common::sandbox::*;
 use imgveil::internal::key::Key;
 
@@ -91,4 +92,33 @@ fn a_set_whose_files_were_all_changed_is_refused() {
     let right = |words: &str| words.contains("none of the 2 images") && words.contains("a.png: was changed since");
     sandbox.refuses_like("decrypt -k k.key enc back", DATASET, right);
     sandbox.refuses_like("decrypt -k k.key enc back.npz", DATASET, right);
+}
+
+#[test]
+fn dicom_objects_get_their_pixels_back() {
+    let sandbox = Sandbox::new();
+    let frames: Vec<Vec<u8>> = (0..2).map(|frame| (0..16).map(|sample| 16 * frame + sample).collect()).collect();
+    let class = "1.2.840.10008.5.1.4.1.1.7";
+    let texts: [(u32, &[u8; 2], &str); 2] = [(0x0008_0016, b"UI", class), (0x0008_0018, b"UI", "1.2.3")];
+    sandbox.write("in/scan.dcm", &dicom(4, 4, &frames, &texts));
+    sandbox.greys(&["in/b.png"]);
+    assert_eq!(sandbox.run("encrypt -k k.key -s keystream in enc").code, 0);
+    let done = sandbox.run("decrypt -k k.key --into in enc back");
+    assert_eq!(done.code, PARTLY);
+    assert!(done.out.starts_with("wrote back 2 images (0.0 MB of pixels)"), "{}", done.out);
+    let aside = "b.png: is neither a DICOM object nor a NIfTI volume: decrypt it without originals";
+    assert!(done.err.concat().contains(aside), "{:?}", done.err);
+    let (original, copy) = (sandbox.read("in/scan.dcm"), sandbox.read("back/scan.dcm"));
+    assert_eq!(copy[copy.len() - 32..], original[original.len() - 32..]);
+    assert!(copy.windows(5).any(|window| window == b"2.25."));
+    assert_eq!(sandbox.run("decrypt -k k.key --format dicom --into in --keep-uids enc kept").code, PARTLY);
+    assert!(!sandbox.read("kept/scan.dcm").windows(7).any(|window| window == b"2.25.1."));
+
+    let words = "with --into, files have the format of their originals: leave --format out";
+    sandbox.refuses("decrypt -k k.key --format png --into in enc other", USAGE, words);
+    let words = "DICOM objects and NIfTI volumes are written by `imgveil decrypt --into ORIGINALS`";
+    sandbox.refuses("decrypt -k k.key --format dicom enc other", USAGE, words);
+    assert_eq!(sandbox.run("encrypt -k k.key -s keystream --window auto in windowed").code, 0);
+    let words = "the set was encrypted with a window: its images are not the pixels that its originals store";
+    sandbox.refuses("decrypt -k k.key --into in windowed other", USAGE, words);
 }

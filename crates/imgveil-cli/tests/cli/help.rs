@@ -42,6 +42,7 @@ fn every_subcommand_has_help_with_an_example() {
                 "verify",
                 "inspect",
                 "merge",
+                "find-text",
                 "devices",
                 "schemes",
                 "preview",

@@ -23,6 +23,7 @@ mod encrypt_inputs;
 mod encrypt_outputs;
 mod encrypt_schemes;
 mod evaluate;
+mod find_text;
 mod help;
 mod hostile_names;
 mod interruption;
