@@ -1,10 +1,26 @@
 //! Memory that a thread of the CPU engine reuses from image to image.
 
 use super::lanes::Columns;
+use crate::schedule::ranking::Memory;
 use zeroize::Zeroizing;
 
 /// Fewer images than these go through a step one by one: with mostly empty lanes, a plain loop is faster.
 pub const FEWEST: usize = 6;
+
+/// What an image's own keys are drawn and looked up in.
+#[derive(Default)]
+pub struct Drawing {
+    /// For permutations.
+    pub rankings: Memory,
+    /// Signs of elements: 0 or 255.
+    pub masks: Zeroizing<Vec<u8>>,
+    /// Places of a block's elements, behind its first one.
+    pub offsets: Vec<u32>,
+    /// The same for every turn of a block.
+    pub turned: Vec<u32>,
+    /// Sources of blocks.
+    pub places: Zeroizing<Vec<u32>>,
+}
 
 /// A thread's memory.
 #[derive(Default)]
@@ -13,6 +29,8 @@ pub struct Scratch {
     pub image: Vec<u8>,
     /// The table of an image that has its own. It is as secret as the key.
     pub table: Zeroizing<Vec<u32>>,
+    /// What its table is drawn with.
+    pub drawing: Drawing,
     /// Images side by side.
     pub columns: Columns,
     /// Encrypted images that are then converted to floats.

@@ -1,9 +1,10 @@
 //! Keys per image of whole blocks: turns, signs, colour orders and places.
 
 use super::super::pixel_keyed::COLOUR_ORDERS;
-use crate::plan::FLIP;
+use crate::engine::cpu::scratch::Drawing;
 use crate::plan::blocks::Blocks;
-use crate::schedule::{Piece, Stream, Subkey};
+use crate::schedule::ranking::{Piece, Rankings};
+use crate::schedule::{Stream, Subkey};
 
 /// What every image does to its blocks: first to each block by itself, then to their places. A key that is `None` does
 /// nothing.
@@ -37,32 +38,59 @@ impl BlockKeys {
         })
     }
 
-    /// Draws an image's keys and tells of every sample: encryption takes `to` from `from`, flipped or not. The twin of
-    /// `shaders/block_keys.wgsl`.
-    pub(super) fn pairs(&self, blocks: &Blocks, id: u64, mut add: impl FnMut(usize, usize, u32)) {
+    /// Draws an image's keys and tells of every sample: encryption takes `to` from `from`, flipped (255) or not (0). The
+    /// twin of `shaders/block_keys.wgsl`.
+    #[inline(always)]
+    pub(super) fn pairs(
+        &self,
+        blocks: &Blocks,
+        id: u64,
+        drawing: &mut Drawing,
+        mut add: impl FnMut(usize, usize, u8),
+    ) {
         let (count, channels) = (blocks.count(), blocks.geometry().channels());
         let digits = |subkey: &Option<Subkey>, n| subkey.as_ref().map(|key| Stream::digits(key, id, n, count));
         let (turns, colours) = (digits(&self.turn, 8), digits(&self.colour, 6).filter(|_| channels == 3));
-        let negative = self.negative.as_ref().map(|key| Stream::new(key, id).bits(count));
-        let places = self.scramble.as_ref().map(|key| Stream::rankings(key, id, 0, Piece::Word, count, 1));
+        let Drawing { rankings, masks, offsets, turned, places } = drawing;
+        match &self.negative {
+            Some(key) => Stream::new(key, id).masks(count, masks),
+            None => {
+                masks.clear();
+                masks.resize(count, 0);
+            }
+        }
+        places.clear();
+        match &self.scramble {
+            Some(subkey) => Rankings { subkey, id, from: 0, piece: Piece::Word, n: count, count: 1 }
+                .each(rankings, |_, order| places.extend_from_slice(order)),
+            None => places.extend(0..count as u32),
+        }
         let pixels = blocks.samples() / channels;
-        let offsets: Vec<usize> = (0..pixels).map(|pixel| blocks.offset(pixel * channels)).collect();
+        offsets.clear();
+        offsets.extend((0..pixels).map(|pixel| blocks.offset(pixel * channels) as u32));
+        turned.clear();
         let side = blocks.block().1 as usize;
-        let upright: Vec<usize> = (0..pixels).collect();
-        let turned: Vec<Vec<usize>> = match turns {
-            Some(_) => (0..8).map(|turn| upright.iter().map(|&pixel| turned(pixel, side, turn)).collect()).collect(),
-            None => vec![upright],
-        };
-        for place in 0..count {
-            let block = places.as_ref().map_or(place, |places| places[place] as usize);
-            let pixel_of = &turned[turns.as_ref().map_or(0, |turns| turns[block] as usize)];
+        for turn in 0..if turns.is_some() { 8 } else { 0 } {
+            turned.extend((0..pixels).map(|pixel| offsets[turned_pixel(pixel, side, turn)]));
+        }
+        for (place, &block) in places.iter().enumerate() {
+            let block = block as usize;
+            let sources = match &turns {
+                Some(turns) => &turned[turns[block] as usize * pixels..][..pixels],
+                None => offsets,
+            };
             let order = colours.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[block] as usize]);
-            let flip = if negative.as_ref().is_some_and(|bits| bits[block]) { FLIP } else { 0 };
+            let [red, green, blue] = order.map(usize::from);
+            let flip = masks[block];
             let (to, from) = (blocks.corner(place), blocks.corner(block));
-            for (&offset, &source) in offsets.iter().zip(pixel_of) {
-                let (to, from) = (to + offset, from + offsets[source]);
-                for (channel, &other) in order.iter().enumerate().take(channels) {
-                    add(to + channel, from + usize::from(other), flip);
+            for (&offset, &source) in offsets.iter().zip(sources) {
+                let (to, from) = (to + offset as usize, from + source as usize);
+                if channels == 3 {
+                    add(to, from + red, flip);
+                    add(to + 1, from + green, flip);
+                    add(to + 2, from + blue, flip);
+                } else {
+                    add(to, from, flip);
                 }
             }
         }
@@ -71,7 +99,7 @@ impl BlockKeys {
 
 /// The pixel of a square block that comes to `pixel`: the block is turned counter-clockwise by `turn` mod 4 quarter
 /// turns, and then mirrored left to right if `turn` is 4 or more.
-fn turned(pixel: usize, side: usize, turn: usize) -> usize {
+fn turned_pixel(pixel: usize, side: usize, turn: usize) -> usize {
     let (mut y, mut x) = (pixel / side, pixel % side);
     // From the output back to the input: a block is mirrored last, so that is undone first.
     if turn >= 4 {

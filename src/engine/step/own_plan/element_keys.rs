@@ -1,8 +1,10 @@
 //! Keys per image of the elements inside blocks: their places, and their signs.
 
+use crate::engine::cpu::scratch::Drawing;
+use crate::plan::Unit;
 use crate::plan::blocks::Blocks;
-use crate::plan::{FLIP, Unit};
-use crate::schedule::{Piece, Stream, Subkey};
+use crate::schedule::ranking::{Piece, Rankings};
+use crate::schedule::{Stream, Subkey};
 
 /// What every image does to the elements of its blocks, in every block another thing.
 #[derive(Clone)]
@@ -38,38 +40,61 @@ impl ElementKeys {
         }
     }
 
-    /// Draws an image's keys and tells of every element: encryption takes `to` from `from`, flipped or not. The twin of
-    /// `shaders/element_keys.wgsl`.
-    pub(super) fn pairs(&self, blocks: &Blocks, id: u64, mut add: impl FnMut(usize, usize, u32)) {
+    /// Draws an image's keys and tells of every element: encryption takes `to` from `from`, flipped (255) or not (0).
+    /// The twin of `shaders/element_keys.wgsl`.
+    #[inline(always)]
+    pub(super) fn pairs(
+        &self,
+        blocks: &Blocks,
+        id: u64,
+        drawing: &mut Drawing,
+        mut add: impl FnMut(usize, usize, u8),
+    ) {
         let count = blocks.count();
+        let Drawing { rankings, masks, offsets, .. } = drawing;
+        offsets.clear();
         match self {
             Self::Samples { shuffle, flip } => {
                 let d = blocks.samples();
-                let order = shuffle.as_ref().map(|key| Stream::rankings(key, id, 0, Piece::Half, d, count));
-                let signs = flip.as_ref().map(|key| Stream::new(key, id).bits(count * d));
-                let offsets: Vec<usize> = (0..d).map(|i| blocks.offset(i)).collect();
-                for block in 0..count {
+                offsets.extend((0..d).map(|i| blocks.offset(i) as u32));
+                match flip {
+                    Some(key) => Stream::new(key, id).masks(count * d, masks),
+                    None => {
+                        masks.clear();
+                        masks.resize(count * d, 0);
+                    }
+                }
+                let mut block = |block: usize, order: &[u32]| {
                     let corner = blocks.corner(block);
-                    for i in 0..d {
-                        let element = block * d + i;
-                        let from = order.as_ref().map_or(i, |order| order[element] as usize);
-                        let flip = if signs.as_ref().is_some_and(|signs| signs[element]) { FLIP } else { 0 };
-                        add(corner + offsets[i], corner + offsets[from], flip);
+                    let masks = &masks[block * d..];
+                    for ((&to, &from), &mask) in offsets.iter().zip(order).zip(masks) {
+                        add(corner + to as usize, corner + offsets[from as usize] as usize, mask);
+                    }
+                };
+                match shuffle {
+                    Some(subkey) => {
+                        let drawn = Rankings { subkey, id, from: 0, piece: Piece::Half, n: d, count };
+                        drawn.each(rankings, block);
+                    }
+                    None => {
+                        let upright: Vec<u32> = (0..d as u32).collect();
+                        (0..count).for_each(|number| block(number, &upright));
                     }
                 }
             }
-            Self::Nibbles(key) => {
+            Self::Nibbles(subkey) => {
                 let n = blocks.nibbles();
-                let signs = Stream::new(key, id).bits(count * n);
-                let order = Stream::rankings(key, id, words(count * n), Piece::Half, n, count);
-                for block in 0..count {
-                    let (signs, order) = (&signs[block * n..], &order[block * n..]);
-                    for i in 0..n {
-                        let from = order[i] as usize;
-                        let flip = if signs[from] != signs[i] { FLIP } else { 0 };
-                        add(blocks.nibble(block, i), blocks.nibble(block, from), flip);
+                offsets.extend((0..n).map(|i| blocks.nibble(0, i) as u32));
+                Stream::new(subkey, id).masks(count * n, masks);
+                let from = words(count * n);
+                Rankings { subkey, id, from, piece: Piece::Half, n, count }.each(rankings, |block, order| {
+                    let corner = blocks.nibble(block, 0);
+                    let masks = &masks[block * n..][..n];
+                    for ((&to, &from), &mask) in offsets.iter().zip(order).zip(masks) {
+                        let from = from as usize;
+                        add(corner + to as usize, corner + offsets[from] as usize, mask ^ masks[from]);
                     }
-                }
+                });
             }
         }
     }

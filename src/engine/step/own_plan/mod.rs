@@ -12,10 +12,10 @@ pub use on_gpu::{BLOCK_KEYS, ELEMENT_KEYS, OWN_PLAN_BYTES, OWN_PLAN_FLOATS};
 
 use super::permute::gather;
 use super::{Execute, Lossy, Step};
-use crate::engine::cpu::scratch::Scratch;
+use crate::engine::cpu::scratch::{Drawing, Scratch};
 use crate::engine::image_ref::ImageRef;
 use crate::image::{Depth, Geometry};
-use crate::plan::Unit;
+use crate::plan::{FLIP, Unit};
 use crate::plan::blocks::Blocks;
 
 #[cfg(feature = "gpu")]
@@ -67,13 +67,22 @@ impl OwnPlan {
         }
     }
 
-    /// Draws an image's plan: for every element that may move, its source, and whether it is flipped.
-    fn pairs(&self, id: u64, mut add: impl FnMut(usize, usize, u32)) {
-        let inverse = self.inverse;
-        let add = move |to, from, flip| if inverse { add(from, to, flip) } else { add(to, from, flip) };
+    /// Draws an image's plan: for every element that may move, its source, and 255 if it is flipped, else 0.
+    fn pairs(&self, id: u64, drawing: &mut Drawing, mut add: impl FnMut(usize, usize, u8)) {
+        // Two loops: what is decided here is not decided for every element.
+        if self.inverse {
+            self.drawn(id, drawing, |to, from, flip| add(from, to, flip));
+        } else {
+            self.drawn(id, drawing, add);
+        }
+    }
+
+    /// The pairs of encryption.
+    #[inline(always)]
+    fn drawn(&self, id: u64, drawing: &mut Drawing, add: impl FnMut(usize, usize, u8)) {
         match &self.keys {
-            OwnKeys::Blocks(keys) => keys.pairs(&self.blocks, id, add),
-            OwnKeys::Elements(keys) => keys.pairs(&self.blocks, id, add),
+            OwnKeys::Blocks(keys) => keys.pairs(&self.blocks, id, drawing, add),
+            OwnKeys::Elements(keys) => keys.pairs(&self.blocks, id, drawing, add),
         }
     }
 }
@@ -94,17 +103,17 @@ impl Execute for OwnPlan {
     fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]) {
         let samples_of_a_byte = self.unit() == Unit::Sample && geometry.depth() == Depth::U8;
         for (shown, image) in refs.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
-            let Scratch { image: before, table, .. } = scratch;
+            let Scratch { image: before, table, drawing, .. } = scratch;
             before.clear();
             before.extend_from_slice(image);
             if samples_of_a_byte {
-                self.pairs(shown.stream(), |to, from, flip| image[to] = before[from] ^ (flip as i32 >> 31) as u8);
+                self.pairs(shown.stream(), drawing, |to, from, flip| image[to] = before[from] ^ flip);
                 continue;
             }
             table.clear();
             // Nibbles above the depth stay where they are.
             table.extend(0..(geometry.samples() * self.unit().per_sample(geometry.depth())) as u32);
-            self.pairs(shown.stream(), |to, from, flip| table[to] = from as u32 | flip);
+            self.pairs(shown.stream(), drawing, |to, from, flip| table[to] = from as u32 | u32::from(flip) << 24 & FLIP);
             gather(geometry, self.unit(), table, before, image);
         }
     }
