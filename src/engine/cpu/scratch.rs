@@ -14,12 +14,10 @@ pub struct Drawing {
     pub rankings: Memory,
     /// Signs of elements: 0 or 255.
     pub masks: Zeroizing<Vec<u8>>,
-    /// Places of a block's elements, behind its first one.
-    pub offsets: Vec<u32>,
-    /// The same for every turn of a block.
-    pub turned: Vec<u32>,
-    /// Sources of blocks.
-    pub places: Zeroizing<Vec<u32>>,
+    /// Places of a block's elements.
+    pub offsets: Vec<usize>,
+    /// A block, before and after.
+    pub block: [Vec<u8>; 2],
 }
 
 /// A thread's memory.

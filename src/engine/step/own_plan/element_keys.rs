@@ -1,9 +1,10 @@
 //! Keys per image of the elements inside blocks: their places, and their signs.
 
+use super::rows::Rows;
 use crate::engine::cpu::scratch::Drawing;
 use crate::plan::Unit;
 use crate::plan::blocks::Blocks;
-use crate::schedule::ranking::{Piece, Rankings};
+use crate::schedule::ranking::{Memory, Piece, Rankings};
 use crate::schedule::{Stream, Subkey};
 
 /// What every image does to the elements of its blocks, in every block another thing.
@@ -40,9 +41,56 @@ impl ElementKeys {
         }
     }
 
-    /// Draws an image's keys and tells of every element: encryption takes `to` from `from`, flipped (255) or not (0).
-    /// The twin of `shaders/element_keys.wgsl`.
+    /// Draws an image's keys and gives every block's number, and of each of its elements the source and whether it is
+    /// flipped (255) or not (0). The twin of `shaders/element_keys.wgsl`.
     #[inline(always)]
+    pub(super) fn each(
+        &self,
+        blocks: &Blocks,
+        id: u64,
+        rankings: &mut Memory,
+        masks: &mut Vec<u8>,
+        mut give: impl FnMut(usize, &[u32], &[u8]),
+    ) {
+        let count = blocks.count();
+        match self {
+            Self::Samples { shuffle, flip } => {
+                let n = blocks.samples();
+                match flip {
+                    Some(key) => Stream::new(key, id).masks(count * n, masks),
+                    None => {
+                        masks.clear();
+                        masks.resize(count * n, 0);
+                    }
+                }
+                let block = |number: usize, order: &[u32]| give(number, order, &masks[number * n..][..n]);
+                match shuffle {
+                    Some(subkey) => {
+                        Rankings { subkey, id, from: 0, piece: Piece::Half, n, count }.each(rankings, block);
+                    }
+                    None => {
+                        let (mut block, upright) = (block, (0..n as u32).collect::<Vec<u32>>());
+                        (0..count).for_each(|number| block(number, &upright));
+                    }
+                }
+            }
+            Self::Nibbles(subkey) => {
+                let n = blocks.nibbles();
+                Stream::new(subkey, id).masks(count * n, masks);
+                let mut both = vec![0; n];
+                let from = words(count * n);
+                Rankings { subkey, id, from, piece: Piece::Half, n, count }.each(rankings, |number, order| {
+                    let masks = &masks[number * n..][..n];
+                    for ((both, mask), &from) in both.iter_mut().zip(masks).zip(order) {
+                        *both = mask ^ masks[from as usize];
+                    }
+                    give(number, order, &both);
+                });
+            }
+        }
+    }
+
+    /// The same as pairs of elements of the image: encryption takes the first from the second.
     pub(super) fn pairs(
         &self,
         blocks: &Blocks,
@@ -50,53 +98,63 @@ impl ElementKeys {
         drawing: &mut Drawing,
         mut add: impl FnMut(usize, usize, u8),
     ) {
-        let count = blocks.count();
         let Drawing { rankings, masks, offsets, .. } = drawing;
+        let nibbles = self.unit() == Unit::Nibble;
+        let place = |block, i| if nibbles { blocks.nibble(block, i) } else { blocks.sample(block, i) };
+        let n = if nibbles { blocks.nibbles() } else { blocks.samples() };
         offsets.clear();
-        match self {
-            Self::Samples { shuffle, flip } => {
-                let d = blocks.samples();
-                offsets.extend((0..d).map(|i| blocks.offset(i) as u32));
-                match flip {
-                    Some(key) => Stream::new(key, id).masks(count * d, masks),
-                    None => {
-                        masks.clear();
-                        masks.resize(count * d, 0);
-                    }
+        offsets.extend((0..n).map(|i| place(0, i)));
+        self.each(blocks, id, rankings, masks, |block, order, masks| {
+            let corner = place(block, 0);
+            for ((&to, &from), &mask) in offsets.iter().zip(order).zip(masks) {
+                add(corner + to, corner + offsets[from as usize], mask);
+            }
+        });
+    }
+
+    /// Moves and flips the samples of an image of bytes. Not for nibbles.
+    pub(super) fn bytes(
+        &self,
+        blocks: &Blocks,
+        id: u64,
+        inverse: bool,
+        drawing: &mut Drawing,
+        before: &[u8],
+        image: &mut [u8],
+    ) {
+        let Drawing { rankings, masks, offsets, block: [source, result], .. } = drawing;
+        let n = blocks.samples();
+        source.resize(n, 0);
+        result.resize(n, 0);
+        let rows = Rows::of(blocks);
+        let first = blocks.are_channels_first();
+        // Where a block's sample lies among those in stored order.
+        offsets.clear();
+        offsets.extend((0..n).map(|i| rows.stored(blocks.offset(i))));
+        self.each(blocks, id, rankings, masks, |number, order, masks| {
+            let corner = blocks.corner(number);
+            rows.take(&before[corner..], source);
+            let moves = order.iter().zip(masks);
+            match (first, inverse) {
+                (false, false) => {
+                    let results = result.iter_mut().zip(moves);
+                    results.for_each(|(to, (&from, &mask))| *to = source[from as usize] ^ mask);
                 }
-                let mut block = |block: usize, order: &[u32]| {
-                    let corner = blocks.corner(block);
-                    let masks = &masks[block * d..];
-                    for ((&to, &from), &mask) in offsets.iter().zip(order).zip(masks) {
-                        add(corner + to as usize, corner + offsets[from as usize] as usize, mask);
-                    }
-                };
-                match shuffle {
-                    Some(subkey) => {
-                        let drawn = Rankings { subkey, id, from: 0, piece: Piece::Half, n: d, count };
-                        drawn.each(rankings, block);
-                    }
-                    None => {
-                        let upright: Vec<u32> = (0..d as u32).collect();
-                        (0..count).for_each(|number| block(number, &upright));
-                    }
+                (false, true) => {
+                    let sources = source.iter().zip(moves);
+                    sources.for_each(|(&sample, (&to, &mask))| result[to as usize] = sample ^ mask);
+                }
+                (true, false) => {
+                    let results = offsets.iter().zip(moves);
+                    results.for_each(|(&to, (&from, &mask))| result[to] = source[offsets[from as usize]] ^ mask);
+                }
+                (true, true) => {
+                    let sources = offsets.iter().zip(moves);
+                    sources.for_each(|(&from, (&to, &mask))| result[offsets[to as usize]] = source[from] ^ mask);
                 }
             }
-            Self::Nibbles(subkey) => {
-                let n = blocks.nibbles();
-                offsets.extend((0..n).map(|i| blocks.nibble(0, i) as u32));
-                Stream::new(subkey, id).masks(count * n, masks);
-                let from = words(count * n);
-                Rankings { subkey, id, from, piece: Piece::Half, n, count }.each(rankings, |block, order| {
-                    let corner = blocks.nibble(block, 0);
-                    let masks = &masks[block * n..][..n];
-                    for ((&to, &from), &mask) in offsets.iter().zip(order).zip(masks) {
-                        let from = from as usize;
-                        add(corner + to as usize, corner + offsets[from] as usize, mask ^ masks[from]);
-                    }
-                });
-            }
-        }
+            rows.put(result, &mut image[corner..]);
+        });
     }
 }
 

@@ -4,6 +4,7 @@ mod block_keys;
 mod element_keys;
 #[cfg(feature = "gpu")]
 mod on_gpu;
+mod rows;
 
 pub use block_keys::BlockKeys;
 pub use element_keys::ElementKeys;
@@ -69,20 +70,19 @@ impl OwnPlan {
 
     /// Draws an image's plan: for every element that may move, its source, and 255 if it is flipped, else 0.
     fn pairs(&self, id: u64, drawing: &mut Drawing, mut add: impl FnMut(usize, usize, u8)) {
-        // Two loops: what is decided here is not decided for every element.
-        if self.inverse {
-            self.drawn(id, drawing, |to, from, flip| add(from, to, flip));
-        } else {
-            self.drawn(id, drawing, add);
-        }
-    }
-
-    /// The pairs of encryption.
-    #[inline(always)]
-    fn drawn(&self, id: u64, drawing: &mut Drawing, add: impl FnMut(usize, usize, u8)) {
+        let inverse = self.inverse;
+        let add = move |to, from, flip| if inverse { add(from, to, flip) } else { add(to, from, flip) };
         match &self.keys {
             OwnKeys::Blocks(keys) => keys.pairs(&self.blocks, id, drawing, add),
             OwnKeys::Elements(keys) => keys.pairs(&self.blocks, id, drawing, add),
+        }
+    }
+
+    /// Draws an image's plan and sends the image through it, block by block, if samples are moved that are bytes.
+    fn bytes(&self, id: u64, drawing: &mut Drawing, before: &[u8], image: &mut [u8]) {
+        match &self.keys {
+            OwnKeys::Blocks(keys) => keys.bytes(&self.blocks, id, self.inverse, drawing, before, image),
+            OwnKeys::Elements(keys) => keys.bytes(&self.blocks, id, self.inverse, drawing, before, image),
         }
     }
 }
@@ -107,7 +107,7 @@ impl Execute for OwnPlan {
             before.clear();
             before.extend_from_slice(image);
             if samples_of_a_byte {
-                self.pairs(shown.stream(), drawing, |to, from, flip| image[to] = before[from] ^ flip);
+                self.bytes(shown.stream(), drawing, before, image);
                 continue;
             }
             table.clear();
