@@ -2,7 +2,7 @@
 
 use super::super::pixel_keyed::COLOUR_ORDERS;
 use super::rows::Rows;
-use crate::engine::cpu::scratch::Drawing;
+use crate::engine::cpu::scratch::{Drawing, Turns};
 use crate::plan::blocks::Blocks;
 use crate::schedule::ranking::{Piece, Rankings};
 use crate::schedule::{Stream, Subkey};
@@ -78,7 +78,8 @@ impl BlockKeys {
         mut add: impl FnMut(usize, usize, u8),
     ) {
         let channels = blocks.geometry().channels();
-        let (offsets, turned) = self.offsets(blocks);
+        let turns = std::mem::take(&mut drawing.turns).of(blocks, self.turn.is_some());
+        let Turns { offsets, turned, .. } = &turns;
         self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask }| {
             let (to, from) = (blocks.corner(place), blocks.corner(block));
             for (&offset, &source) in offsets.iter().zip(&turned[turn * offsets.len()..]) {
@@ -87,6 +88,7 @@ impl BlockKeys {
                 }
             }
         });
+        drawing.turns = turns;
     }
 
     /// Moves and flips the samples of an image of bytes.
@@ -104,10 +106,11 @@ impl BlockKeys {
             let height = blocks.block().0 as usize;
             return self.each(blocks, id, drawing, |place, Moved { block, mask, .. }| {
                 let (to, from) = if inverse { (block, place) } else { (place, block) };
-                rows.pass(height, &before[blocks.corner(from)..], &mut image[blocks.corner(to)..], mask);
+                rows.pass(height, (before, blocks.corner(from)), (image, blocks.corner(to)), mask);
             });
         }
-        let (offsets, turned) = self.offsets(blocks);
+        let turns = std::mem::take(&mut drawing.turns).of(blocks, self.turn.is_some());
+        let Turns { offsets, turned, .. } = &turns;
         let (pixels, channels) = (offsets.len(), blocks.geometry().channels());
         let span = offsets.last().map_or(0, |last| last + channels);
         self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask }| {
@@ -116,9 +119,14 @@ impl BlockKeys {
             match (channels, inverse) {
                 (3, false) => {
                     let (to, from) = (&mut image[place..][..span], &before[block..][..span]);
+                    let [red, green, blue] = order.map(|channel| 8 * channel as u32);
+                    let flip = u32::from(mask) * 0x0001_0101;
                     for (&place, &source) in pairs {
-                        let pixel: [u8; 3] = from[source..].as_chunks().0[0];
-                        to[place..].as_chunks_mut().0[0] = order.map(|channel| pixel[channel] ^ mask);
+                        let [a, b, c] = from[source..].as_chunks().0[0];
+                        // In a register, for a place in memory that depends on the order takes longer.
+                        let pixel = u32::from_le_bytes([a, b, c, 0]) ^ flip;
+                        to[place..].as_chunks_mut().0[0] =
+                            [(pixel >> red) as u8, (pixel >> green) as u8, (pixel >> blue) as u8];
                     }
                 }
                 (3, true) => {
@@ -139,18 +147,9 @@ impl BlockKeys {
                 }
             }
         });
+        drawing.turns = turns;
     }
 
-    /// Where the pixels of a block lie behind its corner, and the same for every turn of it.
-    fn offsets(&self, blocks: &Blocks) -> (Vec<usize>, Vec<usize>) {
-        let (channels, side) = (blocks.geometry().channels(), blocks.block().1 as usize);
-        let pixels = blocks.samples() / channels;
-        let offsets: Vec<usize> = (0..pixels).map(|pixel| blocks.offset(pixel * channels)).collect();
-        let turns = if self.turn.is_some() { 8 } else { 1 };
-        let turned = (0..turns).flat_map(|turn| (0..pixels).map(move |pixel| turned(pixel, side, turn)));
-        let turned = turned.map(|pixel| offsets[pixel]).collect();
-        (offsets, turned)
-    }
 }
 
 /// What comes to a place.
@@ -161,16 +160,3 @@ struct Moved {
     mask: u8,
 }
 
-/// The pixel of a square block that comes to `pixel`: the block is turned counter-clockwise by `turn` mod 4 quarter
-/// turns, and then mirrored left to right if `turn` is 4 or more.
-fn turned(pixel: usize, side: usize, turn: usize) -> usize {
-    let (mut y, mut x) = (pixel / side, pixel % side);
-    // From the output back to the input: a block is mirrored last, so that is undone first.
-    if turn >= 4 {
-        x = side - 1 - x;
-    }
-    for _ in 0..turn % 4 {
-        (y, x) = (x, side - 1 - y);
-    }
-    y * side + x
-}

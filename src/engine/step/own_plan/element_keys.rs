@@ -133,7 +133,7 @@ impl ElementKeys {
         offsets.extend((0..n).map(|i| rows.stored(blocks.offset(i))));
         self.each(blocks, id, rankings, masks, |number, order, masks| {
             let corner = blocks.corner(number);
-            rows.take(&before[corner..], source);
+            rows.take(before, corner, source);
             let moves = order.iter().zip(masks);
             match (first, inverse) {
                 (false, false) => {
@@ -153,7 +153,7 @@ impl ElementKeys {
                     sources.for_each(|(&from, (&to, &mask))| result[offsets[to as usize]] = source[from] ^ mask);
                 }
             }
-            rows.put(result, &mut image[corner..]);
+            rows.put(result, image, corner);
         });
     }
 }

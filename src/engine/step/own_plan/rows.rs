@@ -23,39 +23,51 @@ impl Rows {
         offset / self.line * self.width + offset % self.line
     }
 
-    /// Copies a block out of an image.
-    #[inline]
-    pub fn take(self, image: &[u8], block: &mut [u8]) {
-        for (to, from) in block.chunks_exact_mut(self.width).zip(image.chunks(self.line)) {
-            copy(&from[..self.width], to, 0);
+    /// Copies a block, whose first sample is at `corner`, out of an image.
+    #[inline(always)]
+    pub fn take(self, image: &[u8], corner: usize, block: &mut [u8]) {
+        for (row, to) in block.chunks_exact_mut(self.width).enumerate() {
+            copy(&image[corner + row * self.line..][..self.width], to, 0);
         }
     }
 
-    /// Copies a block into an image.
-    #[inline]
-    pub fn put(self, block: &[u8], image: &mut [u8]) {
-        for (from, to) in block.chunks_exact(self.width).zip(image.chunks_mut(self.line)) {
-            copy(from, &mut to[..self.width], 0);
+    /// Copies a block into an image, its first sample to `corner`.
+    #[inline(always)]
+    pub fn put(self, block: &[u8], image: &mut [u8], corner: usize) {
+        for (row, from) in block.chunks_exact(self.width).enumerate() {
+            copy(from, &mut image[corner + row * self.line..][..self.width], 0);
         }
     }
 
     /// Copies a block from one image to another, with the bits of `mask` flipped.
-    #[inline]
-    pub fn pass(self, rows: usize, from: &[u8], to: &mut [u8], mask: u8) {
-        for (from, to) in from.chunks(self.line).zip(to.chunks_mut(self.line)).take(rows) {
-            copy(&from[..self.width], &mut to[..self.width], mask);
+    #[inline(always)]
+    pub fn pass(self, rows: usize, (from, source): (&[u8], usize), (to, target): (&mut [u8], usize), mask: u8) {
+        for row in 0..rows {
+            let (source, target) = (source + row * self.line, target + row * self.line);
+            copy(&from[source..][..self.width], &mut to[target..][..self.width], mask);
         }
     }
 }
 
-/// Copies a short row, with the bits of `mask` flipped. A call of a function would take longer than the copy.
+/// Copies a row, with the bits of `mask` flipped. A short row of a width known to the compiler takes a few instructions,
+/// and a call of a function many more: hence the usual widths one by one.
 #[inline(always)]
 fn copy(from: &[u8], to: &mut [u8], mask: u8) {
-    let (from_16, from) = from.as_chunks::<16>();
-    let (to_16, to) = to.as_chunks_mut::<16>();
-    to_16.iter_mut().zip(from_16).for_each(|(to, from)| *to = from.map(|byte| byte ^ mask));
-    let (from_4, from) = from.as_chunks::<4>();
-    let (to_4, to) = to.as_chunks_mut::<4>();
-    to_4.iter_mut().zip(from_4).for_each(|(to, from)| *to = from.map(|byte| byte ^ mask));
-    to.iter_mut().zip(from).for_each(|(to, from)| *to = from ^ mask);
+    #[inline(always)]
+    fn fixed<const N: usize>(from: &[u8], to: &mut [u8], mask: u8) {
+        let (from, to) = (from.as_chunks::<N>().0, to.as_chunks_mut::<N>().0);
+        to.iter_mut().zip(from).take(1).for_each(|(to, from)| *to = from.map(|byte| byte ^ mask));
+    }
+    match from.len() {
+        4 => fixed::<4>(from, to, mask),
+        7 => fixed::<7>(from, to, mask),
+        8 => fixed::<8>(from, to, mask),
+        12 => fixed::<12>(from, to, mask),
+        14 => fixed::<14>(from, to, mask),
+        16 => fixed::<16>(from, to, mask),
+        21 => fixed::<21>(from, to, mask),
+        24 => fixed::<24>(from, to, mask),
+        48 => fixed::<48>(from, to, mask),
+        _ => to.iter_mut().zip(from).for_each(|(to, from)| *to = from ^ mask),
+    }
 }
