@@ -1,8 +1,9 @@
 //! Rankings: many uniform permutations from one stream, by sorting its pieces (`docs/SCHEDULE.md`, "Streams and draws").
 
 use super::Stream;
+use fearless_simd::{Level, prelude::*, i16x16, i32x8};
 use rand_chacha::rand_core::Rng;
-use wide::{i16x8, i32x4};
+
 use zeroize::Zeroizing;
 
 /// Permutations of at most so many elements are sorted by counting smaller pieces, which compares every element with
@@ -73,8 +74,8 @@ impl Stream {
 pub struct Memory {
     drawn: Zeroizing<Vec<u8>>,
     later: Zeroizing<Vec<u8>>,
-    halves: Zeroizing<Vec<i16>>,
-    words: Zeroizing<Vec<i32>>,
+    halves: [Zeroizing<Vec<i16>>; 2],
+    words: [Zeroizing<Vec<i32>>; 2],
     keyed: [Zeroizing<Vec<u64>>; 2],
     order: Zeroizing<Vec<u32>>,
 }
@@ -212,63 +213,68 @@ fn key(piece: impl Into<u64>, element: u32) -> u64 {
 /// Sorts by counting, for every element, the smaller pieces. Tells whether all pieces differ.
 macro_rules! counted {
     ($name:ident, $piece:ty, $signed:ty, $vector:ident, $lanes:literal) => {
-        fn $name(pieces: &[u8], signed: &mut Vec<$signed>, order: &mut [u32]) -> bool {
-            const GROUP: usize = 6;
+        fn $name(pieces: &[u8], memory: &mut [Zeroizing<Vec<$signed>>; 2], order: &mut [u32]) -> bool {
+            /// Some vectors at a time, so that they and their counts stay in registers.
+            #[inline(always)]
+            fn group<S: Simd, const G: usize>(simd: S, all: &[$signed], own: &[$signed], counts: &mut [$signed]) {
+                let own: [$vector<S>; G] =
+                    std::array::from_fn(|g| $vector::from_slice(simd, &own[g * $lanes..][..$lanes]));
+                let one = $vector::splat(simd, 1);
+                let mut sums = [$vector::splat(simd, 0); G];
+                for &piece in all {
+                    let piece = $vector::splat(simd, piece);
+                    for (sum, own) in sums.iter_mut().zip(own) {
+                        *sum = own.simd_gt(piece).select(*sum + one, *sum);
+                    }
+                }
+                for (sum, counts) in sums.iter().zip(counts.chunks_exact_mut($lanes)) {
+                    sum.store_slice(counts);
+                }
+            }
+            #[inline(always)]
+            fn count<S: Simd>(simd: S, all: &[$signed], own: &[$signed], counts: &mut [$signed]) {
+                simd.vectorize(
+                    #[inline(always)]
+                    || {
+                        let counts = counts.chunks_mut(3 * $lanes);
+                        for (own, counts) in own.chunks(3 * $lanes).zip(counts) {
+                            match own.len() / $lanes {
+                                1 => group::<S, 1>(simd, all, own, counts),
+                                2 => group::<S, 2>(simd, all, own, counts),
+                                _ => group::<S, 3>(simd, all, own, counts),
+                            }
+                        }
+                    },
+                );
+            }
             let n = order.len();
+            let [signed, counts] = memory;
             signed.clear();
-            // Vectors compare signed numbers only.
+            // Vectors compare signed numbers fastest.
             let sign = |own: &[u8; size_of::<$piece>()]| (<$piece>::from_le_bytes(*own) as $signed) ^ <$signed>::MIN;
             signed.extend(pieces.as_chunks().0.iter().map(sign));
-            // Some vectors at a time, so that they and their counts stay in registers.
-            fn group<const G: usize>(all: &[$signed], own: &[$signed]) -> [[$signed; $lanes]; G] {
-                let (chunks, rest) = own.as_chunks::<$lanes>();
-                let mut last = [0; $lanes];
-                last[..rest.len()].copy_from_slice(rest);
-                let own: [$vector; G] = std::array::from_fn(|g| $vector::new(*chunks.get(g).unwrap_or(&last)));
-                let mut counts = [$vector::ZERO; G];
-                for &piece in all {
-                    let piece = $vector::splat(piece);
-                    for (count, own) in counts.iter_mut().zip(own) {
-                        *count -= own.simd_gt(piece);
-                    }
-                }
-                counts.map(|count| count.to_array())
-            }
-            fn counts(all: &[$signed], mut give: impl FnMut(usize, usize)) {
-                let mut give = |first: usize, counts: &[[$signed; $lanes]]| {
-                    let counts = (first..all.len()).zip(counts.as_flattened());
-                    counts.for_each(|(i, &count)| give(i, count as usize));
-                };
-                for (first, own) in (0..).step_by(GROUP * $lanes).zip(all.chunks(GROUP * $lanes)) {
-                    match own.len().div_ceil($lanes) {
-                        1 => give(first, &group::<1>(all, own)),
-                        2 => give(first, &group::<2>(all, own)),
-                        3 => give(first, &group::<3>(all, own)),
-                        4 => give(first, &group::<4>(all, own)),
-                        5 => give(first, &group::<5>(all, own)),
-                        _ => give(first, &group::<GROUP>(all, own)),
-                    }
-                }
-            }
+            signed.resize(n.next_multiple_of($lanes), 0);
+            counts.resize(signed.len(), 0);
+            fearless_simd::dispatch!(Level::new(), simd => count(simd, &signed[..n], signed, counts));
             let mut sum = 0;
-            counts(signed, |i, count| {
-                sum += count;
-                order[count] = i as u32;
-            });
+            for (i, &count) in (0..).zip(&counts[..n]) {
+                sum += count as usize;
+                order[count as usize] = i;
+            }
             if sum == n * (n - 1) / 2 {
                 return true;
             }
             // Equal pieces have the same count, and there are as many free places from there on.
             order.fill(u32::MAX);
-            counts(signed, |i, count| {
-                if let Some(place) = order[count..].iter_mut().find(|place| **place == u32::MAX) {
-                    *place = i as u32;
+            for (i, &count) in (0..).zip(&counts[..n]) {
+                if let Some(place) = order[count as usize..].iter_mut().find(|place| **place == u32::MAX) {
+                    *place = i;
                 }
-            });
+            }
             false
         }
     };
 }
 
-counted!(counted_halves, u16, i16, i16x8, 8);
-counted!(counted_words, u32, i32, i32x4, 4);
+counted!(counted_halves, u16, i16, i16x16, 16);
+counted!(counted_words, u32, i32, i32x8, 8);
