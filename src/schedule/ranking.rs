@@ -3,6 +3,7 @@
 use super::Stream;
 use fearless_simd::{Level, prelude::*, i16x16, i32x8};
 use rand_chacha::rand_core::Rng;
+use std::cmp::Ordering;
 
 use zeroize::Zeroizing;
 
@@ -64,7 +65,8 @@ impl Stream {
     pub fn rankings(subkey: &[u8; 32], id: u64, from: u64, piece: Piece, n: usize, count: usize) -> Vec<u32> {
         let mut orders = Vec::with_capacity(n * count);
         let rankings = Rankings { subkey, id, from, piece, n, count };
-        rankings.each(&mut Memory::default(), |_, order| orders.extend_from_slice(order));
+        let mut memory = Zeroizing::new(Vec::new());
+        rankings.each(&mut Memory::default(), |_, sorted| orders.extend_from_slice(sorted.order(&mut memory)));
         orders
     }
 }
@@ -74,15 +76,48 @@ impl Stream {
 pub struct Memory {
     drawn: Zeroizing<Vec<u8>>,
     later: Zeroizing<Vec<u8>>,
+    sorting: Sorting,
+}
+
+/// What one permutation is sorted in.
+#[derive(Default)]
+struct Sorting {
     halves: [Zeroizing<Vec<i16>>; 2],
     words: [Zeroizing<Vec<i32>>; 2],
     keyed: [Zeroizing<Vec<u64>>; 2],
+    ranks: Zeroizing<Vec<u8>>,
     order: Zeroizing<Vec<u32>>,
+    /// Places whose element has the same first piece as the one before.
+    ties: Vec<usize>,
+}
+
+/// A permutation, in the form in which it was found.
+#[derive(Clone, Copy)]
+pub enum Sorted<'a> {
+    /// The elements in order.
+    Order(&'a [u32]),
+    /// The place of every element.
+    Ranks(&'a [u8]),
+}
+
+impl<'a> Sorted<'a> {
+    /// The elements in order.
+    pub fn order(self, memory: &'a mut Vec<u32>) -> &'a [u32] {
+        match self {
+            Self::Order(order) => order,
+            Self::Ranks(ranks) => {
+                memory.resize(ranks.len(), 0);
+                (0..).zip(ranks).for_each(|(i, &rank)| memory[usize::from(rank)] = i);
+                memory
+            }
+        }
+    }
 }
 
 impl Rankings<'_> {
     /// Draws the permutations one after the other, and gives each with its number.
-    pub fn each(self, memory: &mut Memory, mut give: impl FnMut(usize, &[u32])) {
+    #[inline]
+    pub fn each(self, memory: &mut Memory, mut give: impl FnMut(usize, Sorted<'_>)) {
         if self.n == 0 {
             return;
         }
@@ -90,35 +125,121 @@ impl Rankings<'_> {
         // An even number, so that what is drawn ends with a word.
         let together = (DRAWN / size).max(1).next_multiple_of(2);
         let mut stream = Stream::at(self.subkey, self.id, self.from);
+        let Memory { drawn, later, sorting } = memory;
         for first in (0..self.count).step_by(together) {
             let few = together.min(self.count - first);
-            memory.drawn.resize(few * size, 0);
-            stream.0.fill_bytes(&mut memory.drawn);
-            for q in 0..few {
-                self.sort(first + q, q * size..(q + 1) * size, memory);
-                give(first + q, &memory.order);
+            drawn.resize(few * size, 0);
+            stream.0.fill_bytes(drawn);
+            for (q, pieces) in (first..).zip(drawn.chunks_exact(size)) {
+                if sorting.rank(self.piece, pieces) {
+                    give(q, Sorted::Ranks(&sorting.ranks));
+                    continue;
+                }
+                sorting.order(self.piece, pieces);
+                if !sorting.ties.is_empty() {
+                    let mut later = Later { rankings: self, q, round: 0, bytes: later };
+                    sorting.settle(|a, b| later.compare(a, b));
+                }
+                give(q, Sorted::Order(&sorting.order));
             }
         }
     }
+}
 
-    /// Sorts permutation `q`, whose first pieces are in a range of those drawn.
-    fn sort(self, q: usize, range: std::ops::Range<usize>, memory: &mut Memory) {
-        let Memory { drawn, later, halves, words, keyed, order } = memory;
-        let pieces = &drawn[range];
-        order.resize(self.n, 0);
-        let distinct = match self.piece {
-            Piece::Half if self.n <= COUNTED => counted_halves(pieces, halves, order),
-            Piece::Word if self.n <= COUNTED => counted_words(pieces, words, order),
-            Piece::Half => by_digits::<256, 2>(pieces, self.piece, keyed, order),
-            Piece::Word if self.n < 1024 => by_digits::<256, 4>(pieces, self.piece, keyed, order),
-            Piece::Word => by_digits::<2048, 3>(pieces, self.piece, keyed, order),
-        };
-        if !distinct {
-            let piece = |i: u32| self.piece.at(pieces, i as usize);
-            let mut later = Later { rankings: self, q, round: 0, bytes: later };
-            for equal in order.chunk_by_mut(|&a, &b| piece(a) == piece(b)).filter(|equal| equal.len() > 1) {
-                equal.sort_unstable_by(|&a, &b| later.compare(a, b));
+impl Sorting {
+    /// Finds the place of every element, if it is cheap: where few pieces are short and all differ.
+    fn rank(&mut self, piece: Piece, pieces: &[u8]) -> bool {
+        let n = pieces.len() / piece.bytes();
+        if piece != Piece::Half || n > COUNTED || !counted_halves(pieces, &mut self.halves) {
+            return false;
+        }
+        self.ranks.resize(n, 0);
+        self.ranks.iter_mut().zip(self.halves[1].iter()).for_each(|(rank, &count)| *rank = count as u8);
+        true
+    }
+
+    /// Sorts the elements by their first pieces, and finds the ties. Equal pieces are in any order.
+    fn order(&mut self, piece: Piece, pieces: &[u8]) {
+        let n = pieces.len() / piece.bytes();
+        self.order.resize(n, 0);
+        self.ties.clear();
+        match piece {
+            Piece::Half if n <= COUNTED => self.place(|sorting, i| sorting.halves[1][i] as usize),
+            Piece::Word if n <= COUNTED => {
+                counted_words(pieces, &mut self.words);
+                self.place(|sorting, i| sorting.words[1][i] as usize);
             }
+            Piece::Half => self.by_digits::<256, 2>(piece, pieces),
+            Piece::Word if n < 1024 => self.by_digits::<256, 4>(piece, pieces),
+            Piece::Word => self.by_digits::<2048, 3>(piece, pieces),
+        }
+    }
+
+    /// Puts every element behind as many as have smaller pieces.
+    fn place(&mut self, smaller: impl Fn(&Self, usize) -> usize) {
+        self.order.fill(u32::MAX);
+        for i in 0..self.order.len() {
+            let first = smaller(self, i);
+            // Equal pieces have the same count, and there are as many free places from there on.
+            let taken = self.order[first..].iter().take_while(|place| **place != u32::MAX).count();
+            self.order[first + taken] = i as u32;
+            if taken > 0 {
+                self.ties.push(first + taken);
+            }
+        }
+        self.ties.sort_unstable();
+    }
+
+    /// Sorts by digits, the lowest one first: `PASSES` digits below `SIZE`, a power of two.
+    fn by_digits<const SIZE: usize, const PASSES: usize>(&mut self, piece: Piece, pieces: &[u8]) {
+        let Self { keyed: [keyed, other], order, ties, .. } = self;
+        let digit = |key: u64, pass: usize| (key >> (32 + pass as u32 * SIZE.trailing_zeros())) as usize % SIZE;
+        let key = |piece: u32, element: u64| u64::from(piece) << 32 | element;
+        keyed.clear();
+        match piece {
+            Piece::Half => {
+                let halves = pieces.as_chunks().0.iter().map(|&own| u32::from(u16::from_le_bytes(own)));
+                keyed.extend(halves.zip(0..).map(|(piece, i)| key(piece, i)));
+            }
+            Piece::Word => {
+                let words = pieces.as_chunks().0.iter().map(|&own| u32::from_le_bytes(own));
+                keyed.extend(words.zip(0..).map(|(piece, i)| key(piece, i)));
+            }
+        }
+        let mut places = [[0u32; SIZE]; PASSES];
+        for &key in keyed.iter() {
+            for (pass, places) in places.iter_mut().enumerate() {
+                places[digit(key, pass)] += 1;
+            }
+        }
+        other.resize(keyed.len(), 0);
+        for (pass, places) in places.iter_mut().enumerate() {
+            let mut sum = 0;
+            for place in places.iter_mut() {
+                sum += std::mem::replace(place, sum);
+            }
+            for &key in keyed.iter() {
+                let place = &mut places[digit(key, pass)];
+                other[*place as usize] = key;
+                *place += 1;
+            }
+            std::mem::swap(keyed, other);
+        }
+        // No piece is so large.
+        let mut before = u64::MAX;
+        for (place, (&key, element)) in keyed.iter().zip(order.iter_mut()).enumerate() {
+            if (key ^ before) >> 32 == 0 && place > 0 {
+                ties.push(place);
+            }
+            (*element, before) = (key as u32, key);
+        }
+    }
+
+    /// Orders elements whose first pieces are equal.
+    fn settle(&mut self, mut compare: impl FnMut(u32, u32) -> Ordering) {
+        for tied in self.ties.chunk_by(|a, b| a + 1 == *b) {
+            let equal = &mut self.order[tied[0] - 1..=tied[tied.len() - 1]];
+            equal.sort_unstable_by(|&a, &b| compare(a, b));
         }
     }
 }
@@ -135,14 +256,14 @@ struct Later<'a> {
 
 impl Later<'_> {
     /// Compares two elements whose first pieces are equal.
-    fn compare(&mut self, a: u32, b: u32) -> std::cmp::Ordering {
+    fn compare(&mut self, a: u32, b: u32) -> Ordering {
         if a == b {
-            return std::cmp::Ordering::Equal;
+            return Ordering::Equal;
         }
         let mut round = 1;
         loop {
             match self.at(round, a).cmp(&self.at(round, b)) {
-                std::cmp::Ordering::Equal => round += 1,
+                Ordering::Equal => round += 1,
                 decided => return decided,
             }
         }
@@ -163,57 +284,10 @@ impl Later<'_> {
     }
 }
 
-/// Sorts by digits, the lowest one first: `PASSES` digits below `SIZE`, a power of two. Tells whether all pieces differ.
-fn by_digits<const SIZE: usize, const PASSES: usize>(
-    pieces: &[u8],
-    piece: Piece,
-    [keyed, other]: &mut [Zeroizing<Vec<u64>>; 2],
-    order: &mut [u32],
-) -> bool {
-    let digit = |key: u64, pass: usize| (key >> (32 + pass as u32 * SIZE.trailing_zeros())) as usize % SIZE;
-    keyed.clear();
-    match piece {
-        Piece::Half => keyed.extend((0..).zip(pieces.as_chunks().0).map(|(i, &own)| key(u16::from_le_bytes(own), i))),
-        Piece::Word => keyed.extend((0..).zip(pieces.as_chunks().0).map(|(i, &own)| key(u32::from_le_bytes(own), i))),
-    }
-    let mut places = [[0u32; SIZE]; PASSES];
-    for &key in keyed.iter() {
-        for (pass, places) in places.iter_mut().enumerate() {
-            places[digit(key, pass)] += 1;
-        }
-    }
-    other.resize(keyed.len(), 0);
-    for (pass, places) in places.iter_mut().enumerate() {
-        let mut sum = 0;
-        for place in places.iter_mut() {
-            sum += std::mem::replace(place, sum);
-        }
-        for &key in keyed.iter() {
-            let place = &mut places[digit(key, pass)];
-            other[*place as usize] = key;
-            *place += 1;
-        }
-        std::mem::swap(keyed, other);
-    }
-    let mut equal = false;
-    let mut before = u64::MAX;
-    for (&key, place) in keyed.iter().zip(order) {
-        equal |= (key ^ before) >> 32 == 0;
-        (*place, before) = (key as u32, key);
-    }
-    // Only the first element may have met the end of pieces by chance.
-    !equal
-}
-
-/// A piece above the number of its element.
-fn key(piece: impl Into<u64>, element: u32) -> u64 {
-    piece.into() << 32 | u64::from(element)
-}
-
-/// Sorts by counting, for every element, the smaller pieces. Tells whether all pieces differ.
+/// Counts, for every element, the smaller pieces, in the second list. Tells whether all pieces differ.
 macro_rules! counted {
     ($name:ident, $piece:ty, $signed:ty, $vector:ident, $lanes:literal) => {
-        fn $name(pieces: &[u8], memory: &mut [Zeroizing<Vec<$signed>>; 2], order: &mut [u32]) -> bool {
+        fn $name(pieces: &[u8], memory: &mut [Zeroizing<Vec<$signed>>; 2]) -> bool {
             /// Some vectors at a time, so that they and their counts stay in registers.
             #[inline(always)]
             fn group<S: Simd, const G: usize>(simd: S, all: &[$signed], own: &[$signed], counts: &mut [$signed]) {
@@ -247,7 +321,7 @@ macro_rules! counted {
                     },
                 );
             }
-            let n = order.len();
+            let n = pieces.len() / size_of::<$piece>();
             let [signed, counts] = memory;
             signed.clear();
             // Vectors compare signed numbers fastest.
@@ -256,22 +330,9 @@ macro_rules! counted {
             signed.resize(n.next_multiple_of($lanes), 0);
             counts.resize(signed.len(), 0);
             fearless_simd::dispatch!(Level::new(), simd => count(simd, &signed[..n], signed, counts));
-            let mut sum = 0;
-            for (i, &count) in (0..).zip(&counts[..n]) {
-                sum += count as usize;
-                order[count as usize] = i;
-            }
-            if sum == n * (n - 1) / 2 {
-                return true;
-            }
-            // Equal pieces have the same count, and there are as many free places from there on.
-            order.fill(u32::MAX);
-            for (i, &count) in (0..).zip(&counts[..n]) {
-                if let Some(place) = order[count as usize..].iter_mut().find(|place| **place == u32::MAX) {
-                    *place = i;
-                }
-            }
-            false
+            counts.truncate(n);
+            // Equal pieces have smaller counts than they would have in order.
+            counts.iter().map(|&count| count as usize).sum::<usize>() == n * (n - 1) / 2
         }
     };
 }

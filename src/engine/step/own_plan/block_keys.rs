@@ -6,6 +6,7 @@ use crate::engine::cpu::scratch::{Drawing, Turns};
 use crate::plan::blocks::Blocks;
 use crate::schedule::ranking::{Piece, Rankings};
 use crate::schedule::{Stream, Subkey};
+use zeroize::Zeroizing;
 
 /// What every image does to its blocks: first to each block by itself, then to their places. A key that is `None` does
 /// nothing.
@@ -61,7 +62,9 @@ impl BlockKeys {
         };
         match &self.scramble {
             Some(subkey) => {
-                Rankings { subkey, id, from: 0, piece: Piece::Word, n: count, count: 1 }.each(rankings, |_, blocks| {
+                Rankings { subkey, id, from: 0, piece: Piece::Word, n: count, count: 1 }.each(rankings, |_, sorted| {
+                    let mut memory = Zeroizing::new(Vec::new());
+                    let blocks = sorted.order(&mut memory);
                     blocks.iter().enumerate().for_each(|(place, &block)| give(place, block as usize));
                 });
             }

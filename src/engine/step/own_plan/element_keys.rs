@@ -4,8 +4,9 @@ use super::rows::Rows;
 use crate::engine::cpu::scratch::Drawing;
 use crate::plan::Unit;
 use crate::plan::blocks::Blocks;
-use crate::schedule::ranking::{Memory, Piece, Rankings};
+use crate::schedule::ranking::{Memory, Piece, Rankings, Sorted};
 use crate::schedule::{Stream, Subkey};
+use zeroize::Zeroizing;
 
 /// What every image does to the elements of its blocks, in every block another thing.
 #[derive(Clone)]
@@ -50,7 +51,7 @@ impl ElementKeys {
         id: u64,
         rankings: &mut Memory,
         masks: &mut Vec<u8>,
-        mut give: impl FnMut(usize, &[u32], &[u8]),
+        mut give: impl FnMut(usize, Sorted<'_>, &[u8]),
     ) {
         let count = blocks.count();
         match self {
@@ -63,28 +64,29 @@ impl ElementKeys {
                         masks.resize(count * n, 0);
                     }
                 }
-                let block = |number: usize, order: &[u32]| give(number, order, &masks[number * n..][..n]);
+                let block = |number: usize, order: Sorted<'_>| give(number, order, &masks[number * n..][..n]);
                 match shuffle {
                     Some(subkey) => {
                         Rankings { subkey, id, from: 0, piece: Piece::Half, n, count }.each(rankings, block);
                     }
                     None => {
                         let (mut block, upright) = (block, (0..n as u32).collect::<Vec<u32>>());
-                        (0..count).for_each(|number| block(number, &upright));
+                        (0..count).for_each(|number| block(number, Sorted::Order(&upright)));
                     }
                 }
             }
             Self::Nibbles(subkey) => {
                 let n = blocks.nibbles();
                 Stream::new(subkey, id).masks(count * n, masks);
-                let mut both = vec![0; n];
+                let (mut both, mut memory) = (vec![0; n], Zeroizing::new(Vec::new()));
                 let from = words(count * n);
-                Rankings { subkey, id, from, piece: Piece::Half, n, count }.each(rankings, |number, order| {
+                Rankings { subkey, id, from, piece: Piece::Half, n, count }.each(rankings, |number, sorted| {
+                    let order = sorted.order(&mut memory);
                     let masks = &masks[number * n..][..n];
                     for ((both, mask), &from) in both.iter_mut().zip(masks).zip(order) {
                         *both = mask ^ masks[from as usize];
                     }
-                    give(number, order, &both);
+                    give(number, Sorted::Order(order), &both);
                 });
             }
         }
@@ -104,8 +106,10 @@ impl ElementKeys {
         let n = if nibbles { blocks.nibbles() } else { blocks.samples() };
         offsets.clear();
         offsets.extend((0..n).map(|i| place(0, i)));
-        self.each(blocks, id, rankings, masks, |block, order, masks| {
+        let mut memory = Zeroizing::new(Vec::new());
+        self.each(blocks, id, rankings, masks, |block, sorted, masks| {
             let corner = place(block, 0);
+            let order = sorted.order(&mut memory);
             for ((&to, &from), &mask) in offsets.iter().zip(order).zip(masks) {
                 add(corner + to, corner + offsets[from as usize], mask);
             }
@@ -124,36 +128,52 @@ impl ElementKeys {
     ) {
         let Drawing { rankings, masks, offsets, block: [source, result], .. } = drawing;
         let n = blocks.samples();
-        source.resize(n, 0);
-        result.resize(n, 0);
+        // At least as large as what a byte counts: then places that are bytes need no check.
+        source.resize(n.max(256), 0);
+        result.resize(n.max(256), 0);
         let rows = Rows::of(blocks);
         let first = blocks.are_channels_first();
         // Where a block's sample lies among those in stored order.
         offsets.clear();
         offsets.extend((0..n).map(|i| rows.stored(blocks.offset(i))));
-        self.each(blocks, id, rankings, masks, |number, order, masks| {
+        let mut turned = Zeroizing::new(vec![0; if first { n } else { 0 }]);
+        self.each(blocks, id, rankings, masks, |number, sorted, masks| {
             let corner = blocks.corner(number);
-            rows.take(before, corner, source);
-            let moves = order.iter().zip(masks);
-            match (first, inverse) {
-                (false, false) => {
-                    let results = result.iter_mut().zip(moves);
-                    results.for_each(|(to, (&from, &mask))| *to = source[from as usize] ^ mask);
+            rows.take(before, corner, &mut source[..n]);
+            // Samples in the order in which they are counted.
+            if first {
+                turned.iter_mut().zip(offsets.iter()).for_each(|(to, &from)| *to = source[from]);
+                source[..n].copy_from_slice(&turned);
+            }
+            if inverse {
+                source.iter_mut().zip(masks).for_each(|(sample, mask)| *sample ^= mask);
+            }
+            match (sorted, inverse) {
+                (Sorted::Order(order), false) => {
+                    result.iter_mut().zip(order).for_each(|(to, &from)| *to = source[from as usize]);
                 }
-                (false, true) => {
-                    let sources = source.iter().zip(moves);
-                    sources.for_each(|(&sample, (&to, &mask))| result[to as usize] = sample ^ mask);
+                (Sorted::Order(order), true) => {
+                    source.iter().zip(order).for_each(|(&sample, &to)| result[to as usize] = sample);
                 }
-                (true, false) => {
-                    let results = offsets.iter().zip(moves);
-                    results.for_each(|(&to, (&from, &mask))| result[to] = source[offsets[from as usize]] ^ mask);
+                (Sorted::Ranks(ranks), false) => {
+                    if let Some(result) = result.first_chunk_mut::<256>() {
+                        source.iter().zip(ranks).for_each(|(&sample, &to)| result[usize::from(to)] = sample);
+                    }
                 }
-                (true, true) => {
-                    let sources = offsets.iter().zip(moves);
-                    sources.for_each(|(&from, (&to, &mask))| result[offsets[to as usize]] = source[from] ^ mask);
+                (Sorted::Ranks(ranks), true) => {
+                    if let Some(source) = source.first_chunk::<256>() {
+                        result.iter_mut().zip(ranks).for_each(|(to, &from)| *to = source[usize::from(from)]);
+                    }
                 }
             }
-            rows.put(result, image, corner);
+            if !inverse {
+                result.iter_mut().zip(masks).for_each(|(sample, mask)| *sample ^= mask);
+            }
+            if first {
+                offsets.iter().zip(result.iter()).for_each(|(&to, &sample)| turned[to] = sample);
+                result[..n].copy_from_slice(&turned);
+            }
+            rows.put(&result[..n], image, corner);
         });
     }
 }
