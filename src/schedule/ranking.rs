@@ -190,48 +190,20 @@ impl Sorting {
         self.ties.sort_unstable();
     }
 
-    /// Sorts by digits, the lowest one first: `PASSES` digits below `SIZE`, a power of two.
+    /// Sorts by digits below `SIZE`, of which a piece has `PASSES`.
     fn by_digits<const SIZE: usize, const PASSES: usize>(&mut self, piece: Piece, pieces: &[u8]) {
         let Self { keyed: [keyed, other], order, ties, .. } = self;
-        let digit = |key: u64, pass: usize| (key >> (32 + pass as u32 * SIZE.trailing_zeros())) as usize % SIZE;
-        let key = |piece: u32, element: u64| u64::from(piece) << 32 | element;
-        keyed.clear();
+        keyed.resize(order.len(), 0);
+        other.resize(order.len(), 0);
         match piece {
             Piece::Half => {
                 let halves = pieces.as_chunks().0.iter().map(|&own| u32::from(u16::from_le_bytes(own)));
-                keyed.extend(halves.zip(0..).map(|(piece, i)| key(piece, i)));
+                by_digits::<SIZE, PASSES>(halves, keyed, other, order, ties);
             }
             Piece::Word => {
                 let words = pieces.as_chunks().0.iter().map(|&own| u32::from_le_bytes(own));
-                keyed.extend(words.zip(0..).map(|(piece, i)| key(piece, i)));
+                by_digits::<SIZE, PASSES>(words, keyed, other, order, ties);
             }
-        }
-        let mut places = [[0u32; SIZE]; PASSES];
-        for &key in keyed.iter() {
-            for (pass, places) in places.iter_mut().enumerate() {
-                places[digit(key, pass)] += 1;
-            }
-        }
-        other.resize(keyed.len(), 0);
-        for (pass, places) in places.iter_mut().enumerate() {
-            let mut sum = 0;
-            for place in places.iter_mut() {
-                sum += std::mem::replace(place, sum);
-            }
-            for &key in keyed.iter() {
-                let place = &mut places[digit(key, pass)];
-                other[*place as usize] = key;
-                *place += 1;
-            }
-            std::mem::swap(keyed, other);
-        }
-        // No piece is so large.
-        let mut before = u64::MAX;
-        for (place, (&key, element)) in keyed.iter().zip(order.iter_mut()).enumerate() {
-            if (key ^ before) >> 32 == 0 && place > 0 {
-                ties.push(place);
-            }
-            (*element, before) = (key as u32, key);
         }
     }
 
@@ -241,6 +213,51 @@ impl Sorting {
             let equal = &mut self.order[tied[0] - 1..=tied[tied.len() - 1]];
             equal.sort_unstable_by(|&a, &b| compare(a, b));
         }
+    }
+}
+
+/// Sorts pieces by digits, the lowest one first: `PASSES` digits below `SIZE`, a power of two.
+fn by_digits<const SIZE: usize, const PASSES: usize>(
+    pieces: impl Iterator<Item = u32> + Clone,
+    keyed: &mut [u64],
+    other: &mut [u64],
+    order: &mut [u32],
+    ties: &mut Vec<usize>,
+) {
+    let digit = |piece: u32, pass: usize| (piece >> (pass as u32 * SIZE.trailing_zeros())) as usize % SIZE;
+    let mut places = [[0u32; SIZE]; PASSES];
+    for piece in pieces.clone() {
+        for (pass, places) in places.iter_mut().enumerate() {
+            places[digit(piece, pass)] += 1;
+        }
+    }
+    for places in &mut places {
+        let mut sum = 0;
+        for place in places {
+            sum += std::mem::replace(place, sum);
+        }
+    }
+    let (mut from, mut to) = (keyed, other);
+    // A piece above the number of its element.
+    for (piece, i) in pieces.zip(0u64..) {
+        let place = &mut places[0][digit(piece, 0)];
+        to[*place as usize] = u64::from(piece) << 32 | i;
+        *place += 1;
+    }
+    for (pass, places) in places.iter_mut().enumerate().skip(1) {
+        (from, to) = (to, from);
+        for &key in from.iter() {
+            let place = &mut places[digit((key >> 32) as u32, pass)];
+            to[*place as usize] = key;
+            *place += 1;
+        }
+    }
+    let mut before = None;
+    for (place, (&key, element)) in to.iter().zip(order).enumerate() {
+        if before == Some(key >> 32) {
+            ties.push(place);
+        }
+        (*element, before) = (key as u32, Some(key >> 32));
     }
 }
 

@@ -139,7 +139,7 @@ impl ElementKeys {
         let mut turned = Zeroizing::new(vec![0; if first { n } else { 0 }]);
         self.each(blocks, id, rankings, masks, |number, sorted, masks| {
             let corner = blocks.corner(number);
-            rows.take(before, corner, &mut source[..n]);
+            rows.take(before, corner, &mut source[..n], 0);
             // Samples in the order in which they are counted.
             if first {
                 turned.iter_mut().zip(offsets.iter()).for_each(|(to, &from)| *to = source[from]);
