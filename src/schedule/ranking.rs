@@ -1,7 +1,7 @@
 //! Rankings: many uniform permutations from one stream, by sorting its pieces (`docs/SCHEDULE.md`, "Streams and draws").
 
 use super::Stream;
-use fearless_simd::{Level, prelude::*, i16x16, i32x8};
+use fearless_simd::{Level, i16x16, i32x8, prelude::*};
 use rand_chacha::rand_core::Rng;
 use std::cmp::Ordering;
 
@@ -23,7 +23,7 @@ pub enum Piece {
 }
 
 impl Piece {
-    fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         match self {
             Self::Half => 2,
             Self::Word => 4,
@@ -356,3 +356,99 @@ macro_rules! counted {
 
 counted!(counted_halves, u16, i16, i16x16, 16);
 counted!(counted_words, u32, i32, i32x8, 8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Elements by rising sequences: a first piece, and later ones as the stream has them.
+    fn naive(n: usize, sequence: impl Fn(u32) -> [u32; 4]) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..n as u32).collect();
+        order.sort_by_key(|&i| sequence(i));
+        order
+    }
+
+    fn bytes(piece: Piece, pieces: &[u32]) -> Vec<u8> {
+        pieces.iter().flat_map(|own| own.to_le_bytes()[..piece.bytes()].to_vec()).collect()
+    }
+
+    /// What [`Rankings::each`] does with the first pieces of a permutation.
+    fn sorted(sorting: &mut Sorting, piece: Piece, pieces: &[u32], later: &[[u32; 3]]) -> Vec<u32> {
+        let (bytes, mut memory) = (bytes(piece, pieces), Vec::new());
+        if sorting.rank(piece, &bytes) {
+            return Sorted::Ranks(&sorting.ranks).order(&mut memory).to_vec();
+        }
+        sorting.order(piece, &bytes);
+        sorting.settle(|a, b| later[a as usize].cmp(&later[b as usize]));
+        sorting.order.to_vec()
+    }
+
+    proptest! {
+        /// Pieces of few values: many are equal, in runs of all lengths. The memory was used for another length before.
+        #[test]
+        fn equal_pieces_are_settled(
+            lengths in prop::collection::vec(1usize..2100, 1..4),
+            word: bool,
+            values in prop_oneof![Just(1u32), 2u32..300, Just(u32::MAX)],
+            top: bool,
+            seed: u64,
+        ) {
+            let piece = if word { Piece::Word } else { Piece::Half };
+            let mut sorting = Sorting::default();
+            let mut stream = Stream::new(&[6; 32], seed);
+            let largest = if word { u32::MAX } else { 0xffff };
+            for n in lengths {
+                let pieces: Vec<u32> = (0..n).map(|_| {
+                    let value = stream.word() % values & largest;
+                    if top { largest - value } else { value }
+                }).collect();
+                // The last piece is the number of the element: no two sequences are equal.
+                let later: Vec<[u32; 3]> = (0..n).map(|i| [stream.word() % 2, stream.word() % 9, i as u32]).collect();
+                let expected = naive(n, |i| {
+                    let [a, b, c] = later[i as usize];
+                    [pieces[i as usize], a, b, c]
+                });
+                prop_assert_eq!(sorted(&mut sorting, piece, &pieces, &later), expected);
+            }
+        }
+
+        /// The pieces of a stream, in every round, for permutations of all lengths and any number of them.
+        #[test]
+        fn rankings_are_those_of_the_stream(
+            n in prop_oneof![0usize..260, 260usize..3000],
+            count in 0usize..9,
+            word: bool,
+            key: [u8; 32],
+            id: u64,
+            from in 0u64..50,
+        ) {
+            let (piece, bits) = if word { (Piece::Word, 32) } else { (Piece::Half, 16) };
+            let all = n * count;
+            let mut stream = Stream::at(&key, id, from);
+            let words: Vec<u32> = (0..(4 * all * bits).div_ceil(32)).map(|_| stream.word()).collect();
+            let at = |number: usize| words[number * bits / 32] >> (number * bits % 32) & (u32::MAX >> (32 - bits));
+            let expected: Vec<u32> = (0..count)
+                .flat_map(|q| naive(n, |i| [0, 1, 2, 3].map(|round| at(q * n + i as usize + round * all))))
+                .collect();
+            prop_assert_eq!(Stream::rankings(&key, id, from, piece, n, count), expected);
+        }
+    }
+
+    /// Every length up to where digits take over from counting, and those around it.
+    #[test]
+    fn every_short_length_is_sorted() {
+        let mut sorting = Sorting::default();
+        let mut stream = Stream::new(&[7; 32], 1);
+        for n in 1..=COUNTED + 70 {
+            for (piece, largest) in [(Piece::Half, 0xffff), (Piece::Word, u32::MAX)] {
+                let mut pieces: Vec<u32> = (0..n).map(|_| stream.word() & largest).collect();
+                pieces[0] = largest;
+                pieces[n / 2] = 0;
+                let later: Vec<[u32; 3]> = (0..n).map(|i| [stream.word(), 0, i as u32]).collect();
+                let expected = naive(n, |i| [pieces[i as usize], later[i as usize][0], 0, i]);
+                assert_eq!(sorted(&mut sorting, piece, &pieces, &later), expected, "{piece:?} {n}");
+            }
+        }
+    }
+}

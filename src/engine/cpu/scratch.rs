@@ -1,7 +1,6 @@
 //! Memory that a thread of the CPU engine reuses from image to image.
 
 use super::lanes::Columns;
-use crate::engine::step::COLOUR_ORDERS;
 use crate::plan::blocks::Blocks;
 use crate::schedule::ranking::Memory;
 use zeroize::Zeroizing;
@@ -33,9 +32,6 @@ pub struct Turns {
     pub offsets: Vec<usize>,
     /// The same of the pixel that comes there, for turn 0, for turn 1, and so on.
     pub turned: Vec<usize>,
-    /// Of every sample of a small block, the number of the sample that comes there: for turn 0 and the first order of
-    /// channels, for turn 0 and the second order, and so on. Empty if a number does not fit in a byte.
-    pub samples: Vec<u8>,
 }
 
 impl Turns {
@@ -51,18 +47,7 @@ impl Turns {
         for turn in 0..if turning { 8 } else { 1 } {
             turned.extend((0..pixels).map(|pixel| offsets[turned_pixel(pixel, side, turn)]));
         }
-        let mut samples = Vec::new();
-        if blocks.samples() <= 256 {
-            for turn in 0..turned.len() / pixels {
-                for order in COLOUR_ORDERS {
-                    for pixel in 0..pixels {
-                        let source = turned_pixel(pixel, side, turn) * channels;
-                        samples.extend(order.iter().take(channels).map(|&channel| (source + usize::from(channel)) as u8));
-                    }
-                }
-            }
-        }
-        Self { of: Some((*blocks, turning)), offsets, turned, samples }
+        Self { of: Some((*blocks, turning)), offsets, turned }
     }
 }
 

@@ -57,9 +57,8 @@ impl BlockKeys {
         }
         let mut give = |place: usize, block: usize| {
             let turn = turns.as_ref().map_or(0, |turns| turns[block] as usize);
-            let colour = colours.as_ref().map_or(0, |digits| digits[block] as usize);
-            let order = COLOUR_ORDERS[colour].map(usize::from);
-            give(place, Moved { block, turn, colour, order, mask: masks[block] });
+            let order = colours.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[block] as usize]);
+            give(place, Moved { block, turn, order: order.map(usize::from), mask: masks[block] });
         };
         match &self.scramble {
             Some(subkey) => {
@@ -74,17 +73,11 @@ impl BlockKeys {
     }
 
     /// The same as pairs of samples of the image: encryption takes the first from the second, flipped (255) or not (0).
-    pub(super) fn pairs(
-        &self,
-        blocks: &Blocks,
-        id: u64,
-        drawing: &mut Drawing,
-        mut add: impl FnMut(usize, usize, u8),
-    ) {
+    pub(super) fn pairs(&self, blocks: &Blocks, id: u64, drawing: &mut Drawing, mut add: impl FnMut(usize, usize, u8)) {
         let channels = blocks.geometry().channels();
         let turns = std::mem::take(&mut drawing.turns).of(blocks, self.turn.is_some());
         let Turns { offsets, turned, .. } = &turns;
-        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask, .. }| {
+        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask }| {
             let (to, from) = (blocks.corner(place), blocks.corner(block));
             for (&offset, &source) in offsets.iter().zip(&turned[turn * offsets.len()..]) {
                 for (channel, &other) in order.iter().enumerate().take(channels) {
@@ -114,26 +107,10 @@ impl BlockKeys {
             });
         }
         let turns = std::mem::take(&mut drawing.turns).of(blocks, self.turn.is_some());
-        if !turns.samples.is_empty() {
-            let ([mut source, mut result], n) = ([[0; 256]; 2], blocks.samples());
-            self.each(blocks, id, drawing, |place, Moved { block, turn, colour, mask, .. }| {
-                let (to, from) = if inverse { (block, place) } else { (place, block) };
-                let moves = &turns.samples[(6 * turn + colour) * n..][..n];
-                rows.take(before, blocks.corner(from), &mut source[..n], mask);
-                if inverse {
-                    source.iter().zip(moves).for_each(|(&sample, &to)| result[usize::from(to)] = sample);
-                } else {
-                    result.iter_mut().zip(moves).for_each(|(to, &from)| *to = source[usize::from(from)]);
-                }
-                rows.put(&result[..n], image, blocks.corner(to));
-            });
-            drawing.turns = turns;
-            return;
-        }
         let Turns { offsets, turned, .. } = &turns;
         let (pixels, channels) = (offsets.len(), blocks.geometry().channels());
         let span = offsets.last().map_or(0, |last| last + channels);
-        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask, .. }| {
+        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask }| {
             let (place, block) = (blocks.corner(place), blocks.corner(block));
             let pairs = offsets.iter().zip(&turned[turn * pixels..]);
             match (channels, inverse) {
@@ -169,16 +146,12 @@ impl BlockKeys {
         });
         drawing.turns = turns;
     }
-
 }
 
 /// What comes to a place.
 struct Moved {
     block: usize,
     turn: usize,
-    /// The number of the order of channels.
-    colour: usize,
     order: [usize; 3],
     mask: u8,
 }
-

@@ -93,13 +93,7 @@ impl ElementKeys {
     }
 
     /// The same as pairs of elements of the image: encryption takes the first from the second.
-    pub(super) fn pairs(
-        &self,
-        blocks: &Blocks,
-        id: u64,
-        drawing: &mut Drawing,
-        mut add: impl FnMut(usize, usize, u8),
-    ) {
+    pub(super) fn pairs(&self, blocks: &Blocks, id: u64, drawing: &mut Drawing, mut add: impl FnMut(usize, usize, u8)) {
         let Drawing { rankings, masks, offsets, .. } = drawing;
         let nibbles = self.unit() == Unit::Nibble;
         let place = |block, i| if nibbles { blocks.nibble(block, i) } else { blocks.sample(block, i) };
@@ -139,7 +133,7 @@ impl ElementKeys {
         let mut turned = Zeroizing::new(vec![0; if first { n } else { 0 }]);
         self.each(blocks, id, rankings, masks, |number, sorted, masks| {
             let corner = blocks.corner(number);
-            rows.take(before, corner, &mut source[..n], 0);
+            rows.take(before, corner, &mut source[..n]);
             // Samples in the order in which they are counted.
             if first {
                 turned.iter_mut().zip(offsets.iter()).for_each(|(to, &from)| *to = source[from]);

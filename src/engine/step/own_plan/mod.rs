@@ -16,8 +16,8 @@ use super::{Execute, Lossy, Step};
 use crate::engine::cpu::scratch::{Drawing, Scratch};
 use crate::engine::image_ref::ImageRef;
 use crate::image::{Depth, Geometry};
-use crate::plan::{FLIP, Unit};
 use crate::plan::blocks::Blocks;
+use crate::plan::{FLIP, Unit};
 
 #[cfg(feature = "gpu")]
 use crate::engine::{
@@ -113,7 +113,9 @@ impl Execute for OwnPlan {
             table.clear();
             // Nibbles above the depth stay where they are.
             table.extend(0..(geometry.samples() * self.unit().per_sample(geometry.depth())) as u32);
-            self.pairs(shown.stream(), drawing, |to, from, flip| table[to] = from as u32 | u32::from(flip) << 24 & FLIP);
+            self.pairs(shown.stream(), drawing, |to, from, flip| {
+                table[to] = from as u32 | u32::from(flip) << 24 & FLIP
+            });
             gather(geometry, self.unit(), table, before, image);
         }
     }
@@ -121,5 +123,56 @@ impl Execute for OwnPlan {
     #[cfg(feature = "gpu")]
     fn on_gpu(&self, _: &Gpu) -> Result<Vec<Box<dyn GpuStep>>, EngineError> {
         Ok(on_gpu::steps(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::FLIP;
+    use proptest::prelude::*;
+    use zeroize::Zeroizing;
+
+    fn subkey(byte: u8) -> Option<crate::schedule::Subkey> {
+        (byte > 0).then(|| Zeroizing::new([byte; 32]))
+    }
+
+    proptest! {
+        /// Of bytes, one by one by the table; block by block; and back. Scratch memory is used for other blocks before.
+        #[test]
+        fn images_of_bytes_are_moved_like_tables(
+            shapes in prop::collection::vec((1u32..5, 1u32..5, 1u32..21, 1u32..21, any::<bool>(), any::<bool>()), 1..4),
+            keys: [u8; 4],
+            whole: bool,
+            id: u64,
+        ) {
+            let mut scratch = Scratch::default();
+            for (down, across, height, width, rgb, first) in shapes {
+                let width = if whole { height } else { width };
+                let geometry = Geometry::new(down * height, across * width, if rgb { 3 } else { 1 }).unwrap();
+                let blocks = Blocks::new(geometry, (height, width)).unwrap();
+                let keys = keys.map(|key| subkey(key % 3));
+                let [a, b, c, d] = keys;
+                let (blocks, keys) = if whole {
+                    (blocks, OwnKeys::Blocks(BlockKeys { turn: a, negative: b, colour: c, scramble: d }))
+                } else {
+                    let blocks = if first { blocks.channels_first() } else { blocks };
+                    (blocks, OwnKeys::Elements(ElementKeys::Samples { shuffle: a, flip: b }))
+                };
+                let plan = OwnPlan { blocks, keys, inverse: false };
+                let mut table: Vec<u32> = (0..geometry.samples() as u32).collect();
+                let add = |to: usize, from: usize, flip: u8| table[to] = from as u32 | u32::from(flip) << 24 & FLIP;
+                plan.pairs(id, &mut Drawing::default(), add);
+                let image: Vec<u8> = (0..geometry.bytes()).map(|i| (i * 37 + i / 256) as u8).collect();
+                let mut expected = image.clone();
+                gather(geometry, Unit::Sample, &table, &image, &mut expected);
+                let shown = [ImageRef::new(0).with_id(crate::schedule::ImageId(id.to_le_bytes()))];
+                let mut found = image.clone();
+                plan.on_cpu(geometry, &shown, &mut scratch, &mut found);
+                prop_assert!(found == expected);
+                OwnPlan { inverse: true, ..plan }.on_cpu(geometry, &shown, &mut scratch, &mut found);
+                prop_assert!(found == image);
+            }
+        }
     }
 }

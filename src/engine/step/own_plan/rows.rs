@@ -23,11 +23,11 @@ impl Rows {
         offset / self.line * self.width + offset % self.line
     }
 
-    /// Copies a block, whose first sample is at `corner`, out of an image, with the bits of `mask` flipped.
+    /// Copies a block, whose first sample is at `corner`, out of an image.
     #[inline(always)]
-    pub fn take(self, image: &[u8], corner: usize, block: &mut [u8], mask: u8) {
+    pub fn take(self, image: &[u8], corner: usize, block: &mut [u8]) {
         for (row, to) in block.chunks_exact_mut(self.width).enumerate() {
-            copy(&image[corner + row * self.line..][..self.width], to, mask);
+            copy(&image[corner + row * self.line..][..self.width], to, 0);
         }
     }
 
