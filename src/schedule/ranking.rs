@@ -1,4 +1,5 @@
-//! Rankings: many uniform permutations from one stream, by sorting its pieces (`docs/SCHEDULE.md`, "Streams and draws").
+//! Rankings: many uniform permutations from one stream, by sorting its pieces (`docs/SCHEDULE.md`, "Streams and
+//! draws").
 
 use super::Stream;
 use fearless_simd::{Level, i16x16, i32x8, prelude::*};
@@ -41,9 +42,9 @@ impl Piece {
 
 /// Uniform permutations of `0..n`, one behind the other. Piece number i of the stream is its 16-bit half or 32-bit word
 /// number i, counted from word `from` on. Element i of permutation q has the pieces number e, e + N, e + 2N and so on,
-/// with e = q n + i and N = n count. A permutation lists its elements by rising pieces; where the first pieces are equal
-/// the next ones decide. So all orders are equally likely, and a GPU can find the place of an element from the pieces of
-/// its permutation alone.
+/// with e = q n + i and N = n count. A permutation lists its elements by rising pieces; where the first pieces are
+/// equal the next ones decide. So all orders are equally likely, and a GPU can find the place of an element from the
+/// pieces of its permutation alone.
 #[derive(Clone, Copy)]
 pub struct Rankings<'a> {
     /// The key of the stream.
@@ -147,7 +148,7 @@ impl Rankings<'_> {
 }
 
 impl Sorting {
-    /// Finds the place of every element, if it is cheap: where few pieces are short and all differ.
+    /// Finds the place of every element, if that is cheap: of few elements, whose pieces are halves and all differ.
     fn rank(&mut self, piece: Piece, pieces: &[u8]) -> bool {
         let n = pieces.len() / piece.bytes();
         if piece != Piece::Half || n > COUNTED || !counted_halves(pieces, &mut self.halves) {
@@ -261,8 +262,8 @@ fn by_digits<const SIZE: usize, const PASSES: usize>(
     }
 }
 
-/// The later pieces of a permutation's elements. All of a round are drawn together: where one pair is equal, others often
-/// are too.
+/// The later pieces of a permutation's elements. All of a round are drawn together: where one pair is equal, others
+/// often are too.
 struct Later<'a> {
     rankings: Rankings<'a>,
     q: usize,

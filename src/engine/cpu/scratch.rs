@@ -35,7 +35,7 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Those of some blocks: these ones, if they are of the same blocks. With no turn but turn 0, if blocks do not turn.
+    /// Those of some blocks: these ones, if they are of the same blocks. Without `turning`, turn 0 alone.
     pub fn of(self, blocks: &Blocks, turning: bool) -> Self {
         if self.of == Some((*blocks, turning)) {
             return self;

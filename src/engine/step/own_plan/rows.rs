@@ -49,8 +49,8 @@ impl Rows {
     }
 }
 
-/// Copies a row, with the bits of `mask` flipped. A short row of a width known to the compiler takes a few instructions,
-/// and a call of a function many more: hence the usual widths one by one.
+/// Copies a row, with the bits of `mask` flipped. A short row of a width known to the compiler takes a few
+/// instructions, and a call of a function many more: hence the usual widths one by one.
 #[inline(always)]
 fn copy(from: &[u8], to: &mut [u8], mask: u8) {
     #[inline(always)]
