@@ -86,7 +86,7 @@ impl Stream {
             self.0.fill_bytes(drawn);
             for (masks, &bits) in part.as_chunks_mut::<8>().0.iter_mut().zip(&*drawn) {
                 // Bit k of the byte in byte k, then in its highest bit, and from there in all bits.
-                let apart = u64::from(bits) * 0x0101_0101_0101_0101 & 0x8040_2010_0804_0201;
+                let apart = (u64::from(bits) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
                 let ones = (apart + 0x7f7f_7f7f_7f7f_7f7f) >> 7 & 0x0101_0101_0101_0101;
                 *masks = (ones * 255).to_le_bytes();
             }
