@@ -2,11 +2,15 @@
 //! contract is `docs/SCHEDULE.md`; known-answer vectors are in `assets/vectors/`. The key is the only source of
 //! randomness, so that the same key gives the same bytes on every machine.
 
+pub mod ranking;
+
+pub use ranking::Piece;
+
 use crate::image::{Augmentation, Geometry};
 use crate::key::Key;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// The key of one stage of one scheme at one geometry.
 pub type Subkey = Zeroizing<[u8; 32]>;
@@ -73,6 +77,22 @@ impl Stream {
         bits
     }
 
+    /// The same bits as bytes: 0 or 255. `masks` holds them, and up to 31 more.
+    pub fn masks(&mut self, n: usize, masks: &mut Vec<u8>) {
+        masks.resize(n.next_multiple_of(32), 0);
+        let mut drawn = Zeroizing::new([0u8; 1024]);
+        for part in masks.chunks_mut(8 * drawn.len()) {
+            let drawn = &mut drawn[..part.len() / 8];
+            self.0.fill_bytes(drawn);
+            for (masks, &bits) in part.as_chunks_mut::<8>().0.iter_mut().zip(&*drawn) {
+                // Bit k of the byte in byte k, then in its highest bit, and from there in all bits.
+                let apart = (u64::from(bits) * 0x0101_0101_0101_0101) & 0x8040_2010_0804_0201;
+                let ones = (apart + 0x7f7f_7f7f_7f7f_7f7f) >> 7 & 0x0101_0101_0101_0101;
+                *masks = (ones * 255).to_le_bytes();
+            }
+        }
+    }
+
     /// `count` uniform integers below `n` (1 <= n). Digit i takes the first of the words number i, i + count,
     /// i + 2 count and so on that [`Stream::below`] would not draw again. Words are counted from the stream's
     /// beginning, so a GPU can draw any digit alone.
@@ -91,29 +111,6 @@ impl Stream {
             digits.push((m >> 32) as u32);
         }
         digits
-    }
-
-    /// `count` uniform permutations of `0..n`, one behind the other. Piece number i of the stream is its 16-bit half or
-    /// 32-bit word number i, counted from word `from` on. Element i of permutation q has the pieces number e, e + N,
-    /// e + 2N and so on, with e = q n + i and N = n count. A permutation lists its elements by rising pieces; where the
-    /// first pieces are equal the next ones decide. So all orders are equally likely, and a GPU can find the place of
-    /// an element from the pieces of its permutation alone.
-    pub fn rankings(subkey: &[u8; 32], id: u64, from: u64, piece: Piece, n: usize, count: usize) -> Vec<u32> {
-        let all = n * count;
-        let mut bytes = Zeroizing::new(vec![0; all * piece.bytes()]);
-        Self::at(subkey, id, from).0.fill_bytes(&mut bytes);
-        let mut order = Vec::with_capacity(all);
-        let next = |element: u64| (1..).map(move |round| piece.at(subkey, id, from, element + round * all as u64));
-        if piece == Piece::Half && n <= 1 << 16 {
-            ranked(&bytes, n, |own: [u8; 2], i| u32::from(u16::from_le_bytes(own)) << 16 | i, 16, next, &mut order);
-        } else if piece == Piece::Half {
-            let key = |own: [u8; 2], i| u64::from(u16::from_le_bytes(own)) << 32 | u64::from(i);
-            ranked(&bytes, n, key, 32, next, &mut order);
-        } else {
-            let key = |own: [u8; 4], i| u64::from(u32::from_le_bytes(own)) << 32 | u64::from(i);
-            ranked(&bytes, n, key, 32, next, &mut order);
-        }
-        order
     }
 
     /// |x| of a standard normal x in units of 2^-32: Karney, "Sampling exactly from the normal distribution", ACM TOMS
@@ -176,64 +173,6 @@ impl Stream {
             self.0.fill_bytes(pad);
             part.iter_mut().zip(pad.iter()).for_each(|(p, k)| *p ^= k);
         }
-    }
-}
-
-/// The parts of a stream by which [`Stream::rankings`] compares elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Piece {
-    /// Halves of words, the low one first: for short permutations, of which there are many.
-    Half,
-    /// Whole words: for one long permutation, where halves would often be equal.
-    Word,
-}
-
-impl Piece {
-    fn bytes(self) -> usize {
-        match self {
-            Self::Half => 2,
-            Self::Word => 4,
-        }
-    }
-
-    /// Piece number `number` of a stream from word `from` on.
-    fn at(self, subkey: &[u8; 32], id: u64, from: u64, number: u64) -> u64 {
-        match self {
-            Self::Word => u64::from(Stream::at(subkey, id, from + number).word()),
-            Self::Half => {
-                let word = Stream::at(subkey, id, from + number / 2).word();
-                u64::from(word >> (number % 2 * 16) & 0xffff)
-            }
-        }
-    }
-}
-
-/// Appends the elements of permutations of `n` in order. `bytes` holds the first pieces of all, `key` puts a piece
-/// above the number of its element, which has `bits` bits. Where pieces are equal, those that follow decide.
-fn ranked<const PIECE: usize, K: Copy + Ord + Into<u64> + Zeroize, I: Iterator<Item = u64>>(
-    bytes: &[u8],
-    n: usize,
-    key: impl Fn([u8; PIECE], u32) -> K,
-    bits: u32,
-    next: impl Fn(u64) -> I,
-    order: &mut Vec<u32>,
-) {
-    let (pieces, _) = bytes.as_chunks::<PIECE>();
-    let mut keyed: Zeroizing<Vec<K>> = Zeroizing::new(Vec::with_capacity(n));
-    let (piece, element) = (|key: K| key.into() >> bits, |key: K| key.into() & ((1 << bits) - 1));
-    for (q, pieces) in pieces.chunks_exact(n.max(1)).enumerate() {
-        keyed.clear();
-        keyed.extend(pieces.iter().zip(0..).map(|(&own, i)| key(own, i)));
-        keyed.sort_unstable();
-        if keyed.windows(2).any(|pair| piece(pair[0]) == piece(pair[1])) {
-            let next = |key: K| next((q * n) as u64 + element(key));
-            keyed.sort_unstable_by(|&a, &b| {
-                // Sorting also compares an element with itself, whose pieces never end.
-                let decided = || if a == b { std::cmp::Ordering::Equal } else { next(a).cmp(next(b)) };
-                piece(a).cmp(&piece(b)).then_with(decided)
-            });
-        }
-        order.extend(keyed.iter().map(|&key| element(key) as u32));
     }
 }
 
@@ -327,6 +266,16 @@ mod tests {
             let mut table = Stream::new(&seed, 0).permutation(n);
             table.sort_unstable();
             prop_assert_eq!(table, (0..n).collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn masks_are_the_bits(seed: [u8; 32], id: u64, n in 0usize..20_000, skipped in 0u64..40) {
+            let mut masks = vec![3; 7];
+            Stream::at(&seed, id, skipped).masks(n, &mut masks);
+            let bits = Stream::at(&seed, id, skipped).bits(n);
+            prop_assert_eq!(masks.len(), n.next_multiple_of(32));
+            let expected: Vec<u8> = bits.iter().map(|&bit| u8::from(bit) * 255).collect();
+            prop_assert!(masks[..n] == expected);
         }
 
         #[test]
