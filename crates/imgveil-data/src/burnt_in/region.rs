@@ -21,7 +21,7 @@ pub struct Region {
 /// A text that is no region.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no region: write X,Y,WIDTH,HEIGHT in pixels, such as 0,0,200,40")]
-pub struct NotARegion(String);
+pub struct NotARegion(pub(super) String);
 
 impl Region {
     /// The image with black samples inside of the region. What lies outside of the image is left out.
