@@ -18,6 +18,10 @@ fn lettered(count: u32) -> GrayImage {
     })
 }
 
+fn there(file: &str) -> String {
+    format!("{file} exists and is not empty: nothing was written; choose another output or remove it first")
+}
+
 #[test]
 fn text_is_found_and_blanked() {
     let sandbox = Sandbox::new();
@@ -36,7 +40,7 @@ looked at 2 images
     assert!(done.err.contains("Not all text is found"), "{:?}", done.err);
     assert_eq!(sandbox.read("masks.csv"), b"name,x,y,width,height\nb,2,2,33,11\n");
     assert!(image::open(sandbox.path("sheet.png")).unwrap().width() > 200);
-    sandbox.refuses("find-text in --masks masks.csv", USAGE, "masks.csv already exists: choose a new name");
+    sandbox.refuses("find-text in --masks masks.csv", USAGE, &there("masks.csv"));
 
     let left = sandbox.run("find-text in --mask-file masks.csv").out;
     assert!(left.contains("       0  with what looks like letters"), "{left}");
@@ -56,7 +60,11 @@ fn regions_that_would_leave_text_are_refused() {
     sandbox.write("masks.csv", b"name,x,y,width,height\nother,0,0,9,9\n");
     let words = "masks.csv: line 2 names `other`, which is no image of the set";
     sandbox.refuses("encrypt -k k.key --mask-file masks.csv in out", DATASET, words);
-    sandbox.refuses("encrypt -k k.key --mask-file missing.csv in out", DATASET, "missing.csv does not exist");
+    sandbox.refuses(
+        "encrypt -k k.key --mask-file missing.csv in out",
+        USAGE,
+        "there is no missing.csv: check the path",
+    );
     let done = sandbox.run("encrypt -k k.key --mask 1,2,3 in out");
     assert_eq!(done.code, USAGE);
     assert!(done.err.contains("`1,2,3` is no region: write X,Y,WIDTH,HEIGHT"), "{:?}", done.err);
@@ -91,7 +99,7 @@ fn a_picture_is_drawn_under_every_scheme() {
     assert_eq!(done.code, 0);
     assert!(done.out.starts_with("wrote sheet.png: in/deep/a.png under "), "{}", done.out);
     assert!(image::open(sandbox.path("sheet.png")).unwrap().height() > 500);
-    sandbox.refuses("schemes --for in -k k.key -o sheet.png", USAGE, "sheet.png already exists: choose a new name");
+    sandbox.refuses("schemes --for in -k k.key -o sheet.png", USAGE, &there("sheet.png"));
     std::fs::remove_file(sandbox.path("in/deep/a.png")).unwrap();
     let words = "there is no picture in in: name one, such as a PNG file";
     sandbox.refuses("schemes --for in -o other.png", DATASET, words);
