@@ -401,7 +401,7 @@ mod tests {
             let largest = if word { u32::MAX } else { 0xffff };
             for n in lengths {
                 let pieces: Vec<u32> = (0..n).map(|_| {
-                    let value = stream.word() % values & largest;
+                    let value = (stream.word() % values) & largest;
                     if top { largest - value } else { value }
                 }).collect();
                 // The last piece is the number of the element: no two sequences are equal.

@@ -12,7 +12,7 @@ use imgveil_data::format::{ExifOrientation, ReadOptions};
 use imgveil_data::job::{FoundText, SeenText, find_text};
 use imgveil_data::set::{check_new, open_with, write_atomically, write_privately};
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -124,7 +124,7 @@ fn masks(found: &FoundText) -> Result<Vec<u8>, csv::Error> {
 }
 
 /// Draws the images found, with frames around the regions.
-fn sheet(args: &Args, options: &ReadOptions, found: &FoundText, path: &PathBuf) -> Result<(), Failure> {
+fn sheet(args: &Args, options: &ReadOptions, found: &FoundText, path: &Path) -> Result<(), Failure> {
     if found.seen.is_empty() {
         return Ok(());
     }

@@ -21,7 +21,7 @@ use imgveil::internal::key::Key;
 use imgveil::internal::scheme::Secret;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -188,10 +188,10 @@ impl WriteBackRun {
 }
 
 /// The options that a set was encrypted with, if its images are the pixels of files as they are stored.
-fn as_stored(manifest: &Manifest, input: &PathBuf) -> Result<ReadOptions, JobError> {
+fn as_stored(manifest: &Manifest, input: &Path) -> Result<ReadOptions, JobError> {
     let mut options = EncryptOptions::default();
     adopt(&manifest.options, &mut options)
-        .map_err(|option| JobError::UnknownOption { output: input.clone(), option })?;
+        .map_err(|option| JobError::UnknownOption { output: input.to_owned(), option })?;
     let EncryptOptions { read, resize, .. } = options;
     let changed = [
         (read.window.is_some(), "a window"),

@@ -153,11 +153,15 @@ impl<'a> Walker<'a> {
         let element = self.element()?;
         let value = self.at;
         match element.length {
-            Some(length) => drop(self.step(length)?),
+            Some(length) => {
+                self.step(length)?;
+            }
             None => match self.sequence(&element, 0, 0) {
                 // Some writers omit the end mark of compressed pixels.
                 Err(Stop::Short) if PIXELS.contains(&element.tag) => self.at = self.bytes.len(),
-                items => drop(items?),
+                items => {
+                    items?;
+                }
             },
         }
         Ok(Some(Whole { tag: element.tag, range: begin..self.at, value: value..self.at }))
