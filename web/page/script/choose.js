@@ -51,8 +51,9 @@ async function take(found, folder = "") {
   show($("drop"), false);
   show($("chosen"));
   try {
-    const input = await engine.ask("choose", { paths, list });
+    // Before it is asked for, so that a preview that is under way does not hand out its drawing instead.
     state.handed = { paths, list };
+    const input = await engine.ask("choose", { paths, list });
     state.input = { ...input, name };
     state.names = null;
     result.clear();
