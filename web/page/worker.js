@@ -7,6 +7,8 @@ const engine = wasm_bindgen;
 let machine = null;
 let files = null;
 let stopped = false;
+// The number of the newest message that makes earlier previews useless.
+let newest = 0;
 
 // Lets messages in, such as the one that stops a job. A timer would wait for milliseconds each time.
 const breath = new MessageChannel();
@@ -37,7 +39,6 @@ async function adapter() {
 
 // Runs a job to its end, and hands on its pieces of the zip as they come.
 async function drive(id, job, finish) {
-  stopped = false;
   const started = performance.now();
   const total = job.images;
   let [done, bytes] = [0, 0];
@@ -99,7 +100,11 @@ const tasks = {
     files?.free();
     files = null;
   },
-  preview: ({ key, asked, path }) => engine.preview(machine, key, JSON.stringify(asked), files, path),
+  preview({ id, key, asked, path }) {
+    // Nobody waits for it any more.
+    if (id < newest) return null;
+    return engine.preview(machine, key, JSON.stringify(asked), files, path);
+  },
   async encrypt({ id, key, asked, name, folder, withNames }) {
     const job = new engine.Encryption(machine, key, JSON.stringify(asked), files, name, folder);
     const look = JSON.parse(job.look());
@@ -110,11 +115,7 @@ const tasks = {
     const job = new engine.Decryption(machine, key, files, name, names ?? undefined);
     return { ...JSON.parse(job.look()), ...(await drive(id, job, (job) => job.finish())) };
   },
-  stop() {
-    stopped = true;
-  },
   async check({ id }) {
-    stopped = false;
     const total = engine.Machine.known();
     const hashes = [];
     for (let number = 0; number < total && !stopped; number += 1) {
@@ -127,7 +128,6 @@ const tasks = {
     return { total, hashes, cancelled: stopped };
   },
   async measure({ id, schemes }) {
-    stopped = false;
     const { images, bytes } = engine.Pace.size();
     for (const scheme of schemes) {
       const pace = machine.speed(scheme);
@@ -149,7 +149,7 @@ const tasks = {
   },
 };
 
-onmessage = async ({ data }) => {
+async function answer(data) {
   const { id, task } = data;
   try {
     postMessage({ id, value: await tasks[task](data) });
@@ -157,4 +157,21 @@ onmessage = async ({ data }) => {
     const broken = error instanceof WebAssembly.RuntimeError || error instanceof RangeError;
     postMessage({ id, error: { kind: broken ? "broken" : error?.name ?? "bug", words: error?.message ?? `${error}` } });
   }
+}
+
+// Jobs that can be stopped while they run.
+const STOPPABLE = ["encrypt", "decrypt", "check", "measure"];
+let last = Promise.resolve();
+onmessage = ({ data }) => {
+  const { id, task } = data;
+  // Not when its turn comes: a stop may arrive before the job has begun.
+  if (STOPPABLE.includes(task)) stopped = false;
+  if (task === "preview" || task === "choose") newest = id;
+  if (task === "stop") {
+    stopped = true;
+    postMessage({ id, value: null });
+    return;
+  }
+  // One task at a time: a task that waits for the GPU holds the files and the device, which another would free.
+  last = last.then(() => answer(data));
 };

@@ -51,11 +51,12 @@ async function take(found, folder = "") {
   show($("drop"), false);
   show($("chosen"));
   try {
-    // Before it is asked for, so that a preview that is under way does not hand out its drawing instead.
+    // Before it is asked for: a preview that is under way does not hand out its drawing instead, and a file of names
+    // that is opened meanwhile stays.
     state.handed = { paths, list };
+    state.names = null;
     const input = await engine.ask("choose", { paths, list });
     state.input = { ...input, name };
-    state.names = null;
     result.clear();
     describeInput();
     preview.list();
