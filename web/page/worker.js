@@ -161,6 +161,8 @@ async function answer(data) {
 
 // Jobs that can be stopped while they run.
 const STOPPABLE = ["encrypt", "decrypt", "check", "measure"];
+// These use neither the files nor the device.
+const AT_ONCE = ["scheme", "makeKey", "openKey"];
 let last = Promise.resolve();
 onmessage = ({ data }) => {
   const { id, task } = data;
@@ -172,6 +174,7 @@ onmessage = ({ data }) => {
     postMessage({ id, value: null });
     return;
   }
-  // One task at a time: a task that waits for the GPU holds the files and the device, which another would free.
-  last = last.then(() => answer(data));
+  // Else one task at a time: one that waits for the GPU holds the files and the device, which another would free.
+  if (AT_ONCE.includes(task)) answer(data);
+  else last = last.then(() => answer(data));
 };

@@ -21,7 +21,7 @@ const imgveil = (...args) => execFileSync(command, args, { stdio: ["ignore", "pi
 const images = write(path.join(work, "images"), {
   ...Object.fromEntries(Array.from({ length: 6 }, (_, n) => [`cats/${n}.pgm`, pgm(32, n + 1)])),
   ...Object.fromEntries(Array.from({ length: 4 }, (_, n) => [`dogs/Rex ${n}.pgm`, pgm(30, n + 11)])),
-  "notes.txt": Buffer.from("no image"),
+  "about.txt": Buffer.from("no image"),
 });
 
 let site;
@@ -51,10 +51,12 @@ async function choosePath(page, file) {
   await looked(page);
 }
 
-async function encrypt(page, { folder = images, key, scheme = "shuffle-flip", input = folder, save = true }) {
+async function encrypt(page, asked) {
+  const { folder = images, key, scheme = "shuffle-flip", choices, input = folder, save = true } = asked;
   await choose(page, folder);
   await page.setInputFiles("#key-file", key);
   await page.selectOption("#scheme", scheme);
+  await choices?.();
   await page.selectOption("#fit", "pad");
   await page.locator("details", { hasText: "More options" }).evaluate((details) => { details.open = true; });
   await page.fill("#salt", SALT);
@@ -95,8 +97,13 @@ async function onDevice(browser, device) {
   await test(`known answers, every byte (${device})`, () => known(page));
   await test(`a set that the command would write (${device})`, async () => {
     if (!fs.existsSync(key)) fs.writeFileSync(key, (await download(page, "#make-key")).bytes);
-    for (const scheme of ["shuffle-flip", "ele", "keystream"]) {
-      const { zip, names, words } = await encrypt(page, { key, scheme });
+    const fields = async () => {
+      await page.fill("#choice-block", "8x8");
+      await page.check("#choice-scramble");
+    };
+    const schemes = [["shuffle-flip", fields, "--block", "8x8", "--scramble"], ["ele"], ["keystream"]];
+    for (const [scheme, choices, ...flags] of schemes) {
+      const { zip, names, words } = await encrypt(page, { key, scheme, choices });
       assert.match(words, /10 images encrypted/);
       assert.equal(zip.name, "images-encrypted.zip");
       const files = unzip(zip.bytes);
@@ -107,7 +114,8 @@ async function onDevice(browser, device) {
         continue;
       }
       const out = path.join(work, `native-${scheme}-${device}`);
-      imgveil("encrypt", "-k", key, "--device", "cpu", "--scheme", scheme, "--pad", "--salt", SALT, images, out);
+      imgveil("encrypt", "-k", key, "--device", "cpu", "--scheme", scheme, ...flags, "--pad", "--salt", SALT, images,
+        out);
       same(set, read(out), `${scheme} on ${device}`);
       assert(names.bytes.equals(fs.readFileSync(`${out}.names.csv`)), "the file of names");
       // Decrypted by the command.
@@ -206,6 +214,8 @@ async function misuse(browser) {
     const { words } = await outcome(page);
     assert.match(words, /9 images decrypted/);
     assert.match(words, /1 image could not be read/);
+    const reached = await page.evaluate(() => document.querySelector("#progress").position);
+    assert.equal(reached, 1, "what was set aside counts as done");
   });
   await test("broken and huge files are set aside, with the reason", async () => {
     // The header of a PNG of 60000 x 60000 grey samples.
@@ -233,6 +243,13 @@ async function misuse(browser) {
     await page.setInputFiles("#key-file", { name: "a.key", mimeType: "text/plain", buffer: Buffer.from("no key") });
     await page.waitForSelector("#alert:not([hidden])");
     assert.match(await alarm(), /no usable key file/);
+    await page.evaluate(() => {
+      const twice = new DataTransfer();
+      for (let n = 0; n < 2; n += 1) twice.items.add(new File(["P5 1 1 255 a"], "a.pgm"));
+      document.querySelector("#files").files = twice.files;
+      document.querySelector("#files").dispatchEvent(new Event("change"));
+    });
+    assert.match(await alarm(), /Two of the files are called a.pgm/);
     const zip = { name: "a.zip", mimeType: "application/zip", buffer: Buffer.from("PK no zip") };
     await page.setInputFiles("#files", zip);
     await page.waitForFunction(() => /no zip file/.test(document.querySelector("#alert").textContent));
@@ -265,6 +282,8 @@ async function misuse(browser) {
 
 async function keys(browser) {
   const { page, errors, context } = await open(browser, site.address);
+  // Dialogues are taken over from now on: done only when one is awaited, that may come after the key is pressed.
+  page.on("filechooser", () => {});
   const fingerprint = () => page.locator("#key-state code").innerText();
   const afresh = async () => {
     await page.reload();
@@ -361,8 +380,8 @@ async function looks(browser) {
         await encrypt(page, { key, save: false });
         await accessible(page, "with a result");
         await shot("result");
-        // The first of the files is a text: the first image is shown.
-        assert.match(await page.inputValue("#pick"), /\.pgm$/);
+        // The first image is shown, whatever the order in which the browser hands them out.
+        assert.equal(await page.inputValue("#pick"), "cats/0.pgm");
         await page.evaluate(() => { document.querySelector("#panel").open = true; });
         await page.setInputFiles("#key-file", { name: "a.key", mimeType: "text/plain", buffer: Buffer.from("no key") });
         await page.waitForSelector("#alert:not([hidden])");
@@ -434,6 +453,7 @@ try {
   await quietly(withGpu);
 } finally {
   await withGpu.close();
+  site.server.close();
 }
 site = await serve(dist);
 const without = await launch(noGpu);

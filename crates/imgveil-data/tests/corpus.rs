@@ -5,8 +5,13 @@
 
 mod common;
 
+use imgveil::internal::engine::Device;
 use imgveil::internal::image::Image;
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::{Options, Preset};
+use imgveil_data::Memory;
 use imgveil_data::format::{Axis, Header, ImageFile, ReadErrorKind, ReadOptions, Window, dicom, nifti, picture};
+use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, WriteBackRequest, WriteBackRun};
 use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -120,6 +125,47 @@ fn compare(folder: &Path, groups: &[&[&str]], opener: Opener) {
     println!("\n{compared} files have the pixels of the same picture in another form.");
 }
 
+/// Encrypts a folder, writes the set back into copies of its files, and holds every copy against its original.
+fn come_back(folder: &Path, name: &str, same: impl Fn(&Path, &Path)) {
+    let out = tempfile::tempdir().unwrap();
+    let (set, copies) = (out.path().join("set"), out.path().join("copies"));
+    let key = || Key::from_bytes([42; 32]).into();
+    let request = EncryptRequest {
+        input: folder.into(),
+        output: set.clone(),
+        secret: key(),
+        scheme: Preset::Keystream.scheme(Options::default()).unwrap(),
+        options: EncryptOptions::default(),
+    };
+    let encrypted = EncryptRun::new(request, Device::cpu()).run().unwrap();
+    let request = WriteBackRequest {
+        input: set,
+        originals: folder.into(),
+        output: copies.clone(),
+        secret: key(),
+        names: None,
+        keep_uids: false,
+        private: false,
+        memory: Memory::default(),
+    };
+    let back = WriteBackRun::new(request).run().unwrap();
+    let written = files(&copies);
+    for copy in &written {
+        same(copy, &folder.join(copy.strip_prefix(&copies).unwrap()));
+    }
+    println!(
+        "\n{name}: {} images encrypted, {} of them written back into {} files.",
+        encrypted.images,
+        back.images,
+        written.len()
+    );
+    for failure in &back.failed {
+        println!("- {}: {}", failure.path, failure.reason);
+    }
+    assert!(!written.is_empty());
+    assert_eq!(encrypted.images, back.images + back.failed.len());
+}
+
 /// The folder that a variable names; without one the test is not run, and says so.
 fn corpus(variable: &str) -> Option<PathBuf> {
     let folder = std::env::var_os(variable).map(PathBuf::from);
@@ -220,7 +266,12 @@ fn dicom() {
     let Some(folder) = corpus("IMGVEIL_CORPUS_DICOM") else { return };
     preflight(&folder, "DICOM, full depth", |bytes| dicom_of(bytes, &ReadOptions::default()));
     preflight(&folder, "DICOM, `--window auto`", |bytes| dicom_of(bytes, &automatic()));
-    compare(&folder, DICOM_TWINS, |bytes| dicom_of(bytes, &ReadOptions::default()));
+    let stored: Opener = |bytes| dicom_of(bytes, &ReadOptions::default());
+    compare(&folder, DICOM_TWINS, stored);
+    come_back(&folder, "DICOM", |copy, original| {
+        let read = |path| watched(path, stored).unwrap().unwrap_or_else(|words| panic!("{}: {words}", path.display()));
+        assert!(read(copy) == read(original), "{}", original.display());
+    });
 }
 
 #[test]
@@ -229,6 +280,12 @@ fn nifti() {
     preflight(&folder, "NIfTI, full depth", |bytes| nifti_of(bytes, &ReadOptions::default()));
     preflight(&folder, "NIfTI, `--window auto --axis x`", |bytes| {
         nifti_of(bytes, &ReadOptions { axis: Axis::X, ..automatic() })
+    });
+    come_back(&folder, "NIfTI", |copy, original| {
+        let bytes = |path| std::fs::read(path).unwrap();
+        // A few DICOM objects lie among the volumes.
+        let volume = nifti_of(&bytes(original), &ReadOptions::default()).0.is_ok();
+        assert!(!volume || bytes(copy) == bytes(original), "{}", original.display());
     });
 }
 

@@ -5,7 +5,10 @@ const preview = {
 
   // The images to pick from. A long list is cut, because it would not be read.
   list() {
-    const paths = state.input && !state.input.encrypted ? state.input.paths.slice(0, 500) : [];
+    const all = state.input && !state.input.encrypted ? state.input.paths : [];
+    // Browsers hand out the files of a folder in any order.
+    const { compare } = new Intl.Collator("en", { numeric: true });
+    const paths = [...all].sort(compare).slice(0, 500);
     $("pick").replaceChildren(...paths.map((path) => make("option", { value: path }, path)));
     // A text or a table among the images is not what a user wants to see first.
     const image = paths.find((path) => /\.(png|jpe?g|jfif|webp|tiff?|bmp|p[bgpn]m|dcm|dicom|nii|nii\.gz)$/i.test(path));
@@ -45,7 +48,8 @@ const preview = {
         : "Cannot be decrypted";
       const what = state.input ? `${path}: ${shown.size}` : "A drawing stands in for your images until you choose some";
       const more = shown.images > 1 ? `, the first of ${shown.images} images` : "";
-      $("view-state").textContent = `${what}${more}${state.key ? "" : ". Shown with a key that is thrown away"}.`;
+      const contrast = shown.stretched ? ", shown with more contrast than it has" : "";
+      $("view-state").textContent = `${what}${more}${contrast}${state.key ? "" : ". Shown with a key that is thrown away"}.`;
     } catch (error) {
       if (run !== this.run || error.kind === "ended") return;
       if (error.kind === "broken") {

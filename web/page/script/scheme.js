@@ -12,12 +12,12 @@ const LABELS = {
   radius: "Radius in pixels",
 };
 
-function fillSchemes() {
+function fillSchemes(usual) {
   $("scheme").replaceChildren(...state.presets.map(({ name, source }) => {
     const from = source === "-" ? "" : ` — ${source}`;
     return make("option", { value: name }, `${name}${from}`);
   }));
-  $("scheme").value = state.scheme;
+  $("scheme").value = usual;
   $("scheme").disabled = false;
   fillChoices();
 }
@@ -68,7 +68,6 @@ async function tellScheme() {
     const told = await engine.ask("scheme", { text });
     if (text !== schemeText()) return;
     calm();
-    state.scheme = text;
     const lines = told.risks.length ? told.risks : ["Not measured with these options."];
     $("risks").replaceChildren(...lines.map((line) => make("li", {}, line)));
     const broken = told.broken_by ? `Broken by ${told.broken_by}.` : "";

@@ -4,10 +4,9 @@ async function begin() {
     await engine.unpack();
     const started = await engine.start();
     state.presets = started.presets;
-    state.scheme = started.usual;
     $("version").textContent = started.tool;
     await firstDevice(started);
-    fillSchemes();
+    fillSchemes(started.usual);
     refresh();
     preview.soon();
     document.body.dataset.ready = "yes";

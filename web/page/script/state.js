@@ -13,14 +13,13 @@ const state = {
   // The text of a file of names, or null.
   names: null,
   running: false,
-  scheme: "",
 };
 
 // What the options say, as the worker takes it.
 function asked() {
   const value = (id) => $(id).value.trim();
   return {
-    scheme: state.scheme, fit: value("fit"), size: value("size"), window: value("window"), axis: value("axis"),
+    scheme: schemeText(), fit: value("fit"), size: value("size"), window: value("window"), axis: value("axis"),
     depth: value("depth"), channels: value("channels"), orientation: value("orientation"), names: value("names"),
     salt: value("salt"), input: value("input"),
   };

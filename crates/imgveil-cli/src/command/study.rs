@@ -3,6 +3,7 @@
 use crate::command::exit::{DONE, FAILED, Failure, Outcome, PARTLY, USAGE};
 use crate::command::output::{Output, counted, duration};
 use crate::command::run_process;
+use crate::passphrase::{self, GIVE_FILE, PassphraseArgs, STDIN};
 use crate::secret::check_is_path;
 use imgveil_data::key_file::KeyFile;
 use imgveil_data::regular_file;
@@ -57,6 +58,8 @@ pub struct Args {
     /// Key file [default: the grid's `key`]
     #[arg(short, long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
     /// Folder of the study
     #[arg(short, long, default_value = "study", value_name = "FOLDER")]
     output: PathBuf,
@@ -72,7 +75,7 @@ pub struct Args {
 const GRID: &str = "grid.toml";
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
-    let grid = Grid::read(&args.grid, args.data.as_deref(), args.key.as_deref())?;
+    let mut grid = Grid::read(&args.grid, args.data.as_deref(), args.key.as_deref())?;
     let runs = args.output.join("runs");
     // All errors that can be detected in advance are reported before any training.
     for run in grid.runs() {
@@ -85,15 +88,9 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if let Some(key) = &grid.key {
         check_is_path(key)?;
         let file = KeyFile::read(key)?;
-        if file.is_sealed() {
-            let words = format!(
-                "{} is sealed with a passphrase, and the runs of a study read their key by themselves: give a key \
-                 file without one",
-                key.display()
-            );
-            return Err(Failure { words, code: USAGE });
-        }
-        file.open(None)?;
+        let sealed_by = passphrase_file(&args.passphrase, &file)?;
+        file.open(passphrase::of(&file, &sealed_by, out)?.as_ref())?;
+        grid.passphrase = sealed_by.passphrase_file.filter(|_| file.is_sealed());
         if let Some(warning) = file.warning() {
             out.warn(warning);
         }
@@ -115,6 +112,19 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     let (all, log) = (study.grid().runs().len(), runs.join("*.log"));
     out.warn(&format!("{} of {all} came to nothing: see the table, and {}", counted(failed, "run"), log.display()));
     Ok(if failed == all { FAILED } else { PARTLY })
+}
+
+/// The file of a sealed key's passphrase. Every run reads it by itself, so that nobody can be asked for it.
+fn passphrase_file(args: &PassphraseArgs, key: &KeyFile) -> Result<PassphraseArgs, Failure> {
+    let file = args.file().filter(|_| key.is_sealed() || args.passphrase_file.is_some());
+    let why = match &file {
+        None if key.is_sealed() => {
+            format!("{} is sealed with a passphrase, which every run of a study reads by itself", key.path().display())
+        }
+        Some(path) if path == Path::new(STDIN) => "every run of a study reads the passphrase by itself".to_owned(),
+        _ => return Ok(PassphraseArgs { passphrase_file: file }),
+    };
+    Err(Failure { words: format!("{why}: {GIVE_FILE}"), code: USAGE })
 }
 
 /// Creates the folder of a study, or uses the existing one.
@@ -143,6 +153,9 @@ fn words(grid: &Grid, run: &Run, runs: &Path) -> String {
     let mut words = vec!["train".to_owned(), "--data".into(), path(&grid.data)];
     if let (false, Some(key)) = (row.plain, &grid.key) {
         words.extend(["--key".into(), path(key)]);
+        if let Some(file) = &grid.passphrase {
+            words.extend(["--passphrase-file".into(), path(file)]);
+        }
     }
     words.extend(["--model".into(), row.model_name.clone()]);
     if !row.plain {

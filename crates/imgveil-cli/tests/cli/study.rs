@@ -2,7 +2,9 @@
 
 use crate::common::sandbox::*;
 use image::GrayImage;
+use imgveil::internal::key::Key;
 use imgveil_cli::phantom::{PhantomClass, phantom};
+use imgveil_data::key_file::{Passphrase, save_sealed};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -411,4 +413,25 @@ fn runs_that_make_no_sense_are_refused() {
     // Done already: nothing is trained again.
     let done = sandbox.run("train --data in --batch 8 --epochs 1 -o run --resume");
     done.is(0, "the run in run is complete already: run/summary.json\n", "");
+}
+
+#[test]
+fn a_study_takes_a_sealed_key() {
+    let sandbox = Sandbox::new();
+    phantoms(&sandbox, "in");
+    let key = Key::parse(key(0).as_bytes()).unwrap();
+    save_sealed(&key, &sandbox.path("s.key"), &Passphrase::new("three words here").unwrap()).unwrap();
+    sandbox.key("p.txt", "three words here\n", 0o600);
+    let grid = "data = \"in\"\nkey = \"s.key\"\nseeds = [1]\nschemes = [\"none\", \"le\"]\nmodels = [\"cnn\"]\n[train]\n\
+                epochs = 1\nbatch = 8\n";
+    std::fs::write(sandbox.path("grid.toml"), grid).unwrap();
+    let file = "give --passphrase-file FILE, or let IMGVEIL_PASSPHRASE_FILE name the file";
+    let words = format!("s.key is sealed with a passphrase, which every run of a study reads by itself: {file}");
+    sandbox.refuses("study grid.toml", USAGE, &words);
+    let words = format!("every run of a study reads the passphrase by itself: {file}");
+    sandbox.refuses("study grid.toml --passphrase-file -", USAGE, &words);
+    let dry = sandbox.run("study grid.toml --passphrase-file p.txt --dry-run");
+    assert_eq!(dry.out.matches("--key s.key --passphrase-file p.txt").count(), 1, "{}", dry.out);
+    let done = sandbox.run("study grid.toml --passphrase-file p.txt");
+    assert_eq!((done.code, done.err.matches("AUC").count()), (0, 2), "{done:?}");
 }

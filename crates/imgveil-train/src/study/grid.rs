@@ -33,6 +33,8 @@ pub struct Grid {
     pub data: PathBuf,
     /// The key file of all schemes but `none`.
     pub key: Option<PathBuf>,
+    /// The file of the key's passphrase, where the key file is sealed. The text of a grid does not name it.
+    pub passphrase: Option<PathBuf>,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// The rows, in the order of the file.
@@ -108,8 +110,20 @@ enum Entry {
 }
 
 /// Settings that the grid makes itself.
-const TAKEN: [&str; 11] =
-    ["data", "key", "tables", "seed", "seeds", "output", "resume", "json", "verbose", "scheme", "model"];
+const TAKEN: [&str; 12] = [
+    "data",
+    "key",
+    "passphrase-file",
+    "tables",
+    "seed",
+    "seeds",
+    "output",
+    "resume",
+    "json",
+    "verbose",
+    "scheme",
+    "model",
+];
 
 /// Settings whose values are paths.
 const PATHS: [&str; 1] = ["weights"];
@@ -199,7 +213,7 @@ impl Grid {
         {
             return Err(GridError::NoKey { path: path.to_owned(), scheme: row.scheme.clone() });
         }
-        Ok(Self { data, key, seeds: file.seeds, rows, path: path.to_owned() })
+        Ok(Self { data, key, passphrase: None, seeds: file.seeds, rows, path: path.to_owned() })
     }
 
     /// All runs: every seed of a row before the next row.
@@ -219,7 +233,10 @@ impl Grid {
         let row = &self.rows[run.row];
         let wrong = |source: RowError| GridError::Row { path: self.path.clone(), row: row.label(), source };
         let mut spec = spec(&self.data, &row.scheme_name, &row.model_name, &row.settings).map_err(wrong)?;
-        spec.secret = self.key.clone().filter(|_| !row.plain).map(SecretSource::Key);
+        spec.secret = self.key.clone().filter(|_| !row.plain).map(|key| match self.passphrase.clone() {
+            Some(passphrase) => SecretSource::SealedKey { key, passphrase },
+            None => SecretSource::Key(key),
+        });
         spec.config.seed = run.seed;
         spec.folder = Some(folder.join(&run.name));
         spec.resume = true;

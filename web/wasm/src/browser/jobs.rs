@@ -122,24 +122,46 @@ pub async fn preview(
     let Some(&(index, ..)) = listed.first() else { return Ok(JsValue::UNDEFINED) };
     let images = listed.len();
     let Shown { plain, encrypted, decrypted } = steps.show(index).await.map_err(thrown)?;
+    let back = decrypted.as_ref().map_or(Ok(JsValue::NULL), |back| pixels(back, shown_range(&plain)));
     object([
         ("size", plain.geometry().to_string().into()),
         ("images", (images as f64).into()),
-        ("plain", pixels(&plain)?),
-        ("encrypted", pixels(&encrypted)?),
+        ("stretched", (shown_range(&plain) != all_of(&plain)).into()),
+        ("plain", pixels(&plain, shown_range(&plain))?),
+        ("encrypted", pixels(&encrypted, shown_range(&encrypted))?),
         ("same", decrypted.as_ref().is_some_and(|back| back.samples() == plain.samples()).into()),
-        ("decrypted", decrypted.as_ref().map_or(Ok(JsValue::NULL), pixels)?),
+        ("decrypted", back?),
     ])
 }
 
-/// The pixels of an image as RGBA of 8 bits, with its width and height.
-fn pixels(image: &Image) -> Result<JsValue, JsValue> {
+/// All values that samples of this depth can have.
+fn all_of(image: &Image) -> (u32, u32) {
+    (0, image.geometry().depth().max())
+}
+
+/// The values that are shown from black to white. Scans use a small part of 16 bits: shown as they are, they would be
+/// even grey.
+fn shown_range(image: &Image) -> (u32, u32) {
+    let (geometry, samples) = (image.geometry(), image.samples());
+    let depth = geometry.depth();
+    if depth.bytes() == 1 {
+        return all_of(image);
+    }
+    let values = (0..geometry.samples()).map(|index| u32::from(depth.sample(samples, index)));
+    values.fold((u32::MAX, 0), |(low, high), value| (low.min(value), high.max(value)))
+}
+
+/// The pixels of an image as RGBA of 8 bits, with its width and height. The values of `range` go from black to white.
+fn pixels(image: &Image, (low, high): (u32, u32)) -> Result<JsValue, JsValue> {
     let (geometry, samples) = (image.geometry(), image.samples());
     let depth = geometry.depth();
     let count = geometry.samples();
     let shown = |index: usize| match depth.bytes() {
         1 => samples[index],
-        _ => (u32::from(depth.sample(samples, index)) * 255 / depth.max()) as u8,
+        _ => {
+            let value = u32::from(depth.sample(samples, index)).clamp(low, high);
+            ((value - low) * 255 / (high - low).max(1)) as u8
+        }
     };
     let mut rgba = Vec::with_capacity(count / geometry.channels() * 4);
     for pixel in (0..count).step_by(geometry.channels()) {
