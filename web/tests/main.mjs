@@ -322,7 +322,7 @@ async function keys(browser) {
   await test("everything can be done from the keyboard", async () => {
     await afresh();
     const go = async (id) => {
-      for (let presses = 0; presses < 60; presses += 1) {
+      for (let presses = 0; presses < 90; presses += 1) {
         if (await page.evaluate((id) => document.activeElement.id === id, id)) return;
         await page.keyboard.press("Tab");
       }
@@ -333,6 +333,12 @@ async function keys(browser) {
       const [found] = await Promise.all([page.waitForEvent(event), page.keyboard.press("Enter")]);
       return found;
     };
+    const passedOver = await page.evaluate(() => {
+      for (const details of document.querySelectorAll("details")) details.open = true;
+      const all = [...document.querySelectorAll("button, input, select, summary, a")];
+      return all.filter((control) => control.checkVisibility() && control.tabIndex < 0).map(({ id }) => id);
+    });
+    assert.deepEqual(passedOver, [], "controls that Tab does not reach");
     const dialogue = await press("choose-files", "filechooser");
     await dialogue.setFiles(path.join(images, "cats", "1.pgm"));
     await page.waitForSelector("#chosen:not([hidden])");

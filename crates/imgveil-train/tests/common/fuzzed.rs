@@ -16,13 +16,16 @@ pub const TARGETS: [Target; 3] = [("model_json", model_json), ("run_json", run_j
 /// The checkpoint that a description is read with has so many bytes.
 const CHECKPOINT: u64 = 1 << 20;
 
-/// A description of a network that is accepted is the same after it is written, and the network can be made.
+/// A description of a network that is accepted is the same after it is written, and a small network can be made.
 pub fn model_json(data: &[u8]) -> bool {
     let Ok(info) = describe(data, CHECKPOINT) else { return false };
     let text = serde_json::to_vec(&info).expect("it was parsed just now");
     assert_eq!(describe(&text, CHECKPOINT).as_ref(), Ok(&info));
-    let network = info.model.init(0, &burn::tensor::Device::flex());
-    assert!(network.parameters() > 0);
+    // Others draw millions of weights, which takes seconds without optimization.
+    if ["cnn", "bag"].contains(&info.model.kind.into()) {
+        let network = info.model.init(0, &burn::tensor::Device::flex());
+        assert!(network.parameters() > 0);
+    }
     true
 }
 
