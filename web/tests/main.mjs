@@ -239,7 +239,7 @@ async function misuse(browser) {
   await test("what is no key, no zip and no scheme is said so", async () => {
     await page.reload();
     await page.waitForSelector("body[data-ready=yes]");
-    const alarm = () => page.locator("#alert").innerText();
+    const alarm = () => page.getByRole("alert").innerText();
     await page.setInputFiles("#key-file", { name: "a.key", mimeType: "text/plain", buffer: Buffer.from("no key") });
     await page.waitForSelector("#alert:not([hidden])");
     assert.match(await alarm(), /no usable key file/);

@@ -2,6 +2,7 @@
 //! Nothing is printed as it came from others: see [`plain()`].
 
 mod job_report;
+mod listing;
 mod passed_over;
 mod plain;
 mod progress;
@@ -20,6 +21,7 @@ pub use timed_lines::TimedLines;
 use crate::exit::{FAILED, Failure};
 use std::io::Write;
 use std::time::Duration;
+use timed_lines::INTERVAL;
 
 /// Prints for a command.
 pub struct Output {

@@ -1,5 +1,6 @@
 //! The progress of a job: a bar on a terminal, otherwise a line from time to time.
 
+use super::listing::Listing;
 use super::{Output, TimedLines, contents_lines, duration, plain};
 use crate::exit::advice as advice_on;
 use imgveil_data::job::{Busy, Changes, Contents, Note, Progress};
@@ -26,6 +27,8 @@ pub struct ImageBar {
     verb: &'static str,
     bar: ProgressBar,
     terminal: bool,
+    /// Until images are counted.
+    listing: Mutex<Option<Listing>>,
     state: Mutex<State>,
 }
 
@@ -53,20 +56,31 @@ impl ImageBar {
     /// Progress of a job whose lines begin with `verb`, such as `encrypting`.
     pub fn new(verb: &'static str) -> Self {
         let bar = if is_hushed() { ProgressBar::hidden() } else { ProgressBar::new(0) }.with_prefix(verb);
-        // The template is constant and well formed. If it ever is not, the default style remains.
-        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} images, {msg}") {
-            bar.set_style(style);
-        }
-        Self { verb, bar, terminal: std::io::stderr().is_terminal(), state: Mutex::new(State::new(verb)) }
+        set_style(&bar, "{msg}");
+        let terminal = std::io::stderr().is_terminal();
+        let listing = (!is_hushed()).then(|| Listing::new(verb, &bar, terminal));
+        Self { verb, bar, terminal, listing: Mutex::new(listing), state: Mutex::new(State::new(verb)) }
     }
 
     /// Removes the bar.
     pub fn finish(&self) {
+        self.listed();
         self.bar.finish_and_clear();
+    }
+
+    /// Files are no longer listed.
+    fn listed(&self) {
+        let listing = self.listing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if listing.is_some() {
+            drop(listing);
+            set_style(&self.bar, "{prefix} {wide_bar} {pos}/{len} images, {msg}");
+            self.bar.set_message("");
+        }
     }
 
     /// Begins to count images.
     fn begin(&self, verb: &'static str, total: usize) {
+        self.listed();
         self.bar.set_prefix(verb);
         self.bar.set_length(total as u64);
         self.change(|state| {
@@ -93,6 +107,20 @@ impl ImageBar {
             let words = state.words(usize::MAX);
             let _ = writeln!(std::io::stderr(), "{verb}: {images} of {total} images, {words}");
         }
+    }
+}
+
+impl Drop for ImageBar {
+    /// After an error, too, nothing of a bar stays on the terminal.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+fn set_style(bar: &ProgressBar, template: &str) {
+    // The templates are constant and well formed. If one ever is not, the style remains.
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
 }
 
@@ -208,6 +236,7 @@ impl Progress for ImageBar {
 
 impl imgveil_attack::Progress for ImageBar {
     fn report(&self, phase: &'static str, done: usize, total: usize) {
+        self.listed();
         self.bar.set_length(total as u64);
         self.bar.set_prefix(phase);
         self.change(|state| (state.verb, state.total, state.images) = (phase, total, done));

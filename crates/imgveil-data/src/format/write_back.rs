@@ -41,6 +41,12 @@ pub enum NotWrittenBack {
     /// The file's values do not fit into samples, so that they were rounded.
     #[error("holds values that were rounded to samples of 16 bits when they were encrypted")]
     Rounded,
+    /// The file's pixels in the range of values of all originals are other ones than those that were encrypted.
+    #[error(
+        "is not the file that was encrypted, or the volumes beside it are others: in the range of values of all of \
+         them, image {0} has other pixels"
+    )]
+    OtherRange(usize),
     /// A DICOM object without an identifier to replace.
     #[error("has no SOP Instance UID")]
     NoUid,
@@ -55,6 +61,9 @@ pub struct CopyOptions<'a> {
     pub new_uid: Option<&'a (dyn Fn(&str) -> String + Sync)>,
     /// The axis along which volumes were cut.
     pub axis: Axis,
+    /// The range of values that all volumes of the set were read with, if there was one
+    /// ([`ReadOptions::range`](super::ReadOptions::range)).
+    pub range: Option<(f64, f64)>,
     /// How much memory may be used.
     pub memory: Memory,
 }

@@ -103,8 +103,12 @@ impl WriteBackRun {
         let staging = Staging::named(output, &format!("{STAGED}back-")).private(self.request.private);
         staging.tidy(output)?;
         let new_uid = |old: &str| new_uid(secret.key(), old);
-        let options =
-            CopyOptions { new_uid: (!self.request.keep_uids).then_some(&new_uid), axis: read.axis, memory: *memory };
+        let options = CopyOptions {
+            new_uid: (!self.request.keep_uids).then_some(&new_uid),
+            axis: read.axis,
+            range: None,
+            memory: *memory,
+        };
         let copied: Vec<Result<Result<(), Failure>, SetError>> =
             work.par_iter().map(|work| self.copy(work, &plain, &files, &options, &staging)).collect();
         let mut census = Census::default();

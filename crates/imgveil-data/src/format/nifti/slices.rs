@@ -67,7 +67,7 @@ impl Nifti {
         bits(voxel, self.volume.big_endian)
     }
 
-    fn value(&self, voxel: &[u8]) -> f64 {
+    pub(super) fn value(&self, voxel: &[u8]) -> f64 {
         self.volume.kind.value(self.bits(voxel))
     }
 
@@ -86,7 +86,7 @@ impl Nifti {
     }
 
     /// The voxels of a slice, row by row.
-    fn slice(&self, index: usize) -> Option<impl Iterator<Item = &[u8]>> {
+    pub(super) fn slice(&self, index: usize) -> Option<impl Iterator<Item = &[u8]>> {
         let size = self.volume.kind.bytes();
         Some(self.places(index)?.filter_map(move |at| self.bytes.get(at..at + size)))
     }

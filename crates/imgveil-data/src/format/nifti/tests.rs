@@ -276,7 +276,7 @@ proptest! {
         let file = if packed { pack(&whole) } else { whole };
         let opened = open(file.clone(), &ReadOptions { axis, ..ReadOptions::default() }).unwrap();
         let mut images: Vec<Image> = (0..opened.header().count).map(|i| opened.image(i).unwrap()).collect();
-        let options = CopyOptions { new_uid: None, axis, memory: Memory::default() };
+        let options = CopyOptions { new_uid: None, axis, range: None, memory: Memory::default() };
         prop_assert!(written_back(file.clone(), &images, &options).unwrap() == file);
         let last = images.pop().unwrap();
         let other: Vec<u8> = last.samples().iter().map(|sample| sample ^ 1).collect();
@@ -291,7 +291,35 @@ proptest! {
 fn floats_are_not_written_back() {
     use crate::format::write_back::CopyOptions;
     let file = Made::new([3, 1, 2, 1, 1, 1, 1, 1], (16, 32)).file(&[0; 8]);
-    let options = CopyOptions { new_uid: None, axis: Axis::Z, memory: Memory::default() };
+    let options = CopyOptions { new_uid: None, axis: Axis::Z, range: None, memory: Memory::default() };
     let refused = written_back(file, &[], &options).unwrap_err().to_string();
     assert_eq!(refused, "holds values that were rounded to samples of 16 bits when they were encrypted");
+}
+
+#[test]
+fn values_in_a_range_are_written_back_if_samples_tell_them() {
+    use crate::format::write_back::{CopyOptions, NotWrittenBack};
+    let floats = |values: [f32; 2]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    let back = |kind: (i64, i64), voxels: &[u8], range: (f64, f64), other: Option<(f64, f64)>| {
+        let file = Made { scale: (2.0, -5.0), ..Made::new([3, 1, 2, 1, 1, 1, 1, 1], kind) }.file(voxels);
+        let read = ReadOptions { range: Some(range), ..ReadOptions::default() };
+        let images = [open(file.clone(), &read).unwrap().image(0).unwrap()];
+        let range = Some(other.unwrap_or(range));
+        let options = CopyOptions { new_uid: None, axis: Axis::Z, range, memory: Memory::default() };
+        written_back(file.clone(), &images, &options).map(|copy| assert!(copy == file))
+    };
+    let words = |values: [i16; 2]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();
+    // Voxels go in steps of 2 units, and there are 65,535 steps between samples.
+    back((2, 8), &[0, 255], (-3000.0, 128_000.0), None).unwrap();
+    back((4, 16), &words([-1000, 30_000]), (-3000.0, 128_000.0), None).unwrap();
+    back((16, 32), &floats([-1000.0, 30_000.0]), (-3000.0, 128_000.0), None).unwrap();
+    for (kind, voxels, range) in [
+        ((4, 16), words([1, 2]), (0.0, 1e6)),
+        ((16, 32), floats([0.5, 2.0]), (-5.0, 100.0)),
+        ((16, 32), floats([f32::NAN, 2.0]), (-5.0, 100.0)),
+    ] {
+        assert!(matches!(back(kind, &voxels, range, None), Err(NotWrittenBack::Rounded)));
+    }
+    let refused = back((2, 8), &[7, 255], (-5.0, 505.0), Some((-5.0, 600.0)));
+    assert!(matches!(refused, Err(NotWrittenBack::OtherRange(0))), "{refused:?}");
 }

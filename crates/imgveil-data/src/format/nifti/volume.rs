@@ -234,13 +234,25 @@ impl Volume {
         self.kind.bytes() > 3
     }
 
-    /// A value in the modality's units. A slope of 0 means that the header states none.
-    pub(super) fn scaled(&self, value: f64) -> f64 {
+    /// The slope and the intercept that the header states. A slope of 0 means that it states none.
+    fn rescale(&self) -> (f64, f64) {
         let Self { slope, intercept, .. } = *self;
-        if slope == 0.0 || !slope.is_finite() || !intercept.is_finite() {
-            return value;
+        match slope == 0.0 || !slope.is_finite() || !intercept.is_finite() {
+            true => (1.0, 0.0),
+            false => (slope, intercept),
         }
+    }
+
+    /// A value in the modality's units.
+    pub(super) fn scaled(&self, value: f64) -> f64 {
+        let (slope, intercept) = self.rescale();
         value * slope + intercept
+    }
+
+    /// The reverse of [`scaled`](Self::scaled).
+    pub(super) fn stored(&self, value: f64) -> f64 {
+        let (slope, intercept) = self.rescale();
+        (value - intercept) / slope
     }
 
     /// What samples mean that are read with these options.

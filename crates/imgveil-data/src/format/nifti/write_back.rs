@@ -10,25 +10,38 @@ use flate2::write::GzEncoder;
 use imgveil::internal::image::Image;
 use std::io::Write;
 
-/// The bytes of a volume with the slices `images` in place of its own, compressed if it was.
+/// The bytes of a volume with the slices `images` in place of its own, compressed if it was. With a range of values,
+/// slices tell the voxels only where the range has a sample of its own for every whole number.
 ///
 /// # Errors
 /// If the volume cannot be read, its voxels do not fit into samples, or its slices are not `images`.
 pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'_>) -> Result<Vec<u8>, NotWrittenBack> {
-    let reading = ReadOptions { axis: options.axis, memory: options.memory, ..ReadOptions::default() };
+    let CopyOptions { axis, range, memory, .. } = *options;
+    let reading = ReadOptions { axis, range, memory, ..ReadOptions::default() };
     let compressed = is_gzip(&original);
     let (volume, bytes) =
         if compressed { unpack(&original, options.memory)? } else { (Volume::parse(&original)?, original) };
-    if volume.is_wide() {
+    if volume.is_wide() && range.is_none() {
         return Err(NotWrittenBack::Rounded);
     }
     volume.check_length(bytes.len() as u64, false)?;
     let header = volume.header(&reading)?;
     check_shape(header.count, header.geometry, images)?;
-    let mut opened = Nifti { bytes, header, volume, axis: reading.axis, greys: Greys::Stored };
+    let mut opened = Nifti { bytes, header, volume, axis, greys: Greys::Stored };
+    opened.greys = opened.greys(&reading)?;
     for (index, image) in images.iter().enumerate() {
         if opened.image(index)?.samples() != image.samples() {
-            return Err(NotWrittenBack::OtherPixels(index));
+            return Err(match opened.greys {
+                Greys::Range(..) => NotWrittenBack::OtherRange(index),
+                _ => NotWrittenBack::OtherPixels(index),
+            });
+        }
+        if let Greys::Range(low, high) = opened.greys {
+            if !opened.tells_voxels(index, image, low, high) {
+                return Err(NotWrittenBack::Rounded);
+            }
+            // The voxels that the image tells are those in the file.
+            continue;
         }
         let voxels = volume.voxels(image.samples());
         let places = opened.places(index).ok_or_else(truncated)?;
@@ -41,6 +54,16 @@ pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'
     }
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(&opened.bytes).and_then(|()| packed.finish()).map_err(|error| ReadErrorKind::Io(error).into())
+}
+
+impl Nifti {
+    /// Whether the nearest whole number to the value of every sample of slice `index` is the voxel.
+    fn tells_voxels(&self, index: usize, image: &Image, low: f64, high: f64) -> bool {
+        let Some(voxels) = self.slice(index) else { return false };
+        let samples = image.samples().as_chunks().0.iter().map(|word| f64::from(u16::from_le_bytes(*word)));
+        let step = (high - low) / f64::from(u16::MAX);
+        voxels.zip(samples).all(|(voxel, sample)| self.volume.stored(low + sample * step).round() == self.value(voxel))
+    }
 }
 
 impl Volume {

@@ -16,6 +16,8 @@ pub struct Originals {
     files: Vec<Original>,
     /// The file of every image, and its place there.
     by_name: HashMap<String, (usize, usize)>,
+    /// The range of values of its volumes, if one of them needs it.
+    range: Option<(f64, f64)>,
 }
 
 /// A file, which holds one or more images.
@@ -35,7 +37,8 @@ impl Originals {
     pub fn open(root: &Path, options: &ReadOptions) -> Result<Self, SetError> {
         let mut files: Vec<Original> = Vec::new();
         let mut by_name = HashMap::new();
-        for (name, path, format) in FolderSource::located(root, options)? {
+        let (located, range) = FolderSource::located(root, options)?;
+        for (name, path, format) in located {
             if files.last().is_none_or(|last| last.path != path) {
                 files.push(Original { path, images: 0, format });
             }
@@ -45,7 +48,7 @@ impl Originals {
         }
         // A single file is named with its folder left out.
         let root = if root.is_file() { root.parent().unwrap_or(Path::new("")) } else { root };
-        Ok(Self { root: root.to_owned(), files, by_name })
+        Ok(Self { root: root.to_owned(), files, by_name, range })
     }
 
     /// The number of the file that holds an image, and the image's place there.
@@ -65,7 +68,7 @@ impl Originals {
     pub fn copy(&self, file: usize, images: &[Image], options: &CopyOptions<'_>) -> Result<Vec<u8>, NotWrittenBack> {
         let Some(original) = self.files.get(file) else { return Err(NotWrittenBack::OtherFormat) };
         let bytes = read(&self.root.join(&original.path), options.memory)?;
-        write_back::copy(original.format, bytes, images, options)
+        write_back::copy(original.format, bytes, images, &CopyOptions { range: self.range, ..*options })
     }
 }
 

@@ -324,12 +324,13 @@ impl FolderSource {
     pub(super) fn located(
         root: &Path,
         options: &ReadOptions,
-    ) -> Result<impl Iterator<Item = (String, PathBuf, Format)>, SetError> {
-        let Self { items, locations, .. } = Self::walk(root, options)?.0;
-        Ok(items.into_iter().zip(locations).filter_map(|(item, location)| match location {
+    ) -> Result<(impl Iterator<Item = (String, PathBuf, Format)>, Option<(f64, f64)>), SetError> {
+        let Self { items, locations, options, .. } = Self::walk(root, options)?.0;
+        let files = items.into_iter().zip(locations).filter_map(|(item, location)| match location {
             Location::File(path, format) | Location::Image { path, format, .. } => Some((item.name, path, format)),
             Location::Unreadable(..) | Location::NotText(_) => None,
-        }))
+        });
+        Ok((files, options.range))
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
