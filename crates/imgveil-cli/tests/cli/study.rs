@@ -422,8 +422,8 @@ fn a_study_takes_a_sealed_key() {
     let key = Key::parse(key(0).as_bytes()).unwrap();
     save_sealed(&key, &sandbox.path("s.key"), &Passphrase::new("three words here").unwrap()).unwrap();
     sandbox.key("p.txt", "three words here\n", 0o600);
-    let grid = "data = \"in\"\nkey = \"s.key\"\nseeds = [1]\nschemes = [\"none\", \"le\"]\nmodels = [\"cnn\"]\n[train]\n\
-                epochs = 1\nbatch = 8\n";
+    let rows = "schemes = [\"none\", \"le\"]\nmodels = [\"cnn\"]";
+    let grid = format!("data = \"in\"\nkey = \"s.key\"\nseeds = [1]\n{rows}\n[train]\nepochs = 1\nbatch = 8\n");
     std::fs::write(sandbox.path("grid.toml"), grid).unwrap();
     let file = "give --passphrase-file FILE, or let IMGVEIL_PASSPHRASE_FILE name the file";
     let words = format!("s.key is sealed with a passphrase, which every run of a study reads by itself: {file}");

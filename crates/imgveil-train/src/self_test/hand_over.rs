@@ -49,7 +49,11 @@ fn compare(
         let view = Augmentation { dx: batch as i16 % 3, mirrored: batch % 2 == 1, ..Augmentation::IDENTITY };
         let picks: Vec<_> = (0..BATCH).map(|i| ((batch * 5 + i * 7) % IMAGES, view)).collect();
         let before = crate::trainer::counts(backend);
-        // Between batches burn works on tensors of its own, whose memory is used again.
+        // Between batches burn works on tensors of its own, whose memory is used again. It queues kernels and submits
+        // them later: one that reads memory which is free now must still come before the batch is written there.
+        let read = Tensor::<4>::full([BATCH, 3, 32, 32], 3.0, &backend.device());
+        let queued = read.clone() * 2.0;
+        drop(read);
         let ready = found.batch(&picks)?;
         let passed = crate::trainer::counts(backend) - before;
         let churn = Tensor::<2>::ones([64, 64], &backend.device()).matmul(Tensor::ones([64, 64], &backend.device()));
@@ -75,6 +79,13 @@ fn compare(
                 format!("{what}: batch {batch}"),
                 format!("{} bytes read back", passed.device_to_host),
                 "none",
+            ));
+        }
+        if fetch(backend, queued)?.iter().any(|&value| value != 6.0) {
+            return Err(wrong(
+                format!("{what}: what burn had queued before batch {batch}"),
+                "other values",
+                "6 everywhere",
             ));
         }
         if fetch(backend, churn)?.iter().any(|&sum| sum != 64.0) {

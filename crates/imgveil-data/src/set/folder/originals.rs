@@ -1,6 +1,6 @@
 //! The files that the images of a set were read from, to find the file of an image by the image's name.
 
-use super::source::FolderSource;
+use super::source::{FolderSource, Located};
 use crate::format::write_back::{self, CopyOptions, NotWrittenBack};
 use crate::format::{Format, ReadErrorKind, ReadOptions};
 use crate::memory::Memory;
@@ -37,8 +37,8 @@ impl Originals {
     pub fn open(root: &Path, options: &ReadOptions) -> Result<Self, SetError> {
         let mut files: Vec<Original> = Vec::new();
         let mut by_name = HashMap::new();
-        let (located, range) = FolderSource::located(root, options)?;
-        for (name, path, format) in located {
+        let Located { images, range } = FolderSource::located(root, options)?;
+        for (name, path, format) in images {
             if files.last().is_none_or(|last| last.path != path) {
                 files.push(Original { path, images: 0, format });
             }

@@ -211,6 +211,15 @@ fn counted_called(number: usize) -> String {
     format!("{} {} called", counted(number, "image"), if number == 1 { "is" } else { "are" })
 }
 
+/// The images of a folder with their files.
+#[cfg(not(target_family = "wasm"))]
+pub(super) struct Located {
+    /// The name of each image, its file, and the format of that.
+    pub images: Vec<(String, PathBuf, Format)>,
+    /// The range of values of the volumes, if one of them needs it.
+    pub range: Option<(f64, f64)>,
+}
+
 impl FolderSource {
     fn walk(input: &Path, options: &ReadOptions) -> Result<(Self, Vec<Remark>), SetError> {
         let mut found = Found::default();
@@ -318,19 +327,16 @@ impl FolderSource {
         Ok((source, remarks))
     }
 
-    /// The images of a folder of plain images: the name of each, its file, and the format of that. Images of a file
-    /// follow each other. Files that cannot be read are left out.
+    /// The images of a folder of plain images. Images of a file follow each other. Files that cannot be read are left
+    /// out.
     #[cfg(not(target_family = "wasm"))]
-    pub(super) fn located(
-        root: &Path,
-        options: &ReadOptions,
-    ) -> Result<(impl Iterator<Item = (String, PathBuf, Format)>, Option<(f64, f64)>), SetError> {
+    pub(super) fn located(root: &Path, options: &ReadOptions) -> Result<Located, SetError> {
         let Self { items, locations, options, .. } = Self::walk(root, options)?.0;
         let files = items.into_iter().zip(locations).filter_map(|(item, location)| match location {
             Location::File(path, format) | Location::Image { path, format, .. } => Some((item.name, path, format)),
             Location::Unreadable(..) | Location::NotText(_) => None,
         });
-        Ok((files, options.range))
+        Ok(Located { images: files.collect(), range: options.range })
     }
 
     fn fail(&self, index: usize, kind: ReadErrorKind) -> ReadError {
