@@ -49,7 +49,8 @@ const preview = {
       const what = state.input ? `${path}: ${shown.size}` : "A drawing stands in for your images until you choose some";
       const more = shown.images > 1 ? `, the first of ${shown.images} images` : "";
       const contrast = shown.stretched ? ", shown with more contrast than it has" : "";
-      $("view-state").textContent = `${what}${more}${contrast}${state.key ? "" : ". Shown with a key that is thrown away"}.`;
+      const whose = state.key ? "" : ". Shown with a key that is thrown away";
+      $("view-state").textContent = `${what}${more}${contrast}${whose}.`;
     } catch (error) {
       if (run !== this.run || error.kind === "ended") return;
       if (error.kind === "broken") {

@@ -4,8 +4,7 @@ use crate::args::ReadArgs;
 use crate::error::Error;
 use crate::exit::{DONE, Failure, Outcome};
 use crate::output::{ImageBar, Output, counted, report_set_aside};
-use crate::preview::eight_bits;
-use crate::sheet::{Captioned, gallery, picture, png};
+use crate::sheet::{Captioned, STRETCHED, gallery, is_stretched, picture, png};
 use image::{Rgb, RgbImage};
 use imgveil_data::burnt_in::Region;
 use imgveil_data::format::{ExifOrientation, ReadOptions};
@@ -131,10 +130,12 @@ fn sheet(args: &Args, options: &ReadOptions, found: &FoundText, path: &Path) -> 
     let source = open_with(&args.input, options)?.source;
     let numbers: HashMap<&str, usize> =
         source.items().iter().enumerate().map(|(number, item)| (item.name.as_str(), number)).collect();
-    let mut shown = Vec::new();
+    let (mut shown, mut stretched) = (Vec::new(), false);
     for SeenText { name, regions, .. } in found.seen.iter().take(SHOWN) {
         let Some(&number) = numbers.get(name.as_str()) else { continue };
-        let mut picture = picture(&eight_bits(source.read(number).map_err(Error::unreadable)?));
+        let image = source.read(number).map_err(Error::unreadable)?;
+        stretched |= is_stretched(&image);
+        let mut picture = picture(&image);
         regions.iter().for_each(|region| frame(&mut picture, *region));
         let verdict = counted(regions.len(), "region");
         shown.push(Captioned { label: name.clone(), verdict, good: false, notes: Vec::new(), picture });
@@ -142,6 +143,7 @@ fn sheet(args: &Args, options: &ReadOptions, found: &FoundText, path: &Path) -> 
     let more = found.seen.len().saturating_sub(SHOWN);
     let mut notes = vec!["Marks that stand in a line as letters do. Not all text is found.".to_owned()];
     notes.extend((more > 0).then(|| format!("{more} more images are not shown.")));
+    notes.extend(stretched.then(|| STRETCHED.to_owned()));
     let sheet = gallery("imgveil: what looks like text in pixels", &notes, &shown)?;
     let png = png(&sheet).map_err(|reason| Error::cannot_encode(path, &reason))?;
     Ok(write_atomically(path, &png)?)

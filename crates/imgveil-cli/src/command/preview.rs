@@ -58,7 +58,7 @@ pub struct Args {
     /// Print what is on the sheet as JSON
     #[arg(long)]
     json: bool,
-    /// A PNG or JPEG file
+    /// A picture, a DICOM object or a NIfTI volume; of several images in one, the middle one is shown
     #[arg(value_name = "IMAGE")]
     image: PathBuf,
 }

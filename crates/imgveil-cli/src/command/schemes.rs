@@ -9,7 +9,7 @@ use crate::preview::Exhibit;
 use crate::scheme_file::is_scheme_file;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::scheme::{Choice, CompileError, KeySpace, Options, PRESETS, Preset, Risk, Scheme};
-use imgveil_data::format::{ReadOptions, picture};
+use imgveil_data::format::{ReadOptions, is_image_file};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -94,7 +94,7 @@ fn draw(image: &Path, args: &Args, out: &Output) -> Outcome {
     show(wanted, out)
 }
 
-/// The picture at a path, or the first one in the folder there.
+/// The image at a path, or the first one in the folder there.
 fn first_picture(path: &Path) -> Result<PathBuf, Failure> {
     if !path.is_dir() {
         return Ok(path.to_owned());
@@ -103,13 +103,13 @@ fn first_picture(path: &Path) -> Result<PathBuf, Failure> {
     while let Some(folder) = folders.pop() {
         let mut inside: Vec<PathBuf> = folder.read_dir().into_iter().flatten().flatten().map(|e| e.path()).collect();
         inside.sort();
-        if let Some(picture) = inside.iter().find(|path| path.is_file() && picture::is_picture_name(path)) {
+        if let Some(picture) = inside.iter().find(|path| is_image_file(path)) {
             return Ok(picture.clone());
         }
         let real = |path: &PathBuf| path.is_dir() && !path.is_symlink();
         folders.extend(inside.into_iter().filter(real).rev());
     }
-    let words = format!("there is no picture in {}: name one, such as a PNG file", path.display());
+    let words = format!("there is no image in {}: name one, such as a PNG file", path.display());
     Err(Failure { words, code: DATASET })
 }
 

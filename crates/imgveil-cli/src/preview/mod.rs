@@ -9,15 +9,14 @@ pub use exhibit::Exhibit;
 use self::mixture::mixture;
 use crate::error::Error;
 use crate::exit::Failure;
-use crate::sheet::{Captioned, gallery, picture, png};
+use crate::sheet::{Captioned, STRETCHED, gallery, is_stretched, picture, png};
 use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::key::Key;
 use imgveil::internal::schedule::ImageId;
 use imgveil::internal::scheme::{Scheme, compile};
 use imgveil::internal::sealed::{Salt, image_id, neutral_name};
-use imgveil_data::format::picture::read_image_with;
-use imgveil_data::format::{ReadError, ReadErrorKind, ReadOptions};
+use imgveil_data::format::{ReadError, ReadErrorKind, ReadOptions, one_image};
 use imgveil_data::job::Progress;
 use imgveil_data::set::{Resize, check_new, write_atomically};
 use std::path::{Path, PathBuf};
@@ -40,7 +39,7 @@ impl SetPlace {
 
 /// What to show, and where to write it.
 pub struct PreviewRequest<'a> {
-    /// A PNG or JPEG file.
+    /// A picture, a DICOM object or a NIfTI volume, of which the middle image is shown.
     pub image: &'a Path,
     /// How it is read.
     pub reading: &'a ReadOptions,
@@ -105,7 +104,7 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     }
     // The tables of a scheme, and what every exhibit keeps: its image, and its picture in colour.
     let factor = TABLES + KEPT * request.exhibits.len() as u64;
-    let image = read_image_with(request.image, request.reading, factor).map_err(Error::unreadable)?;
+    let image = one_image(request.image, request.reading, factor).map_err(Error::unreadable)?;
     let image = at_depth(image, request)?;
     progress.start(request.exhibits.len());
     let mut shown = Vec::with_capacity(request.exhibits.len());
@@ -136,8 +135,11 @@ pub fn preview(request: &PreviewRequest<'_>, progress: &dyn Progress) -> Result<
     } else {
         format!("With key {}.", request.key.fingerprint())
     };
-    let notes =
-        [key, "What the eye does not see may be broken all the same: `imgveil schemes NAME` tells by what.".to_owned()];
+    let mut notes = vec![
+        key,
+        "What the eye does not see may be broken all the same: `imgveil schemes NAME` tells by what.".to_owned(),
+    ];
+    notes.extend(shown.iter().any(|(_, shown)| is_stretched(shown)).then(|| STRETCHED.to_owned()));
     let title = format!("imgveil: {file}, {}", image.geometry());
     let sheet = gallery(&title, &notes, &captioned)?;
     let png = png(&sheet).map_err(|reason| Error::cannot_encode(request.output, &reason))?;
@@ -220,7 +222,7 @@ fn show(exhibit: &Exhibit, image: &Image, request: &PreviewRequest<'_>) -> Resul
     }
     let lossy = lossy.map(|lossy| lossy.to_string());
     // It has as many samples as the plain image.
-    let encrypted = eight_bits(Image::new(geometry, encrypted).unwrap_or(plain));
+    let encrypted = Image::new(geometry, encrypted).unwrap_or(plain);
     Ok((Shown { scheme, geometry: geometry.to_string(), lossy, idle, notes }, encrypted))
 }
 
@@ -240,7 +242,7 @@ fn at_depth(image: Image, request: &PreviewRequest<'_>) -> Result<Image, Failure
 }
 
 /// The image with 8 bits per sample: the most significant 8.
-pub fn eight_bits(image: Image) -> Image {
+fn eight_bits(image: Image) -> Image {
     let geometry = image.geometry().with_depth(Depth::U8);
     match image.geometry().depth() {
         Depth::U8 => image,
@@ -304,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn deep_images_are_shown_by_their_upper_bits() {
+    fn deep_images_are_mixed_by_their_upper_bits() {
         let geometry = Geometry::new(1, 2, 1).unwrap();
         let deep = Image::new(geometry.with_depth(Depth::U16), vec![1, 2, 3, 255]).unwrap();
         assert_eq!(eight_bits(deep), Image::new(geometry, vec![2, 255]).unwrap());

@@ -101,6 +101,6 @@ fn a_picture_is_drawn_under_every_scheme() {
     assert!(image::open(sandbox.path("sheet.png")).unwrap().height() > 500);
     sandbox.refuses("schemes --for in -k k.key -o sheet.png", USAGE, &there("sheet.png"));
     std::fs::remove_file(sandbox.path("in/deep/a.png")).unwrap();
-    let words = "there is no picture in in: name one, such as a PNG file";
+    let words = "there is no image in in: name one, such as a PNG file";
     sandbox.refuses("schemes --for in -o other.png", DATASET, words);
 }

@@ -1,5 +1,6 @@
 //! `imgveil preview`.
 
+use crate::common::crafted_files::nifti;
 use crate::common::sandbox::*;
 use crate::sets::OWN;
 use serde_json::Value;
@@ -31,6 +32,21 @@ fn a_preview_shows_an_image_under_every_scheme() {
         let (height, width, _) = sandbox.pixels(sheet);
         assert!((1000..3000).contains(&height) && (1000..3000).contains(&width), "{height}x{width}");
     }
+}
+
+/// The middle slice of a volume of 16 bits, whose values lie close together, from black to white.
+#[test]
+fn a_volume_is_shown_by_its_middle_with_more_contrast() {
+    let sandbox = Sandbox::new();
+    let slice = |z: i16| (0..296 * 304).flat_map(move |i| (1000 * z + (z % 2) * (i % 304) as i16).to_le_bytes());
+    let words: Vec<u8> = (0..3).flat_map(slice).collect();
+    let mut volume = nifti([304, 296, 3], &words, "");
+    volume[70..72].copy_from_slice(&4u16.to_le_bytes());
+    volume[72..74].copy_from_slice(&16u16.to_le_bytes());
+    sandbox.write("brain.nii", &volume);
+    sandbox.run("preview brain.nii -k k.key -s none").is(0, &showed("preview.png: brain.nii", "1 scheme", 1, 0), "");
+    sandbox.picture("shown.png", image::GrayImage::from_fn(304, 296, |x, _| image::Luma([(x * 255 / 303) as u8])));
+    assert!(shows(&sandbox, "preview.png", "shown.png"));
 }
 
 /// Whether a sheet shows this grey picture somewhere, pixel by pixel.

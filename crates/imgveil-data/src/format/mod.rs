@@ -11,6 +11,8 @@ mod jpeg;
 pub mod nifti;
 #[doc(hidden)]
 pub mod npy;
+#[cfg(not(target_family = "wasm"))]
+mod one_image;
 mod passed_over;
 pub mod picture;
 mod read_options;
@@ -24,6 +26,8 @@ pub use channels::{Channels, luma};
 pub(crate) use detect::Format;
 pub use error::{ReadError, ReadErrorKind};
 pub use image_file::{Header, ImageFile};
+#[cfg(not(target_family = "wasm"))]
+pub use one_image::{is_image_file, one_image};
 pub use passed_over::PassedOverReason;
 pub use read_options::{Axis, ExifOrientation, ReadOptions};
 pub use scale::Scale;
