@@ -2,8 +2,8 @@
 
     pip install ./python && python benches/peers/call.py
 
-Calls and engine take turns, and the least time of each counts: what else the machine does makes both slower. It is to
-be at most 5 percent.
+Calls and engine take turns and write into the same memory, and the least time of each counts: what else the machine
+does makes both slower. It is to be at most 5 percent.
 """
 
 import time
@@ -17,7 +17,7 @@ TURNS = 300
 def measure(cipher, images, out):
     calls, engine = [], []
     for _ in range(TURNS):
-        engine += cipher._engine_seconds(images, out is None, 1)
+        engine += cipher._engine_seconds(images, out, 1)
         begun = time.perf_counter()
         cipher.encrypt(images, out=out)
         calls.append(time.perf_counter() - begun)

@@ -225,22 +225,37 @@ impl Cipher {
         self.cipher.scheme().has_inverse()
     }
 
-    /// Seconds that the engine alone takes for a batch, from memory to memory, for tests of what a call costs: `fresh`
-    /// with memory that is new each time, as `encrypt` without `out` takes it.
-    fn _engine_seconds(&self, images: &Bound<'_, PyAny>, fresh: bool, count: usize) -> PyResult<Vec<f64>> {
+    /// Seconds that the engine alone takes for a batch of 8 bits, from memory to memory, for tests of what a call costs:
+    /// into `out`, or without it into memory that is new each time, as `encrypt` takes it. It is called as a program in
+    /// Rust calls it, from a thread that is none of those that work.
+    #[pyo3(signature = (images, out, count))]
+    fn _engine_seconds<'py>(
+        &self,
+        images: &Bound<'py, PyAny>,
+        out: Option<&Bound<'py, PyAny>>,
+        count: usize,
+    ) -> PyResult<Vec<f64>> {
         let py = images.py();
         let samples = Samples::of(images, self.cipher.geometry())?;
         let input = samples.bytes()?;
         let none: [&str; 0] = [];
-        threads::run(py, || {
-            let mut kept = vec![0; if fresh { 0 } else { input.len() }];
+        let mut given = match out {
+            Some(_) => Some(Output::<u8>::of(
+                py,
+                out,
+                &samples.shape(),
+                sample_type(self.cipher.geometry()),
+                &samples.array(),
+            )?),
+            None => None,
+        };
+        let mut kept = given.as_mut().map(Output::memory).transpose()?;
+        py.detach(|| {
             let timed = |_| {
                 let begun = std::time::Instant::now();
-                if fresh {
-                    let mut output = vec![0; input.len()];
-                    self.cipher.encrypt_into(input, &none, &mut output)?;
-                } else {
-                    self.cipher.encrypt_into(input, &none, &mut kept)?;
+                match &mut kept {
+                    Some(kept) => drop(self.cipher.encrypt_into(input, &none, kept)?),
+                    None => drop(self.cipher.encrypt_into(input, &none, &mut vec![0; input.len()])?),
                 }
                 Ok::<_, imgveil::Error>(begun.elapsed().as_secs_f64())
             };
