@@ -7,7 +7,7 @@ const engine = wasm_bindgen;
 let machine = null;
 let files = null;
 let stopped = false;
-// The number of the newest message that makes earlier previews useless.
+// The number of the newest preview or choice of files. Earlier previews are useless then.
 let newest = 0;
 
 // Lets messages in, such as the one that stops a job. A timer would wait for milliseconds each time.
@@ -159,14 +159,14 @@ async function answer(data) {
   }
 }
 
-// Jobs that can be stopped while they run.
+// Tasks that a "stop" ends early.
 const STOPPABLE = ["encrypt", "decrypt", "check", "measure"];
-// These use neither the files nor the device.
+// Tasks that use neither the files nor the device, and need not wait for others.
 const AT_ONCE = ["scheme", "makeKey", "openKey"];
 let last = Promise.resolve();
 onmessage = ({ data }) => {
   const { id, task } = data;
-  // Not when its turn comes: a stop may arrive before the job has begun.
+  // Reset here and not when the job begins: a stop may arrive before that, and must not be lost.
   if (STOPPABLE.includes(task)) stopped = false;
   if (task === "preview" || task === "choose") newest = id;
   if (task === "stop") {
@@ -174,7 +174,8 @@ onmessage = ({ data }) => {
     postMessage({ id, value: null });
     return;
   }
-  // Else one task at a time: one that waits for the GPU holds the files and the device, which another would free.
+  // All other tasks run one after another: a task that waits for the GPU still uses the files and the device, and
+  // another task might free them.
   if (AT_ONCE.includes(task)) answer(data);
   else last = last.then(() => answer(data));
 };

@@ -286,7 +286,8 @@ async function misuse(browser) {
 
 async function keys(browser) {
   const { page, errors, context } = await open(browser, site.address);
-  // Dialogues are taken over from now on: done only when one is awaited, that may come after the key is pressed.
+  // With a listener, the browser hands file dialogues to the test from the start. Without one it begins to do so when a
+  // dialogue is waited for, and the key press may come first.
   page.on("filechooser", () => {});
   const fingerprint = () => page.locator("#key-state code").innerText();
   const afresh = async () => {

@@ -51,8 +51,8 @@ async function take(found, folder = "") {
   show($("drop"), false);
   show($("chosen"));
   try {
-    // Before it is asked for: a preview that is under way does not hand out its drawing instead, and a file of names
-    // that is opened meanwhile stays.
+    // Set before the worker is asked. A preview that is under way then sees that there are files and does not choose
+    // its drawing, and a file of names that is opened meanwhile is kept.
     state.handed = { paths, list };
     state.names = null;
     const input = await engine.ask("choose", { paths, list });

@@ -66,7 +66,7 @@ pub struct Args {
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
     if let Some(images) = &args.images {
-        return draw(&first_picture(images)?, args, out);
+        return draw(&first_image(images)?, args, out);
     }
     match (&args.name, args.options.first_given()) {
         (Some(name), _) => explain(name, args, out),
@@ -95,7 +95,7 @@ fn draw(image: &Path, args: &Args, out: &Output) -> Outcome {
 }
 
 /// The image at a path, or the first one in the folder there.
-fn first_picture(path: &Path) -> Result<PathBuf, Failure> {
+fn first_image(path: &Path) -> Result<PathBuf, Failure> {
     if !path.is_dir() {
         return Ok(path.to_owned());
     }
@@ -103,8 +103,8 @@ fn first_picture(path: &Path) -> Result<PathBuf, Failure> {
     while let Some(folder) = folders.pop() {
         let mut inside: Vec<PathBuf> = folder.read_dir().into_iter().flatten().flatten().map(|e| e.path()).collect();
         inside.sort();
-        if let Some(picture) = inside.iter().find(|path| is_image_file(path)) {
-            return Ok(picture.clone());
+        if let Some(image) = inside.iter().find(|path| is_image_file(path)) {
+            return Ok(image.clone());
         }
         let real = |path: &PathBuf| path.is_dir() && !path.is_symlink();
         folders.extend(inside.into_iter().filter(real).rev());

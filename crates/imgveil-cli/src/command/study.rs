@@ -114,7 +114,8 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     Ok(if failed == all { FAILED } else { PARTLY })
 }
 
-/// The file of a sealed key's passphrase. Every run reads it by itself, so that nobody can be asked for it.
+/// The file of a sealed key's passphrase. Every run is a process of its own that reads the file, so the passphrase can
+/// be neither typed nor piped in.
 fn passphrase_file(args: &PassphraseArgs, key: &KeyFile) -> Result<PassphraseArgs, Failure> {
     let file = args.file().filter(|_| key.is_sealed() || args.passphrase_file.is_some());
     let why = match &file {
