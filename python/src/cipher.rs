@@ -225,9 +225,9 @@ impl Cipher {
         self.cipher.scheme().has_inverse()
     }
 
-    /// Seconds that the engine alone takes for a batch of 8 bits, from memory to memory, for tests of what a call costs:
-    /// into `out`, or without it into memory that is new each time, as `encrypt` takes it. It is called as a program in
-    /// Rust calls it, from a thread that is none of those that work.
+    /// Seconds that the engine alone takes for a batch of 8 bits, from memory to memory, for tests of what a call
+    /// costs: into `out`, or without it into memory that is new each time, as `encrypt` takes it. The calling thread is
+    /// none of the engine's, as in a program in Rust.
     #[pyo3(signature = (images, out, count))]
     fn _engine_seconds<'py>(
         &self,
