@@ -1,6 +1,6 @@
 //! How much memory a job may use.
 
-use crate::process_memory;
+use crate::process_memory::{self, RESERVED};
 use imgveil::internal::plain::Plain;
 use std::fmt;
 use std::num::NonZeroU64;
@@ -161,9 +161,6 @@ pub fn available_now() -> Option<u64> {
     let container = system.cgroup_limits().map(|group| group.free_memory);
     [machine, container].into_iter().flatten().min()
 }
-
-/// The address space that the allocator of glibc reserves for a thread.
-const RESERVED: u64 = 64 << 20;
 
 /// A worker decodes, computes and encodes.
 const THREADS_OF_A_WORKER: u64 = 3;

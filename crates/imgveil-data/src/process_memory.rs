@@ -18,10 +18,13 @@ pub fn process_memory() -> Option<ProcessMemory> {
     of_status(&read("status")?)
 }
 
-/// What the limits on address space and data, which `ulimit` and `prlimit` set, leave to this process. `None` where
-/// there is no limit, or the system does not say.
+/// The address space that the allocator of glibc reserves for a thread.
+pub(crate) const RESERVED: u64 = 64 << 20;
+
+/// What the limits on address space and data, which `ulimit` and `prlimit` set, leave to this process. What its
+/// allocator has reserved and not used is left. `None` where there is no limit, or the system does not say.
 pub fn space_left() -> Option<u64> {
-    left(&read("limits")?, &read("status")?)
+    left(&read("limits")?, &read("status")?, &read("maps").unwrap_or_default())
 }
 
 #[cfg(target_os = "linux")]
@@ -47,14 +50,31 @@ fn of_status(status: &str) -> Option<ProcessMemory> {
     Some(ProcessMemory { resident: resident?, most_resident: most_resident?, space: space?, most_space: most_space? })
 }
 
-/// What the limits leave, from the texts of `/proc/self/limits` and `/proc/self/status`.
-fn left(limits: &str, status: &str) -> Option<u64> {
-    let left = |limit: &str, used: &str| {
+/// What the limits leave, from the texts of `/proc/self/limits`, `/proc/self/status` and `/proc/self/maps`.
+fn left(limits: &str, status: &str, maps: &str) -> Option<u64> {
+    let left = |limit: &str, used: u64| {
         let line = limits.lines().find_map(|line| line.strip_prefix(limit))?;
         let limit: u64 = line.split_whitespace().next()?.parse().ok()?;
-        Some(limit.saturating_sub(figure(status, used)?))
+        Some(limit.saturating_sub(used))
     };
-    [left("Max address space", "VmSize"), left("Max data size", "VmData")].into_iter().flatten().min()
+    // How many threads have allocated already is chance. It must not decide whether something fits.
+    let space = figure(status, "VmSize").map(|used| used.saturating_sub(reserved(maps)));
+    // Memory that cannot be written is no data.
+    let data = figure(status, "VmData");
+    [left("Max address space", space?), left("Max data size", data?)].into_iter().flatten().min()
+}
+
+/// The address space that the allocator has reserved for threads and not used, from the text of `/proc/self/maps`: the
+/// rest of each of its arenas, private memory without a file that is neither read nor written.
+fn reserved(maps: &str) -> u64 {
+    let size = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (start, end) = fields.next()?.split_once('-')?;
+        let is_reserved = fields.next()? == "---p" && fields.count() == 3;
+        let size = u64::from_str_radix(end, 16).ok()?.checked_sub(u64::from_str_radix(start, 16).ok()?)?;
+        (is_reserved && size < RESERVED).then_some(size)
+    };
+    maps.lines().filter_map(size).sum()
 }
 
 #[cfg(test)]
@@ -69,8 +89,21 @@ mod tests {
         let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
                       Max data size             unlimited            unlimited            bytes     \n\
                       Max address space         536870912            536870912            bytes     \n";
-        assert_eq!(left(limits, STATUS), Some(536_870_912 - 102_400 * 1024));
-        assert_eq!(left(&limits.replace("536870912", "unlimited"), STATUS), None);
+        assert_eq!(left(limits, STATUS, ""), Some(536_870_912 - 102_400 * 1024));
+        assert_eq!(left(&limits.replace("536870912", "unlimited"), STATUS, ""), None);
+        assert_eq!(left(&limits.replacen("unlimited", "4194304", 1), STATUS, ""), Some((4 << 20) - (2 << 20)));
+    }
+
+    #[test]
+    fn what_the_allocator_reserves_is_left() {
+        let limits = "Max address space         536870912            536870912            bytes     \n";
+        // An arena of 64 MiB of which 1 MiB is used, a gap of a library, and memory that something else reserves.
+        let maps = "7f0000000000-7f0000100000 rw-p 00000000 00:00 0 \n\
+                    7f0000100000-7f0004000000 ---p 00000000 00:00 0 \n\
+                    7f1000000000-7f1000200000 ---p 00000000 fe:00 77                         /usr/lib/libc.so.6\n\
+                    7f2000000000-7f2010000000 ---p 00000000 00:00 0 \n";
+        assert_eq!(reserved(maps), 63 << 20);
+        assert_eq!(left(limits, STATUS, maps), Some(536_870_912 - (100 << 20) + (63 << 20)));
     }
 
     #[test]
