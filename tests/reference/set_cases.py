@@ -84,6 +84,10 @@ def seals():
     out.append({"secret": COUNT.hex(), "manifest": merged})
     deep = _manifest(COUNT, [_entry(1, geometry="8x8x1x12", original="7x5x1x12")])
     out.append({"secret": COUNT.hex(), "manifest": dict(deep, seal=sets.seal(COUNT, deep))})
+    scans = [_entry(1, rescale={"slope": 0.1, "offset": -1024.0}), _entry(2),
+             _entry(3, rescale={"slope": -1.0, "offset": 1e-7}, members="%064x" % 9)]
+    scans = _manifest(COUNT, scans)
+    out.append({"secret": COUNT.hex(), "manifest": dict(scans, seal=sets.seal(COUNT, scans))})
     chosen = _manifest(COUNT, odd, options=["size=8x16", "fit=pad", "window=40,400"])
     out.append({"secret": COUNT.hex(), "manifest": dict(chosen, seal=sets.seal(COUNT, chosen))})
     return out

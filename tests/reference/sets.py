@@ -51,6 +51,11 @@ def encoding(stated):
     return " ".join([stated["format"]] + more)
 
 
+def double_pair(rescale):
+    """The scale of an image's values ("The seal" of docs/SCHEDULE.md)."""
+    return struct.pack("<dd", rescale["slope"], rescale["offset"])
+
+
 def canonical(manifest, part=None, images=None):
     """The canonical text of a manifest, or of part number `part` of a merged one with these images ("The seal" of
     docs/SCHEDULE.md)."""
@@ -73,6 +78,8 @@ def canonical(manifest, part=None, images=None):
         out += text(entry["plain"]) + text(entry["blake3"])
     if any("members" in entry for entry in images):
         out += text("members") + b"".join(optional(entry.get("members"), text) for entry in images)
+    if any("rescale" in entry for entry in images):
+        out += text("rescale") + b"".join(optional(entry.get("rescale"), double_pair) for entry in images)
     if manifest.get("options"):
         out += text("options") + number(len(manifest["options"])) + b"".join(map(text, manifest["options"]))
     return out

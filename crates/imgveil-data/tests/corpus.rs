@@ -39,7 +39,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn images(bytes: &[u8], opener: Opener) -> Result<Vec<Image>, String> {
     let (header, file) = opener(bytes);
     let file = file.map_err(|e| e.to_string())?;
-    assert_eq!(header.expect("what can be opened has a header"), file.header());
+    assert_eq!(&header.expect("what can be opened has a header"), file.header());
     let count = file.header().count;
     let images = (0..count.min(ENOUGH)).map(|i| file.image(i)).collect::<Result<Vec<_>, _>>();
     let images = images.map_err(|e| e.to_string())?;

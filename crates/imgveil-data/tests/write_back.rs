@@ -160,6 +160,48 @@ fn files_that_are_not_those_of_the_set_are_set_aside() {
     assert!(nothing.contains("none of the"), "{nothing}");
 }
 
+/// A volume of 2x2x2 floats.
+fn floats(values: [f32; 8]) -> Vec<u8> {
+    let mut file = volume();
+    file.truncate(352);
+    file[70..74].copy_from_slice(&[16, 0, 32, 0]);
+    values.iter().for_each(|value| file.extend(value.to_le_bytes()));
+    file
+}
+
+#[test]
+fn volumes_come_back_when_others_beside_them_have_changed() {
+    let scans = Scans::new();
+    let whole = floats([-1000.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 9000.0]);
+    fs::write(scans.path("in/ct/floats.nii"), &whole).unwrap();
+    fs::write(scans.path("in/ct/wider.nii"), floats([-5000.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 20_000.0])).unwrap();
+    scans.encrypt(ReadOptions::default());
+    fs::remove_file(scans.path("in/ct/wider.nii")).unwrap();
+    let summary = scans.write_back("back").unwrap();
+    // The image of the volume that is gone has no original.
+    let expected = "has no original: there is no DICOM object or NIfTI volume of this name";
+    assert_eq!(reasons(&summary).len(), 2);
+    assert!(reasons(&summary).iter().all(|reason| reason.contains(expected)), "{:?}", reasons(&summary));
+    assert_eq!(fs::read(scans.path("back/ct/floats.nii")).unwrap(), whole);
+    assert_eq!(fs::read(scans.path("back/ct/brain.nii")).unwrap(), volume());
+}
+
+#[test]
+fn another_scale_of_values_is_another_file() {
+    let scans = Scans::new();
+    scans.encrypt(ReadOptions::default());
+    let path = scans.path("in/ct/one.dcm");
+    // The same words with a slope of 2 behind the last element before the pixels.
+    let mut file = fs::read(&path).unwrap();
+    let at = file.len() - 8 - 12;
+    file.splice(at..at, *b"\x28\x00\x53\x10DS\x02\x002 ");
+    fs::write(&path, file).unwrap();
+    let summary = scans.write_back("back").unwrap();
+    let expected = "ct/one.dcm is not the file that was encrypted: in image 0 a value is 2 x sample - 4096, and it was \
+                    1 x sample - 2048";
+    assert_eq!(reasons(&summary), [expected]);
+}
+
 #[test]
 fn nothing_of_others_is_replaced() {
     let scans = Scans::new();

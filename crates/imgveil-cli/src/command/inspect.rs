@@ -2,7 +2,7 @@
 
 use crate::args::ReadArgs;
 use crate::exit::{DONE, Outcome};
-use crate::output::{Output, counted, links_out, set_table};
+use crate::output::{Output, counted, links_out, set_table, values_line};
 use imgveil_data::job::inspect;
 use imgveil_data::set::Trust;
 use std::collections::BTreeMap;
@@ -56,6 +56,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         None => out.say(&format!("{set}: not encrypted, {images} ({mb:.1} MB of pixels)")),
     }
     set_table(&found.splits, &found.classes, &BTreeMap::new(), &found.sizes, out);
+    values_line(&found.values, out);
     if found.unreadable > 0 {
         out.note(&format!("{} cannot be read", counted(found.unreadable, "image")));
     }

@@ -15,7 +15,7 @@ pub use plain::{is_plain, plain, plain_json, plain_lines};
 pub use progress::{ImageBar, hush, links_out};
 #[cfg(feature = "train")]
 pub use set_table::division;
-pub use set_table::{contents_lines, set_table};
+pub use set_table::{contents_lines, set_table, values_line};
 pub use timed_lines::TimedLines;
 
 use crate::exit::{FAILED, Failure};

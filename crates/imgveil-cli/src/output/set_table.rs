@@ -1,7 +1,7 @@
 //! Splits, classes and sizes of a set.
 
 use super::Output;
-use imgveil_data::job::{Contents, Size};
+use imgveil_data::job::{Contents, Size, Values};
 use std::collections::BTreeMap;
 
 /// Numbers of images by the names of splits or classes.
@@ -11,6 +11,14 @@ type Counts = BTreeMap<String, usize>;
 pub fn set_table(splits: &Counts, classes: &Counts, plain: &BTreeMap<String, String>, sizes: &[Size], out: &Output) {
     division(splits, classes, plain).iter().for_each(|line| out.say(line));
     out.say(&line("sizes", sizes.iter().map(|size| (size.geometry.clone(), size.images)).collect()));
+}
+
+/// Prints a line for how values follow from samples, if files say so.
+pub fn values_line(values: &[Values], out: &Output) {
+    if !values.is_empty() {
+        let one = |values: &Values| (format!("a value is {}", values.rescale), values.images);
+        out.say(&line("values", values.iter().map(one).collect()));
+    }
 }
 
 /// The lines about splits and classes.

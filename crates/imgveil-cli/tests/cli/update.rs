@@ -1,5 +1,6 @@
 //! Sets that are brought up to date.
 
+use crate::common::crafted_files::dicom;
 use crate::common::sandbox::*;
 use crate::runs::{done, left};
 use std::collections::BTreeMap;
@@ -339,4 +340,33 @@ fn retrying_keeps_the_numbers_of_classes() {
     }
     assert_eq!(is["classes"], serde_json::json!(["0", "1", "2"]));
     assert_eq!(compared(&sandbox, "out"), [""; 0]);
+}
+
+/// The scale of values is in the manifest and in what `inspect` says. A corrected one is a change, whatever the pixels.
+#[test]
+fn a_corrected_scale_of_values_is_a_change() {
+    let sandbox = Sandbox::new();
+    sandbox.greys(&["in/a.png", "in/b.png"]);
+    let scan = |slope| dicom(8, 8, &[vec![7; 64]], &[(0x0028_1052, b"DS", "-1024"), (0x0028_1053, b"DS", slope)]);
+    sandbox.write("in/scan.dcm", &scan("2"));
+    done(&sandbox, "encrypt -k k.key in out");
+    let before = manifest(&sandbox, "out");
+    assert_eq!(entry(&before, "scan")["rescale"], serde_json::json!({"slope": 2.0, "offset": -1024.0}));
+    assert!(entry(&before, "a").get("rescale").is_none());
+    let told = done(&sandbox, "inspect out").out;
+    assert!(told.contains("\n  values   a value is 2 x sample - 1024 (1)\n"), "{told}");
+    assert_eq!(done(&sandbox, "inspect in").out.lines().last(), told.lines().last());
+    let json: serde_json::Value = serde_json::from_str(&done(&sandbox, "inspect --json out").out).unwrap();
+    assert_eq!(json["values"], serde_json::json!([{"slope": 2.0, "offset": -1024.0, "images": 1}]));
+    sandbox.write("in/scan.dcm", &scan("0.1"));
+    let told = done(&sandbox, "update -k k.key in out");
+    assert!(told.err.contains("0 new, 1 changed, 0 gone, 2 unchanged"), "{}{}", told.out, told.err);
+    let after = manifest(&sandbox, "out");
+    assert_eq!(entry(&after, "scan")["rescale"], serde_json::json!({"slope": 0.1, "offset": -1024.0}));
+    assert_eq!(entry(&after, "scan")["blake3"], entry(&before, "scan")["blake3"]);
+    done(&sandbox, "verify --strict --device cpu -k k.key out");
+    // It is under the seal.
+    let text = std::fs::read_to_string(sandbox.path("out/imgveil.json")).unwrap();
+    sandbox.write("out/imgveil.json", text.replace("\"slope\": 0.1", "\"slope\": 0.2").as_bytes());
+    assert_eq!(sandbox.run("verify --device cpu -k k.key out").code, DATASET);
 }

@@ -132,7 +132,7 @@ mod tests {
         let grey = DynamicImage::ImageLuma8(image::GrayImage::from_fn(8, 6, |x, y| image::Luma([(x * y) as u8])));
         let rgb = DynamicImage::ImageRgb8(grey.to_rgb8());
         let header = Header::new(1, "6x8x1".parse().unwrap());
-        let coloured = Header { geometry: "6x8x3".parse().unwrap(), ..header };
+        let coloured = Header { geometry: "6x8x3".parse().unwrap(), ..header.clone() };
         let options = ReadOptions::default();
         let check = |bytes: Vec<u8>, format: Format, expected: Header, what: &str| {
             let length = bytes.len() as u64;
@@ -140,11 +140,11 @@ mod tests {
             assert_eq!(found.unwrap_or_else(|e| panic!("{what}: {e}")), expected, "{what}");
         };
         for (format, image, expected) in [
-            (ImageFormat::Png, &grey, header),
-            (ImageFormat::Jpeg, &grey, header),
-            (ImageFormat::Bmp, &rgb, coloured),
-            (ImageFormat::Pnm, &grey, header),
-            (ImageFormat::WebP, &rgb, coloured),
+            (ImageFormat::Png, &grey, header.clone()),
+            (ImageFormat::Jpeg, &grey, header.clone()),
+            (ImageFormat::Bmp, &rgb, coloured.clone()),
+            (ImageFormat::Pnm, &grey, header.clone()),
+            (ImageFormat::WebP, &rgb, coloured.clone()),
         ] {
             let mut bytes = Cursor::new(Vec::new());
             image.write_to(&mut bytes, format).unwrap();

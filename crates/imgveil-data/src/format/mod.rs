@@ -30,7 +30,7 @@ pub use image_file::{Header, ImageFile};
 pub use one_image::{is_image_file, one_image};
 pub use passed_over::PassedOverReason;
 pub use read_options::{Axis, ExifOrientation, ReadOptions};
-pub use scale::Scale;
+pub use scale::{Rescale, Rescales, Scale};
 pub use window::Window;
 #[doc(hidden)]
 pub use window::linear;

@@ -1,6 +1,8 @@
 //! What the samples of a grey image mean: whether equal samples of two files are equal values.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 
 /// What the samples of a file mean at full depth.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -19,6 +21,59 @@ pub enum Scale {
     Table(u32),
     /// The images of the file differ in what their samples mean.
     Several,
+}
+
+/// How a value in the modality's units follows from a sample: `slope` times the sample, plus `offset`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rescale {
+    /// Units in a step of samples.
+    pub slope: f64,
+    /// The value of the sample 0.
+    pub offset: f64,
+}
+
+impl Rescale {
+    /// `None` if the numbers tell no values.
+    pub(crate) fn new(slope: f64, offset: f64) -> Option<Self> {
+        (slope.is_finite() && slope != 0.0 && offset.is_finite()).then_some(Self { slope, offset })
+    }
+
+    /// The values of the samples 0 and 65,535.
+    pub(crate) fn range(self) -> (f64, f64) {
+        (self.offset, self.slope * f64::from(u16::MAX) + self.offset)
+    }
+}
+
+impl fmt::Display for Rescale {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { slope, offset } = *self;
+        fmt::Display::fmt(&Scale::Linear { slope, offset }, f)
+    }
+}
+
+/// The [`Rescale`] of each image of a file: none, one for all of them, or one for each.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rescales(Arc<[Option<Rescale>]>);
+
+impl Rescales {
+    /// One for all images.
+    pub(super) fn all(rescale: Option<Rescale>) -> Self {
+        Self(rescale.into_iter().map(Some).collect())
+    }
+
+    /// One for each image, in their order.
+    pub(super) fn each(rescales: impl Iterator<Item = Option<Rescale>>) -> Self {
+        Self(rescales.collect())
+    }
+
+    /// That of an image.
+    pub fn of(&self, image: usize) -> Option<Rescale> {
+        match &*self.0 {
+            [one] => *one,
+            each => each.get(image).copied().flatten(),
+        }
+    }
 }
 
 impl fmt::Display for Scale {

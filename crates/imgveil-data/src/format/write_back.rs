@@ -4,6 +4,7 @@
 use super::detect::Format;
 use super::error::ReadErrorKind;
 use super::read_options::Axis;
+use super::scale::{Rescale, Rescales, Scale};
 #[cfg(not(target_family = "wasm"))]
 use super::{dicom, nifti};
 use crate::Memory;
@@ -47,6 +48,16 @@ pub enum NotWrittenBack {
          them, image {0} has other pixels"
     )]
     OtherRange(usize),
+    /// The file states another scale of values than when it was encrypted.
+    #[error("is not the file that was encrypted: in image {image} a value is {found}, and it was {expected}")]
+    OtherScale {
+        /// The first such image.
+        image: usize,
+        /// What the file states.
+        found: Scale,
+        /// What the set states.
+        expected: Rescale,
+    },
     /// A DICOM object without an identifier to replace.
     #[error("has no SOP Instance UID")]
     NoUid,
@@ -61,8 +72,11 @@ pub struct CopyOptions<'a> {
     pub new_uid: Option<&'a (dyn Fn(&str) -> String + Sync)>,
     /// The axis along which volumes were cut.
     pub axis: Axis,
-    /// The range of values that all volumes of the set were read with, if there was one
-    /// ([`ReadOptions::range`](super::ReadOptions::range)).
+    /// How the values of each image follow from its samples, as the set states it. Sets of earlier versions do not.
+    pub rescales: &'a [Option<Rescale>],
+    /// The range of values that all volumes of the originals would be read with, if there is one
+    /// ([`ReadOptions::range`](super::ReadOptions::range)). Volumes whose scale the set does not state were read with
+    /// it if nothing beside them changed.
     pub range: Option<(f64, f64)>,
     /// How much memory may be used.
     pub memory: Memory,
@@ -85,6 +99,18 @@ pub(crate) fn copy(
         Format::Nifti => nifti::written_back(original, images, options),
         Format::Picture => Err(NotWrittenBack::OtherFormat),
     }
+}
+
+/// Compares the scales of values that a set states with those of a file.
+pub(super) fn check_scales(found: &Rescales, stated: &[Option<Rescale>]) -> Result<(), NotWrittenBack> {
+    for (image, expected) in stated.iter().enumerate() {
+        let (Some(expected), found) = (*expected, found.of(image)) else { continue };
+        if found != Some(expected) {
+            let found = found.map_or(Scale::Unknown, |Rescale { slope, offset }| Scale::Linear { slope, offset });
+            return Err(NotWrittenBack::OtherScale { image, found, expected });
+        }
+    }
+    Ok(())
 }
 
 /// Compares the images of a set with what a file's header promises.

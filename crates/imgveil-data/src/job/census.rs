@@ -1,5 +1,6 @@
 //! Counts of images by split, class and size.
 
+use crate::format::Rescale;
 use crate::set::Split;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -9,6 +10,17 @@ use std::collections::BTreeMap;
 pub struct Size {
     /// The geometry of the images.
     pub geometry: String,
+    /// The number of images.
+    pub images: usize,
+}
+
+/// The number of images whose values follow from plain samples in one way.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Values {
+    /// How they follow.
+    #[serde(flatten)]
+    pub rescale: Rescale,
     /// The number of images.
     pub images: usize,
 }
@@ -33,6 +45,8 @@ pub(super) struct Census {
     pub splits: BTreeMap<String, usize>,
     pub classes: BTreeMap<String, usize>,
     sizes: BTreeMap<String, usize>,
+    /// By the bits of slope and offset.
+    values: BTreeMap<[u64; 2], Values>,
 }
 
 impl Census {
@@ -44,6 +58,20 @@ impl Census {
         let class = label.and_then(|label| classes.get(label as usize)).cloned().unwrap_or_default();
         *self.classes.entry(class).or_default() += 1;
         *self.sizes.entry(geometry).or_default() += 1;
+    }
+
+    /// Counts how the values of an image follow from its samples, if that is known.
+    pub fn add_values(&mut self, rescale: Option<Rescale>) {
+        let Some(rescale) = rescale else { return };
+        let bits = [rescale.slope, rescale.offset].map(f64::to_bits);
+        self.values.entry(bits).or_insert(Values { rescale, images: 0 }).images += 1;
+    }
+
+    /// How values follow from samples, most frequent first.
+    pub fn values(&self) -> Vec<Values> {
+        let mut values: Vec<Values> = self.values.values().cloned().collect();
+        values.sort_by_key(|values| std::cmp::Reverse(values.images));
+        values
     }
 
     /// The sizes, most frequent first.

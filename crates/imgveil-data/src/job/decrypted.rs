@@ -2,7 +2,7 @@
 
 use super::encrypted_set::EncryptedSet;
 use super::plain_names::{PlainNames, slots};
-use crate::format::{ReadError, ReadErrorKind};
+use crate::format::{ReadError, ReadErrorKind, Rescale};
 use crate::set::{Item, Member, Source};
 use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::{Geometry, Image};
@@ -27,6 +27,11 @@ impl Decrypted {
         let items = slots(manifest, names).into_iter().map(|slot| slot.item).collect();
         let classes = names.map_or(manifest.classes.as_slice(), PlainNames::classes).to_vec();
         Self { items, classes, encrypted, device, programs: Mutex::default() }
+    }
+
+    /// How the values of an image follow from its samples, as the manifest states it.
+    pub fn rescale(&self, index: usize) -> Option<Rescale> {
+        self.encrypted.manifest.images.get(index)?.rescale
     }
 
     /// The program that decrypts images of a geometry.

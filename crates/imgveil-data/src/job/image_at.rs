@@ -32,6 +32,7 @@ pub(super) fn entry(set: &Preflighted, index: usize, path: String, geometry: Geo
         label: item.label,
         geometry,
         original: set.originals[index].filter(|&original| original != geometry),
+        rescale: set.meanings.rescale(index),
         id: plain.id,
         plain: hex::encode(&plain.hash),
         blake3: String::new(),

@@ -1,11 +1,11 @@
 //! Reports what a set is, from its manifest or its headers.
 
-use super::census::{Census, Size};
+use super::census::{Census, Size, Values};
 use super::preflight::links_out;
 use crate::Error;
 use crate::format::ReadOptions;
 use crate::set::arrays::archive;
-use crate::set::{Encoding, Manifest, Trust, is_npz, open_with};
+use crate::set::{Described, Encoding, Manifest, Trust, is_npz, open_with};
 use imgveil::internal::scheme::Scheme;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -28,6 +28,10 @@ pub struct Inspection {
     pub classes: BTreeMap<String, usize>,
     /// The number of images by size, most frequent first.
     pub sizes: Vec<Size>,
+    /// How values in the modality's units follow from plain samples, as far as files say so, with the number of images,
+    /// most frequent first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub values: Vec<Values>,
     /// The number of images that cannot be read, as far as headers tell.
     pub unreadable: usize,
     /// The number of files that are not images.
@@ -72,14 +76,14 @@ pub fn inspect(path: &Path, options: &ReadOptions) -> Result<Inspection, Error> 
         return Ok(of_manifest(manifest));
     }
     let source = opened.source.as_ref();
-    let geometries: Vec<_> =
-        (0..source.items().len()).into_par_iter().map(|index| source.geometry(index).ok()).collect();
+    let headers: Vec<_> = (0..source.items().len()).into_par_iter().map(|index| source.described(index).ok()).collect();
     let mut census = Census::default();
-    for (item, geometry) in source.items().iter().zip(&geometries) {
-        let Some(geometry) = geometry else { continue };
+    for (item, header) in source.items().iter().zip(&headers) {
+        let Some(Described { geometry, rescale, .. }) = header else { continue };
+        census.add_values(*rescale);
         census.add(item.split, item.label, source.classes(), geometry.to_string(), geometry.bytes() as u64);
     }
-    let unreadable = geometries.iter().filter(|geometry| geometry.is_none()).count();
+    let unreadable = headers.iter().filter(|header| header.is_none()).count();
     let found = inspection(census, None, unreadable, source.ignored().len());
     Ok(Inspection { links_out: links_out(source), ..found })
 }
@@ -88,6 +92,7 @@ fn of_manifest(manifest: &Manifest) -> Inspection {
     let mut census = Census::default();
     for entry in &manifest.images {
         let bytes = entry.geometry.bytes() as u64;
+        census.add_values(entry.rescale);
         census.add(entry.split, entry.label, &manifest.classes, entry.geometry.to_string(), bytes);
     }
     let encrypted = EncryptedWith {
@@ -102,7 +107,7 @@ fn of_manifest(manifest: &Manifest) -> Inspection {
 }
 
 fn inspection(census: Census, encrypted: Option<EncryptedWith>, unreadable: usize, ignored: usize) -> Inspection {
-    let sizes = census.sizes();
+    let (sizes, values) = (census.sizes(), census.values());
     let Census { images, bytes, splits, classes, .. } = census;
-    Inspection { encrypted, images, bytes, splits, classes, sizes, unreadable, ignored, links_out: Vec::new() }
+    Inspection { encrypted, images, bytes, splits, classes, sizes, values, unreadable, ignored, links_out: Vec::new() }
 }

@@ -8,7 +8,7 @@
 
 use super::error::JobError;
 use super::options::differences;
-use crate::set::{Entry, FORGETS_KEY, SetError, add_entry, add_members};
+use crate::set::{Entry, FORGETS_KEY, SetError, add_entry, add_members, add_rescales};
 use crate::{Memory, regular_file};
 use imgveil::internal::key::Key;
 use imgveil::internal::sealed::{Salt, Text};
@@ -123,6 +123,7 @@ impl Record {
         text.text(&head.check).text(&self.stamp);
         add_entry(&mut text, &self.entry);
         add_members(&mut text, &[&self.entry]);
+        add_rescales(&mut text, &[&self.entry]);
         check(key, &text)
     }
 }
@@ -331,6 +332,7 @@ mod tests {
             id: ImageId([1; 8]),
             plain: "00".into(),
             blake3: "11".into(),
+            rescale: None,
             members: None,
         };
         Record::new("22".into(), entry)

@@ -83,6 +83,7 @@ pub(super) fn encrypt(
                 id: plain.id,
                 plain: hex::encode(&plain.hash),
                 blake3: mixtures::hash(floats).to_hex().to_string(),
+                rescale: None,
                 members: None,
             });
         }

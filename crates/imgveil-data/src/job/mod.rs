@@ -37,8 +37,9 @@ mod image_at;
 mod inspect;
 #[doc(hidden)]
 pub mod journal;
-mod merge;
 #[cfg(not(target_family = "wasm"))]
+mod meanings;
+mod merge;
 mod mix;
 mod names_file;
 mod options;
@@ -65,7 +66,7 @@ mod verify;
 #[cfg(not(target_family = "wasm"))]
 mod write_back;
 
-pub use census::{Contents, Size};
+pub use census::{Contents, Size, Values};
 pub use changes::Changes;
 #[cfg(not(target_family = "wasm"))]
 pub use decrypt::DecryptRun;

@@ -8,18 +8,19 @@ use super::cost;
 use super::depth;
 use super::earlier::Earlier;
 use super::error::{JobError, check_apart};
+use super::meanings::Meanings;
 use super::partition::units;
 use super::progress::{NoProgress, Progress};
 use super::request::EncryptRequest;
 use super::salt;
 use super::summary::{Failure, in_order};
 use super::telling;
-use crate::format::{BurntIn, ExifOrientation, ReadError, ReadOptions, Scale};
+use crate::format::{BurntIn, ExifOrientation, ReadError, ReadOptions};
 use crate::set::names::Naming;
 use crate::set::remark::counted;
 use crate::set::{
-    Advice, Encoding, Item, Mixed, Opened, PassedOver, Remark, Reordered, Slot, Source, Split, at_depth, names,
-    open_set,
+    Advice, Described, Encoding, Item, Mixed, Opened, PassedOver, Remark, Reordered, Slot, Source, Split, at_depth,
+    names, open_set,
 };
 use crate::{Error, Memory};
 use imgveil::internal::image::{Depth, Geometry, Image};
@@ -91,8 +92,8 @@ pub(super) struct Preflighted {
     pub turned: usize,
     /// The depth of the images whose samples have more than 8 bits, if there are any.
     pub depth: Option<Depth>,
-    /// The meanings of samples in the set, each with the first image that has it.
-    scales: Vec<(Scale, usize)>,
+    /// What samples mean.
+    pub meanings: Meanings,
 }
 
 /// Reports what an [`EncryptRun`](super::EncryptRun) of this request would do, and writes nothing.
@@ -230,7 +231,7 @@ pub(super) fn listed(
         classes,
         mine,
         failed: Vec::new(),
-        scales: Vec::new(),
+        meanings: Meanings::of(source.items().len()),
         notes: Vec::new(),
         turned: 0,
         depth: None,
@@ -335,7 +336,8 @@ impl Preflighted {
     fn scan(&mut self, request: &EncryptRequest, set_aside: fn(ReadError) -> Failure) {
         let (resize, tile, memory) = (request.options.resize, request.scheme.tile(), request.options.read.memory);
         let sizes = |index: usize| {
-            let (geometry, scale) = self.source.scaled(index)?;
+            let described = self.source.described(index)?;
+            let geometry = described.geometry;
             let sizes =
                 resize.geometry(geometry, tile).and_then(|resized| Ok((resized, resize.original(geometry, tile)?)));
             let name = &self.source.items()[index].name;
@@ -344,20 +346,17 @@ impl Preflighted {
             let length = self.source.length(index).saturating_add(cost::samples(geometry));
             let length = if geometry == resized { self.source.length(index) } else { length };
             cost::check(memory, resized, &request.scheme, length, name)?;
-            Ok((resized, original, scale))
+            Ok((resized, original, described))
         };
         let wanted: Vec<usize> = self.as_listed().filter(|&index| self.mine[index]).collect();
         let turned = |&index: &usize| !self.source.orientation(index).is_upright();
         self.turned = wanted.par_iter().copied().filter(turned).count();
-        let headers: Vec<Result<(Geometry, Geometry, Scale), ReadError>> =
+        let headers: Vec<Result<(Geometry, Geometry, Described), ReadError>> =
             wanted.par_iter().map(|&index| sizes(index)).collect();
         for (index, header) in wanted.into_iter().zip(headers) {
             match header {
-                Ok((resized, original, scale)) => {
-                    let known = self.scales.iter().any(|(other, _)| *other == scale);
-                    if !known && scale != Scale::Unknown && self.scales.len() < 2 {
-                        self.scales.push((scale, index));
-                    }
+                Ok((resized, original, described)) => {
+                    self.meanings.add(index, described);
                     self.slots[index].geometry = Some(resized);
                     self.originals[index] = Some(original);
                 }
@@ -452,7 +451,7 @@ impl Preflighted {
         for &(geometry, _) in &geometries {
             request.secret.check(&request.scheme, geometry)?;
         }
-        self.notes.extend(self.incomparable());
+        self.notes.extend(self.meanings.incomparable(self.source.as_ref()));
         if let Some(&(geometry, _)) = geometries.first() {
             let idle = request.scheme.idle(geometry);
             self.notes.extend(idle.iter().map(|(stage, why)| Remark::new(format!("{stage} does nothing here: {why}"))));
@@ -509,20 +508,6 @@ impl Preflighted {
         let have = if count == 1 { "has" } else { "have" };
         let words = format!("by the DICOM header, {} {have} or may have text in the pixels", counted(count, "image"));
         (count > 0).then(|| Remark::new(words).with(Advice::BurntIn))
-    }
-
-    /// A note, if equal samples of two images are not equal values.
-    fn incomparable(&self) -> Option<Remark> {
-        let name = |index: usize| self.source.items().get(index).map_or("", |item| item.name.as_str());
-        let of = |&(scale, index): &(Scale, usize)| format!("in `{}` a value is {scale}", name(index));
-        let what = match self.scales.as_slice() {
-            [one @ (Scale::Several, _)] => of(one),
-            [one, two, ..] => format!("{}, {}", of(one), of(two)),
-            _ => return None,
-        };
-        let way = "a window of a centre and a width reads all of them on one scale";
-        let words = "samples of different images cannot be compared";
-        Some(Remark::new(format!("{words}: {what} (slope, intercept, sign or table differ); {way}")))
     }
 
     /// The images that remain to be done, in batches. They are grouped by geometry, so that the scheme is compiled once

@@ -10,7 +10,7 @@ use super::progress::{Busy, NoProgress, Note, Progress};
 use super::request::EncryptOptions;
 use super::summary::{Failure, Summary, in_order};
 use crate::format::write_back::CopyOptions;
-use crate::format::{ReadErrorKind, ReadOptions};
+use crate::format::{ReadErrorKind, ReadOptions, Rescale};
 use crate::set::folder::Originals;
 use crate::set::staging::{STAGED, Staging};
 use crate::set::{Encoding, Manifest, SetError, Source, Trust, names};
@@ -106,6 +106,7 @@ impl WriteBackRun {
         let options = CopyOptions {
             new_uid: (!self.request.keep_uids).then_some(&new_uid),
             axis: read.axis,
+            rescales: &[],
             range: None,
             memory: *memory,
         };
@@ -180,7 +181,8 @@ impl WriteBackRun {
                 return Ok(Err(Failure::of_set(error)));
             }
         };
-        match files.copy(*file, &images, options) {
+        let rescales: Vec<Option<Rescale>> = found.iter().map(|&slot| plain.rescale(slot)).collect();
+        match files.copy(*file, &images, &CopyOptions { rescales: &rescales, ..*options }) {
             Ok(copy) => {
                 staging.put_new(&path, &copy)?;
                 self.progress.advance(found.len(), bytes);

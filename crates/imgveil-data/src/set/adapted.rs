@@ -1,9 +1,9 @@
 //! A plain set whose images are turned as their EXIF orientation says, or brought to one number of channels.
 
-use super::source::Source;
+use super::source::{Described, Source};
 use super::wrapper::Wrapper;
 use crate::format::picture::Orientation;
-use crate::format::{Channels, ExifOrientation, ReadError, ReadOptions, Scale};
+use crate::format::{Channels, ExifOrientation, ReadError, ReadOptions};
 use imgveil::internal::image::{Geometry, GeometryError, Image};
 
 /// A set with adapted images.
@@ -55,9 +55,9 @@ impl Wrapper for Adapted {
         self.channels.map_or(Ok(geometry), |channels| channels.geometry(geometry)).map_err(unfit)
     }
 
-    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
-        let (_, scale) = self.source.scaled(index)?;
-        Ok((Wrapper::geometry(self, index)?, scale))
+    fn described(&self, index: usize) -> Result<Described, ReadError> {
+        let geometry = Wrapper::geometry(self, index)?;
+        Ok(Described { geometry, ..self.source.described(index)? })
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

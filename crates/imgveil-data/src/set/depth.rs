@@ -1,10 +1,10 @@
 //! The bits that samples use. Most 16-bit images of scanners hold 12 bits. If a scheme flipped all 16, anybody could
 //! see which samples are flipped.
 
-use super::source::Source;
+use super::source::{Described, Source};
 use super::wrapper::Wrapper;
 use crate::Memory;
-use crate::format::{ReadError, ReadErrorKind, Scale};
+use crate::format::{ReadError, ReadErrorKind};
 use imgveil::internal::image::{Depth, Geometry, Image};
 use imgveil::internal::scheme::Scheme;
 use rayon::prelude::*;
@@ -129,9 +129,10 @@ impl Wrapper for AtDepth {
         Ok(geometry.with_depth(self.depth(index, geometry.depth())))
     }
 
-    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
-        let (geometry, scale) = self.source.scaled(index)?;
-        Ok((geometry.with_depth(self.depth(index, geometry.depth())), scale))
+    fn described(&self, index: usize) -> Result<Described, ReadError> {
+        let described = self.source.described(index)?;
+        let depth = self.depth(index, described.geometry.depth());
+        Ok(Described { geometry: described.geometry.with_depth(depth), ..described })
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

@@ -5,6 +5,7 @@ use super::encoding::Encoding;
 use super::item::Item;
 use super::paths::is_inside;
 use super::split::Split;
+use crate::format::Rescale;
 use imgveil::internal::hex;
 use imgveil::internal::image::Geometry;
 use imgveil::internal::key::Fingerprint;
@@ -114,6 +115,9 @@ pub struct Entry {
     /// The plain image's geometry, if padding changed it.
     #[serde(with = "optional_text", skip_serializing_if = "Option::is_none", default)]
     pub original: Option<Geometry>,
+    /// How a value in the modality's units follows from a sample of the plain image, if its file says so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rescale: Option<Rescale>,
     /// The image's id, which selects the stream of stages that are keyed per image.
     #[serde(with = "hexed")]
     pub id: ImageId,
@@ -306,6 +310,7 @@ mod tests {
                 label: Some(0),
                 geometry: Geometry::new(4, 8, 3).unwrap(),
                 original: Some(Geometry::new(3, 7, 3).unwrap()),
+                rescale: Some(Rescale { slope: 0.1, offset: -1024.0 }),
                 id: ImageId([1, 2, 3, 4, 5, 6, 7, 255]),
                 plain: "00".repeat(16),
                 blake3: "11".repeat(32),

@@ -176,7 +176,7 @@ fn unsealed(read: Unsealed) -> Result<Manifest, ManifestError> {
     }
     let entry = |entry: UnsealedEntry| {
         let UnsealedEntry { name, path, split, label, geometry, original, id, plain, blake3 } = entry;
-        Entry { name, path, split, label, geometry, original, id, plain, blake3, members: None }
+        Entry { name, path, split, label, geometry, original, rescale: None, id, plain, blake3, members: None }
     };
     Ok(Manifest {
         format: read.format,

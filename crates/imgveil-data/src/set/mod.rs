@@ -63,7 +63,7 @@ pub use paths::{beside, is_npz};
 pub use remark::{Advice, Remark};
 pub use resize::{Resize, Side};
 pub use seal::Trust;
-pub use source::{Beside, Opened, Source};
+pub use source::{Beside, Described, Opened, Source};
 pub use split::Split;
 
 pub(crate) use completeness::{PARTITION_MANIFEST, is_manifest};
@@ -75,6 +75,6 @@ pub(crate) use paths::{is_inside, parent, remove};
 pub(crate) use relabelled::Relabelled;
 pub(crate) use reordered::Reordered;
 pub(crate) use resize::unpad;
-pub(crate) use seal::{add_entry, add_members, encoding_text};
+pub(crate) use seal::{add_entry, add_members, add_rescales, encoding_text};
 pub(crate) use split::SPLITS;
 pub(crate) use staging::UPDATE;

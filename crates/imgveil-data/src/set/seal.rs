@@ -3,6 +3,7 @@
 use super::encoding::Encoding;
 use super::error::SetError;
 use super::manifest::{Entry, Manifest, SealedPart, UNSEALED};
+use crate::format::Rescale;
 use imgveil::internal::key::Key;
 use imgveil::internal::sealed::{Text, manifest_seal};
 use serde::Serialize;
@@ -79,6 +80,19 @@ pub(crate) fn add_members(text: &mut Text, entries: &[&Entry]) {
     for entry in entries {
         text.optional(entry.members.as_deref(), |text, hash| {
             text.text(hash);
+        });
+    }
+}
+
+/// Adds how values follow from samples, if that is known of an entry. It comes behind the members.
+pub(crate) fn add_rescales(text: &mut Text, entries: &[&Entry]) {
+    if entries.iter().all(|entry| entry.rescale.is_none()) {
+        return;
+    }
+    text.text("rescale");
+    for entry in entries {
+        text.optional(entry.rescale, |text, Rescale { slope, offset }| {
+            text.bytes(&slope.to_le_bytes()).bytes(&offset.to_le_bytes());
         });
     }
 }
@@ -188,6 +202,7 @@ impl Manifest {
         text.count(images.len());
         images.iter().for_each(|entry| add_entry(&mut text, entry));
         add_members(&mut text, images);
+        add_rescales(&mut text, images);
         if !self.options.is_empty() {
             text.text("options").count(self.options.len());
             self.options.iter().for_each(|option| {

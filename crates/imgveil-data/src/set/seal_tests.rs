@@ -93,6 +93,10 @@ fn every_value_is_under_the_seal() {
             let mut manifest = whole.clone();
             let value = manifest.pointer_mut(&path).unwrap();
             *value = match &*value {
+                Value::Number(number) if number.is_f64() => {
+                    // The next number, so that every bit counts.
+                    f64::from_bits(number.as_f64().unwrap().to_bits() ^ 1).into()
+                }
                 Value::Number(number) => (number.as_u64().unwrap() ^ 1).into(),
                 Value::String(text) => {
                     let last = if text.ends_with('1') { '2' } else { '1' };
@@ -114,7 +118,7 @@ fn every_value_is_under_the_seal() {
 /// Also where the parser would let a value pass: every field of an entry, changed in memory.
 #[test]
 fn every_field_of_an_image_is_under_the_seal() {
-    let edits: [fn(&mut Entry); 10] = [
+    let edits: [fn(&mut Entry); 13] = [
         |entry| entry.name.push('x'),
         |entry| entry.path.push('x'),
         |entry| entry.split = if entry.split == Split::Val { Split::Test } else { Split::Val },
@@ -125,6 +129,9 @@ fn every_field_of_an_image_is_under_the_seal() {
         |entry| entry.id.0[7] ^= 1,
         |entry| entry.plain.push('0'),
         |entry| entry.blake3.push('0'),
+        |entry| entry.members = if entry.members.is_some() { None } else { Some("00".into()) },
+        |entry| entry.rescale = if entry.rescale.is_some() { None } else { Some(Rescale { slope: 1.0, offset: 0.0 }) },
+        |entry| entry.rescale = Some(Rescale { slope: 3.0, offset: entry.rescale.map_or(0.0, |of| of.offset) }),
     ];
     for case in vectors()["seals"].as_array().unwrap() {
         let mut whole = Manifest::parse(case["manifest"].to_string().as_bytes()).unwrap();

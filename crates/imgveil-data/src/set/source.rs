@@ -5,9 +5,27 @@ use super::manifest::Manifest;
 use super::passed_over::PassedOver;
 use super::remark::Remark;
 use crate::format::picture::Orientation;
-use crate::format::{BurntIn, ReadError, Scale};
+use crate::format::{BurntIn, ReadError, Rescale, Scale};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
+
+/// What the header of an image says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Described {
+    /// The geometry.
+    pub geometry: Geometry,
+    /// What the samples mean, to be compared with other images.
+    pub scale: Scale,
+    /// How values follow from samples.
+    pub rescale: Option<Rescale>,
+}
+
+impl Described {
+    /// An image whose samples have no stated meaning.
+    pub(crate) fn plain(geometry: Geometry) -> Self {
+        Self { geometry, scale: Scale::Unknown, rescale: None }
+    }
+}
 
 /// A set to read from.
 pub trait Source: Send + Sync {
@@ -33,12 +51,12 @@ pub trait Source: Send + Sync {
     /// If the header cannot be read or the geometry is not supported.
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError>;
 
-    /// The geometry of image `index`, and what its samples mean, from its header alone.
+    /// What the header of image `index` says: its geometry, and what its samples mean.
     ///
     /// # Errors
     /// As [`geometry`](Self::geometry).
-    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
-        Ok((self.geometry(index)?, Scale::Unknown))
+    fn described(&self, index: usize) -> Result<Described, ReadError> {
+        self.geometry(index).map(Described::plain)
     }
 
     /// Decodes image `index`.

@@ -2,9 +2,9 @@
 
 use super::item::{Item, Member};
 use super::passed_over::PassedOver;
-use super::source::{Beside, Source};
+use super::source::{Beside, Described, Source};
 use crate::format::picture::Orientation;
-use crate::format::{BurntIn, ReadError, Scale};
+use crate::format::{BurntIn, ReadError};
 use imgveil::internal::image::{Geometry, Image};
 use std::path::PathBuf;
 
@@ -30,8 +30,8 @@ pub(super) trait Wrapper: Send + Sync {
         self.inner().geometry(self.number(index))
     }
 
-    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
-        self.inner().scaled(self.number(index))
+    fn described(&self, index: usize) -> Result<Described, ReadError> {
+        self.inner().described(self.number(index))
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
@@ -64,8 +64,8 @@ impl<W: Wrapper> Source for W {
         Wrapper::geometry(self, index)
     }
 
-    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
-        Wrapper::scaled(self, index)
+    fn described(&self, index: usize) -> Result<Described, ReadError> {
+        Wrapper::described(self, index)
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {

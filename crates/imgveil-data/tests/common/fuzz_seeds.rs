@@ -84,6 +84,7 @@ fn entry(name: &str, path: &str, geometry: Geometry, blake3: String) -> Entry {
         id: ImageId([1, 2, 3, 4, 5, 6, 7, 8]),
         plain: "00".repeat(16),
         blake3,
+        rescale: None,
         members: None,
     }
 }

@@ -201,8 +201,8 @@ pub fn picture(data: &[u8]) -> bool {
 fn image_file(header: Result<Header, ReadErrorKind>, opened: Result<Box<dyn ImageFile>, ReadErrorKind>) -> bool {
     let (header, opened) = (accepted(header), accepted(opened));
     let Some(opened) = opened else { return false };
-    let Header { count, geometry, .. } = opened.header();
-    assert_eq!(header, Some(opened.header()));
+    let Header { count, geometry, .. } = *opened.header();
+    assert_eq!(header.as_ref(), Some(opened.header()));
     let read = [0, count / 2, count.saturating_sub(1)].map(|index| {
         let image = accepted(opened.image(index));
         image.is_some_and(|image| {

@@ -3,7 +3,7 @@
 use super::elements::PixelElement;
 use super::syntax::{CONVERT, Coding, Syntax};
 use super::voi::{Lut, Voi};
-use crate::format::{BurntIn, Header, ReadErrorKind, ReadOptions, Scale};
+use crate::format::{BurntIn, Header, ReadErrorKind, ReadOptions, Rescale, Rescales, Scale};
 use imgveil::internal::image::{Depth, Geometry};
 use std::ops::Range;
 
@@ -139,6 +139,28 @@ impl Description {
         if each.all(|other| other == (slope, offset)) { Scale::Linear { slope, offset } } else { Scale::Several }
     }
 
+    /// How values in the modality's units follow from grey samples at full depth.
+    fn rescales(&self) -> Rescales {
+        if self.modality.is_some() {
+            return Rescales::default();
+        }
+        let half = self.sign() as f64;
+        let largest = (u64::MAX >> (64 - self.stored)) as f64;
+        // A single bit is read as 0 or 255.
+        let step = if self.stored == 1 { 255.0 } else { 1.0 };
+        let of = |values: &Values| {
+            let Values { slope, intercept, .. } = *values;
+            match self.inverted() {
+                true => Rescale::new(-slope / step, intercept + slope * (largest - half)),
+                false => Rescale::new(slope / step, intercept - slope * half),
+            }
+        };
+        if self.frame_values.is_empty() {
+            return Rescales::all(of(&self.values));
+        }
+        Rescales::each((0..self.frames).map(|index| of(self.frame_values(index))))
+    }
+
     /// The header of the images that are read with these options.
     pub(super) fn header(&self, reading: &ReadOptions) -> Result<Header, ReadErrorKind> {
         let grey = matches!(self.photometric, Photometric::Grey { .. });
@@ -159,8 +181,9 @@ impl Description {
             }
         }
         let header = Header::new(self.frames, geometry);
-        let scale = if grey && !windowed { self.scale() } else { Scale::Unknown };
+        let (scale, rescales) =
+            if grey && !windowed { (self.scale(), self.rescales()) } else { (Scale::Unknown, Rescales::default()) };
         let used_bits = if windowed || self.stored == 1 { header.used_bits } else { header.used_bits.min(self.stored) };
-        Ok(Header { scale, used_bits, burnt_in: self.burnt_in, ..header })
+        Ok(Header { scale, rescales, used_bits, burnt_in: self.burnt_in, ..header })
     }
 }

@@ -2,7 +2,8 @@
 
 use super::tests::{EXPLICIT, Maker, frames, little, plain, windowed};
 use super::{header, open};
-use crate::format::{ReadOptions, Scale, Window};
+use crate::format::{ReadOptions, Rescale, Scale, Window};
+use proptest::prelude::*;
 
 /// A sequence of these items.
 fn sequence(tag: u32, items: impl IntoIterator<Item = Maker>) -> Maker {
@@ -50,7 +51,50 @@ fn each_frame_has_its_own_slope_and_window() {
     let found = frames(&file, &windowed(Window::Auto)).unwrap();
     let found: Vec<&[u8]> = found.iter().map(|image| image.samples()).collect();
     assert_eq!(found, [[0, 0, 0], [0, 134, 255], [6, 134, 255]]);
-    assert_eq!(header(file.as_slice(), &ReadOptions::default()).unwrap().scale, Scale::Several);
+    let header = header(file.as_slice(), &ReadOptions::default()).unwrap();
+    assert_eq!(header.scale, Scale::Several);
+    let rescales = [(1.0, 0.0), (2.0, -10.0), (1.0, 90.0)].map(|(slope, offset)| Some(Rescale { slope, offset }));
+    assert_eq!([0, 1, 2].map(|frame| header.rescales.of(frame)), rescales);
+    assert_eq!(header.rescales.of(3), None);
+}
+
+proptest! {
+    /// Compares with the definition (PS3.3 C.11.1.1.2): the stored value times the slope, plus the intercept.
+    #[test]
+    fn values_follow_from_samples(
+        allocated in prop::sample::select(vec![1u16, 8, 16]),
+        stored in 1u16..=16,
+        (signed, inverted) in any::<(bool, bool)>(),
+        words: [u16; 4],
+        (slope, intercept) in (prop::sample::select(vec![1, 2, -3]), -2000..2000i32),
+    ) {
+        let stored = stored.min(allocated);
+        let words = words.map(|word| word & (u16::MAX >> (16 - stored)));
+        let pixels: Vec<u8> = match allocated {
+            1 => vec![words.iter().rev().fold(0, |bits, &word| bits << 1 | word as u8), 0],
+            8 => words.map(|word| word as u8).to_vec(),
+            _ => little(&words),
+        };
+        let file = Maker::new(EXPLICIT, 1, 4, allocated, stored)
+            .number(0x0028_0103, signed.into())
+            .text(0x0028_0004, b"CS", if inverted { "MONOCHROME1" } else { "MONOCHROME2" })
+            .text(0x0028_1053, b"DS", &slope.to_string())
+            .text(0x0028_1052, b"DS", &intercept.to_string())
+            .pixels(&pixels);
+        let opened = open(file, &ReadOptions::default()).unwrap();
+        let image = opened.image(0).unwrap();
+        let samples: Vec<f64> = match image.geometry().depth().bytes() {
+            1 => image.samples().iter().map(|&sample| sample.into()).collect(),
+            _ => image.samples().as_chunks().0.iter().map(|word| u16::from_le_bytes(*word).into()).collect(),
+        };
+        let rescale = opened.header().rescales.of(0).unwrap();
+        for (word, sample) in words.into_iter().zip(samples) {
+            let is_negative = signed && word >> (stored - 1) == 1;
+            let value = i32::from(word) - if is_negative { 1 << stored } else { 0 };
+            let expected = f64::from(value * slope + intercept);
+            prop_assert!((rescale.slope * sample + rescale.offset - expected).abs() < 1e-6, "{rescale} of {sample}");
+        }
+    }
 }
 
 #[test]
@@ -78,7 +122,10 @@ fn what_samples_mean_is_told() {
     assert_eq!(scale(&enhanced(None, same())), linear(2.0, 5.0));
     assert_eq!(scale(&enhanced(Some(group("2", "5", None)), Vec::new())), linear(2.0, 5.0));
     let file = ct(1, "0");
-    assert_eq!(header(file.as_slice(), &windowed(Window::Auto)).unwrap().scale, Scale::Unknown);
+    let shown = header(file.as_slice(), &windowed(Window::Auto)).unwrap();
+    assert_eq!((shown.scale, shown.rescales.of(0)), (Scale::Unknown, None));
+    let table = ct(0, "0");
+    assert!(header(table.as_slice(), &ReadOptions::default()).unwrap().rescales.of(0).is_some());
     let opened = open(file, &ReadOptions::default()).unwrap();
     assert_eq!(opened.header().used_bits, 12);
 }

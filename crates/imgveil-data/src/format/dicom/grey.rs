@@ -46,7 +46,7 @@ impl Description {
         }
     }
 
-    fn inverted(&self) -> bool {
+    pub(super) fn inverted(&self) -> bool {
         self.photometric == Photometric::Grey { inverted: true }
     }
 
@@ -71,7 +71,7 @@ impl Description {
     }
 
     /// What the values of frame `index` mean.
-    fn frame_values(&self, index: usize) -> &Values {
+    pub(super) fn frame_values(&self, index: usize) -> &Values {
         self.frame_values.get(index).unwrap_or(&self.values)
     }
 

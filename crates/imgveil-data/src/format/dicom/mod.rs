@@ -152,8 +152,8 @@ struct Dicom {
 }
 
 impl ImageFile for Dicom {
-    fn header(&self) -> Header {
-        self.header
+    fn header(&self) -> &Header {
+        &self.header
     }
 
     fn image(&self, index: usize) -> Result<Image, ReadErrorKind> {

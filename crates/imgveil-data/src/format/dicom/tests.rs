@@ -132,7 +132,7 @@ pub(super) fn windowed(window: Window) -> ReadOptions {
 /// All frames of a file. A reader that reads only the header must get the same header.
 pub(super) fn frames(file: &[u8], reading: &ReadOptions) -> Result<Vec<Image>, String> {
     let stack = open(file.to_vec(), reading).map_err(|e| e.to_string())?;
-    assert_eq!(header(file, reading).unwrap(), stack.header());
+    assert_eq!(&header(file, reading).unwrap(), stack.header());
     let images: Vec<Image> =
         (0..stack.header().count).map(|i| stack.image(i)).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
     assert!(images.iter().all(|image| image.geometry() == stack.header().geometry));

@@ -9,7 +9,7 @@ use super::opening::opening;
 use super::stored_pixels::StoredPixels;
 use super::syntax::Coding;
 use super::{LARGEST_EXPANSION, described, inflate, words};
-use crate::format::write_back::{CopyOptions, NotWrittenBack, check_shape};
+use crate::format::write_back::{CopyOptions, NotWrittenBack, check_scales, check_shape};
 use crate::format::{ReadErrorKind, ReadOptions};
 use imgveil::internal::image::Image;
 
@@ -61,6 +61,7 @@ pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'
     let (description, deflated) = described(&original, true).map_err(words)?;
     let header = description.header(&reading)?;
     check_shape(header.count, header.geometry, images)?;
+    check_scales(&header.rescales, options.rescales)?;
     let inflated = deflated.map(|start| inflated(&original, start, &description, &reading)).transpose()?;
     let start = opening(&original).map_err(words)?.start;
     let (object, start) = inflated.as_ref().map_or((&original, start), |object| (object, 0));

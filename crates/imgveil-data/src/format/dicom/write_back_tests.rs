@@ -19,7 +19,7 @@ fn object(maker: Maker) -> Maker {
 }
 
 fn options<'a>(new_uid: Option<&'a (dyn Fn(&str) -> String + Sync)>) -> CopyOptions<'a> {
-    CopyOptions { new_uid, axis: crate::format::Axis::Z, range: None, memory: Memory::default() }
+    CopyOptions { new_uid, axis: crate::format::Axis::Z, rescales: &[], range: None, memory: Memory::default() }
 }
 
 fn copied(file: &[u8], images: &[Image]) -> Result<Vec<u8>, NotWrittenBack> {

@@ -74,8 +74,9 @@ pub(crate) fn extremes(bytes: Vec<u8>, memory: Memory) -> Result<Option<(f64, f6
     let reading = ReadOptions::default();
     let header = header(Cursor::new(&bytes), &reading)?;
     let (volume, bytes) = if is_gzip(&bytes) { unpack(&bytes, memory)? } else { (Volume::parse(&bytes)?, bytes) };
+    let grey = header.geometry.channels() == 1;
     let opened = Nifti { bytes, header, volume, axis: reading.axis, greys: Greys::Stored };
-    (header.geometry.channels() == 1).then(|| opened.extremes(|value| volume.scaled(value))).transpose()
+    grey.then(|| opened.extremes(|value| volume.scaled(value))).transpose()
 }
 
 /// Whether a file is compressed, and the header of its volume.

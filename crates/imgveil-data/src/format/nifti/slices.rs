@@ -93,8 +93,8 @@ impl Nifti {
 }
 
 impl ImageFile for Nifti {
-    fn header(&self) -> Header {
-        self.header
+    fn header(&self) -> &Header {
+        &self.header
     }
 
     fn image(&self, index: usize) -> Result<Image, ReadErrorKind> {

@@ -74,7 +74,7 @@ fn windowed(window: Window) -> ReadOptions {
 
 fn slices(file: &[u8], reading: &ReadOptions) -> Vec<Image> {
     let stack = open(file.to_vec(), reading).unwrap();
-    assert_eq!(header(Cursor::new(file), reading).unwrap(), stack.header());
+    assert_eq!(&header(Cursor::new(file), reading).unwrap(), stack.header());
     (0..stack.header().count).map(|i| stack.image(i).unwrap()).collect()
 }
 
@@ -276,7 +276,7 @@ proptest! {
         let file = if packed { pack(&whole) } else { whole };
         let opened = open(file.clone(), &ReadOptions { axis, ..ReadOptions::default() }).unwrap();
         let mut images: Vec<Image> = (0..opened.header().count).map(|i| opened.image(i).unwrap()).collect();
-        let options = CopyOptions { new_uid: None, axis, range: None, memory: Memory::default() };
+        let options = CopyOptions { new_uid: None, axis, rescales: &[], range: None, memory: Memory::default() };
         prop_assert!(written_back(file.clone(), &images, &options).unwrap() == file);
         let last = images.pop().unwrap();
         let other: Vec<u8> = last.samples().iter().map(|sample| sample ^ 1).collect();
@@ -288,10 +288,57 @@ proptest! {
 }
 
 #[test]
+fn values_follow_from_samples() {
+    let stated = |kind: (i64, i64), voxels: &[u8], range: Option<(f64, f64)>| {
+        let file = Made { scale: (0.25, -5.0), ..Made::new([3, 2, 1, 1, 1, 1, 1, 1], kind) }.file(voxels);
+        let opened = open(file, &ReadOptions { range, ..ReadOptions::default() }).unwrap();
+        let image = opened.image(0).unwrap();
+        let samples: Vec<f64> = match image.geometry().depth().bytes() {
+            1 => image.samples().iter().map(|&sample| sample.into()).collect(),
+            _ => image.samples().as_chunks().0.iter().map(|word| u16::from_le_bytes(*word).into()).collect(),
+        };
+        let rescale = opened.header().rescales.of(0)?;
+        Some(samples.iter().map(|sample| rescale.slope * sample + rescale.offset).collect::<Vec<f64>>())
+    };
+    assert_eq!(stated((2, 8), &[0, 255], None).unwrap(), [-5.0, 58.75]);
+    assert_eq!(stated((256, 8), &[0x80, 0x7f], None).unwrap(), [-37.0, 26.75]);
+    assert_eq!(stated((512, 16), &[0, 0, 0xff, 0xff], None).unwrap(), [-5.0, 16378.75]);
+    assert_eq!(stated((4, 16), &[0, 0x80, 0xff, 0x7f], None).unwrap(), [-8197.0, 8186.75]);
+    let floats: Vec<u8> = [400f32, 2000.0].iter().flat_map(|value| value.to_le_bytes()).collect();
+    assert_eq!(stated((16, 32), &floats, None), None);
+    // 95 and 495 in steps of 1 / 65.535.
+    let near = stated((16, 32), &floats, Some((0.0, 1000.0))).unwrap();
+    assert!((near[0] - 95.0).abs() < 0.01 && (near[1] - 495.0).abs() < 0.01, "{near:?}");
+    assert_eq!(stated((128, 24), &[1, 2, 3, 4, 5, 6], None), None);
+}
+
+#[test]
+fn a_volume_comes_back_by_the_scale_that_the_set_states() {
+    use crate::format::write_back::{CopyOptions, NotWrittenBack};
+    let file = Made::new([3, 1, 2, 1, 1, 1, 1, 1], (4, 16)).file(&[0x18, 0xfc, 0x28, 0x23]);
+    let back = |read: Option<(f64, f64)>, of_originals: Option<(f64, f64)>| {
+        let read = ReadOptions { range: read, ..ReadOptions::default() };
+        let opened = open(file.clone(), &read).unwrap();
+        let images = [opened.image(0).unwrap()];
+        let rescales = [opened.header().rescales.of(0)];
+        let memory = Memory::default();
+        let options = CopyOptions { new_uid: None, axis: Axis::Z, rescales: &rescales, range: of_originals, memory };
+        written_back(file.clone(), &images, &options)
+    };
+    // Read as it is stored, or in a range, whatever the volumes beside it are now.
+    for read in [None, Some((-1000.0, 9000.0)), Some((-1000.3, 9000.7))] {
+        for of_originals in [None, Some((-1000.0, 9000.0)), Some((-5000.0, 9000.0))] {
+            assert_eq!(back(read, of_originals).unwrap(), file, "{read:?} {of_originals:?}");
+        }
+    }
+    assert!(matches!(back(Some((-1000.0, 1e6)), None), Err(NotWrittenBack::Rounded)));
+}
+
+#[test]
 fn floats_are_not_written_back() {
     use crate::format::write_back::CopyOptions;
     let file = Made::new([3, 1, 2, 1, 1, 1, 1, 1], (16, 32)).file(&[0; 8]);
-    let options = CopyOptions { new_uid: None, axis: Axis::Z, range: None, memory: Memory::default() };
+    let options = CopyOptions { new_uid: None, axis: Axis::Z, rescales: &[], range: None, memory: Memory::default() };
     let refused = written_back(file, &[], &options).unwrap_err().to_string();
     assert_eq!(refused, "holds values that were rounded to samples of 16 bits when they were encrypted");
 }
@@ -305,7 +352,7 @@ fn values_in_a_range_are_written_back_if_samples_tell_them() {
         let read = ReadOptions { range: Some(range), ..ReadOptions::default() };
         let images = [open(file.clone(), &read).unwrap().image(0).unwrap()];
         let range = Some(other.unwrap_or(range));
-        let options = CopyOptions { new_uid: None, axis: Axis::Z, range, memory: Memory::default() };
+        let options = CopyOptions { new_uid: None, axis: Axis::Z, rescales: &[], range, memory: Memory::default() };
         written_back(file.clone(), &images, &options).map(|copy| assert!(copy == file))
     };
     let words = |values: [i16; 2]| values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>();

@@ -1,6 +1,6 @@
 //! The header of a volume: its sides, the type of its voxels, and where they begin.
 
-use crate::format::{Axis, Header, ReadErrorKind, ReadOptions, Scale};
+use crate::format::{Axis, Header, ReadErrorKind, ReadOptions, Rescale, Rescales, Scale};
 use imgveil::internal::image::{Depth, Geometry, GeometryError};
 
 /// Bytes of a NIfTI-1 header.
@@ -226,7 +226,8 @@ impl Volume {
         let count = slices.count.checked_mul(self.volumes).and_then(|count| usize::try_from(count).ok());
         let count = count.ok_or_else(too_large)?;
         let header = Header::new(count, Geometry::new(height, width, channels)?.with_depth(depth));
-        Ok(Header { scale: self.scale(reading), ..header })
+        let rescales = Rescales::all(self.rescale_of_samples(reading));
+        Ok(Header { scale: self.scale(reading), rescales, ..header })
     }
 
     /// Whether samples of 16 bits cannot hold all values of a voxel.
@@ -266,6 +267,19 @@ impl Volume {
             _ => return Scale::Unknown,
         };
         Scale::Linear { slope: (high - low) / 65_535.0, offset: low }
+    }
+
+    /// How values in the modality's units follow from samples that are read with these options.
+    pub(super) fn rescale_of_samples(&self, reading: &ReadOptions) -> Option<Rescale> {
+        let lowest = match (self.kind, reading.window, reading.range) {
+            (Kind::Rgb, _, _) | (_, Some(_), _) => return None,
+            (_, None, Some((low, high))) => return Rescale::new((high - low) / f64::from(u16::MAX), low),
+            (Kind::U8 | Kind::U16, ..) => 0.0,
+            (Kind::I8, ..) => -128.0,
+            (Kind::I16, ..) => -32_768.0,
+            _ => return None,
+        };
+        Rescale::new(self.rescale().0, self.scaled(lowest))
     }
 
     /// The positions of slices in the file.

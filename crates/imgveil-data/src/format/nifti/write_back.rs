@@ -16,11 +16,13 @@ use std::io::Write;
 /// # Errors
 /// If the volume cannot be read, its voxels do not fit into samples, or its slices are not `images`.
 pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'_>) -> Result<Vec<u8>, NotWrittenBack> {
-    let CopyOptions { axis, range, memory, .. } = *options;
-    let reading = ReadOptions { axis, range, memory, ..ReadOptions::default() };
+    let CopyOptions { axis, memory, .. } = *options;
     let compressed = is_gzip(&original);
     let (volume, bytes) =
         if compressed { unpack(&original, options.memory)? } else { (Volume::parse(&original)?, original) };
+    let is_stated = options.rescales.iter().any(Option::is_some);
+    let range = range(&volume, options);
+    let reading = ReadOptions { axis, range, memory, ..ReadOptions::default() };
     if volume.is_wide() && range.is_none() {
         return Err(NotWrittenBack::Rounded);
     }
@@ -32,7 +34,7 @@ pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'
     for (index, image) in images.iter().enumerate() {
         if opened.image(index)?.samples() != image.samples() {
             return Err(match opened.greys {
-                Greys::Range(..) => NotWrittenBack::OtherRange(index),
+                Greys::Range(..) if !is_stated => NotWrittenBack::OtherRange(index),
                 _ => NotWrittenBack::OtherPixels(index),
             });
         }
@@ -54,6 +56,17 @@ pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'
     }
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed.write_all(&opened.bytes).and_then(|()| packed.finish()).map_err(|error| ReadErrorKind::Io(error).into())
+}
+
+/// The range of values that the volume was read with. The set states it by its scale, in a number that may be rounded
+/// in its last digit; the range of the originals is the same one, unless volumes beside this one have changed.
+fn range(volume: &Volume, options: &CopyOptions<'_>) -> Option<(f64, f64)> {
+    let of = |range| volume.rescale_of_samples(&ReadOptions { range, ..ReadOptions::default() });
+    let Some(stated) = options.rescales.first().copied().flatten() else { return options.range };
+    match [None, options.range].into_iter().find(|&range| of(range) == Some(stated)) {
+        Some(range) => range,
+        None => Some(stated.range()),
+    }
 }
 
 impl Nifti {

@@ -20,8 +20,8 @@ pub(super) struct Picture {
 }
 
 impl ImageFile for Picture {
-    fn header(&self) -> Header {
-        self.header
+    fn header(&self) -> &Header {
+        &self.header
     }
 
     fn image(&self, _: usize) -> Result<Image, ReadErrorKind> {

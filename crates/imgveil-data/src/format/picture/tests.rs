@@ -101,7 +101,7 @@ fn every_format_decodes_to_what_was_written_and_its_header_says_so() {
     for plain in [image(9, 13, 3), image(9, 13, 1)] {
         for (name, bytes) in in_every_format(&plain) {
             let decoded = decode(&bytes).unwrap_or_else(|e| panic!("{name}: {e}"));
-            assert_eq!(header(Cursor::new(&bytes)).unwrap(), open(bytes).unwrap().header(), "{name}");
+            assert_eq!(&header(Cursor::new(&bytes)).unwrap(), open(bytes).unwrap().header(), "{name}");
             match name {
                 "jpeg" => assert_eq!(decoded.geometry(), plain.geometry()),
                 // WebP has no grey.

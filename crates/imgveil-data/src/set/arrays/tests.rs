@@ -158,6 +158,7 @@ fn the_manifest_says_where_images_lie_once_gaps_are_closed() {
         id: ImageId([0; 8]),
         plain: String::new(),
         blake3: blake3::hash(image(&slots, slot).samples()).to_hex().to_string(),
+        rescale: None,
         members: None,
     };
     let path = output.path().join("set.npz");

@@ -76,7 +76,7 @@ mod tests {
         let sample = (1040.0 / 10_000.0 * 65_535.0f64).round() as u16;
         assert_eq!([first(0), first(1), first(2)], [sample.to_le_bytes(); 3]);
         assert!(opened.remarks.iter().any(|remark| remark.to_string().contains("from -1000 to 9000")));
-        let scales: Vec<_> = (0..3).map(|index| opened.source.scaled(index).unwrap().1).collect();
+        let scales: Vec<_> = (0..3).map(|index| opened.source.described(index).unwrap().scale).collect();
         assert!(scales[0] != crate::format::Scale::Unknown && scales.iter().all(|scale| *scale == scales[0]));
         // What was written with another range is not continued.
         let before = opened.source.stamp(1);

@@ -8,14 +8,14 @@ use super::nifti_range::{common_range, note};
 use super::open_files::OpenFiles;
 use crate::OutOfMemory;
 use crate::format::picture::Orientation;
-use crate::format::{BurntIn, Format, Header, PassedOverReason, ReadError, ReadErrorKind, ReadOptions, Scale, picture};
+use crate::format::{BurntIn, Format, Header, PassedOverReason, ReadError, ReadErrorKind, ReadOptions, picture};
 use crate::limits::MOST_CLASSES;
 use crate::memory::Listing;
 use crate::regular_file::Retrying;
 use crate::set::paths::leads_out;
 use crate::set::remark::{Remark, counted};
 use crate::set::stated::StatedSizes;
-use crate::set::{Entry, Item, Manifest, Opened, PassedOver, SetError, Source};
+use crate::set::{Described, Entry, Item, Manifest, Opened, PassedOver, SetError, Source};
 use imgveil::internal::image::{Geometry, Image};
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -53,10 +53,8 @@ enum Location {
         file: usize,
         /// The image's number in the file.
         image: usize,
-        /// The geometry that the header states.
-        geometry: Geometry,
-        /// What the header says about the meaning of samples.
-        scale: Scale,
+        /// What the header says.
+        described: Described,
         /// What the header says about text in the pixels.
         burnt_in: BurntIn,
     },
@@ -347,11 +345,14 @@ impl FolderSource {
         ReadError { path, kind }
     }
 
-    fn header(&self, index: usize) -> Result<(Geometry, Scale), ReadErrorKind> {
+    fn header(&self, index: usize) -> Result<Described, ReadErrorKind> {
         match self.location(index)? {
-            Location::Image { geometry, scale, .. } => Ok((*geometry, *scale)),
+            Location::Image { described, .. } => Ok(*described),
             Location::File(path, format) => match header(self.contents.as_ref(), path, *format, &self.options) {
-                Ok(header) => Ok((self.stated.check(index, header.geometry)?, header.scale)),
+                Ok(header) => {
+                    let geometry = self.stated.check(index, header.geometry)?;
+                    Ok(Described { geometry, ..described(&header, 0) })
+                }
                 // What imgveil wrote has a header: the hash tells that the file was changed.
                 Err(kind @ (ReadErrorKind::Foreign | ReadErrorKind::Damaged(_))) if !self.hashes.is_empty() => {
                     Err(self.decode(index).err().unwrap_or(kind))
@@ -422,13 +423,21 @@ fn of_several(
     listing.add(header.count - 1).ok().map(|()| header)
 }
 
+/// What a header says of an image of its file.
+fn described(header: &Header, image: usize) -> Described {
+    Described { geometry: header.geometry, scale: header.scale, rescale: header.rescales.of(image) }
+}
+
 /// The images of a file.
 fn images(file: usize, location: &Location, header: Option<Header>) -> Vec<Location> {
     match (location, header) {
-        (Location::File(path, format), Some(Header { count, geometry, scale, burnt_in, .. })) if count > 1 => {
-            let (path, format) = (path.clone(), *format);
-            let image = |image| Location::Image { path: path.clone(), format, file, image, geometry, scale, burnt_in };
-            (0..count).map(image).collect()
+        (Location::File(path, format), Some(header)) if header.count > 1 => {
+            let (path, format, burnt_in) = (path, *format, header.burnt_in);
+            let image = |image| {
+                let described = described(&header, image);
+                Location::Image { path: path.clone(), format, file, image, described, burnt_in }
+            };
+            (0..header.count).map(image).collect()
         }
         _ => vec![location.clone()],
     }
@@ -452,10 +461,10 @@ impl Source for FolderSource {
     }
 
     fn geometry(&self, index: usize) -> Result<Geometry, ReadError> {
-        self.scaled(index).map(|(geometry, _)| geometry)
+        self.described(index).map(|described| described.geometry)
     }
 
-    fn scaled(&self, index: usize) -> Result<(Geometry, Scale), ReadError> {
+    fn described(&self, index: usize) -> Result<Described, ReadError> {
         self.header(index).map_err(|kind| self.fail(index, kind))
     }
 

@@ -185,6 +185,7 @@ fn an_encrypted_folder_is_read_by_its_manifest() {
         id: ImageId([0; 8]),
         plain: String::new(),
         blake3: blake3::hash(bytes).to_hex().to_string(),
+        rescale: None,
         members: None,
     };
     let manifest = Manifest {

@@ -37,8 +37,8 @@ struct Tiff {
 }
 
 impl ImageFile for Tiff {
-    fn header(&self) -> Header {
-        self.header
+    fn header(&self) -> &Header {
+        &self.header
     }
 
     fn image(&self, index: usize) -> Result<Image, ReadErrorKind> {

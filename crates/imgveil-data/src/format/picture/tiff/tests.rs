@@ -23,8 +23,8 @@ fn every_page_is_an_image() {
     let file = written(&[(5, 4), (5, 4), (5, 4)], Compression::Lzw);
     let stack = open(file.clone()).unwrap();
     let geometry = Geometry::new(4, 5, 3).unwrap().with_depth(Depth::U16);
-    assert_eq!(stack.header(), Header::new(3, geometry));
-    assert_eq!(header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
+    assert_eq!(stack.header(), &Header::new(3, geometry));
+    assert_eq!(&header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
     for number in 0..3 {
         let page: Vec<u8> = samples(60).iter().flat_map(|s| (s ^ number).to_le_bytes()).collect();
         assert_eq!(stack.image(number.into()).unwrap().samples(), page);
@@ -166,7 +166,7 @@ fn with_tags(pages: &[(u32, Tag, u32)]) -> Vec<u8> {
 fn a_copy_in_a_lower_resolution_is_no_page_wherever_it_stands() {
     let sides = |file: Vec<u8>| {
         let stack = open(file.clone()).unwrap();
-        assert_eq!(header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
+        assert_eq!(&header(Cursor::new(&file), file.len() as u64).unwrap(), stack.header());
         let sides = (0..stack.header().count).map(|page| stack.image(page).unwrap().samples()[0]);
         (sides.collect::<Vec<u8>>(), stack.header().left_out)
     };
