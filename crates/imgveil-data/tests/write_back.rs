@@ -3,10 +3,12 @@
 use imgveil::internal::engine::Device;
 use imgveil::internal::key::Key;
 use imgveil::internal::scheme::{Options, Preset};
-use imgveil_data::Memory;
-use imgveil_data::format::ReadOptions;
+use imgveil_data::format::{Axis, Channels, ReadOptions};
 use imgveil_data::job::{EncryptOptions, EncryptRequest, EncryptRun, Summary, WriteBackRequest, WriteBackRun};
+use imgveil_data::set::Resize;
+use imgveil_data::{Encoding, Manifest, Memory};
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 fn key() -> Key {
@@ -79,12 +81,16 @@ impl Scans {
     }
 
     fn encrypt(&self, read: ReadOptions) {
+        self.encrypt_with(Preset::Keystream, EncryptOptions { read, ..EncryptOptions::default() });
+    }
+
+    fn encrypt_with(&self, preset: Preset, options: EncryptOptions) {
         let request = EncryptRequest {
             input: self.path("in"),
             output: self.path("set"),
             secret: key().into(),
-            scheme: Preset::Keystream.scheme(Options::default()).unwrap(),
-            options: EncryptOptions { read, ..EncryptOptions::default() },
+            scheme: preset.scheme(Options::default()).unwrap(),
+            options,
         };
         EncryptRun::new(request, Device::cpu()).run().unwrap();
     }
@@ -216,12 +222,98 @@ fn nothing_of_others_is_replaced() {
 }
 
 #[test]
-fn windows_cannot_be_undone() {
+fn what_was_not_encrypted_as_it_is_stored_is_refused() {
+    let with = |read: ReadOptions| EncryptOptions { read, ..EncryptOptions::default() };
+    let resized = |resize: Resize| EncryptOptions { resize, ..EncryptOptions::default() };
+    let cases = [
+        ("a window", with(ReadOptions { window: Some("0,4000".parse().unwrap()), ..ReadOptions::default() })),
+        ("another size", resized(Resize { size: Some("4x4".parse().unwrap()), ..Resize::default() })),
+        ("cropping", resized(Resize { crop: true, ..Resize::default() })),
+        ("other channels", with(ReadOptions { channels: Some(Channels::Rgb), ..ReadOptions::default() })),
+        ("copies", with(ReadOptions { copies: NonZeroU32::new(2), ..ReadOptions::default() })),
+        ("black regions", with(ReadOptions { masks: vec!["0,0,1,1".parse().unwrap()], ..ReadOptions::default() })),
+    ];
+    let refused = |words: &str, scans: &Scans| {
+        let refused = scans.write_back("back").unwrap_err();
+        assert_eq!(refused.kind(), imgveil_data::ErrorKind::InvalidRequest, "{words}");
+        assert!(refused.to_string().contains(words), "{refused}");
+        assert!(!scans.path("back").exists(), "{words}");
+    };
+    for (words, options) in cases {
+        let scans = Scans::new();
+        scans.encrypt_with(Preset::Keystream, options);
+        refused(words, &scans);
+    }
     let scans = Scans::new();
-    let window = Some("0,4000".parse().unwrap());
-    scans.encrypt(ReadOptions { window, ..ReadOptions::default() });
-    let refused = scans.write_back("back").unwrap_err();
-    assert_eq!(refused.kind(), imgveil_data::ErrorKind::InvalidRequest);
-    assert!(refused.to_string().contains("a window"), "{refused}");
-    assert!(!scans.path("back").exists());
+    let file = scans.path("masks.csv");
+    fs::write(&file, "name,x,y,width,height\nct/one,0,0,1,1\n").unwrap();
+    scans.encrypt_with(Preset::Keystream, with(ReadOptions { mask_file: Some(file), ..ReadOptions::default() }));
+    refused("black regions", &scans);
+
+    let scans = Scans::new();
+    fs::remove_dir_all(scans.path("in")).unwrap();
+    fs::create_dir(scans.path("in")).unwrap();
+    let mut bytes = volume()[..352].to_vec();
+    bytes[70..74].copy_from_slice(&[2, 0, 8, 0]);
+    fs::write(scans.path("in/bytes.nii"), [bytes.as_slice(), &[7; 8]].concat()).unwrap();
+    let encoding = Some(Encoding::Jpeg { quality: 90 });
+    scans.encrypt_with(Preset::None, EncryptOptions { encoding, ..EncryptOptions::default() });
+    refused("JPEG", &scans);
+}
+
+/// Every axis, of images that are padded in the set.
+#[test]
+fn padding_and_the_axis_of_slices_are_undone() {
+    for axis in [Axis::X, Axis::Y, Axis::Z] {
+        let scans = Scans::new();
+        let mut file = volume()[..352].to_vec();
+        (1..4).for_each(|side| file[40 + 2 * side] = side as u8 + 1);
+        (0..24i16).for_each(|value| file.extend((value * 100 - 900).to_le_bytes()));
+        fs::write(scans.path("in/ct/brain.nii"), &file).unwrap();
+        let resize = Resize { pad: true, ..Resize::default() };
+        let read = ReadOptions { axis, ..ReadOptions::default() };
+        scans.encrypt_with(Preset::ShuffleFlip, EncryptOptions { resize, read, ..EncryptOptions::default() });
+        let summary = scans.write_back("back").unwrap();
+        assert_eq!(reasons(&summary), [""; 0], "{axis}");
+        assert_eq!(fs::read(scans.path("back/ct/brain.nii")).unwrap(), file, "{axis}");
+        assert_eq!(words(&scans.path("back/ct/two.dcm")), [1, 2, 3, 4, 0xff5, 6, 7, 8]);
+    }
+}
+
+#[test]
+fn originals_are_not_written_over() {
+    let scans = Scans::new();
+    scans.encrypt(ReadOptions::default());
+    for output in ["in", "in/ct/back"] {
+        let refused = scans.write_back(output).unwrap_err();
+        assert_eq!(refused.kind(), imgveil_data::ErrorKind::InvalidRequest, "{refused}");
+    }
+    assert_eq!(fs::read_dir(scans.path("in/ct")).unwrap().count(), 3);
+}
+
+#[cfg(unix)]
+#[test]
+fn copies_are_private_if_asked() {
+    use std::os::unix::fs::PermissionsExt;
+    let scans = Scans::new();
+    scans.encrypt(ReadOptions::default());
+    WriteBackRun::new(WriteBackRequest { private: true, ..scans.request("in", "back") }).run().unwrap();
+    for name in ["one.dcm", "two.dcm", "brain.nii"] {
+        let mode = fs::metadata(scans.path(&format!("back/ct/{name}"))).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+/// A holder of the key changed what the manifest says of an image, and sealed it again.
+#[test]
+fn an_image_that_fails_its_check_is_set_aside_though_its_pixels_are_those_of_the_original() {
+    let scans = Scans::new();
+    scans.encrypt(ReadOptions::default());
+    let path = scans.path("set/imgveil.json");
+    let mut manifest = Manifest::parse(&fs::read(&path).unwrap()).unwrap();
+    manifest.images.iter_mut().for_each(|entry| entry.plain = "0".repeat(32));
+    manifest.seal_with(&key());
+    fs::write(&path, manifest.to_text().unwrap()).unwrap();
+    let refused = scans.write_back("back").unwrap_err().to_string();
+    assert!(refused.contains("does not decrypt to the image that was encrypted"), "{refused}");
 }

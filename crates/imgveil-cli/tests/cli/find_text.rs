@@ -79,9 +79,12 @@ fn headers_that_speak_of_text_are_told() {
     sandbox.write("in/us.dcm", &object(&[(0x0008_0060, b"CS", "US")]));
     sandbox.write("in/yes.dcm", &object(&[(0x0008_0060, b"CS", "CR"), (0x0028_0301, b"CS", "YES ")]));
     sandbox.write("in/no.dcm", &object(&[(0x0008_0060, b"CS", "US"), (0x0028_0301, b"CS", "NO")]));
+    // A picture that was captured from something else.
+    sandbox.write("in/captured.dcm", &object(&[(0x0008_0060, b"CS", "CR"), (0x0008_0064, b"CS", "WSD ")]));
+    sandbox.write("in/cr.dcm", &object(&[(0x0008_0060, b"CS", "CR")]));
     let out = sandbox.run("find-text in").out;
-    assert!(out.contains("looked at 3 images\n       1  whose header says that text is burnt in\n       1  of a kind"));
-    let told = "note: by the DICOM header, 2 images have or may have text in the pixels; `imgveil find-text` looks for \
+    assert!(out.contains("looked at 5 images\n       1  whose header says that text is burnt in\n       2  of a kind"));
+    let told = "note: by the DICOM header, 3 images have or may have text in the pixels; `imgveil find-text` looks for \
                 it, and --mask blanks it";
     let notes = |line: &str| sandbox.run(line).err;
     let notes_told = notes("encrypt -k k.key --dry-run in out");

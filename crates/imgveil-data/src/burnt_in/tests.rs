@@ -46,6 +46,16 @@ fn words_near_the_border_are_found_where_they_are() {
 }
 
 #[test]
+fn words_of_large_letters_are_found() {
+    let mut samples = vec![20; 640 * 640];
+    // Strokes of 11 pixels: wider than the neighbourhood that is looked at.
+    draw(&mut samples, 640, &TEXT[..4], (12, 16), 11, 250);
+    let found = text_like(&image(samples, 640));
+    let [Region { x, y, width, height }] = found[..] else { panic!("{found:?}") };
+    assert!(x <= 12 && y <= 16 && x + width >= 12 + 23 * 11 && y + height >= 16 + 7 * 11, "{found:?}");
+}
+
+#[test]
 fn two_letters_words_in_the_middle_and_smooth_pictures_are_left() {
     let found = |letters: &[[u8; 7]], at| {
         let mut samples = vec![20; 256 * 256];
@@ -93,6 +103,23 @@ proptest! {
         let region = Region { x, y, width, height };
         prop_assert_eq!(region.to_string().parse::<Region>(), Ok(region));
     }
+}
+
+#[test]
+fn every_byte_of_every_channel_is_blanked() {
+    let region = Region { x: 1, y: 1, width: 2, height: 7 };
+    for (channels, depth) in [(1, Depth::U8), (3, Depth::U8), (1, Depth::U16), (3, Depth::U16)] {
+        let geometry = Geometry::new(3, 4, channels).unwrap().with_depth(depth);
+        let blanked = region.blanked(Image::new(geometry, vec![9; geometry.bytes()]).unwrap());
+        let pixel = geometry.bytes() / 12;
+        for (place, bytes) in blanked.samples().chunks(pixel).enumerate() {
+            let inside = place / 4 >= 1 && (1..3).contains(&(place % 4));
+            assert_eq!(bytes, vec![if inside { 0 } else { 9 }; pixel], "{geometry} {place}");
+        }
+    }
+    let outside = Region { x: 4, ..region };
+    let geometry = Geometry::new(3, 4, 1).unwrap();
+    assert_eq!(outside.blanked(Image::new(geometry, vec![9; 12]).unwrap()).samples(), [9; 12]);
 }
 
 #[test]

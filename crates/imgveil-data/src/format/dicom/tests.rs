@@ -48,7 +48,7 @@ impl Maker {
         self.body.extend([group, element].concat());
         if self.syntax == IMPLICIT || tag >> 16 == 0xfffe {
             self.body.extend(self.u32(length));
-        } else if [b"OB", b"OW", b"SQ", b"UN"].contains(&kind) {
+        } else if [b"OB", b"OW", b"OV", b"SQ", b"UN"].contains(&kind) {
             self.body.extend(kind);
             self.body.extend([0, 0]);
             self.body.extend(self.u32(length));

@@ -106,16 +106,44 @@ fn meta_information_tells_syntax_class_and_identifier() {
 }
 
 #[test]
+fn copies_keep_the_encoding_of_their_originals() {
+    for (syntax, written) in [(IMPLICIT, IMPLICIT), (EXPLICIT, EXPLICIT), (BIG, BIG), (DEFLATED, EXPLICIT)] {
+        let file = object(Maker::new(syntax, 1, 2, 8, 8)).pixels(&[7, 8]);
+        let images = frames(&file, &ReadOptions::default()).unwrap();
+        let copy = copied(&file, &images).unwrap();
+        let end = opening(&copy).unwrap().start;
+        // The value of the element (0002,0010) with its length.
+        let uid = [&[written.len().next_multiple_of(2) as u8, 0], written.as_bytes()].concat();
+        let stated = [b"\x02\x00\x10\x00UI".as_slice(), &uid].concat();
+        assert!(copy[..end].windows(stated.len()).any(|window| window == stated), "{syntax}");
+    }
+}
+
+#[test]
+fn decoded_samples_stand_in_the_lowest_bits() {
+    let (stream, _) = crate::format::jpeg::tests::codestream("lossless-12.jpg");
+    let lossless = "1.2.840.10008.1.2.4.70";
+    let file = object(Maker::new(lossless, 12, 16, 16, 12)).number(0x0028_0102, 15).fragments(&[&stream]);
+    let images = frames(&file, &ReadOptions::default()).unwrap();
+    let copy = copied(&file, &images).unwrap();
+    assert_eq!(number(&copy, 0x0028_0102), Some(11));
+    assert_eq!(frames(&copy, &ReadOptions::default()).unwrap(), images);
+}
+
+#[test]
 fn frames_of_fragments_become_native() {
     let file = object(Maker::new(ENCAPSULATED, 2, 3, 16, 12))
         .number(0x0028_0103, 1)
         .text(0x0028_0008, b"IS", "2")
+        .element(0x7fe0_0001, b"OV", &[0, 0, 0, 0, 0, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0])
+        .element(0x7fe0_0002, b"OV", &[12, 0, 0, 0, 0, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0])
         .fragments(&[&little(&[1, 2, 3, 0x8ff, 0xfff, 5]), &little(&[0, 1, 2, 3, 4, 5])]);
     let images = frames(&file, &ReadOptions::default()).unwrap();
     let copy = copied(&file, &images).unwrap();
     assert_eq!(opening(&copy).unwrap().syntax, Syntax::named(EXPLICIT).unwrap());
     assert_eq!(frames(&copy, &ReadOptions::default()).unwrap(), images);
     assert_eq!(values(&copy, 0x7fe0_0010), [little(&[1, 2, 3, 0x8ff, 0xfff, 5, 0, 1, 2, 3, 4, 5])]);
+    assert!(values(&copy, 0x7fe0_0001).is_empty() && values(&copy, 0x7fe0_0002).is_empty());
 }
 
 #[test]
