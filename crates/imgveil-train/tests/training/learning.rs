@@ -62,27 +62,27 @@ fn adaptation_networks_learn_through_their_schemes() {
 #[test]
 fn pneumonia_is_learned_through_shuffle_flip_and_not_through_a_keystream() {
     let Some(path) = shared_data("pneumoniamnist.npz") else { return };
-    let run = |scheme: Option<Scheme>, epochs: usize| -> Outcome {
+    let run = |scheme: Option<Scheme>, epochs: usize, seed: u64| -> f64 {
         let set = training_set(&path, scheme, Some(key().into()), Resize::default()).unwrap();
         let optimiser = OptimiserKind::default();
         let config = Config {
             batch: 64,
-            seed: 1,
+            seed,
             optimiser,
             learning_rate: optimiser.default_learning_rate(),
             weight_decay: optimiser.default_weight_decay(),
             ..config(epochs)
         };
-        train(&flex(), &set, &config, None, &mut ()).unwrap()
+        train(&flex(), &set, &config, None, &mut ()).unwrap().test.unwrap().auc.unwrap()
     };
-    let auc = |outcome: Outcome| outcome.test.unwrap().auc.unwrap();
-    let plain = auc(run(None, 10));
-    let encrypted = auc(run(Some(shuffle_flip()), 10));
-    let keystream = auc(run(Some(Preset::Keystream.scheme(Options::default()).unwrap()), 2));
-    // One run differs from another by up to 0.018 (docs/RESULTS.md), and sums are in another order on other processors.
-    // Nothing but the spread inside blocks gives 0.912.
-    assert!(plain >= 0.925, "{plain}");
-    assert!(encrypted >= plain - 0.025, "{encrypted} against {plain}");
+    // The means of three seeds, as in docs/RESULTS.md, where they are 0.951 and 0.954 with a spread of 0.003 over the
+    // seeds. One run differs from another by up to 0.018, and sums are in another order on other processors. Nothing
+    // but the spread inside blocks gives 0.912.
+    let mean = |scheme: fn() -> Option<Scheme>| (1..=3).map(|seed| run(scheme(), 8, seed)).sum::<f64>() / 3.0;
+    let (plain, encrypted) = (mean(|| None), mean(|| Some(shuffle_flip())));
+    assert!(plain >= 0.94, "{plain}");
+    assert!(encrypted >= plain - 0.012, "{encrypted} against {plain}");
+    let keystream = run(Some(Preset::Keystream.scheme(Options::default()).unwrap()), 2, 1);
     // 624 test images: the AUC of random answers has a standard deviation of 0.024.
     assert!((0.4..0.6).contains(&keystream), "{keystream}");
 }
