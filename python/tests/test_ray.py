@@ -295,6 +295,13 @@ class TestSets:
         )
         assert again["resumed"] == 31 and (tmp_path / "out" / "imgveil.json").stat().st_mtime_ns == before
 
+    @pytest.mark.parametrize("words, threads", [({}, "1 thread"), ({"threads": 2}, "2 threads")])
+    def test_a_task_keeps_to_its_processors(self, cluster, few, key_file, tmp_path, words, threads):
+        summary = imgveil.ray.encrypt_dataset(
+            few, tmp_path / "out", key_file, "le", partitions=1, num_cpus=1, device="cpu", progress=False, **words
+        )
+        assert summary["device"] == f"CPU, {threads}"
+
     @pytest.mark.parametrize("form", ["npz", "npy"])
     def test_arrays(self, cluster, few, key_file, tmp_path, form):
         output = tmp_path / ("out.npz" if form == "npz" else "out")

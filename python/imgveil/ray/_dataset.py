@@ -68,8 +68,8 @@ def encrypt_dataset(
     `IMGVEIL_KEY`, which names such a file or holds its text. `tables` is the path of written-out tables instead. A key
     goes through Ray's object store only as `key_ref=ray.put(key.allow_pickling())`.
 
-    The set is divided into `partitions`, each a task of `num_cpus` CPUs (by default all of a machine, because the
-    command uses all cores), `num_gpus` and other `resources`. By default there are twice as many as can run at once; a
+    The set is divided into `partitions`, each a task of `num_cpus` CPUs (by default all of the smallest machine) and as
+    many threads (or `threads`), `num_gpus` and other `resources`. By default there are twice as many as can run at once; a
     rerun keeps the number. Arrays (`.npz`, `format="npy"`) are written by one process.
 
     A task whose worker dies is run again by Ray, up to `retries` times, and goes on where it was. So does a call that

@@ -10,7 +10,7 @@ import ray
 
 from .. import BatchError, DtypeError, Scheme
 from .._ciphers import Ciphers, names_for
-from . import _secrets
+from . import _process, _secrets
 
 
 class Encrypt:
@@ -120,5 +120,4 @@ def _bound_threads() -> None:
     """Keeps a worker of Ray to the processors that Ray gave it, unless the user says otherwise."""
     if not ray.is_initialized() or ray.get_runtime_context().worker.mode != ray.WORKER_MODE:
         return
-    given = ray.get_runtime_context().get_assigned_resources().get("CPU", 1)
-    os.environ.setdefault("RAYON_NUM_THREADS", str(max(1, int(given))))
+    os.environ.setdefault("RAYON_NUM_THREADS", str(_process.processors()))

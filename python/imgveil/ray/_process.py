@@ -9,6 +9,8 @@ import sys
 import time
 from typing import Any, List, NamedTuple, Optional, Tuple
 
+import ray
+
 from .. import InvalidKeyError, _imgveil
 from . import _secrets
 
@@ -63,6 +65,9 @@ def run(command: List[str], source: Tuple[str, Optional[str]], key: List[Any], m
         text, flags = _key_of(source, key)
     except (InvalidKeyError, TypeError) as error:
         return Ended(4, "", f"error: {error}")
+    if command[0] == "encrypt" and not any(word.startswith("--threads") for word in command):
+        # A task keeps to the processors that Ray gave it: others of the machine are other tasks'.
+        flags = [*flags, f"--threads={processors()}"]
     until = time.monotonic() + _PATIENCE
     while True:
         ended = _once(command, flags, text)
@@ -72,6 +77,11 @@ def run(command: List[str], source: Tuple[str, Optional[str]], key: List[Any], m
         if ended.code == 0 or _BUSY not in ended.words or time.monotonic() > until:
             return ended
         time.sleep(0.25)
+
+
+def processors() -> int:
+    """How many processors Ray gave to this task, at least one."""
+    return max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
 
 
 def _sees(marker: Tuple[str, str]) -> bool:
@@ -107,7 +117,7 @@ def _once(command: List[str], flags: List[str], text: Optional[str]) -> Ended:
             passed.append(reading)
             with os.fdopen(writing, "w") as pipe:
                 pipe.write(text + "\n")
-            flags = [f"--key=/dev/fd/{reading}"]
+            flags = [f"--key=/dev/fd/{reading}", *flags]
         words = [sys.executable, "-c", _PROGRAM, command[0], *flags, *command[1:]]
         process = subprocess.Popen(
             words,
