@@ -93,13 +93,21 @@ def hand_out(data, folder, keys, scheme, clients, seed):
     return shape, int(labels.max()) + 1
 
 
+# Ray sends functions to its workers. In a function that uses torch, it takes any attribute `classes` for the module
+# torch.classes, which it cannot send under some versions of Python and torch: such functions do without the name.
+
+
+def numbers(found):
+    """The label of every image. A part may lack a class, so that its numbers are not those of the whole; the names
+    are the numbers."""
+    names = [int(name) for name in found.classes]
+    return [names[target] for target in found.targets]
+
+
 def loaded(folder, client, split):
     """The encrypted images of a client, as tensors. The key is not needed."""
     found = imgveil.torch.EncryptedSet(pathlib.Path(folder) / f"client-{client}.npz", split, plain=True)
-    # A part may lack a class, so that its numbers are not those of the whole; the names are the numbers.
-    names = [int(name) for name in found.classes]
-    labels = [names[target] for target in found.targets]
-    return torch.stack([image for image, _ in found]), torch.tensor(labels)
+    return torch.stack([image for image, _ in found]), torch.tensor(numbers(found))
 
 
 def client_app(folder, make, local, arguments):
@@ -143,7 +151,7 @@ def client_app(folder, make, local, arguments):
             right = network(images).argmax(1) == labels
         # How many images of every class there are, and how many of them are found.
         told = {"num-examples": len(images)}
-        for label in range(arguments.classes):
+        for label in range(arguments.labels):
             told[f"of-{label}"] = int((labels == label).sum())
             told[f"right-{label}"] = int(right[labels == label].sum())
         content = {"metrics": flwr.app.MetricRecord(told)}
@@ -161,7 +169,7 @@ def server_app(make, local, arguments, results):
         for reply in replies:
             for name, count in reply["metrics"].items():
                 counts[name] = counts.get(name, 0) + count
-        share = {label: counts[f"right-{label}"] / max(counts[f"of-{label}"], 1) for label in range(arguments.classes)}
+        share = {label: counts[f"right-{label}"] / max(counts[f"of-{label}"], 1) for label in range(arguments.labels)}
         right = sum(counts[f"right-{label}"] for label in share)
         accuracies = {"accuracy": right / counts["num-examples"], "balanced": sum(share.values()) / len(share)}
         return flwr.app.MetricRecord(accuracies)
@@ -189,11 +197,11 @@ def server_app(make, local, arguments, results):
 def federation(keys, arguments):
     """Trains once. Returns the accuracy and the mean of the classes' accuracies on the clients' test images."""
     with tempfile.TemporaryDirectory() as folder:
-        shape, arguments.classes = hand_out(
+        shape, arguments.labels = hand_out(
             arguments.data, pathlib.Path(folder), keys, arguments.scheme, arguments.clients, arguments.seed
         )
         block = imgveil.Scheme(arguments.scheme).block or (4, 4)
-        channels, classes, local, results = shape[2], arguments.classes, keys == "local", []
+        channels, classes, local, results = shape[2], arguments.labels, keys == "local", []
 
         def make():
             torch.manual_seed(arguments.seed)

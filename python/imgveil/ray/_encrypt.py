@@ -6,7 +6,6 @@ import os
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
-import ray
 
 from .. import BatchError, DtypeError, Scheme
 from .._ciphers import Ciphers, names_for
@@ -118,6 +117,6 @@ class Encrypt:
 
 def _bound_threads() -> None:
     """Keeps a worker of Ray to the processors that Ray gave it, unless the user says otherwise."""
-    if not ray.is_initialized() or ray.get_runtime_context().worker.mode != ray.WORKER_MODE:
-        return
-    os.environ.setdefault("RAYON_NUM_THREADS", str(_process.processors()))
+    given = _process.processors()
+    if given is not None:
+        os.environ.setdefault("RAYON_NUM_THREADS", str(given))

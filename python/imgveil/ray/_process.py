@@ -65,9 +65,10 @@ def run(command: List[str], source: Tuple[str, Optional[str]], key: List[Any], m
         text, flags = _key_of(source, key)
     except (InvalidKeyError, TypeError) as error:
         return Ended(4, "", f"error: {error}")
-    if command[0] == "encrypt" and not any(word.startswith("--threads") for word in command):
+    given = processors()
+    if given is not None and command[0] == "encrypt" and not any(word.startswith("--threads") for word in command):
         # A task keeps to the processors that Ray gave it: others of the machine are other tasks'.
-        flags = [*flags, f"--threads={processors()}"]
+        flags = [*flags, f"--threads={given}"]
     until = time.monotonic() + _PATIENCE
     while True:
         ended = _once(command, flags, text)
@@ -79,8 +80,10 @@ def run(command: List[str], source: Tuple[str, Optional[str]], key: List[Any], m
         time.sleep(0.25)
 
 
-def processors() -> int:
-    """How many processors Ray gave to this task, at least one."""
+def processors() -> Optional[int]:
+    """How many processors Ray gave to this worker, at least one. `None` where this process is no worker of Ray."""
+    if not ray.is_initialized() or ray.get_runtime_context().worker.mode != ray.WORKER_MODE:
+        return None
     return max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
 
 
