@@ -1,5 +1,6 @@
 //! `imgveil rekey`: a set under another key, in every form.
 
+use crate::common::crafted_files::dicom;
 use crate::common::sandbox::*;
 use crate::runs::{MANY, cut, left, many, remove, summary};
 use serde_json::Value;
@@ -50,6 +51,29 @@ fn runs(sandbox: &Sandbox, line: &str) {
 }
 
 /// The rekeyed set is what `encrypt` with the new key writes from the decrypted images.
+/// What samples mean is the same under another key, in the copy and in what is written back from it.
+#[test]
+fn the_scale_of_values_is_carried_over() {
+    let sandbox = sandbox();
+    let texts: [(u32, &[u8; 2], &str); 4] = [
+        (0x0008_0016, b"UI", "1.2.840.10008.5.1.4.1.1.2"),
+        (0x0008_0018, b"UI", "1.2.3"),
+        (0x0028_1052, b"DS", "-1024"),
+        (0x0028_1053, b"DS", "0.3"),
+    ];
+    sandbox.write("scans/a.dcm", &dicom(8, 8, &[vec![7; 64], vec![9; 64]], &texts));
+    runs(&sandbox, "encrypt neutral -k k.key scans old");
+    runs(&sandbox, "rekey --from k.key --to new.key old new");
+    let rescales = |set: &str| -> Vec<serde_json::Value> {
+        let manifest = sandbox.manifest(set);
+        manifest["images"].as_array().unwrap().iter().map(|entry| entry["rescale"].clone()).collect()
+    };
+    let expected = serde_json::json!({"slope": 0.3, "offset": -1024.0});
+    assert_eq!([rescales("old"), rescales("new")], [vec![expected.clone(), expected.clone()], vec![expected; 2]]);
+    runs(&sandbox, "decrypt -k new.key --keep-uids --names new.names.csv --into scans new back");
+    runs(&sandbox, "verify -k new.key new");
+}
+
 #[test]
 fn a_rekeyed_set_is_that_of_an_encryption_with_the_new_key() {
     let forms = [("png", ""), ("npz", ".npz"), ("npy", ""), ("webdataset --per-shard 2", "")];

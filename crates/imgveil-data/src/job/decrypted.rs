@@ -3,7 +3,7 @@
 use super::encrypted_set::EncryptedSet;
 use super::plain_names::{PlainNames, slots};
 use crate::format::{ReadError, ReadErrorKind, Rescale};
-use crate::set::{Item, Member, Source};
+use crate::set::{Described, Item, Member, Source};
 use imgveil::internal::engine::{Device, ImageRef, Loaded};
 use imgveil::internal::image::{Geometry, Image};
 use std::sync::{Mutex, PoisonError};
@@ -70,6 +70,10 @@ impl Source for Decrypted {
         // It refuses a size that the manifest does not state.
         self.encrypted.source.geometry(index)?;
         Ok(entry.original.unwrap_or(entry.geometry))
+    }
+
+    fn described(&self, index: usize) -> Result<Described, ReadError> {
+        Ok(Described { rescale: self.rescale(index), ..Described::plain(self.geometry(index)?) })
     }
 
     fn read(&self, index: usize) -> Result<Image, ReadError> {
