@@ -37,9 +37,9 @@ mod image_at;
 mod inspect;
 #[doc(hidden)]
 pub mod journal;
-#[cfg(not(target_family = "wasm"))]
 mod meanings;
 mod merge;
+#[cfg(not(target_family = "wasm"))]
 mod mix;
 mod names_file;
 mod options;
