@@ -106,8 +106,7 @@ pub(super) fn check_scales(found: &Rescales, stated: &[Option<Rescale>]) -> Resu
     for (image, expected) in stated.iter().enumerate() {
         let (Some(expected), found) = (*expected, found.of(image)) else { continue };
         if found != Some(expected) {
-            let found = found.map_or(Scale::Unknown, |Rescale { slope, offset }| Scale::Linear { slope, offset });
-            return Err(NotWrittenBack::OtherScale { image, found, expected });
+            return Err(NotWrittenBack::OtherScale { image, found: found.into(), expected });
         }
     }
     Ok(())

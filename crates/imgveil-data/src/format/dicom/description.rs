@@ -132,11 +132,14 @@ impl Description {
         if let Some(table) = &self.modality {
             return Scale::Table(table.number(self.signed));
         }
-        let half = if self.signed { (1u64 << (self.stored - 1)) as f64 } else { 0.0 };
-        let of = |values: &Values| (values.slope, values.intercept - values.slope * half);
-        let mut each = self.frame_values.iter().take(self.frames).map(of);
-        let (slope, offset) = each.next().unwrap_or(of(&self.values));
-        if each.all(|other| other == (slope, offset)) { Scale::Linear { slope, offset } } else { Scale::Several }
+        let mut each = self.frame_values.iter().take(self.frames).map(|values| self.upright(values));
+        let first = each.next().unwrap_or(self.upright(&self.values));
+        if each.all(|other| other == first) { first.into() } else { Scale::Several }
+    }
+
+    /// How values follow from samples that are not inverted.
+    fn upright(&self, values: &Values) -> Option<Rescale> {
+        Rescale::new(values.slope, values.intercept - values.slope * self.sign() as f64)
     }
 
     /// How values in the modality's units follow from grey samples at full depth.
@@ -144,15 +147,14 @@ impl Description {
         if self.modality.is_some() {
             return Rescales::default();
         }
-        let half = self.sign() as f64;
         let largest = (u64::MAX >> (64 - self.stored)) as f64;
         // A single bit is read as 0 or 255.
         let step = if self.stored == 1 { 255.0 } else { 1.0 };
         let of = |values: &Values| {
-            let Values { slope, intercept, .. } = *values;
+            let Rescale { slope, offset } = self.upright(values)?;
             match self.inverted() {
-                true => Rescale::new(-slope / step, intercept + slope * (largest - half)),
-                false => Rescale::new(slope / step, intercept - slope * half),
+                true => Rescale::new(-slope / step, offset + slope * largest),
+                false => Rescale::new(slope / step, offset),
             }
         };
         if self.frame_values.is_empty() {

@@ -111,7 +111,7 @@ fn headers_that_other_readers_understand_are_understood() {
 #[test]
 fn what_samples_mean_is_told() {
     let scale = |file: &[u8]| header(file, &ReadOptions::default()).unwrap().scale;
-    let linear = |slope, offset| Scale::Linear { slope, offset };
+    let linear = |slope, offset| Scale::Linear(Rescale { slope, offset });
     let ct = |signed, intercept: &str| {
         let maker = Maker::new(EXPLICIT, 1, 2, 16, 12).number(0x0028_0103, signed);
         maker.text(0x0028_1053, b"DS", "1").text(0x0028_1052, b"DS", intercept).pixels(&[0; 4])
@@ -124,8 +124,11 @@ fn what_samples_mean_is_told() {
     let file = ct(1, "0");
     let shown = header(file.as_slice(), &windowed(Window::Auto)).unwrap();
     assert_eq!((shown.scale, shown.rescales.of(0)), (Scale::Unknown, None));
-    let table = ct(0, "0");
-    assert!(header(table.as_slice(), &ReadOptions::default()).unwrap().rescales.of(0).is_some());
+    let lut = nothing().numbers(0x0028_3006, &[7, 9]).numbers(0x0028_3002, &[2, 0, 16]);
+    let mut table = Maker::new(EXPLICIT, 1, 2, 16, 12);
+    table.body.extend(sequence(0x0028_3000, [lut]).body);
+    let table = header(table.pixels(&[0; 4]).as_slice(), &ReadOptions::default()).unwrap();
+    assert!(matches!((table.scale, table.rescales.of(0)), (Scale::Table(_), None)), "{:?}", table.scale);
     let opened = open(file, &ReadOptions::default()).unwrap();
     assert_eq!(opened.header().used_bits, 12);
 }

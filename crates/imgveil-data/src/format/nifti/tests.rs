@@ -332,6 +332,14 @@ fn a_volume_comes_back_by_the_scale_that_the_set_states() {
         }
     }
     assert!(matches!(back(Some((-1000.0, 1e6)), None), Err(NotWrittenBack::Rounded)));
+    // The same voxels under another slope are another file.
+    let other = Made { scale: (2.0, 0.0), ..Made::new([3, 1, 2, 1, 1, 1, 1, 1], (4, 16)) };
+    let opened = open(file.clone(), &ReadOptions::default()).unwrap();
+    let (images, rescales) = ([opened.image(0).unwrap()], [opened.header().rescales.of(0)]);
+    let options =
+        CopyOptions { new_uid: None, axis: Axis::Z, rescales: &rescales, range: None, memory: Memory::default() };
+    let refused = written_back(other.file(&[0x18, 0xfc, 0x28, 0x23]), &images, &options);
+    assert!(matches!(refused, Err(NotWrittenBack::OtherPixels(0))), "{refused:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The header of a volume: its sides, the type of its voxels, and where they begin.
 
-use crate::format::{Axis, Header, ReadErrorKind, ReadOptions, Rescale, Rescales, Scale};
+use crate::format::{Axis, Header, ReadErrorKind, ReadOptions, Rescale, Rescales};
 use imgveil::internal::image::{Depth, Geometry, GeometryError};
 
 /// Bytes of a NIfTI-1 header.
@@ -226,8 +226,8 @@ impl Volume {
         let count = slices.count.checked_mul(self.volumes).and_then(|count| usize::try_from(count).ok());
         let count = count.ok_or_else(too_large)?;
         let header = Header::new(count, Geometry::new(height, width, channels)?.with_depth(depth));
-        let rescales = Rescales::all(self.rescale_of_samples(reading));
-        Ok(Header { scale: self.scale(reading), rescales, ..header })
+        let rescale = self.rescale_of_samples(reading);
+        Ok(Header { scale: rescale.into(), rescales: Rescales::all(rescale), ..header })
     }
 
     /// Whether samples of 16 bits cannot hold all values of a voxel.
@@ -254,19 +254,6 @@ impl Volume {
     pub(super) fn stored(&self, value: f64) -> f64 {
         let (slope, intercept) = self.rescale();
         (value - intercept) / slope
-    }
-
-    /// What samples mean that are read with these options.
-    fn scale(&self, reading: &ReadOptions) -> Scale {
-        let (low, high) = match (self.kind, reading.window, reading.range) {
-            (Kind::Rgb, _, _) | (_, Some(_), _) => return Scale::Unknown,
-            (_, None, Some(range)) => range,
-            (Kind::U8 | Kind::U16, ..) => (self.scaled(0.0), self.scaled(65_535.0)),
-            (Kind::I8, ..) => (self.scaled(-128.0), self.scaled(65_535.0 - 128.0)),
-            (Kind::I16, ..) => (self.scaled(-32_768.0), self.scaled(32_767.0)),
-            _ => return Scale::Unknown,
-        };
-        Scale::Linear { slope: (high - low) / 65_535.0, offset: low }
     }
 
     /// How values in the modality's units follow from samples that are read with these options.
