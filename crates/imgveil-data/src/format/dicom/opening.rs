@@ -54,7 +54,7 @@ fn guess(first: &[u8]) -> Syntax {
 }
 
 /// Whether an element has the two letters of its value representation.
-fn is_typed(element: &[u8]) -> bool {
+pub(super) fn is_typed(element: &[u8]) -> bool {
     element.get(4..6).is_some_and(|letters| letters.iter().all(u8::is_ascii_uppercase))
 }
 

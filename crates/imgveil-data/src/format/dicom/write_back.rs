@@ -5,9 +5,9 @@ use super::description::Description;
 use super::element_writer::{Edits, put, text_value, uid_value};
 use super::elements::{Encoding, Tag, Walker, Whole};
 use super::fields::{TRANSFER_SYNTAX, WANTED, text};
-use super::opening::opening;
+use super::opening::{is_typed, opening};
 use super::stored_pixels::StoredPixels;
-use super::syntax::Coding;
+use super::syntax::{Coding, Syntax};
 use super::{LARGEST_EXPANSION, described, inflate, words};
 use crate::format::write_back::{CopyOptions, NotWrittenBack, check_scales, check_shape};
 use crate::format::{ReadErrorKind, ReadOptions};
@@ -67,7 +67,20 @@ pub fn written_back(original: Vec<u8>, images: &[Image], options: &CopyOptions<'
     let (object, start) = inflated.as_ref().map_or((&original, start), |object| (object, 0));
     let pixels = StoredPixels::of(&description, object, images, header.geometry.depth())?;
     let elements = elements(object, start, description.syntax.encoding)?;
-    copy(&original, object, &elements, &description, pixels, options)
+    let encoding = found_encoding(object, &elements, description.syntax.encoding)?;
+    let syntax = Syntax { encoding, ..description.syntax };
+    copy(&original, object, &elements, &Description { syntax, ..description }, pixels, options)
+}
+
+/// The encoding that the elements have. Some writers state an explicit syntax and write the implicit one.
+fn found_encoding(object: &[u8], elements: &[Whole], stated: Encoding) -> Result<Encoding, NotWrittenBack> {
+    let typed = |element: &&Whole| object.get(element.range.clone()).is_some_and(is_typed);
+    match elements.iter().filter(typed).count() {
+        _ if stated.implicit => Ok(stated),
+        count if count == elements.len() => Ok(stated),
+        0 if !stated.big_endian => Ok(Encoding::IMPLICIT_LITTLE),
+        _ => Err(ReadErrorKind::Unsupported("an object of explicit and implicit elements".into()).into()),
+    }
 }
 
 /// The whole of a deflated data set.

@@ -120,6 +120,20 @@ fn copies_keep_the_encoding_of_their_originals() {
 }
 
 #[test]
+fn an_implicit_object_that_is_called_explicit_becomes_an_implicit_one() {
+    let mut file = object(Maker::new(IMPLICIT, 1, 2, 8, 8)).pixels(&[7, 8]);
+    // The meta information says another syntax than the one that follows.
+    let at = file.windows(2).position(|pair| pair == b"UI").unwrap();
+    let named = [&[EXPLICIT.len() as u8 + 1, 0], EXPLICIT.as_bytes(), b"\0"].concat();
+    file.splice(at + 2..at + 4 + IMPLICIT.len() + 1, named);
+    let images = frames(&file, &ReadOptions::default()).unwrap();
+    let copy = copied(&file, &images).unwrap();
+    assert_eq!(opening(&copy).unwrap().syntax, Syntax::named(IMPLICIT).unwrap());
+    assert_eq!(frames(&copy, &ReadOptions::default()).unwrap(), images);
+    assert_eq!(values(&copy, 0x7fe0_0010), [[7, 8]]);
+}
+
+#[test]
 fn decoded_samples_stand_in_the_lowest_bits() {
     let (stream, _) = crate::format::jpeg::tests::codestream("lossless-12.jpg");
     let lossless = "1.2.840.10008.1.2.4.70";
