@@ -7,6 +7,8 @@ mod common;
 
 use common::schemes::{flip_pixels, medians, scramble, shuffle_flip, shuffle_nibbles, turn_blocks};
 use common::{noise, phantoms};
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
 use imgveil_attack::ciphertext::{BlockChanges, Moves, Prior, Structure};
 use imgveil_attack::{Batch, Error, Progress, Shape, metric, nearest_variant};
 
@@ -100,6 +102,54 @@ fn turned_blocks_open_from_some_images() {
         let plain = phantoms(6, shape, 12);
         opens(structure, &plain, &turn_blocks(&plain, 8, 12), 0.95);
     }
+}
+
+/// Blocks that were kept as JPEG after encryption, with all that it loses.
+#[test]
+fn turned_blocks_open_from_jpeg_files() {
+    let changes = BlockChanges { turned: true, negated: true, reordered: true };
+    let structure = Structure::Blocks { block: 8, changes, key_per_image: false };
+    for shape in [GREY, COLOUR] {
+        let plain = phantoms(8, shape, 12);
+        let encrypted = jpeg(&turn_blocks(&plain, 8, 12), 90);
+        assert_ne!(encrypted, turn_blocks(&plain, 8, 12));
+        opens(structure, &plain, &encrypted, 0.8);
+    }
+}
+
+/// Patches of colour, as `vit` moves them: channels of a pixel that are nearly equal, and channels that are unlike.
+#[test]
+fn patches_of_colour_open() {
+    let moves = Moves { shuffled: true, flipped: true };
+    let structure = Structure::Samples { block: 12, moves, key_per_block: false, scrambled: true };
+    for share in [0.1, 0.4] {
+        let plain = colourful(24, share, 21);
+        opens(structure, &plain, &scramble(&shuffle_flip(&plain, 12, false, 21), 12, 22), 0.85);
+    }
+}
+
+/// Pictures whose channels have so much of their own.
+fn colourful(count: usize, share: f64, seed: u64) -> Batch {
+    let [common, red, green, blue] = [0, 1, 2, 3].map(|part| phantoms(count, GREY, seed + part));
+    let own = [&red, &green, &blue].map(Batch::samples);
+    let mixed = |(i, &sample): (usize, &u16)| {
+        own.map(|own| ((1.0 - share) * f64::from(sample) + share * f64::from(own[i])).round() as u16)
+    };
+    Batch::new(COLOUR, 255, common.samples().iter().enumerate().flat_map(mixed).collect()).unwrap()
+}
+
+/// Images as a JPEG of this quality keeps them.
+fn jpeg(images: &Batch, quality: u8) -> Batch {
+    let shape = images.shape();
+    let (width, height) = (shape.width as u32, shape.height as u32);
+    let colour = if shape.channels == 1 { ExtendedColorType::L8 } else { ExtendedColorType::Rgb8 };
+    let kept = |image: &[u16]| -> Vec<u16> {
+        let bytes: Vec<u8> = image.iter().map(|&sample| sample as u8).collect();
+        let mut file = Vec::new();
+        JpegEncoder::new_with_quality(&mut file, quality).encode(&bytes, width, height, colour).unwrap();
+        image::load_from_memory(&file).unwrap().as_bytes().iter().map(|&sample| sample.into()).collect()
+    };
+    Batch::new(shape, 255, images.iter().flat_map(kept).collect()).unwrap()
 }
 
 #[test]

@@ -348,6 +348,18 @@ impl Feed {
         std::iter::once(index).chain(self.partners.iter().map(move |list| list[index] as usize))
     }
 
+    /// The image that has the largest share in the mixture of an image in this epoch: the image itself if the program
+    /// does not mix.
+    pub(crate) fn strongest(&self, index: usize) -> usize {
+        let (Some(mixing), Some(key)) = (self.loaded.program().mixing(), &self.key) else { return index };
+        let id = self.split.ids[index].of_augmentation(key, Augmentation::IDENTITY).of_epoch(key, self.epoch);
+        let weights = mixing.weights(id, self.split.geometry.samples());
+        let parts: Vec<(usize, u32)> = self.mixed(index).zip(weights).collect();
+        // An image can be its own partner.
+        let share = |image: usize| parts.iter().filter(|part| part.0 == image).map(|part| part.1).sum::<u32>();
+        parts.iter().map(|part| part.0).max_by_key(|&image| share(image)).unwrap_or(index)
+    }
+
     /// Counts bytes that are sent to the device.
     fn sent(&self, bytes: usize) {
         if let Some(gpu) = self.backend.gpu() {

@@ -6,6 +6,7 @@
 mod arrangement;
 mod block_tones;
 mod borders;
+mod channels;
 mod contraction;
 mod each_block;
 mod embedding;

@@ -118,18 +118,36 @@ impl AttackArgs {
         self.limit.map(|limit| limit as usize)
     }
 
+    /// The scheme that is attacked.
+    #[cfg(feature = "train")]
+    pub fn scheme(&self) -> Result<Scheme, Failure> {
+        self.scheme.scheme()
+    }
+
+    /// Reads the images, and the key with what there is to say of it, and encrypts nothing.
+    #[cfg(feature = "train")]
+    pub fn read(&self, scheme: &Scheme, out: &Output) -> Result<(Read, (Secret, String)), Failure> {
+        let Some(input) = &self.input else { return Err(nothing("")) };
+        self.check_output()?;
+        let secret = self.key(out)?;
+        Ok((self.images.images(input, Some(scheme), self.images.fit.fit(), self.limit())?, secret))
+    }
+
+    /// The key that was given, or one made for this run, and what there is to say of it.
+    fn key(&self, out: &Output) -> Result<(Secret, String), Failure> {
+        Ok(match self.secret.load(out)? {
+            Some(secret) => {
+                let told = format!("key {}", secret.key().fingerprint());
+                (secret, told)
+            }
+            None => (Key::generate()?.into(), "a key made for this run".to_owned()),
+        })
+    }
+
     fn encrypted_here(&self, input: &Path, out: &Output) -> Result<Target, Failure> {
         let scheme = self.scheme.scheme()?;
         refuse_mixtures(&scheme)?;
-        let given = self.secret.load(out)?;
-        let key = given.as_ref().map_or_else(
-            || "a key made for this run".to_owned(),
-            |secret| format!("key {}", secret.key().fingerprint()),
-        );
-        let secret: Secret = match given {
-            Some(secret) => secret,
-            None => Key::generate()?.into(),
-        };
+        let (secret, key) = self.key(out)?;
         let device = self.device.open(out)?;
         let read = self.images.images(input, Some(&scheme), self.images.fit.fit(), self.limit())?;
         Target::encrypted_here(&scheme, secret, key, read, &device)

@@ -2,83 +2,90 @@
 
 use super::black_box::stored;
 use super::finding::{Finding, Grade, Pictures};
+use super::reading::Read;
+use super::restored::{ENOUGH, Learned, Method, SOME, Spread};
 use super::target::Target;
-use crate::exit::Failure;
+use crate::exit::{FAILED, Failure, USAGE};
+use imgveil::internal::engine::Device;
 use imgveil::internal::image::Geometry;
-use imgveil::internal::scheme::{Block, Scheme, Stage};
-use imgveil_attack::{Batch, metric};
+use imgveil::internal::key::Key;
+use imgveil::internal::scheme::{Block, Scheme, Secret, Stage};
+use imgveil_attack::{Batch, Oracle, metric};
+use imgveil_data::Size;
 use imgveil_data::set::Loaded;
-use imgveil_train::inverse::{Encrypted, Inverse, InverseConfig, InverseEpoch, from_pairs, from_public};
-use imgveil_train::{Backend, Split};
-use serde::{Deserialize, Serialize};
+use imgveil_train::inverse::{Encrypted, Inverse, InverseConfig, InverseEpoch, from_pairs, from_public, mixtures};
+use imgveil_train::{Backend, Room, Split};
 use std::sync::Arc;
 use std::time::Instant;
-
-/// The median SSIM above that of the mean image from which something counts as restored.
-const SOME: f64 = 0.05;
-/// The median SSIM from which images count as restored.
-const ENOUGH: f64 = 0.5;
-
-/// How the network is trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// An inverse transformation network, trained on pairs of plain and encrypted images
-    Itn,
-    /// Trained on encrypted images and other, plain ones, against a discriminator
-    SiaGan,
-}
-
-/// The figures of the attack.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Learned {
-    pub method: Method,
-    /// Whether the attacker encrypted his images with keys of his own.
-    pub own_keys: bool,
-    pub public_images: usize,
-    pub attacked_images: usize,
-    pub epochs: usize,
-    /// The loss of the generator after the last epoch.
-    pub loss: f32,
-    pub ssim: Spread,
-    pub psnr: Spread,
-    /// The same of the mean of the attacker's images, which says nothing of any image.
-    pub mean_image_ssim: Spread,
-    pub mean_image_psnr: Spread,
-    pub encrypted_ssim: f64,
-    pub seconds: f64,
-}
-
-/// Of images, the worst, the median and the best.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    pub worst: f64,
-    pub median: f64,
-    pub best: f64,
-}
-
-impl Spread {
-    fn of(mut values: Vec<f64>) -> Self {
-        values.sort_by(f64::total_cmp);
-        let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
-        Self { worst: at(0), median: at(values.len() / 2), best: at(values.len().saturating_sub(1)) }
-    }
-}
 
 /// What the attacker trains with.
 pub struct Training<'a> {
     pub method: Method,
     pub config: InverseConfig,
     pub backend: &'a Backend,
-    /// His plain images. None of them is attacked.
-    pub public: &'a Batch,
-    /// Their encrypted forms under the key that is attacked, for [`Method::Itn`] where all images share a key.
-    pub pairs: Option<&'a Batch>,
 }
 
-/// Whether every image has a key of its own, so that the attacker's own keys are as good as any.
-pub fn keyed_per_image(scheme: &Scheme) -> bool {
-    scheme.stages.iter().any(Stage::keyed_per_image)
+/// What is attacked, and what the attacker has.
+pub struct Prepared {
+    pub target: Target,
+    /// What the network sees of the target.
+    seen: Arc<Split>,
+    public: Batch,
+    pairs: Option<Batch>,
+}
+
+/// Encrypts images, or mixes them. `own` are the attacker's plain images; without them, every second image is his.
+pub fn prepare(
+    scheme: &Scheme,
+    (secret, told): (Secret, String),
+    mut read: Read,
+    own: Option<Batch>,
+    method: Method,
+    backend: &Backend,
+    device: &Device,
+) -> Result<Prepared, Failure> {
+    let public = own.unwrap_or_else(|| read.keep_every_second());
+    check_alike(&public, &read.images)?;
+    if scheme.mixes() {
+        let (target, seen) = mixed(backend, scheme, (secret.key(), told), read)?;
+        return Ok(Prepared { target, seen, public, pairs: None });
+    }
+    let target = Target::encrypted_here(scheme, secret, told, read, device)?;
+    let seen = Arc::new(split(&target.encrypted, target.geometry()));
+    let pairs = match (&target.black_box, method) {
+        (Some(black_box), Method::Itn) if !needs_no_pairs(scheme) => Some(black_box.encrypt(&public)?),
+        _ => None,
+    };
+    Ok(Prepared { target, seen, public, pairs })
+}
+
+/// Mixes images with each other here, under a scheme that does so. Returns them as a target and as the network sees
+/// them. Each is compared with the image that has the largest weight in it.
+fn mixed(
+    backend: &Backend,
+    scheme: &Scheme,
+    (key, told): (&Key, String),
+    read: Read,
+) -> Result<(Target, Arc<Split>), Failure> {
+    let geometry = read.geometry;
+    let (mixed, strongest) = mixtures(backend, &Arc::new(split(&read.images, geometry)), scheme, key)?;
+    let max = geometry.depth().max() as f32;
+    let (pixels, channels) = (geometry.pixels(), geometry.channels());
+    // From (C, H, W) from -1 to 1 to (H, W, C) samples.
+    let picture = |image: &[f32]| -> Vec<u16> {
+        let value = |i: usize| image[i % channels * pixels + i / channels];
+        (0..image.len()).map(|i| ((value(i) + 1.0) / 2.0 * max).round().clamp(0.0, max) as u16).collect()
+    };
+    let samples = mixed.floats.chunks_exact(geometry.samples()).flat_map(picture).collect();
+    let pictures = Batch::new(read.images.shape(), read.images.max(), samples)?;
+    let plain = read.images.select(&strongest);
+    Ok((Target::mixed_here(scheme, told, read, plain, pictures), Arc::new(mixed)))
+}
+
+/// Whether the attacker needs no pairs, as his own keys are as good as any: every image has a key of its own, or is
+/// mixed with others as they are drawn.
+pub fn needs_no_pairs(scheme: &Scheme) -> bool {
+    scheme.mixes() || scheme.stages.iter().any(Stage::keyed_per_image)
 }
 
 /// The block whose places get sub-networks of their own.
@@ -86,28 +93,78 @@ pub fn block(scheme: &Scheme, geometry: Geometry) -> Option<Block> {
     let tile = scheme.tile();
     let fits =
         geometry.height().is_multiple_of(tile.height as usize) && geometry.width().is_multiple_of(tile.width as usize);
-    (!keyed_per_image(scheme) && fits).then_some(tile)
+    (!needs_no_pairs(scheme) && fits).then_some(tile)
+}
+
+/// Refuses images of the attacker's that are not like those that are attacked.
+fn check_alike(public: &Batch, plain: &Batch) -> Result<(), Failure> {
+    if (public.shape(), public.max()) == (plain.shape(), plain.max()) {
+        return Ok(());
+    }
+    let words = format!(
+        "the attacker's images are {} of up to {}, and those that are attacked {} of up to {}: bring them to one size \
+         with --resize",
+        public.shape(),
+        public.max(),
+        plain.shape(),
+        plain.max()
+    );
+    Err(Failure { words, code: USAGE })
+}
+
+/// Refuses what cannot be trained: too few or too small images, and networks that surely do not fit into memory, as an
+/// allocation that fails ends the process.
+pub fn check(prepared: &Prepared, training: &Training<'_>) -> Result<(), Failure> {
+    let failure = |words: String, code: u8| Err(Failure { words, code });
+    let (own, attacked) = (prepared.public.len(), prepared.target.encrypted.len());
+    if own.min(attacked) < 2 {
+        let words = "training needs two images or more on both sides";
+        return failure(format!("{words}: {own} of the attacker's, {attacked} attacked"), USAGE);
+    }
+    let (shape, geometry) = (prepared.public.shape(), prepared.target.geometry());
+    let judged = training.method == Method::SiaGan;
+    if judged && shape.height.min(shape.width) < 8 {
+        return failure(format!("sia-gan needs sides of 8 pixels or more, and the images are {shape}"), USAGE);
+    }
+    if !training.backend.uses_host_memory() {
+        return Ok(());
+    }
+    let config = InverseConfig { batch: training.config.batch.min(own.max(attacked)), ..training.config };
+    let needed = config.least_memory(geometry, judged);
+    match Room::now().least() {
+        Some(available) if needed > available => {
+            let words = format!(
+                "training takes {} of memory or more, and {} is available: take smaller images (--resize), a smaller \
+                 block, --width or --batch",
+                Size(needed),
+                Size(available)
+            );
+            failure(words, FAILED)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Trains, restores the attacked images and measures them. `hear` is told of every epoch and stops by `false`.
 pub fn learned(
-    target: &Target,
-    plain: &Batch,
+    prepared: &Prepared,
     training: &Training<'_>,
     hear: &mut dyn FnMut(InverseEpoch) -> bool,
 ) -> Result<Finding<Learned>, Failure> {
+    check(prepared, training)?;
+    let Prepared { target, seen, public: own, pairs } = prepared;
+    let (geometry, plain) = (target.geometry(), target.plain()?);
     let started = Instant::now();
-    let geometry = target.geometry();
-    let split = |images: &Batch| split(images, geometry);
-    let (public, attacked) = (split(training.public), split(&target.encrypted));
+    let split = |images: &Batch| Arc::new(split(images, geometry));
+    let public = split(own);
     let (mut epochs, mut loss) = (0, f32::NAN);
     let mut heard = |epoch: InverseEpoch| {
         (epochs, loss) = (epoch.epoch, epoch.loss);
         hear(epoch)
     };
     let (config, backend) = (&training.config, training.backend);
-    let inverse: Inverse = match (training.method, training.pairs, &target.scheme) {
-        (Method::SiaGan, ..) => from_public(backend, &attacked, &public, config, &mut heard)?,
+    let inverse: Inverse = match (training.method, pairs, &target.scheme) {
+        (Method::SiaGan, ..) => from_public(backend, seen, &public, config, &mut heard)?,
         (Method::Itn, Some(pairs), _) => {
             from_pairs(backend, &public, &Encrypted::Leaked(split(pairs)), config, &mut heard)?
         }
@@ -116,14 +173,17 @@ pub fn learned(
         }
         (Method::Itn, None, None) => return Err(super::target::no_plain()),
     };
-    let samples = super::black_box::read(&inverse.restore(&attacked)?, geometry);
+    let samples = super::black_box::read(&inverse.restore(seen)?, geometry);
     let restored = Batch::new(plain.shape(), plain.max(), samples)?;
-    let mean = mean_image(training.public, plain.len())?;
+    let mean = mean_image(own, plain.len())?;
     let ssim = each(plain, &restored, metric::ssim)?;
     let order = ranked(&ssim);
-    let (ssim, psnr) = (Spread::of(ssim), Spread::of(each(plain, &restored, metric::psnr)?));
-    let mean_image_ssim = Spread::of(each(plain, &mean, metric::ssim)?);
-    let mean_image_psnr = Spread::of(each(plain, &mean, metric::psnr)?);
+    let psnr = |other: &Batch| -> Result<Spread, Failure> {
+        let values = each(plain, other, metric::psnr)?;
+        Ok(spread(values.into_iter().map(|value| value.min(100.0)).collect()))
+    };
+    let (ssim, of_mean) = (spread(ssim), each(plain, &mean, metric::ssim)?);
+    let mean_image_ssim = spread(of_mean);
     let encrypted = each(plain, &target.encrypted, metric::ssim)?;
     let encrypted_ssim = encrypted.iter().sum::<f64>() / encrypted.len().max(1) as f64;
     let (grade, verdict) = verdict(ssim, mean_image_ssim);
@@ -133,15 +193,15 @@ pub fn learned(
     pictures.column("restored", &restored, &numbers);
     let figures = Learned {
         method: training.method,
-        own_keys: training.method == Method::Itn && training.pairs.is_none(),
-        public_images: training.public.len(),
+        own_keys: training.method == Method::Itn && pairs.is_none(),
+        public_images: own.len(),
         attacked_images: plain.len(),
         epochs,
-        loss,
+        loss: Some(loss).filter(|loss| loss.is_finite()),
         ssim,
-        psnr,
+        psnr: psnr(&restored)?,
         mean_image_ssim,
-        mean_image_psnr,
+        mean_image_psnr: psnr(&mean)?,
         encrypted_ssim,
         seconds: started.elapsed().as_secs_f64(),
     };
@@ -168,6 +228,13 @@ fn ranked(ssim: &[f64]) -> Vec<usize> {
     (0..shown).map(|row| order[row * (order.len() - 1) / (shown - 1).max(1)]).collect()
 }
 
+/// The spread of values.
+fn spread(mut values: Vec<f64>) -> Spread {
+    values.sort_by(f64::total_cmp);
+    let at = |place: usize| values.get(place).copied().unwrap_or(f64::NAN);
+    Spread { worst: at(0), median: at(values.len() / 2), best: at(values.len().saturating_sub(1)) }
+}
+
 /// A metric of every image.
 fn each(
     plain: &Batch,
@@ -190,9 +257,9 @@ fn mean_image(images: &Batch, count: usize) -> Result<Batch, Failure> {
 }
 
 /// Images as the feed takes them.
-fn split(images: &Batch, geometry: Geometry) -> Arc<Split> {
+fn split(images: &Batch, geometry: Geometry) -> Split {
     let samples = stored(images.samples(), geometry);
     let names = (0..images.len()).map(|number| number.to_string()).collect();
     let loaded = Loaded { geometry, samples, labels: vec![0; images.len()], names };
-    Arc::new(Split::new(loaded, 1, None))
+    Split::new(loaded, 1, None)
 }

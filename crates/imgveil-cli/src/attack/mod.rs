@@ -18,6 +18,7 @@ mod reading;
 mod recovery;
 mod reidentify;
 mod report;
+mod restored;
 mod structure;
 mod target;
 
@@ -34,4 +35,5 @@ pub use patients::PatientArgs;
 pub use reading::Read;
 pub use reidentify::{Found, OFTEN, Reidentified, reidentify};
 pub use report::{Shown, picture, show};
+pub use restored::{ENOUGH as LEARNED_ENOUGH, Learned, Method, SOME as LEARNED_SOME, Spread};
 pub use target::{Target, black_box, mixtures};

@@ -34,6 +34,20 @@ pub struct Read {
     pub failed: Vec<(String, String)>,
 }
 
+impl Read {
+    /// Keeps every second image, and returns the others.
+    #[cfg(feature = "train")]
+    pub fn keep_every_second(&mut self) -> Batch {
+        let kept: Vec<usize> = (1..self.names.len()).step_by(2).collect();
+        let others: Vec<usize> = (0..self.names.len()).step_by(2).collect();
+        let others = self.images.select(&others);
+        self.images = self.images.select(&kept);
+        self.names = kept.iter().map(|&index| self.names[index].clone()).collect();
+        self.labels = kept.iter().map(|&index| self.labels[index]).collect();
+        others
+    }
+}
+
 /// How a set is read.
 pub struct Reading<'a> {
     pub options: &'a ReadOptions,

@@ -31,6 +31,8 @@ pub struct Target {
     /// The black box, if the images were encrypted here.
     pub black_box: Option<BlackBox>,
     geometry: Geometry,
+    /// Whether the images were encrypted before they were read.
+    elsewhere: bool,
     /// How the images of a set that was encrypted elsewhere were paired.
     pairing: Option<Pairing>,
     /// Images that could not be read, with the reasons.
@@ -41,10 +43,11 @@ pub struct Target {
 /// What there is to say of a scheme that mixes images.
 pub fn mixtures(scheme: &Scheme) -> String {
     format!(
-        "scheme `{}` mixes images into floats, and these attacks are on images. What works on it: absolute values undo \
-         its sign flips, and from many mixtures the images come back (Carlini et al., \"Is private learning possible \
-         with instance encoding?\", IEEE S&P 2021). What does not: chosen and known images, because every mixture is \
-         drawn anew. `imgveil attack key-space` counts its keys",
+        "scheme `{}` mixes images into floats, and this attack is on images. `imgveil attack learned` trains a network \
+         against it, and `imgveil attack key-space` counts its keys. What is known to break it: absolute values undo \
+         its sign flips, and from many mixtures of the same images these come back (Carlini et al., \"Is private \
+         learning possible with instance encoding?\", IEEE S&P 2021). Chosen and known images say nothing, because \
+         every mixture is drawn anew",
         scheme.name
     )
 }
@@ -85,10 +88,20 @@ impl Target {
             scheme: Some(scheme.clone()),
             geometry,
             black_box: Some(black_box),
+            elsewhere: false,
             pairing: None,
             failed,
             key,
         })
+    }
+
+    /// Takes images that were mixed with each other here. `plain` is what each is compared with, and `mixed` are the
+    /// mixtures as pictures.
+    #[cfg(feature = "train")]
+    pub fn mixed_here(scheme: &Scheme, key: String, read: Read, plain: Batch, mixed: Batch) -> Self {
+        let hidden = Read { images: mixed, ..read };
+        let target = Self::encrypted_elsewhere(Some(scheme.clone()), hidden);
+        Self { plain: Some(plain), elsewhere: false, key, ..target }
     }
 
     /// Takes images that are encrypted. `scheme` is what is known of them.
@@ -104,6 +117,7 @@ impl Target {
             scheme,
             geometry: hidden.geometry,
             black_box: None,
+            elsewhere: true,
             pairing: None,
             failed: hidden.failed,
             key: "the key of the set".to_owned(),
@@ -142,19 +156,6 @@ impl Target {
         self.geometry
     }
 
-    /// Keeps every second image, and returns the plain form of the others.
-    #[cfg(feature = "train")]
-    pub fn keep_every_second(&mut self) -> Result<Batch, Failure> {
-        let kept: Vec<usize> = (1..self.names.len()).step_by(2).collect();
-        let others: Vec<usize> = (0..self.names.len()).step_by(2).collect();
-        let others = self.plain()?.select(&others);
-        self.encrypted = self.encrypted.select(&kept);
-        self.plain = self.plain.as_ref().map(|plain| plain.select(&kept));
-        self.names = kept.iter().map(|&index| self.names[index].clone()).collect();
-        self.labels = kept.iter().map(|&index| self.labels[index]).collect();
-        Ok(others)
-    }
-
     /// The plain images.
     pub fn plain(&self) -> Result<&Batch, Failure> {
         self.plain.as_ref().ok_or_else(no_plain)
@@ -173,7 +174,7 @@ impl Target {
     /// In words: the scheme and the images.
     pub fn what(&self) -> String {
         let scheme = self.scheme.as_ref().map_or("a scheme of which nothing is known".to_owned(), Scheme::describe);
-        let elsewhere = if self.black_box.is_none() { ", encrypted elsewhere" } else { "" };
+        let elsewhere = if self.elsewhere { ", encrypted elsewhere" } else { "" };
         format!("{scheme}, {} of {}{elsewhere}", counted(self.encrypted.len(), "image"), self.geometry)
     }
 

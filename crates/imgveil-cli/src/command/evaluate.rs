@@ -2,8 +2,10 @@
 
 use crate::args::DeviceArgs;
 use crate::attack::{ImageArgs, PatientArgs, Read};
+#[cfg(feature = "train")]
+use crate::evaluate::Learn;
 use crate::evaluate::{
-    ATTACKERS, Bench, Evaluation, Options, Provenance, Run, Store, Study, draw, joint, key_of, page, quoted,
+    ATTACKERS, Bench, Evaluation, Options, Provenance, Run, Store, Study, attacks, draw, joint, key_of, page, quoted,
     run as attack, subjects,
 };
 use crate::exit::{DONE, FAILED, Failure, Outcome, PARTLY};
@@ -18,13 +20,14 @@ Examples:
   imgveil evaluate --data images --resize 224 -o report
   imgveil evaluate --data images --resize 224 --schemes ele,'dp-pix epsilon=1',mine.toml
   imgveil evaluate --data images --resize 224 --study study --bench today.json --budget 1h
+  imgveil evaluate --data images --resize 32 --schemes etc-image,instahide --learn 30
   imgveil evaluate --data images --patient-pattern 'person([0-9]+)_' --json
 
 The folder gets evaluation.html, one page that needs nothing else and opens from a file, and evaluation.json; with \
 --study also frontier.svg, accuracy against leak. Each \
 finished attack is a file in cells/: a run that was cut, or whose budget ended, goes on with the same command. \
 --budget, --study and --bench may then be others, every other option must be the same. Exit code 3 says that the \
-budget ended before all attacks were run.";
+budget ended before all attacks were run. A training that has begun goes on to its end.";
 
 /// Run every attack on every scheme, and write one report.
 ///
@@ -32,7 +35,8 @@ budget ended before all attacks were run.";
 /// box, runs the attacks of `imgveil attack` without the key, and says for each kind of attacker what he gets. The
 /// schemes none and keystream are always there: they show what the ends of the scale look like. What the budget does
 /// not reach is marked, and is no verdict. The key is made from the seed, so that the same command gives the same
-/// figures. `attack learned`, which trains a network, is not part of it.
+/// figures. With --learn a network is trained against each scheme too, as `imgveil attack learned` does from pairs or
+/// from keys of the attacker's own. That takes minutes to hours, and its figures depend on the device a little.
 #[derive(clap::Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Args {
@@ -58,6 +62,9 @@ pub struct Args {
     /// Use no more than N images, evenly spread over the set
     #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u32).range(2..))]
     limit: u32,
+    #[cfg(feature = "train")]
+    #[command(flatten)]
+    learn: LearnArgs,
     /// Folder of the report
     #[arg(short, long, value_name = "OUT", default_value = "evaluation")]
     output: PathBuf,
@@ -72,6 +79,18 @@ pub struct Args {
     device: DeviceArgs,
 }
 
+/// The attack that trains networks.
+#[cfg(feature = "train")]
+#[derive(clap::Args)]
+struct LearnArgs {
+    /// Train a network against each scheme too, with this many passes over the attacker's images
+    #[arg(long, value_name = "EPOCHS", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    learn: Option<u32>,
+    /// Plain images of the attacker's own for --learn, read as --data [default: every second image of --data]
+    #[arg(long, value_name = "IN", requires = "learn")]
+    public: Option<PathBuf>,
+}
+
 /// Reads a budget.
 fn budget(text: &str) -> Result<Duration, String> {
     if text == "0" {
@@ -84,6 +103,16 @@ fn budget(text: &str) -> Result<Duration, String> {
 const KEY: &str = "throwaway.key";
 /// The folder of drawn images.
 const PHANTOMS: &str = "phantoms";
+
+impl Args {
+    /// Whether networks are trained.
+    fn learns(&self) -> bool {
+        #[cfg(feature = "train")]
+        return self.learn.learn.is_some();
+        #[cfg(not(feature = "train"))]
+        false
+    }
+}
 
 pub fn run(args: &Args, out: &Output) -> Outcome {
     let mut subjects = subjects(&args.schemes)?;
@@ -121,6 +150,19 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     for (name, reason) in read.failed.iter().take(20) {
         out.warn(&format!("{name} was set aside: {reason}"));
     }
+    #[cfg(feature = "train")]
+    let own = args.learn.public.as_deref().map(|path| args.images.images(path, None, args.images.fit.fit(), None));
+    #[cfg(feature = "train")]
+    let own = own.transpose()?.map(|read| read.images);
+    #[cfg(feature = "train")]
+    let backend = args.learn.learn.map(|_| imgveil_train::Backend::open(device.clone())).transpose()?;
+    #[cfg(feature = "train")]
+    let learn = args.learn.learn.zip(backend.as_ref()).map(|(epochs, backend)| Learn {
+        epochs: epochs as usize,
+        public: own.as_ref(),
+        backend,
+    });
+    let attacks = attacks(args.learns());
     let patients = patients.of(&read.names)?;
     let key = key_of(args.seed);
     if !store.path(KEY).exists() {
@@ -128,6 +170,9 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     }
     let to_run = Run {
         subjects: &subjects,
+        attacks: &attacks,
+        #[cfg(feature = "train")]
+        learn,
         read: &read,
         patients: patients.as_deref(),
         seed: args.seed,
@@ -151,11 +196,12 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         study: study.as_ref().map(|study| study.path.display().to_string()),
         bench: bench.as_ref().map(|bench| format!("{}: {}", bench.path.display(), bench.made_by())),
         study_others: study.as_ref().map_or(Vec::new(), |study| study.others(&schemes)),
-        repeat: repeat(&options, &store, &data),
+        repeat: repeat(&options, &store, &data, false),
+        repeat_learned: repeat(&options, &store, &data, true),
         device: device.to_string(),
         date: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
-    let evaluation = Evaluation::new(provenance, subjects, rows, study.as_ref(), bench.as_ref());
+    let evaluation = Evaluation::new(provenance, attacks, subjects, rows, study.as_ref(), bench.as_ref());
     let json = evaluation.json();
     let text = serde_json::to_string_pretty(&json)
         .map_err(|error| Failure { words: format!("cannot write JSON: {error}"), code: FAILED })?;
@@ -218,15 +264,25 @@ fn options(args: &Args) -> Options {
     options.flag("--depth", depth.depth.map(|depth| depth.bits()));
     options.flag("--patient-pattern", args.patients.patient_pattern.as_ref());
     options.flag("--patients", args.patients.patients.as_ref().map(path));
+    #[cfg(feature = "train")]
+    {
+        options.flag("--learn", args.learn.learn);
+        options.flag("--public", args.learn.public.as_ref().map(path));
+    }
     options
 }
 
-/// What repeats an attack of the report, behind its name and the scheme.
-fn repeat(options: &Options, store: &Store, data: &Path) -> String {
+/// What repeats an attack of the report, behind its name and the scheme. `learned` is the one that trains a network.
+fn repeat(options: &Options, store: &Store, data: &Path, learned: bool) -> String {
     let path = |path: &Path| quoted(&path.display().to_string());
-    let patients = ["--patient-pattern", "--patients"];
     let mut words = vec!["-k".to_owned(), path(&store.path(KEY))];
-    words.extend(options.words(&[&["--data", "--schemes"], &patients[..]].concat()));
+    let mut without = vec!["--data", "--schemes", "--patient-pattern", "--patients", "--learn"];
+    if learned {
+        words.extend(options.value("--learn").map(|epochs| format!("--epochs {epochs}")));
+    } else {
+        without.push("--public");
+    }
+    words.extend(options.words(&without));
     words.push(path(data));
     words.join(" ")
 }

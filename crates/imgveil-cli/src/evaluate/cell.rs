@@ -1,7 +1,7 @@
 //! What became of one attack on one scheme.
 
 use super::pictures::Strip;
-use crate::attack::{Appearance, Chosen, Ciphertext, Grade, KeySpace, Known, Labels, Reidentified};
+use crate::attack::{Appearance, Chosen, Ciphertext, Grade, KeySpace, Known, Labels, Learned, Method, Reidentified};
 use serde::{Deserialize, Serialize};
 
 /// One attack on one scheme.
@@ -42,9 +42,19 @@ pub enum Figures {
     Reidentify(Reidentified),
     Labels(Labels),
     Ciphertext(Ciphertext),
+    Learned(Learned),
 }
 
 impl Figures {
+    /// Whether the attacker needed pairs that were not of his choice or making.
+    pub fn uses_pairs(&self) -> bool {
+        match self {
+            Self::Known(_) => true,
+            Self::Learned(figures) => figures.method == Method::Itn && !figures.own_keys,
+            _ => false,
+        }
+    }
+
     /// The figure that says most, in a few words.
     pub fn short(&self) -> String {
         let percent = |share: f64| format!("{:.0} %", 100.0 * share);
@@ -64,6 +74,9 @@ impl Figures {
             }
             Self::Reidentify(figures) => {
                 format!("{} / {}", percent(figures.same_pixels.rank_1), percent(figures.another_export.rank_1))
+            }
+            Self::Learned(figures) => {
+                format!("{:.2}, mean image {:.2}", figures.ssim.median, figures.mean_image_ssim.median)
             }
             Self::Labels(figures) => {
                 let best = figures.classes.iter().map(|class| class.auc_encrypted).fold(0.5, f64::max);

@@ -7,6 +7,8 @@ mod bench;
 mod cell;
 #[cfg(feature = "train")]
 mod frontier;
+#[cfg(feature = "train")]
+mod learn;
 mod options;
 mod page;
 mod phantoms;
@@ -23,6 +25,8 @@ pub use attacker::ATTACKERS;
 pub use bench::Bench;
 #[cfg(feature = "train")]
 pub use frontier::frontier;
+#[cfg(feature = "train")]
+pub use learn::Learn;
 pub use options::{Options, quoted};
 pub use page::page;
 pub use phantoms::draw;
@@ -31,3 +35,4 @@ pub use run::{Run, key_of, run};
 pub use store::Store;
 pub use study::Study;
 pub use subject::{joint, subjects};
+pub use tried::attacks;

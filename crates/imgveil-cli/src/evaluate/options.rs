@@ -31,6 +31,11 @@ impl Options {
         self.flags.extend(on.then(|| (name.to_owned(), None)));
     }
 
+    /// The value of a flag.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.flags.iter().find(|(other, _)| other == name)?.1.as_deref()
+    }
+
     /// The flags as words of a command line.
     pub fn words(&self, without: &[&str]) -> Vec<String> {
         let kept = self.flags.iter().filter(|(name, _)| !without.contains(&name.as_str()));

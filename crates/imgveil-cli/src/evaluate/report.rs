@@ -7,7 +7,7 @@ use super::cell::{Cell, Done};
 use super::run::Row;
 use super::study::{Score, Study};
 use super::subject::Subject;
-use super::tried::{TRIED, Tried};
+use super::tried::Tried;
 use super::verdict::{Light, Verdict, verdicts};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -39,6 +39,9 @@ pub struct Provenance {
     /// What repeats an attack, but its name and the scheme.
     #[serde(skip)]
     pub repeat: String,
+    /// The same for the attack that trains a network.
+    #[serde(skip)]
+    pub repeat_learned: String,
     /// The device that encrypted. The bits do not depend on it.
     #[serde(skip)]
     pub device: String,
@@ -59,6 +62,8 @@ pub struct Evaluated {
 /// The report.
 pub struct Evaluation {
     pub provenance: Provenance,
+    /// The attacks that were asked for, in the order of the report.
+    pub attacks: Vec<Tried>,
     pub schemes: Vec<Evaluated>,
 }
 
@@ -66,6 +71,7 @@ impl Evaluation {
     /// Brings everything together.
     pub fn new(
         provenance: Provenance,
+        attacks: Vec<Tried>,
         subjects: Vec<Subject>,
         rows: Vec<Row>,
         study: Option<&Study>,
@@ -73,19 +79,19 @@ impl Evaluation {
     ) -> Self {
         let geometry = provenance.geometry.clone();
         let evaluated = |(subject, cells): (Subject, Row)| Evaluated {
-            verdicts: verdicts(&subject, |attack| &cells[place(attack)]),
+            verdicts: verdicts(&subject, |attack| of(&cells, attack)),
             scores: study.map_or(Vec::new(), |study| study.of(&subject.scheme, &subject.text)),
             speeds: bench.map_or(Vec::new(), |bench| bench.of(&subject.scheme, &geometry)),
             subject,
             cells,
         };
-        Self { provenance, schemes: subjects.into_iter().zip(rows).map(evaluated).collect() }
+        Self { provenance, attacks, schemes: subjects.into_iter().zip(rows).map(evaluated).collect() }
     }
 
     /// The attacks that the budget did not reach.
     pub fn not_reached(&self) -> usize {
         let cells = self.schemes.iter().flat_map(|scheme| &scheme.cells);
-        cells.filter(|cell| matches!(cell, Cell::NotReached)).count()
+        cells.filter(|(_, cell)| matches!(cell, Cell::NotReached)).count()
     }
 
     /// The report as JSON.
@@ -99,7 +105,7 @@ impl Evaluation {
             "format": 1,
             "provenance": self.provenance,
             "complete": self.not_reached() == 0,
-            "attacks": TRIED.iter().map(attack).collect::<Vec<_>>(),
+            "attacks": self.attacks.iter().map(attack).collect::<Vec<_>>(),
             "attackers": ATTACKERS.iter().map(attacker_json).collect::<Vec<_>>(),
             "schemes": self.schemes.iter().map(Evaluated::json).collect::<Vec<_>>(),
         })
@@ -111,19 +117,19 @@ fn attacker_json(attacker: &Attacker) -> Value {
     json!({ "attacker": attacker.id, "title": attacker.title, "has": attacker.has, "tries": tries })
 }
 
-/// The place of an attack in a row.
-pub fn place(attack: Tried) -> usize {
-    TRIED.iter().position(|other| *other == attack).unwrap_or_default()
+/// The cell of an attack in a row.
+fn of(row: &Row, attack: Tried) -> Option<&Cell> {
+    row.iter().find(|(other, _)| *other == attack).map(|(_, cell)| cell)
 }
 
 impl Evaluated {
-    /// The cell of an attack.
-    pub fn cell(&self, attack: Tried) -> &Cell {
-        &self.cells[place(attack)]
+    /// The cell of an attack, if it was asked for.
+    pub fn cell(&self, attack: Tried) -> Option<&Cell> {
+        of(&self.cells, attack)
     }
 
     fn json(&self) -> Value {
-        let cell = |attack: &Tried| match self.cell(*attack) {
+        let cell = |(attack, cell): &(Tried, Cell)| match cell {
             Cell::Done(done) => {
                 let Done { grade, verdict, figures, .. } = done.as_ref();
                 let mut figures = json!(figures);
@@ -142,7 +148,7 @@ impl Evaluated {
             "stages": self.subject.scheme.stages,
             "control": self.subject.control,
             "verdicts": self.verdicts,
-            "attacks": TRIED.iter().map(cell).collect::<Vec<_>>(),
+            "attacks": self.cells.iter().map(cell).collect::<Vec<_>>(),
             "accuracy": self.scores,
             "speed": self.speeds,
         })

@@ -3,7 +3,7 @@
 use super::cell::Cell;
 use super::store::Store;
 use super::subject::Subject;
-use super::tried::{ORDER, TRIED, Trial, Tried, tried};
+use super::tried::{Trial, Tried, in_order, tried};
 use crate::attack::{Read, Target, black_box};
 use crate::exit::Failure;
 use crate::output::{Output, TimedLines, duration};
@@ -18,6 +18,11 @@ use std::time::{Duration, Instant};
 /// What is attacked.
 pub struct Run<'a> {
     pub subjects: &'a [Subject],
+    /// The attacks that are run.
+    pub attacks: &'a [Tried],
+    /// How networks are trained, for [`Tried::Learned`].
+    #[cfg(feature = "train")]
+    pub learn: Option<super::learn::Learn<'a>>,
     pub read: &'a Read,
     pub patients: Option<&'a [Option<String>]>,
     pub seed: u64,
@@ -26,8 +31,8 @@ pub struct Run<'a> {
     pub store: &'a Store,
 }
 
-/// The cells of a scheme, in the order of [`TRIED`].
-pub type Row = Vec<Cell>;
+/// The attacks on a scheme, in the order of [`Run::attacks`].
+pub type Row = Vec<(Tried, Cell)>;
 
 /// Stops an attack when the budget ends, and shows how far it is.
 struct Watch<'a> {
@@ -48,10 +53,10 @@ impl Progress for Watch<'_> {
 
 /// Runs what is left, and returns a row for each scheme.
 pub fn run(run: &Run<'_>, out: &Output) -> Result<Vec<Row>, Failure> {
-    let total = run.subjects.len() * ORDER.len();
+    let total = run.subjects.len() * run.attacks.len();
     let mut cells: Vec<Vec<Option<Cell>>> = Vec::new();
     for scheme in 0..run.subjects.len() {
-        cells.push(TRIED.iter().map(|&attack| run.store.cell(scheme, attack)).collect::<Result<_, _>>()?);
+        cells.push(run.attacks.iter().map(|&attack| run.store.cell(scheme, attack)).collect::<Result<_, _>>()?);
     }
     let before = cells.iter().flatten().flatten().count();
     if before > 0 {
@@ -67,8 +72,8 @@ pub fn run(run: &Run<'_>, out: &Output) -> Result<Vec<Row>, Failure> {
     // A budget without end is as long as the clock allows.
     let end = started.checked_add(run.budget).unwrap_or_else(|| started + Duration::from_secs(1 << 30));
     let mut done = before;
-    for attack in ORDER {
-        let place = TRIED.iter().position(|other| *other == attack).unwrap_or_default();
+    for attack in in_order(run.attacks) {
+        let place = run.attacks.iter().position(|other| *other == attack).unwrap_or_default();
         for (scheme, subject) in run.subjects.iter().enumerate() {
             if cells[scheme][place].is_some() {
                 continue;
@@ -95,11 +100,18 @@ pub fn run(run: &Run<'_>, out: &Output) -> Result<Vec<Row>, Failure> {
         }
     }
     bar.finish_and_clear();
-    let row = |row: Vec<Option<Cell>>| row.into_iter().map(|cell| cell.unwrap_or(Cell::NotReached)).collect();
+    let row = |row: Vec<Option<Cell>>| {
+        let cells = row.into_iter().map(|cell| cell.unwrap_or(Cell::NotReached));
+        run.attacks.iter().copied().zip(cells).collect()
+    };
     Ok(cells.into_iter().map(row).collect())
 }
 
 fn one(run: &Run<'_>, attack: Tried, subject: &Subject, watch: &Watch<'_>) -> Result<Cell, Failure> {
+    #[cfg(feature = "train")]
+    if let (Tried::Learned, Some(learn)) = (attack, &run.learn) {
+        return super::learn::cell(learn, run, subject, watch);
+    }
     let (read, folder) = (run.read, run.store.path(""));
     let trial = Trial {
         plain: &read.images,

@@ -24,10 +24,18 @@ pub enum Tried {
     Known,
     Chosen,
     Reidentify,
+    /// Only where it was asked for: it trains a network.
+    Learned,
 }
 
-/// All attacks, in the order of the report.
-pub const TRIED: [Tried; 7] = [
+/// All attacks, in the order of the report. The last one only where `learn` says so.
+pub fn attacks(learn: bool) -> Vec<Tried> {
+    let last = learn.then_some(Tried::Learned);
+    TRIED.into_iter().chain(last).collect()
+}
+
+/// The attacks that need no training, in the order of the report.
+const TRIED: [Tried; 7] = [
     Tried::Appearance,
     Tried::Ciphertext,
     Tried::Labels,
@@ -38,7 +46,7 @@ pub const TRIED: [Tried; 7] = [
 ];
 
 /// The order in which they are run: what takes longest comes last, so that a small budget gives a row for every scheme.
-pub const ORDER: [Tried; 7] = [
+const ORDER: [Tried; 8] = [
     Tried::KeySpace,
     Tried::Appearance,
     Tried::Labels,
@@ -46,7 +54,13 @@ pub const ORDER: [Tried; 7] = [
     Tried::Reidentify,
     Tried::Known,
     Tried::Ciphertext,
+    Tried::Learned,
 ];
+
+/// The attacks of `tried` in the order in which they are run.
+pub fn in_order(tried: &[Tried]) -> impl Iterator<Item = Tried> {
+    ORDER.into_iter().filter(|attack| tried.contains(attack))
+}
 
 /// The most pairs that an attacker has.
 const PAIRS: usize = 16;
@@ -62,6 +76,7 @@ impl Tried {
             Self::Known => "known",
             Self::Chosen => "chosen",
             Self::Reidentify => "reidentify",
+            Self::Learned => "learned",
         }
     }
 
@@ -80,6 +95,7 @@ impl Tried {
             Self::Known => "Known pairs",
             Self::Chosen => "Chosen images",
             Self::Reidentify => "Recognition",
+            Self::Learned => "A network",
         }
     }
 
@@ -103,6 +119,10 @@ impl Tried {
             Self::Reidentify => {
                 "A plain image, and another export of it (cut by 4 %, 5 % brighter, JPEG 50), is looked for among the \
                  encrypted ones."
+            }
+            Self::Learned => {
+                "A network is trained to undo the encryption: from pairs where all images share a key, and else from \
+                 other plain images, which the attacker encrypts under keys of his own."
             }
         }
     }
@@ -146,6 +166,16 @@ impl Tried {
                 format!("another export finds its image at first rank in {:.0} % of cases", 100.0 * attack::OFTEN),
                 "the image itself finds its encryption five times as often as guessing, and 2 % more".to_owned(),
             ],
+            Self::Learned => {
+                let above = format!("{:.2} above that of the mean of the attacker's images", attack::LEARNED_SOME);
+                [
+                    format!(
+                        "images that it has not seen come back with a median SSIM of {:.2} or more, and {above}",
+                        attack::LEARNED_ENOUGH
+                    ),
+                    format!("with a median SSIM that is {above}"),
+                ]
+            }
         }
     }
 }
@@ -197,7 +227,8 @@ pub fn tried(
         };
     }
     match attack {
-        Tried::KeySpace => Ok(Cell::NotReached),
+        // These are run without a target.
+        Tried::KeySpace | Tried::Learned => Ok(Cell::NotReached),
         Tried::Appearance => {
             cell!(attack::appearance(&target, plain, Some(&neighbour()?)), Figures::Appearance, 1)
         }
@@ -252,6 +283,18 @@ fn in_one_strip(mut cell: Cell) -> Cell {
         }
     }
     cell
+}
+
+/// A finished cell with a row of pictures.
+#[cfg(feature = "train")]
+pub fn done_with_pictures<F>(
+    finding: Finding<F>,
+    figures: fn(F) -> Figures,
+    folder: &Path,
+    started: Instant,
+) -> Result<Cell, Failure> {
+    let strips = strips(&finding.pictures, 1).map_err(|reason| OwnError::cannot_encode(folder, &reason))?;
+    Ok(done(finding, figures, strips, started))
 }
 
 fn done<F>(finding: Finding<F>, figures: fn(F) -> Figures, strips: Vec<Strip>, started: Instant) -> Cell {

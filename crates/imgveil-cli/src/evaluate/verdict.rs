@@ -54,20 +54,21 @@ pub struct Verdict {
     pub words: String,
 }
 
-/// The verdicts on a scheme, one for each attacker. `cell` is what became of an attack.
-pub fn verdicts<'a>(subject: &Subject, cell: impl Fn(Tried) -> &'a Cell) -> Vec<Verdict> {
+/// The verdicts on a scheme, one for each attacker. `cell` is what became of an attack, if it was asked for.
+pub fn verdicts<'a>(subject: &Subject, cell: impl Fn(Tried) -> Option<&'a Cell>) -> Vec<Verdict> {
     ATTACKERS.iter().map(|attacker| verdict(attacker, subject, &cell)).collect()
 }
 
-fn verdict<'a>(attacker: &Attacker, subject: &Subject, cell: &impl Fn(Tried) -> &'a Cell) -> Verdict {
+fn verdict<'a>(attacker: &Attacker, subject: &Subject, cell: &impl Fn(Tried) -> Option<&'a Cell>) -> Verdict {
     let of = |light, words: String| Verdict { attacker: attacker.id, light, words };
     if attacker.tries.is_empty() {
         return with_the_key(subject, of);
     }
-    let cells: Vec<&Cell> = attacker.tries.iter().map(|&attack| cell(attack)).collect();
-    let missing = cells.iter().filter(|cell| matches!(cell, Cell::NotReached)).count();
-    let done = cells.iter().filter_map(|cell| match cell {
-        Cell::Done(done) => Some(done),
+    let cells: Vec<(Tried, &Cell)> =
+        attacker.tries.iter().filter_map(|&attack| Some((attack, cell(attack)?))).collect();
+    let missing = cells.iter().filter(|(_, cell)| matches!(cell, Cell::NotReached)).count();
+    let done = cells.iter().filter_map(|(_, cell)| match cell {
+        Cell::Done(done) if attacker.has_pairs || !done.figures.uses_pairs() => Some(done),
         _ => None,
     });
     // Of several that are as bad, the first in the attacker's order.
@@ -77,7 +78,7 @@ fn verdict<'a>(attacker: &Attacker, subject: &Subject, cell: &impl Fn(Tried) -> 
         _ => format!("{missing} attacks were not reached within the budget"),
     };
     // Resisting the rest says little where an attack that is after images does not fit.
-    let unfit = attacker.tries.iter().zip(&cells).find_map(|(attack, cell)| match cell {
+    let unfit = cells.iter().find_map(|(attack, cell)| match cell {
         Cell::NotApplicable { reason } if attack.is_after_images() => Some(reason),
         _ => None,
     });
@@ -126,7 +127,7 @@ mod tests {
     fn first(cells: [(Tried, Cell); 2]) -> Verdict {
         let (subject, resists) = (subjects(&["le".to_owned()]).unwrap().remove(0), done(Grade::Resists));
         let cell = |attack| cells.iter().find(|(of, _)| *of == attack).map_or(&resists, |(_, cell)| cell);
-        verdicts(&subject, cell).remove(0)
+        verdicts(&subject, |attack| Some(cell(attack))).remove(0)
     }
 
     #[test]
@@ -162,7 +163,7 @@ mod tests {
         ] {
             let all = subjects(&[text.to_owned()]).unwrap();
             let subject = all.iter().find(|subject| subject.text == text).unwrap();
-            let verdict = verdicts(subject, |_| &resists).pop().unwrap();
+            let verdict = verdicts(subject, |_| Some(&resists)).pop().unwrap();
             assert_eq!((verdict.attacker, verdict.light), ("key", light), "{text}");
         }
     }

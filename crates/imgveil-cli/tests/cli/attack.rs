@@ -319,6 +319,9 @@ fn a_learned_inverse_opens_one_key_and_no_keystream() {
     assert_eq!((closed["own_keys"].as_bool(), closed["resists"].as_bool()), (Some(true), Some(true)), "{closed}");
     let adversary = learned("np", "--method sia-gan --epochs 2");
     assert_eq!(adversary["epochs"].as_u64(), Some(2), "{adversary}");
+    // Mixtures need no pairs, and each is compared with the image that it is mostly made of.
+    let mixed = learned("instahide", "--epochs 2");
+    assert_eq!((mixed["own_keys"].as_bool(), mixed["attacked_images"].as_u64()), (Some(true), Some(12)), "{mixed}");
     // A time that is over at once still ends with whole figures.
     assert_eq!(learned("np", "--epochs 500 --budget 0s")["epochs"].as_u64(), Some(1));
     sandbox.refuses("attack learned -s np --discriminator 100 in", USAGE, "--discriminator must be a multiple of 64");

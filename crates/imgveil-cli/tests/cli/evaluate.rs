@@ -270,6 +270,45 @@ fn misuse_is_refused_before_anything_is_written() {
     });
 }
 
+/// With `--learn` a network is trained against every scheme, mixtures included. What it learned from pairs is held
+/// against those who have pairs, and what it learned without against everybody. The command beside a figure gives it.
+#[cfg(feature = "train")]
+#[test]
+fn networks_are_trained_where_they_are_asked_for() {
+    let sandbox = Sandbox::new();
+    pictures(&sandbox);
+    let line = "evaluate --data in --schemes np,instahide --learn 1 --budget 1h --device cpu -o out";
+    let done = sandbox.run(line);
+    assert_eq!(done.code, 0, "{}", done.err);
+    let found = evaluation(&sandbox, "out");
+    let learned = |scheme: usize| {
+        let attacks = found["schemes"][scheme]["attacks"].as_array().unwrap();
+        attacks.iter().find(|attack| attack["attack"] == "learned").unwrap()["figures"].clone()
+    };
+    for (scheme, own_keys) in [(0, false), (1, true), (2, false), (3, true)] {
+        let figures = learned(scheme);
+        assert_eq!(figures["own_keys"].as_bool(), Some(own_keys), "{figures}");
+        assert_eq!((&figures["epochs"], &figures["attacked_images"]), (&Value::from(1), &Value::from(12)));
+        assert!(figures["ssim"]["best"].as_f64().unwrap().is_finite());
+    }
+    // What does not fit mixtures is still not determined, and says what was found so far.
+    assert_eq!(lights(&found, "instahide")[0], "undetermined");
+    let page = page(&sandbox, "out");
+    assert!(page.contains("A network is trained to undo the encryption"));
+    let begin = "imgveil attack learned -s instahide ";
+    let code = page.split("<code>").find(|code| code.starts_with(begin)).unwrap().split('<').next().unwrap();
+    let again = sandbox.run(&format!("{} --device cpu --json", code.strip_prefix("imgveil ").unwrap()));
+    let again: Value = serde_json::from_str(&again.out).unwrap();
+    assert_eq!(again["ssim"], learned(1)["ssim"]);
+    // Nothing is trained anew, and another number of epochs is another report.
+    let rested = sandbox.run(line);
+    assert_eq!((rested.code, rested.err.contains("32 of 32")), (0, true));
+    sandbox.refuses_like(&line.replace("--learn 1", "--learn 2"), USAGE, |words| {
+        words.contains("--learn 1") && words.contains("--learn 2")
+    });
+    sandbox.refuses_like("evaluate --data in --public in -o other", USAGE, |words| words.contains("--learn"));
+}
+
 /// Schemes that do not fit are left out where nobody asked for them, and mixtures are explained.
 #[test]
 fn what_does_not_apply_is_said() {
@@ -283,7 +322,7 @@ fn what_does_not_apply_is_said() {
         ["undetermined", "undetermined", "undetermined", "not-applicable", "by-design"]
     );
     let reason = found["schemes"][0]["attacks"][1]["reason"].as_str().unwrap();
-    assert!(reason.contains("What works on it: absolute values undo its sign flips"), "{reason}");
+    assert!(reason.contains("absolute values undo its sign flips") && reason.contains("attack learned"), "{reason}");
     // Nobody asked for those of the usual schemes whose blocks do not tile these images.
     let done = sandbox.run("evaluate --data in --resize 20 --budget 1h --device cpu -o usual");
     assert_eq!(done.code, 0, "{}", done.err);

@@ -6,7 +6,8 @@
 
 use super::discriminator::Discriminator;
 use super::generator::Generator;
-use super::{Inverse, InverseConfig, InverseEpoch, Mean, as_they_are, order, seen};
+use super::view::View;
+use super::{Inverse, InverseConfig, InverseEpoch, Mean, order};
 use crate::backend::Backend;
 use crate::error::{DataError, Error};
 use crate::feed::Split;
@@ -19,8 +20,8 @@ use std::sync::Arc;
 const GENERATOR_RATE: f64 = 1e-4;
 const DISCRIMINATOR_RATE: f64 = 4e-4;
 
-/// Learns from encrypted images, and from `public` plain images of the same kind that are not among them. `hear` is
-/// told of every epoch, and stops by `false`. Sides must be 8 or more.
+/// Learns from encrypted images, or mixtures, and from `public` plain images of the same kind, not among them. `hear`
+/// is told of every epoch, and stops by `false`. Sides must be 8 or more.
 ///
 /// # Errors
 /// When the two sets differ in size, or the device fails.
@@ -44,15 +45,15 @@ pub fn from_public(
     let mut discriminator = seeded(judge, Rule::Convolutional, config.seed.wrapping_add(1));
     let adam = || AdamConfig::new().with_beta_1(0.0).with_beta_2(0.9).with_epsilon(1e-8);
     let (mut of_generator, mut of_discriminator) = (adam().init(), adam().init());
-    let (mut encrypted_feed, mut public_feed) = (as_they_are(backend, encrypted)?, as_they_are(backend, public)?);
+    let (mut encrypted_view, mut public_view) = (View::of(backend, encrypted)?, View::of(backend, public)?);
     for epoch in 1..=config.epochs {
         let (mut loss, mut judged) = (Mean::default(), Mean::default());
         let encrypted_order = order("encrypted images", config, encrypted.len(), epoch);
         let public_order = order("public images", config, public.len(), epoch);
         // An epoch is a pass over the encrypted images; the public ones begin anew where there are fewer.
         for (batch, others) in encrypted_order.iter().zip(public_order.iter().cycle()) {
-            let images = encrypted_feed.batch(&seen(batch))?.images;
-            let real = public_feed.batch(&seen(others))?.images;
+            let images = encrypted_view.batch(batch)?;
+            let real = public_view.batch(others)?;
             let restored = generator.forward(images);
             let of_real = relu(discriminator.forward(real).neg() + 1.0).mean();
             let of_restored = relu(discriminator.forward(restored.clone().detach()) + 1.0).mean();

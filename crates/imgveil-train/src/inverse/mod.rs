@@ -5,6 +5,9 @@
 //! images and from other, plain ones: SIA-GAN (Madono, Tanaka, Onishi & Ogawa, "SIA-GAN: Scrambling Inversion Attack
 //! Using Generative Adversarial Network", IEEE Access 9, 2021). Both train the generator of the second paper. The
 //! attacks of `imgveil-attack` need no training, and are stronger wherever one key encrypts all images.
+//!
+//! Mixtures (InstaHide) are attacked by their absolute values, which undo the random signs. The network learns to give
+//! the image that has the largest weight in each.
 
 mod adversary;
 mod discriminator;
@@ -12,17 +15,19 @@ mod generator;
 mod memory;
 mod pairs;
 mod spectral;
+mod view;
 
 pub use adversary::from_public;
 pub use pairs::{Encrypted, from_pairs};
+pub use view::mixtures;
 
 use self::generator::Generator;
+use self::view::View;
 use crate::backend::Backend;
 use crate::error::Error;
-use crate::feed::{Feed, Split};
+use crate::feed::Split;
 use burn::tensor::Tensor;
-use imgveil::internal::engine::Program;
-use imgveil::internal::image::{Augmentation, Geometry};
+use imgveil::internal::image::Geometry;
 use imgveil::internal::schedule::Stream;
 use imgveil::internal::scheme::Block;
 use std::sync::Arc;
@@ -72,17 +77,17 @@ pub struct Inverse {
 }
 
 impl Inverse {
-    /// Restores images: their samples, image after image, as a [`Split`] holds them.
+    /// Restores images, or mixtures if it learned from mixtures: samples, image after image, as a [`Split`] holds them.
     ///
     /// # Errors
     /// When the device fails.
     pub fn restore(&self, encrypted: &Arc<Split>) -> Result<Vec<u8>, Error> {
         let geometry = encrypted.geometry;
-        let mut feed = as_they_are(&self.backend, encrypted)?;
+        let mut view = View::of(&self.backend, encrypted)?;
         let mut samples = Vec::with_capacity(encrypted.len() * geometry.bytes());
         let all: Vec<usize> = (0..encrypted.len()).collect();
         for part in all.chunks(self.batch) {
-            let images = self.generator.forward(feed.batch(&seen(part))?.images);
+            let images = self.generator.forward(view.batch(part)?);
             let values = crate::evaluate::fetch(&self.backend, images)?;
             samples.extend(values.chunks_exact(geometry.samples()).flat_map(|image| stored(image, geometry)));
         }
@@ -96,15 +101,6 @@ fn stored(image: &[f32], geometry: Geometry) -> Vec<u8> {
     let sample = |i: usize| ((image[i % channels * pixels + i / channels] + 1.0) / 2.0 * max).round().clamp(0.0, max);
     let bytes = geometry.depth().bytes();
     (0..geometry.samples()).flat_map(|i| (sample(i) as u32).to_le_bytes().into_iter().take(bytes)).collect()
-}
-
-/// A feed of images without encryption or augmentation.
-fn as_they_are(backend: &Backend, split: &Arc<Split>) -> Result<Feed, Error> {
-    Ok(Feed::new(backend, Program::identity(split.geometry), None, split.clone())?)
-}
-
-fn seen(images: &[usize]) -> Vec<(usize, Augmentation)> {
-    images.iter().map(|&index| (index, Augmentation::IDENTITY)).collect()
 }
 
 /// The order of the images in an epoch, in batches of two or more: batch norm cannot learn from one.

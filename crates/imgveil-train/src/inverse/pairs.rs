@@ -2,16 +2,16 @@
 //! images and the plain ones.
 
 use super::generator::Generator;
-use super::{Inverse, InverseConfig, InverseEpoch, Mean, as_they_are, order, seen};
+use super::view::View;
+use super::{Inverse, InverseConfig, InverseEpoch, Mean, order};
 use crate::backend::Backend;
 use crate::error::{DataError, Error};
-use crate::feed::{Feed, Split};
+use crate::feed::Split;
 use crate::model::{Rule, seeded};
 use burn::module::Module;
 use burn::optim::{AdamConfig, GradientsParams};
 use imgveil::internal::key::Key;
-use imgveil::internal::schedule::ImageId;
-use imgveil::internal::scheme::{Scheme, compile};
+use imgveil::internal::scheme::Scheme;
 use std::sync::Arc;
 
 /// The learning rate of Adam.
@@ -22,7 +22,8 @@ pub enum Encrypted {
     /// As they leaked: image i is the encrypted form of plain image i, under the key that is attacked.
     Leaked(Arc<Split>),
     /// The attacker encrypts them under the same scheme with keys of his own, other ones in every epoch. This is all
-    /// that is needed where every image has a key of its own.
+    /// that is needed where every image has a key of its own, and where images are mixed, as mixtures are drawn anew
+    /// for each.
     OwnKeys(Scheme),
 }
 
@@ -42,10 +43,10 @@ pub fn from_pairs(
         Encrypted::Leaked(split) if split.geometry != geometry => {
             return Err(DataError::Mixed { split: "encrypted", found: split.geometry, expected: geometry }.into());
         }
-        Encrypted::Leaked(split) => Some(as_they_are(backend, split)?),
+        Encrypted::Leaked(split) => Some(View::of(backend, split)?),
         Encrypted::OwnKeys(_) => None,
     };
-    let images = leaked.as_ref().map_or(plain.len(), |feed| feed.len().min(plain.len()));
+    let images = leaked.as_ref().map_or(plain.len(), |view| view.len().min(plain.len()));
     let device = backend.device().autodiff();
     let block = config.block.map(|block| [block.height as usize, block.width as usize]);
     let size = [geometry.height(), geometry.width()];
@@ -55,7 +56,7 @@ pub fn from_pairs(
         config.seed,
     );
     let mut optimiser = AdamConfig::new().with_epsilon(1e-8).init();
-    let mut plain_feed = as_they_are(backend, plain)?;
+    let mut plain_view = View::of(backend, plain)?;
     for epoch in 1..=config.epochs {
         let mut own = match encrypted {
             Encrypted::OwnKeys(scheme) => Some(own_keys(backend, plain, scheme, config, epoch)?),
@@ -63,10 +64,9 @@ pub fn from_pairs(
         };
         let mut mean = Mean::default();
         for batch in order("pairs", config, images, epoch) {
-            let picks = seen(&batch);
-            let Some(feed) = own.as_mut().or(leaked.as_mut()) else { break };
-            let given = generator.forward(feed.batch(&picks)?.images);
-            let wanted = plain_feed.batch(&picks)?.images;
+            let Some(view) = own.as_mut().or(leaked.as_mut()) else { break };
+            let given = generator.forward(view.batch(&batch)?);
+            let wanted = plain_view.batch(&view.wanted(&batch))?;
             let loss = (given - wanted).powi_scalar(2).mean();
             mean.add(&loss);
             let gradients = GradientsParams::from_grads(loss.backward(), &generator);
@@ -87,14 +87,8 @@ fn own_keys(
     scheme: &Scheme,
     config: &InverseConfig,
     epoch: usize,
-) -> Result<Feed, Error> {
+) -> Result<View, Error> {
     let text = [config.seed.to_le_bytes(), (epoch as u64).to_le_bytes()].concat();
     let key = Key::from_bytes(blake3::derive_key("imgveil inverse, keys of the attacker", &text));
-    let program = compile(scheme, &key, plain.geometry).map_err(DataError::Compile)?;
-    let images = plain.samples.chunks_exact(plain.geometry.bytes());
-    let ids = images.enumerate().map(|(i, image)| ImageId::new(&key, &i.to_string(), plain.geometry, image));
-    let split = Split { ids: ids.collect(), ..Split::clone(plain) };
-    let mut feed = Feed::new(backend, program, Some(&key), split)?;
-    feed.begin_epoch(epoch as u32);
-    Ok(feed)
+    View::encrypted(backend, plain, scheme, &key, epoch as u32)
 }

@@ -1,13 +1,11 @@
 //! `imgveil attack learned`.
 
-use crate::attack::learned::{self, Method, Spread, Training};
-use crate::attack::{AttackArgs, Shown, show};
-use crate::exit::{FAILED, Failure, Outcome, USAGE};
+use crate::attack::learned::{self, Training};
+use crate::attack::{AttackArgs, Method, Shown, Spread, show};
+use crate::exit::{Failure, Outcome, USAGE};
 use crate::output::{Output, TimedLines, counted, duration};
-use imgveil_attack::{Batch, Oracle};
-use imgveil_data::Size;
+use imgveil_train::Backend;
 use imgveil_train::inverse::{InverseConfig, InverseEpoch};
-use imgveil_train::{Backend, Room};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -18,6 +16,7 @@ Examples:
   imgveil attack learned -s skk --key-scope image --resize 32 images
   imgveil attack learned -s le --resize 32 --public other-images -o report images
   imgveil attack learned -s etc --block 4 --resize 32 --method sia-gan --epochs 100 images
+  imgveil attack learned -s instahide --resize 32 images         # mixtures: the strongest image of each
   imgveil attack learned -s keystream --resize 32 images         # the control: it resists
 
 Where one key encrypts all images, `attack ciphertext` needs no training and gets more. Published figures are of \
@@ -28,6 +27,9 @@ const ITN: &str = "holds plain images of the same kind with their encryptions un
                    trains a network to undo it";
 const OWN_KEYS: &str = "holds plain images of the same kind, encrypts them under keys of his own (the scheme is \
                         public, and every image has a key of its own), and trains a network to undo it";
+const OWN_MIXTURES: &str = "holds plain images of the same kind, mixes them as the scheme does (it is public, and \
+                            every mixture is drawn anew), and trains a network to tell from the absolute values of a \
+                            mixture the image with the largest weight in it";
 const SIA_GAN: &str = "holds the encrypted images and other, plain images of the same kind, and trains a network whose \
                        results a second network cannot tell from plain images";
 
@@ -68,35 +70,20 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     if !args.discriminator.is_multiple_of(64) {
         return Err(Failure { words: "--discriminator must be a multiple of 64".into(), code: USAGE });
     }
-    let mut target = args.attack.open(out)?;
-    let public = match &args.public {
-        Some(path) => args.attack.other_images(path)?,
-        None => target.keep_every_second()?,
-    };
-    let plain = target.plain()?.clone();
-    if public.shape() != plain.shape() || public.max() != plain.max() {
-        let words = format!(
-            "the attacker's images are {} and those that are attacked {}: bring them to one size with --resize",
-            public.shape(),
-            plain.shape()
-        );
-        return Err(Failure { words, code: USAGE });
-    }
-    refuse(&plain, &public, args.method)?;
-    let Some(scheme) = target.scheme.clone() else {
-        return Err(Failure { words: "name a scheme".into(), code: USAGE });
-    };
-    let own_keys = learned::keyed_per_image(&scheme);
-    let pairs: Option<Batch> = match (&target.black_box, args.method) {
-        (Some(black_box), Method::Itn) if !own_keys => Some(black_box.encrypt(&public)?),
-        _ => None,
-    };
-    let attacker = match (args.method, own_keys) {
+    let scheme = args.attack.scheme()?;
+    let own = args.public.as_deref().map(|path| args.attack.other_images(path)).transpose()?;
+    let (read, secret) = args.attack.read(&scheme, out)?;
+    let device = args.attack.open_device(out)?;
+    let backend = Backend::open(device.clone())?;
+    let prepared = learned::prepare(&scheme, secret, read, own, args.method, &backend, &device)?;
+    let target = &prepared.target;
+    target.tell(out);
+    let attacker = match (args.method, learned::needs_no_pairs(&scheme)) {
         (Method::SiaGan, _) => SIA_GAN,
+        (Method::Itn, true) if scheme.mixes() => OWN_MIXTURES,
         (Method::Itn, true) => OWN_KEYS,
         (Method::Itn, false) => ITN,
     };
-    let backend = Backend::open(args.attack.open_device(out)?)?;
     let config = InverseConfig {
         block: learned::block(&scheme, target.geometry()),
         epochs: args.epochs as usize,
@@ -105,11 +92,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         discriminator: args.discriminator as usize,
         seed: args.attack.seed,
     };
-    if backend.uses_host_memory() {
-        let smaller = InverseConfig { batch: config.batch.min(public.len().max(plain.len())), ..config };
-        fits(smaller.least_memory(target.geometry(), args.method == Method::SiaGan), Room::now())?;
-    }
-    let training = Training { method: args.method, config, backend: &backend, public: &public, pairs: pairs.as_ref() };
+    let training = Training { method: args.method, config, backend: &backend };
     let started = Instant::now();
     let bar = bar(args.epochs.into());
     let mut lines = TimedLines::new();
@@ -124,7 +107,7 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
         }
         args.budget.is_none_or(|budget| started.elapsed() < budget)
     };
-    let finding = learned::learned(&target, &plain, &training, &mut hear);
+    let finding = learned::learned(&prepared, &training, &mut hear);
     bar.finish_and_clear();
     let finding = finding?;
     let figures = &finding.figures;
@@ -136,51 +119,18 @@ pub fn run(args: &Args, out: &Output) -> Outcome {
     };
     let lines = vec![
         format!(
-            "  {} in {} of training on {}, loss {:.4}; {} attacked, encrypted: SSIM {:.3}",
+            "  {} in {} of training on {}, loss {}; {} attacked, encrypted: SSIM {:.3}",
             counted(figures.epochs, "epoch"),
             duration(figures.seconds),
             counted(figures.public_images, "image"),
-            figures.loss,
+            figures.loss.map_or("is no number".to_owned(), |loss| format!("{loss:.4}")),
             counted(figures.attacked_images, "image"),
             figures.encrypted_ssim
         ),
         line("restored", figures.ssim, figures.psnr),
         line("mean image", figures.mean_image_ssim, figures.mean_image_psnr),
     ];
-    show(&Shown { attack: "learned", attacker, lines }, &args.attack, &target, &finding, out)
-}
-
-/// Refuses images with which nothing can be trained.
-fn refuse(attacked: &Batch, public: &Batch, method: Method) -> Result<(), Failure> {
-    let failure = |words: String| Err(Failure { words, code: USAGE });
-    let shape = attacked.shape();
-    if attacked.len().min(public.len()) < 2 {
-        return failure(format!(
-            "training needs two images or more on both sides: {} of the attacker's, {} attacked",
-            public.len(),
-            attacked.len()
-        ));
-    }
-    if method == Method::SiaGan && shape.height.min(shape.width) < 8 {
-        return failure(format!("sia-gan needs sides of 8 pixels or more, and the images are {shape}"));
-    }
-    Ok(())
-}
-
-/// Refuses networks and steps that surely do not fit into memory: an allocation that fails ends the process.
-fn fits(needed: u64, room: Room) -> Result<(), Failure> {
-    match room.least() {
-        Some(available) if needed > available => Err(Failure {
-            words: format!(
-                "training takes {} of memory or more, and {} is available: take smaller images (--resize), a smaller \
-                 block, --width or --batch",
-                Size(needed),
-                Size(available)
-            ),
-            code: FAILED,
-        }),
-        _ => Ok(()),
-    }
+    show(&Shown { attack: "learned", attacker, lines }, &args.attack, target, &finding, out)
 }
 
 fn bar(epochs: u64) -> ProgressBar {

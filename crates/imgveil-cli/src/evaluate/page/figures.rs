@@ -2,8 +2,9 @@
 
 use super::markup::{Markup, of};
 use super::parts::head;
-use crate::attack::{Appearance, Change, Reidentified};
+use crate::attack::{Appearance, Change, Learned, Reidentified, Spread};
 use crate::evaluate::cell::Figures;
+use crate::output::counted;
 
 /// The table of an attack.
 pub fn table(figures: &Figures) -> Markup {
@@ -32,6 +33,7 @@ pub fn table(figures: &Figures) -> Markup {
             }),
         ),
         Figures::Reidentify(figures) => reidentified(figures),
+        Figures::Learned(figures) => learned(figures),
         Figures::Labels(figures) => lines(
             &["class", "images", "AUC encrypted", "AUC plain"],
             figures.classes.iter().map(|class| {
@@ -66,6 +68,25 @@ fn reidentified(figures: &Reidentified) -> Markup {
         of("p", "note", &[Markup::text(&words)])
     });
     Markup::all(std::iter::once(table).chain(patients))
+}
+
+fn learned(figures: &Learned) -> Markup {
+    let row = |name: &str, ssim: &Spread, psnr: &Spread| {
+        let [worst, median, best] = [ssim.worst, ssim.median, ssim.best].map(|value| number(Some(value)));
+        vec![name.to_owned(), worst, median, best, format!("{:.1}", psnr.median)]
+    };
+    let rows = vec![
+        row("what comes back", &figures.ssim, &figures.psnr),
+        row("the mean image", &figures.mean_image_ssim, &figures.mean_image_psnr),
+    ];
+    let made = format!(
+        "{} over {} of the attacker's; {} attacked.",
+        counted(figures.epochs, "epoch"),
+        counted(figures.public_images, "image"),
+        counted(figures.attacked_images, "image")
+    );
+    let table = lines(&["SSIM", "worst", "median", "best", "median PSNR, dB"], rows);
+    Markup::all([table, of("p", "note", &[Markup::text(&made)])])
 }
 
 fn appearance(figures: &Appearance) -> Markup {

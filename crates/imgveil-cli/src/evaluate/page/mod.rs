@@ -35,7 +35,7 @@ pub fn page(evaluation: &Evaluation) -> String {
         &[Markup::all([
             opening(evaluation),
             tables::verdicts(evaluation),
-            tables::rules(),
+            tables::rules(&evaluation.attacks),
             tables::matrix(evaluation),
             costs::accuracy(evaluation),
             chart(evaluation),

@@ -13,13 +13,14 @@ use imgveil::internal::scheme::{Preset, Stage};
 
 /// The attacks as they are shown: that with the most pictures first, which takes the whole width, and that without
 /// pictures last.
-const ORDER: [Tried; 7] = [
+const ORDER: [Tried; 8] = [
     Tried::Ciphertext,
     Tried::Appearance,
     Tried::Labels,
     Tried::Known,
     Tried::Chosen,
     Tried::Reidentify,
+    Tried::Learned,
     Tried::KeySpace,
 ];
 
@@ -37,7 +38,7 @@ pub fn section(number: usize, scheme: &Evaluated, provenance: &Provenance) -> Ma
         parts.push(of("p", "soft", &[el("code", &stages.join("; "))]));
     }
     parts.push(verdicts(scheme));
-    let attacks = ORDER.map(|attack| one(attack, scheme, provenance));
+    let attacks = ORDER.iter().filter_map(|&attack| Some(one(attack, scheme.cell(attack)?, scheme, provenance)));
     parts.push(of("div", "attacks", &[Markup::all(attacks)]));
     Markup::element("section", &[("class", "scheme"), ("id", &format!("s{number}"))], &[Markup::all(parts)])
 }
@@ -54,8 +55,7 @@ fn verdicts(scheme: &Evaluated) -> Markup {
 }
 
 /// What an attack gave.
-fn one(attack: Tried, scheme: &Evaluated, provenance: &Provenance) -> Markup {
-    let cell = scheme.cell(attack);
+fn one(attack: Tried, cell: &Cell, scheme: &Evaluated, provenance: &Provenance) -> Markup {
     let light = match cell {
         Cell::NotReached => not_reached(),
         cell => light_of(light(cell)),
@@ -87,6 +87,7 @@ fn repeat(attack: Tried, scheme: &str, provenance: &Provenance) -> Option<String
     match attack {
         Tried::Appearance => None,
         Tried::KeySpace => Some(format!("{} --size {}", begin("key-space"), provenance.geometry)),
+        Tried::Learned => Some(format!("{} {}", begin(attack.id()), provenance.repeat_learned)),
         attack => Some(format!("{} {}", begin(attack.id()), provenance.repeat)),
     }
 }

@@ -5,7 +5,7 @@ use super::parts::{cell, head, light_of, lower, not_reached};
 use crate::evaluate::attacker::ATTACKERS;
 use crate::evaluate::cell::Cell;
 use crate::evaluate::report::{Evaluated, Evaluation, light};
-use crate::evaluate::tried::TRIED;
+use crate::evaluate::tried::Tried;
 use crate::evaluate::verdict::Light;
 
 /// A row for each scheme, those of the controls at the end.
@@ -48,7 +48,7 @@ pub fn verdicts(evaluation: &Evaluation) -> Markup {
 }
 
 /// When a light shows what.
-pub fn rules() -> Markup {
+pub fn rules(attacks: &[Tried]) -> Markup {
     let lights = [
         (Light::Open, "an attack that he can make gets what it is after"),
         (Light::InPart, "no attack does, and at least one gets a part of it"),
@@ -67,7 +67,7 @@ pub fn rules() -> Markup {
         ];
         Markup::element("tr", &[], &inside)
     };
-    let attack = |attack: crate::evaluate::tried::Tried| {
+    let attack = |attack: &Tried| {
         let [open, part] = attack.rules();
         let name = Markup::element("th", &[("scope", "row")], &[Markup::text(attack.title())]);
         let inside = [
@@ -88,7 +88,7 @@ pub fn rules() -> Markup {
             "cards",
             &[
                 head(&["Attack", "What is done", "Open if", "In part if"]),
-                Markup::element("tbody", &[], &[Markup::all(TRIED.map(attack))]),
+                Markup::element("tbody", &[], &[Markup::all(attacks.iter().map(attack))]),
             ],
         ),
     ])
@@ -96,9 +96,9 @@ pub fn rules() -> Markup {
 
 /// Schemes x attacks.
 pub fn matrix(evaluation: &Evaluation) -> Markup {
-    let headings: Vec<&str> = std::iter::once("Scheme").chain(TRIED.iter().map(|attack| attack.title())).collect();
-    let one = |scheme: &Evaluated, attack| {
-        let found = scheme.cell(attack);
+    let attacks = &evaluation.attacks;
+    let headings: Vec<&str> = std::iter::once("Scheme").chain(attacks.iter().map(|attack| attack.title())).collect();
+    let one = |(attack, found): &(Tried, Cell)| {
         let short = match found {
             Cell::Done(done) => of("span", "short", &[Markup::text(&done.figures.short())]),
             _ => Markup::default(),
@@ -109,7 +109,7 @@ pub fn matrix(evaluation: &Evaluation) -> Markup {
         };
         cell(&lower(attack.title()), &[light, short])
     };
-    let cells = |scheme: &Evaluated| TRIED.iter().map(|&attack| one(scheme, attack)).collect();
+    let cells = |scheme: &Evaluated| scheme.cells.iter().map(one).collect();
     Markup::all([
         el("h2", "Schemes and attacks"),
         of(
@@ -118,9 +118,10 @@ pub fn matrix(evaluation: &Evaluation) -> Markup {
             &[Markup::text(
                 "By eye: SSIM of encrypted images. Encrypted images alone, known pairs: SSIM of what comes back, and \
                  from how many (the fewest that open it, else the best). Chosen images: how many decrypt all others. \
-                 Recognition: found at first rank by the same pixels / by another export.",
+                 Recognition: found at first rank by the same pixels / by another export. A network: median SSIM of \
+                 what comes back, and that of the mean image, which says nothing of any image.",
             )],
         ),
-        of("table", "cards", &[head(&headings), rows(evaluation, TRIED.len(), cells)]),
+        of("table", "cards", &[head(&headings), rows(evaluation, attacks.len(), cells)]),
     ])
 }
