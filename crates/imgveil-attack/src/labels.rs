@@ -111,3 +111,25 @@ pub fn labels(encrypted: &Batch, plain: Option<&Batch>, labels: &[u32], level: L
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    /// Negation and moves inside of blocks leave the number as it is.
+    #[test]
+    fn what_schemes_keep_is_what_is_measured() {
+        let shape = Shape { height: 8, width: 8, channels: 1 };
+        let plain = Batch::new(shape, 255, (0..64).map(|i| (i * i * 7 % 256) as u16).collect()).unwrap();
+        let turned = Batch::new(shape, 255, plain.samples().iter().rev().copied().collect()).unwrap();
+        for level in [Level::Sample, Level::Nibble] {
+            let of = |batch: &Batch| spread(batch, level).unwrap()[0];
+            assert!((of(&plain.negative()) - of(&plain)).abs() < 1e-6, "{level:?}");
+            assert!((of(&turned) - of(&plain)).abs() < 1e-6, "{level:?}");
+        }
+        // 3 is 3 from its end and 10 is 5: each is half of the nibbles, and a quarter twice is a half.
+        let flat = Batch::new(shape, 255, vec![0x3a; 64]).unwrap();
+        assert_eq!(spread(&flat, Level::Nibble).unwrap(), [0.5]);
+    }
+}

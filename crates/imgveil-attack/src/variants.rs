@@ -131,5 +131,14 @@ mod tests {
             assert!((values[0] - 1.0).abs() < 1e-12);
         }
         assert!(nearest_variant(&plain.negative(), &plain, Ambiguity::default()).unwrap().1[0] < 0.5);
+        // Of two images with opposite signs, one variant for both sets right only one.
+        let pair = Batch::new(shape, 255, [plain.samples(), plain.samples()].concat()).unwrap();
+        let mixed = Batch::new(shape, 255, [plain.samples(), plain.negative().samples()].concat()).unwrap();
+        let right = |each_image| {
+            let open = Ambiguity { negative: true, each_image, ..Ambiguity::default() };
+            let values = nearest_variant(&mixed, &pair, open).unwrap().1;
+            values.iter().filter(|&&value| value > 1.0 - 1e-12).count()
+        };
+        assert_eq!((right(false), right(true)), (1, 2));
     }
 }

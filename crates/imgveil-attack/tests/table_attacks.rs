@@ -233,6 +233,46 @@ fn pairs_determine_more_the_more_there_are() {
     }
 }
 
+/// Images on which pairs are measured are none of the pairs: their own pair would decrypt them.
+#[test]
+fn pairs_are_no_images_that_are_measured() {
+    // Each image is flat but for a block of its own, so that a pair tells nothing of what another image shows.
+    let samples = (0..12).flat_map(|image| {
+        (0..GREY.samples()).map(move |i| {
+            let block = i / GREY.width / 4 * (GREY.width / 4) + i % GREY.width / 4;
+            if block == image { (i * 89 % 251) as u16 } else { 100 }
+        })
+    });
+    let plain = Batch::new(GREY, 255, samples.collect()).unwrap();
+    let key = key(GREY, 4, Within::PerBlock, false, 8);
+    let encrypted = black_box(moved(&key, 255)).encrypt(&plain).unwrap();
+    let layout = Layout { level: Level::Sample, block: (4, 4), within: Within::PerBlock, scrambled: false };
+    let found = measure(&plain, &encrypted, layout, 4, 3, &()).unwrap();
+    for (number, &other) in found.others.iter().enumerate() {
+        assert_ne!(found.decrypted.image(number), plain.image(other));
+    }
+}
+
+/// Blocks that look the same are not determined, and are not said to be.
+#[test]
+fn equal_blocks_are_not_determined() {
+    let textured = images(GREY, 255, 2);
+    // The left half repeats one block.
+    let samples = textured.iter().flat_map(|image| {
+        (0..GREY.samples()).map(|i| {
+            let (y, x) = (i / GREY.width, i % GREY.width);
+            if x < GREY.width / 2 { image[y % 4 * GREY.width + x % 4] } else { image[i] }
+        })
+    });
+    let plain = Batch::new(GREY, 255, samples.collect()).unwrap();
+    for within in [Within::PerBlock, Within::Turned] {
+        let encrypted = black_box(moved(&key(GREY, 4, within, true, 8), 255)).encrypt(&plain).unwrap();
+        let layout = Layout { level: Level::Sample, block: (4, 4), within, scrambled: true };
+        let determined = table(&plain, &encrypted, layout).unwrap().determined();
+        assert!((0.2..=0.5).contains(&determined), "{within:?}: {determined}");
+    }
+}
+
 #[test]
 fn pairs_of_a_keystream_determine_nothing() {
     let plain = images(GREY, 255, 20);

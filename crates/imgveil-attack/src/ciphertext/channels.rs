@@ -1,11 +1,12 @@
-//! Places of blocks in colour whose channels are unlike: each channel is arranged for itself.
+//! Places of blocks in colour: arranged as pixels, or channel by channel.
 //!
-//! In colourful images a sample is more like the same channel at the other end of a block than like another channel of
-//! its own pixel. Then the places fall into three groups, and [`arrange_in_plane`], for which the channels of a pixel
-//! lie at one point, mixes them up.
+//! In nearly grey images the channels of a pixel are more like each other than like any neighbour, and pixels are found
+//! first. In colourful ones a sample is more like the same channel at the other end of a block than like another channel
+//! of its own pixel, and channels are found first. Which of both holds is decided by how even the result is.
 
 use super::embedding::arrange_in_plane;
 use crate::symmetry::Symmetry;
+use crate::variants::ORDERS;
 
 /// The channels of a pixel in colour.
 const CHANNELS: usize = 3;
@@ -13,19 +14,69 @@ const CHANNELS: usize = 3;
 /// Rounds of the grouping, at most.
 const ROUNDS: usize = 20;
 
-/// The arrangement of `side` places of three channels, each arranged for itself: entry i is where place i belongs. The
-/// order of the channels is left open.
-pub(super) fn arrange_by_channel(found: &[f64], expected: &[f64], side: usize) -> Vec<usize> {
+/// The arrangement of `side` places of three channels: entry i is where place i belongs. The order of the channels is
+/// left open.
+pub(super) fn arrange_colour(found: &[f64], expected: &[f64], side: usize) -> Vec<usize> {
     let pixels = side / CHANNELS;
     // What is expected of one channel is expected of all.
     let of_channel = |i: usize, j: usize| expected[i * CHANNELS * side + j * CHANNELS];
     let expected: Vec<f64> = (0..pixels * pixels).map(|at| of_channel(at / pixels, at % pixels)).collect();
+    let ways = [by_pixel(found, &expected, side), by_channel(found, &expected, side)];
+    let of = |order: &Vec<usize>| unevenness(found, order, side, CHANNELS);
+    ways.into_iter().min_by(|a, b| of(a).total_cmp(&of(b))).expect("two ways")
+}
+
+/// Groups of three that are most alike are pixels, and are arranged as such.
+fn by_pixel(found: &[f64], expected: &[f64], side: usize) -> Vec<usize> {
+    let pixels = side / CHANNELS;
+    let triples = triples(found, side);
+    let between = |at: usize| {
+        let (a, b) = (&triples[at / pixels], &triples[at % pixels]);
+        if at / pixels == at % pixels {
+            return 1.0;
+        }
+        let all = a.iter().flat_map(|&i| b.iter().map(move |&j| found[i * side + j]));
+        all.sum::<f64>() / (CHANNELS * CHANNELS) as f64
+    };
+    let inside: Vec<f64> = (0..pixels * pixels).map(between).collect();
+    let mut order = vec![0; side];
+    for (triple, pixel) in triples.iter().zip(arrange_in_plane(&inside, expected, pixels)) {
+        (0..CHANNELS).for_each(|channel| order[triple[channel]] = pixel * CHANNELS + channel);
+    }
+    unify_channels(found, &mut order, side);
+    order
+}
+
+/// All places in groups of three, the most alike together.
+fn triples(found: &[f64], side: usize) -> Vec<[usize; CHANNELS]> {
+    let mut pairs: Vec<(usize, usize)> = (0..side).flat_map(|i| (i + 1..side).map(move |j| (i, j))).collect();
+    let likeness = |&(i, j): &(usize, usize)| found[i * side + j];
+    pairs.sort_by(|a, b| likeness(b).total_cmp(&likeness(a)));
+    let mut group_of: Vec<usize> = (0..side).collect();
+    let mut groups: Vec<Vec<usize>> = (0..side).map(|place| vec![place]).collect();
+    for (i, j) in pairs {
+        let (a, b) = (group_of[i], group_of[j]);
+        if a != b && groups[a].len() + groups[b].len() <= CHANNELS {
+            let moved = std::mem::take(&mut groups[b]);
+            moved.iter().for_each(|&place| group_of[place] = a);
+            groups[a].extend(moved);
+        }
+    }
+    // Pairs that are left over are joined as they come.
+    let (whole, rest): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.len() == CHANNELS);
+    let all: Vec<usize> = whole.into_iter().chain(rest).flatten().collect();
+    all.as_chunks::<CHANNELS>().0.to_vec()
+}
+
+/// Each channel is arranged for itself.
+fn by_channel(found: &[f64], expected: &[f64], side: usize) -> Vec<usize> {
+    let pixels = side / CHANNELS;
     let mut order = vec![0; side];
     let mut first: Vec<usize> = Vec::new();
     for (channel, group) in groups(found, side).into_iter().enumerate() {
         let among = |at: usize| found[group[at / pixels] * side + group[at % pixels]];
         let inside: Vec<f64> = (0..pixels * pixels).map(among).collect();
-        let arranged = arrange_in_plane(&inside, &expected, pixels, 1);
+        let arranged = arrange_in_plane(&inside, expected, pixels);
         // By pixel, the place that was put there.
         let mut put = vec![0; pixels];
         arranged.iter().enumerate().for_each(|(member, &pixel)| put[pixel] = group[member]);
@@ -38,9 +89,36 @@ pub(super) fn arrange_by_channel(found: &[f64], expected: &[f64], side: usize) -
     order
 }
 
+/// Orders the three channels of every pixel as those of its neighbours, from the first pixel on.
+fn unify_channels(found: &[f64], order: &mut [usize], side: usize) {
+    let pixels = side / 3;
+    let block = (pixels as f64).sqrt() as usize;
+    // By pixel and channel: which place was put there.
+    let mut put = vec![0; side];
+    order.iter().enumerate().for_each(|(place, &to)| put[to] = place);
+    // Several rounds, because the first pixels have few neighbours that are settled.
+    for round in 0..4 {
+        for pixel in 0..pixels {
+            let (y, x) = (pixel / block, pixel % block);
+            let near = |other: &usize| (other / block).abs_diff(y) <= 2 && (other % block).abs_diff(x) <= 2;
+            let settled = (0..if round == 0 { pixel } else { pixels }).filter(|&other| other != pixel && near(&other));
+            let settled: Vec<usize> = settled.collect();
+            let own = [0, 1, 2].map(|c| put[3 * pixel + c]);
+            let likeness = |channels: &[usize; 3]| -> f64 {
+                let of =
+                    |other: &usize| (0..3).map(|c| found[own[channels[c]] * side + put[3 * other + c]]).sum::<f64>();
+                settled.iter().map(of).sum()
+            };
+            let best = ORDERS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b))).expect("six orders");
+            (0..3).for_each(|c| put[3 * pixel + c] = own[best[c]]);
+        }
+    }
+    put.iter().enumerate().for_each(|(to, &place)| order[place] = to);
+}
+
 /// How far an arrangement of square blocks is from one in which pairs of places that are as far from each other, in
 /// the same channels, correlate equally: the sum of the squared differences from the mean of such pairs.
-pub(super) fn unevenness(found: &[f64], order: &[usize], side: usize, channels: usize) -> f64 {
+fn unevenness(found: &[f64], order: &[usize], side: usize, channels: usize) -> f64 {
     let block = ((side / channels) as f64).sqrt() as usize;
     // Count, sum and sum of squares of the pairs of one kind: rows and columns between them, and their channels.
     let mut kinds = vec![(0.0, 0.0, 0.0); block * block * channels * channels];
@@ -179,27 +257,33 @@ mod tests {
         assert_eq!(parts(&star, 6), None);
     }
 
-    /// Channels that correlate by `across` at a pixel.
-    fn square(block: usize, across: f64) -> impl Fn(usize, usize) -> f64 {
+    /// Correlations of places that fall with their distance, channels correlating by `across` at a pixel.
+    fn square(block: usize, reach: f64, across: f64) -> impl Fn(usize, usize) -> f64 {
         move |i, j| {
             let place = |i: usize| ((i / 3 / block) as f64, (i / 3 % block) as f64);
             let (a, b) = (place(i), place(j));
-            let inside = (-(a.0 - b.0).hypot(a.1 - b.1) / 60.0).exp();
+            let inside = (-(a.0 - b.0).hypot(a.1 - b.1) / reach).exp();
             if i % 3 == j % 3 { inside } else { across * inside }
         }
     }
 
+    /// From nearly grey images, whose pixels are found first, to colourful ones, whose channels are: places go back up to
+    /// a symmetry of the square and the order of the channels, which leave all correlations as they are.
     #[test]
-    fn unlike_channels_are_put_together_again() {
+    fn shuffled_places_of_colour_are_put_together_again() {
         let (block, side) = (10, 300);
-        let (prior, real) = (square(block, 0.9), square(block, 0.6));
-        let expected: Vec<f64> = (0..side * side).map(|at| prior(at / side, at % side)).collect();
+        let expected = square(block, 20.0, 0.9);
+        let expected: Vec<f64> = (0..side * side).map(|at| expected(at / side, at % side)).collect();
         let shuffle = |i: usize| i * 37 % side;
-        let found: Vec<f64> = (0..side * side).map(|at| real(shuffle(at / side), shuffle(at % side))).collect();
-        let order = arrange_by_channel(&found, &expected, side);
-        // Up to a symmetry of the square and the order of the channels, which leave all correlations as they are.
-        assert!((0..side * side).all(|at| (found[at] - real(order[at / side], order[at % side])).abs() < 1e-12));
-        let in_order: Vec<usize> = (0..side).collect();
-        assert!(unevenness(&found, &order, side, 3) < 1e-9 && unevenness(&found, &in_order, side, 3) > 1.0);
+        for (reach, across) in [(20.0, 1.0), (20.0, 0.99), (30.0, 0.93), (60.0, 0.6)] {
+            let real = square(block, reach, across);
+            let found: Vec<f64> = (0..side * side).map(|at| real(shuffle(at / side), shuffle(at % side))).collect();
+            let order = arrange_colour(&found, &expected, side);
+            let wrong =
+                (0..side * side).filter(|at| (found[*at] - real(order[at / side], order[at % side])).abs() > 1e-12);
+            assert_eq!(wrong.count(), 0, "reach {reach}, across {across}");
+            let in_order: Vec<usize> = (0..side).collect();
+            assert!(unevenness(&found, &order, side, 3) < 1e-9 && unevenness(&found, &in_order, side, 3) > 1.0);
+        }
     }
 }

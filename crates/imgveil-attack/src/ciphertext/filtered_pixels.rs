@@ -84,3 +84,16 @@ fn enlarged(image: &[u16], small: Shape, block: usize, max: u16) -> Vec<u16> {
     }
     samples
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_interpolated_between_their_centres() {
+        let small = Shape { height: 1, width: 2, channels: 1 };
+        // 28 and 228 are 99.5 below and 100.5 above the middle.
+        let row = enlarged(&[28, 228], small, 4, 255);
+        assert_eq!(row[..8], [28, 28, 53, 103, 153, 203, 228, 228].map(|sample: u16| sample));
+    }
+}

@@ -86,3 +86,27 @@ fn turned(elements: &Elements, sources: &[Sources], assembly: &Assembly) -> Vec<
     };
     assembly.iter().map(of).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Shape;
+
+    /// Blocks whose places are known but for two samples of one block, which the surroundings set right.
+    #[test]
+    fn what_the_places_of_a_block_leave_open_its_surroundings_tell() {
+        let shape = Shape { height: 16, width: 16, channels: 1 };
+        let slope = |image: usize| {
+            let (right, down) = [(6, 5), (8, 3), (3, 9)][image];
+            (0..256).map(move |pixel| (pixel % 16 * right + pixel / 16 * down) as u16)
+        };
+        let plain = Batch::new(shape, 255, (0..3).flat_map(slope).collect()).unwrap();
+        let blocks = Elements::new(&plain, 4).unwrap();
+        let mut sources: Vec<Sources> = vec![(0..16).map(|place| (place, false)).collect(); 16];
+        sources[5].swap(1, 14);
+        sources[5][10].1 = true;
+        let (moved, sources) = put_together(&blocks, &sources, false, &()).unwrap();
+        let found = rearranged_each(&moved, &sources).to_images();
+        assert!(found == plain || found == plain.negative());
+    }
+}

@@ -1,7 +1,7 @@
 //! Covariance of the places of blocks, for keys that all blocks share.
 
 use super::arrangement::arrange;
-use super::channels::{arrange_by_channel, unevenness};
+use super::channels::arrange_colour;
 use super::embedding::arrange_in_plane;
 use super::prior::correlations;
 use crate::elements::Elements;
@@ -46,12 +46,7 @@ pub(crate) fn ordered(found: &[f64], expected: &[f64], side: usize, channels: us
     match side {
         0..=16 => arrange(found, expected, side, 24, 0),
         17..=FEW => arrange(found, expected, side, 16, 0),
-        _ if channels != 3 => arrange_in_plane(found, expected, side, channels),
-        // Whether the channels of a pixel are alike is not known.
-        _ => {
-            let ways = [arrange_in_plane(found, expected, side, 3), arrange_by_channel(found, expected, side)];
-            let of = |order: &Vec<usize>| unevenness(found, order, side, 3);
-            ways.into_iter().min_by(|a, b| of(a).total_cmp(&of(b))).expect("two ways")
-        }
+        _ if channels == 3 => arrange_colour(found, expected, side),
+        _ => arrange_in_plane(found, expected, side),
     }
 }

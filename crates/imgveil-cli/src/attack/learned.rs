@@ -263,3 +263,20 @@ fn split(images: &Batch, geometry: Geometry) -> Split {
     let loaded = Loaded { geometry, samples, labels: vec![0; images.len()], names };
     Split::new(loaded, 1, None)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_mean_image_shows_counts_for_nothing() {
+        let of = |median: f64, mean: f64| {
+            let spread = |median| Spread { worst: 0.0, median, best: 1.0 };
+            verdict(spread(median), spread(mean)).0
+        };
+        assert_eq!(of(0.9, 0.6), Grade::Open);
+        assert_eq!(of(0.45, 0.2), Grade::InPart);
+        assert_eq!(of(0.62, 0.6), Grade::Resists);
+        assert_eq!(of(0.4, 0.6), Grade::Resists);
+    }
+}

@@ -113,7 +113,7 @@ fn with_the_key(subject: &Subject, of: impl Fn(Light, String) -> Verdict) -> Ver
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attack::{KeySpace, Keys};
+    use crate::attack::{KeySpace, Keys, Learned, Method, Spread};
     use crate::evaluate::cell::Figures;
     use crate::evaluate::subject::subjects;
 
@@ -148,6 +148,40 @@ mod tests {
         assert_eq!(light(done(Grade::Open), unfit()), Light::Open);
         let words = first([(Tried::Labels, not_reached()), (Tried::Ciphertext, done(Grade::InPart))]).words;
         assert_eq!(words, "Not determined: one attack was not reached within the budget. So far: InPart");
+    }
+
+    /// A network that learned from pairs is nothing to those who have none; one that needed none is.
+    #[test]
+    fn pairs_count_for_those_who_have_them() {
+        let learned = |own_keys: bool| {
+            let spread = Spread { worst: 0.9, median: 0.9, best: 0.9 };
+            let figures = Learned {
+                method: Method::Itn,
+                own_keys,
+                public_images: 2,
+                attacked_images: 2,
+                epochs: 1,
+                loss: None,
+                ssim: spread,
+                psnr: spread,
+                mean_image_ssim: spread,
+                mean_image_psnr: spread,
+                encrypted_ssim: 0.0,
+                seconds: 0.0,
+            };
+            let (verdict, figures) = (String::new(), Figures::Learned(figures));
+            Cell::Done(Box::new(Done { grade: Grade::Open, verdict, figures, seconds: 0.0, strips: Vec::new() }))
+        };
+        let (subject, resists) = (subjects(&["le".to_owned()]).unwrap().remove(0), done(Grade::Resists));
+        for (own_keys, expected) in [(false, Light::Resists), (true, Light::Open)] {
+            let opened = learned(own_keys);
+            let cell = |attack| Some(if attack == Tried::Learned { &opened } else { &resists });
+            let lights: Vec<Light> = verdicts(&subject, cell).iter().map(|verdict| verdict.light).collect();
+            assert_eq!(lights[..3], [expected, Light::Open, Light::Open], "{own_keys}");
+        }
+        // It was not asked for.
+        let none = verdicts(&subject, |attack| (attack != Tried::Learned).then_some(&resists));
+        assert_eq!(none[0].light, Light::Resists);
     }
 
     #[test]

@@ -73,3 +73,33 @@ pub fn from_public(
     }
     Ok(Inverse { backend: backend.clone(), generator: generator.valid(), batch: config.batch.max(2) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use imgveil::internal::engine::{Device, DeviceChoice};
+    use imgveil::internal::image::Geometry;
+    use imgveil_data::set::Loaded;
+
+    fn split(level: usize) -> Arc<Split> {
+        let (geometry, images) = (Geometry::new(8, 8, 1).unwrap(), 16);
+        let samples = (0..images * 64).map(|i| (level + i * 37 % 23) as u8).collect();
+        let names = (0..images).map(|image| image.to_string()).collect();
+        Arc::new(Split::new(Loaded { geometry, samples, labels: vec![0; images], names }, 1, None))
+    }
+
+    /// What is restored becomes like the plain images, which are dark in one run and bright in another.
+    #[test]
+    fn restored_images_become_like_plain_ones() {
+        let backend = Backend::open(Device::open(&DeviceChoice::Cpu).unwrap()).unwrap();
+        let config = InverseConfig { epochs: 60, batch: 8, width: 8, discriminator: 64, ..InverseConfig::default() };
+        let encrypted = split(116);
+        let brightness = |public: usize| {
+            let inverse = from_public(&backend, &encrypted, &split(public), &config, &mut |_| true).unwrap();
+            let samples = inverse.restore(&encrypted).unwrap();
+            samples.iter().map(|&sample| f64::from(sample)).sum::<f64>() / samples.len() as f64
+        };
+        let (dark, bright) = (brightness(10), brightness(220));
+        assert!(bright > dark + 40.0, "{dark} {bright}");
+    }
+}

@@ -90,5 +90,5 @@ fn own_keys(
 ) -> Result<View, Error> {
     let text = [config.seed.to_le_bytes(), (epoch as u64).to_le_bytes()].concat();
     let key = Key::from_bytes(blake3::derive_key("imgveil inverse, keys of the attacker", &text));
-    View::encrypted(backend, plain, scheme, &key, epoch as u32)
+    View::encrypted(backend, plain, scheme, &key)
 }

@@ -25,20 +25,13 @@ impl View {
         Ok(Self { feed: Feed::new(backend, Program::identity(split.geometry), None, split.clone())?, mixed })
     }
 
-    /// Plain images through a scheme, in epoch `epoch`.
-    pub fn encrypted(
-        backend: &Backend,
-        plain: &Arc<Split>,
-        scheme: &Scheme,
-        key: &Key,
-        epoch: u32,
-    ) -> Result<Self, Error> {
+    /// Plain images through a scheme.
+    pub fn encrypted(backend: &Backend, plain: &Arc<Split>, scheme: &Scheme, key: &Key) -> Result<Self, Error> {
         let program = compile(scheme, key, plain.geometry).map_err(DataError::Compile)?;
         let images = plain.samples.chunks_exact(plain.geometry.bytes());
         let ids = images.enumerate().map(|(i, image)| ImageId::new(key, &i.to_string(), plain.geometry, image));
         let split = Split { ids: ids.collect(), ..Split::clone(plain) };
-        let mut feed = Feed::new(backend, program, Some(key), split)?;
-        feed.begin_epoch(epoch);
+        let feed = Feed::new(backend, program, Some(key), split)?;
         Ok(Self { feed, mixed: scheme.mixes() })
     }
 
@@ -76,7 +69,7 @@ pub fn mixtures(
     scheme: &Scheme,
     key: &Key,
 ) -> Result<(Split, Vec<usize>), Error> {
-    let mut view = View::encrypted(backend, plain, scheme, key, 1)?;
+    let mut view = View::encrypted(backend, plain, scheme, key)?;
     let all: Vec<usize> = (0..plain.len()).collect();
     let mut floats = Vec::with_capacity(plain.len() * plain.geometry.samples());
     for part in all.chunks(64) {
