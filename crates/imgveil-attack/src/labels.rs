@@ -131,5 +131,8 @@ mod tests {
         // 3 is 3 from its end and 10 is 5: each is half of the nibbles, and a quarter twice is a half.
         let flat = Batch::new(shape, 255, vec![0x3a; 64]).unwrap();
         assert_eq!(spread(&flat, Level::Nibble).unwrap(), [0.5]);
+        // 3 and 12 are as far from their ends.
+        let even = Batch::new(shape, 255, vec![0x3c; 64]).unwrap();
+        assert_eq!(spread(&even, Level::Nibble).unwrap(), [1.0]);
     }
 }
