@@ -106,7 +106,8 @@ fn images_of_one_patient_are_alike() {
     assert_eq!((found.same, found.different, found.within_label), (19, 39 * 38 / 2 - 19, None));
     assert!(found.auc > 0.9, "{found:?}");
     // Whose contrast an image has says nothing of whose it is: every second image of a patient is duller.
-    let duller = |(i, &sample): (usize, &u16)| if i / SHAPE.samples() % 2 == 0 { sample } else { 128 + sample / 4 };
+    let first = |i: usize| (i / SHAPE.samples()).is_multiple_of(2);
+    let duller = |(i, &sample): (usize, &u16)| if first(i) { sample } else { 128 + sample / 4 };
     let dull = Batch::new(SHAPE, 255, plain.samples().iter().enumerate().map(duller).collect()).unwrap();
     let found = same_patient(&shuffled(&dull, false), &patients, &[], PLAIN).unwrap();
     assert!(found.auc > 0.9, "{found:?}");
