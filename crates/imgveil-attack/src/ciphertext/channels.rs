@@ -1,8 +1,8 @@
 //! Places of blocks in colour: arranged as pixels, or channel by channel.
 //!
 //! In nearly grey images the channels of a pixel are more like each other than like any neighbour, and pixels are found
-//! first. In colourful ones a sample is more like the same channel at the other end of a block than like another channel
-//! of its own pixel, and channels are found first. Which of both holds is decided by how even the result is.
+//! first. In colourful ones a sample is more like the same channel at the other end of a block than like another
+//! channel of its own pixel, and channels are found first. Which of both holds is decided by how even the result is.
 
 use super::embedding::arrange_in_plane;
 use crate::symmetry::Symmetry;
@@ -267,8 +267,8 @@ mod tests {
         }
     }
 
-    /// From nearly grey images, whose pixels are found first, to colourful ones, whose channels are: places go back up to
-    /// a symmetry of the square and the order of the channels, which leave all correlations as they are.
+    /// From nearly grey images, whose pixels are found first, to colourful ones, whose channels are: places go back up
+    /// to a symmetry of the square and the order of the channels, which leave all correlations as they are.
     #[test]
     fn shuffled_places_of_colour_are_put_together_again() {
         let (block, side) = (10, 300);
