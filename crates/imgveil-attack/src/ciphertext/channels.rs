@@ -22,7 +22,7 @@ pub(super) fn arrange_colour(found: &[f64], expected: &[f64], side: usize) -> Ve
     let of_channel = |i: usize, j: usize| expected[i * CHANNELS * side + j * CHANNELS];
     let expected: Vec<f64> = (0..pixels * pixels).map(|at| of_channel(at / pixels, at % pixels)).collect();
     let ways = [by_pixel(found, &expected, side), by_channel(found, &expected, side)];
-    let of = |order: &Vec<usize>| unevenness(found, order, side, CHANNELS);
+    let of = |order: &Vec<usize>| unevenness(found, order, side);
     ways.into_iter().min_by(|a, b| of(a).total_cmp(&of(b))).expect("two ways")
 }
 
@@ -118,15 +118,15 @@ fn unify_channels(found: &[f64], order: &mut [usize], side: usize) {
 
 /// How far an arrangement of square blocks is from one in which pairs of places that are as far from each other, in
 /// the same channels, correlate equally: the sum of the squared differences from the mean of such pairs.
-fn unevenness(found: &[f64], order: &[usize], side: usize, channels: usize) -> f64 {
-    let block = ((side / channels) as f64).sqrt() as usize;
+fn unevenness(found: &[f64], order: &[usize], side: usize) -> f64 {
+    let block = ((side / CHANNELS) as f64).sqrt() as usize;
     // Count, sum and sum of squares of the pairs of one kind: rows and columns between them, and their channels.
-    let mut kinds = vec![(0.0, 0.0, 0.0); block * block * channels * channels];
+    let mut kinds = vec![(0.0, 0.0, 0.0); block * block * CHANNELS * CHANNELS];
     for (i, &to_i) in order.iter().enumerate() {
         for (j, &to_j) in order.iter().enumerate() {
-            let (a, b) = (to_i / channels, to_j / channels);
+            let (a, b) = (to_i / CHANNELS, to_j / CHANNELS);
             let apart = (a / block).abs_diff(b / block) * block + (a % block).abs_diff(b % block);
-            let kind = &mut kinds[(apart * channels + to_i % channels) * channels + to_j % channels];
+            let kind = &mut kinds[(apart * CHANNELS + to_i % CHANNELS) * CHANNELS + to_j % CHANNELS];
             let value = found[i * side + j];
             *kind = (kind.0 + 1.0, kind.1 + value, kind.2 + value * value);
         }
@@ -247,14 +247,13 @@ mod tests {
 
     #[test]
     fn a_tree_is_cut_into_equal_parts() {
-        let parts = |edges: &[(usize, usize)], side: usize| equal_parts(edges, side);
         let path = [(0, 3), (3, 1), (1, 4), (4, 2), (2, 5)];
-        assert_eq!(parts(&path, 6), Some([vec![0, 3], vec![1, 4], vec![2, 5]]));
+        assert_eq!(equal_parts(&path, 6), Some([vec![0, 3], vec![1, 4], vec![2, 5]]));
         // Two branches from the first part.
         let branches = [(0, 3), (0, 1), (1, 4), (3, 2), (2, 5)];
-        assert_eq!(parts(&branches, 6), Some([vec![0, 3], vec![1, 4], vec![2, 5]]));
+        assert_eq!(equal_parts(&branches, 6), Some([vec![0, 3], vec![1, 4], vec![2, 5]]));
         let star = [(0, 1), (0, 2), (0, 3), (0, 4), (0, 5)];
-        assert_eq!(parts(&star, 6), None);
+        assert_eq!(equal_parts(&star, 6), None);
     }
 
     /// Correlations of places that fall with their distance, channels correlating by `across` at a pixel.
@@ -283,7 +282,7 @@ mod tests {
                 (0..side * side).filter(|at| (found[*at] - real(order[at / side], order[at % side])).abs() > 1e-12);
             assert_eq!(wrong.count(), 0, "reach {reach}, across {across}");
             let in_order: Vec<usize> = (0..side).collect();
-            assert!(unevenness(&found, &order, side, 3) < 1e-9 && unevenness(&found, &in_order, side, 3) > 1.0);
+            assert!(unevenness(&found, &order, side) < 1e-9 && unevenness(&found, &in_order, side) > 1.0);
         }
     }
 }

@@ -13,7 +13,9 @@ use imgveil::internal::scheme::{Block, Scheme, Secret, Stage};
 use imgveil_attack::{Batch, Oracle, metric};
 use imgveil_data::Size;
 use imgveil_data::set::Loaded;
-use imgveil_train::inverse::{Encrypted, Inverse, InverseConfig, InverseEpoch, from_pairs, from_public, mixtures};
+use imgveil_train::inverse::{
+    self, Encrypted, Inverse, InverseConfig, InverseEpoch, from_pairs, from_public, mixtures,
+};
 use imgveil_train::{Backend, Room, Split};
 use std::sync::Arc;
 use std::time::Instant;
@@ -69,13 +71,7 @@ fn mixed(
 ) -> Result<(Target, Arc<Split>), Failure> {
     let geometry = read.geometry;
     let (mixed, strongest) = mixtures(backend, &Arc::new(split(&read.images, geometry)), scheme, key)?;
-    let max = geometry.depth().max() as f32;
-    let (pixels, channels) = (geometry.pixels(), geometry.channels());
-    // From (C, H, W) from -1 to 1 to (H, W, C) samples.
-    let picture = |image: &[f32]| -> Vec<u16> {
-        let value = |i: usize| image[i % channels * pixels + i / channels];
-        (0..image.len()).map(|i| ((value(i) + 1.0) / 2.0 * max).round().clamp(0.0, max) as u16).collect()
-    };
+    let picture = |image: &[f32]| super::black_box::read(&inverse::stored(image, geometry), geometry);
     let samples = mixed.floats.chunks_exact(geometry.samples()).flat_map(picture).collect();
     let pictures = Batch::new(read.images.shape(), read.images.max(), samples)?;
     let plain = read.images.select(&strongest);

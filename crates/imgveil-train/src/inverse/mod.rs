@@ -95,8 +95,8 @@ impl Inverse {
     }
 }
 
-/// An image (C, H, W) from -1 to 1 as stored samples.
-fn stored(image: &[f32], geometry: Geometry) -> Vec<u8> {
+/// An image (C, H, W) from -1 to 1 as stored samples (H, W, C).
+pub fn stored(image: &[f32], geometry: Geometry) -> Vec<u8> {
     let (pixels, channels, max) = (geometry.pixels(), geometry.channels(), geometry.depth().max() as f32);
     let sample = |i: usize| ((image[i % channels * pixels + i / channels] + 1.0) / 2.0 * max).round().clamp(0.0, max);
     let bytes = geometry.depth().bytes();
