@@ -101,14 +101,28 @@ impl Stream {
         let threshold = n.wrapping_neg() % n;
         let product = |word: u32| u64::from(word) * u64::from(n);
         let mut digits = Vec::with_capacity(count);
-        for i in 0..count {
-            let mut m = product(stream.word());
-            let mut place = i as u64;
-            while (m as u32) < threshold {
-                place += count as u64;
-                m = product(Self::at(subkey, id, place).word());
+        let mut drawn = Zeroizing::new([0u8; 1024]);
+        while digits.len() < count {
+            let first = digits.len();
+            let drawn = &mut drawn[..4 * (count - first).min(256)];
+            stream.0.fill_bytes(drawn);
+            let mut fair = true;
+            digits.extend(drawn.as_chunks().0.iter().map(|&word| {
+                let m = product(u32::from_le_bytes(word));
+                fair &= m as u32 >= threshold;
+                (m >> 32) as u32
+            }));
+            if fair {
+                continue;
             }
-            digits.push((m >> 32) as u32);
+            for (place, (digit, &word)) in (first..).zip(digits[first..].iter_mut().zip(drawn.as_chunks().0)) {
+                let (mut place, mut m) = (place as u64, product(u32::from_le_bytes(word)));
+                while (m as u32) < threshold {
+                    place += count as u64;
+                    m = product(Self::at(subkey, id, place).word());
+                }
+                *digit = (m >> 32) as u32;
+            }
         }
         digits
     }

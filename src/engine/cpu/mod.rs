@@ -77,7 +77,7 @@ pub fn floats(program: &Program, input: &[u8], refs: &[ImageRef], output: &mut [
 /// and every thread gets enough images for them to pay, else one.
 fn together(program: &Program, images: usize) -> usize {
     let geometry = program.geometry();
-    let in_lanes = program.steps().iter().any(|step| step.execute().in_lanes(geometry));
+    let in_lanes = program.steps().iter().any(|step| step.execute().in_lanes());
     let of_a_thread = images.div_ceil(threads());
     if in_lanes && of_a_thread >= FEWEST && geometry.bytes() <= lanes::LARGEST {
         of_a_thread.min(lanes::LANES)

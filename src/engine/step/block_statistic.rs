@@ -6,7 +6,7 @@ use crate::engine::cpu::scratch::{FEWEST, Scratch};
 use crate::engine::image_ref::ImageRef;
 pub use crate::engine::statistic::Statistic;
 use crate::engine::statistic::{blocks, statistic_of};
-use crate::image::{Depth, Geometry};
+use crate::image::Geometry;
 
 /// Fills every block with its statistic (`docs/SCHEDULE.md`, "Stages").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,12 @@ impl Execute for BlockStatistic {
         Err(Lossy("the block statistic keeps one value of each block"))
     }
 
-    fn in_lanes(&self, geometry: Geometry) -> bool {
-        geometry.depth() == Depth::U8
+    fn in_lanes(&self) -> bool {
+        true
     }
 
     fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]) {
-        if refs.len() >= FEWEST && self.in_lanes(geometry) {
+        if refs.len() >= FEWEST {
             return lanes::block_statistic(geometry, self.block, self.statistic, &mut scratch.columns, images);
         }
         for image in images.chunks_exact_mut(geometry.bytes()) {

@@ -72,7 +72,7 @@ pub(crate) trait Execute {
     }
 
     /// Whether the CPU twin works on several images side by side.
-    fn in_lanes(&self, _geometry: Geometry) -> bool {
+    fn in_lanes(&self) -> bool {
         false
     }
 

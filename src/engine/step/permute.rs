@@ -1,7 +1,7 @@
 //! Moving and flipping elements: a plan. Its kernels also copy images unchanged, for programs without a step.
 
 use super::{Execute, Lossy, Step};
-use crate::engine::cpu::lanes;
+use crate::engine::cpu::lanes::{self, Vectors};
 use crate::engine::cpu::scratch::{FEWEST, Scratch};
 use crate::engine::image_ref::ImageRef;
 use crate::image::{Depth, Geometry};
@@ -16,13 +16,13 @@ impl Execute for Plan {
         Plan::inverse(self).map(Step::Permute).ok_or(Lossy("colour shuffling as published drops channels"))
     }
 
-    fn in_lanes(&self, _: Geometry) -> bool {
+    fn in_lanes(&self) -> bool {
         true
     }
 
     fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]) {
         if refs.len() >= FEWEST {
-            return lanes::permute_in_place(self, &mut scratch.columns, images);
+            return lanes::permute_in_place(Vectors::fastest(), self, &mut scratch.columns, images);
         }
         for image in images.chunks_exact_mut(geometry.bytes()) {
             scratch.image.clear();
@@ -40,7 +40,7 @@ impl Execute for Plan {
 /// Sends a few images through a plan. In `output`, the results follow each other.
 pub fn from_images(plan: &Plan, images: &[&[u8]], scratch: &mut Scratch, output: &mut [u8]) {
     if images.len() >= FEWEST {
-        return lanes::permute(plan, images, &mut scratch.columns, output);
+        return lanes::permute(Vectors::fastest(), plan, images, &mut scratch.columns, output);
     }
     for (image, output) in images.iter().zip(output.chunks_exact_mut(plan.geometry().bytes())) {
         permute(plan, image, output);

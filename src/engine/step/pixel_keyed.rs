@@ -3,7 +3,7 @@
 use super::{Execute, Lossy, Step};
 use crate::engine::cpu::scratch::Scratch;
 use crate::engine::image_ref::ImageRef;
-use crate::image::Geometry;
+use crate::image::{Depth, Geometry};
 use crate::schedule::{Stream, Subkey};
 
 /// The orders of three channels, indexed by digit: output channel j is input channel `COLOUR_ORDERS[d][j]`.
@@ -46,9 +46,9 @@ impl Execute for PixelKeys {
         true
     }
 
-    fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], _: &mut Scratch, images: &mut [u8]) {
+    fn on_cpu(&self, geometry: Geometry, refs: &[ImageRef], scratch: &mut Scratch, images: &mut [u8]) {
         for (shown, image) in refs.iter().zip(images.chunks_exact_mut(geometry.bytes())) {
-            pixel_keyed(geometry, self, shown.stream(), image);
+            pixel_keyed(geometry, self, shown.stream(), &mut scratch.drawing.masks, image);
         }
     }
 
@@ -60,29 +60,66 @@ impl Execute for PixelKeys {
     }
 }
 
-/// Keys one image with its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`.
-fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, id: u64, image: &mut [u8]) {
+/// Keys one image with its own signs and colour orders: the twin of `shaders/shared/pixel_keys.wgsl`. Signs come before
+/// colours, and after them when both are undone.
+fn pixel_keyed(geometry: Geometry, keys: &PixelKeys, id: u64, masks: &mut Vec<u8>, image: &mut [u8]) {
+    if let (Some(subkey), false) = (&keys.negative, keys.inverse) {
+        flip(geometry, subkey, id, masks, image);
+    }
+    // One channel has one order.
+    if let (Some(subkey), 3) = (&keys.colour, geometry.channels()) {
+        reorder(geometry, subkey, id, keys.inverse, image);
+    }
+    if let (Some(subkey), true) = (&keys.negative, keys.inverse) {
+        flip(geometry, subkey, id, masks, image);
+    }
+}
+
+/// Flips the samples whose sign bit is set, channel by channel. `masks` is memory.
+fn flip(geometry: Geometry, subkey: &Subkey, id: u64, masks: &mut Vec<u8>, image: &mut [u8]) {
     let (pixels, channels, depth) = (geometry.pixels(), geometry.channels(), geometry.depth());
-    let (bytes, max) = (depth.bytes(), depth.max().to_le_bytes());
-    let signs: Vec<Vec<bool>> = keys.negative.as_ref().map_or(Vec::new(), |subkey| {
-        let mut stream = Stream::new(subkey, id);
-        (0..channels).map(|_| stream.bits(pixels)).collect()
-    });
-    let digits = keys.colour.as_ref().map(|subkey| Stream::digits(subkey, id, 6, pixels));
-    let mut before = [0u8; 6];
-    for (p, pixel) in image.chunks_exact_mut(channels * bytes).enumerate() {
-        let before = &mut before[..pixel.len()];
-        before.copy_from_slice(pixel);
-        let order = digits.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[p] as usize]);
-        for (j, &c) in order.iter().enumerate().take(channels) {
-            let c = usize::from(c);
-            // Output channel j is input channel c, flipped as channel c is. The inverse takes c from j.
-            let (from, to) = if keys.inverse { (j, c) } else { (c, j) };
-            let flip = if signs.get(c).is_some_and(|plane| plane[p]) { 255 } else { 0 };
-            for (byte, max) in max.into_iter().enumerate().take(bytes) {
-                pixel[to * bytes + byte] = before[from * bytes + byte] ^ (flip & max);
+    let mut stream = Stream::new(subkey, id);
+    for channel in 0..channels {
+        stream.masks(pixels, masks);
+        match (depth, channels) {
+            (Depth::U8, 1) => image.iter_mut().zip(&*masks).for_each(|(sample, mask)| *sample ^= mask),
+            (Depth::U8, _) => {
+                let samples = image[channel..].iter_mut().step_by(channels);
+                samples.zip(&*masks).for_each(|(sample, mask)| *sample ^= mask);
+            }
+            _ => {
+                let upper = (depth.max() >> 8) as u8;
+                let samples = image.as_chunks_mut::<2>().0[channel..].iter_mut().step_by(channels);
+                samples.zip(&*masks).for_each(|(sample, mask)| {
+                    sample[0] ^= mask;
+                    sample[1] ^= mask & upper;
+                });
             }
         }
+    }
+}
+
+/// Gives the channels of every pixel their order, or undoes that.
+fn reorder(geometry: Geometry, subkey: &Subkey, id: u64, inverse: bool, image: &mut [u8]) {
+    /// `N` is the number of bytes of a sample.
+    fn pixels<const N: usize>(orders: &[[u8; 3]; 6], digits: &[u32], samples: &mut [[u8; N]]) {
+        for (pixel, &digit) in samples.as_chunks_mut::<3>().0.iter_mut().zip(digits) {
+            *pixel = orders[digit as usize].map(|channel| pixel[usize::from(channel)]);
+        }
+    }
+    let orders = match inverse {
+        false => COLOUR_ORDERS,
+        // Where each channel went to.
+        true => COLOUR_ORDERS.map(|order| {
+            let mut back = [0; 3];
+            (0..).zip(order).for_each(|(to, from)| back[usize::from(from)] = to);
+            back
+        }),
+    };
+    let digits = Stream::digits(subkey, id, 6, geometry.pixels());
+    match geometry.depth() {
+        Depth::U8 => pixels::<1>(&orders, &digits, image.as_chunks_mut().0),
+        _ => pixels::<2>(&orders, &digits, image.as_chunks_mut().0),
     }
 }
 
