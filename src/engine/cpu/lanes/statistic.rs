@@ -1,7 +1,7 @@
 //! The statistic of every block, of sixteen images at once.
 
 use super::{Column, LANES};
-use crate::engine::statistic::{Statistic, blocks};
+use crate::engine::statistic::Statistic;
 use crate::image::{Depth, Geometry};
 use fearless_simd::{Level, prelude::*, u8x16, u8x32, u16x32};
 
@@ -29,29 +29,73 @@ fn each_block<S: Simd, V: Samples<S>>(
     statistic: Statistic,
     columns: &mut [Column],
 ) {
-    let mut values = Vec::new();
-    let mut all = blocks(geometry, block);
-    let mut next = all.next();
-    while let Some(first) = next {
-        next = all.next();
-        // Two blocks at a time, if they have as many samples: at the edges they may be cut off. Else one of them twice.
-        let second = match &next {
-            Some(second) if second.clone().count() == first.clone().count() => {
-                let second = second.clone();
-                next = all.next();
-                second
+    let mut values = Vec::<V>::new();
+    let mut shape = Shape::default();
+    let mut waiting = None;
+    for (first, rows, width) in corners(geometry, block) {
+        if (rows, width) != (shape.rows, shape.columns) {
+            if let Some(alone) = waiting.take() {
+                fill_two(simd, statistic, &shape, (alone, alone), &mut values, columns);
             }
-            _ => first.clone(),
-        };
-        values.clear();
-        for samples in first.clone().zip(second.clone()) {
-            values.push(V::of(simd, columns, samples));
+            shape = Shape::new(geometry, rows, width);
         }
-        let value = statistic_of(simd, statistic, &mut values);
-        for samples in first.zip(second) {
-            value.put(simd, columns, samples);
+        match waiting.take() {
+            Some(before) => fill_two(simd, statistic, &shape, (before, first), &mut values, columns),
+            None => waiting = Some(first),
         }
     }
+    if let Some(alone) = waiting {
+        fill_two(simd, statistic, &shape, (alone, alone), &mut values, columns);
+    }
+}
+
+/// Fills the blocks of this shape that begin at two samples.
+#[inline(always)]
+fn fill_two<S: Simd, V: Samples<S>>(
+    simd: S,
+    statistic: Statistic,
+    shape: &Shape,
+    (first, second): (usize, usize),
+    values: &mut Vec<V>,
+    columns: &mut [Column],
+) {
+    values.clear();
+    for offset in &shape.offsets {
+        values.push(V::of(simd, columns, (first + offset, second + offset)));
+    }
+    let value = statistic_of(simd, statistic, values);
+    for offset in &shape.offsets {
+        value.put(simd, columns, (first + offset, second + offset));
+    }
+}
+
+/// Where the samples of one channel of a block lie behind its first one.
+#[derive(Default)]
+struct Shape {
+    rows: usize,
+    columns: usize,
+    offsets: Vec<usize>,
+}
+
+impl Shape {
+    fn new(geometry: Geometry, rows: usize, columns: usize) -> Self {
+        let (width, channels) = (geometry.width(), geometry.channels());
+        let offsets = (0..rows).flat_map(|y| (0..columns).map(move |x| (y * width + x) * channels)).collect();
+        Self { rows, columns, offsets }
+    }
+}
+
+/// The first sample of each block and channel, and the block's rows and columns. Blocks are cut off at the right and
+/// lower edges.
+fn corners(geometry: Geometry, (rows, columns): (u32, u32)) -> impl Iterator<Item = (usize, usize, usize)> {
+    let (height, width, channels) = (geometry.height(), geometry.width(), geometry.channels());
+    let (rows, columns) = (rows as usize, columns as usize);
+    (0..height).step_by(rows).flat_map(move |y| {
+        (0..width).step_by(columns).flat_map(move |x| {
+            let (rows, columns) = (rows.min(height - y), columns.min(width - x));
+            (0..channels).map(move |channel| ((y * width + x) * channels + channel, rows, columns))
+        })
+    })
 }
 
 /// Two blocks of sixteen images.
@@ -195,9 +239,15 @@ fn sort<S: Simd, V: Samples<S>>(values: &mut [V]) {
     while p > 0 {
         let (mut q, mut r, mut d) = (highest, 0, p);
         loop {
-            for i in (0..n.saturating_sub(d)).filter(|i| i & p == r) {
-                let (a, b) = (values[i], values[i + d]);
-                (values[i], values[i + d]) = (a.min(b), a.max(b));
+            // All i below n - d with i & p == r: runs of p.
+            let end = n.saturating_sub(d);
+            let mut run = r;
+            while run < end {
+                for i in run..end.min(run + p) {
+                    let (a, b) = (values[i], values[i + d]);
+                    (values[i], values[i + d]) = (a.min(b), a.max(b));
+                }
+                run += 2 * p;
             }
             if q == p {
                 break;
@@ -211,7 +261,7 @@ fn sort<S: Simd, V: Samples<S>>(values: &mut [V]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::statistic;
+    use crate::engine::statistic::{self, blocks};
     use proptest::prelude::*;
 
     /// The statistic by the vectors of an instruction set.
