@@ -1,6 +1,7 @@
 //! Memory that a thread of the CPU engine reuses from image to image.
 
 use super::lanes::Columns;
+use crate::engine::step::own_plan::in_a_vector::{Move, Ways};
 use crate::plan::blocks::Blocks;
 use crate::schedule::ranking::Memory;
 use zeroize::Zeroizing;
@@ -21,6 +22,10 @@ pub struct Drawing {
     pub block: [Vec<u8>; 2],
     /// Turns of blocks.
     pub turns: Turns,
+    /// Turns of blocks that are vectors.
+    pub ways: Option<Ways>,
+    /// How the blocks of an image move.
+    pub moves: Zeroizing<Vec<Move>>,
 }
 
 /// Where the pixels of a block lie behind its corner. This depends on no key.

@@ -2,9 +2,9 @@
 //! of the table moves and flips the same byte of all of them, as one vector. The table is four times as large as its
 //! image; it is read once for sixteen images instead of once for each.
 //!
-//! The bytes are transposed in tiles, once on the way in and once on the way out: `plain` takes 16 bytes of each image at
-//! a time, `paired` takes 32 where the processor can. The results are the same as those of the steps' plain loops, which
-//! remain as the oracle and for batches of a few images.
+//! The bytes are transposed in tiles, once on the way in and once on the way out: `plain` takes 16 bytes of each image
+//! at a time, `paired` takes 32 where the processor can. The results are the same as those of the steps' plain loops,
+//! which remain as the oracle and for batches of a few images.
 
 #[cfg(target_arch = "x86_64")]
 mod paired;

@@ -314,7 +314,9 @@ mod tests {
             let mut stream = crate::schedule::Stream::new(&[3; 32], seed);
             let images: Vec<Vec<u8>> = (0..LANES).map(|_| {
                 let mut image = vec![0; geometry.bytes()];
-                (0..geometry.samples()).for_each(|i| depth.set_sample(&mut image, i, (stream.word() & depth.max()) as u16));
+                for sample in 0..geometry.samples() {
+                    depth.set_sample(&mut image, sample, (stream.word() & depth.max()) as u16);
+                }
                 image
             }).collect();
             let mut side_by_side: Vec<Column> =

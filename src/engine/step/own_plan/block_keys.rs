@@ -1,6 +1,7 @@
 //! Keys per image of whole blocks: turns, signs, colour orders and places.
 
 use super::super::pixel_keyed::COLOUR_ORDERS;
+use super::in_a_vector::Ways;
 use super::rows::Rows;
 use crate::engine::cpu::scratch::{Drawing, Turns};
 use crate::plan::blocks::Blocks;
@@ -57,8 +58,10 @@ impl BlockKeys {
         }
         let mut give = |place: usize, block: usize| {
             let turn = turns.as_ref().map_or(0, |turns| turns[block] as usize);
-            let order = colours.as_ref().map_or([0, 1, 2], |digits| COLOUR_ORDERS[digits[block] as usize]);
-            give(place, Moved { block, turn, order: order.map(usize::from), mask: masks[block] });
+            // The first order changes nothing.
+            let colour = colours.as_ref().map_or(0, |digits| digits[block] as usize);
+            let order = COLOUR_ORDERS[colour].map(usize::from);
+            give(place, Moved { block, turn, colour, order, mask: masks[block] });
         };
         match &self.scramble {
             Some(subkey) => {
@@ -77,7 +80,7 @@ impl BlockKeys {
         let channels = blocks.geometry().channels();
         let turns = std::mem::take(&mut drawing.turns).of(blocks, self.turn.is_some());
         let Turns { offsets, turned, .. } = &turns;
-        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask }| {
+        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask, .. }| {
             let (to, from) = (blocks.corner(place), blocks.corner(block));
             for (&offset, &source) in offsets.iter().zip(&turned[turn * offsets.len()..]) {
                 for (channel, &other) in order.iter().enumerate().take(channels) {
@@ -107,10 +110,18 @@ impl BlockKeys {
             });
         }
         let turns = std::mem::take(&mut drawing.turns).of(blocks, self.turn.is_some());
+        if let Some(ways) = Ways::of(drawing.ways.take(), blocks, &turns, self.turn.is_some(), inverse) {
+            let mut moves = std::mem::take(&mut drawing.moves);
+            moves.clear();
+            self.each(blocks, id, drawing, |place, moved| moves.push(ways.one(blocks, place, &moved)));
+            ways.apply(&moves, before, image);
+            (drawing.moves, drawing.ways, drawing.turns) = (moves, Some(ways), turns);
+            return;
+        }
         let Turns { offsets, turned, .. } = &turns;
         let (pixels, channels) = (offsets.len(), blocks.geometry().channels());
         let span = offsets.last().map_or(0, |last| last + channels);
-        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask }| {
+        self.each(blocks, id, drawing, |place, Moved { block, turn, order, mask, .. }| {
             let (place, block) = (blocks.corner(place), blocks.corner(block));
             let pairs = offsets.iter().zip(&turned[turn * pixels..]);
             match (channels, inverse) {
@@ -149,9 +160,11 @@ impl BlockKeys {
 }
 
 /// What comes to a place.
-struct Moved {
-    block: usize,
-    turn: usize,
-    order: [usize; 3],
-    mask: u8,
+pub(super) struct Moved {
+    pub block: usize,
+    pub turn: usize,
+    /// The number of the order, and the order.
+    pub colour: usize,
+    pub order: [usize; 3],
+    pub mask: u8,
 }
