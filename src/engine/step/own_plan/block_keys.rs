@@ -113,7 +113,7 @@ impl BlockKeys {
         if let Some(ways) = Ways::of(drawing.ways.take(), blocks, &turns, self.turn.is_some(), inverse) {
             let mut moves = std::mem::take(&mut drawing.moves);
             moves.clear();
-            self.each(blocks, id, drawing, |place, moved| moves.push(ways.one(blocks, place, &moved)));
+            self.each(blocks, id, drawing, |place, moved| moves.push(ways.one(place, &moved)));
             ways.apply(&moves, before, image);
             (drawing.moves, drawing.ways, drawing.turns) = (moves, Some(ways), turns);
             return;

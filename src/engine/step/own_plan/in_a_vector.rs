@@ -30,6 +30,8 @@ pub struct Ways {
     of: (Blocks, bool, bool),
     line: usize,
     channels: usize,
+    /// The first sample of each block. Finding it takes divisions.
+    corners: Vec<u32>,
     /// For each way and each byte of the vector, the byte that comes there.
     sources: Vec<[u8; ROWS * ROW]>,
 }
@@ -63,12 +65,13 @@ impl Ways {
                 sources.push(bytes);
             }
         }
-        Some(Self { of, line, channels, sources })
+        let corners = (0..blocks.count()).map(|block| blocks.corner(block) as u32).collect();
+        Some(Self { of, line, channels, corners, sources })
     }
 
     /// A block's move, as it is applied.
-    pub(super) fn one(&self, blocks: &Blocks, place: usize, moved: &Moved) -> Move {
-        let (to, from) = (blocks.corner(place) as u32, blocks.corner(moved.block) as u32);
+    pub(super) fn one(&self, place: usize, moved: &Moved) -> Move {
+        let (to, from) = (self.corners[place], self.corners[moved.block]);
         let (to, from) = if self.of.2 { (from, to) } else { (to, from) };
         let way = moved.turn * COLOUR_ORDERS.len() + moved.colour;
         Move { to, from, way: way as u8, mask: moved.mask }
