@@ -321,8 +321,9 @@ mod tests {
     #[test]
     fn digits_are_drawn_by_their_place() {
         // n is just above half of 2^32: nearly every second word is drawn again, so later rounds are used all the time.
-        let (key, n, count) = ([4; 32], (1u32 << 31) + 1, 100);
-        let words: Vec<u32> = (0..10_000).map(|i| Stream::at(&key, 7, i).word()).collect();
+        // There are more digits than are drawn at a time.
+        let (key, n, count) = ([4; 32], (1u32 << 31) + 1, 600);
+        let words: Vec<u32> = (0..60_000).map(|i| Stream::at(&key, 7, i).word()).collect();
         let fair = |w: u32| (u64::from(w) * u64::from(n)) as u32 >= n.wrapping_neg() % n;
         let naive = (0..count).map(|i| {
             let word = (i..words.len()).step_by(count).map(|place| words[place]).find(|&w| fair(w)).unwrap();

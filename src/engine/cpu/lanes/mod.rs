@@ -28,6 +28,25 @@ pub type Columns = Vec<u8x16>;
 /// The same byte of all images.
 type Column = [u8; LANES];
 
+/// Calls a function of `paired` if these vectors are of 32 bytes, and gives the bytes of each image that it did.
+macro_rules! paired {
+    ($vectors:expr, $size:expr, $function:ident($($argument:expr),*)) => {
+        match $vectors {
+            Vectors::Plain => 0,
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Avx2(token) => {
+                paired::avx2::$function(token, $($argument),*);
+                paired::whole($size)
+            }
+            #[cfg(target_arch = "x86_64")]
+            Vectors::Avx512(token) => {
+                paired::avx512::$function(token, $($argument),*);
+                paired::whole($size)
+            }
+        }
+    };
+}
+
 /// The vectors that a group of images goes through.
 #[derive(Clone, Copy, Debug)]
 pub enum Vectors {
@@ -70,18 +89,9 @@ impl Vectors {
     fn lay(self, images: &[&[u8]], columns: &mut Columns) {
         let size = images.first().map_or(0, |image| image.len());
         columns.resize(size.next_multiple_of(LANES), u8x16::ZERO);
-        let done = match (self, <&[&[u8]; LANES]>::try_from(images)) {
-            #[cfg(target_arch = "x86_64")]
-            (Self::Avx2(token), Ok(images)) => {
-                paired::avx2::lay(token, images, bytemuck::cast_slice_mut(columns));
-                paired::whole(size)
-            }
-            #[cfg(target_arch = "x86_64")]
-            (Self::Avx512(token), Ok(images)) => {
-                paired::avx512::lay(token, images, bytemuck::cast_slice_mut(columns));
-                paired::whole(size)
-            }
-            _ => 0,
+        let done = match <&[&[u8]; LANES]>::try_from(images) {
+            Ok(images) => paired!(self, size, lay(images, bytemuck::cast_slice_mut(columns))),
+            Err(_) => 0,
         };
         plain::lay(images, done, columns);
     }
@@ -89,36 +99,18 @@ impl Vectors {
     /// Sends the columns through a plan and writes the images, which follow each other.
     fn permute(self, plan: &Plan, columns: &Columns, output: &mut [u8]) {
         let size = plan.geometry().bytes();
-        let done = match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) if output.len() == LANES * size => {
-                paired::avx2::permute(token, plan, bytemuck::cast_slice(columns), output);
-                paired::whole(size)
-            }
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(token) if output.len() == LANES * size => {
-                paired::avx512::permute(token, plan, bytemuck::cast_slice(columns), output);
-                paired::whole(size)
-            }
-            _ => 0,
+        let done = match output.len() == LANES * size {
+            true => paired!(self, size, permute(plan, bytemuck::cast_slice(columns), output)),
+            false => 0,
         };
         plain::permute(plan, columns, done, output);
     }
 
     /// Writes the images of the columns, of `size` bytes each, as they are.
     fn write(self, columns: &Columns, size: usize, output: &mut [u8]) {
-        let done = match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(token) if output.len() == LANES * size => {
-                paired::avx2::write(token, bytemuck::cast_slice(columns), output);
-                paired::whole(size)
-            }
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(token) if output.len() == LANES * size => {
-                paired::avx512::write(token, bytemuck::cast_slice(columns), output);
-                paired::whole(size)
-            }
-            _ => 0,
+        let done = match output.len() == LANES * size {
+            true => paired!(self, size, write(bytemuck::cast_slice(columns), output)),
+            false => 0,
         };
         plain::write(columns, done, size, output);
     }
@@ -167,7 +159,7 @@ mod tests {
         let mut stream = crate::schedule::Stream::new(&[3; 32], seed);
         let order = stream.permutation(elements);
         let flips = stream.bits(elements as usize);
-        let entry = |(source, flip): (&u32, bool)| (source / 3 * 2) | if flip { FLIP } else { 0 };
+        let entry = |(source, flip): (&u32, bool)| (source - source % 3) | if flip { FLIP } else { 0 };
         Plan::from_table(geometry, unit, order.iter().zip(flips).map(entry).collect()).unwrap()
     }
 

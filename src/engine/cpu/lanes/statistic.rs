@@ -102,13 +102,11 @@ fn corners(geometry: Geometry, (rows, columns): (u32, u32)) -> impl Iterator<Ite
 const BOTH: usize = 2 * LANES;
 
 /// One sample of two blocks of sixteen images.
-trait Samples<S: Simd>: SimdInt<S> {
+trait Samples<S: Simd>: SimdInt<S, Element: Into<u32>> {
     /// The samples of these numbers.
     fn of(simd: S, columns: &[Column], samples: (usize, usize)) -> Self;
     /// Writes them back.
     fn put(self, simd: S, columns: &mut [Column], samples: (usize, usize));
-    /// Adds them to sums.
-    fn add_to(self, sums: &mut [u32; BOTH]);
     /// From numbers that are within the depth.
     fn from_numbers(simd: S, numbers: [u64; BOTH]) -> Self;
 }
@@ -124,13 +122,6 @@ impl<S: Simd> Samples<S> for u8x32<S> {
         let (own, other) = simd.split_u8x32(self);
         own.store_slice(&mut columns[first]);
         other.store_slice(&mut columns[second]);
-    }
-
-    #[inline(always)]
-    fn add_to(self, sums: &mut [u32; BOTH]) {
-        for (sum, &value) in sums.iter_mut().zip(self.as_slice()) {
-            *sum += u32::from(value);
-        }
     }
 
     #[inline(always)]
@@ -158,13 +149,6 @@ impl<S: Simd> Samples<S> for u16x32<S> {
             let (a, b) = simd.split_u8x32(half);
             a.unzip_low(b).store_slice(&mut columns[2 * sample]);
             a.unzip_high(b).store_slice(&mut columns[2 * sample + 1]);
-        }
-    }
-
-    #[inline(always)]
-    fn add_to(self, sums: &mut [u32; BOTH]) {
-        for (sum, &value) in sums.iter_mut().zip(self.as_slice()) {
-            *sum += u32::from(value);
         }
     }
 
@@ -212,9 +196,11 @@ fn mean<S: Simd, V: Samples<S>>(simd: S, values: &[V]) -> V {
     let mut all = [0u64; BOTH];
     // So many samples of 16 bits have a sum below 2^32.
     for some in values.chunks(1 << 16) {
-        let mut sums = [0; BOTH];
+        let mut sums = [0u32; BOTH];
         for value in some {
-            value.add_to(&mut sums);
+            for (sum, &value) in sums.iter_mut().zip(value.as_slice()) {
+                *sum += value.into();
+            }
         }
         for (all, sum) in all.iter_mut().zip(sums) {
             *all += u64::from(sum);

@@ -27,7 +27,9 @@ impl DefaultIsZeroes for Move {}
 
 /// How blocks move in all ways, in one direction. This depends on no key.
 pub struct Ways {
-    of: (Blocks, bool, bool),
+    blocks: Blocks,
+    turning: bool,
+    inverse: bool,
     line: usize,
     channels: usize,
     /// The first sample of each block. Finding it takes divisions.
@@ -42,8 +44,8 @@ impl Ways {
         if blocks.block() != (ROWS as u32, ROWS as u32) {
             return None;
         }
-        let of = (*blocks, turning, inverse);
-        if let Some(known) = known.filter(|known| known.of == of) {
+        let same = |known: &Self| (known.blocks, known.turning, known.inverse) == (*blocks, turning, inverse);
+        if let Some(known) = known.filter(same) {
             return Some(known);
         }
         let channels = blocks.geometry().channels();
@@ -66,13 +68,13 @@ impl Ways {
             }
         }
         let corners = (0..blocks.count()).map(|block| blocks.corner(block) as u32).collect();
-        Some(Self { of, line, channels, corners, sources })
+        Some(Self { blocks: *blocks, turning, inverse, line, channels, corners, sources })
     }
 
-    /// A block's move, as it is applied.
+    /// The move that brings a block to a place, or back.
     pub(super) fn one(&self, place: usize, moved: &Moved) -> Move {
         let (to, from) = (self.corners[place], self.corners[moved.block]);
-        let (to, from) = if self.of.2 { (from, to) } else { (to, from) };
+        let (to, from) = if self.inverse { (from, to) } else { (to, from) };
         let way = moved.turn * COLOUR_ORDERS.len() + moved.colour;
         Move { to, from, way: way as u8, mask: moved.mask }
     }
