@@ -86,6 +86,8 @@ impl Vectors {
     }
 
     /// Interleaves up to sixteen images. If there are fewer, the contents of the other lanes do not matter.
+    // Other processors have no vectors of 32 bytes to give the array of images to.
+    #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables))]
     fn lay(self, images: &[&[u8]], columns: &mut Columns) {
         let size = images.first().map_or(0, |image| image.len());
         columns.resize(size.next_multiple_of(LANES), u8x16::ZERO);
